@@ -1,0 +1,267 @@
+//! The bucket array with its overflow buckets: who owns the memory, and who drops the entries.
+//!
+//! From `B = 4` on the array has 2^(B-4) buckets more than it needs; overflow buckets are taken from these first
+//! and allocated one by one when they are used up. (Go also rounds the array up to a size class of its allocator
+//! and uses what that gives; here there is no such thing.)
+//!
+//! # Invariants
+//!
+//! 1. `base` points at `total` zero-initialised buckets of one allocation, or dangles while `total` is 0.
+//! 2. `singles` are overflow buckets with an allocation of their own each. They and the buckets of the array are
+//!    freed only when the `Buckets` is dropped.
+//! 3. Chains do not share buckets, and every bucket with a full slot is in the chain of one of the first 2^B.
+
+#![allow(unsafe_code, reason = "named for it: see the invariants above")]
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::ptr::NonNull;
+
+use super::bucket::{BUCKET_CNT, Bucket, BucketRef, EMPTY_ONE, MIN_TOP_HASH, Shape};
+use super::chain::ChainMut;
+use super::hash::random_seed;
+
+/// The memory; frees it, and knows nothing of entries.
+struct Storage<K, V> {
+    base: NonNull<u8>,
+    total: usize,
+    singles: Vec<Bucket<K, V>>,
+}
+
+impl<K, V> Storage<K, V> {
+    fn layout(total: usize) -> Option<Layout> {
+        let size = Shape::<K, V>::SIZE.checked_mul(total)?;
+        Layout::from_size_align(size, Shape::<K, V>::ALIGN).ok()
+    }
+
+    fn allocate(total: usize) -> NonNull<u8> {
+        let layout = Self::layout(total).expect("capacity overflow");
+        // SAFETY: a bucket is never zero-sized, so neither is the layout.
+        let base = unsafe { alloc_zeroed(layout) };
+        NonNull::new(base).unwrap_or_else(|| handle_alloc_error(layout))
+    }
+
+    fn single(&mut self) -> Bucket<K, V> {
+        let base = Self::allocate(1);
+        // SAFETY: zeroed memory of one bucket's layout, freed with `self`.
+        let bucket = unsafe { Bucket::at(base) };
+        self.singles.push(bucket);
+        bucket
+    }
+}
+
+impl<K, V> Drop for Storage<K, V> {
+    fn drop(&mut self) {
+        let free = |base: NonNull<u8>, total| {
+            let layout = Self::layout(total).expect("it was allocated with this layout");
+            // SAFETY: by invariants 1 and 2 allocated with this layout, and freed once: here.
+            unsafe { dealloc(base.as_ptr(), layout) };
+        };
+        for bucket in &self.singles {
+            free(bucket.base(), 1);
+        }
+        if self.total > 0 {
+            free(self.base, self.total);
+        }
+    }
+}
+
+/// 2^B buckets and their overflow buckets. The array itself may not be allocated yet.
+pub(super) struct Buckets<K, V> {
+    storage: Storage<K, V>,
+    mask: usize,
+    /// Index of the next bucket of the array that can serve as an overflow bucket.
+    next_overflow: usize,
+    /// Overflow buckets in use: exact below `B = 16`, else a guess, as in Go.
+    noverflow: u16,
+}
+
+// SAFETY: a `Buckets` owns its keys and elems; moving it to another thread moves them.
+unsafe impl<K: Send, V: Send> Send for Buckets<K, V> {}
+
+// SAFETY: through a shared `Buckets` only shared keys and elems are reached.
+unsafe impl<K: Sync, V: Sync> Sync for Buckets<K, V> {}
+
+impl<K, V> Buckets<K, V> {
+    /// 2^b buckets, to be allocated by the first write.
+    pub(super) fn unallocated(b: u8) -> Self {
+        let count = 1_usize
+            .checked_shl(u32::from(b))
+            .expect("capacity overflow");
+        Self {
+            storage: Storage {
+                base: NonNull::<u64>::dangling().cast(),
+                total: 0,
+                singles: Vec::new(),
+            },
+            mask: count - 1,
+            next_overflow: count,
+            noverflow: 0,
+        }
+    }
+
+    pub(super) fn allocated(b: u8) -> Self {
+        let mut buckets = Self::unallocated(b);
+        buckets.allocate();
+        buckets
+    }
+
+    /// Allocates the array unless it is.
+    #[inline]
+    pub(super) fn allocate(&mut self) {
+        if self.storage.total == 0 {
+            let total = Self::array_len(self.b());
+            self.storage.base = Storage::<K, V>::allocate(total);
+            self.storage.total = total;
+        }
+    }
+
+    /// Buckets in the array for `b`, the preallocated overflow buckets included.
+    fn array_len(b: u8) -> usize {
+        let count = 1 << b;
+        if b >= 4 { count + (count >> 4) } else { count }
+    }
+
+    /// Whether an array for `b` can be described at all.
+    pub(super) fn fits(b: u8) -> bool {
+        usize::from(b) < usize::BITS as usize - 1
+            && Storage::<K, V>::layout(Self::array_len(b)).is_some()
+    }
+
+    pub(super) fn is_allocated(&self) -> bool {
+        self.storage.total > 0
+    }
+
+    /// Log2 of the number of buckets.
+    #[inline(always)]
+    pub(super) fn b(&self) -> u8 {
+        self.mask.count_ones() as u8
+    }
+
+    #[inline(always)]
+    pub(super) fn mask(&self) -> usize {
+        self.mask
+    }
+
+    /// Number of buckets, overflow buckets not counted.
+    pub(super) fn count(&self) -> usize {
+        self.mask + 1
+    }
+
+    pub(super) fn noverflow(&self) -> u16 {
+        self.noverflow
+    }
+
+    /// Overflow buckets that were taken, exactly.
+    pub(super) fn overflow_taken(&self) -> usize {
+        self.next_overflow - self.count() + self.storage.singles.len()
+    }
+
+    /// # Safety
+    /// The array is allocated, and `i` is at most its `total`.
+    #[inline(always)]
+    unsafe fn nth(&self, i: usize) -> Bucket<K, V> {
+        debug_assert!(i < self.storage.total);
+        // SAFETY: `i` is inside the allocation, by the contract.
+        let base = unsafe { self.storage.base.add(i * Shape::<K, V>::SIZE) };
+        // SAFETY: a bucket of the array, by invariant 1.
+        unsafe { Bucket::at(base) }
+    }
+
+    /// The bucket that a hash with these low bits belongs to.
+    ///
+    /// # Panics
+    /// If the array is not allocated.
+    #[inline(always)]
+    pub(super) fn bucket(&self, low_bits: usize) -> BucketRef<'_, K, V> {
+        assert!(self.is_allocated(), "no bucket before the first write");
+        // SAFETY: allocated, and the mask keeps the index below 2^B.
+        let bucket = unsafe { self.nth(low_bits & self.mask) };
+        // SAFETY: `self` is borrowed for as long.
+        unsafe { BucketRef::new(bucket) }
+    }
+
+    /// The same, to write to its chain.
+    #[inline(always)]
+    pub(super) fn chain_mut(&mut self, low_bits: usize) -> ChainMut<'_, K, V> {
+        self.allocate();
+        // SAFETY: allocated, and the mask keeps the index below 2^B.
+        let head = unsafe { self.nth(low_bits & self.mask) };
+        // SAFETY: the head of one of `self`'s chains.
+        unsafe { ChainMut::new(self, head) }
+    }
+
+    /// Links a new overflow bucket behind `last`, the last bucket of a chain of this array.
+    ///
+    /// # Safety
+    /// `last` belongs to `self` and has no overflow bucket yet.
+    pub(super) unsafe fn append_overflow(&mut self, last: Bucket<K, V>) -> Bucket<K, V> {
+        debug_assert!(last.overflow().is_none());
+        let bucket = if self.next_overflow < self.storage.total {
+            self.next_overflow += 1;
+            // SAFETY: below `total`.
+            unsafe { self.nth(self.next_overflow - 1) }
+        } else {
+            self.storage.single()
+        };
+        self.count_overflow();
+        // SAFETY: `self` is borrowed mutably and owns both.
+        unsafe { last.set_overflow(bucket) };
+        bucket
+    }
+
+    /// Counts exactly below `B = 16`; from there on with probability 1 / 2^(B-15), so that sixteen bits suffice.
+    fn count_overflow(&mut self) {
+        let b = self.b();
+        if b < 16 {
+            self.noverflow = self.noverflow.saturating_add(1);
+        } else {
+            let odds = (1_u64 << (b - 15)) - 1;
+            if random_seed() & odds == 0 {
+                self.noverflow = self.noverflow.saturating_add(1);
+            }
+        }
+    }
+
+    /// Drops the entries of all chains from number `chain` on, which counts along, so that the work can be taken
+    /// up again after a panic: a slot is marked empty before its entry is dropped.
+    fn drop_entries(&mut self, chain: &mut usize) {
+        while *chain < self.count() {
+            // SAFETY: only called while allocated, and `chain` is below 2^B.
+            let mut next = Some(unsafe { self.nth(*chain) });
+            while let Some(bucket) = next {
+                for i in 0..BUCKET_CNT {
+                    if bucket.tophash(i) >= MIN_TOP_HASH {
+                        // SAFETY: the slot is full, and `self` is borrowed mutably.
+                        drop(unsafe { bucket.take(i, EMPTY_ONE) });
+                    }
+                }
+                next = bucket.overflow();
+            }
+            *chain += 1;
+        }
+    }
+}
+
+impl<K, V> Drop for Buckets<K, V> {
+    /// Drops every entry once, the others too when one of them panics. The memory goes with `storage`.
+    fn drop(&mut self) {
+        struct Entries<'b, K, V> {
+            buckets: &'b mut Buckets<K, V>,
+            chain: usize,
+        }
+
+        impl<K, V> Drop for Entries<'_, K, V> {
+            fn drop(&mut self) {
+                self.buckets.drop_entries(&mut self.chain);
+            }
+        }
+
+        if self.is_allocated() && Shape::<K, V>::NEEDS_DROP {
+            let mut entries = Entries {
+                buckets: self,
+                chain: 0,
+            };
+            entries.buckets.drop_entries(&mut entries.chain);
+        }
+    }
+}

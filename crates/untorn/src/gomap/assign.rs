@@ -1,0 +1,62 @@
+//! Inserting: Go's `mapassign`.
+
+use super::chain::Found;
+use super::hash::{KeyHash, SeededBuildHasher, tophash};
+use super::key::Key;
+use super::table::Table;
+
+/// What an insert put out of the table; dropped by whoever asked for it, when it is safe to run foreign code.
+pub(crate) struct Replaced<K, V> {
+    /// The key that is not in the table: the old one if keys of this type are updated, else the one given.
+    pub(crate) key: K,
+    pub(crate) elem: V,
+}
+
+impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
+    /// Gives `key` the value `elem` and returns the value it had: Go's `m[k] = v`. O(1) on average.
+    ///
+    /// Where an equal key is there already, the stored key is replaced if [`Key::NEEDS_KEY_UPDATE`] says so.
+    ///
+    /// # Panics
+    /// With Go's text if the table is nil; whatever `Hash` or `Eq` panic with, and then nothing was inserted.
+    #[inline]
+    pub fn insert(&mut self, key: K, elem: V) -> Option<V> {
+        self.assign(key, elem, None).map(|replaced| replaced.elem)
+    }
+
+    /// The same, given a hash that was made earlier.
+    #[inline]
+    pub(crate) fn assign(
+        &mut self,
+        key: K,
+        elem: V,
+        hash: Option<KeyHash>,
+    ) -> Option<Replaced<K, V>> {
+        assert!(!self.nil, "assignment to entry in nil map");
+        let hash = self.refreshed(&key, hash);
+        let (low_bits, top) = (hash as usize, tophash(hash));
+        loop {
+            self.grow_work(low_bits & self.buckets.mask());
+            let growth = self.growth_for_one_more();
+            match self.buckets.chain_mut(low_bits).find(top, |k| *k == key) {
+                Found::Occupied(mut slot) => {
+                    let elem = slot.replace_elem(elem);
+                    let key = if K::NEEDS_KEY_UPDATE {
+                        slot.replace_key(key)
+                    } else {
+                        key
+                    };
+                    return Some(Replaced { key, elem });
+                }
+                Found::Vacant(slot) if growth.is_none() => {
+                    slot.fill(top, key, elem);
+                    self.count += 1;
+                    return None;
+                }
+                Found::Vacant(_) => {}
+            }
+            // Start over: in the grown table the entry belongs elsewhere.
+            self.hash_grow(growth);
+        }
+    }
+}

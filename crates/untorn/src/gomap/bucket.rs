@@ -1,0 +1,467 @@
+//! One bucket: eight tophash bytes, eight keys, eight elems, one pointer to the next bucket of the chain.
+//!
+//! ```text
+//!  offset 0        8                    elems            overflow
+//!  ┌───────────────┬─────┬─────┬───┬─────┬─────┬───┬─────┬──────┐
+//!  │ tophash [u8;8]│ k0  │ k1  │ … │ k7  │ v0  │ … │ v7  │  *   │
+//!  └───────────────┴─────┴─────┴───┴─────┴─────┴───┴─────┴──────┘
+//! ```
+//!
+//! Keys stand together and elems together, so that `map[i64]i8` wastes no padding. A key or an elem of more than
+//! 128 bytes is boxed, and its slot holds the pointer.
+//!
+//! # Invariants
+//!
+//! 1. A [`Bucket`] points at a bucket of its shape in memory that its [`Buckets`](super::array::Buckets) owns and
+//!    has not freed. It was zeroed when it was allocated, so the tophash bytes and the overflow pointer are always
+//!    initialised, and the overflow pointer is null or upholds this invariant itself.
+//! 2. Key and elem of slot *i* are initialised if and only if `tophash[i] >= MIN_TOP_HASH`.
+//! 3. An indirect slot that is initialised holds a pointer made by `Box::into_raw`, and owns it.
+//! 4. A [`BucketRef`] or [`Full`] lives no longer than a shared borrow of the `Buckets`; while it lives no slot
+//!    changes.
+
+#![allow(unsafe_code, reason = "named for it: see the invariants above")]
+
+use std::alloc::Layout;
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+
+/// Slots in a bucket (Go's `bucketCnt`).
+pub(super) const BUCKET_CNT: usize = 8;
+
+/// Keys and elems larger than this are boxed (Go's `maxKeySize`, `maxElemSize`).
+pub(super) const MAX_INLINE_SIZE: usize = 128;
+
+/// This slot is empty, and so is every later slot of the bucket and of its overflow chain.
+pub(super) const EMPTY_REST: u8 = 0;
+/// This slot is empty.
+pub(super) const EMPTY_ONE: u8 = 1;
+/// The entry moved to the lower half of the grown table.
+pub(super) const EVACUATED_X: u8 = 2;
+/// The entry moved to the upper half.
+pub(super) const EVACUATED_Y: u8 = 3;
+/// The slot was empty, and its bucket is evacuated.
+pub(super) const EVACUATED_EMPTY: u8 = 4;
+/// The smallest tophash of a full slot.
+pub(super) const MIN_TOP_HASH: u8 = 5;
+
+/// Whether a tophash byte says that its slot is empty.
+#[inline(always)]
+pub(super) fn is_empty(tophash: u8) -> bool {
+    tophash <= EMPTY_ONE
+}
+
+/// Whether the first tophash byte of a bucket says that the bucket is evacuated.
+#[inline(always)]
+pub(super) fn evacuated(tophash0: u8) -> bool {
+    tophash0 > EMPTY_ONE && tophash0 < MIN_TOP_HASH
+}
+
+const fn round_up(offset: usize, align: usize) -> usize {
+    (offset + align - 1) & !(align - 1)
+}
+
+const fn larger(a: usize, b: usize) -> usize {
+    if a > b { a } else { b }
+}
+
+/// The layout of a bucket of `K` and `V`, all of it known at compile time.
+pub(super) struct Shape<K, V>(PhantomData<(K, V)>);
+
+impl<K, V> Shape<K, V> {
+    pub(super) const INDIRECT_KEY: bool = size_of::<K>() > MAX_INLINE_SIZE;
+    pub(super) const INDIRECT_ELEM: bool = size_of::<V>() > MAX_INLINE_SIZE;
+
+    const KEY: Layout = if Self::INDIRECT_KEY {
+        Layout::new::<*mut K>()
+    } else {
+        Layout::new::<K>()
+    };
+    const ELEM: Layout = if Self::INDIRECT_ELEM {
+        Layout::new::<*mut V>()
+    } else {
+        Layout::new::<V>()
+    };
+
+    pub(super) const KEYS: usize = round_up(BUCKET_CNT, Self::KEY.align());
+    pub(super) const ELEMS: usize = round_up(
+        Self::KEYS + BUCKET_CNT * Self::KEY.size(),
+        Self::ELEM.align(),
+    );
+    pub(super) const OVERFLOW: usize = round_up(
+        Self::ELEMS + BUCKET_CNT * Self::ELEM.size(),
+        align_of::<*mut u8>(),
+    );
+    /// At least that of the eight tophash bytes, which are also read as one word.
+    pub(super) const ALIGN: usize = larger(
+        align_of::<u64>(),
+        larger(
+            align_of::<*mut u8>(),
+            larger(Self::KEY.align(), Self::ELEM.align()),
+        ),
+    );
+    pub(super) const SIZE: usize = round_up(Self::OVERFLOW + size_of::<*mut u8>(), Self::ALIGN);
+
+    /// Whether freeing a full slot takes more than forgetting it.
+    pub(super) const NEEDS_DROP: bool = std::mem::needs_drop::<K>()
+        || std::mem::needs_drop::<V>()
+        || Self::INDIRECT_KEY
+        || Self::INDIRECT_ELEM;
+}
+
+/// The address of a bucket. Copying it copies nothing else.
+pub(super) struct Bucket<K, V> {
+    base: NonNull<u8>,
+    entry: PhantomData<*const (K, V)>,
+}
+
+impl<K, V> Clone for Bucket<K, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K, V> Copy for Bucket<K, V> {}
+
+impl<K, V> PartialEq for Bucket<K, V> {
+    fn eq(&self, other: &Self) -> bool {
+        self.base == other.base
+    }
+}
+
+impl<K, V> Bucket<K, V> {
+    /// Names the bucket at `base`.
+    ///
+    /// # Safety
+    /// Invariant 1 must hold for as long as the result is used.
+    #[inline(always)]
+    pub(super) unsafe fn at(base: NonNull<u8>) -> Self {
+        Self {
+            base,
+            entry: PhantomData,
+        }
+    }
+
+    pub(super) fn base(self) -> NonNull<u8> {
+        self.base
+    }
+
+    /// The eight tophash bytes, slot 0 in the lowest.
+    #[inline(always)]
+    pub(super) fn word(self) -> u64 {
+        // SAFETY: invariant 1, and ALIGN is at least that of a u64.
+        u64::from_le(unsafe { self.base.cast::<u64>().read() })
+    }
+
+    #[inline(always)]
+    pub(super) fn tophash(self, i: usize) -> u8 {
+        debug_assert!(i < BUCKET_CNT);
+        // SAFETY: invariant 1; a bucket begins with its eight tophash bytes.
+        let byte = unsafe { self.base.add(i) };
+        // SAFETY: as above.
+        unsafe { byte.read() }
+    }
+
+    /// Marks slot `i`.
+    ///
+    /// # Safety
+    /// Invariant 2 must still hold afterwards, and the caller has the `Buckets` to itself.
+    #[inline(always)]
+    pub(super) unsafe fn set_tophash(self, i: usize, tophash: u8) {
+        debug_assert!(i < BUCKET_CNT);
+        // SAFETY: invariant 1; a bucket begins with its eight tophash bytes.
+        let byte = unsafe { self.base.add(i) };
+        // SAFETY: as above, and nobody else looks, by the contract.
+        unsafe { byte.write(tophash) }
+    }
+
+    #[inline(always)]
+    fn overflow_slot(self) -> NonNull<Option<NonNull<u8>>> {
+        // SAFETY: invariant 1; OVERFLOW lies inside a bucket of this shape.
+        unsafe { self.base.add(Shape::<K, V>::OVERFLOW) }.cast()
+    }
+
+    /// The next bucket of the chain.
+    #[inline(always)]
+    pub(super) fn overflow(self) -> Option<Self> {
+        // SAFETY: invariant 1: always initialised, and aligned by the shape; a null pointer is `None`.
+        let next = unsafe { self.overflow_slot().read() };
+        // SAFETY: invariant 1 holds for what the pointer points at.
+        next.map(|base| unsafe { Self::at(base) })
+    }
+
+    /// Links `next` behind this bucket.
+    ///
+    /// # Safety
+    /// The caller has the `Buckets` to itself, and it owns `next` too.
+    pub(super) unsafe fn set_overflow(self, next: Self) {
+        // SAFETY: invariant 1, and nobody else looks, by the contract.
+        unsafe { self.overflow_slot().write(Some(next.base)) }
+    }
+
+    #[inline(always)]
+    fn key_slot(self, i: usize) -> NonNull<u8> {
+        debug_assert!(i < BUCKET_CNT);
+        // SAFETY: invariant 1; eight key slots begin at KEYS.
+        unsafe {
+            self.base
+                .add(Shape::<K, V>::KEYS + i * Shape::<K, V>::KEY.size())
+        }
+    }
+
+    #[inline(always)]
+    fn elem_slot(self, i: usize) -> NonNull<u8> {
+        debug_assert!(i < BUCKET_CNT);
+        // SAFETY: invariant 1; eight elem slots begin at ELEMS.
+        unsafe {
+            self.base
+                .add(Shape::<K, V>::ELEMS + i * Shape::<K, V>::ELEM.size())
+        }
+    }
+
+    /// Where the key of slot `i` is, behind its box if it has one.
+    ///
+    /// # Safety
+    /// Slot `i` is full.
+    #[inline(always)]
+    pub(super) unsafe fn key(self, i: usize) -> NonNull<K> {
+        if Shape::<K, V>::INDIRECT_KEY {
+            // SAFETY: the slot is full, so by invariants 2 and 3 it holds a pointer.
+            unsafe { self.key_slot(i).cast::<NonNull<K>>().read() }
+        } else {
+            self.key_slot(i).cast()
+        }
+    }
+
+    /// Where the elem of slot `i` is, behind its box if it has one.
+    ///
+    /// # Safety
+    /// Slot `i` is full.
+    #[inline(always)]
+    pub(super) unsafe fn elem(self, i: usize) -> NonNull<V> {
+        if Shape::<K, V>::INDIRECT_ELEM {
+            // SAFETY: the slot is full, so by invariants 2 and 3 it holds a pointer.
+            unsafe { self.elem_slot(i).cast::<NonNull<V>>().read() }
+        } else {
+            self.elem_slot(i).cast()
+        }
+    }
+
+    /// Puts an entry into the empty slot `i`.
+    ///
+    /// # Safety
+    /// Slot `i` is empty, `tophash` is one of a full slot, and the caller has the `Buckets` to itself.
+    #[inline]
+    pub(super) unsafe fn fill(self, i: usize, tophash: u8, key: K, elem: V) {
+        debug_assert!(is_empty(self.tophash(i)) && tophash >= MIN_TOP_HASH);
+        if Shape::<K, V>::INDIRECT_KEY {
+            let boxed = NonNull::from(Box::leak(Box::new(key)));
+            // SAFETY: an indirect key slot has room for a pointer, aligned by the shape.
+            unsafe { self.key_slot(i).cast::<NonNull<K>>().write(boxed) };
+        } else {
+            // SAFETY: the slot has room for a `K`, aligned by the shape, and is empty: nothing is overwritten.
+            unsafe { self.key_slot(i).cast::<K>().write(key) };
+        }
+        if Shape::<K, V>::INDIRECT_ELEM {
+            let boxed = NonNull::from(Box::leak(Box::new(elem)));
+            // SAFETY: as for the key.
+            unsafe { self.elem_slot(i).cast::<NonNull<V>>().write(boxed) };
+        } else {
+            // SAFETY: as for the key.
+            unsafe { self.elem_slot(i).cast::<V>().write(elem) };
+        }
+        // SAFETY: key and elem are initialised now, so invariant 2 holds.
+        unsafe { self.set_tophash(i, tophash) };
+    }
+
+    /// Takes the entry out of the full slot `i` and marks the slot with `mark`.
+    ///
+    /// # Safety
+    /// Slot `i` is full, `mark` is not the tophash of a full slot, and the caller has the `Buckets` to itself.
+    #[inline]
+    pub(super) unsafe fn take(self, i: usize, mark: u8) -> (K, V) {
+        debug_assert!(self.tophash(i) >= MIN_TOP_HASH && mark < MIN_TOP_HASH);
+        // SAFETY: the slot is full.
+        let key = unsafe { self.key(i) };
+        // SAFETY: the slot is full.
+        let elem = unsafe { self.elem(i) };
+        // SAFETY: invariant 2 holds again: whatever was here is moved out below and not touched again.
+        unsafe { self.set_tophash(i, mark) };
+        let key = if Shape::<K, V>::INDIRECT_KEY {
+            // SAFETY: invariant 3, and the slot has just given the box up.
+            *unsafe { Box::from_raw(key.as_ptr()) }
+        } else {
+            // SAFETY: it was initialised, and the slot has just given it up.
+            unsafe { key.read() }
+        };
+        let elem = if Shape::<K, V>::INDIRECT_ELEM {
+            // SAFETY: invariant 3, and the slot has just given the box up.
+            *unsafe { Box::from_raw(elem.as_ptr()) }
+        } else {
+            // SAFETY: it was initialised, and the slot has just given it up.
+            unsafe { elem.read() }
+        };
+        (key, elem)
+    }
+
+    /// Moves the full slot `i` into the empty slot `j` of `dst`, boxes and all, and marks it with `mark`.
+    ///
+    /// # Safety
+    /// Slot `i` is full, slot `j` of `dst` is empty, `mark` is not the tophash of a full slot, and the caller has
+    /// the `Buckets` of both to itself.
+    #[inline]
+    pub(super) unsafe fn relocate(self, i: usize, mark: u8, dst: Self, j: usize) {
+        let tophash = self.tophash(i);
+        debug_assert!(tophash >= MIN_TOP_HASH && mark < MIN_TOP_HASH && is_empty(dst.tophash(j)));
+        let (key, elem) = (self.key_slot(i), self.elem_slot(i));
+        // SAFETY: two slots of one shape that do not overlap, since one is full and the other is empty.
+        unsafe { key.copy_to_nonoverlapping(dst.key_slot(j), Shape::<K, V>::KEY.size()) };
+        // SAFETY: as above.
+        unsafe { elem.copy_to_nonoverlapping(dst.elem_slot(j), Shape::<K, V>::ELEM.size()) };
+        // SAFETY: the entry is in `dst` now, so invariant 2 holds there.
+        unsafe { dst.set_tophash(j, tophash) };
+        // SAFETY: the entry is no longer here, so invariant 2 holds here.
+        unsafe { self.set_tophash(i, mark) };
+    }
+}
+
+/// A bucket that can be read and does not change meanwhile.
+pub(super) struct BucketRef<'t, K, V> {
+    bucket: Bucket<K, V>,
+    table: PhantomData<&'t (K, V)>,
+}
+
+impl<K, V> Clone for BucketRef<'_, K, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K, V> Copy for BucketRef<'_, K, V> {}
+
+impl<'t, K, V> BucketRef<'t, K, V> {
+    /// Reads `bucket` for as long as `'t`.
+    ///
+    /// # Safety
+    /// `'t` is a shared borrow of the `Buckets` that owns it (invariant 4).
+    #[inline(always)]
+    pub(super) unsafe fn new(bucket: Bucket<K, V>) -> Self {
+        Self {
+            bucket,
+            table: PhantomData,
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn tophash(self, i: usize) -> u8 {
+        self.bucket.tophash(i)
+    }
+
+    #[inline(always)]
+    pub(super) fn evacuated(self) -> bool {
+        evacuated(self.bucket.tophash(0))
+    }
+
+    #[inline(always)]
+    pub(super) fn overflow(self) -> Option<Self> {
+        // SAFETY: the same `Buckets` owns the next bucket, for the same borrow.
+        self.bucket
+            .overflow()
+            .map(|bucket| unsafe { Self::new(bucket) })
+    }
+
+    /// This bucket and the rest of its chain.
+    pub(super) fn chain(self) -> impl Iterator<Item = Self> {
+        std::iter::successors(Some(self), |bucket| bucket.overflow())
+    }
+
+    /// Slot `i`, if it is full.
+    #[inline(always)]
+    pub(super) fn full(self, i: usize) -> Option<Full<'t, K, V>> {
+        (self.tophash(i) >= MIN_TOP_HASH).then_some(Full { bucket: self, i })
+    }
+
+    /// The full slots whose tophash is `top`, which must be that of a full slot.
+    #[inline(always)]
+    pub(super) fn matches(self, top: u8) -> Matches<'t, K, V> {
+        debug_assert!(top >= MIN_TOP_HASH);
+        Matches {
+            bucket: self,
+            hits: equal_bytes(self.bucket.word(), top),
+        }
+    }
+
+    /// The first slot that is free for a new entry.
+    #[inline(always)]
+    pub(super) fn first_empty(self) -> Option<usize> {
+        // Both marks of an empty slot are 0 once the lowest bit is off, and no other byte is.
+        let empty = equal_bytes(self.bucket.word() & !0x0101_0101_0101_0101, EMPTY_REST);
+        (empty != 0).then(|| empty.trailing_zeros() as usize / 8)
+    }
+
+    /// Whether no later bucket of the chain holds anything. By the rule of `EMPTY_REST` the last slot knows.
+    #[inline(always)]
+    pub(super) fn ends_chain(self) -> bool {
+        self.bucket.word() >> 56 == u64::from(EMPTY_REST)
+    }
+}
+
+/// The top bit of each byte of `word` that equals `byte`; exact, since a false hit would be an empty slot read.
+#[inline(always)]
+pub(super) fn equal_bytes(word: u64, byte: u8) -> u64 {
+    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let differ = word ^ (ONES * u64::from(byte));
+    !(((differ & LOW) + LOW) | differ | LOW)
+}
+
+/// Full slots that may hold the key, lowest first.
+pub(super) struct Matches<'t, K, V> {
+    bucket: BucketRef<'t, K, V>,
+    hits: u64,
+}
+
+impl<'t, K, V> Iterator for Matches<'t, K, V> {
+    type Item = Full<'t, K, V>;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.hits == 0 {
+            return None;
+        }
+        let i = self.hits.trailing_zeros() as usize / 8;
+        self.hits &= self.hits - 1;
+        Some(Full {
+            bucket: self.bucket,
+            i,
+        })
+    }
+}
+
+/// A slot that is known to be full: the witness that lets safe code read key and elem.
+pub(super) struct Full<'t, K, V> {
+    bucket: BucketRef<'t, K, V>,
+    i: usize,
+}
+
+impl<'t, K, V> Full<'t, K, V> {
+    pub(super) fn index(&self) -> usize {
+        self.i
+    }
+
+    #[inline(always)]
+    pub(super) fn key(&self) -> &'t K {
+        // SAFETY: a `Full` is made for full slots only, and stays so by invariant 4.
+        let key = unsafe { self.bucket.bucket.key(self.i) };
+        // SAFETY: initialised by invariant 2, unchanged for 't by invariant 4.
+        unsafe { key.as_ref() }
+    }
+
+    #[inline(always)]
+    pub(super) fn elem(&self) -> &'t V {
+        // SAFETY: a `Full` is made for full slots only, and stays so by invariant 4.
+        let elem = unsafe { self.bucket.bucket.elem(self.i) };
+        // SAFETY: initialised by invariant 2, unchanged for 't by invariant 4.
+        unsafe { elem.as_ref() }
+    }
+}

@@ -1,0 +1,266 @@
+//! A bucket with its overflow buckets, opened for writing.
+//!
+//! The types here are witnesses: an [`Occupied`] is a slot known to be full, a [`Vacant`] one known to be empty, a
+//! [`Hole`] one that has just been emptied. They hold the `Buckets` exclusively, so the code that uses them
+//! (`assign.rs`, `delete.rs`, `grow.rs`) is safe.
+//!
+//! # Invariants
+//!
+//! 1. `head`, `bucket` and `last` are buckets of one chain of the `Buckets` that is borrowed beside them.
+//! 2. The slot of an `Occupied` is full, the slot of a `Vacant` is empty, `last` has no overflow bucket.
+
+#![allow(unsafe_code, reason = "named for it: see the invariants above")]
+
+use super::array::Buckets;
+use super::bucket::{
+    BUCKET_CNT, Bucket, BucketRef, EMPTY_ONE, EMPTY_REST, EVACUATED_EMPTY, EVACUATED_X,
+    EVACUATED_Y, MIN_TOP_HASH, is_empty,
+};
+use crate::planted::planted;
+
+/// A chain to write to.
+pub(super) struct ChainMut<'t, K, V> {
+    buckets: &'t mut Buckets<K, V>,
+    head: Bucket<K, V>,
+}
+
+/// What a search of a chain ended with.
+pub(super) enum Found<'t, K, V> {
+    /// The key is here.
+    Occupied(Occupied<'t, K, V>),
+    /// The key is not in the chain; it would go here.
+    Vacant(Vacant<'t, K, V>),
+}
+
+impl<'t, K, V> ChainMut<'t, K, V> {
+    /// Opens the chain that begins at `head`.
+    ///
+    /// # Safety
+    /// `head` is one of the first 2^B buckets of `buckets`.
+    pub(super) unsafe fn new(buckets: &'t mut Buckets<K, V>, head: Bucket<K, V>) -> Self {
+        Self { buckets, head }
+    }
+
+    /// Looks for the entry with this tophash whose key `is_key`, and remembers the first free slot on the way.
+    #[inline]
+    pub(super) fn find(self, top: u8, mut is_key: impl FnMut(&K) -> bool) -> Found<'t, K, V> {
+        let Self { buckets, head } = self;
+        let mut free = None;
+        let mut bucket = head;
+        loop {
+            // SAFETY: dropped before `buckets` is written to.
+            let reading = unsafe { BucketRef::new(bucket) };
+            for full in reading.matches(top) {
+                if is_key(full.key()) {
+                    return Found::Occupied(Occupied {
+                        i: full.index(),
+                        buckets,
+                        head,
+                        bucket,
+                    });
+                }
+            }
+            if free.is_none() {
+                free = reading.first_empty().map(|i| (bucket, i));
+            }
+            match bucket.overflow() {
+                Some(next) if !reading.ends_chain() => bucket = next,
+                _ => {
+                    return Found::Vacant(Vacant {
+                        buckets,
+                        free,
+                        last: bucket,
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// A full slot.
+pub(super) struct Occupied<'t, K, V> {
+    buckets: &'t mut Buckets<K, V>,
+    head: Bucket<K, V>,
+    bucket: Bucket<K, V>,
+    i: usize,
+}
+
+impl<'t, K, V> Occupied<'t, K, V> {
+    pub(super) fn replace_key(&mut self, key: K) -> K {
+        // SAFETY: invariant 2.
+        let mut place = unsafe { self.bucket.key(self.i) };
+        // SAFETY: initialised, and the `Buckets` is borrowed mutably.
+        std::mem::replace(unsafe { place.as_mut() }, key)
+    }
+
+    pub(super) fn replace_elem(&mut self, elem: V) -> V {
+        // SAFETY: invariant 2.
+        let mut place = unsafe { self.bucket.elem(self.i) };
+        // SAFETY: initialised, and the `Buckets` is borrowed mutably.
+        std::mem::replace(unsafe { place.as_mut() }, elem)
+    }
+
+    /// Takes the entry out. What its slot should now be marked with is for the caller to find out.
+    pub(super) fn take(self) -> ((K, V), Hole<'t, K, V>) {
+        // SAFETY: invariant 2, and the `Buckets` is borrowed mutably.
+        let entry = unsafe { self.bucket.take(self.i, EMPTY_ONE) };
+        let hole = Hole {
+            _buckets: self.buckets,
+            head: self.head,
+            bucket: self.bucket,
+            i: self.i,
+        };
+        (entry, hole)
+    }
+}
+
+/// A place for a new entry.
+pub(super) struct Vacant<'t, K, V> {
+    buckets: &'t mut Buckets<K, V>,
+    /// The first free slot of the chain, if it has one.
+    free: Option<(Bucket<K, V>, usize)>,
+    last: Bucket<K, V>,
+}
+
+impl<K, V> Vacant<'_, K, V> {
+    /// Puts the entry here, into a new overflow bucket if the chain is full.
+    #[inline]
+    pub(super) fn fill(self, top: u8, key: K, elem: V) {
+        let (bucket, i) = self.free.unwrap_or_else(|| {
+            // SAFETY: invariants 1 and 2.
+            (unsafe { self.buckets.append_overflow(self.last) }, 0)
+        });
+        // SAFETY: the slot is empty by invariant 2, or its bucket is new; the `Buckets` is borrowed mutably.
+        unsafe { bucket.fill(i, top, key, elem) };
+    }
+}
+
+/// A slot that was emptied, and a cursor that moves back from it.
+pub(super) struct Hole<'t, K, V> {
+    _buckets: &'t mut Buckets<K, V>,
+    head: Bucket<K, V>,
+    bucket: Bucket<K, V>,
+    i: usize,
+}
+
+impl<K, V> Hole<'_, K, V> {
+    /// Whether this slot is marked empty, but not as the last.
+    pub(super) fn is_empty_one(&self) -> bool {
+        self.bucket.tophash(self.i) == EMPTY_ONE
+    }
+
+    /// Whether nothing comes after this slot.
+    pub(super) fn nothing_follows(&self) -> bool {
+        let next = if self.i + 1 < BUCKET_CNT {
+            Some(self.bucket.tophash(self.i + 1))
+        } else {
+            self.bucket.overflow().map(|next| next.tophash(0))
+        };
+        next.is_none_or(|tophash| tophash == EMPTY_REST)
+    }
+
+    /// Marks the slot: empty, and nothing comes after it.
+    pub(super) fn mark_empty_rest(&mut self) {
+        assert!(self.is_empty_one());
+        // SAFETY: an empty slot stays empty, and the `Buckets` is borrowed mutably.
+        unsafe { self.bucket.set_tophash(self.i, EMPTY_REST) };
+    }
+
+    /// Moves to the slot before this one; false at the first of the chain.
+    pub(super) fn step_back(&mut self) -> bool {
+        if self.i > 0 {
+            self.i -= 1;
+            return true;
+        }
+        // Chains are linked forward only, so the bucket before is found from the head.
+        let mut before = self.head;
+        while let Some(next) = before.overflow() {
+            if next == self.bucket {
+                self.bucket = before;
+                self.i = BUCKET_CNT - 1;
+                return true;
+            }
+            before = next;
+        }
+        false
+    }
+}
+
+/// The half of a doubled table that an entry moves to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Half {
+    /// The bucket of the same number.
+    X,
+    /// The bucket above it by the old number of buckets.
+    Y,
+}
+
+/// Where evacuated entries are appended.
+struct Destination<K, V> {
+    bucket: Bucket<K, V>,
+    i: usize,
+}
+
+impl<K, V> Destination<K, V> {
+    /// Appends slot `i` of `from`, a bucket of another array.
+    ///
+    /// # Safety
+    /// `self.bucket` belongs to `buckets` and has nothing from slot `self.i` on; slot `i` of `from` is full, and
+    /// the array of `from` is borrowed mutably too.
+    unsafe fn push(&mut self, buckets: &mut Buckets<K, V>, from: Bucket<K, V>, i: usize, mark: u8) {
+        if self.i == BUCKET_CNT {
+            // SAFETY: by the contract, and nothing was appended behind it yet.
+            self.bucket = unsafe { buckets.append_overflow(self.bucket) };
+            self.i = 0;
+        }
+        // SAFETY: by the contract.
+        unsafe { from.relocate(i, mark, self.bucket, self.i) };
+        self.i += 1;
+    }
+}
+
+/// Moves every entry of the chain at bucket number `from` of `old` to `new`, densely, and marks the old chain as
+/// evacuated. `halves` has the destination of each full slot in order; if it is empty, all go to X.
+///
+/// # Panics
+/// If a destination already holds something: then something was written before its old bucket was evacuated.
+pub(super) fn move_chain<K, V>(
+    old: &mut Buckets<K, V>,
+    from: usize,
+    new: &mut Buckets<K, V>,
+    halves: &[Half],
+) {
+    let old_count = old.count();
+    let destination = |new: &mut Buckets<K, V>, i| {
+        let head = new.chain_mut(i).head;
+        assert!(head.word() == 0 && head.overflow().is_none());
+        Destination { bucket: head, i: 0 }
+    };
+    let mut x = destination(new, from);
+    let mut y = (new.count() > old_count).then(|| destination(new, from + old_count));
+    let mut halves = halves.iter();
+    let mut next = Some(old.chain_mut(from).head);
+    while let Some(bucket) = next {
+        for i in 0..BUCKET_CNT {
+            let tophash = bucket.tophash(i);
+            if is_empty(tophash) {
+                // SAFETY: an empty slot stays empty, and `old` is borrowed mutably.
+                unsafe { bucket.set_tophash(i, EVACUATED_EMPTY) };
+                continue;
+            }
+            assert!(tophash >= MIN_TOP_HASH, "bad map state");
+            let half = halves.next().copied().unwrap_or(Half::X);
+            if planted("evacuation_skips_a_slot") && i == 6 {
+                continue;
+            }
+            let (to, mark) = match (half, &mut y) {
+                (Half::Y, Some(y)) => (y, EVACUATED_Y),
+                _ => (&mut x, EVACUATED_X),
+            };
+            // SAFETY: the destinations are buckets of `new` that were empty and are filled from the front; the
+            // slot is full, as asserted, and both arrays are borrowed mutably.
+            unsafe { to.push(new, bucket, i, mark) };
+        }
+        next = bucket.overflow();
+    }
+}

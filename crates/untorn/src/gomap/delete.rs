@@ -1,0 +1,109 @@
+//! Removing: Go's `mapdelete` and `mapclear`.
+
+use std::borrow::Borrow;
+
+use super::array::Buckets;
+use super::chain::{Found, Hole};
+use super::flags::SAME_SIZE_GROW;
+use super::hash::{KeyHash, SeededBuildHasher, random_seed, tophash};
+use super::key::Key;
+use super::table::Table;
+use crate::planted::planted;
+
+/// Entries on their way out; dropping it drops them.
+pub(crate) struct Cleared<K, V> {
+    _buckets: Buckets<K, V>,
+    _oldbuckets: Option<Buckets<K, V>>,
+}
+
+impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
+    /// Takes `key` and its value out: Go's `delete(m, k)`. O(1) on average.
+    ///
+    /// The table never shrinks. When it becomes empty it draws a new seed. Removing from a nil or empty table does
+    /// nothing, not even hash.
+    ///
+    /// # Panics
+    /// Whatever `Hash` or `Eq` panic with, and then nothing was removed.
+    #[inline]
+    pub fn remove<Q>(&mut self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+        Q: Key + ?Sized,
+    {
+        self.remove_entry(key).map(|(_, elem)| elem)
+    }
+
+    /// Takes `key` and its value out, and returns both.
+    #[inline]
+    pub fn remove_entry<Q>(&mut self, key: &Q) -> Option<(K, V)>
+    where
+        K: Borrow<Q>,
+        Q: Key + ?Sized,
+    {
+        self.delete(key, None)
+    }
+
+    /// The same, given a hash that was made earlier.
+    pub(crate) fn delete<Q>(&mut self, key: &Q, hash: Option<KeyHash>) -> Option<(K, V)>
+    where
+        K: Borrow<Q>,
+        Q: Key + ?Sized,
+    {
+        if self.count == 0 {
+            return None;
+        }
+        let hash = self.refreshed(key, hash);
+        let (low_bits, top) = (hash as usize, tophash(hash));
+        self.grow_work(low_bits & self.buckets.mask());
+        let chain = self.buckets.chain_mut(low_bits);
+        match chain.find(top, |k| k.borrow() == key) {
+            Found::Vacant(_) => None,
+            Found::Occupied(slot) => {
+                let (entry, hole) = slot.take();
+                sweep(hole);
+                self.count -= 1;
+                if self.count == 0 {
+                    self.hash0 = random_seed();
+                }
+                Some(entry)
+            }
+        }
+    }
+}
+
+/// Turns the empty slots that the chain now ends with into `EMPTY_REST`, so that look-ups stop early: backwards
+/// from the hole, across the buckets of the chain, to the first slot that is not empty.
+fn sweep<K, V>(mut hole: Hole<'_, K, V>) {
+    if !hole.nothing_follows() || planted("sweep_forgets_empty_rest") {
+        return;
+    }
+    while hole.is_empty_one() {
+        hole.mark_empty_rest();
+        if !hole.step_back() {
+            break;
+        }
+    }
+}
+
+impl<K, V, S> Table<K, V, S> {
+    /// Takes everything out: Go's `clear(m)`. The number of buckets stays, the seed is drawn anew.
+    pub fn clear(&mut self) {
+        drop(self.take_all());
+    }
+
+    /// Empties the table and hands out what was in it, to be dropped when it is safe to run foreign code.
+    pub(crate) fn take_all(&mut self) -> Option<Cleared<K, V>> {
+        if self.count == 0 {
+            return None;
+        }
+        let empty = Buckets::unallocated(self.buckets.b());
+        self.count = 0;
+        self.nevacuate = 0;
+        self.hash0 = random_seed();
+        self.flags.change(0, SAME_SIZE_GROW);
+        Some(Cleared {
+            _buckets: std::mem::replace(&mut self.buckets, empty),
+            _oldbuckets: self.oldbuckets.take(),
+        })
+    }
+}

@@ -1,0 +1,135 @@
+//! When the table grows, and how: a new array at once, the entries a little at a time.
+//!
+//! A write that would pass the load factor of 6.5 gets an array of twice the size; one that finds too many overflow
+//! buckets gets an array of the same size, into which the sparse chains are packed. Entries then move with the
+//! writes that follow: each first evacuates the old bucket that it is about to touch and one more, so no single
+//! write pays for the whole. Reads move nothing.
+
+use super::array::Buckets;
+use super::bucket::BUCKET_CNT;
+use super::chain::{Half, move_chain};
+use super::flags::{ITERATOR, OLD_ITERATOR, SAME_SIZE_GROW};
+use super::hash::SeededBuildHasher;
+use super::key::Key;
+use super::table::Table;
+use crate::planted::planted;
+
+/// The load factor 6.5 as a fraction.
+const LOAD_FACTOR_NUM: usize = 13;
+const LOAD_FACTOR_DEN: usize = 2;
+
+/// How many evacuated buckets `nevacuate` may pass in one write.
+const MARK_AT_MOST: usize = 1024;
+
+/// The two ways a table grows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Growth {
+    /// To twice as many buckets.
+    Doubling,
+    /// To as many buckets with fewer overflow buckets (Go's `sameSizeGrow`).
+    SameSize,
+}
+
+/// Whether `count` entries are too many for 2^b buckets: more than eight, and more than 6.5 a bucket.
+pub(super) fn over_load_factor(count: usize, b: u8) -> bool {
+    let late = usize::from(planted("growth_one_key_late"));
+    count > BUCKET_CNT
+        && count > LOAD_FACTOR_NUM.saturating_mul((1_usize << b) / LOAD_FACTOR_DEN) + late
+}
+
+/// Whether 2^b buckets should not have this many overflow buckets: about as many as buckets, 2^15 at most.
+fn too_many_overflow_buckets(noverflow: u16, b: u8) -> bool {
+    noverflow >= 1 << b.min(15)
+}
+
+impl<K, V, S> Table<K, V, S> {
+    /// The growth that one more entry asks for. At most one is carried out at a time.
+    #[inline(always)]
+    pub(super) fn growth_for_one_more(&self) -> Option<Growth> {
+        if self.oldbuckets.is_some() {
+            None
+        } else if over_load_factor(self.count + 1, self.buckets.b()) {
+            Some(Growth::Doubling)
+        } else if too_many_overflow_buckets(self.buckets.noverflow(), self.buckets.b()) {
+            Some(Growth::SameSize)
+        } else {
+            None
+        }
+    }
+
+    /// Starts to grow.
+    #[cold]
+    pub(super) fn hash_grow(&mut self, growth: Option<Growth>) {
+        let bigger = growth == Some(Growth::Doubling);
+        let b = self.buckets.b() + u8::from(bigger);
+        let new = Buckets::allocated(b);
+        self.oldbuckets = Some(std::mem::replace(&mut self.buckets, new));
+        self.nevacuate = 0;
+        // Whoever iterated over the buckets iterates over the old ones now.
+        let mut set = if bigger { 0 } else { SAME_SIZE_GROW };
+        if self.flags.get().iterator() {
+            set |= OLD_ITERATOR;
+        }
+        self.flags.change(set, ITERATOR | OLD_ITERATOR);
+    }
+}
+
+impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
+    /// What a write does for the growth before it touches the bucket `bucket`.
+    #[inline]
+    pub(super) fn grow_work(&mut self, bucket: usize) {
+        if self.oldbuckets.is_some() {
+            self.evacuate(bucket);
+            self.evacuate(self.nevacuate);
+        }
+    }
+
+    /// Moves the entries of the old bucket with these low bits, if it is still to be done.
+    ///
+    /// Their hashes are all computed before the first is moved: a `Hash` that panics leaves the bucket as it was.
+    fn evacuate(&mut self, low_bits: usize) {
+        let Some(old) = &mut self.oldbuckets else {
+            return;
+        };
+        let number = low_bits & old.mask();
+        let head = old.bucket(number);
+        if !head.evacuated() {
+            let halves = &mut self.halves;
+            halves.clear();
+            if old.count() < self.buckets.count() {
+                let new_bit = old.count();
+                let keys = head
+                    .chain()
+                    .flat_map(|bucket| (0..BUCKET_CNT).filter_map(move |i| bucket.full(i)));
+                halves.extend(keys.map(|full| {
+                    let hash = self.hasher.hash_one(full.key(), self.hash0);
+                    if hash as usize & new_bit == 0 {
+                        Half::X
+                    } else {
+                        Half::Y
+                    }
+                }));
+            }
+            move_chain(old, number, &mut self.buckets, halves);
+        }
+        if number == self.nevacuate {
+            self.advance_evacuation_mark();
+        }
+    }
+
+    /// Moves `nevacuate` past what is done, and ends the growth when everything is.
+    fn advance_evacuation_mark(&mut self) {
+        let Some(old) = &self.oldbuckets else {
+            return;
+        };
+        let stop = (self.nevacuate + 1 + MARK_AT_MOST).min(old.count());
+        self.nevacuate += 1;
+        while self.nevacuate < stop && old.bucket(self.nevacuate).evacuated() {
+            self.nevacuate += 1;
+        }
+        if self.nevacuate == old.count() {
+            self.oldbuckets = None;
+            self.flags.change(0, SAME_SIZE_GROW);
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Iterating over a borrowed table.
+
+use std::fmt;
+use std::iter::FusedIterator;
+
+use super::array::Buckets;
+use super::bucket::{BUCKET_CNT, BucketRef};
+use super::hash::random_seed;
+use super::table::Table;
+
+/// The entries of a [`Table`], each once, from a random place on.
+pub struct Iter<'t, K, V> {
+    arrays: [Option<&'t Buckets<K, V>>; 2],
+    /// Number of the chain in the array at hand, counted from the random start.
+    chain: usize,
+    /// The rest of that chain.
+    bucket: Option<BucketRef<'t, K, V>>,
+    slot: usize,
+    start: u64,
+    remaining: usize,
+}
+
+impl<K, V, S> Table<K, V, S> {
+    /// The entries, each once. The order is unspecified and begins at a random bucket and slot, so that nobody
+    /// comes to rely on it (as in Go). The table cannot change meanwhile. O(buckets + entries).
+    pub fn iter(&self) -> Iter<'_, K, V> {
+        if self.count > 0 {
+            self.flags.note_iterator();
+        }
+        Iter {
+            arrays: [Some(&self.buckets), self.oldbuckets.as_ref()],
+            chain: 0,
+            bucket: None,
+            slot: 0,
+            start: random_seed(),
+            remaining: self.count,
+        }
+    }
+
+    /// The keys, in the order of [`iter`](Self::iter).
+    pub fn keys(&self) -> impl ExactSizeIterator<Item = &K> + Clone {
+        self.iter().map(|(key, _)| key)
+    }
+
+    /// The values, in the order of [`iter`](Self::iter).
+    pub fn values(&self) -> impl ExactSizeIterator<Item = &V> + Clone {
+        self.iter().map(|(_, elem)| elem)
+    }
+}
+
+impl<'t, K, V> Iterator for Iter<'t, K, V> {
+    type Item = (&'t K, &'t V);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.remaining == 0 {
+            return None;
+        }
+        loop {
+            while let Some(bucket) = self.bucket {
+                while self.slot < BUCKET_CNT {
+                    // Slots are rotated by the same random offset in every bucket, as in Go.
+                    let slot = (self.slot + (self.start >> 61) as usize) % BUCKET_CNT;
+                    self.slot += 1;
+                    if let Some(full) = bucket.full(slot) {
+                        self.remaining -= 1;
+                        return Some((full.key(), full.elem()));
+                    }
+                }
+                self.slot = 0;
+                self.bucket = bucket.overflow();
+            }
+            let [array, after] = self.arrays;
+            let array = array?;
+            if self.chain < array.count() {
+                self.bucket = Some(array.bucket(self.chain.wrapping_add(self.start as usize)));
+                self.chain += 1;
+            } else {
+                self.arrays = [after, None];
+                self.chain = 0;
+            }
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.remaining, Some(self.remaining))
+    }
+}
+
+impl<K, V> ExactSizeIterator for Iter<'_, K, V> {}
+
+impl<K, V> FusedIterator for Iter<'_, K, V> {}
+
+impl<K, V> Clone for Iter<'_, K, V> {
+    fn clone(&self) -> Self {
+        Self { ..*self }
+    }
+}
+
+impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for Iter<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.clone()).finish()
+    }
+}
+
+impl<'t, K, V, S> IntoIterator for &'t Table<K, V, S> {
+    type Item = (&'t K, &'t V);
+    type IntoIter = Iter<'t, K, V>;
+
+    fn into_iter(self) -> Iter<'t, K, V> {
+        self.iter()
+    }
+}

@@ -1,0 +1,282 @@
+//! Looking up: Go's `mapaccess1` and its fast variants, branch by branch.
+//!
+//! The same code serves `get` and `trace`: each decision is told to a [`Tracer`], which for `get` is `()` and costs
+//! nothing.
+
+use std::borrow::Borrow;
+
+use super::bucket::{BUCKET_CNT, BucketRef, EMPTY_REST, MAX_INLINE_SIZE, is_empty};
+use super::grow::Growth;
+use super::hash::{KeyHash, SeededBuildHasher, tophash};
+use super::key::{Key, KeyKind};
+use super::table::Table;
+use super::trace::{Lookup, Step};
+use crate::planted::planted;
+
+/// Keys shorter than this are compared with every slot of a one-bucket table; longer ones are sorted out first.
+const SHORT_KEY: usize = 32;
+
+/// Is told each step of a look-up.
+pub(super) trait Tracer {
+    fn step(&mut self, step: Step);
+}
+
+impl Tracer for () {
+    #[inline(always)]
+    fn step(&mut self, _step: Step) {}
+}
+
+impl Tracer for Vec<Step> {
+    fn step(&mut self, step: Step) {
+        self.push(step);
+    }
+}
+
+/// What the scan of a one-bucket table for a long string found.
+enum Scan<T> {
+    Found(T),
+    Missing,
+    /// Two keys may be the one: only the hash can tell which.
+    DoHash,
+}
+
+/// The look-up that Go's compiler would have chosen: fast ones only for elems that are stored in place.
+const fn kind_of<Q: Key + ?Sized, V>() -> KeyKind {
+    if size_of::<V>() > MAX_INLINE_SIZE {
+        KeyKind::Generic
+    } else {
+        Q::KIND
+    }
+}
+
+/// Whether a look-up in a table of 2^b buckets begins by hashing. The one-bucket paths do without.
+pub(super) const fn hashes_first<Q: Key + ?Sized, V>(b: u8) -> bool {
+    b > 0 || matches!(kind_of::<Q, V>(), KeyKind::Generic)
+}
+
+impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
+    /// Looks `key` up and tells the way: which branches the look-up took, in the order of Go's source.
+    ///
+    /// ```
+    /// let config = untorn::gomap::Table::from([("1", "265"), ("2", "17")]);
+    /// let lookup = config.trace("2");
+    /// assert!(lookup.found());
+    /// assert_eq!(lookup.hash_calls(), 0); // one bucket and a short string: no hash
+    /// println!("{lookup}");
+    /// ```
+    pub fn trace<Q>(&self, key: &Q) -> Lookup
+    where
+        K: Borrow<Q>,
+        Q: Key + ?Sized,
+    {
+        self.trace_hashed(key, None)
+    }
+
+    /// The same, given a hash that was made earlier.
+    pub(crate) fn trace_hashed<Q>(&self, key: &Q, hash: Option<KeyHash>) -> Lookup
+    where
+        K: Borrow<Q>,
+        Q: Key + ?Sized,
+    {
+        let mut steps = Vec::new();
+        let found = self.lookup(key, hash, &mut steps).is_some();
+        Lookup::new(kind_of::<Q, V>(), found, steps)
+    }
+
+    #[inline(always)]
+    pub(super) fn lookup<Q>(
+        &self,
+        key: &Q,
+        hash: Option<KeyHash>,
+        trace: &mut impl Tracer,
+    ) -> Option<(&K, &V)>
+    where
+        K: Borrow<Q>,
+        Q: Key + ?Sized,
+    {
+        if self.count == 0 {
+            trace.step(if self.nil { Step::Nil } else { Step::Empty });
+            return None;
+        }
+        trace.step(Step::NotWriting);
+        if self.buckets.mask() == 0 {
+            // B = 0 is never growing: the ninth key already doubles, and one bucket has no overflow.
+            let bucket = self.buckets.bucket(0);
+            match kind_of::<Q, V>() {
+                KeyKind::FastStr => match one_bucket_str(bucket, key, trace) {
+                    Scan::Found(entry) => return Some(entry),
+                    Scan::Missing => return None,
+                    Scan::DoHash => {}
+                },
+                KeyKind::Fast32 | KeyKind::Fast64 => return one_bucket_word(bucket, key, trace),
+                KeyKind::Generic => {}
+            }
+        }
+        self.lookup_hashed(key, hash, trace)
+    }
+
+    #[inline(always)]
+    fn lookup_hashed<Q>(
+        &self,
+        key: &Q,
+        hash: Option<KeyHash>,
+        trace: &mut impl Tracer,
+    ) -> Option<(&K, &V)>
+    where
+        K: Borrow<Q>,
+        Q: Key + ?Sized,
+    {
+        let hash = self.refreshed(key, hash);
+        let (low_bits, top) = (hash as usize, tophash(hash));
+        let mut bucket = self.buckets.bucket(low_bits);
+        trace.step(Step::Hashed {
+            hash,
+            top,
+            bucket: low_bits & self.buckets.mask(),
+            b: self.buckets.b(),
+        });
+        if let Some(old) = &self.oldbuckets {
+            // The mask of the old array is one bit shorter, unless the growth is to the same size.
+            let old_bucket = old.bucket(low_bits);
+            let evacuated = old_bucket.evacuated();
+            trace.step(Step::OldBucket {
+                bucket: low_bits & old.mask(),
+                same_size: self.growth() == Some(Growth::SameSize),
+                evacuated,
+            });
+            if !evacuated {
+                bucket = old_bucket;
+            }
+        }
+        loop {
+            for full in bucket.matches(top) {
+                let equal = full.key().borrow() == key;
+                trace.step(Step::Compared {
+                    slot: full.index(),
+                    equal,
+                });
+                if equal {
+                    return Some((full.key(), full.elem()));
+                }
+            }
+            match bucket.overflow() {
+                Some(next) if !bucket.ends_chain() => {
+                    trace.step(Step::Overflow);
+                    bucket = next;
+                }
+                _ => return None,
+            }
+        }
+    }
+}
+
+/// One bucket, keys of four or eight bytes: every full slot is compared, nothing is hashed.
+#[inline(always)]
+fn one_bucket_word<'t, K, V, Q>(
+    bucket: BucketRef<'t, K, V>,
+    key: &Q,
+    trace: &mut impl Tracer,
+) -> Option<(&'t K, &'t V)>
+where
+    K: Borrow<Q>,
+    Q: Key + ?Sized,
+{
+    trace.step(Step::OneBucketWord);
+    for slot in 0..BUCKET_CNT {
+        let Some(full) = bucket.full(slot) else {
+            trace.step(Step::EmptySlot {
+                slot,
+                rest: bucket.tophash(slot) == EMPTY_REST,
+            });
+            if bucket.tophash(slot) == EMPTY_REST {
+                break;
+            }
+            continue;
+        };
+        let equal = full.key().borrow() == key;
+        trace.step(Step::Compared { slot, equal });
+        if equal {
+            return Some((full.key(), full.elem()));
+        }
+    }
+    None
+}
+
+/// One bucket, string keys: the two scans of `mapaccess1_faststr`.
+#[inline(always)]
+fn one_bucket_str<'t, K, V, Q>(
+    bucket: BucketRef<'t, K, V>,
+    key: &Q,
+    trace: &mut impl Tracer,
+) -> Scan<(&'t K, &'t V)>
+where
+    K: Borrow<Q>,
+    Q: Key + ?Sized,
+{
+    let key = key.key_bytes();
+    let short = key.len() < SHORT_KEY;
+    trace.step(Step::OneBucketStr {
+        len: key.len(),
+        short,
+    });
+    let mut keymaybe = None;
+    for slot in 0..BUCKET_CNT {
+        if is_empty(bucket.tophash(slot)) {
+            let rest = bucket.tophash(slot) == EMPTY_REST;
+            trace.step(Step::EmptySlot { slot, rest });
+            if rest {
+                break;
+            }
+            continue;
+        }
+        let Some(full) = bucket.full(slot) else {
+            continue;
+        };
+        let stored = full.key().borrow().key_bytes();
+        if stored.len() != key.len() {
+            trace.step(Step::LengthDiffers { slot });
+            continue;
+        }
+        if std::ptr::eq(stored.as_ptr(), key.as_ptr()) {
+            trace.step(Step::SamePointer { slot });
+            return Scan::Found((full.key(), full.elem()));
+        }
+        if short {
+            let equal = stored == key;
+            trace.step(Step::BytesCompared { slot, equal });
+            if equal {
+                return Scan::Found((full.key(), full.elem()));
+            }
+            continue;
+        }
+        // A long key: try not to compare it more than once.
+        if stored.first_chunk::<4>() != key.first_chunk::<4>() {
+            trace.step(Step::FirstFourDiffer { slot });
+            continue;
+        }
+        if stored.last_chunk::<4>() != key.last_chunk::<4>() {
+            trace.step(Step::LastFourDiffer { slot });
+            continue;
+        }
+        if keymaybe.is_some() {
+            trace.step(Step::SecondCandidate { slot });
+            if planted("second_candidate_is_a_miss") {
+                return Scan::Missing;
+            }
+            return Scan::DoHash;
+        }
+        trace.step(Step::KeyMaybe { slot });
+        keymaybe = Some(full);
+    }
+    if let Some(full) = keymaybe {
+        let equal = full.key().borrow().key_bytes() == key;
+        trace.step(Step::KeyMaybeCompared {
+            slot: full.index(),
+            equal,
+        });
+        if equal {
+            return Scan::Found((full.key(), full.elem()));
+        }
+    }
+    Scan::Missing
+}

@@ -1,0 +1,290 @@
+//! The table: its header, how it is made, and what can be asked of it as a whole.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::hash::Hash;
+
+use super::array::Buckets;
+use super::chain::Half;
+use super::flags::Flags;
+use super::grow::{Growth, over_load_factor};
+use super::hash::{FoldHash, KeyHash, SeededBuildHasher, random_seed};
+use super::key::Key;
+use super::stats::Stats;
+
+/// Go's classic map (Go 1.13 to 1.23) as a single-threaded table: reads borrow it, writes borrow it mutably.
+///
+/// Buckets of eight, load factor 6.5, growth that is carried out two old buckets at a time by the writes that
+/// follow, no shrinking. [`GoMap`](crate::GoMap) is this table behind the overlap gate; by itself it is for those
+/// who want Go's behaviour without Go's rule.
+///
+/// Look-ups and inserts are O(1) on average; a single insert or remove also moves at most two chains of an old
+/// bucket array. Iteration order is unspecified and starts at a random place, on purpose.
+///
+/// # Panics in keys and elems
+/// `Hash`, `Eq`, `Clone` and `Drop` may panic at any call: nothing is dropped twice, and the table stays usable.
+///
+/// ```
+/// use untorn::gomap::Table;
+///
+/// let mut config = Table::new();
+/// config.insert("1", "265".to_string());
+/// config.insert("2", "17".to_string());
+/// assert_eq!(config.get("1").map(String::as_str), Some("265"));
+/// assert_eq!(config.get_or_zero("3"), ""); // Go's `m[k]`: the zero value
+/// assert_eq!(config.stats().b, 0); // one bucket
+/// ```
+pub struct Table<K, V, S = FoldHash> {
+    /// Entries in both arrays. Must be what `len` reads, as in Go's header.
+    pub(super) count: usize,
+    pub(super) flags: Flags,
+    /// The seed of every hash of this table.
+    pub(super) hash0: u64,
+    pub(super) buckets: Buckets<K, V>,
+    /// The array of before the growth, while it is carried out.
+    pub(super) oldbuckets: Option<Buckets<K, V>>,
+    /// Every old bucket below this one is evacuated.
+    pub(super) nevacuate: usize,
+    /// Where the entries of the bucket being evacuated go; kept for its memory.
+    pub(super) halves: Vec<Half>,
+    pub(super) hasher: S,
+    pub(super) nil: bool,
+}
+
+impl<K, V> Table<K, V> {
+    /// An empty table. Nothing is allocated before the first write.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_hasher(FoldHash::default())
+    }
+
+    /// An empty table with room for `hint` entries before it grows: Go's `make(map[K]V, hint)`.
+    ///
+    /// An absurd hint is ignored, as in Go, not refused.
+    #[must_use]
+    pub fn with_hint(hint: usize) -> Self {
+        Self::with_hint_and_hasher(hint, FoldHash::default())
+    }
+
+    /// Go's nil map: reads find it empty, `remove` and `clear` do nothing, `insert` panics.
+    ///
+    /// ```should_panic
+    /// untorn::gomap::Table::nil().insert("1", "265"); // assignment to entry in nil map
+    /// ```
+    #[must_use]
+    pub fn nil() -> Self {
+        let mut table = Self::new();
+        table.nil = true;
+        table
+    }
+}
+
+impl<K, V, S> Table<K, V, S> {
+    /// An empty table that hashes with `hasher` and a random seed.
+    #[must_use]
+    pub fn with_hasher(hasher: S) -> Self {
+        Self::with_hint_and_hasher(0, hasher)
+    }
+
+    /// An empty table with room for `hint` entries that hashes with `hasher` and a random seed.
+    #[must_use]
+    pub fn with_hint_and_hasher(hint: usize, hasher: S) -> Self {
+        let mut b = 0;
+        while over_load_factor(hint, b) && Buckets::<K, V>::fits(b + 1) {
+            b += 1;
+        }
+        if over_load_factor(hint, b) {
+            b = 0;
+        }
+        let buckets = if b == 0 {
+            Buckets::unallocated(0)
+        } else {
+            Buckets::allocated(b)
+        };
+        Self {
+            count: 0,
+            flags: Flags::default(),
+            hash0: random_seed(),
+            buckets,
+            oldbuckets: None,
+            nevacuate: 0,
+            halves: Vec::new(),
+            hasher,
+            nil: false,
+        }
+    }
+
+    /// Number of entries.
+    #[inline]
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there is no entry.
+    #[inline]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Whether this is Go's nil map.
+    #[must_use]
+    pub fn is_nil(&self) -> bool {
+        self.nil
+    }
+
+    /// The hasher.
+    pub fn hasher(&self) -> &S {
+        &self.hasher
+    }
+
+    /// The header of the table: what Go keeps in `hmap`. O(1).
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats {
+            count: self.count,
+            b: self.buckets.b(),
+            flags: self.flags.get(),
+            buckets: if self.buckets.is_allocated() {
+                self.buckets.count()
+            } else {
+                0
+            },
+            oldbuckets: self.oldbuckets.as_ref().map_or(0, Buckets::count),
+            noverflow: self.buckets.noverflow(),
+            overflow: self.buckets.overflow_taken()
+                + self.oldbuckets.as_ref().map_or(0, Buckets::overflow_taken),
+            nevacuate: self.nevacuate,
+            growth: self.growth(),
+        }
+    }
+
+    /// What kind of growth is being carried out.
+    pub(super) fn growth(&self) -> Option<Growth> {
+        self.oldbuckets.as_ref().map(|old| {
+            if old.count() == self.buckets.count() {
+                Growth::SameSize
+            } else {
+                Growth::Doubling
+            }
+        })
+    }
+}
+
+impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
+    /// The hash of `key` under the present seed.
+    #[inline(always)]
+    pub(super) fn hash_of<Q: Hash + ?Sized>(&self, key: &Q) -> KeyHash {
+        KeyHash {
+            hash0: self.hash0,
+            hash: self.hasher.hash_one(key, self.hash0),
+        }
+    }
+
+    /// `hash` if it was made with the present seed, else a new one.
+    #[inline(always)]
+    pub(super) fn refreshed<Q: Hash + ?Sized>(&self, key: &Q, hash: Option<KeyHash>) -> u64 {
+        match hash {
+            Some(made) if made.hash0 == self.hash0 => made.hash,
+            _ => self.hash_of(key).hash,
+        }
+    }
+
+    /// The value of `key`: Go's `v, ok := m[k]`.
+    #[inline]
+    pub fn get<Q>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+        Q: Key + ?Sized,
+    {
+        self.get_key_value(key).map(|(_, elem)| elem)
+    }
+
+    /// The stored key that equals `key`, and its value.
+    #[inline]
+    pub fn get_key_value<Q>(&self, key: &Q) -> Option<(&K, &V)>
+    where
+        K: Borrow<Q>,
+        Q: Key + ?Sized,
+    {
+        self.lookup(key, None, &mut ())
+    }
+
+    /// Whether `key` has a value.
+    #[inline]
+    pub fn contains_key<Q>(&self, key: &Q) -> bool
+    where
+        K: Borrow<Q>,
+        Q: Key + ?Sized,
+    {
+        self.get_key_value(key).is_some()
+    }
+
+    /// The value of `key`, or the zero value: Go's `m[k]`. Rust's zero value of a type is its [`Default`].
+    #[inline]
+    pub fn get_or_zero<Q>(&self, key: &Q) -> V
+    where
+        K: Borrow<Q>,
+        Q: Key + ?Sized,
+        V: Clone + Default,
+    {
+        self.get(key).cloned().unwrap_or_default()
+    }
+}
+
+impl<K, V, S: Default> Default for Table<K, V, S> {
+    fn default() -> Self {
+        Self::with_hasher(S::default())
+    }
+}
+
+impl<K: Key + Clone, V: Clone, S: SeededBuildHasher + Clone> Clone for Table<K, V, S> {
+    /// Go's `maps.Clone`: the same seed, sized by the number of entries; a clone of nil is nil.
+    fn clone(&self) -> Self {
+        let mut clone = Self::with_hint_and_hasher(self.count, self.hasher.clone());
+        clone.hash0 = self.hash0;
+        clone.nil = self.nil;
+        clone.extend(self.iter().map(|(key, elem)| (key.clone(), elem.clone())));
+        clone
+    }
+}
+
+impl<K: fmt::Debug, V: fmt::Debug, S> fmt::Debug for Table<K, V, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+impl<K: Key, V: PartialEq, S: SeededBuildHasher> PartialEq for Table<K, V, S> {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len()
+            && self
+                .iter()
+                .all(|(key, elem)| other.get(key).is_some_and(|same| elem == same))
+    }
+}
+
+impl<K: Key, V: Eq, S: SeededBuildHasher> Eq for Table<K, V, S> {}
+
+impl<K: Key, V, S: SeededBuildHasher> Extend<(K, V)> for Table<K, V, S> {
+    fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
+        for (key, elem) in entries {
+            self.insert(key, elem);
+        }
+    }
+}
+
+impl<K: Key, V, S: SeededBuildHasher + Default> FromIterator<(K, V)> for Table<K, V, S> {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
+        let mut table = Self::default();
+        table.extend(entries);
+        table
+    }
+}
+
+impl<K: Key, V, const N: usize> From<[(K, V); N]> for Table<K, V> {
+    fn from(entries: [(K, V); N]) -> Self {
+        Self::from_iter(entries)
+    }
+}

@@ -1,0 +1,43 @@
+//! Planted bugs: what shows that the tests can fail.
+//!
+//! A build with `--cfg untorn_planted` reads the name of one bug from `UNTORN_BUG` and behaves as if that mistake
+//! had been made; `just planted` runs the tests against each and fails if they still pass. In every other build
+//! [`planted`] is a constant `false`.
+
+/// Every bug that can be planted.
+#[cfg(untorn_planted)]
+const BUGS: &[&str] = &[
+    "evacuation_skips_a_slot",
+    "sweep_forgets_empty_rest",
+    "growth_one_key_late",
+    "second_candidate_is_a_miss",
+    "gate_forgets_the_fence",
+    "gate_forgets_the_scan",
+    "gate_forgets_the_writer",
+    "reports_mix",
+];
+
+/// Whether this bug is to be made.
+#[cfg(untorn_planted)]
+pub(crate) fn planted(bug: &str) -> bool {
+    static CHOSEN: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
+    assert!(BUGS.contains(&bug), "{bug} is not in the list");
+    let chosen = CHOSEN.get_or_init(|| {
+        let chosen = std::env::var("UNTORN_BUG").ok();
+        if let Some(name) = &chosen {
+            assert!(
+                BUGS.contains(&&**name),
+                "UNTORN_BUG={name} is not in the list"
+            );
+        }
+        chosen
+    });
+    chosen.as_deref() == Some(bug)
+}
+
+/// Whether this bug is to be made: never, in this build.
+#[cfg(not(untorn_planted))]
+#[inline(always)]
+pub(crate) const fn planted(_bug: &str) -> bool {
+    false
+}
