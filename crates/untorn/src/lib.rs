@@ -2,5 +2,13 @@
 
 #[cfg(not(untorn_loom))]
 pub mod gomap;
+pub mod overlap;
 mod planted;
+#[cfg(not(untorn_loom))]
+mod random;
 mod sync;
+
+#[cfg(not(untorn_loom))]
+pub use self::gomap::GoMap;
+#[cfg(not(untorn_loom))]
+pub use self::overlap::{AccessKind, OnOverlap, Overlap, OverlapKind, Site, spawn};

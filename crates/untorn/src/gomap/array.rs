@@ -18,7 +18,7 @@ use std::ptr::NonNull;
 
 use super::bucket::{BUCKET_CNT, Bucket, BucketRef, EMPTY_ONE, MIN_TOP_HASH, Shape};
 use super::chain::ChainMut;
-use super::hash::random_seed;
+use crate::random::random_u64;
 
 /// The memory; frees it, and knows nothing of entries.
 struct Storage<K, V> {
@@ -216,7 +216,7 @@ impl<K, V> Buckets<K, V> {
             self.noverflow = self.noverflow.saturating_add(1);
         } else {
             let odds = (1_u64 << (b - 15)) - 1;
-            if random_seed() & odds == 0 {
+            if random_u64() & odds == 0 {
                 self.noverflow = self.noverflow.saturating_add(1);
             }
         }

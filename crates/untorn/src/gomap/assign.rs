@@ -8,8 +8,16 @@ use super::table::Table;
 /// What an insert put out of the table; dropped by whoever asked for it, when it is safe to run foreign code.
 pub(crate) struct Replaced<K, V> {
     /// The key that is not in the table: the old one if keys of this type are updated, else the one given.
-    pub(crate) key: K,
-    pub(crate) elem: V,
+    key: K,
+    elem: V,
+}
+
+impl<K, V> Replaced<K, V> {
+    /// Drops the key.
+    pub(crate) fn into_elem(self) -> V {
+        drop(self.key);
+        self.elem
+    }
 }
 
 impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
@@ -21,7 +29,7 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
     /// With Go's text if the table is nil; whatever `Hash` or `Eq` panic with, and then nothing was inserted.
     #[inline]
     pub fn insert(&mut self, key: K, elem: V) -> Option<V> {
-        self.assign(key, elem, None).map(|replaced| replaced.elem)
+        self.assign(key, elem, None).map(Replaced::into_elem)
     }
 
     /// The same, given a hash that was made earlier.

@@ -5,10 +5,11 @@ use std::borrow::Borrow;
 use super::array::Buckets;
 use super::chain::{Found, Hole};
 use super::flags::SAME_SIZE_GROW;
-use super::hash::{KeyHash, SeededBuildHasher, random_seed, tophash};
+use super::hash::{KeyHash, SeededBuildHasher, tophash};
 use super::key::Key;
 use super::table::Table;
 use crate::planted::planted;
+use crate::random::random_u64;
 
 /// Entries on their way out; dropping it drops them.
 pub(crate) struct Cleared<K, V> {
@@ -63,7 +64,7 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
                 sweep(hole);
                 self.count -= 1;
                 if self.count == 0 {
-                    self.hash0 = random_seed();
+                    self.hash0 = random_u64();
                 }
                 Some(entry)
             }
@@ -99,7 +100,7 @@ impl<K, V, S> Table<K, V, S> {
         let empty = Buckets::unallocated(self.buckets.b());
         self.count = 0;
         self.nevacuate = 0;
-        self.hash0 = random_seed();
+        self.hash0 = random_u64();
         self.flags.change(0, SAME_SIZE_GROW);
         Some(Cleared {
             _buckets: std::mem::replace(&mut self.buckets, empty),

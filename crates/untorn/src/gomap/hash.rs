@@ -1,7 +1,7 @@
 //! Seeded hashing: `hash0`, the hash function, and the two numbers the table takes from a hash.
 
 use std::fmt;
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher};
 
 use super::bucket::MIN_TOP_HASH;
 
@@ -94,11 +94,6 @@ impl fmt::Debug for KeyHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:#018x}", self.hash)
     }
-}
-
-/// A new `hash0`. Go draws from a generator of the thread; std's keys come from the operating system.
-pub(super) fn random_seed() -> u64 {
-    RandomState::new().build_hasher().finish()
 }
 
 /// The top eight bits, moved out of the way of the marks for empty and evacuated slots.

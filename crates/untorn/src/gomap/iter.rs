@@ -5,8 +5,8 @@ use std::iter::FusedIterator;
 
 use super::array::Buckets;
 use super::bucket::{BUCKET_CNT, BucketRef};
-use super::hash::random_seed;
 use super::table::Table;
+use crate::random::random_u64;
 
 /// The entries of a [`Table`], each once, from a random place on.
 pub struct Iter<'t, K, V> {
@@ -32,7 +32,7 @@ impl<K, V, S> Table<K, V, S> {
             chain: 0,
             bucket: None,
             slot: 0,
-            start: random_seed(),
+            start: random_u64(),
             remaining: self.count,
         }
     }

@@ -8,9 +8,10 @@ use super::array::Buckets;
 use super::chain::Half;
 use super::flags::Flags;
 use super::grow::{Growth, over_load_factor};
-use super::hash::{FoldHash, KeyHash, SeededBuildHasher, random_seed};
+use super::hash::{FoldHash, KeyHash, SeededBuildHasher};
 use super::key::Key;
 use super::stats::Stats;
+use crate::random::random_u64;
 
 /// Go's classic map (Go 1.13 to 1.23) as a single-threaded table: reads borrow it, writes borrow it mutably.
 ///
@@ -104,7 +105,7 @@ impl<K, V, S> Table<K, V, S> {
         Self {
             count: 0,
             flags: Flags::default(),
-            hash0: random_seed(),
+            hash0: random_u64(),
             buckets,
             oldbuckets: None,
             nevacuate: 0,

@@ -1,0 +1,513 @@
+//! `GoMap`: the table behind the overlap gate.
+
+use std::borrow::Borrow;
+use std::fmt::{self, Write};
+use std::panic::Location;
+
+use super::assign::Replaced;
+use super::flags::{FlagSet, HASH_WRITING};
+use super::hash::{FoldHash, KeyHash, SeededBuildHasher};
+use super::key::Key;
+use super::lookup::hashes_first;
+use super::stats::Stats;
+use super::table::Table;
+use super::trace::Lookup;
+use crate::overlap::cell::{Describe, OverlapCell};
+use crate::overlap::{AccessKind, OnOverlap, Operation, State};
+use crate::sync::{AtomicU64, Ordering};
+
+/// Go's map, with Go's rule: whoever reads or writes it while another writes is told so, with both sides named.
+///
+/// Every method takes `&self`; share the map by `Arc` or a scope, as Go shares a map by its reference. The rule is
+/// not a lock: nobody ever waits. It is for programs in which writers are *meant* to be alone, by a lock, a channel
+/// or a phase of the program, and which want to be told where that is not so. To be safe instead of told, use a
+/// type that is made for sharing.
+///
+/// # What counts as an overlap
+/// Two accesses at the same time, at least one of them a write (`insert`, `remove`, `clear`). Unlike in Go *every*
+/// such pair counts: a reader that was first, `len`, a map that is empty or nil, the copying of the value in and
+/// out. Of two overlapping accesses at least one reports; accesses that do not overlap are never reported, whatever
+/// orders them. A map that is used again from inside one of its own accesses, by a `Hash`, `Eq`, `Clone`, `Drop` or
+/// a closure, overlaps with itself if one of the two writes.
+///
+/// # What happens then
+/// By default what happens in Go: a report on stderr and exit status 2; nothing can catch it. [`OnOverlap`] has the
+/// milder ways, for one map by [`on_overlap`](Self::on_overlap), for all by `UNTORN_ON_OVERLAP=panic`. The access
+/// that noticed does not proceed, so there is no data race even in a program that breaks the rule.
+///
+/// # Cost
+/// A read costs the table's look-up and three stores, a fence and a load for the gate, none of them to memory that
+/// other readers write; a write looks at one record for each thread that ever used a map, and at the clock. No
+/// method blocks; memory of a table is never given back before the map is dropped (Go's map never shrinks).
+///
+/// # Order
+/// An access that begins after a write has ended sees what it wrote.
+///
+/// # Panics
+/// If the policy is to panic, every method panics on an overlap, before it has touched the map. A panic in `Hash`,
+/// `Eq`, `Clone` or a closure leaves the map usable.
+///
+/// ```
+/// use std::sync::Arc;
+/// use untorn::GoMap;
+///
+/// let config = Arc::new(GoMap::named("config"));
+/// config.insert("1", "265");
+/// let reader = {
+///     let config = Arc::clone(&config);
+///     untorn::spawn("reader", move || config.get("1"))
+/// };
+/// // Nobody writes meanwhile, so this is fine.
+/// assert_eq!(config.get("1"), Some("265"));
+/// assert_eq!(reader.join().unwrap(), Some("265"));
+/// ```
+pub struct GoMap<K, V, S = FoldHash> {
+    cell: OverlapCell<Table<K, V, S>, Header>,
+    /// The table's hasher once more, since hashes are made before the gate is entered.
+    hasher: S,
+}
+
+/// What is known of the table without entering the gate: stored by each write at its end, loaded for reports and
+/// for hashing ahead. May be one write late, which only costs hashing again.
+struct Header {
+    /// Count, B and flags of the table.
+    figures: AtomicU64,
+    hash0: AtomicU64,
+    nil: bool,
+}
+
+impl Header {
+    fn of<K, V, S>(table: &Table<K, V, S>) -> Self {
+        let header = Self {
+            figures: AtomicU64::new(0),
+            hash0: AtomicU64::new(0),
+            nil: table.is_nil(),
+        };
+        header.update(table);
+        header
+    }
+
+    fn update<K, V, S>(&self, table: &Table<K, V, S>) {
+        let stored = (table.count as u64) << 16
+            | u64::from(table.buckets.b()) << 8
+            | u64::from(table.flags.get().bits());
+        // Relaxed, here and below: nothing is reached through these figures, and a stale seed is noticed inside.
+        self.figures.store(stored, Ordering::Relaxed);
+        self.hash0.store(table.hash0, Ordering::Relaxed);
+    }
+
+    /// Count, B, flags.
+    fn load(&self) -> (u64, u8, FlagSet) {
+        let stored = self.figures.load(Ordering::Relaxed);
+        (stored >> 16, (stored >> 8) as u8, FlagSet(stored as u8))
+    }
+}
+
+impl Describe for Header {
+    fn state(&self) -> State {
+        let (count, b, flags) = self.load();
+        // Only asked while there is an overlap, and so a writer.
+        let flags = FlagSet(flags.bits() | HASH_WRITING);
+        let keys = if count == 1 { "key" } else { "keys" };
+        let mut state = State::new();
+        // It has room for the longest: 17 digits of a count, two of B, four flags.
+        let _ = write!(state, "{count} {keys}, B={b}, flags={flags}");
+        state
+    }
+}
+
+/// A table being written to; brings the header up to date at the end, by a panic too.
+struct Change<'c, K, V, S> {
+    table: &'c mut Table<K, V, S>,
+    header: &'c Header,
+}
+
+impl<K, V, S> Drop for Change<'_, K, V, S> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.header.update(self.table);
+    }
+}
+
+macro_rules! operation {
+    ($kind:ident $name:literal) => {
+        &Operation {
+            name: concat!("GoMap::", $name),
+            kind: AccessKind::$kind,
+        }
+    };
+}
+
+impl<K, V> GoMap<K, V> {
+    /// An empty map. Nothing is allocated before the first write.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::from(Table::new())
+    }
+
+    /// An empty map with a name that reports show. Names of more than 64 bytes are cut.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self::new().with_name(name)
+    }
+
+    /// An empty map with room for `hint` entries: Go's `make(map[K]V, hint)`.
+    #[must_use]
+    pub fn with_hint(hint: usize) -> Self {
+        Self::from(Table::with_hint(hint))
+    }
+
+    /// Go's nil map: reads find it empty, `remove` and `clear` do nothing.
+    ///
+    /// ```should_panic
+    /// let config = untorn::GoMap::nil();
+    /// assert_eq!(config.get("1"), None);
+    /// config.insert("1", "265"); // panics: assignment to entry in nil map
+    /// ```
+    #[must_use]
+    pub fn nil() -> Self {
+        Self::from(Table::nil())
+    }
+}
+
+impl<K, V, S> GoMap<K, V, S> {
+    /// Gives the map a name that reports show.
+    #[must_use]
+    pub fn with_name(mut self, name: &str) -> Self {
+        self.cell.set_name(name);
+        self
+    }
+
+    /// The name that reports show, cut to 64 bytes.
+    pub fn name(&self) -> Option<&str> {
+        self.cell.name()
+    }
+
+    /// Sets what an access does that notices an overlap, whatever the environment says.
+    ///
+    /// ```
+    /// use untorn::{GoMap, OnOverlap};
+    ///
+    /// let map = GoMap::from([(1, 10)]).on_overlap(OnOverlap::Panic);
+    /// // A write from inside a read of the same map overlaps with it.
+    /// let caught = std::panic::catch_unwind(|| map.get_with(&1, |_| map.insert(2, 20)));
+    /// assert!(caught.is_err());
+    /// assert_eq!(map.len(), 1);
+    /// ```
+    #[must_use]
+    pub fn on_overlap(mut self, on_overlap: OnOverlap) -> Self {
+        self.cell.set_on_overlap(on_overlap);
+        self
+    }
+
+    /// The table without its gate.
+    #[must_use]
+    pub fn into_table(self) -> Table<K, V, S> {
+        self.cell.into_inner()
+    }
+}
+
+impl<K, V, S> GoMap<K, V, S> {
+    #[inline(always)]
+    fn read<R>(
+        &self,
+        operation: &'static Operation,
+        at: &'static Location<'static>,
+        f: impl FnOnce(&Table<K, V, S>) -> R,
+    ) -> R {
+        self.cell.read(operation, at, f)
+    }
+
+    #[inline(always)]
+    fn write<R>(
+        &self,
+        operation: &'static Operation,
+        at: &'static Location<'static>,
+        f: impl FnOnce(&mut Table<K, V, S>) -> R,
+    ) -> R {
+        self.cell.write(operation, at, |table, header| {
+            let change = Change { table, header };
+            f(change.table)
+        })
+    }
+
+    /// Number of entries. Counts as a read: Go does not check it, here it can overlap with a write.
+    #[track_caller]
+    pub fn len(&self) -> usize {
+        self.read(operation!(Read "len"), Location::caller(), Table::len)
+    }
+
+    /// Whether there is no entry. Counts as a read.
+    #[track_caller]
+    pub fn is_empty(&self) -> bool {
+        self.read(
+            operation!(Read "is_empty"),
+            Location::caller(),
+            Table::is_empty,
+        )
+    }
+
+    /// Whether this is Go's nil map. Not an access: a map does not become nil or cease to be.
+    pub fn is_nil(&self) -> bool {
+        self.cell.description.nil
+    }
+
+    /// Takes everything out: Go's `clear(m)`. The number of buckets stays. The entries are dropped after the map
+    /// is free again. O(buckets + entries).
+    #[track_caller]
+    pub fn clear(&self) {
+        let cleared = self.write(
+            operation!(Write "clear"),
+            Location::caller(),
+            Table::take_all,
+        );
+        drop(cleared);
+    }
+
+    /// Calls `f` with every entry, in one access: the map must not be written to until all are done, by `f`
+    /// neither. The order is unspecified and differs from call to call. O(buckets + entries).
+    ///
+    /// ```
+    /// let map = untorn::GoMap::from([("1", 265), ("2", 17)]);
+    /// let mut sum = 0;
+    /// map.iter_with(|_, value| sum += value);
+    /// assert_eq!(sum, 282);
+    /// ```
+    #[track_caller]
+    pub fn iter_with(&self, mut f: impl FnMut(&K, &V)) {
+        self.read(
+            operation!(Iterate "iter_with"),
+            Location::caller(),
+            |table| table.iter().for_each(|(key, elem)| f(key, elem)),
+        );
+    }
+
+    /// The header of the table: what Go keeps in `hmap`. Counts as a read. O(1).
+    #[track_caller]
+    pub fn stats(&self) -> Stats {
+        self.read(operation!(Read "stats"), Location::caller(), Table::stats)
+    }
+}
+
+impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
+    /// The hash of a key that is about to be written: Go too hashes before it sets `hashWriting`, so that a `Hash`
+    /// that panics leaves nothing behind.
+    #[inline(always)]
+    fn hash_ahead<Q: Key + ?Sized>(&self, key: &Q) -> KeyHash {
+        // Relaxed: whether it is still the seed is checked inside.
+        let hash0 = self.cell.description.hash0.load(Ordering::Relaxed);
+        KeyHash {
+            hash0,
+            hash: self.hasher.hash_one(key, hash0),
+        }
+    }
+
+    /// The same for a look-up, unless it will not want the hash.
+    #[inline(always)]
+    fn hash_ahead_to_read<Q: Key + ?Sized>(&self, key: &Q) -> Option<KeyHash> {
+        let (count, b, _) = self.cell.description.load();
+        (count > 0 && hashes_first::<Q, V>(b)).then(|| self.hash_ahead(key))
+    }
+
+    #[inline(always)]
+    fn look_up<Q, R>(
+        &self,
+        operation: &'static Operation,
+        at: &'static Location<'static>,
+        key: &Q,
+        f: impl FnOnce(Option<&V>) -> R,
+    ) -> R
+    where
+        K: Borrow<Q>,
+        Q: Key + ?Sized,
+    {
+        let hash = self.hash_ahead_to_read(key);
+        self.read(operation, at, |table| {
+            f(table.lookup(key, hash, &mut ()).map(|(_, elem)| elem))
+        })
+    }
+
+    /// The value of `key`, cloned inside the access: Go's `v, ok := m[k]`. O(1) on average.
+    #[inline]
+    #[track_caller]
+    pub fn get<Q>(&self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+        Q: Key + ?Sized,
+        V: Clone,
+    {
+        self.look_up(operation!(Read "get"), Location::caller(), key, |elem| {
+            elem.cloned()
+        })
+    }
+
+    /// Calls `f` with the value of `key` if there is one. The access lasts until `f` returns, so `f` must not write
+    /// to this map.
+    #[inline]
+    #[track_caller]
+    pub fn get_with<Q, R>(&self, key: &Q, f: impl FnOnce(&V) -> R) -> Option<R>
+    where
+        K: Borrow<Q>,
+        Q: Key + ?Sized,
+    {
+        self.look_up(
+            operation!(Read "get_with"),
+            Location::caller(),
+            key,
+            |elem| elem.map(f),
+        )
+    }
+
+    /// The value of `key`, or the zero value, which is its `Default`: Go's `m[k]`.
+    ///
+    /// ```
+    /// let visits = untorn::GoMap::from([("home", 3)]);
+    /// assert_eq!(visits.get_or_zero("about"), 0);
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn get_or_zero<Q>(&self, key: &Q) -> V
+    where
+        K: Borrow<Q>,
+        Q: Key + ?Sized,
+        V: Clone + Default,
+    {
+        self.look_up(
+            operation!(Read "get_or_zero"),
+            Location::caller(),
+            key,
+            |elem| elem.cloned(),
+        )
+        .unwrap_or_default()
+    }
+
+    /// Whether `key` has a value.
+    #[inline]
+    #[track_caller]
+    pub fn contains_key<Q>(&self, key: &Q) -> bool
+    where
+        K: Borrow<Q>,
+        Q: Key + ?Sized,
+    {
+        self.look_up(
+            operation!(Read "contains_key"),
+            Location::caller(),
+            key,
+            |elem| elem.is_some(),
+        )
+    }
+
+    /// Looks `key` up and tells the way it went. Counts as a read.
+    #[track_caller]
+    pub fn trace<Q>(&self, key: &Q) -> Lookup
+    where
+        K: Borrow<Q>,
+        Q: Key + ?Sized,
+    {
+        let hash = self.hash_ahead_to_read(key);
+        self.read(operation!(Read "trace"), Location::caller(), |table| {
+            table.trace_hashed(key, hash)
+        })
+    }
+
+    /// Gives `key` the value `elem` and returns the value it had: Go's `m[k] = v`. O(1) on average.
+    ///
+    /// The value is stored inside the access (Go stores it when the check is over). What is replaced is dropped or
+    /// returned when the map is free again.
+    ///
+    /// # Panics
+    /// With Go's text, `assignment to entry in nil map`, if the map is [`nil`](Self::nil).
+    #[inline]
+    #[track_caller]
+    pub fn insert(&self, key: K, elem: V) -> Option<V> {
+        let at = Location::caller();
+        let hash = self.hash_ahead(&key);
+        let replaced = self.write(operation!(Write "insert"), at, |table| {
+            table.assign(key, elem, Some(hash))
+        });
+        replaced.map(Replaced::into_elem)
+    }
+
+    /// Takes `key` out and returns its value: Go's `delete(m, k)`. Does nothing to a nil map. O(1) on average.
+    #[inline]
+    #[track_caller]
+    pub fn remove<Q>(&self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+        Q: Key + ?Sized,
+    {
+        let at = Location::caller();
+        // Go does not hash for an empty map either.
+        let (count, ..) = self.cell.description.load();
+        let hash = (count > 0).then(|| self.hash_ahead(key));
+        let removed = self.write(operation!(Write "remove"), at, |table| {
+            table.delete(key, hash)
+        });
+        removed.map(|(_, elem)| elem)
+    }
+
+    /// A map with clones of all entries: Go's `maps.Clone`. One access; the clone has the same name and policy and
+    /// a gate of its own. O(buckets + entries).
+    #[track_caller]
+    pub fn deep_clone(&self) -> Self
+    where
+        K: Clone,
+        V: Clone,
+        S: Clone,
+    {
+        let at = Location::caller();
+        let table = self.read(operation!(Clone "deep_clone"), at, Table::clone);
+        let mut clone = Self::from(table);
+        clone.cell.copy_settings(&self.cell);
+        clone
+    }
+}
+
+impl<K, V, S: Clone> From<Table<K, V, S>> for GoMap<K, V, S> {
+    /// Puts a table behind a gate; the way to a `GoMap` with a hasher of one's own.
+    fn from(table: Table<K, V, S>) -> Self {
+        let hasher = table.hasher().clone();
+        let header = Header::of(&table);
+        Self {
+            cell: OverlapCell::new(table, header),
+            hasher,
+        }
+    }
+}
+
+impl<K: Key, V, const N: usize> From<[(K, V); N]> for GoMap<K, V> {
+    fn from(entries: [(K, V); N]) -> Self {
+        Self::from_iter(entries)
+    }
+}
+
+impl<K: Key, V, S: SeededBuildHasher + Default + Clone> FromIterator<(K, V)> for GoMap<K, V, S> {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
+        Self::from(Table::from_iter(entries))
+    }
+}
+
+impl<K: Key, V, S: SeededBuildHasher> Extend<(K, V)> for GoMap<K, V, S> {
+    /// Inserts one by one, each an access of its own.
+    #[track_caller]
+    fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
+        for (key, elem) in entries {
+            self.insert(key, elem);
+        }
+    }
+}
+
+impl<K, V, S: Default + Clone> Default for GoMap<K, V, S> {
+    fn default() -> Self {
+        Self::from(Table::default())
+    }
+}
+
+impl<K: fmt::Debug, V: fmt::Debug, S> fmt::Debug for GoMap<K, V, S> {
+    /// Shows the entries. Counts as an iteration.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.read(operation!(Iterate "fmt"), Location::caller(), |table| {
+            table.fmt(f)
+        })
+    }
+}

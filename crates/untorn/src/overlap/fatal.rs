@@ -1,0 +1,148 @@
+//! The end of the process: one report on stderr, exit status 2, and nothing that can catch or delay it.
+//!
+//! No allocation, and no lock that another thread may hold: stderr is written by its descriptor. The text is at most
+//! 4096 bytes, which a pipe that can take anything takes whole, so it is not mixed with what others write; a pipe
+//! that takes nothing is waited for no longer than [`WRITE_AT_MOST`].
+
+#![allow(
+    unsafe_code,
+    reason = "named for it: four calls of the operating system"
+)]
+
+use std::backtrace::Backtrace;
+use std::fmt::Write;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use arrayvec::ArrayString;
+
+use super::policy::Environment;
+use super::report::Overlap;
+use crate::planted::planted;
+use crate::sync::{AtomicBool, Ordering};
+
+/// The longest report: what POSIX lets a pipe take in one piece on Linux (`PIPE_BUF`).
+const REPORT_LEN: usize = 4096;
+
+/// How long the other threads are given to run into the closed gate, so that they print no more.
+const SETTLE: Duration = Duration::from_millis(1);
+
+/// How long a stderr that takes nothing is waited for.
+const WRITE_AT_MOST: Duration = Duration::from_secs(1);
+
+/// How long a backtrace may take.
+const BACKTRACE_AT_MOST_SECONDS: u32 = 5;
+
+/// Reports `overlap` and ends the process. `close` shuts the map to everybody, or says that it could not yet.
+pub(super) fn die(overlap: &Overlap, mut close: impl FnMut() -> bool) -> ! {
+    static REPORTING: AtomicBool = AtomicBool::new(false);
+    // Relaxed: only that one thread comes first.
+    if REPORTING.swap(true, Ordering::Relaxed) && !planted("reports_mix") {
+        // Somebody is reporting, and the process is about to end.
+        loop {
+            thread::park();
+        }
+    }
+    let start = Instant::now();
+    while !close() && start.elapsed() < SETTLE {
+        thread::yield_now();
+    }
+    thread::sleep(SETTLE);
+
+    let mut text = ArrayString::<REPORT_LEN>::new();
+    // Whatever does not fit is cut: two sites with paths of a thousand characters each would still fit.
+    let _ = writeln!(text, "{overlap}");
+    if planted("reports_mix") {
+        for byte in text.as_bytes() {
+            system::write_to_stderr(&[*byte], WRITE_AT_MOST);
+            thread::yield_now();
+        }
+        thread::sleep(SETTLE);
+    } else {
+        system::write_to_stderr(text.as_bytes(), WRITE_AT_MOST);
+    }
+    if Environment::get().backtrace {
+        // The report is out. Capturing allocates and locks, so it gets a deadline of its own.
+        system::exit_after(BACKTRACE_AT_MOST_SECONDS);
+        let backtrace = format!("\n{}", Backtrace::force_capture());
+        system::write_to_stderr(backtrace.as_bytes(), WRITE_AT_MOST);
+    }
+    system::exit()
+}
+
+/// Go's exit status for a fatal error of the runtime.
+const STATUS: i32 = 2;
+
+#[cfg(unix)]
+mod system {
+    use std::time::{Duration, Instant};
+
+    /// Writes what stderr takes within the time.
+    pub(super) fn write_to_stderr(mut bytes: &[u8], at_most: Duration) {
+        let start = Instant::now();
+        while !bytes.is_empty() {
+            let left = at_most.saturating_sub(start.elapsed());
+            let mut stderr = libc::pollfd {
+                fd: libc::STDERR_FILENO,
+                events: libc::POLLOUT,
+                revents: 0,
+            };
+            // At least one look, and what is left of the time in milliseconds.
+            let timeout = left.as_millis().min(1000) as libc::c_int;
+            // SAFETY: points at one pollfd.
+            let ready = unsafe { libc::poll(&raw mut stderr, 1, timeout) };
+            if ready <= 0 || stderr.revents & libc::POLLOUT == 0 {
+                if ready < 0 && interrupted() && !left.is_zero() {
+                    continue;
+                }
+                return;
+            }
+            // SAFETY: the bytes are readable for their length.
+            let written =
+                unsafe { libc::write(libc::STDERR_FILENO, bytes.as_ptr().cast(), bytes.len()) };
+            match usize::try_from(written) {
+                Ok(written) => bytes = &bytes[written..],
+                Err(_) if interrupted() && !left.is_zero() => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn interrupted() -> bool {
+        std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted
+    }
+
+    /// Ends the process in so many seconds if it has not ended by itself.
+    pub(super) fn exit_after(seconds: u32) {
+        extern "C" fn exit_on_signal(_: libc::c_int) {
+            exit();
+        }
+        let handler = exit_on_signal as extern "C" fn(libc::c_int);
+        // SAFETY: the handler only calls `_exit`, which a signal handler may.
+        unsafe { libc::signal(libc::SIGALRM, handler as libc::sighandler_t) };
+        // SAFETY: no condition.
+        unsafe { libc::alarm(seconds) };
+    }
+
+    pub(super) fn exit() -> ! {
+        // SAFETY: no condition; nothing of this process runs after it.
+        unsafe { libc::_exit(super::STATUS) }
+    }
+}
+
+/// Without POSIX: std's stderr, which may wait for its lock, and an exit that runs exit handlers.
+#[cfg(not(unix))]
+mod system {
+    use std::io::Write;
+    use std::time::Duration;
+
+    pub(super) fn write_to_stderr(bytes: &[u8], _at_most: Duration) {
+        let _ = std::io::stderr().write_all(bytes);
+    }
+
+    pub(super) fn exit_after(_seconds: u32) {}
+
+    pub(super) fn exit() -> ! {
+        std::process::exit(super::STATUS)
+    }
+}

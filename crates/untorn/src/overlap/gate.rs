@@ -1,0 +1,203 @@
+//! The gate: who may be inside at the same time, and who must be told that they were.
+//!
+//! A gate never makes anyone wait. Entering either succeeds, or finds an access that may not be there at the same
+//! time: then there was an overlap.
+//!
+//! # Protocol
+//!
+//! ```text
+//! reader                                   writer
+//! R1 announce (gate, line) in own slot     W1 announce (gate, line) in own slot
+//! R2 fence(SeqCst)                         W2 writer: null -> own slot, by compare-exchange; else overlap
+//! R3 writer != null? overlap               W3 fence(SeqCst)
+//!    … read …                              W4 a slot of any record reads this gate? overlap
+//! R5 retract                                  … write …
+//!                                          W5 writer: -> null
+//! ```
+//!
+//! Readers store to their own record only, so they do not slow each other down; the writer pays for looking at all
+//! records.
+//!
+//! # Invariants
+//!
+//! 1. *Exclusion.* While a write is inside, no other access is. Of two writes W2 lets one in. Of a read and a write,
+//!    one of R2 and W3 comes first in the single order of `SeqCst` fences: if R2, then W4 sees the slot of R1; if
+//!    W3, then R3 sees the pointer of W2. So if both are at the gate at once, at least one of them finds the other.
+//! 2. *Order.* What a write did is seen by each later access: W5 is a Release that R3 and W2 acquire. What a read
+//!    saw comes before each later write: R5 is a Release that W4 acquires.
+//! 3. *No false report.* A slot says that it reads a gate only between R1 and R5, and the pointer is not null only
+//!    between W2 and W5: so whoever finds one finds an access in progress.
+
+use std::ptr;
+
+use super::record::{Registry, Slot};
+use super::site::Access;
+use crate::planted::planted;
+use crate::sync::{AtomicPtr, AtomicU64, Ordering, fence};
+
+/// The state of one gate: the writer inside, by its slot, and the number that readers announce.
+pub(crate) struct Gate {
+    writer: AtomicPtr<Slot>,
+    /// 0 until the first access. Never used for another gate, so a forgotten access can be blamed on this one only.
+    number: AtomicU64,
+}
+
+/// What stands in the way of an access.
+pub(crate) struct Busy {
+    /// The slot of one access that is inside.
+    pub(crate) other: &'static Slot,
+    /// Whether that one is a write.
+    pub(crate) writes: bool,
+    /// How many readers are inside besides that one.
+    pub(crate) more: usize,
+}
+
+impl Gate {
+    #[cfg(not(untorn_loom))]
+    pub(crate) const fn new() -> Self {
+        Self {
+            writer: AtomicPtr::new(ptr::null_mut()),
+            number: AtomicU64::new(0),
+        }
+    }
+
+    /// A gate whose number is given: loom knows no statics, so it cannot count them.
+    #[cfg(untorn_loom)]
+    pub(crate) fn numbered(number: u64) -> Self {
+        Self {
+            writer: AtomicPtr::new(ptr::null_mut()),
+            number: AtomicU64::new(number),
+        }
+    }
+
+    /// The number of this gate.
+    #[inline(always)]
+    pub(crate) fn number(&self) -> u64 {
+        // Relaxed: a number that is seen is the right one.
+        let number = self.number.load(Ordering::Relaxed);
+        if number == 0 {
+            self.draw_number()
+        } else {
+            number
+        }
+    }
+
+    #[cfg(not(untorn_loom))]
+    #[cold]
+    fn draw_number(&self) -> u64 {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let drawn = NEXT.fetch_add(1, Ordering::Relaxed);
+        self.number
+            .compare_exchange(0, drawn, Ordering::Relaxed, Ordering::Relaxed)
+            .map_or_else(|first| first, |_| drawn)
+    }
+
+    #[cfg(untorn_loom)]
+    fn draw_number(&self) -> u64 {
+        unreachable!("numbered when it was made")
+    }
+
+    /// Enters to read. On an overlap the announcement stays until [`leave_read`](Self::leave_read).
+    #[inline(always)]
+    pub(crate) fn enter_read(&self, slot: &'static Slot, access: Access) -> Result<(), Busy> {
+        slot.announce(self.number(), access, 0);
+        if !planted("gate_forgets_the_fence") {
+            // SeqCst: with the fence in `enter_write` (invariant 1).
+            fence(Ordering::SeqCst);
+        }
+        // Acquire: with the Release in `leave_write` (invariant 2), and for what the writer announced, with the
+        // one in `enter_write`.
+        let writer = self.writer.load(Ordering::Acquire);
+        if writer.is_null() || planted("gate_forgets_the_writer") {
+            Ok(())
+        } else {
+            Err(self.busy_with_writer(writer))
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn leave_read(&self, slot: &'static Slot) {
+        slot.retract();
+    }
+
+    /// Enters to write. On an overlap with a reader the gate stays taken until [`leave_write`](Self::leave_write);
+    /// on one with a writer it is that one's.
+    #[inline]
+    pub(crate) fn enter_write(
+        &self,
+        registry: &Registry,
+        slot: &'static Slot,
+        access: Access,
+        since: u64,
+    ) -> Result<(), Busy> {
+        let number = self.number();
+        slot.announce(number, access, since);
+        // Acquire: what earlier writers did, with the Release in `leave_write` (invariant 2). Release: the slot, to
+        // readers and writers that find the pointer.
+        let taken = self.writer.compare_exchange(
+            ptr::null_mut(),
+            slot.as_pointer(),
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        );
+        if let Err(writer) = taken {
+            return Err(self.busy_with_writer(writer));
+        }
+        if !planted("gate_forgets_the_fence") {
+            // SeqCst: with the fence in `enter_read` (invariant 1).
+            fence(Ordering::SeqCst);
+        }
+        if planted("gate_forgets_the_scan") {
+            return Ok(());
+        }
+        let mut readers = registry
+            .records()
+            .flat_map(|record| &record.slots)
+            .filter(|slot| slot.reads_at(number));
+        match readers.next() {
+            None => Ok(()),
+            Some(other) => Err(Busy {
+                other,
+                writes: false,
+                more: readers.count(),
+            }),
+        }
+    }
+
+    /// Leaves after a write that had entered.
+    #[inline(always)]
+    pub(crate) fn leave_write(&self) {
+        // Release: what was written, to whoever enters next (Acquire in `enter_read` and `enter_write`).
+        self.writer.store(ptr::null_mut(), Ordering::Release);
+    }
+
+    /// Whether this slot's write has the gate.
+    pub(crate) fn is_taken_by(&self, slot: &'static Slot) -> bool {
+        // Relaxed: the slot is the asking thread's own.
+        self.writer.load(Ordering::Relaxed) == slot.as_pointer()
+    }
+
+    /// Takes the gate if no writer has it, without entering: from here on every access finds it taken.
+    pub(crate) fn close(&self, slot: &'static Slot) -> bool {
+        // Release: the slot, as in `enter_write`.
+        self.writer
+            .compare_exchange(
+                ptr::null_mut(),
+                slot.as_pointer(),
+                Ordering::Release,
+                Ordering::Relaxed,
+            )
+            .is_ok()
+    }
+
+    #[cold]
+    #[allow(unsafe_code, reason = "one pointer back into a slot; see below")]
+    fn busy_with_writer(&self, writer: *mut Slot) -> Busy {
+        Busy {
+            // SAFETY: only pointers to slots are stored in `writer`, and slots are never freed (record.rs, 1).
+            other: unsafe { Slot::from_pointer(writer) },
+            writes: true,
+            more: 0,
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What happens on an overlap, and the settings that come from the environment.
+
+use std::env;
+use std::ffi::OsStr;
+use std::fmt;
+use std::sync::OnceLock;
+
+use super::report::Overlap;
+
+/// What the access that notices an overlap does.
+///
+/// The other side is not stopped: it had begun first. Either way the noticing access does not proceed, so the map
+/// is never touched by two sides at once.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub enum OnOverlap {
+    /// Go's way: the report on stderr, then the process ends with exit status 2. No destructor, no `catch_unwind`,
+    /// no `atexit` function runs.
+    Exit,
+    /// A panic with the report as its message. The map stays usable.
+    Panic,
+    /// Calls the function, then panics: the access cannot proceed. The function may use the map.
+    Call(fn(&Overlap)),
+}
+
+impl fmt::Debug for OnOverlap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Exit => "Exit",
+            Self::Panic => "Panic",
+            Self::Call(_) => "Call(..)",
+        })
+    }
+}
+
+/// `UNTORN_ON_OVERLAP` and `RUST_BACKTRACE`, read once: a report must not wait for the environment's lock.
+pub(super) struct Environment {
+    pub(super) on_overlap: Option<OnOverlap>,
+    pub(super) backtrace: bool,
+}
+
+impl Environment {
+    pub(super) fn get() -> &'static Self {
+        static READ: OnceLock<Environment> = OnceLock::new();
+        READ.get_or_init(|| Self {
+            on_overlap: env::var_os("UNTORN_ON_OVERLAP").and_then(|value| {
+                parse(&value).unwrap_or_else(|| {
+                    eprintln!(
+                        "untorn: UNTORN_ON_OVERLAP={value:?} is neither \"exit\" nor \"panic\"; it is ignored"
+                    );
+                    None
+                })
+            }),
+            backtrace: env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0"),
+        })
+    }
+}
+
+/// The policy that a value of `UNTORN_ON_OVERLAP` asks for: `Some(None)` for an empty one, `None` for nonsense.
+fn parse(value: &OsStr) -> Option<Option<OnOverlap>> {
+    match value.to_str()? {
+        "" => Some(None),
+        "exit" => Some(Some(OnOverlap::Exit)),
+        "panic" => Some(Some(OnOverlap::Panic)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{OnOverlap, parse};
+
+    #[test]
+    fn two_words_are_understood() {
+        assert!(matches!(
+            parse("exit".as_ref()),
+            Some(Some(OnOverlap::Exit))
+        ));
+        assert!(matches!(
+            parse("panic".as_ref()),
+            Some(Some(OnOverlap::Panic))
+        ));
+        assert!(matches!(parse("".as_ref()), Some(None)));
+        assert!(parse("abort".as_ref()).is_none());
+    }
+}

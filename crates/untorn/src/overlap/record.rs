@@ -1,0 +1,292 @@
+//! What threads write down about their accesses: records, and the registry that lists them.
+//!
+//! ```text
+//! Registry ─head─> Record ─next─> Record ─next─> ∅        a record per thread, reused, never freed
+//!                   ├ identity   name, number, created at
+//!                   └ slots[4]   { gate, word, operation, since }     one per access that the thread is in
+//! ```
+//!
+//! # State of a slot
+//!
+//! | `word` | meaning |
+//! |---|---|
+//! | null | free, or a read that has ended |
+//! | location, low bit 0 | a read of the gate `gate`, from this line, is going on |
+//! | location, low bit 1 | a write; whether it is still going on is what [`Gate::writer`](super::gate::Gate) says |
+//!
+//! # Invariants
+//!
+//! 1. Records, and with them slots and identities, are leaked: a pointer to one is valid for ever.
+//! 2. Only the thread that owns a record stores to its slots and its identity.
+//! 3. `word`, its low bit taken off, is null or came from a `&'static Location`; `operation` is null or came from a
+//!    `&'static Operation`.
+//! 4. `word` is stored last on entering, so whoever reads it sees the rest at least as new.
+
+#![allow(unsafe_code, reason = "named for it: see the invariants above")]
+
+use std::panic::Location;
+use std::ptr;
+
+use super::site::{Access, AccessKind, Name, Operation};
+use crate::sync::{AtomicBool, AtomicPtr, AtomicU64, Ordering, fence};
+
+/// Accesses a record has room for. A thread that is in more at once takes further records.
+pub(crate) const SLOTS: usize = 4;
+
+/// The low bit of `word` for a write; free because a `Location` is aligned.
+const WRITE: usize = 1;
+
+const _: () = assert!(align_of::<Location<'static>>() > WRITE);
+
+/// Who a record belongs to.
+pub(crate) struct Identity {
+    number: AtomicU64,
+    name: [AtomicU64; Name::LEN / 8],
+    created_at: AtomicPtr<Location<'static>>,
+}
+
+/// The contents of an [`Identity`].
+#[derive(Clone, Copy)]
+pub(crate) struct Who {
+    pub(crate) number: u64,
+    pub(crate) name: Name,
+    pub(crate) created_at: Option<&'static Location<'static>>,
+}
+
+fn pointer_to<T>(reference: &'static T) -> *mut T {
+    ptr::from_ref(reference).cast_mut()
+}
+
+impl Identity {
+    fn new() -> Self {
+        Self {
+            number: AtomicU64::new(0),
+            name: std::array::from_fn(|_| AtomicU64::new(0)),
+            created_at: AtomicPtr::new(ptr::null_mut()),
+        }
+    }
+
+    // Relaxed throughout: the words are published by the Release store of a slot's `word`, and read by whoever
+    // loaded that with Acquire.
+
+    fn set(&self, who: &Who) {
+        self.number.store(who.number, Ordering::Relaxed);
+        let mut bytes = [0; Name::LEN];
+        bytes[..who.name.len()].copy_from_slice(who.name.as_bytes());
+        for (word, bytes) in self.name.iter().zip(bytes.chunks_exact(8)) {
+            let bytes = bytes.try_into().expect("chunks of eight");
+            word.store(u64::from_ne_bytes(bytes), Ordering::Relaxed);
+        }
+        let created_at = who.created_at.map_or(ptr::null_mut(), pointer_to);
+        self.created_at.store(created_at, Ordering::Relaxed);
+    }
+
+    pub(crate) fn who(&self) -> Who {
+        let mut bytes = [0; Name::LEN];
+        for (word, bytes) in self.name.iter().zip(bytes.chunks_exact_mut(8)) {
+            bytes.copy_from_slice(&word.load(Ordering::Relaxed).to_ne_bytes());
+        }
+        let len = bytes.iter().position(|&b| b == 0).unwrap_or(bytes.len());
+        let name = std::str::from_utf8(&bytes[..len]).unwrap_or("<changing>");
+        // SAFETY: null, or made of a `&'static Location` in `set`.
+        let created_at = unsafe { self.created_at.load(Ordering::Relaxed).as_ref() };
+        Who {
+            number: self.number.load(Ordering::Relaxed),
+            name: Name::new(name),
+            created_at,
+        }
+    }
+}
+
+/// One access of one thread.
+pub(crate) struct Slot {
+    gate: AtomicU64,
+    word: AtomicPtr<Location<'static>>,
+    operation: AtomicPtr<Operation>,
+    since: AtomicU64,
+    identity: &'static Identity,
+}
+
+/// What a slot says of the access in it.
+pub(crate) struct Seen {
+    pub(crate) at: &'static Location<'static>,
+    pub(crate) operation: &'static Operation,
+    pub(crate) since: u64,
+}
+
+impl Slot {
+    fn new(identity: &'static Identity) -> Self {
+        Self {
+            gate: AtomicU64::new(0),
+            word: AtomicPtr::new(ptr::null_mut()),
+            operation: AtomicPtr::new(ptr::null_mut()),
+            since: AtomicU64::new(0),
+            identity,
+        }
+    }
+
+    /// Writes down that the owner is entering `gate`; `since` counts for writes only.
+    #[inline(always)]
+    pub(crate) fn announce(&self, gate: u64, access: Access, since: u64) {
+        let writes = access.operation.kind == AccessKind::Write;
+        // Release: the end of the slot's earlier access, to the scan that finds this newer number and so takes
+        // the earlier one for ended (Acquire in `reads_at`).
+        self.gate.store(gate, Ordering::Release);
+        // Relaxed, both: published by the store below.
+        self.operation
+            .store(pointer_to(access.operation), Ordering::Relaxed);
+        if writes {
+            self.since.store(since, Ordering::Relaxed);
+        }
+        let tag = if writes { WRITE } else { 0 };
+        let word = pointer_to(access.at).map_addr(|address| address | tag);
+        // Release: all of the above and the identity (Acquire in `reads_at` and `seen`). That a writer sees it in
+        // time is the work of the fences in `gate.rs`.
+        self.word.store(word, Ordering::Release);
+    }
+
+    /// Writes down that the read is over.
+    #[inline(always)]
+    pub(crate) fn retract(&self) {
+        // Release: what was read, to the writer whose scan finds null (Acquire in `reads_at`).
+        self.word.store(ptr::null_mut(), Ordering::Release);
+    }
+
+    /// Whether a read of `gate` is going on in this slot.
+    #[inline]
+    pub(crate) fn reads_at(&self, gate: u64) -> bool {
+        // Acquire: with Release in `announce` and in `retract`.
+        let word = self.word.load(Ordering::Acquire);
+        // Acquire: with Release in `announce`.
+        !word.is_null() && word.addr() & WRITE == 0 && self.gate.load(Ordering::Acquire) == gate
+    }
+
+    /// The read or write of `gate` that this slot tells of, unless the owner has gone on to something else.
+    pub(crate) fn seen(&self, gate: u64, writes: bool) -> Option<Seen> {
+        // Acquire: with Release in `announce`.
+        let word = self.word.load(Ordering::Acquire);
+        let same =
+            self.gate.load(Ordering::Acquire) == gate && (word.addr() & WRITE != 0) == writes;
+        let operation = self.operation.load(Ordering::Relaxed);
+        let since = self.since.load(Ordering::Relaxed);
+        // Acquire fence: the loads above come before the second look at `word`; if it is the same, they belong to
+        // it or to a newer access from the same line.
+        fence(Ordering::Acquire);
+        if !same || self.word.load(Ordering::Relaxed) != word {
+            return None;
+        }
+        // SAFETY: invariant 3.
+        let at = unsafe { word.map_addr(|address| address & !WRITE).as_ref() }?;
+        // SAFETY: invariant 3.
+        let operation = unsafe { operation.as_ref() }?;
+        Some(Seen {
+            at,
+            operation,
+            since,
+        })
+    }
+
+    pub(crate) fn identity(&self) -> &'static Identity {
+        self.identity
+    }
+
+    /// The slot that [`Gate::writer`](super::gate::Gate) names.
+    ///
+    /// # Safety
+    /// `slot` came from a `&'static Slot`.
+    pub(crate) unsafe fn from_pointer(slot: *mut Self) -> &'static Self {
+        // SAFETY: by the contract, and invariant 1.
+        unsafe { &*slot }
+    }
+
+    pub(crate) fn as_pointer(&'static self) -> *mut Self {
+        pointer_to(self)
+    }
+}
+
+/// The accesses of one thread.
+pub(crate) struct Record {
+    pub(crate) slots: [Slot; SLOTS],
+    identity: &'static Identity,
+    owned: AtomicBool,
+    next: AtomicPtr<Record>,
+}
+
+/// All records there ever were.
+pub(crate) struct Registry {
+    head: AtomicPtr<Record>,
+}
+
+impl Registry {
+    #[cfg(not(untorn_loom))]
+    pub(crate) const fn new() -> Self {
+        Self {
+            head: AtomicPtr::new(ptr::null_mut()),
+        }
+    }
+
+    #[cfg(untorn_loom)]
+    pub(crate) fn new() -> Self {
+        Self {
+            head: AtomicPtr::new(ptr::null_mut()),
+        }
+    }
+
+    /// Every record, in use or not.
+    pub(crate) fn records(&self) -> impl Iterator<Item = &'static Record> {
+        // Acquire, here and below: the record's contents (Release in `push`).
+        // SAFETY: invariant 1; only `push` stores here.
+        let first = unsafe { self.head.load(Ordering::Acquire).as_ref() };
+        std::iter::successors(first, |record| {
+            // SAFETY: invariant 1; only `push` stores here.
+            unsafe { record.next.load(Ordering::Acquire).as_ref() }
+        })
+    }
+
+    /// A record for the thread `who`: one that an ended thread left, or a new one.
+    pub(crate) fn acquire(&self, who: &Who) -> &'static Record {
+        let left = self.records().find(|record| {
+            // Acquire: what the owner before did to the slots (Release in `release`).
+            record
+                .owned
+                .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)
+                .is_ok()
+        });
+        let record = left.unwrap_or_else(|| self.push());
+        record.identity.set(who);
+        record
+    }
+
+    fn push(&self) -> &'static Record {
+        let identity: &'static Identity = Box::leak(Box::new(Identity::new()));
+        let record: &'static Record = Box::leak(Box::new(Record {
+            slots: std::array::from_fn(|_| Slot::new(identity)),
+            identity,
+            owned: AtomicBool::new(true),
+            next: AtomicPtr::new(ptr::null_mut()),
+        }));
+        let mut head = self.head.load(Ordering::Relaxed);
+        loop {
+            record.next.store(head, Ordering::Relaxed);
+            // Release: the record (Acquire in `records`).
+            match self.head.compare_exchange_weak(
+                head,
+                pointer_to(record),
+                Ordering::Release,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return record,
+                Err(newer) => head = newer,
+            }
+        }
+    }
+
+    /// Gives a record back whose slots are all out of use.
+    pub(crate) fn release(&self, record: &'static Record) {
+        for slot in &record.slots {
+            slot.retract();
+        }
+        // Release: the slots (Acquire in `acquire`).
+        record.owned.store(false, Ordering::Release);
+    }
+}

@@ -1,0 +1,160 @@
+//! This thread's record, and threads whose creator a report can name.
+
+use std::cell::Cell;
+use std::io;
+use std::panic::Location;
+use std::thread::{Builder, JoinHandle};
+
+use super::record::{Record, Registry, SLOTS, Slot, Who};
+use super::site::Name;
+use crate::sync::{AtomicU64, Ordering};
+
+/// The records of all threads of the process.
+pub(crate) static REGISTRY: Registry = Registry::new();
+
+thread_local! {
+    static RECORD: Cell<Option<&'static Record>> = const { Cell::new(None) };
+    /// A bit for each slot of the record that is out of use.
+    static FREE: Cell<u8> = const { Cell::new(0) };
+    static BIRTH: Cell<Option<Birth>> = const { Cell::new(None) };
+    static LEAVE: Leave = const { Leave };
+}
+
+const ALL_FREE: u8 = (1 << SLOTS) - 1;
+
+/// What a thread is told about itself.
+#[derive(Clone, Copy)]
+struct Birth {
+    number: u64,
+    created_at: Option<&'static Location<'static>>,
+}
+
+fn next_number() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    // Relaxed: only that no number is drawn twice.
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// This thread's birth; a thread that `spawn` did not create is numbered now.
+fn birth() -> Birth {
+    BIRTH.get().unwrap_or_else(|| {
+        let birth = Birth {
+            number: next_number(),
+            created_at: None,
+        };
+        BIRTH.set(Some(birth));
+        birth
+    })
+}
+
+fn who() -> Who {
+    let Birth { number, created_at } = birth();
+    let thread = std::thread::current();
+    Who {
+        number,
+        name: Name::new(thread.name().unwrap_or("<unnamed>")),
+        created_at,
+    }
+}
+
+/// Gives the record back when the thread ends.
+struct Leave;
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        // A record with a slot still in use stays as it is: that access was forgotten, and is reported for ever.
+        if FREE.replace(0) == ALL_FREE
+            && let Some(record) = RECORD.take()
+        {
+            REGISTRY.release(record);
+        }
+    }
+}
+
+/// A slot of this thread for one access; given back when dropped. Not `Send`.
+pub(crate) struct Claim {
+    pub(crate) slot: &'static Slot,
+    home: Home,
+    _not_send: std::marker::PhantomData<*const ()>,
+}
+
+enum Home {
+    /// One of the thread's own record, by its bit.
+    Own(u8),
+    /// The first of a record taken for this one access.
+    Extra(&'static Record),
+}
+
+impl Claim {
+    #[inline(always)]
+    pub(crate) fn new() -> Self {
+        let free = FREE.get();
+        match RECORD.get() {
+            Some(record) if free != 0 => {
+                let i = free.trailing_zeros() as usize % SLOTS;
+                FREE.set(free & (free - 1));
+                Self {
+                    slot: &record.slots[i],
+                    home: Home::Own(1 << i),
+                    _not_send: std::marker::PhantomData,
+                }
+            }
+            _ => Self::slow(),
+        }
+    }
+
+    /// The thread's first access, one while its record is full, or one while the thread is being torn down.
+    #[cold]
+    fn slow() -> Self {
+        if RECORD.get().is_none() && LEAVE.try_with(|_| ()).is_ok() {
+            RECORD.set(Some(REGISTRY.acquire(&who())));
+            FREE.set(ALL_FREE);
+            return Self::new();
+        }
+        let record = REGISTRY.acquire(&who());
+        Self {
+            slot: &record.slots[0],
+            home: Home::Extra(record),
+            _not_send: std::marker::PhantomData,
+        }
+    }
+}
+
+impl Drop for Claim {
+    #[inline(always)]
+    fn drop(&mut self) {
+        match self.home {
+            Home::Own(bit) => FREE.set(FREE.get() | bit),
+            Home::Extra(record) => REGISTRY.release(record),
+        }
+    }
+}
+
+/// Starts a named thread whose creator a report can name: `std::thread::spawn` in every other way.
+///
+/// The first thread that is created or that uses a map gets number 1, the next 2, and so on; reports show name and
+/// number.
+///
+/// # Panics
+/// If the operating system cannot create a thread, as `std::thread::spawn` does, and if `name` has a nul byte.
+///
+/// ```
+/// let poller = untorn::spawn("poller", || 7);
+/// assert_eq!(poller.join().unwrap(), 7);
+/// ```
+#[track_caller]
+pub fn spawn<F, T>(name: impl Into<String>, f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let created_at = Some(Location::caller());
+    // The creator before the created, so that the main thread is 1.
+    birth();
+    let number = next_number();
+    let started: io::Result<_> = Builder::new().name(name.into()).spawn(move || {
+        BIRTH.set(Some(Birth { number, created_at }));
+        f()
+    });
+    started.expect("failed to spawn a thread")
+}
