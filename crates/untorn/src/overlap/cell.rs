@@ -171,6 +171,9 @@ impl<T, D: Describe> OverlapCell<T, D> {
         since: Option<u64>,
     ) -> Overlap {
         let Access { operation, at } = access;
+        let other_who = busy.other.identity().who();
+        let seen = busy.other.seen(self.gate.number(), busy.writes);
+        // After `seen`, which may tell of an access that began only now.
         let now = nanoseconds();
         let lasted = |since: u64| Duration::from_nanos(now.saturating_sub(since));
         let here = site(
@@ -179,8 +182,7 @@ impl<T, D: Describe> OverlapCell<T, D> {
             Some(at),
             since.map(lasted),
         );
-        let other_who = busy.other.identity().who();
-        let other = match busy.other.seen(self.gate.number(), busy.writes) {
+        let other = match seen {
             Some(seen) => site(
                 other_who,
                 seen.operation,

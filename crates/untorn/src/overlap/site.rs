@@ -138,7 +138,8 @@ impl fmt::Display for Site {
         }
         write!(f, "\" ({thread_number}) [{state}]: {operation}")?;
         if let Some(lasted) = self.lasted {
-            write!(f, ", for {lasted:.1?}")?;
+            let digits = usize::from(lasted >= Duration::from_micros(1));
+            write!(f, ", for {lasted:.digits$?}")?;
         }
         match self.at {
             Some(at) => write!(f, "\n\t{at}")?,

@@ -1,0 +1,100 @@
+//! What can be said on the command line.
+
+use clap::builder::PossibleValuesParser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand, value_parser};
+
+use crate::demo::scenes;
+
+/// Maps that many threads read while others change them: the demo of the crate untorn.
+///
+/// Without a command it plays the demo: the note's program, which dies with Go's own line.
+#[derive(Parser)]
+#[command(name = "untorn", version, about, long_about, after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Print one JSON document instead of text.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  untorn                         the demo
+  untorn demo go --writers 2     two writers: concurrent map writes
+  untorn demo go --quiet         without the printed values
+  untorn demo lookup             every branch that a look-up can take
+  untorn demo lookup overflow    one of them
+  untorn demo lookup --json      the same for a script
+
+Exit status: 0 fine, 1 something failed, 2 the command was misused.";
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// One part of the demo by itself.
+    Demo {
+        #[command(subcommand)]
+        which: Demo,
+    },
+    /// The program that act 1 runs in a child process.
+    #[command(hide = true)]
+    NoteProgram { readers: usize, writers: usize },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Demo {
+    /// Act 1: the note's program on `GoMap`, until it dies; beside it the real one, if there is a Go toolchain.
+    #[command(after_help = "\
+Examples:
+  untorn demo go
+  untorn demo go --readers 64 --quiet
+  untorn demo go --writers 2          ends in: concurrent map writes")]
+    Go(Go),
+    /// Prepared tables, and the branch that each look-up takes, in the order of the note's source.
+    Lookup {
+        /// Only this scene; without it, all of them.
+        #[arg(value_parser = PossibleValuesParser::new(scenes::names()))]
+        scene: Option<String>,
+    },
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Go {
+    /// Threads that print both values without pause [default: 1; 0 with two or more writers, so that it is
+    /// writes that meet].
+    #[arg(long, value_parser = value_parser!(u16).range(0..=4096))]
+    readers: Option<u16>,
+    /// Threads that set both values every millisecond.
+    #[arg(long, default_value_t = 1, value_parser = value_parser!(u16).range(1..=4096))]
+    pub(crate) writers: u16,
+    /// Do not show the printed values.
+    #[arg(long)]
+    pub(crate) quiet: bool,
+}
+
+impl Go {
+    /// The note's own numbers.
+    pub(crate) const NOTE: Self = Self {
+        readers: Some(1),
+        writers: 1,
+        quiet: false,
+    };
+
+    pub(crate) fn readers(&self) -> u16 {
+        self.readers.unwrap_or(u16::from(self.writers == 1))
+    }
+
+    /// Ends the command with a word on its use if these threads can never overlap.
+    pub(crate) fn refuse_one_thread(&self) {
+        if self.readers() + self.writers < 2 {
+            Args::command()
+                .error(
+                    ErrorKind::ValueValidation,
+                    "one thread alone cannot overlap: ask for a reader or for a second writer",
+                )
+                .exit();
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Act 1: the note's program on `GoMap`. It dies, with both sides named.
+
+use std::env;
+use std::io;
+use std::process::Command;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::child::{self, Ends, Finished};
+use super::golang;
+use crate::args::Go;
+use crate::output::Output;
+
+/// How long the program may run without an overlap before its accesses are kept open longer.
+const LUCK_AT_MOST: Duration = Duration::from_secs(5);
+
+/// Shares of time to keep accesses open for, each tried this long.
+const STRETCHES: [&str; 3] = ["", "50%", "90%"];
+
+/// The lines of the program that the act is about: the two threads.
+const EXCERPT: std::ops::Range<usize> = 14..35;
+
+/// How much of the printed values is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Show {
+    /// All, as they come.
+    All,
+    /// The first and the last few.
+    Ends,
+    /// None.
+    Nothing,
+}
+
+/// What act 1 found, for scripts.
+#[derive(Serialize)]
+struct Act {
+    act: u8,
+    readers: u16,
+    writers: u16,
+    /// Kept open longer for this share of time, because luck alone showed nothing.
+    stretched: Option<&'static str>,
+    exit_status: Option<i32>,
+    seconds: f64,
+    printed: Ends,
+    report: String,
+    go: Option<golang::Dump>,
+}
+
+/// The act by itself.
+pub(crate) fn alone(output: &Output, options: &Go) -> io::Result<()> {
+    options.refuse_one_thread();
+    let show = if options.quiet {
+        Show::Nothing
+    } else {
+        Show::All
+    };
+    act(output, options, show)
+}
+
+/// The act.
+pub(crate) fn act(output: &Output, options: &Go, show: Show) -> io::Result<()> {
+    output.heading("Act 1: the note's program on GoMap");
+    let source = include_str!("../../../../examples/note/main.rs").lines();
+    for (number, line) in (1..).zip(source).skip(EXCERPT.start).take(EXCERPT.len()) {
+        output.aside(format_args!("{number:>4}  {line}"));
+    }
+    output.line("");
+
+    let show = if output.is_json() {
+        Show::Nothing
+    } else {
+        show
+    };
+    let (finished, stretched) = run_until_overlap(output, options, show)?;
+    if show == Show::Ends {
+        show_ends(output, &finished.stdout);
+    }
+    output.report(&finished.stderr);
+    output.line(format_args!("exit status {}", status(&finished)));
+    output.line("");
+    output.aside(format_args!(
+        "It ran for {:.1} ms and printed {} values. Both sides are named: who noticed, and whom it met.",
+        finished.after.as_secs_f64() * 1e3,
+        finished.stdout.lines,
+    ));
+    let dump = golang::beside(output, options)?;
+    let as_in_go = finished.status.code() == Some(2);
+    let text = finished.stderr.clone();
+    output.document(&Act {
+        act: 1,
+        readers: options.readers(),
+        writers: options.writers,
+        stretched,
+        exit_status: finished.status.code(),
+        seconds: finished.after.as_secs_f64(),
+        printed: finished.stdout,
+        report: finished.stderr,
+        go: dump,
+    })?;
+    if as_in_go {
+        Ok(())
+    } else {
+        Err(io::Error::other(format!(
+            "the note's program was to end with exit status 2; it said: {text}"
+        )))
+    }
+}
+
+/// Runs the program until it dies: by luck, and if that takes too long with accesses that are kept open longer.
+fn run_until_overlap(
+    output: &Output,
+    options: &Go,
+    show: Show,
+) -> io::Result<(Finished, Option<&'static str>)> {
+    for stretch in STRETCHES {
+        let mut command = Command::new(env::current_exe()?);
+        command
+            .arg("note-program")
+            .args([options.readers(), options.writers].map(|count| count.to_string()))
+            .env("UNTORN_ON_OVERLAP", "exit")
+            .env("UNTORN_STRETCH", stretch)
+            .env_remove("RUST_BACKTRACE");
+        if stretch.is_empty() {
+            command.env_remove("UNTORN_STRETCH");
+        }
+        let finished = child::run(&mut command, LUCK_AT_MOST, move |line| {
+            if show == Show::All {
+                anstream::println!("{line}");
+            }
+        })?;
+        match finished {
+            Some(finished) => {
+                return Ok((finished, (!stretch.is_empty()).then_some(stretch)));
+            }
+            None => output.aside(format_args!(
+                "No overlap in {} s: on one processor the two hardly ever meet. Again, with accesses kept open longer.",
+                LUCK_AT_MOST.as_secs(),
+            )),
+        }
+    }
+    Err(io::Error::other(
+        "no overlap, though accesses were kept open for most of the time; is the machine that slow?",
+    ))
+}
+
+fn show_ends(output: &Output, ends: &Ends) {
+    for line in &ends.first {
+        output.line(line);
+    }
+    if ends.left_out() > 0 {
+        output.aside(format_args!("… {} more …", ends.left_out()));
+    }
+    for line in &ends.last {
+        output.line(line);
+    }
+}
+
+fn status(finished: &Finished) -> String {
+    finished
+        .status
+        .code()
+        .map_or_else(|| finished.status.to_string(), |code| code.to_string())
+}

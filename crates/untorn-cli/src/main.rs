@@ -1,0 +1,34 @@
+//! The command `untorn`: the demo of the library, and its parts one by one.
+//!
+//! Exit status: 0 fine, 1 something failed, 2 the command was misused.
+
+mod args;
+mod demo;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command, Demo};
+use output::Output;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let output = Output::new(args.json);
+    let done = match args.command {
+        None => demo::acts(&output),
+        Some(Command::Demo { which }) => match which {
+            Demo::Go(options) => demo::go::alone(&output, &options),
+            Demo::Lookup { scene } => demo::lookup::show(&output, scene.as_deref()),
+        },
+        Some(Command::NoteProgram { readers, writers }) => untorn_note::note(readers, writers),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            anstream::eprintln!("untorn: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! The command as a user meets it: what it prints, how it ends.
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn untorn(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_untorn"))
+        .args(args)
+        .env_remove("UNTORN_ON_OVERLAP")
+        .env_remove("UNTORN_STRETCH")
+        .output()
+        .expect("the command runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("the command prints UTF-8")
+}
+
+fn json(args: &[&str]) -> Value {
+    let output = untorn(args);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("one JSON document")
+}
+
+/// Whether Go's side of a test can be looked at; says so if not.
+fn has_go() -> bool {
+    let found = Command::new("go")
+        .arg("version")
+        .output()
+        .is_ok_and(|go| go.status.success());
+    if !found {
+        println!("skipped: there is no Go toolchain, so nothing to compare the report with");
+    }
+    found
+}
+
+#[test]
+fn the_demo_shows_the_death_of_the_notes_program_and_ends() {
+    let output = untorn(&[]);
+    let shown = text(&output.stdout);
+    assert!(output.status.success(), "{shown}{}", text(&output.stderr));
+    for part in [
+        "fatal error: concurrent map read and map write\n",
+        "thread \"reader\" (3) [reading]: GoMap::get",
+        "thread \"poller\" (2) [writing]: GoMap::insert, for ",
+        "examples/note/main.rs:2",
+        "created at examples/note/main.rs:18:9",
+        "created at examples/note/main.rs:29:9",
+        "map \"config\": ",
+        "exit status 2\n",
+        "Acts 2 and 3",
+    ] {
+        assert!(shown.contains(part), "{part:?} is missing in:\n{shown}");
+    }
+    assert!(!shown.contains('\x1b'), "colour where there is no terminal");
+    assert!(
+        shown.lines().count() < 120,
+        "only the first and the last values are shown"
+    );
+}
+
+#[test]
+fn two_writers_end_in_concurrent_map_writes() {
+    let act = json(&["demo", "go", "--writers", "2", "--json"]);
+    assert_eq!(act["exit_status"], 2);
+    assert_eq!(act["readers"], 0);
+    let report = act["report"].as_str().expect("a text");
+    assert!(
+        report.starts_with("fatal error: concurrent map writes\n\n"),
+        "{report}"
+    );
+    assert_eq!(report.matches("[writing]: GoMap::insert").count(), 2);
+}
+
+#[test]
+fn the_act_as_a_document() {
+    let act = json(&["demo", "go", "--readers", "8", "--quiet", "--json"]);
+    assert_eq!(act["exit_status"], 2);
+    assert_eq!(act["readers"], 8);
+    let report = act["report"].as_str().expect("a text");
+    assert!(
+        report.starts_with("fatal error: concurrent map read and map write\n\n"),
+        "{report}"
+    );
+}
+
+#[test]
+fn without_quiet_every_value_is_shown() {
+    let output = untorn(&["demo", "go"]);
+    let shown = text(&output.stdout);
+    let is_value = |line: &&str| *line == "<nil>" || line.parse::<u32>().is_ok();
+    let act = shown.split("It ran for ").nth(1).expect("a summary");
+    let printed: usize = act
+        .split_whitespace()
+        .nth(4)
+        .and_then(|count| count.parse().ok())
+        .expect("the number of values");
+    let shown = shown.lines().filter(is_value).count();
+    assert_eq!(shown, printed);
+}
+
+#[test]
+fn the_real_program_dies_with_the_same_line() {
+    if !has_go() {
+        return;
+    }
+    let act = json(&["demo", "go", "--json"]);
+    if act["go"].is_null() {
+        println!("skipped: Go noticed nothing in its time");
+        return;
+    }
+    let first = |text: &Value| {
+        text.as_str()
+            .and_then(|text| text.lines().next().map(String::from))
+    };
+    assert_eq!(first(&act["go"]["dump"]), first(&act["report"]));
+    assert_eq!(act["go"]["exit_status"], act["exit_status"]);
+}
+
+#[test]
+fn stretched_accesses_meet_soon() {
+    let child = Command::new(env!("CARGO_BIN_EXE_untorn"))
+        .args(["note-program", "1", "1"])
+        .env("UNTORN_STRETCH", "50%")
+        .env_remove("UNTORN_ON_OVERLAP")
+        .output()
+        .expect("the command runs");
+    assert_eq!(child.status.code(), Some(2));
+}
+
+#[test]
+fn every_branch_of_the_look_up() {
+    let shown = text(&untorn(&["demo", "lookup"]).stdout);
+    let mut branches = vec![
+        "h == nil",
+        "h.count == 0",
+        "h.flags & hash_writing == 0",
+        "fatal error: concurrent map read and map write",
+        "h.B == 0, one bucket; short key: 1 < 32 bytes",
+        "h.B == 0, one bucket; long key: ",
+        "short key: 31 < 32 bytes",
+        "another length",
+        "same length, same pointer",
+        "bytes compared: equal",
+        "bytes compared: different",
+        "empty_one, go on",
+        "empty_rest, stop",
+        "first four bytes differ",
+        "last four bytes differ",
+        "keymaybe = ",
+        "all bytes compared, once: equal",
+        "all bytes compared, once: different",
+        "a second candidate: goto dohash",
+        "the key is one word",
+        "dohash: hash ",
+        "keys compared: equal",
+        "keys compared: different",
+        "on to the overflow bucket",
+        "oldbuckets: doubling, the mask one bit shorter",
+        "oldbuckets: same-size growth, the same mask",
+        "not evacuated, read this one",
+        "evacuated, read the new bucket",
+        "return the elem",
+        "return zero_val",
+    ];
+    branches.retain(|branch| !shown.contains(branch));
+    assert!(branches.is_empty(), "not shown: {branches:?}");
+}
+
+#[test]
+fn one_scene_as_a_document() {
+    let scenes = json(&["demo", "lookup", "second-candidate", "--json"]);
+    assert_eq!(scenes.as_array().map(Vec::len), Some(1));
+    assert_eq!(scenes[0]["function"], "mapaccess1_faststr");
+    assert_eq!(scenes[0]["hash_calls"], 1);
+    assert_eq!(scenes[0]["found"], true);
+}
+
+#[test]
+fn misuse_is_told_and_ends_with_2() {
+    for (args, word) in [
+        (&["demo", "lookup", "nowhere"][..], "second-candidate"),
+        (
+            &["demo", "go", "--readers", "0"],
+            "one thread alone cannot overlap",
+        ),
+        (&["demo", "go", "--readers", "many"], "invalid value 'many'"),
+        (&["perform"], "unrecognized subcommand"),
+    ] {
+        let output = untorn(args);
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.contains(word), "{told}");
+    }
+}
+
+#[test]
+fn help_has_examples() {
+    for args in [&["--help"][..], &["demo", "go", "--help"]] {
+        let output = untorn(args);
+        assert!(output.status.success());
+        assert!(text(&output.stdout).contains("Examples:"));
+    }
+}
