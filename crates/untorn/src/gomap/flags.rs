@@ -18,6 +18,7 @@ pub(crate) const SAME_SIZE_GROW: u8 = 8;
 pub(super) struct Flags(AtomicU8);
 
 impl Flags {
+    #[inline(always)]
     pub(super) fn get(&self) -> FlagSet {
         // Relaxed: the bits guard nothing; whoever reads them has the table's own borrow for order.
         FlagSet(self.0.load(Ordering::Relaxed))

@@ -87,6 +87,7 @@ impl Header {
         header
     }
 
+    #[inline(always)]
     fn update<K, V, S>(&self, table: &Table<K, V, S>) {
         let stored = (table.count as u64) << 16
             | u64::from(table.buckets.b()) << 8
@@ -97,6 +98,7 @@ impl Header {
     }
 
     /// Count, B, flags.
+    #[inline(always)]
     fn load(&self) -> (u64, u8, FlagSet) {
         let stored = self.figures.load(Ordering::Relaxed);
         (stored >> 16, (stored >> 8) as u8, FlagSet(stored as u8))

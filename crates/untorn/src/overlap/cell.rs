@@ -10,16 +10,16 @@
 #![allow(unsafe_code, reason = "named for it: see the invariants above")]
 
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
-use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::clock;
 use super::fatal;
 use super::gate::{Busy, Gate};
 use super::policy::{Environment, OnOverlap};
 use super::record::{Slot, Who};
 use super::report::{Overlap, OverlapKind, State};
 use super::site::{Access, AccessKind, Name, Operation, Site};
-use super::stretch::stretch;
+use super::stretch::Stretch;
 use super::thread::{Claim, REGISTRY};
 use crate::sync::UnsafeCell;
 
@@ -33,6 +33,7 @@ pub(crate) struct OverlapCell<T, D> {
     gate: Gate,
     name: Option<Name>,
     on_overlap: OnOverlap,
+    stretch: Stretch,
     pub(crate) description: D,
     value: UnsafeCell<T>,
 }
@@ -43,13 +44,6 @@ unsafe impl<T: Send + Sync, D: Sync> Sync for OverlapCell<T, D> {}
 // A panic inside an access leaves the gate (invariant 2); the value is whatever its own methods leave behind.
 impl<T: RefUnwindSafe, D: RefUnwindSafe> RefUnwindSafe for OverlapCell<T, D> {}
 impl<T: UnwindSafe, D: UnwindSafe> UnwindSafe for OverlapCell<T, D> {}
-
-/// Nanoseconds since the first look at this clock.
-fn nanoseconds() -> u64 {
-    static START: OnceLock<Instant> = OnceLock::new();
-    let elapsed = START.get_or_init(Instant::now).elapsed();
-    u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
-}
 
 /// A read that is inside.
 struct Reading<'c> {
@@ -81,10 +75,12 @@ impl Drop for Writing<'_> {
 
 impl<T, D: Describe> OverlapCell<T, D> {
     pub(crate) fn new(value: T, description: D) -> Self {
+        clock::start();
         Self {
             gate: Gate::new(),
             name: None,
             on_overlap: Environment::get().on_overlap.unwrap_or(OnOverlap::Exit),
+            stretch: Stretch::from_environment(),
             description,
             value: UnsafeCell::new(value),
         }
@@ -129,7 +125,7 @@ impl<T, D: Describe> OverlapCell<T, D> {
             let overlap = self.overlap(access, &busy, inside.claim.slot, None);
             self.notice(&overlap, inside);
         }
-        stretch();
+        self.stretch.stretch();
         // SAFETY: the read is inside until after `f` (invariants 1 and 2).
         self.value.with(|value| f(unsafe { &*value }))
     }
@@ -143,7 +139,7 @@ impl<T, D: Describe> OverlapCell<T, D> {
         f: impl FnOnce(&mut T, &D) -> R,
     ) -> R {
         let access = Access { operation, at };
-        let since = nanoseconds();
+        let since = clock::now();
         let inside = Writing {
             gate: &self.gate,
             claim: Claim::new(),
@@ -155,7 +151,7 @@ impl<T, D: Describe> OverlapCell<T, D> {
             let overlap = self.overlap(access, &busy, inside.claim.slot, Some(since));
             self.notice(&overlap, inside);
         }
-        stretch();
+        self.stretch.stretch();
         // SAFETY: the write is inside until after `f` (invariants 1 and 2).
         self.value
             .with_mut(|value| f(unsafe { &mut *value }, &self.description))
@@ -173,21 +169,18 @@ impl<T, D: Describe> OverlapCell<T, D> {
         let Access { operation, at } = access;
         let other_who = busy.other.identity().who();
         let seen = busy.other.seen(self.gate.number(), busy.writes);
-        // After `seen`, which may tell of an access that began only now.
-        let now = nanoseconds();
-        let lasted = |since: u64| Duration::from_nanos(now.saturating_sub(since));
         let here = site(
             slot.identity().who(),
             operation,
             Some(at),
-            since.map(lasted),
+            since.map(clock::since),
         );
         let other = match seen {
             Some(seen) => site(
                 other_who,
                 seen.operation,
                 Some(seen.at),
-                busy.writes.then(|| lasted(seen.since)),
+                busy.writes.then(|| clock::since(seen.since)),
             ),
             None => site(other_who, unknown(busy.writes), None, None),
         };

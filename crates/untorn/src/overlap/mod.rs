@@ -28,6 +28,8 @@ mod site;
 #[cfg(not(untorn_loom))]
 pub(crate) mod cell;
 #[cfg(not(untorn_loom))]
+mod clock;
+#[cfg(not(untorn_loom))]
 mod fatal;
 #[cfg(not(untorn_loom))]
 mod policy;

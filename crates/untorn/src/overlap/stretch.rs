@@ -14,33 +14,39 @@ use crate::random::random_u64;
 /// The longest that one access is kept open.
 const LONGEST: Duration = Duration::from_micros(500);
 
-/// The share of time that may be spent, or `None` when stretching is off.
-fn share() -> Option<f64> {
-    static SHARE: OnceLock<Option<f64>> = OnceLock::new();
-    *SHARE.get_or_init(|| {
-        let value = env::var_os("UNTORN_STRETCH")?;
-        let share = value.to_str().and_then(parse);
-        if share.is_none() {
-            eprintln!(
-                "untorn: UNTORN_STRETCH={value:?} is not a percentage from 0% to 90%, such as 1%; it is ignored"
-            );
+/// The share of time that a thread may spend on keeping accesses open; nothing by default.
+#[derive(Clone, Copy)]
+pub(super) struct Stretch(Option<f64>);
+
+impl Stretch {
+    /// What `UNTORN_STRETCH` says.
+    pub(super) fn from_environment() -> Self {
+        static SHARE: OnceLock<Option<f64>> = OnceLock::new();
+        Self(*SHARE.get_or_init(|| {
+            let value = env::var_os("UNTORN_STRETCH")?;
+            let share = value.to_str().and_then(parse);
+            if share.is_none() {
+                eprintln!(
+                    "untorn: UNTORN_STRETCH={value:?} is not a percentage from 0% to 90%, such as 1%; it is ignored"
+                );
+            }
+            share.filter(|&share| share > 0.0)
+        }))
+    }
+
+    /// Keeps the access that has just entered open if it is this thread's turn.
+    #[inline(always)]
+    pub(super) fn stretch(self) {
+        if let Self(Some(share)) = self {
+            stretch_within(share);
         }
-        share.filter(|&share| share > 0.0)
-    })
+    }
 }
 
 /// `1%` is 0.01.
 fn parse(value: &str) -> Option<f64> {
     let percent: f64 = value.trim().strip_suffix('%')?.trim().parse().ok()?;
     (0.0..=90.0).contains(&percent).then_some(percent / 100.0)
-}
-
-/// Keeps the access that has just entered open if it is this thread's turn.
-#[inline(always)]
-pub(super) fn stretch() {
-    if let Some(share) = share() {
-        stretch_within(share);
-    }
 }
 
 #[cold]

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::io;
+use std::marker::PhantomData;
 use std::panic::Location;
 use std::thread::{Builder, JoinHandle};
 
@@ -74,15 +75,11 @@ impl Drop for Leave {
 /// A slot of this thread for one access; given back when dropped. Not `Send`.
 pub(crate) struct Claim {
     pub(crate) slot: &'static Slot,
-    home: Home,
-    _not_send: std::marker::PhantomData<*const ()>,
-}
-
-enum Home {
-    /// One of the thread's own record, by its bit.
-    Own(u8),
-    /// The first of a record taken for this one access.
-    Extra(&'static Record),
+    /// The slot's bit in `FREE`.
+    bit: u8,
+    /// A record taken for this one access, whose first slot it is; then `bit` means nothing.
+    extra: Option<&'static Record>,
+    _not_send: PhantomData<*const ()>,
 }
 
 impl Claim {
@@ -95,8 +92,9 @@ impl Claim {
                 FREE.set(free & (free - 1));
                 Self {
                     slot: &record.slots[i],
-                    home: Home::Own(1 << i),
-                    _not_send: std::marker::PhantomData,
+                    bit: 1 << i,
+                    extra: None,
+                    _not_send: PhantomData,
                 }
             }
             _ => Self::slow(),
@@ -114,8 +112,9 @@ impl Claim {
         let record = REGISTRY.acquire(&who());
         Self {
             slot: &record.slots[0],
-            home: Home::Extra(record),
-            _not_send: std::marker::PhantomData,
+            bit: 0,
+            extra: Some(record),
+            _not_send: PhantomData,
         }
     }
 }
@@ -123,9 +122,9 @@ impl Claim {
 impl Drop for Claim {
     #[inline(always)]
     fn drop(&mut self) {
-        match self.home {
-            Home::Own(bit) => FREE.set(FREE.get() | bit),
-            Home::Extra(record) => REGISTRY.release(record),
+        match self.extra {
+            None => FREE.set(FREE.get() | self.bit),
+            Some(record) => REGISTRY.release(record),
         }
     }
 }

@@ -1,0 +1,85 @@
+//! The table against hashbrown: the same hash function and allocator, the same keys in the same order.
+//!
+//! `cargo bench -p untorn-lab --bench table`
+
+use std::hash::Hash;
+use std::hint::black_box;
+
+use hashbrown::HashMap;
+use untorn::gomap::{Key, Table};
+use untorn_lab::contest::Contest;
+
+type Hashbrown<K> = HashMap<K, u64, foldhash::fast::RandomState>;
+
+/// Look-ups in one body, however large the table is.
+const LOOKUPS: usize = 1 << 18;
+
+/// Inserts in one body, by as many tables as that takes.
+const INSERTS: usize = 1 << 17;
+
+fn main() {
+    for n in [16, 1_000, 100_000, 1_000_000] {
+        contests("u64", n, |number| number);
+        contests("String", n, |number| {
+            format!("service/region/{number:016x}")
+        });
+    }
+}
+
+fn contests<K: Key + Hash + Clone>(kind: &str, n: usize, key: impl Fn(u64) -> K) {
+    let mut random = fastrand::Rng::with_seed(7);
+    let keys: Vec<K> = (0..n).map(|_| key(random.u64(..))).collect();
+    let hits: Vec<K> = (0..LOOKUPS)
+        .map(|_| keys[random.usize(..n)].clone())
+        .collect();
+    let misses: Vec<K> = (0..LOOKUPS).map(|_| key(random.u64(..))).collect();
+    let fill = |table: &mut Table<K, u64>| {
+        for (key, elem) in keys.iter().cloned().zip(0..) {
+            table.insert(key, elem);
+        }
+    };
+    let fill_hashbrown = |map: &mut Hashbrown<K>| {
+        for (key, elem) in keys.iter().cloned().zip(0..) {
+            map.insert(key, elem);
+        }
+    };
+    let (mut table, mut hashbrown) = (Table::new(), Hashbrown::default());
+    fill(&mut table);
+    fill_hashbrown(&mut hashbrown);
+
+    for (what, asked) in [("hit", &hits), ("miss", &misses)] {
+        Contest::new(format!("get, {what}, {kind}, {n} keys"))
+            .candidate("hashbrown::HashMap", || {
+                for key in asked {
+                    black_box(hashbrown.get(key));
+                }
+                asked.len() as u64
+            })
+            .candidate("gomap::Table", || {
+                for key in asked {
+                    black_box(table.get(key));
+                }
+                asked.len() as u64
+            })
+            .print();
+    }
+    let tables = (INSERTS / n).max(1);
+    Contest::new(format!("insert from empty, {kind}, {n} keys"))
+        .candidate("hashbrown::HashMap", || {
+            for _ in 0..tables {
+                let mut map = Hashbrown::default();
+                fill_hashbrown(&mut map);
+                black_box(map);
+            }
+            (tables * n) as u64
+        })
+        .candidate("gomap::Table", || {
+            for _ in 0..tables {
+                let mut table = Table::new();
+                fill(&mut table);
+                black_box(table);
+            }
+            (tables * n) as u64
+        })
+        .print();
+}

@@ -1,0 +1,3 @@
+//! The laboratory of untorn: how it is measured, beside whom.
+
+pub mod contest;

@@ -1,0 +1,77 @@
+//! The clock that writers look at on entering: only differences count, and only when a report is made.
+//!
+//! On x86-64 it is the processor's time-stamp counter, which costs a quarter of what `Instant::now` does; how fast
+//! it runs is found out when a report needs it, by comparing both clocks since the first access. Elsewhere it is
+//! `Instant`.
+
+#![allow(unsafe_code, reason = "one instruction: see `ticks`")]
+
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// Both clocks at the same moment.
+struct Origin {
+    ticks: u64,
+    instant: Instant,
+}
+
+fn origin() -> &'static Origin {
+    static ORIGIN: OnceLock<Origin> = OnceLock::new();
+    ORIGIN.get_or_init(|| Origin {
+        ticks: ticks(),
+        instant: Instant::now(),
+    })
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn ticks() -> u64 {
+    // SAFETY: every x86-64 processor has the instruction; user code may use it on all systems that std supports.
+    unsafe { std::arch::x86_64::_rdtsc() }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn ticks() -> u64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    let elapsed = START.get_or_init(Instant::now).elapsed();
+    u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// A moment, in ticks.
+#[inline(always)]
+pub(super) fn now() -> u64 {
+    ticks()
+}
+
+/// Starts the comparison of the clocks; called when a gate is made, so that it is long under way when a report
+/// needs it.
+pub(super) fn start() {
+    origin();
+}
+
+/// How long ago `moment` was; nothing if it is not in the past.
+pub(super) fn since(moment: u64) -> Duration {
+    let origin = origin();
+    let (ticks, elapsed) = (ticks(), origin.instant.elapsed());
+    let running = ticks.saturating_sub(origin.ticks).max(1);
+    let ago = ticks.saturating_sub(moment);
+    elapsed.mul_f64((ago as f64 / running as f64).min(1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread::sleep;
+    use std::time::Duration;
+
+    use super::{now, since, start};
+
+    #[test]
+    fn agrees_with_the_other_clock() {
+        start();
+        let moment = now();
+        sleep(Duration::from_millis(20));
+        // Sleeping takes at least as long as asked; one percent for what lies between the looks at both clocks.
+        assert!(since(moment) > Duration::from_micros(19_800));
+        assert_eq!(since(u64::MAX), Duration::ZERO);
+    }
+}
