@@ -21,7 +21,11 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
     /// With Go's text if the table is nil; whatever `Hash` or `Eq` panic with, and then nothing was inserted.
     #[inline]
     pub fn insert(&mut self, key: K, elem: V) -> Option<V> {
-        self.assign(key, elem, None).map(|replaced| replaced.elem)
+        self.assign(key, elem, None).map(|Replaced { key, elem }| {
+            // By name, before the value is on its way out: if this panics, the value is not leaked.
+            drop(key);
+            elem
+        })
     }
 
     /// The same, given a hash that was made earlier.

@@ -30,7 +30,11 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
         K: Borrow<Q>,
         Q: Key + ?Sized,
     {
-        self.remove_entry(key).map(|(_, elem)| elem)
+        self.remove_entry(key).map(|(key, elem)| {
+            // By name, before the value is on its way out: if this panics, the value is not leaked.
+            drop(key);
+            elem
+        })
     }
 
     /// Takes `key` and its value out, and returns both.
