@@ -27,6 +27,8 @@ mod key;
 mod lookup;
 mod stats;
 mod table;
+#[cfg(test)]
+mod tests;
 mod trace;
 
 pub use self::flags::FlagSet;
