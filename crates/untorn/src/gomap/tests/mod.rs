@@ -2,6 +2,10 @@
 
 mod support;
 
+mod delete;
+mod layout;
 mod lookup;
 mod lookup_hashed;
 mod lookup_str;
+mod sizes;
+mod write;
