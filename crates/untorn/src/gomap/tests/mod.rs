@@ -3,11 +3,13 @@
 mod support;
 
 mod delete;
+mod drops;
 mod growth;
 mod layout;
 mod lookup;
 mod lookup_hashed;
 mod lookup_str;
+mod panics;
 mod same_size;
 mod sizes;
 mod write;
