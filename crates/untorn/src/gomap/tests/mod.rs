@@ -9,6 +9,7 @@ mod layout;
 mod lookup;
 mod lookup_hashed;
 mod lookup_str;
+mod model;
 mod panics;
 mod same_size;
 mod sizes;
