@@ -20,6 +20,9 @@ use super::bucket::{BUCKET_CNT, Bucket, BucketRef, EMPTY_ONE, MIN_TOP_HASH, Shap
 use super::chain::ChainMut;
 use crate::random::random_u64;
 
+/// No machine has this many bytes (Go's `maxAlloc`); to ask the allocator for them would end the process.
+const MAX_ALLOC: u64 = 1 << 48;
+
 /// The memory; frees it, and knows nothing of entries.
 struct Storage<K, V> {
     base: NonNull<u8>,
@@ -121,10 +124,11 @@ impl<K, V> Buckets<K, V> {
         if b >= 4 { count + (count >> 4) } else { count }
     }
 
-    /// Whether an array for `b` can be described at all.
+    /// Whether an array for `b` is one that a machine could have.
     pub(super) fn fits(b: u8) -> bool {
         usize::from(b) < usize::BITS as usize - 1
-            && Storage::<K, V>::layout(Self::array_len(b)).is_some()
+            && Storage::<K, V>::layout(Self::array_len(b))
+                .is_some_and(|layout| layout.size() as u64 <= MAX_ALLOC)
     }
 
     pub(super) fn is_allocated(&self) -> bool {
@@ -157,7 +161,7 @@ impl<K, V> Buckets<K, V> {
     }
 
     /// # Safety
-    /// The array is allocated, and `i` is at most its `total`.
+    /// The array is allocated, and `i` is below its `total`.
     #[inline(always)]
     unsafe fn nth(&self, i: usize) -> Bucket<K, V> {
         debug_assert!(i < self.storage.total);

@@ -5,18 +5,23 @@ use super::hash::{KeyHash, SeededBuildHasher, tophash};
 use super::key::Key;
 use super::table::Table;
 
-/// What an insert put out of the table; dropped by whoever asked for it, when it is safe to run foreign code.
+/// What a write put out of the table; dropped by whoever asked for it, when it is safe to run foreign code.
 pub(crate) struct Replaced<K, V> {
-    /// The key that is not in the table: the old one if keys of this type are updated, else the one given.
-    key: K,
-    elem: V,
+    /// The key that is no longer in the table, or that did not get in because an equal one stays.
+    pub(super) key: K,
+    pub(super) elem: V,
 }
 
 impl<K, V> Replaced<K, V> {
-    /// Drops the key.
+    /// The value alone.
     pub(crate) fn into_elem(self) -> V {
+        // Before the value is on its way out: if this panics, the value is not leaked.
         drop(self.key);
         self.elem
+    }
+
+    pub(crate) fn into_entry(self) -> (K, V) {
+        (self.key, self.elem)
     }
 }
 

@@ -331,6 +331,12 @@ pub(super) struct BucketRef<'t, K, V> {
     table: PhantomData<&'t (K, V)>,
 }
 
+// SAFETY: a `BucketRef` is a shared borrow of keys and elems.
+unsafe impl<K: Sync, V: Sync> Send for BucketRef<'_, K, V> {}
+
+// SAFETY: as above.
+unsafe impl<K: Sync, V: Sync> Sync for BucketRef<'_, K, V> {}
+
 impl<K, V> Clone for BucketRef<'_, K, V> {
     fn clone(&self) -> Self {
         *self

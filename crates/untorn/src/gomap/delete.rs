@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 
 use super::array::Buckets;
+use super::assign::Replaced;
 use super::chain::{Found, Hole};
 use super::flags::SAME_SIZE_GROW;
 use super::hash::{KeyHash, SeededBuildHasher, tophash};
@@ -31,7 +32,7 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
         K: Borrow<Q>,
         Q: Key + ?Sized,
     {
-        self.remove_entry(key).map(|(_, elem)| elem)
+        self.delete(key, None).map(Replaced::into_elem)
     }
 
     /// Takes `key` and its value out, and returns both.
@@ -41,11 +42,11 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
         K: Borrow<Q>,
         Q: Key + ?Sized,
     {
-        self.delete(key, None)
+        self.delete(key, None).map(Replaced::into_entry)
     }
 
     /// The same, given a hash that was made earlier.
-    pub(crate) fn delete<Q>(&mut self, key: &Q, hash: Option<KeyHash>) -> Option<(K, V)>
+    pub(crate) fn delete<Q>(&mut self, key: &Q, hash: Option<KeyHash>) -> Option<Replaced<K, V>>
     where
         K: Borrow<Q>,
         Q: Key + ?Sized,
@@ -66,7 +67,8 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
                 if self.count == 0 {
                     self.hash0 = random_u64();
                 }
-                Some(entry)
+                let (key, elem) = entry;
+                Some(Replaced { key, elem })
             }
         }
     }

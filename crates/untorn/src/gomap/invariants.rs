@@ -1,7 +1,9 @@
 //! The rules that a table keeps between operations, checked.
 
 use super::array::Buckets;
-use super::bucket::{BUCKET_CNT, EMPTY_REST, EVACUATED_EMPTY, EVACUATED_X, EVACUATED_Y, is_empty};
+use super::bucket::{
+    BUCKET_CNT, EMPTY_ONE, EMPTY_REST, EVACUATED_EMPTY, EVACUATED_X, EVACUATED_Y, is_empty,
+};
 use super::hash::{SeededBuildHasher, tophash};
 use super::key::Key;
 use super::table::Table;
@@ -74,7 +76,7 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
                 "bucket {number} is used before its old one is evacuated"
             );
         }
-        let (mut entries, mut rest) = (0, false);
+        let (mut entries, mut rest, mut last) = (0, false, EMPTY_REST);
         for bucket in head.chain() {
             for i in 0..BUCKET_CNT {
                 let mark = bucket.tophash(i);
@@ -91,6 +93,9 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
                     "something follows empty_rest in {number}"
                 );
                 rest |= mark == EMPTY_REST;
+                if !rest {
+                    last = mark;
+                }
                 let Some(full) = bucket.full(i) else {
                     assert!(
                         is_empty(mark),
@@ -112,6 +117,10 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
                 );
             }
         }
+        assert_ne!(
+            last, EMPTY_ONE,
+            "chain {number} ends with empty_one, not empty_rest"
+        );
         entries
     }
 }

@@ -445,7 +445,7 @@ impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
         let removed = self.write(operation!(Write "remove"), at, |table| {
             table.delete(key, hash)
         });
-        removed.map(|(_, elem)| elem)
+        removed.map(Replaced::into_elem)
     }
 
     /// A map with clones of all entries: Go's `maps.Clone`. One access; the clone has the same name and policy and

@@ -28,6 +28,8 @@ mod lookup;
 mod map;
 mod stats;
 mod table;
+#[cfg(test)]
+mod tests;
 mod trace;
 
 pub use self::flags::FlagSet;

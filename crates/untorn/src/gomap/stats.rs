@@ -13,7 +13,8 @@ pub struct Stats {
     pub b: u8,
     /// The flag bits.
     pub flags: FlagSet,
-    /// Buckets of the present array, overflow buckets not counted; 0 before the first write.
+    /// Buckets of the present array, overflow buckets not counted; 0 while none is allocated: before the
+    /// first write, and from a clear to the next write.
     pub buckets: usize,
     /// Buckets of the array of before the growth; 0 when the table is not growing.
     pub oldbuckets: usize,

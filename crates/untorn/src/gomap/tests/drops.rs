@@ -1,0 +1,208 @@
+//! Everything that was put into a table is dropped once, and at the moment it should be.
+
+use super::super::{Growth, SeededBuildHasher, Table};
+use super::support::{
+    Constant, Good, Identity, Probe, Probes, Truncated, alive, assert_settled, contents,
+    open_ledger,
+};
+use std::cell::Cell;
+
+fn filled<const U: bool, const PAD: usize, S: SeededBuildHasher>(
+    n: u32,
+    hasher: S,
+) -> Probes<U, PAD, S> {
+    let mut table = Table::with_hasher(hasher);
+    table.extend((0..n).map(|id| (Probe::new(id), Probe::new(id))));
+    table
+}
+
+/// Runs the body for keys and elems in place and boxed, updated and not, under three hashers.
+macro_rules! in_every_kind {
+    ($body:ident) => {{
+        $body::<false, 0, Good>(Good);
+        $body::<true, 0, Good>(Good);
+        $body::<false, 0, Constant>(Constant);
+        $body::<true, 0, Truncated>(Truncated);
+        $body::<false, 200, Good>(Good);
+        $body::<true, 200, Constant>(Constant);
+    }};
+}
+
+#[test]
+fn an_overwrite_drops_the_old_elem_and_one_key() {
+    fn body<const U: bool, const PAD: usize, S: SeededBuildHasher>(hasher: S) {
+        open_ledger();
+        let mut table: Probes<U, PAD, S> = filled(60, hasher);
+        assert_eq!(alive(), 120);
+        for id in 0..60 {
+            let old = table.insert(Probe::new(id), Probe::new(id + 100));
+            assert_eq!(alive(), 121);
+            assert_eq!(old.map(|elem| elem.id), Some(id));
+            assert_eq!(alive(), 120);
+        }
+        drop(table);
+        assert_settled();
+    }
+    in_every_kind!(body);
+}
+
+#[test]
+fn a_remove_gives_key_and_elem_away() {
+    fn body<const U: bool, const PAD: usize, S: SeededBuildHasher>(hasher: S) {
+        open_ledger();
+        let mut table: Probes<U, PAD, S> = filled(60, hasher);
+        let asked: Vec<Probe<U, PAD>> = (0..70).map(Probe::new).collect();
+        for (n, key) in asked.iter().enumerate() {
+            let entry = table.remove_entry(key);
+            assert_eq!(entry.is_some(), n < 60);
+            let in_table = 60_usize.saturating_sub(n + 1);
+            assert_eq!(alive(), 70 + 2 * in_table + if n < 60 { 2 } else { 0 });
+        }
+        drop(asked);
+        assert_settled();
+    }
+    in_every_kind!(body);
+}
+
+#[test]
+fn clear_drops_everything_at_once_and_again() {
+    fn body<const U: bool, const PAD: usize, S: SeededBuildHasher>(hasher: S) {
+        open_ledger();
+        let mut table: Probes<U, PAD, S> = Table::with_hasher(hasher);
+        for n in [0, 1, 8, 9, 30, 53, 105, 230] {
+            table.extend((0..n).map(|id| (Probe::new(id), Probe::new(id))));
+            assert_eq!(alive(), 2 * n as usize);
+            table.clear();
+            assert_settled();
+            table.assert_invariants();
+        }
+        table.insert(Probe::new(1), Probe::new(1));
+        drop(table);
+        assert_settled();
+    }
+    in_every_kind!(body);
+}
+
+#[test]
+fn a_table_dropped_at_any_moment_of_its_growth_drops_everything() {
+    fn body<const U: bool, const PAD: usize, S: SeededBuildHasher + Copy>(hasher: S) {
+        open_ledger();
+        for n in 0..120 {
+            let table: Probes<U, PAD, S> = filled(n, hasher);
+            assert_eq!(alive(), 2 * n as usize);
+            drop(table);
+            assert_settled();
+        }
+    }
+    in_every_kind!(body);
+}
+
+#[test]
+fn growth_drops_nothing() {
+    fn body<const U: bool, const PAD: usize, S: SeededBuildHasher>(hasher: S) {
+        open_ledger();
+        let mut table: Probes<U, PAD, S> = Table::with_hasher(hasher);
+        let mut doublings = 0;
+        for id in 0..450 {
+            let b = table.stats().b;
+            table.insert(Probe::new(id), Probe::new(id));
+            doublings += u8::from(table.stats().b > b);
+            assert_eq!(alive(), 2 * (id as usize + 1));
+        }
+        assert_eq!(doublings, 7);
+        assert_eq!(contents(&table).len(), 450);
+        drop(table);
+        assert_settled();
+    }
+    in_every_kind!(body);
+}
+
+/// A table of 16 buckets amid a growth to the same size; the ids choose the buckets.
+fn same_size<const PAD: usize>() -> Probes<false, PAD, Identity> {
+    let mut table = Table::with_hint_and_hasher(104, Identity);
+    for (bucket, n) in [(3, 49), (7, 49), (11, 33)] {
+        let id = |i: u32| bucket + (i << 16);
+        table.extend((0..n).map(|i| (Probe::new(id(i)), Probe::new(id(i)))));
+        (2..n).for_each(|i| drop(table.remove_entry(&Probe::new(id(i)))));
+    }
+    table.insert(Probe::new(12), Probe::new(12));
+    assert_eq!(table.stats().growth, Some(Growth::SameSize));
+    table
+}
+
+#[test]
+fn growth_to_the_same_size_drops_nothing() {
+    fn body<const PAD: usize>() {
+        open_ledger();
+        drop(same_size::<PAD>());
+        assert_settled();
+        let mut table = same_size::<PAD>();
+        while table.stats().growth.is_some() {
+            assert_eq!(contents(&table).len(), 7);
+            assert_eq!(alive(), 14);
+            assert!(table.remove(&Probe::new(1)).is_none());
+        }
+        assert_eq!(contents(&table).len(), 7);
+        table.clear();
+        assert_settled();
+    }
+    body::<0>();
+    body::<200>();
+}
+
+#[test]
+fn a_clone_has_its_own() {
+    fn body<const U: bool, const PAD: usize, S: SeededBuildHasher + Clone>(hasher: S) {
+        open_ledger();
+        let table: Probes<U, PAD, S> = filled(110, hasher);
+        let clone = table.clone();
+        assert_eq!(alive(), 440);
+        let ids = contents(&table);
+        drop(table);
+        assert_eq!((alive(), contents(&clone)), (220, ids));
+        drop(clone);
+        assert_settled();
+    }
+    in_every_kind!(body);
+}
+
+thread_local! {
+    static MARKERS: Cell<i32> = const { Cell::new(0) };
+}
+
+/// Has no size, and is counted all the same.
+#[derive(Debug)]
+struct Marker(());
+
+impl Marker {
+    fn new() -> Self {
+        MARKERS.set(MARKERS.get() + 1);
+        Self(())
+    }
+}
+
+impl Drop for Marker {
+    fn drop(&mut self) {
+        MARKERS.set(MARKERS.get() - 1);
+    }
+}
+
+#[test]
+fn elems_without_a_size_are_dropped_once_each() {
+    assert_eq!(size_of::<Marker>(), 0);
+    MARKERS.set(0);
+    let mut table: Table<u32, Marker> = (0..230).map(|n| (n, Marker::new())).collect();
+    assert_eq!(MARKERS.get(), 230);
+    table.extend((0..100).map(|n| (n, Marker::new())));
+    assert_eq!(MARKERS.get(), 230);
+    (0..50).for_each(|n| assert!(table.remove(&n).is_some()));
+    assert_eq!(MARKERS.get(), 180);
+    let entry = table.remove_entry(&200);
+    assert_eq!(MARKERS.get(), 180);
+    drop(entry);
+    table.clear();
+    assert_eq!(MARKERS.get(), 0);
+    table.insert(1, Marker::new());
+    drop(table);
+    assert_eq!(MARKERS.get(), 0);
+}

@@ -1,0 +1,340 @@
+//! The two scans of a one-bucket table for a string key, branch by branch.
+
+use super::super::bucket::EMPTY_ONE;
+use super::super::{Step, Table};
+use super::lookup::{Counted, Way, check};
+use super::support::marks;
+use std::sync::Arc;
+
+/// A long key of 32 bytes or more: four bytes, what the hasher looks at, padding, four bytes.
+fn long(first: &str, middle: &str, last: &str) -> String {
+    assert_eq!((first.len(), middle.len(), last.len()), (4, 4, 4));
+    // Equal padding on both sides puts the middle in the middle.
+    format!("{first}{:.<10}{middle}{:.<10}{last}", "", "")
+}
+
+fn begin(len: usize) -> [Step; 2] {
+    let short = len < 32;
+    [Step::NotWriting, Step::OneBucketStr { len, short }]
+}
+
+/// The steps after the first two, which only depend on the length of the key.
+#[track_caller]
+fn check_scan<K>(
+    table: &Counted<K, u32>,
+    key: &str,
+    value: Option<u32>,
+    compares: usize,
+    scan: &[Step],
+) where
+    K: super::super::Key + std::borrow::Borrow<str>,
+{
+    let steps: Vec<Step> = begin(key.len())
+        .into_iter()
+        .chain(scan.iter().cloned())
+        .collect();
+    let way = Way {
+        value,
+        hash_calls: 0,
+        full_compares: compares,
+        steps: &steps,
+    };
+    check(table, key, &way);
+    assert_eq!(table.trace(key).function(), "mapaccess1_faststr");
+}
+
+fn table_of<K: super::super::Key>(keys: impl IntoIterator<Item = K>) -> Counted<K, u32> {
+    keys.into_iter().zip(0..).collect()
+}
+
+fn rest(slot: usize) -> Step {
+    Step::EmptySlot { slot, rest: true }
+}
+
+#[test]
+fn short_key_of_another_length_is_not_compared() {
+    let table = table_of(["a", "bb", "ccc"].map(String::from));
+    let lengths = [0, 1, 2].map(|slot| Step::LengthDiffers { slot });
+    check_scan(
+        &table,
+        "dddd",
+        None,
+        0,
+        &[&lengths[..], &[rest(3)]].concat(),
+    );
+}
+
+#[test]
+fn short_key_with_the_same_pointer_is_a_hit_without_comparing_bytes() {
+    let keys: [Arc<str>; 2] = ["aa".into(), "bb".into()];
+    let table = table_of(keys.clone());
+    let differ = Step::BytesCompared {
+        slot: 0,
+        equal: false,
+    };
+    let same = Step::SamePointer { slot: 1 };
+    check_scan(&table, &keys[1], Some(1), 1, &[differ, same.clone()]);
+    check_scan(
+        &table_of(keys[1..].iter().cloned()),
+        &keys[1],
+        Some(0),
+        0,
+        &[Step::SamePointer { slot: 0 }],
+    );
+    let names: [&'static str; 2] = ["long", "name"];
+    check_scan(
+        &table_of(names),
+        names[1],
+        Some(1),
+        1,
+        &[
+            Step::BytesCompared {
+                slot: 0,
+                equal: false,
+            },
+            same,
+        ],
+    );
+}
+
+#[test]
+fn the_same_pointer_with_another_length_is_another_key() {
+    let text: &'static str = "prefix";
+    let table = table_of([text]);
+    let steps = [Step::LengthDiffers { slot: 0 }, rest(1)];
+    check_scan(&table, &text[..3], None, 0, &steps);
+}
+
+#[test]
+fn short_key_with_equal_bytes_elsewhere_is_a_hit() {
+    let table = table_of(["aa", "bb"].map(String::from));
+    let steps = [(0, false), (1, true)].map(|(slot, equal)| Step::BytesCompared { slot, equal });
+    check_scan(&table, "bb", Some(1), 2, &steps);
+}
+
+#[test]
+fn short_key_with_different_bytes_is_a_miss_after_all_slots() {
+    let table = table_of((0..8).map(|i| format!("k{i}")));
+    let steps: Vec<_> = (0..8)
+        .map(|slot| Step::BytesCompared { slot, equal: false })
+        .collect();
+    check_scan(&table, "k8", None, 8, &steps);
+}
+
+#[test]
+fn empty_one_is_skipped_and_empty_rest_stops_the_scan() {
+    let mut table = table_of(["a", "b", "c", "d"].map(String::from));
+    table.remove("b");
+    assert_eq!(marks(&table, 0)[0][1], EMPTY_ONE);
+    let compared = |slot, equal| Step::BytesCompared { slot, equal };
+    let one = Step::EmptySlot {
+        slot: 1,
+        rest: false,
+    };
+    let way_to_d = [
+        compared(0, false),
+        one.clone(),
+        compared(2, false),
+        compared(3, true),
+    ];
+    check_scan(&table, "d", Some(3), 3, &way_to_d);
+    let way_to_nothing = [
+        compared(0, false),
+        one,
+        compared(2, false),
+        compared(3, false),
+        rest(4),
+    ];
+    check_scan(&table, "b", None, 3, &way_to_nothing);
+    table.remove("d");
+    let way = [
+        compared(0, false),
+        Step::EmptySlot {
+            slot: 1,
+            rest: false,
+        },
+        compared(2, false),
+        rest(3),
+    ];
+    check_scan(&table, "d", None, 2, &way);
+}
+
+#[test]
+fn the_empty_string_is_a_key_like_any_other() {
+    let table = table_of(["a".to_owned(), String::from_utf8(Vec::new()).unwrap()]);
+    assert_eq!(table.get(""), Some(&1));
+    assert_eq!(table.trace("").hash_calls(), 0);
+    let without = table_of(["a".to_owned()]);
+    let steps = [Step::LengthDiffers { slot: 0 }, rest(1)];
+    check_scan(&without, "", None, 0, &steps);
+}
+
+/// Keys that differ in the middle only, `len` bytes long.
+fn alike(len: usize) -> Vec<String> {
+    let key = |i| format!("head{:.<1$}{i}tail", "", len - 9);
+    (0..4).map(key).collect()
+}
+
+#[test]
+fn a_key_of_31_bytes_is_compared_with_every_slot_of_its_length() {
+    let keys = alike(31);
+    assert_eq!(keys[0].len(), 31);
+    let table = table_of(keys[..3].to_vec());
+    let compared = |slot, equal| Step::BytesCompared { slot, equal };
+    let hit = [compared(0, false), compared(1, false), compared(2, true)];
+    check_scan(&table, &keys[2], Some(2), 3, &hit);
+    let miss = [0, 1, 2].map(|slot| compared(slot, false));
+    check_scan(&table, &keys[3], None, 3, &[&miss[..], &[rest(3)]].concat());
+}
+
+#[test]
+fn a_key_of_32_bytes_is_only_compared_where_both_ends_match() {
+    let keys = [
+        long("aaaa", "mid1", "zzzz"),
+        long("head", "mid1", "zzzz"),
+        long("head", "mid1", "tail"),
+    ];
+    assert!(keys.iter().all(|key| key.len() == 32));
+    let table = table_of([&[String::from("other length")], &keys[..]].concat());
+    let scan = [
+        Step::LengthDiffers { slot: 0 },
+        Step::FirstFourDiffer { slot: 1 },
+        Step::LastFourDiffer { slot: 2 },
+        Step::KeyMaybe { slot: 3 },
+        rest(4),
+        Step::KeyMaybeCompared {
+            slot: 3,
+            equal: true,
+        },
+    ];
+    check_scan(&table, &keys[2], Some(3), 1, &scan);
+}
+
+#[test]
+fn keymaybe_is_compared_once_and_can_be_a_miss() {
+    let table = table_of([long("head", "mid1", "tail")]);
+    let scan = [
+        Step::KeyMaybe { slot: 0 },
+        rest(1),
+        Step::KeyMaybeCompared {
+            slot: 0,
+            equal: false,
+        },
+    ];
+    check_scan(&table, &long("head", "mid2", "tail"), None, 1, &scan);
+}
+
+#[test]
+fn a_long_key_without_any_candidate_is_a_miss_without_a_compare() {
+    let table = table_of([long("head", "mid1", "tail"), long("head", "mid2", "last")]);
+    let scan = [
+        Step::FirstFourDiffer { slot: 0 },
+        Step::FirstFourDiffer { slot: 1 },
+        rest(2),
+    ];
+    check_scan(&table, &long("Head", "mid1", "tail"), None, 0, &scan);
+}
+
+#[test]
+fn a_long_key_with_the_same_pointer_is_a_hit_even_behind_a_candidate() {
+    let keys: [Arc<str>; 2] = ["mid1", "mid2"].map(|middle| long("head", middle, "tail").into());
+    let table = table_of(keys.clone());
+    let scan = [Step::KeyMaybe { slot: 0 }, Step::SamePointer { slot: 1 }];
+    check_scan(&table, &keys[1], Some(1), 0, &scan);
+}
+
+#[test]
+fn long_keys_skip_empty_one_too() {
+    let keys = alike(40);
+    let mut table = table_of(keys[..3].to_vec());
+    table.remove(keys[0].as_str());
+    table.remove(keys[1].as_str());
+    let empty = |slot| Step::EmptySlot { slot, rest: false };
+    let scan = [
+        empty(0),
+        empty(1),
+        Step::KeyMaybe { slot: 2 },
+        rest(3),
+        Step::KeyMaybeCompared {
+            slot: 2,
+            equal: true,
+        },
+    ];
+    check_scan(&table, &keys[2], Some(2), 1, &scan);
+}
+
+/// Two keys that only the hash can tell apart. The hasher takes the tophash from the middle.
+fn twins() -> [String; 2] {
+    [long("head", "11Aa", "tail"), long("head", "11Ba", "tail")]
+}
+
+/// The way of a key when the scan gave up at slot 1.
+#[track_caller]
+fn check_dohash(table: &Counted<String, u32>, key: &str, value: Option<u32>, compared: &[Step]) {
+    let hash = table.hash_of(key).hash;
+    let steps = [
+        &begin(key.len())[..],
+        &[
+            Step::KeyMaybe { slot: 0 },
+            Step::SecondCandidate { slot: 1 },
+            Step::Hashed {
+                hash,
+                top: (hash >> 56) as u8,
+                bucket: 0,
+                b: 0,
+            },
+        ],
+        compared,
+    ]
+    .concat();
+    let way = Way {
+        value,
+        hash_calls: 1,
+        full_compares: compared.len(),
+        steps: &steps,
+    };
+    check(table, key, &way);
+}
+
+#[test]
+fn a_second_candidate_goes_to_the_hash_which_finds_the_right_one_of_the_two() {
+    let table = table_of(twins());
+    for (slot, key) in twins().iter().enumerate() {
+        let found = Step::Compared { slot, equal: true };
+        check_dohash(&table, key, Some(slot as u32), &[found]);
+    }
+}
+
+#[test]
+fn a_second_candidate_goes_to_the_hash_which_finds_a_third() {
+    let third = long("head", "11Ca", "tail");
+    let table = table_of([&twins()[..], std::slice::from_ref(&third)].concat());
+    let found = Step::Compared {
+        slot: 2,
+        equal: true,
+    };
+    check_dohash(&table, &third, Some(2), &[found]);
+}
+
+#[test]
+fn a_second_candidate_goes_to_the_hash_which_can_miss() {
+    let table = table_of(twins());
+    check_dohash(&table, &long("head", "11Da", "tail"), None, &[]);
+    // The same tophash as the first of the two: then it is compared, and differs.
+    let differs = Step::Compared {
+        slot: 0,
+        equal: false,
+    };
+    check_dohash(&table, &long("head", "12Aa", "tail"), None, &[differs]);
+}
+
+#[test]
+fn a_string_key_is_asked_for_by_borrowed_form() {
+    let table: Table<String, u32> = [("1".to_owned(), 265)].into_iter().collect();
+    assert_eq!(table.get("1"), Some(&265));
+    assert_eq!(table.get(&"1".to_owned()), Some(&265));
+    assert_eq!(table.get_key_value("1"), Some((&"1".to_owned(), &265)));
+    assert_eq!(table.get_or_zero("2"), 0);
+    let boxed: Table<Box<str>, u32> = [("1".into(), 17)].into_iter().collect();
+    assert_eq!(boxed.get("1"), Some(&17));
+}

@@ -1,0 +1,16 @@
+//! Tests of the table, one topic a file.
+
+mod support;
+
+mod delete;
+mod drops;
+mod growth;
+mod layout;
+mod lookup;
+mod lookup_hashed;
+mod lookup_str;
+mod model;
+mod panics;
+mod same_size;
+mod sizes;
+mod write;

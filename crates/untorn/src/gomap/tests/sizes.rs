@@ -1,0 +1,127 @@
+//! Keys and elems of every size: nothing at all, and whole pages.
+
+use super::super::{Key, Table};
+use super::support::{Constant, Good};
+use std::hash::{Hash, Hasher};
+
+#[test]
+fn a_zero_sized_key_has_one_entry() {
+    let mut table = Table::new();
+    assert_eq!(table.insert((), 1), None);
+    assert_eq!(table.insert((), 2), Some(1));
+    assert_eq!((table.len(), table.get(&())), (1, Some(&2)));
+    assert_eq!(table.remove_entry(&()), Some(((), 2)));
+    table.assert_invariants();
+}
+
+#[test]
+fn zero_sized_elems_make_a_set() {
+    let mut set: Table<u64, ()> = (0..1000).map(|n| (n, ())).collect();
+    set.assert_invariants();
+    assert!((0..1000).all(|n| set.get(&n) == Some(&())));
+    assert_eq!((set.len(), set.get(&1000)), (1000, None));
+    assert!((0..1000).all(|n| set.remove(&n) == Some(())));
+    assert!(set.is_empty());
+}
+
+#[test]
+fn a_zero_sized_key_and_elem_are_an_entry_too() {
+    let mut table: Table<(), ()> = Table::new();
+    assert_eq!(
+        (table.insert((), ()), table.insert((), ())),
+        (None, Some(()))
+    );
+    assert_eq!(table.iter().collect::<Vec<_>>(), [(&(), &())]);
+    assert_eq!(table.clone(), table);
+    assert_eq!((table.remove(&()), table.remove(&())), (Some(()), None));
+}
+
+/// Never equal, so that keys without a size can still be many, as with Go's NaN.
+#[derive(Debug, Clone)]
+struct Stranger;
+
+impl Hash for Stranger {
+    fn hash<H: Hasher>(&self, _state: &mut H) {}
+}
+
+impl PartialEq for Stranger {
+    fn eq(&self, _other: &Self) -> bool {
+        false
+    }
+}
+
+impl Eq for Stranger {}
+
+impl Key for Stranger {}
+
+#[test]
+fn keys_that_equal_nothing_are_each_an_entry_that_only_clear_removes() {
+    let mut table = Table::with_hasher(Good);
+    for n in 0..500_u32 {
+        assert_eq!(table.insert(Stranger, n), None);
+    }
+    table.assert_invariants();
+    assert_eq!((table.len(), table.get(&Stranger)), (500, None));
+    assert_eq!(table.remove(&Stranger), None);
+    let mut elems: Vec<u32> = table.values().copied().collect();
+    elems.sort_unstable();
+    assert_eq!(elems, (0..500).collect::<Vec<_>>());
+    assert_eq!(table.clone().len(), 500);
+    table.clear();
+    assert!(table.is_empty());
+}
+
+#[test]
+fn keys_and_elems_of_four_kibibytes_survive_growth() {
+    let page = |n: u64| [n; 512];
+    let mut table: Table<[u64; 512], [u64; 512]> = Table::new();
+    for n in 0..300 {
+        table.insert(page(n), page(n + 1));
+    }
+    table.assert_invariants();
+    for n in 0..300 {
+        assert_eq!(table.get(&page(n)), Some(&page(n + 1)));
+        assert_eq!(table.insert(page(n), page(n + 2)), Some(page(n + 1)));
+    }
+    assert!(table.iter().all(|(key, elem)| key[0] + 2 == elem[511]));
+    assert_eq!(table.get(&page(300)), None);
+    for n in 0..300 {
+        assert_eq!(table.remove_entry(&page(n)), Some((page(n), page(n + 2))));
+    }
+}
+
+#[test]
+fn a_missing_elem_of_any_size_is_its_zero_value() {
+    let table: Table<u32, Vec<u8>> = [(1, vec![1])].into_iter().collect();
+    assert_eq!(
+        (table.get_or_zero(&1), table.get_or_zero(&2)),
+        (vec![1], vec![])
+    );
+    let large: Table<u32, String> = Table::nil();
+    assert_eq!(
+        (large.get_or_zero(&1), large.get(&1)),
+        (String::new(), None)
+    );
+}
+
+/// Bytes around the border between stored in place and boxed.
+#[test]
+fn both_sides_of_the_border_of_128_bytes_hold_the_same() {
+    fn check<const K: usize, const V: usize>() {
+        let key = |n: u8| [n; K];
+        let elem = |n: u8| [n ^ 0xff; V];
+        let mut table: Table<[u8; K], [u8; V], Constant> = Table::default();
+        table.extend((0..100).map(|n| (key(n), elem(n))));
+        assert!((0..100).all(|n| table.get(&key(n)) == Some(&elem(n))));
+        (0..100).step_by(3).for_each(|n| {
+            assert_eq!(table.remove(&key(n)), Some(elem(n)));
+        });
+        table.assert_invariants();
+        assert_eq!(table.len(), 66);
+        assert_eq!(table.clone(), table);
+    }
+    check::<127, 129>();
+    check::<128, 128>();
+    check::<129, 127>();
+    check::<129, 129>();
+}
