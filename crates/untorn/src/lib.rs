@@ -12,3 +12,11 @@ mod sync;
 pub use self::gomap::GoMap;
 #[cfg(not(untorn_loom))]
 pub use self::overlap::{AccessKind, OnOverlap, Overlap, OverlapKind, Site, spawn};
+
+#[cfg(all(doctest, not(untorn_loom)))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
+
+#[cfg(all(doctest, not(untorn_loom)))]
+#[doc = include_str!("../../../README.zh-CN.md")]
+struct ReadmeZhCn;

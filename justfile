@@ -1,0 +1,43 @@
+# Every chore by name; each recipe is a plain command that also runs by hand.
+
+# What there is.
+default:
+    @just --list
+
+# The demo.
+demo:
+    cargo run --release
+
+# All tests.
+test:
+    cargo test --workspace
+
+# Formatting, lints as errors, documentation without warnings.
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --all-features -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# Licences, sources and bans of the dependencies.
+deny:
+    cargo deny check bans licenses sources
+
+# The gate under loom: every interleaving, and every value that the memory model allows.
+loom:
+    RUSTFLAGS="--cfg untorn_loom" CARGO_TARGET_DIR=target/loom cargo test -p untorn --lib --release model -- --nocapture
+
+# Each planted bug must be caught.
+planted:
+    bash .ci/planted
+
+# The tests of the library under AddressSanitizer (nightly).
+asan:
+    RUSTFLAGS="-Zsanitizer=address" CARGO_TARGET_DIR=target/asan cargo +nightly test -p untorn --lib --target x86_64-unknown-linux-gnu
+
+# The benchmarks: ratios beside rivals.
+bench:
+    cargo bench -p untorn-lab
+
+# What a push must pass.
+ci:
+    bash .ci/run
