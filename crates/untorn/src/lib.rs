@@ -1,8 +1,66 @@
 //! Maps that many threads read while others change them.
+//!
+//! One thread keeps pulling fresh configuration into a map, many threads read it. In Go that program dies with
+//! `fatal error: concurrent map read and map write`. This crate has that map, with its rule and a report that names
+//! both sides; a map that is safe to share is its next part.
+//!
+//! # Which one do I want?
+//!
+//! | you want | type | what concurrent use gives |
+//! |---|---|---|
+//! | to be **told** | [`GoMap`] | an overlap of a write with any other access ends in a report that names both sides |
+//! | Go's map on one thread | [`gomap::Table`] | nothing: writes need `&mut` |
+//!
+//! Safe Rust forbids the data race that Go's check is about; what it does not forbid is that two parts of a program
+//! use shared state at a time when only one should. `GoMap` is for being told about that. It never makes anyone wait,
+//! so it is no way to share a map that is *meant* to be read while it is written.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use untorn::{GoMap, spawn};
+//!
+//! let config = Arc::new(GoMap::named("config"));
+//! let poller = {
+//!     let config = Arc::clone(&config);
+//!     spawn("poller", move || config.insert("1", "265"))
+//! };
+//! poller.join().unwrap(); // without this line the two may overlap: then the process ends with a report
+//! assert_eq!(config.get("1"), Some("265"));
+//! ```
+//!
+//! # Consistency
+//!
+//! *Every overlap is noticed*: of two accesses to one `GoMap` that overlap in time, at least one of them a write, at
+//! least one reports. *Nothing else is*: accesses that do not overlap are never reported. *Order*: an access that
+//! begins after another has ended sees all that it did, whatever order there was otherwise, so a program that breaks
+//! the rule still has no data race. The access that notices does not proceed.
+//!
+//! What an access is: every call of a method of `GoMap`, from the moment it enters the gate to the moment it leaves
+//! it, values being copied in or out included, hashing the key and dropping what was replaced not included.
+//! [`GoMap::iter_with`] and [`GoMap::get_with`] last until their closure has returned.
+//!
+//! # Limits
+//!
+//! - Only accesses that *do* overlap are reported; a clean run proves nothing. `UNTORN_STRETCH=1%` keeps sampled
+//!   accesses open for that share of each thread's time, so that more of them do.
+//! - What a value points to, and what is done with a value after it was copied out, is not watched.
+//! - The records of threads (some 300 bytes each) are reused but never freed.
+//! - The exit of [`OnOverlap::Exit`] is `_exit(2)` on Unix; elsewhere it runs exit handlers.
+//! - Tested on x86-64 Linux only.
+//!
+//! # Environment
+//!
+//! | variable | meaning |
+//! |---|---|
+//! | `UNTORN_ON_OVERLAP` | `exit` or `panic`: what maps do on an overlap that were not told by [`GoMap::on_overlap`] |
+//! | `UNTORN_STRETCH` | such as `1%`: the share of its time that a thread may keep accesses open; off by default |
+//! | `RUST_BACKTRACE` | if set and not `0`, the report is followed by the noticing side's backtrace |
+//!
+//! Each is read once, when the first map is made. A value that is not understood is named on stderr and ignored.
 
 #[cfg(not(untorn_loom))]
 pub mod gomap;
-pub mod overlap;
+mod overlap;
 mod planted;
 #[cfg(not(untorn_loom))]
 mod random;
@@ -11,7 +69,7 @@ mod sync;
 #[cfg(not(untorn_loom))]
 pub use self::gomap::GoMap;
 #[cfg(not(untorn_loom))]
-pub use self::overlap::{AccessKind, OnOverlap, Overlap, OverlapKind, Site, spawn};
+pub use self::overlap::{AccessKind, Name, OnOverlap, Overlap, OverlapKind, Site, spawn};
 
 #[cfg(all(doctest, not(untorn_loom)))]
 #[doc = include_str!("../../../README.md")]

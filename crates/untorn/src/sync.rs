@@ -36,5 +36,5 @@ impl<T> UnsafeCell<T> {
     }
 }
 
-#[cfg(untorn_loom)]
+#[cfg(all(test, untorn_loom))]
 pub(crate) use loom::cell::UnsafeCell;

@@ -1,4 +1,4 @@
-//! Go's map: the table of the runtime, and [`GoMap`](crate::GoMap), the table with Go's rule.
+//! Go's map: the table of the runtime, and [`GoMap`], the table with Go's rule.
 //!
 //! The names are Go's own in snake case, so that a search for any word of its source (`tophash`, `oldbuckets`,
 //! `evacuated`, `keymaybe`, `nevacuate`) lands in the right file:

@@ -51,6 +51,7 @@ pub(crate) use self::report::State;
 pub use self::report::{Overlap, OverlapKind};
 #[cfg(not(untorn_loom))]
 pub(crate) use self::site::Operation;
+#[cfg(not(untorn_loom))]
 pub use self::site::{AccessKind, Name, Site};
 #[cfg(not(untorn_loom))]
 pub use self::thread::spawn;

@@ -1,0 +1,104 @@
+//! Rules of the house that no lint knows: where `unsafe` may stand, and the one door to atomics.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The only files with `unsafe`: the ledger of `DESIGN.md`.
+const UNSAFE: [&str; 9] = [
+    "gomap/array.rs",
+    "gomap/bucket.rs",
+    "gomap/chain.rs",
+    "overlap/cell.rs",
+    "overlap/clock.rs",
+    "overlap/fatal.rs",
+    "overlap/gate.rs",
+    "overlap/model.rs",
+    "overlap/record.rs",
+];
+
+/// Files that name std's atomics themselves: the door, and the model that counts beside what loom watches.
+const DOORS: [&str; 2] = ["sync.rs", "overlap/model.rs"];
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder of the crate");
+    entries
+        .map(|entry| entry.expect("readable").path())
+        .flat_map(|path| {
+            if path.is_dir() {
+                sources(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
+}
+
+/// Each source file of the library but for the tests in it: its name below `src`, and its code without comments.
+fn files() -> Vec<(String, String)> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let name = |path: &Path| {
+        path.strip_prefix(&src)
+            .expect("below src")
+            .display()
+            .to_string()
+    };
+    sources(&src)
+        .iter()
+        .map(|path| (name(path), fs::read_to_string(path).expect("a text")))
+        .filter(|(name, _)| !name.contains("/tests/"))
+        .map(|(name, text)| {
+            let code = text
+                .lines()
+                .map(|line| line.split("//").next().unwrap_or(""));
+            (name, code.collect::<Vec<_>>().join("\n"))
+        })
+        .collect()
+}
+
+fn words(code: &str) -> impl Iterator<Item = &str> {
+    code.split(|c: char| !c.is_alphanumeric() && c != '_')
+}
+
+#[test]
+fn unsafe_stands_only_in_the_files_named_for_it() {
+    let mut with: Vec<_> = files()
+        .into_iter()
+        .filter(|(_, code)| words(code).any(|word| word == "unsafe"))
+        .map(|(name, _)| name)
+        .collect();
+    with.sort_unstable();
+    assert_eq!(with, UNSAFE);
+}
+
+#[test]
+fn atomics_come_through_one_door() {
+    for (name, code) in files() {
+        let named = code.contains("std::sync::atomic") || code.contains("std::cell::UnsafeCell");
+        assert!(
+            !named || DOORS.contains(&name.as_str()),
+            "{name} goes past sync.rs"
+        );
+    }
+}
+
+#[test]
+fn the_public_face_has_no_orderings_but_those_of_its_header() {
+    for (name, code) in files() {
+        let orderings = code.matches("Ordering::").count();
+        let allowed = name.starts_with("overlap/") || name == "gomap/flags.rs";
+        // GoMap mirrors the table's header in relaxed atomics; nothing is reached through them.
+        let relaxed = code.matches("Ordering::Relaxed").count();
+        assert!(
+            allowed || orderings == relaxed,
+            "{name} has orderings of its own"
+        );
+    }
+}
+
+#[test]
+fn files_stay_short() {
+    for (name, code) in files() {
+        let lines = code.lines().count();
+        assert!(lines <= 600, "{name} has {lines} lines");
+    }
+}
