@@ -17,6 +17,7 @@
     untorn_loom,
     allow(
         dead_code,
+        unreachable_pub,
         reason = "the model drives the protocol, not what is around it"
     )
 )]
