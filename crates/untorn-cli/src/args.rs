@@ -69,6 +69,9 @@ pub(crate) struct Go {
     /// Threads that set both values every millisecond.
     #[arg(long, default_value_t = 1, value_parser = value_parser!(u16).range(1..=4096))]
     pub(crate) writers: u16,
+    /// Seconds to wait for an overlap by luck; after that, accesses are kept open longer until there is one.
+    #[arg(long, default_value_t = 5, value_name = "SECONDS", value_parser = value_parser!(u64).range(0..=3600))]
+    pub(crate) patience: u64,
     /// Do not show the printed values.
     #[arg(long)]
     pub(crate) quiet: bool,
@@ -79,6 +82,7 @@ impl Go {
     pub(crate) const NOTE: Self = Self {
         readers: Some(1),
         writers: 1,
+        patience: 5,
         quiet: false,
     };
 

@@ -119,14 +119,16 @@ fn the_real_program_dies_with_the_same_line() {
 }
 
 #[test]
-fn stretched_accesses_meet_soon() {
-    let child = Command::new(env!("CARGO_BIN_EXE_untorn"))
-        .args(["note-program", "1", "1"])
-        .env("UNTORN_STRETCH", "50%")
-        .env_remove("UNTORN_ON_OVERLAP")
-        .output()
-        .expect("the command runs");
-    assert_eq!(child.status.code(), Some(2));
+fn without_luck_accesses_are_kept_open_until_they_meet() {
+    let args = ["demo", "go", "--patience", "0", "--quiet"];
+    let output = untorn(&args);
+    let shown = text(&output.stdout);
+    assert!(output.status.success(), "{shown}{}", text(&output.stderr));
+    assert!(shown.contains("No overlap in 0 s"), "{shown}");
+    assert!(shown.contains("exit status 2\n"), "{shown}");
+    let act = json(&["demo", "go", "--patience", "0", "--json"]);
+    assert_eq!(act["stretched"], "50%");
+    assert_eq!(act["exit_status"], 2);
 }
 
 #[test]

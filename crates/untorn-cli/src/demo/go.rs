@@ -12,11 +12,11 @@ use super::golang;
 use crate::args::Go;
 use crate::output::Output;
 
-/// How long the program may run without an overlap before its accesses are kept open longer.
-const LUCK_AT_MOST: Duration = Duration::from_secs(5);
-
-/// Shares of time to keep accesses open for, each tried this long.
-const STRETCHES: [&str; 3] = ["", "50%", "90%"];
+/// Shares of time to keep accesses open for, where luck alone showed nothing, and how long each is tried.
+const STRETCHES: [(&str, Duration); 2] = [
+    ("50%", Duration::from_secs(10)),
+    ("90%", Duration::from_secs(60)),
+];
 
 /// The lines of the program that the act is about: the two threads.
 const EXCERPT: std::ops::Range<usize> = 14..35;
@@ -113,35 +113,44 @@ fn run_until_overlap(
     options: &Go,
     show: Show,
 ) -> io::Result<(Finished, Option<&'static str>)> {
-    for stretch in STRETCHES {
-        let mut command = Command::new(env::current_exe()?);
-        command
-            .arg("note-program")
-            .args([options.readers(), options.writers].map(|count| count.to_string()))
-            .env("UNTORN_ON_OVERLAP", "exit")
-            .env("UNTORN_STRETCH", stretch)
-            .env_remove("RUST_BACKTRACE");
-        if stretch.is_empty() {
-            command.env_remove("UNTORN_STRETCH");
-        }
-        let finished = child::run(&mut command, LUCK_AT_MOST, move |line| {
-            if show == Show::All {
-                anstream::println!("{line}");
-            }
-        })?;
-        match finished {
-            Some(finished) => {
-                return Ok((finished, (!stretch.is_empty()).then_some(stretch)));
-            }
-            None => output.aside(format_args!(
-                "No overlap in {} s: on one processor the two hardly ever meet. Again, with accesses kept open longer.",
-                LUCK_AT_MOST.as_secs(),
-            )),
+    let patience = Duration::from_secs(options.patience);
+    let luck = run_for(options, show, None, patience)?;
+    if let Some(finished) = luck {
+        return Ok((finished, None));
+    }
+    output.aside(format_args!(
+        "No overlap in {} s: on one processor the two hardly ever meet. Again, with accesses kept open longer.",
+        patience.as_secs(),
+    ));
+    for (stretch, at_most) in STRETCHES {
+        if let Some(finished) = run_for(options, show, Some(stretch), at_most)? {
+            return Ok((finished, Some(stretch)));
         }
     }
     Err(io::Error::other(
         "no overlap, though accesses were kept open for most of the time; is the machine that slow?",
     ))
+}
+
+/// Runs the program for so long at most.
+fn run_for(
+    options: &Go,
+    show: Show,
+    stretch: Option<&str>,
+    at_most: Duration,
+) -> io::Result<Option<Finished>> {
+    let mut command = Command::new(env::current_exe()?);
+    command
+        .arg("note-program")
+        .args([options.readers(), options.writers].map(|count| count.to_string()))
+        .env("UNTORN_ON_OVERLAP", "exit")
+        .env("UNTORN_STRETCH", stretch.unwrap_or("0%"))
+        .env_remove("RUST_BACKTRACE");
+    child::run(&mut command, at_most, move |line| {
+        if show == Show::All {
+            anstream::println!("{line}");
+        }
+    })
 }
 
 fn show_ends(output: &Output, ends: &Ends) {
