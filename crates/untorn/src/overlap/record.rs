@@ -10,15 +10,16 @@
 //!
 //! | `word` | meaning |
 //! |---|---|
-//! | null | free, or a read that has ended |
-//! | location, low bit 0 | a read of the gate `gate`, from this line, is going on |
-//! | location, low bit 1 | a write; whether it is still going on is what [`Gate::writer`](super::gate::Gate) says |
+//! | null | never used, or not by this owner |
+//! | location | a read of the gate `gate`, from this line, is going on |
+//! | location + `ENDED` | such a read has ended; who met it can still say from which line it was |
+//! | location + `WRITE` | a write; whether it is still going on is what [`Gate::writer`](super::gate::Gate) says |
 //!
 //! # Invariants
 //!
 //! 1. Records, and with them slots and identities, are leaked: a pointer to one is valid for ever.
 //! 2. Only the thread that owns a record stores to its slots and its identity.
-//! 3. `word`, its low bit taken off, is null or came from a `&'static Location`; `operation` is null or came from a
+//! 3. `word`, its low bits taken off, is null or came from a `&'static Location`; `operation` is null or came from a
 //!    `&'static Operation`.
 //! 4. `word` is stored last on entering, so whoever reads it sees the rest at least as new.
 
@@ -33,10 +34,13 @@ use crate::sync::{AtomicBool, AtomicPtr, AtomicU64, Ordering, fence};
 /// Accesses a record has room for. A thread that is in more at once takes further records.
 pub(crate) const SLOTS: usize = 4;
 
-/// The low bit of `word` for a write; free because a `Location` is aligned.
+/// The bit of `word` for a write. Both bits are free because a `Location` is aligned.
 const WRITE: usize = 1;
+/// The bit of `word` for a read that has ended.
+const ENDED: usize = 2;
+const BITS: usize = WRITE | ENDED;
 
-const _: () = assert!(align_of::<Location<'static>>() > WRITE);
+const _: () = assert!(align_of::<Location<'static>>() > BITS);
 
 /// Who a record belongs to.
 pub(crate) struct Identity {
@@ -148,7 +152,16 @@ impl Slot {
     /// Writes down that the read is over.
     #[inline(always)]
     pub(crate) fn retract(&self) {
-        // Release: what was read, to the writer whose scan finds null (Acquire in `reads_at`).
+        // Relaxed: the owner's own word.
+        let word = self.word.load(Ordering::Relaxed);
+        let ended = word.map_addr(|address| address | ENDED);
+        // Release: what was read, to the writer whose scan finds the read ended (Acquire in `reads_at`).
+        self.word.store(ended, Ordering::Release);
+    }
+
+    /// Forgets the access: the slot is about to have another owner.
+    fn clear(&self) {
+        // Release: as in `retract`.
         self.word.store(ptr::null_mut(), Ordering::Release);
     }
 
@@ -158,7 +171,7 @@ impl Slot {
         // Acquire: with Release in `announce` and in `retract`.
         let word = self.word.load(Ordering::Acquire);
         // Acquire: with Release in `announce`.
-        !word.is_null() && word.addr() & WRITE == 0 && self.gate.load(Ordering::Acquire) == gate
+        !word.is_null() && word.addr() & BITS == 0 && self.gate.load(Ordering::Acquire) == gate
     }
 
     /// The read or write of `gate` that this slot tells of, unless the owner has gone on to something else.
@@ -176,7 +189,7 @@ impl Slot {
             return None;
         }
         // SAFETY: invariant 3.
-        let at = unsafe { word.map_addr(|address| address & !WRITE).as_ref() }?;
+        let at = unsafe { word.map_addr(|address| address & !BITS).as_ref() }?;
         // SAFETY: invariant 3.
         let operation = unsafe { operation.as_ref() }?;
         Some(Seen {
@@ -284,7 +297,7 @@ impl Registry {
     /// Gives a record back whose slots are all out of use.
     pub(crate) fn release(&self, record: &'static Record) {
         for slot in &record.slots {
-            slot.retract();
+            slot.clear();
         }
         // Release: the slots (Acquire in `acquire`).
         record.owned.store(false, Ordering::Release);
