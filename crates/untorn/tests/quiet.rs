@@ -114,7 +114,7 @@ fn accesses_under_a_lock() {
                     drop(held);
                     left -= batch;
                     // Let somebody else in at times: whoever releases a spin lock is the first to have it again.
-                    let patience = if batch % 4 == 0 { 200 } else { 0 };
+                    let patience = if batch > 12 { 200 } else { 0 };
                     for _ in 0..patience {
                         if last.get() != me as u64 {
                             break;
