@@ -1,5 +1,7 @@
 //! Maps that many threads read while others change them.
 
+#[cfg(doctest)]
+mod compile_fail;
 #[cfg(not(untorn_loom))]
 pub mod gomap;
 pub mod overlap;
