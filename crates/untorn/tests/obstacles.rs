@@ -60,8 +60,19 @@ fn play(body: &str) {
             report(1, &[taken_config()]);
         }
         "printers" => printers(),
+        "sigpipe" => {
+            default_sigpipe();
+            report(1, &[taken_config()]);
+        }
         _ => panic!("no such body: {body}"),
     }
+}
+
+/// As in a program whose `main` is not Rust's, or that wants to end with the pipe it writes to.
+#[allow(unsafe_code, reason = "std has no way to say so")]
+fn default_sigpipe() {
+    // SAFETY: no handler is installed, and there is no other thread yet that sets one.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
 }
 
 /// So many readers run into each of the maps, all at once.
@@ -139,7 +150,11 @@ fn the_report_is_the_last_word() {
 
 /// The status of a child whose stderr is this.
 fn status_with(stderr: impl Into<Stdio>, backtrace: bool) -> ExitStatus {
-    let mut command = child::command("report");
+    status_of("report", stderr, backtrace)
+}
+
+fn status_of(body: &str, stderr: impl Into<Stdio>, backtrace: bool) -> ExitStatus {
+    let mut command = child::command(body);
     command.stdout(Stdio::null()).stderr(stderr);
     if backtrace {
         command.env("RUST_BACKTRACE", "1");
@@ -223,9 +238,12 @@ fn a_full_socket_is_not_waited_for() {
 /// Nobody listens any more.
 #[test]
 fn a_broken_pipe_changes_nothing() {
-    let (reader, writer) = pipe().expect("a pipe");
-    drop(reader);
-    assert_eq!(status_with(writer, true).code(), Some(2));
+    for body in ["report", "sigpipe"] {
+        let (reader, writer) = pipe().expect("a pipe");
+        drop(reader);
+        let status = status_of(body, writer, true);
+        assert_eq!(status.code(), Some(2), "{status}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@
 
 #![allow(
     unsafe_code,
-    reason = "named for it: four calls of the operating system"
+    reason = "named for it: a few calls of the operating system"
 )]
 
 use std::backtrace::Backtrace;
@@ -49,6 +49,7 @@ pub(super) fn die(overlap: &Overlap, mut close: impl FnMut() -> bool) -> ! {
     }
     thread::sleep(SETTLE);
 
+    system::ignore_broken_pipes();
     let mut text = ArrayString::<REPORT_LEN>::new();
     // Whatever does not fit is cut: two sites with paths of a thousand characters each would still fit.
     let _ = writeln!(text, "{overlap}");
@@ -108,6 +109,12 @@ mod system {
         }
     }
 
+    /// Keeps a stderr that nobody reads from ending the process by a signal, and so with another status.
+    pub(super) fn ignore_broken_pipes() {
+        // SAFETY: no handler is installed.
+        unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+    }
+
     fn interrupted() -> bool {
         std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted
     }
@@ -139,6 +146,8 @@ mod system {
     pub(super) fn write_to_stderr(bytes: &[u8], _at_most: Duration) {
         let _ = std::io::stderr().write_all(bytes);
     }
+
+    pub(super) fn ignore_broken_pipes() {}
 
     pub(super) fn exit_after(_seconds: u32) {}
 
