@@ -110,7 +110,7 @@ impl Start {
         let mut spins = 0;
         while self.0.load(Ordering::SeqCst) < 2 * (round + 1) {
             spins += 1;
-            if spins % 4096 == 0 {
+            if spins % 512 == 0 {
                 thread::yield_now();
             }
             hint::spin_loop();
@@ -249,7 +249,7 @@ fn pairs_are_never_torn() {
     let whole = |[a, b, c, d]: [u64; 4]| a == !b && b == c && c == !d;
     let (done, reported) = hammer(
         &map,
-        100_000,
+        500_000,
         |map, dice| {
             if dice.below(100) == 0 {
                 map.iter_with(|_, value| assert!(whole(*value)));
@@ -283,7 +283,7 @@ fn strings_are_never_torn() {
     let whole = |text: &str| text.bytes().all(|byte| Some(byte) == text.bytes().next());
     let (done, reported) = hammer(
         &map,
-        50_000,
+        250_000,
         |map, dice| match dice.below(200) {
             0 => drop(map.deep_clone()),
             1 => map.iter_with(|_, text| assert!(whole(text))),

@@ -16,6 +16,7 @@ macro_rules! asserted {
     ($type:ty: $trait:ident = $expected:literal) => {
         const _: () = {
             struct Asked<T: ?Sized>(PhantomData<T>);
+            #[allow(dead_code, reason = "where the answer is yes, this one is not asked")]
             trait No {
                 const ANSWER: bool = false;
             }

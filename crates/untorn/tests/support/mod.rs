@@ -15,7 +15,7 @@ use untorn::gomap::Key;
 use untorn::{AccessKind, GoMap, OnOverlap, Overlap};
 
 /// How long a test waits for what must happen before it gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A place inside an access at which the first so many callers wait until they are released.
 pub(crate) struct Valve {
