@@ -58,6 +58,8 @@
 //!
 //! Each is read once, when the first map is made. A value that is not understood is named on stderr and ignored.
 
+#[cfg(doctest)]
+mod compile_fail;
 #[cfg(not(untorn_loom))]
 pub mod gomap;
 mod overlap;

@@ -6,7 +6,7 @@
 
 #![allow(
     unsafe_code,
-    reason = "named for it: four calls of the operating system"
+    reason = "named for it: a few calls of the operating system"
 )]
 
 use std::backtrace::Backtrace;
@@ -30,8 +30,8 @@ const SETTLE: Duration = Duration::from_millis(1);
 /// How long a stderr that takes nothing is waited for.
 const WRITE_AT_MOST: Duration = Duration::from_secs(1);
 
-/// How long a backtrace may take.
-const BACKTRACE_AT_MOST_SECONDS: u32 = 5;
+/// How long a write that blocks after all, or a backtrace, may take.
+const END_AT_MOST_SECONDS: u32 = 5;
 
 /// Reports `overlap` and ends the process. `close` shuts the map to everybody, or says that it could not yet.
 pub(super) fn die(overlap: &Overlap, mut close: impl FnMut() -> bool) -> ! {
@@ -49,6 +49,9 @@ pub(super) fn die(overlap: &Overlap, mut close: impl FnMut() -> bool) -> ! {
     }
     thread::sleep(SETTLE);
 
+    system::ignore_broken_pipes();
+    // A terminal can say that it takes something and then not take all.
+    system::exit_after(END_AT_MOST_SECONDS);
     let mut text = ArrayString::<REPORT_LEN>::new();
     // Whatever does not fit is cut: two sites with paths of a thousand characters each would still fit.
     let _ = writeln!(text, "{overlap}");
@@ -62,8 +65,7 @@ pub(super) fn die(overlap: &Overlap, mut close: impl FnMut() -> bool) -> ! {
         system::write_to_stderr(text.as_bytes(), WRITE_AT_MOST);
     }
     if Environment::get().backtrace {
-        // The report is out. Capturing allocates and locks, so it gets a deadline of its own.
-        system::exit_after(BACKTRACE_AT_MOST_SECONDS);
+        // The report is out. Capturing allocates and locks: that is what the deadline is for, too.
         let backtrace = format!("\n{}", Backtrace::force_capture());
         system::write_to_stderr(backtrace.as_bytes(), WRITE_AT_MOST);
     }
@@ -97,15 +99,22 @@ mod system {
                 }
                 return;
             }
+            // No more than what a pipe that is ready takes without waiting.
+            let len = bytes.len().min(super::REPORT_LEN);
             // SAFETY: the bytes are readable for their length.
-            let written =
-                unsafe { libc::write(libc::STDERR_FILENO, bytes.as_ptr().cast(), bytes.len()) };
+            let written = unsafe { libc::write(libc::STDERR_FILENO, bytes.as_ptr().cast(), len) };
             match usize::try_from(written) {
                 Ok(written) => bytes = &bytes[written..],
                 Err(_) if interrupted() && !left.is_zero() => {}
                 Err(_) => return,
             }
         }
+    }
+
+    /// Keeps a stderr that nobody reads from ending the process by a signal, and so with another status.
+    pub(super) fn ignore_broken_pipes() {
+        // SAFETY: no handler is installed.
+        unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
     }
 
     fn interrupted() -> bool {
@@ -139,6 +148,8 @@ mod system {
     pub(super) fn write_to_stderr(bytes: &[u8], _at_most: Duration) {
         let _ = std::io::stderr().write_all(bytes);
     }
+
+    pub(super) fn ignore_broken_pipes() {}
 
     pub(super) fn exit_after(_seconds: u32) {}
 

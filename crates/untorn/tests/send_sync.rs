@@ -1,0 +1,124 @@
+//! What may be sent to another thread and what may be shared: a table, checked by the compiler.
+//!
+//! The programs that must not compile for their lifetimes are in `src/compile_fail.rs`.
+
+use std::cell::{Cell, RefCell};
+use std::marker::PhantomData;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use untorn::gomap::{FlagSet, FoldHash, Iter, Lookup, Seeded, Stats, Step, Table};
+use untorn::{AccessKind, GoMap, OnOverlap, Overlap, OverlapKind, Site};
+
+/// Says yes or no at compile time: an inherent constant, which the bound selects, goes before the trait's.
+macro_rules! asserted {
+    ($type:ty: $trait:ident = $expected:literal) => {
+        const _: () = {
+            struct Asked<T: ?Sized>(PhantomData<T>);
+            #[allow(dead_code, reason = "where the answer is yes, this one is not asked")]
+            trait No {
+                const ANSWER: bool = false;
+            }
+            impl<T: ?Sized> No for Asked<T> {}
+            #[allow(dead_code, reason = "where the answer is no, this one is not asked")]
+            impl<T: ?Sized + $trait> Asked<T> {
+                const ANSWER: bool = true;
+            }
+            assert!(<Asked<$type>>::ANSWER == $expected);
+        };
+    };
+}
+
+macro_rules! table {
+    ($($type:ty: $send:literal $sync:literal;)+) => {$(
+        asserted!($type: Send = $send);
+        asserted!($type: Sync = $sync);
+    )+};
+}
+
+/// `Sync` but not `Send`, which few types are.
+type SyncOnly = MutexGuard<'static, u8>;
+
+// Send and Sync, as a `RwLock` of the entries would have it: sent if they can be sent, shared if they can be both.
+table! {
+    GoMap<u8, u8>: true true;
+    GoMap<String, Vec<String>>: true true;
+    GoMap<&'static str, Arc<Mutex<u8>>>: true true;
+
+    // Send, not Sync.
+    GoMap<u8, Cell<u8>>: true false;
+    GoMap<u8, RefCell<u8>>: true false;
+    GoMap<Cell<u8>, u8>: true false;
+    GoMap<u8, u8, Seeded<Cell<u8>>>: true false;
+
+    // Sync, not Send. Whoever shares the map can take such a value out on another thread.
+    GoMap<u8, SyncOnly>: false false;
+    GoMap<SyncOnly, u8>: false false;
+    GoMap<u8, u8, Seeded<SyncOnly>>: false false;
+
+    // Neither.
+    GoMap<u8, Rc<u8>>: false false;
+    GoMap<Rc<u8>, u8>: false false;
+    GoMap<u8, u8, Seeded<Rc<u8>>>: false false;
+    GoMap<u8, *const u8>: false false;
+}
+
+// The table has no interior mutability: as a `HashMap` of the entries.
+table! {
+    Table<u8, u8>: true true;
+    Table<String, Vec<String>>: true true;
+    Table<u8, Cell<u8>>: true false;
+    Table<Cell<u8>, u8>: true false;
+    Table<u8, u8, Seeded<Cell<u8>>>: true false;
+    Table<u8, SyncOnly>: false true;
+    Table<SyncOnly, u8>: false true;
+    Table<u8, Rc<u8>>: false false;
+    Table<Rc<u8>, u8>: false false;
+    Table<u8, u8, Seeded<Rc<u8>>>: false false;
+
+    Iter<'static, u8, Cell<u8>>: false false;
+    Iter<'static, u8, Rc<u8>>: false false;
+}
+
+// What is told of an overlap or a table may be kept anywhere.
+table! {
+    Overlap: true true;
+    OverlapKind: true true;
+    Site: true true;
+    AccessKind: true true;
+    OnOverlap: true true;
+    Stats: true true;
+    FlagSet: true true;
+    Lookup: true true;
+    Step: true true;
+    FoldHash: true true;
+}
+
+asserted!(Overlap: Copy = true);
+asserted!(Site: Copy = true);
+asserted!(OnOverlap: Copy = true);
+// A map is not cloned by accident: that is an access, and a long one.
+asserted!(GoMap<u8, u8>: Clone = false);
+
+// A map survives a panic inside an access, so it may be seen after one.
+asserted!(GoMap<u8, u8>: UnwindSafe = true);
+asserted!(GoMap<u8, u8>: RefUnwindSafe = true);
+asserted!(Arc<GoMap<String, String>>: UnwindSafe = true);
+asserted!(GoMap<u8, RefCell<u8>>: RefUnwindSafe = false);
+
+/// The table above can say no: the macro is not a constant yes, nor a constant no.
+#[test]
+fn the_assertions_can_tell() {
+    asserted!(Rc<u8>: Send = false);
+    asserted!(Cell<u8>: Sync = false);
+    asserted!(Cell<u8>: Send = true);
+    asserted!(SyncOnly: Sync = true);
+    asserted!(SyncOnly: Send = false);
+}
+
+#[test]
+fn an_overlap_is_an_error() {
+    fn is_error<T: std::error::Error + Send + Sync + 'static>() {}
+    is_error::<Overlap>();
+}

@@ -1,0 +1,134 @@
+//! Child processes: the test binary run again with one body to play, and what it leaves behind.
+
+use std::env;
+use std::io::{Read, pipe};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Names the body that a child is to run.
+const BODY: &str = "UNTORN_TEST_BODY";
+
+/// How long a child may take that is watched for hanging.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The body this process is to run, if it is a child.
+pub(crate) fn body() -> Option<String> {
+    env::var(BODY).ok()
+}
+
+/// This test binary as a child that runs the test `child` with this body.
+pub(crate) fn command(body: &str) -> Command {
+    let mut command = Command::new(env::current_exe().expect("this binary has a path"));
+    command
+        .args(["--exact", "child", "--nocapture", "--test-threads=1"])
+        .env(BODY, body)
+        .env_remove("RUST_BACKTRACE")
+        .env_remove("UNTORN_ON_OVERLAP")
+        .env_remove("UNTORN_STRETCH")
+        .stdin(Stdio::null());
+    command
+}
+
+/// Runs a body to its end.
+pub(crate) fn run(body: &str) -> Output {
+    output(&mut command(body))
+}
+
+pub(crate) fn output(command: &mut Command) -> Output {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the child starts");
+    let mut stdout = child.stdout.take().expect("it is piped");
+    let mut stderr = child.stderr.take().expect("it is piped");
+    let drain = thread::spawn(move || {
+        let mut bytes = Vec::new();
+        stdout.read_to_end(&mut bytes).map(|_| bytes)
+    });
+    let status = thread::spawn(move || wait(&mut child));
+    let mut bytes = Vec::new();
+    stderr.read_to_end(&mut bytes).expect("stderr can be read");
+    Output {
+        status: status.join().expect("the child ends"),
+        stdout: drain.join().expect("it does").expect("stdout can be read"),
+        stderr: bytes,
+    }
+}
+
+/// Runs a body with stdout and stderr as one pipe, as on a terminal; all it said.
+pub(crate) fn run_on_one_pipe(body: &str) -> (ExitStatus, String) {
+    let (mut reader, writer) = pipe().expect("a pipe");
+    let mut command = command(body);
+    command.stdout(writer.try_clone().expect("a second end"));
+    let mut child = command.stderr(writer).spawn().expect("the child starts");
+    // It holds ends of the pipe, too.
+    drop(command);
+    let status = thread::spawn(move || wait(&mut child));
+    let mut text = String::new();
+    reader.read_to_string(&mut text).expect("it is text");
+    (status.join().expect("the child ends"), text)
+}
+
+/// The status of a child that must end by itself.
+pub(crate) fn wait(child: &mut Child) -> ExitStatus {
+    let start = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().expect("it is our child") {
+            return status;
+        }
+        if start.elapsed() > PATIENCE {
+            let _ = child.kill();
+            panic!("the child hangs");
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+pub(crate) fn stderr(output: &Output) -> &str {
+    str::from_utf8(&output.stderr).expect("reports are UTF-8")
+}
+
+/// The report with what differs from run to run masked: line and column, thread numbers, durations. Whichever test
+/// file the program is in is called `main.rs`.
+pub(crate) fn masked(report: &str) -> String {
+    report.lines().map(masked_line).collect()
+}
+
+fn masked_line(line: &str) -> String {
+    let mut line = line.to_owned();
+    if let Some((path, place)) = line.split_once(".rs:") {
+        assert!(place.split(':').all(|number| number.parse::<u32>().is_ok()));
+        let (created, path) = match path.rsplit_once("created at ") {
+            Some((_, path)) => ("created at ", path),
+            None => ("", path.trim_start()),
+        };
+        let file = match path.rsplit_once(['/', '\\']) {
+            Some((folder, file)) if folder.contains("src") => file,
+            _ => "main",
+        };
+        line = format!("\t{created}{file}.rs:#:#");
+    } else if line.starts_with("thread ") {
+        let (start, rest) = line.split_once("\" (").expect("a thread has a number");
+        let (number, rest) = rest.split_once(')').expect("a thread has a number");
+        assert!(number.parse::<u64>().is_ok_and(|number| number > 0));
+        let rest = match rest.split_once(", for ") {
+            Some((rest, lasted)) => {
+                assert!(lasted.ends_with('s'), "not a duration: {lasted}");
+                format!("{rest}, for #")
+            }
+            None => rest.to_owned(),
+        };
+        line = format!("{start}\" (#){rest}");
+    }
+    line.push('\n');
+    line
+}
+
+/// Checks that the child died of one overlap, and that its report is this one.
+#[track_caller]
+pub(crate) fn assert_reported(output: &Output, golden: &str) {
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(output));
+    assert_eq!(masked(stderr(output)), golden);
+}
