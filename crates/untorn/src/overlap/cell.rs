@@ -67,9 +67,7 @@ struct Writing<'c> {
 impl Drop for Writing<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        if self.gate.is_taken_by(self.claim.slot) {
-            self.gate.leave_write();
-        }
+        self.gate.leave_write(self.claim.slot);
     }
 }
 
@@ -122,8 +120,7 @@ impl<T, D: Describe> OverlapCell<T, D> {
             claim: Claim::new(),
         };
         if let Err(busy) = self.gate.enter_read(inside.claim.slot, access) {
-            let overlap = self.overlap(access, &busy, inside.claim.slot, None);
-            self.notice(&overlap, inside);
+            self.notice(access, &busy, None, inside);
         }
         self.stretch.stretch();
         // SAFETY: the read is inside until after `f` (invariants 1 and 2).
@@ -148,8 +145,7 @@ impl<T, D: Describe> OverlapCell<T, D> {
             .gate
             .enter_write(&REGISTRY, inside.claim.slot, access, since)
         {
-            let overlap = self.overlap(access, &busy, inside.claim.slot, Some(since));
-            self.notice(&overlap, inside);
+            self.notice(access, &busy, Some(since), inside);
         }
         self.stretch.stretch();
         // SAFETY: the write is inside until after `f` (invariants 1 and 2).
@@ -158,7 +154,6 @@ impl<T, D: Describe> OverlapCell<T, D> {
     }
 
     /// The two sides, read while this one is still announced.
-    #[cold]
     fn overlap(
         &self,
         access: Access,
@@ -194,18 +189,20 @@ impl<T, D: Describe> OverlapCell<T, D> {
         }
     }
 
-    /// Does what is to be done about an overlap. `inside` holds the gate, or the announcement of a read.
+    /// Does what is to be done about an overlap. `inside` is this side, announced.
     #[cold]
-    fn notice<G: Inside>(&self, overlap: &Overlap, inside: G) -> ! {
+    #[inline(never)]
+    fn notice<G: Inside>(&self, access: Access, busy: &Busy, since: Option<u64>, inside: G) -> ! {
+        let overlap = self.overlap(access, busy, inside.slot(), since);
         match self.on_overlap {
-            OnOverlap::Exit => fatal::die(overlap, || {
+            OnOverlap::Exit => fatal::die(&overlap, || {
                 let slot = inside.slot();
                 self.gate.is_taken_by(slot) || self.gate.close(slot)
             }),
             OnOverlap::Panic => drop(inside),
             OnOverlap::Call(function) => {
                 drop(inside);
-                function(overlap);
+                function(&overlap);
             }
         }
         panic!("{overlap}")

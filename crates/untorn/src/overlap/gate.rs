@@ -164,14 +164,18 @@ impl Gate {
         }
     }
 
-    /// Leaves after a write that had entered.
+    /// Leaves after a write, whether it had entered or found the gate taken.
     #[inline(always)]
-    pub(crate) fn leave_write(&self) {
-        // Release: what was written, to whoever enters next (Acquire in `enter_read` and `enter_write`).
-        self.writer.store(ptr::null_mut(), Ordering::Release);
+    pub(crate) fn leave_write(&self, slot: &'static Slot) {
+        if self.is_taken_by(slot) {
+            // Release: what was written, to whoever enters next (Acquire in `enter_read` and `enter_write`).
+            self.writer.store(ptr::null_mut(), Ordering::Release);
+        }
+        slot.retract();
     }
 
     /// Whether this slot's write has the gate.
+    #[inline(always)]
     pub(crate) fn is_taken_by(&self, slot: &'static Slot) -> bool {
         // Relaxed: the slot is the asking thread's own.
         self.writer.load(Ordering::Relaxed) == slot.as_pointer()

@@ -92,9 +92,7 @@ impl Shared {
             // SAFETY: the write is inside.
             self.value.with_mut(|value| unsafe { *value += 1 });
         }
-        if self.gate.is_taken_by(slot) {
-            self.gate.leave_write();
-        }
+        self.gate.leave_write(slot);
         self.count(free)
     }
 

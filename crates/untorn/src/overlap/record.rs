@@ -10,10 +10,10 @@
 //!
 //! | `word` | meaning |
 //! |---|---|
-//! | null | never used, or not by this owner |
+//! | null | free |
+//! | location + `ENDED`, with or without `WRITE` | free; who met that access can still say from which line it was |
 //! | location | a read of the gate `gate`, from this line, is going on |
-//! | location + `ENDED` | such a read has ended; who met it can still say from which line it was |
-//! | location + `WRITE` | a write; whether it is still going on is what [`Gate::writer`](super::gate::Gate) says |
+//! | location + `WRITE` | a write, of which [`Gate::writer`](super::gate::Gate) says whether it has entered |
 //!
 //! # Invariants
 //!
@@ -36,7 +36,7 @@ pub(crate) const SLOTS: usize = 4;
 
 /// The bit of `word` for a write. Both bits are free because a `Location` is aligned.
 const WRITE: usize = 1;
-/// The bit of `word` for a read that has ended.
+/// The bit of `word` for an access that has ended.
 const ENDED: usize = 2;
 const BITS: usize = WRITE | ENDED;
 
@@ -149,7 +149,15 @@ impl Slot {
         self.word.store(word, Ordering::Release);
     }
 
-    /// Writes down that the read is over.
+    /// Whether no access is in this slot. For the owner.
+    #[inline(always)]
+    pub(crate) fn is_free(&self) -> bool {
+        // Relaxed: the owner's own word.
+        let word = self.word.load(Ordering::Relaxed);
+        word.is_null() || word.addr() & ENDED != 0
+    }
+
+    /// Writes down that the access is over.
     #[inline(always)]
     pub(crate) fn retract(&self) {
         // Relaxed: the owner's own word.
@@ -294,8 +302,11 @@ impl Registry {
         }
     }
 
-    /// Gives a record back whose slots are all out of use.
+    /// Gives a record back, unless an access is still in it: that one was forgotten, and will be met for ever.
     pub(crate) fn release(&self, record: &'static Record) {
+        if !record.slots.iter().all(Slot::is_free) {
+            return;
+        }
         for slot in &record.slots {
             slot.clear();
         }

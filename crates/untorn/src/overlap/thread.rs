@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::panic::Location;
 use std::thread::{Builder, JoinHandle};
 
-use super::record::{Record, Registry, SLOTS, Slot, Who};
+use super::record::{Record, Registry, Slot, Who};
 use super::site::Name;
 use crate::sync::{AtomicU64, Ordering};
 
@@ -15,13 +15,9 @@ pub(crate) static REGISTRY: Registry = Registry::new();
 
 thread_local! {
     static RECORD: Cell<Option<&'static Record>> = const { Cell::new(None) };
-    /// A bit for each slot of the record that is out of use.
-    static FREE: Cell<u8> = const { Cell::new(0) };
     static BIRTH: Cell<Option<Birth>> = const { Cell::new(None) };
     static LEAVE: Leave = const { Leave };
 }
-
-const ALL_FREE: u8 = (1 << SLOTS) - 1;
 
 /// What a thread is told about itself.
 #[derive(Clone, Copy)]
@@ -63,21 +59,16 @@ struct Leave;
 
 impl Drop for Leave {
     fn drop(&mut self) {
-        // A record with a slot still in use stays as it is: that access was forgotten, and is reported for ever.
-        if FREE.replace(0) == ALL_FREE
-            && let Some(record) = RECORD.take()
-        {
+        if let Some(record) = RECORD.take() {
             REGISTRY.release(record);
         }
     }
 }
 
-/// A slot of this thread for one access; given back when dropped. Not `Send`.
+/// A slot of this thread for one access, free until the access is announced. Not `Send`.
 pub(crate) struct Claim {
     pub(crate) slot: &'static Slot,
-    /// The slot's bit in `FREE`.
-    bit: u8,
-    /// A record taken for this one access, whose first slot it is; then `bit` means nothing.
+    /// A record taken for this one access; given back with it.
     extra: Option<&'static Record>,
     _not_send: PhantomData<*const ()>,
 }
@@ -85,35 +76,34 @@ pub(crate) struct Claim {
 impl Claim {
     #[inline(always)]
     pub(crate) fn new() -> Self {
-        let free = FREE.get();
         match RECORD.get() {
-            Some(record) if free != 0 => {
-                let i = free.trailing_zeros() as usize % SLOTS;
-                FREE.set(free & (free - 1));
-                Self {
-                    slot: &record.slots[i],
-                    bit: 1 << i,
-                    extra: None,
-                    _not_send: PhantomData,
-                }
-            }
+            Some(record) if record.slots[0].is_free() => Self {
+                slot: &record.slots[0],
+                extra: None,
+                _not_send: PhantomData,
+            },
             _ => Self::slow(),
         }
     }
 
-    /// The thread's first access, one while its record is full, or one while the thread is being torn down.
+    /// The thread's first access, one inside another, or one while the thread is being torn down.
     #[cold]
     fn slow() -> Self {
         if RECORD.get().is_none() && LEAVE.try_with(|_| ()).is_ok() {
             RECORD.set(Some(REGISTRY.acquire(&who())));
-            FREE.set(ALL_FREE);
-            return Self::new();
         }
-        let record = REGISTRY.acquire(&who());
+        let own = RECORD.get().map(|record| &record.slots);
+        let free = own.and_then(|slots| slots.iter().find(|slot| slot.is_free()));
+        let (slot, extra) = match free {
+            Some(slot) => (slot, None),
+            None => {
+                let record = REGISTRY.acquire(&who());
+                (&record.slots[0], Some(record))
+            }
+        };
         Self {
-            slot: &record.slots[0],
-            bit: 0,
-            extra: Some(record),
+            slot,
+            extra,
             _not_send: PhantomData,
         }
     }
@@ -122,9 +112,8 @@ impl Claim {
 impl Drop for Claim {
     #[inline(always)]
     fn drop(&mut self) {
-        match self.extra {
-            None => FREE.set(FREE.get() | self.bit),
-            Some(record) => REGISTRY.release(record),
+        if let Some(record) = self.extra {
+            REGISTRY.release(record);
         }
     }
 }
