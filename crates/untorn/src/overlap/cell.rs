@@ -76,6 +76,8 @@ impl Drop for Writing<'_> {
         if self.gate.is_taken_by(self.claim.slot) {
             self.gate.leave_write();
         }
+        // After the gate is free: whoever found this write there can still read what it was.
+        self.claim.slot.retract();
     }
 }
 

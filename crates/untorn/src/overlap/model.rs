@@ -95,6 +95,7 @@ impl Shared {
         if self.gate.is_taken_by(slot) {
             self.gate.leave_write();
         }
+        slot.retract();
         self.count(free)
     }
 

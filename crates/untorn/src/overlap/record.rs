@@ -10,7 +10,7 @@
 //!
 //! | `word` | meaning |
 //! |---|---|
-//! | null | free, or a read that has ended |
+//! | null | free, or an access that has ended |
 //! | location, low bit 0 | a read of the gate `gate`, from this line, is going on |
 //! | location, low bit 1 | a write; whether it is still going on is what [`Gate::writer`](super::gate::Gate) says |
 //!
@@ -132,11 +132,12 @@ impl Slot {
         // Release: the end of the slot's earlier access, to the scan that finds this newer number and so takes
         // the earlier one for ended (Acquire in `reads_at`).
         self.gate.store(gate, Ordering::Release);
-        // Relaxed, both: published by the store below.
+        // Release, both: the null of the slot's earlier access, so that whoever sees these does not take them for
+        // a part of that one (fence in `seen`).
         self.operation
-            .store(pointer_to(access.operation), Ordering::Relaxed);
+            .store(pointer_to(access.operation), Ordering::Release);
         if writes {
-            self.since.store(since, Ordering::Relaxed);
+            self.since.store(since, Ordering::Release);
         }
         let tag = if writes { WRITE } else { 0 };
         let word = pointer_to(access.at).map_addr(|address| address | tag);
@@ -145,7 +146,7 @@ impl Slot {
         self.word.store(word, Ordering::Release);
     }
 
-    /// Writes down that the read is over.
+    /// Writes down that the access is over.
     #[inline(always)]
     pub(crate) fn retract(&self) {
         // Release: what was read, to the writer whose scan finds null (Acquire in `reads_at`).
@@ -169,8 +170,9 @@ impl Slot {
             self.gate.load(Ordering::Acquire) == gate && (word.addr() & WRITE != 0) == writes;
         let operation = self.operation.load(Ordering::Relaxed);
         let since = self.since.load(Ordering::Relaxed);
-        // Acquire fence: the loads above come before the second look at `word`; if it is the same, they belong to
-        // it or to a newer access from the same line.
+        // Acquire fence: with Release in `announce`. If one of the loads above found a newer access, the second look
+        // at `word` finds the null before it; if `word` is the same, all belong to it or to a newer access from the
+        // same line.
         fence(Ordering::Acquire);
         if !same || self.word.load(Ordering::Relaxed) != word {
             return None;
