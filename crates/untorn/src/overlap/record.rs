@@ -133,14 +133,17 @@ impl Slot {
     #[inline(always)]
     pub(crate) fn announce(&self, gate: u64, access: Access, since: u64) {
         let writes = access.operation.kind == AccessKind::Write;
+        // First the line of the slot's earlier access is taken back, so that it is not put to what follows. Release:
+        // that access, as in `retract`, since a scan may find this null instead of what `retract` stored.
+        self.word.store(ptr::null_mut(), Ordering::Release);
         // Release: the end of the slot's earlier access, to the scan that finds this newer number and so takes
         // the earlier one for ended (Acquire in `reads_at`).
         self.gate.store(gate, Ordering::Release);
-        // Relaxed, both: published by the store below.
+        // Release, both: the null above, to whoever sees these (fence in `seen`).
         self.operation
-            .store(pointer_to(access.operation), Ordering::Relaxed);
+            .store(pointer_to(access.operation), Ordering::Release);
         if writes {
-            self.since.store(since, Ordering::Relaxed);
+            self.since.store(since, Ordering::Release);
         }
         let tag = if writes { WRITE } else { 0 };
         let word = pointer_to(access.at).map_addr(|address| address | tag);
@@ -190,8 +193,9 @@ impl Slot {
             self.gate.load(Ordering::Acquire) == gate && (word.addr() & WRITE != 0) == writes;
         let operation = self.operation.load(Ordering::Relaxed);
         let since = self.since.load(Ordering::Relaxed);
-        // Acquire fence: the loads above come before the second look at `word`; if it is the same, they belong to
-        // it or to a newer access from the same line.
+        // Acquire fence: with Release in `announce`. If one of the loads above found a newer access, the second look
+        // at `word` finds the null before it; if `word` is the same, all belong to it or to a newer access from the
+        // same line.
         fence(Ordering::Acquire);
         if !same || self.word.load(Ordering::Relaxed) != word {
             return None;
