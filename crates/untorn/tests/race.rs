@@ -7,6 +7,7 @@ use std::panic::{self, AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Barrier, Mutex, MutexGuard, Once, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use untorn::gomap::Key;
 use untorn::{GoMap, OnOverlap, Overlap};
@@ -132,28 +133,30 @@ type Access = for<'s> fn(&GoMap<Visitor<'s>, u64>, Visitor<'s>);
 /// Dekker's question, asked again and again: a reader and a writer step in at the same time. Both may be turned
 /// away, one may, but never are both let in.
 fn nobody_is_let_in_beside(access: [Access; 2]) {
-    const ENOUGH: usize = 2000;
+    const AT_MOST: Duration = Duration::from_secs(10);
     let Some(_alone) = in_parallel() else {
         return;
     };
     silence_reports();
     let lines: Vec<AtomicU64> = (0..4 << 20).map(AtomicU64::new).collect();
-    let (mut tries, mut reports) = (0, 0);
-    // On a busy machine the two may share a core for a while, and then never meet.
-    while tries < 3 || tries < 30 && reports < ENOUGH {
-        tries += 1;
-        let (reported, both) = step_in(access, &lines);
+    let (mut rounds, mut reports) = (0, 0);
+    // On a busy machine the two share a core most of the time, and each round costs a turn of the scheduler.
+    let start = Instant::now();
+    while rounds < 200_000 && start.elapsed() < AT_MOST {
+        let (reported, both) = step_in(access, &lines, 0x9E37_79B9_7F4A_7C15 + rounds as u64);
         assert_eq!(both, 0, "both sides were inside");
+        rounds += ROUNDS;
         reports += reported;
     }
-    println!("{tries} times {ROUNDS} rounds, {reports} reports");
+    println!("{rounds} rounds, {reports} reports");
     assert!(reports > 0, "never at the gate at once");
 }
 
-const ROUNDS: usize = 60_000;
+/// Rounds between two looks at the clock.
+const ROUNDS: usize = 1000;
 
 /// How many accesses were reported, and how often two were inside at once.
-fn step_in(access: [Access; 2], lines: &[AtomicU64]) -> (usize, usize) {
+fn step_in(access: [Access; 2], lines: &[AtomicU64], seed: u64) -> (usize, usize) {
     let sentry = &Sentry {
         inside: [false, false].map(AtomicBool::new),
         both: AtomicUsize::new(0),
@@ -165,7 +168,7 @@ fn step_in(access: [Access; 2], lines: &[AtomicU64]) -> (usize, usize) {
         for (me, access) in access.into_iter().enumerate() {
             let (map, start, reports) = (&map, &start, &reports);
             s.spawn(move || {
-                let mut dice = Dice(0x9E37_79B9_7F4A_7C15 ^ me as u64);
+                let mut dice = Dice(seed ^ me as u64);
                 for round in 0..ROUNDS {
                     let side = Some(me);
                     let stores = dice.below(3) * 16;
