@@ -53,7 +53,7 @@
 //! | variable | meaning |
 //! |---|---|
 //! | `UNTORN_ON_OVERLAP` | `exit` or `panic`: what maps do on an overlap that were not told by [`GoMap::on_overlap`] |
-//! | `UNTORN_STRETCH` | such as `1%`: the share of its time that a thread may keep accesses open; off by default |
+//! | `UNTORN_STRETCH` | such as `1%`, up to `90%`: the share of its time that a thread may keep accesses open; off by default |
 //! | `RUST_BACKTRACE` | if set and not `0`, the report is followed by the noticing side's backtrace |
 //!
 //! Each is read once, when the first map is made. A value that is not understood is named on stderr and ignored.
@@ -71,7 +71,9 @@ mod sync;
 #[cfg(not(untorn_loom))]
 pub use self::gomap::GoMap;
 #[cfg(not(untorn_loom))]
-pub use self::overlap::{AccessKind, Name, OnOverlap, Overlap, OverlapKind, Site, spawn};
+pub use self::overlap::{
+    AccessKind, Name, OnOverlap, Overlap, OverlapKind, Site, spawn, spawn_scoped,
+};
 
 #[cfg(all(doctest, not(untorn_loom)))]
 #[doc = include_str!("../../../README.md")]

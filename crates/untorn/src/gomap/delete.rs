@@ -89,7 +89,8 @@ fn sweep<K, V>(mut hole: Hole<'_, K, V>) {
 }
 
 impl<K, V, S> Table<K, V, S> {
-    /// Takes everything out: Go's `clear(m)`. The number of buckets stays, the seed is drawn anew.
+    /// Takes everything out: Go's `clear(m)`. The number of buckets stays, their memory is given back until the next
+    /// write, the seed is drawn anew. O(buckets + entries).
     pub fn clear(&mut self) {
         drop(self.take_all());
     }

@@ -11,6 +11,9 @@ use super::bucket::MIN_TOP_HASH;
 /// when the map becomes empty. [`BuildHasher`] cannot express that, so the table asks this trait instead. Any
 /// `BuildHasher` serves through the adapter [`Seeded`].
 ///
+/// Equal seeds must give equal hashes of equal keys, from clones of the value too: a [`GoMap`](crate::GoMap) hashes
+/// with a clone of its table's. Where they do not, keys are not found again; nothing worse.
+///
 /// ```
 /// use std::hash::{BuildHasherDefault, DefaultHasher};
 /// use untorn::gomap::{Seeded, Table};

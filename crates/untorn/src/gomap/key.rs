@@ -12,20 +12,23 @@ use std::sync::Arc;
 /// The four look-ups that Go's compiler chooses from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyKind {
-    /// Four bytes compared as one word (`mapaccess1_fast32`).
+    /// Cheap to compare, four bytes (`mapaccess1_fast32`): a table of one bucket compares with `Eq` and never hashes.
     Fast32,
-    /// Eight bytes compared as one word (`mapaccess1_fast64`).
+    /// The same for eight bytes (`mapaccess1_fast64`).
     Fast64,
-    /// A string, compared by length, pointer and bytes (`mapaccess1_faststr`).
+    /// A string (`mapaccess1_faststr`): a table of one bucket compares length, pointer and bytes of
+    /// [`Key::key_bytes`], and hashes only if two long keys look alike.
     FastStr,
-    /// Anything else: always hashed, compared by `Eq` (`mapaccess1`).
+    /// Anything else (`mapaccess1`): always hashed, then compared with `Eq`.
     Generic,
 }
 
 /// A type that a [`Table`](crate::gomap::Table) or a [`GoMap`](crate::GoMap) can be keyed or asked by.
 ///
-/// It is implemented for the integers, `bool`, `char`, the string types, tuples, arrays, slices, `Vec`, `Option`,
-/// boxes and the addresses of `std::net`. For a type of your own one line is enough, and gives the generic look-up:
+/// It is implemented for the integers and their `NonZero`, `bool`, `char`, `str` and `String`, `Path` and `OsStr` and
+/// their owned forms, the addresses of `std::net`, `Duration`, `Instant`, `SystemTime`, `ThreadId`, tuples of up to
+/// six, arrays, slices, `Vec`, `Option`, `&T`, `Box`, `Rc`, `Arc` and `Cow`. For a type of your own one line is enough,
+/// and gives the generic look-up; a type of another crate needs a newtype.
 ///
 /// ```
 /// use untorn::GoMap;
@@ -69,7 +72,9 @@ macro_rules! word_keys {
 word_keys! {
     Fast32: i32, u32, char, std::num::NonZero<u32>, std::num::NonZero<i32>, std::net::Ipv4Addr;
     Fast64: i64, u64, std::num::NonZero<u64>, std::num::NonZero<i64>;
-    Generic: (), bool, i8, u8, i16, u16, i128, u128, std::net::Ipv6Addr, std::net::IpAddr, std::net::SocketAddr,
+    Generic: (), bool, i8, u8, i16, u16, i128, u128, std::num::NonZero<i8>, std::num::NonZero<u8>,
+        std::num::NonZero<i16>, std::num::NonZero<u16>, std::num::NonZero<i128>, std::num::NonZero<u128>,
+        std::time::Instant, std::time::SystemTime, std::net::Ipv6Addr, std::net::IpAddr, std::net::SocketAddr,
         std::time::Duration, std::thread::ThreadId, std::path::Path, std::path::PathBuf, std::ffi::OsStr,
         std::ffi::OsString;
 }
@@ -86,6 +91,14 @@ impl Key for usize {
 }
 
 impl Key for isize {
+    const KIND: KeyKind = POINTER_WORD;
+}
+
+impl Key for std::num::NonZero<usize> {
+    const KIND: KeyKind = POINTER_WORD;
+}
+
+impl Key for std::num::NonZero<isize> {
     const KIND: KeyKind = POINTER_WORD;
 }
 

@@ -64,6 +64,7 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
     /// assert_eq!(lookup.hash_calls(), 0); // one bucket and a short string: no hash
     /// println!("{lookup}");
     /// ```
+    #[must_use]
     pub fn trace<Q>(&self, key: &Q) -> Lookup
     where
         K: Borrow<Q>,

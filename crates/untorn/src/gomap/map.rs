@@ -1,20 +1,18 @@
 //! `GoMap`: the table behind the overlap gate.
 
 use std::borrow::Borrow;
-use std::fmt::{self, Write};
-use std::panic::Location;
+use std::fmt;
 
 use super::assign::Replaced;
-use super::flags::{FlagSet, HASH_WRITING};
 use super::hash::{FoldHash, KeyHash, SeededBuildHasher};
+use super::header::{Change, Header};
 use super::key::Key;
 use super::lookup::hashes_first;
 use super::stats::Stats;
 use super::table::Table;
 use super::trace::Lookup;
-use crate::overlap::cell::{Describe, OverlapCell};
-use crate::overlap::{AccessKind, OnOverlap, Operation, State};
-use crate::sync::{AtomicU64, Ordering};
+use crate::overlap::cell::OverlapCell;
+use crate::overlap::{AccessKind, OnOverlap, Operation};
 
 /// Go's map, with Go's rule: whoever reads or writes it while another writes is told so, with both sides named.
 ///
@@ -36,15 +34,17 @@ use crate::sync::{AtomicU64, Ordering};
 /// that noticed does not proceed, so there is no data race even in a program that breaks the rule.
 ///
 /// # Cost
-/// A read costs the table's look-up and three stores, a fence and a load for the gate, none of them to memory that
-/// other readers write; a write looks at one record for each thread that ever used a map, and at the clock. No
-/// method blocks; memory of a table is never given back before the map is dropped (Go's map never shrinks).
+/// A read costs the table's look-up and, for the gate, a few stores to memory of the thread's own, a fence and a load
+/// of a word that no reader writes; a write also looks at a record for each thread that was using maps at the same
+/// time as any other, and at the clock. No method waits for another thread, unless `UNTORN_STRETCH` asks for it or
+/// the process is about to end with a report. As in Go, removing gives no memory back; `clear` does.
 ///
 /// # Order
 /// An access that begins after a write has ended sees what it wrote.
 ///
 /// # Panics
-/// If the policy is to panic, every method panics on an overlap, before it has touched the map. A panic in `Hash`,
+/// If the policy is to panic, every method panics on an overlap, before it has touched the map. `Debug` is an access
+/// too: `dbg!(&map)` while another thread writes is an overlap. A panic in `Hash`,
 /// `Eq`, `Clone` or a closure leaves the map usable.
 ///
 /// ```
@@ -65,70 +65,6 @@ pub struct GoMap<K, V, S = FoldHash> {
     cell: OverlapCell<Table<K, V, S>, Header>,
     /// The table's hasher once more, since hashes are made before the gate is entered.
     hasher: S,
-}
-
-/// What is known of the table without entering the gate: stored by each write at its end, loaded for reports and
-/// for hashing ahead. May be one write late, which only costs hashing again.
-struct Header {
-    /// Count, B and flags of the table.
-    figures: AtomicU64,
-    hash0: AtomicU64,
-    nil: bool,
-}
-
-impl Header {
-    fn of<K, V, S>(table: &Table<K, V, S>) -> Self {
-        let header = Self {
-            figures: AtomicU64::new(0),
-            hash0: AtomicU64::new(0),
-            nil: table.is_nil(),
-        };
-        header.update(table);
-        header
-    }
-
-    #[inline(always)]
-    fn update<K, V, S>(&self, table: &Table<K, V, S>) {
-        let stored = (table.count as u64) << 16
-            | u64::from(table.buckets.b()) << 8
-            | u64::from(table.flags.get().bits());
-        // Relaxed, here and below: nothing is reached through these figures, and a stale seed is noticed inside.
-        self.figures.store(stored, Ordering::Relaxed);
-        self.hash0.store(table.hash0, Ordering::Relaxed);
-    }
-
-    /// Count, B, flags.
-    #[inline(always)]
-    fn load(&self) -> (u64, u8, FlagSet) {
-        let stored = self.figures.load(Ordering::Relaxed);
-        (stored >> 16, (stored >> 8) as u8, FlagSet(stored as u8))
-    }
-}
-
-impl Describe for Header {
-    fn state(&self) -> State {
-        let (count, b, flags) = self.load();
-        // Only asked while there is an overlap, and so a writer.
-        let flags = FlagSet(flags.bits() | HASH_WRITING);
-        let keys = if count == 1 { "key" } else { "keys" };
-        let mut state = State::new();
-        // It has room for the longest: 17 digits of a count, two of B, four flags.
-        let _ = write!(state, "{count} {keys}, B={b}, flags={flags}");
-        state
-    }
-}
-
-/// A table being written to; brings the header up to date at the end, by a panic too.
-struct Change<'c, K, V, S> {
-    table: &'c mut Table<K, V, S>,
-    header: &'c Header,
-}
-
-impl<K, V, S> Drop for Change<'_, K, V, S> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        self.header.update(self.table);
-    }
 }
 
 macro_rules! operation {
@@ -172,6 +108,25 @@ impl<K, V> GoMap<K, V> {
     }
 }
 
+impl<K, V, S: Clone> GoMap<K, V, S> {
+    /// An empty map that hashes with `hasher`, whose clones must hash as it does.
+    ///
+    /// ```
+    /// use std::hash::RandomState;
+    /// use untorn::GoMap;
+    /// use untorn::gomap::Seeded;
+    ///
+    /// // SipHash, as std's HashMap.
+    /// let config = GoMap::with_hasher(Seeded(RandomState::new())).with_name("config");
+    /// config.insert("1", "265");
+    /// assert_eq!(config.get("1"), Some("265"));
+    /// ```
+    #[must_use]
+    pub fn with_hasher(hasher: S) -> Self {
+        Self::from(Table::with_hasher(hasher))
+    }
+}
+
 impl<K, V, S> GoMap<K, V, S> {
     /// Gives the map a name that reports show.
     #[must_use]
@@ -181,6 +136,7 @@ impl<K, V, S> GoMap<K, V, S> {
     }
 
     /// The name that reports show, cut to 64 bytes.
+    #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.cell.name()
     }
@@ -211,45 +167,40 @@ impl<K, V, S> GoMap<K, V, S> {
 
 impl<K, V, S> GoMap<K, V, S> {
     #[inline(always)]
-    fn read<R>(
-        &self,
-        operation: &'static Operation,
-        at: &'static Location<'static>,
-        f: impl FnOnce(&Table<K, V, S>) -> R,
-    ) -> R {
-        self.cell.read(operation, at, f)
+    #[track_caller]
+    fn read<R>(&self, operation: &'static Operation, f: impl FnOnce(&Table<K, V, S>) -> R) -> R {
+        self.cell.read(operation, f)
     }
 
     #[inline(always)]
+    #[track_caller]
     fn write<R>(
         &self,
         operation: &'static Operation,
-        at: &'static Location<'static>,
         f: impl FnOnce(&mut Table<K, V, S>) -> R,
     ) -> R {
-        self.cell.write(operation, at, |table, header| {
+        self.cell.write(operation, |table, header| {
             let change = Change { table, header };
             f(change.table)
         })
     }
 
     /// Number of entries. Counts as a read: Go does not check it, here it can overlap with a write.
+    #[must_use]
     #[track_caller]
     pub fn len(&self) -> usize {
-        self.read(operation!(Read "len"), Location::caller(), Table::len)
+        self.read(operation!(Read "len"), Table::len)
     }
 
     /// Whether there is no entry. Counts as a read.
+    #[must_use]
     #[track_caller]
     pub fn is_empty(&self) -> bool {
-        self.read(
-            operation!(Read "is_empty"),
-            Location::caller(),
-            Table::is_empty,
-        )
+        self.read(operation!(Read "is_empty"), Table::is_empty)
     }
 
     /// Whether this is Go's nil map. Not an access: a map does not become nil or cease to be.
+    #[must_use]
     pub fn is_nil(&self) -> bool {
         self.cell.description.nil
     }
@@ -258,11 +209,7 @@ impl<K, V, S> GoMap<K, V, S> {
     /// is free again. O(buckets + entries).
     #[track_caller]
     pub fn clear(&self) {
-        let cleared = self.write(
-            operation!(Write "clear"),
-            Location::caller(),
-            Table::take_all,
-        );
+        let cleared = self.write(operation!(Write "clear"), Table::take_all);
         drop(cleared);
     }
 
@@ -277,17 +224,23 @@ impl<K, V, S> GoMap<K, V, S> {
     /// ```
     #[track_caller]
     pub fn iter_with(&self, mut f: impl FnMut(&K, &V)) {
-        self.read(
-            operation!(Iterate "iter_with"),
-            Location::caller(),
-            |table| table.iter().for_each(|(key, elem)| f(key, elem)),
-        );
+        self.read(operation!(Iterate "iter_with"), |table| {
+            table.iter().for_each(|(key, elem)| f(key, elem));
+        });
     }
 
     /// The header of the table: what Go keeps in `hmap`. Counts as a read. O(1).
+    ///
+    /// ```
+    /// let map: untorn::GoMap<_, _> = (0..27).map(|n| (n, n)).collect();
+    /// let stats = map.stats();
+    /// assert_eq!((stats.count, stats.b), (27, 3)); // the twenty-seventh key began to double four buckets
+    /// assert_eq!(stats.growth, Some(untorn::gomap::Growth::Doubling));
+    /// ```
+    #[must_use]
     #[track_caller]
     pub fn stats(&self) -> Stats {
-        self.read(operation!(Read "stats"), Location::caller(), Table::stats)
+        self.read(operation!(Read "stats"), Table::stats)
     }
 }
 
@@ -296,8 +249,8 @@ impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
     /// that panics leaves nothing behind.
     #[inline(always)]
     fn hash_ahead<Q: Key + ?Sized>(&self, key: &Q) -> KeyHash {
-        // Relaxed: whether it is still the seed is checked inside.
-        let hash0 = self.cell.description.hash0.load(Ordering::Relaxed);
+        // Whether it is still the seed is checked inside.
+        let hash0 = self.cell.description.hash0();
         KeyHash {
             hash0,
             hash: self.hasher.hash_one(key, hash0),
@@ -312,10 +265,10 @@ impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
     }
 
     #[inline(always)]
+    #[track_caller]
     fn look_up<Q, R>(
         &self,
         operation: &'static Operation,
-        at: &'static Location<'static>,
         key: &Q,
         f: impl FnOnce(Option<&V>) -> R,
     ) -> R
@@ -324,7 +277,7 @@ impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
         Q: Key + ?Sized,
     {
         let hash = self.hash_ahead_to_read(key);
-        self.read(operation, at, |table| {
+        self.read(operation, |table| {
             f(table.lookup(key, hash, &mut ()).map(|(_, elem)| elem))
         })
     }
@@ -338,13 +291,11 @@ impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
         Q: Key + ?Sized,
         V: Clone,
     {
-        self.look_up(operation!(Read "get"), Location::caller(), key, |elem| {
-            elem.cloned()
-        })
+        self.look_up(operation!(Read "get"), key, |elem| elem.cloned())
     }
 
     /// Calls `f` with the value of `key` if there is one. The access lasts until `f` returns, so `f` must not write
-    /// to this map.
+    /// to this map. O(1) on average, and `f`.
     #[inline]
     #[track_caller]
     pub fn get_with<Q, R>(&self, key: &Q, f: impl FnOnce(&V) -> R) -> Option<R>
@@ -352,15 +303,10 @@ impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
         K: Borrow<Q>,
         Q: Key + ?Sized,
     {
-        self.look_up(
-            operation!(Read "get_with"),
-            Location::caller(),
-            key,
-            |elem| elem.map(f),
-        )
+        self.look_up(operation!(Read "get_with"), key, |elem| elem.map(f))
     }
 
-    /// The value of `key`, or the zero value, which is its `Default`: Go's `m[k]`.
+    /// The value of `key`, or the zero value, which is its `Default`: Go's `m[k]`. O(1) on average.
     ///
     /// ```
     /// let visits = untorn::GoMap::from([("home", 3)]);
@@ -374,16 +320,11 @@ impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
         Q: Key + ?Sized,
         V: Clone + Default,
     {
-        self.look_up(
-            operation!(Read "get_or_zero"),
-            Location::caller(),
-            key,
-            |elem| elem.cloned(),
-        )
-        .unwrap_or_default()
+        self.look_up(operation!(Read "get_or_zero"), key, |elem| elem.cloned())
+            .unwrap_or_default()
     }
 
-    /// Whether `key` has a value.
+    /// Whether `key` has a value. O(1) on average.
     #[inline]
     #[track_caller]
     pub fn contains_key<Q>(&self, key: &Q) -> bool
@@ -391,15 +332,17 @@ impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
         K: Borrow<Q>,
         Q: Key + ?Sized,
     {
-        self.look_up(
-            operation!(Read "contains_key"),
-            Location::caller(),
-            key,
-            |elem| elem.is_some(),
-        )
+        self.look_up(operation!(Read "contains_key"), key, |elem| elem.is_some())
     }
 
-    /// Looks `key` up and tells the way it went. Counts as a read.
+    /// Looks `key` up and tells the way it went. Counts as a read; O(1) on average, and allocates the list of steps.
+    ///
+    /// ```
+    /// let config = untorn::GoMap::from([("1", "265")]);
+    /// println!("{}", config.trace("1")); // mapaccess1_faststr, one bucket, short key, ...
+    /// assert_eq!(config.trace("2").full_compares(), 1);
+    /// ```
+    #[must_use]
     #[track_caller]
     pub fn trace<Q>(&self, key: &Q) -> Lookup
     where
@@ -407,7 +350,7 @@ impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
         Q: Key + ?Sized,
     {
         let hash = self.hash_ahead_to_read(key);
-        self.read(operation!(Read "trace"), Location::caller(), |table| {
+        self.read(operation!(Read "trace"), |table| {
             table.trace_hashed(key, hash)
         })
     }
@@ -422,9 +365,13 @@ impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
     #[inline]
     #[track_caller]
     pub fn insert(&self, key: K, elem: V) -> Option<V> {
-        let at = Location::caller();
+        if self.is_nil() {
+            // An access all the same: another's clear may overlap with it.
+            self.write(operation!(Write "insert"), |_| ());
+            panic!("assignment to entry in nil map");
+        }
         let hash = self.hash_ahead(&key);
-        let replaced = self.write(operation!(Write "insert"), at, |table| {
+        let replaced = self.write(operation!(Write "insert"), |table| {
             table.assign(key, elem, Some(hash))
         });
         replaced.map(Replaced::into_elem)
@@ -438,18 +385,23 @@ impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
         K: Borrow<Q>,
         Q: Key + ?Sized,
     {
-        let at = Location::caller();
         // Go does not hash for an empty map either.
         let (count, ..) = self.cell.description.load();
         let hash = (count > 0).then(|| self.hash_ahead(key));
-        let removed = self.write(operation!(Write "remove"), at, |table| {
-            table.delete(key, hash)
-        });
+        let removed = self.write(operation!(Write "remove"), |table| table.delete(key, hash));
         removed.map(Replaced::into_elem)
     }
 
     /// A map with clones of all entries: Go's `maps.Clone`. One access; the clone has the same name and policy and
     /// a gate of its own. O(buckets + entries).
+    ///
+    /// ```
+    /// let config = untorn::GoMap::from([("1", "265")]);
+    /// let before = config.deep_clone();
+    /// config.insert("1", "17");
+    /// assert_eq!(before.get("1"), Some("265"));
+    /// ```
+    #[must_use]
     #[track_caller]
     pub fn deep_clone(&self) -> Self
     where
@@ -457,8 +409,7 @@ impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
         V: Clone,
         S: Clone,
     {
-        let at = Location::caller();
-        let table = self.read(operation!(Clone "deep_clone"), at, Table::clone);
+        let table = self.read(operation!(Clone "deep_clone"), Table::clone);
         let mut clone = Self::from(table);
         clone.cell.copy_settings(&self.cell);
         clone
@@ -506,10 +457,9 @@ impl<K, V, S: Default + Clone> Default for GoMap<K, V, S> {
 }
 
 impl<K: fmt::Debug, V: fmt::Debug, S> fmt::Debug for GoMap<K, V, S> {
-    /// Shows the entries. Counts as an iteration.
+    /// Shows the entries. Counts as an iteration, whose line in a report is in here, since `Debug` does not pass on its
+    /// caller.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.read(operation!(Iterate "fmt"), Location::caller(), |table| {
-            table.fmt(f)
-        })
+        self.read(operation!(Iterate "fmt"), |table| table.fmt(f))
     }
 }

@@ -21,6 +21,7 @@ mod delete;
 mod flags;
 mod grow;
 mod hash;
+mod header;
 mod invariants;
 mod iter;
 mod key;

@@ -19,7 +19,7 @@ use crate::random::random_u64;
 /// follow, no shrinking. [`GoMap`](crate::GoMap) is this table behind the overlap gate; by itself it is for those
 /// who want Go's behaviour without Go's rule.
 ///
-/// Look-ups and inserts are O(1) on average; a single insert or remove also moves at most two chains of an old
+/// As in Go, a value is changed by inserting it anew: nothing hands out `&mut V`. Look-ups and inserts are O(1) on average; a single insert or remove also moves at most two chains of an old
 /// bucket array. Iteration order is unspecified and starts at a random place, on purpose.
 ///
 /// # Panics in keys and elems
@@ -192,7 +192,7 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
         }
     }
 
-    /// The value of `key`: Go's `v, ok := m[k]`.
+    /// The value of `key`: Go's `v, ok := m[k]`. O(1) on average.
     #[inline]
     pub fn get<Q>(&self, key: &Q) -> Option<&V>
     where
@@ -202,7 +202,7 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
         self.get_key_value(key).map(|(_, elem)| elem)
     }
 
-    /// The stored key that equals `key`, and its value.
+    /// The stored key that equals `key`, and its value. O(1) on average.
     #[inline]
     pub fn get_key_value<Q>(&self, key: &Q) -> Option<(&K, &V)>
     where
@@ -212,7 +212,7 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
         self.lookup(key, None, &mut ())
     }
 
-    /// Whether `key` has a value.
+    /// Whether `key` has a value. O(1) on average.
     #[inline]
     pub fn contains_key<Q>(&self, key: &Q) -> bool
     where
@@ -222,7 +222,8 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
         self.get_key_value(key).is_some()
     }
 
-    /// The value of `key`, or the zero value: Go's `m[k]`. Rust's zero value of a type is its [`Default`].
+    /// The value of `key`, or the zero value: Go's `m[k]`. Rust's zero value of a type is its [`Default`]. O(1) on
+    /// average.
     #[inline]
     pub fn get_or_zero<Q>(&self, key: &Q) -> V
     where
@@ -241,7 +242,7 @@ impl<K, V, S: Default> Default for Table<K, V, S> {
 }
 
 impl<K: Key + Clone, V: Clone, S: SeededBuildHasher + Clone> Clone for Table<K, V, S> {
-    /// Go's `maps.Clone`: the same seed, sized by the number of entries; a clone of nil is nil.
+    /// Go's `maps.Clone`: the same seed, sized by the number of entries; a clone of nil is nil. O(buckets + entries).
     fn clone(&self) -> Self {
         let mut clone = Self::with_hint_and_hasher(self.count, self.hasher.clone());
         clone.hash0 = self.hash0;

@@ -9,6 +9,7 @@
 
 #![allow(unsafe_code, reason = "named for it: see the invariants above")]
 
+use std::cell::Cell;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::time::Duration;
 
@@ -108,13 +109,12 @@ impl<T, D: Describe> OverlapCell<T, D> {
 
     /// Calls `f` with the value inside one read.
     #[inline(always)]
-    pub(crate) fn read<R>(
-        &self,
-        operation: &'static Operation,
-        at: &'static Location<'static>,
-        f: impl FnOnce(&T) -> R,
-    ) -> R {
-        let access = Access { operation, at };
+    #[track_caller]
+    pub(crate) fn read<R>(&self, operation: &'static Operation, f: impl FnOnce(&T) -> R) -> R {
+        let access = Access {
+            operation,
+            at: Location::caller(),
+        };
         let inside = Reading {
             gate: &self.gate,
             claim: Claim::new(),
@@ -129,13 +129,16 @@ impl<T, D: Describe> OverlapCell<T, D> {
 
     /// Calls `f` with the value inside one write.
     #[inline]
+    #[track_caller]
     pub(crate) fn write<R>(
         &self,
         operation: &'static Operation,
-        at: &'static Location<'static>,
         f: impl FnOnce(&mut T, &D) -> R,
     ) -> R {
-        let access = Access { operation, at };
+        let access = Access {
+            operation,
+            at: Location::caller(),
+        };
         let since = clock::now();
         let inside = Writing {
             gate: &self.gate,
@@ -162,7 +165,6 @@ impl<T, D: Describe> OverlapCell<T, D> {
         since: Option<u64>,
     ) -> Overlap {
         let Access { operation, at } = access;
-        let other_who = busy.other.identity().who();
         let seen = busy.other.seen(self.gate.number(), busy.writes);
         let here = site(
             slot.identity().who(),
@@ -172,12 +174,17 @@ impl<T, D: Describe> OverlapCell<T, D> {
         );
         let other = match seen {
             Some(seen) => site(
-                other_who,
+                seen.who,
                 seen.operation,
                 Some(seen.at),
                 busy.writes.then(|| clock::since(seen.since)),
             ),
-            None => site(other_who, unknown(busy.writes), None, None),
+            None => site(
+                busy.other.identity().who(),
+                unknown(busy.writes),
+                None,
+                None,
+            ),
         };
         Overlap {
             kind: OverlapKind::of(here.kind, other.kind),
@@ -192,6 +199,7 @@ impl<T, D: Describe> OverlapCell<T, D> {
     /// Does what is to be done about an overlap. `inside` is this side, announced.
     #[cold]
     #[inline(never)]
+    #[track_caller]
     fn notice<G: Inside>(&self, access: Access, busy: &Busy, since: Option<u64>, inside: G) -> ! {
         let overlap = self.overlap(access, busy, inside.slot(), since);
         match self.on_overlap {
@@ -202,10 +210,31 @@ impl<T, D: Describe> OverlapCell<T, D> {
             OnOverlap::Panic => drop(inside),
             OnOverlap::Call(function) => {
                 drop(inside);
-                function(&overlap);
+                call_once_at_a_time(function, &overlap);
             }
         }
         panic!("{overlap}")
+    }
+}
+
+/// Calls `function`, unless this overlap was met by one that is being called on this thread: the map it uses may still
+/// be in use by the other side, and the calls would have no end.
+fn call_once_at_a_time(function: fn(&Overlap), overlap: &Overlap) {
+    thread_local! {
+        static CALLING: Cell<bool> = const { Cell::new(false) };
+    }
+
+    struct Done;
+
+    impl Drop for Done {
+        fn drop(&mut self) {
+            CALLING.set(false);
+        }
+    }
+
+    if !CALLING.replace(true) {
+        let _done = Done;
+        function(overlap);
     }
 }
 

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `gate.rs` | the protocol: who may be inside, and who is told; loads and stores, nothing else |
 //! | `record.rs` | what each thread writes down about its accesses |
-//! | `thread.rs` | this thread's record; `spawn` |
+//! | `thread.rs` | this thread's record; `spawn`, `spawn_scoped` |
 //! | `cell.rs` | a value behind a gate |
 //! | `site.rs`, `report.rs` | the two sides, and the text |
 //! | `policy.rs`, `fatal.rs` | what is done about an overlap; the end of the process |
@@ -55,4 +55,4 @@ pub(crate) use self::site::Operation;
 #[cfg(not(untorn_loom))]
 pub use self::site::{AccessKind, Name, Site};
 #[cfg(not(untorn_loom))]
-pub use self::thread::spawn;
+pub use self::thread::{spawn, spawn_scoped};

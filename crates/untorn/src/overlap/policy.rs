@@ -10,7 +10,26 @@ use super::report::Overlap;
 /// What the access that notices an overlap does.
 ///
 /// The other side is not stopped: it had begun first. Either way the noticing access does not proceed, so the map
-/// is never touched by two sides at once.
+/// is never touched by two sides at once. An overlap that is noticed while a panic unwinds, such as by a `Drop` that
+/// uses the map, ends the process, as every second panic does.
+///
+/// ```
+/// use std::sync::atomic::{AtomicUsize, Ordering};
+/// use untorn::{GoMap, OnOverlap, Overlap};
+///
+/// static OVERLAPS: AtomicUsize = AtomicUsize::new(0);
+///
+/// fn count(overlap: &Overlap) {
+///     OVERLAPS.fetch_add(1, Ordering::Relaxed);
+///     eprintln!("{}: {} met {}", overlap.kind, overlap.here.operation, overlap.other.operation);
+/// }
+///
+/// let map = GoMap::from([(1, 10)]).on_overlap(OnOverlap::Call(count));
+/// // A write from inside a read of the same map overlaps with it.
+/// let caught = std::panic::catch_unwind(|| map.get_with(&1, |_| map.clear()));
+/// assert!(caught.is_err());
+/// assert_eq!(OVERLAPS.load(Ordering::Relaxed), 1);
+/// ```
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum OnOverlap {
@@ -19,7 +38,9 @@ pub enum OnOverlap {
     Exit,
     /// A panic with the report as its message. The map stays usable.
     Panic,
-    /// Calls the function, then panics: the access cannot proceed. The function may use the map.
+    /// Calls the function, on the thread that noticed, then panics with the report: the access cannot proceed. The
+    /// function may use the map, but the other side may be in it still; an overlap that the function meets itself
+    /// only panics.
     Call(fn(&Overlap)),
 }
 

@@ -70,19 +70,20 @@ impl Identity {
         }
     }
 
-    // Relaxed throughout: the words are published by the Release store of a slot's `word`, and read by whoever
-    // loaded that with Acquire.
+    // Stored with Release: after the slots of the thread before were cleared, so that whoever sees the new identity
+    // and then looks at a slot again finds it cleared (fence in `seen`). Loaded Relaxed: by those who loaded a
+    // slot's `word` with Acquire, which publishes it.
 
     fn set(&self, who: &Who) {
-        self.number.store(who.number, Ordering::Relaxed);
+        self.number.store(who.number, Ordering::Release);
         let mut bytes = [0; Name::LEN];
         bytes[..who.name.len()].copy_from_slice(who.name.as_bytes());
         for (word, bytes) in self.name.iter().zip(bytes.chunks_exact(8)) {
             let bytes = bytes.try_into().expect("chunks of eight");
-            word.store(u64::from_ne_bytes(bytes), Ordering::Relaxed);
+            word.store(u64::from_ne_bytes(bytes), Ordering::Release);
         }
         let created_at = who.created_at.map_or(ptr::null_mut(), pointer_to);
-        self.created_at.store(created_at, Ordering::Relaxed);
+        self.created_at.store(created_at, Ordering::Release);
     }
 
     pub(crate) fn who(&self) -> Who {
@@ -113,6 +114,7 @@ pub(crate) struct Slot {
 
 /// What a slot says of the access in it.
 pub(crate) struct Seen {
+    pub(crate) who: Who,
     pub(crate) at: &'static Location<'static>,
     pub(crate) operation: &'static Operation,
     pub(crate) since: u64,
@@ -193,8 +195,9 @@ impl Slot {
             self.gate.load(Ordering::Acquire) == gate && (word.addr() & WRITE != 0) == writes;
         let operation = self.operation.load(Ordering::Relaxed);
         let since = self.since.load(Ordering::Relaxed);
-        // Acquire fence: with Release in `announce`. If one of the loads above found a newer access, the second look
-        // at `word` finds the null before it; if `word` is the same, all belong to it or to a newer access from the
+        let who = self.identity.who();
+        // Acquire fence: with Release in `announce` and in `Identity::set`. If one of the loads above found a newer
+        // access or owner, the second look at `word` finds the null before it; if `word` is the same, all belong to it or to a newer access from the
         // same line.
         fence(Ordering::Acquire);
         if !same || self.word.load(Ordering::Relaxed) != word {
@@ -205,6 +208,7 @@ impl Slot {
         // SAFETY: invariant 3.
         let operation = unsafe { operation.as_ref() }?;
         Some(Seen {
+            who,
             at,
             operation,
             since,
@@ -229,7 +233,9 @@ impl Slot {
     }
 }
 
-/// The accesses of one thread.
+/// The accesses of one thread. Aligned so that no two threads store to one cache line, nor to two that the processor
+/// fetches together.
+#[repr(align(128))]
 pub(crate) struct Record {
     pub(crate) slots: [Slot; SLOTS],
     identity: &'static Identity,
@@ -271,11 +277,13 @@ impl Registry {
     /// A record for the thread `who`: one that an ended thread left, or a new one.
     pub(crate) fn acquire(&self, who: &Who) -> &'static Record {
         let left = self.records().find(|record| {
-            // Acquire: what the owner before did to the slots (Release in `release`).
-            record
-                .owned
-                .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)
-                .is_ok()
+            // A look first: most have an owner, and a compare-exchange would take their line from them. Acquire: what
+            // the owner before did to the slots (Release in `release`).
+            !record.owned.load(Ordering::Relaxed)
+                && record
+                    .owned
+                    .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)
+                    .is_ok()
         });
         let record = left.unwrap_or_else(|| self.push());
         record.identity.set(who);

@@ -23,7 +23,7 @@ impl Stretch {
     pub(super) fn from_environment() -> Self {
         static SHARE: OnceLock<Option<f64>> = OnceLock::new();
         Self(*SHARE.get_or_init(|| {
-            let value = env::var_os("UNTORN_STRETCH")?;
+            let value = env::var_os("UNTORN_STRETCH").filter(|value| !value.is_empty())?;
             let share = value.to_str().and_then(parse);
             if share.is_none() {
                 eprintln!(

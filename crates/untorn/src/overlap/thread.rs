@@ -1,10 +1,9 @@
 //! This thread's record, and threads whose creator a report can name.
 
 use std::cell::Cell;
-use std::io;
 use std::marker::PhantomData;
 use std::panic::Location;
-use std::thread::{Builder, JoinHandle};
+use std::thread::{Builder, JoinHandle, Scope, ScopedJoinHandle};
 
 use super::record::{Record, Registry, Slot, Who};
 use super::site::Name;
@@ -24,6 +23,19 @@ thread_local! {
 struct Birth {
     number: u64,
     created_at: Option<&'static Location<'static>>,
+}
+
+impl Birth {
+    /// That of a thread that the caller creates.
+    #[track_caller]
+    fn here() -> Self {
+        // The creator before the created, so that the main thread is 1.
+        birth();
+        Self {
+            number: next_number(),
+            created_at: Some(Location::caller()),
+        }
+    }
 }
 
 fn next_number() -> u64 {
@@ -136,13 +148,45 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let created_at = Some(Location::caller());
-    // The creator before the created, so that the main thread is 1.
-    birth();
-    let number = next_number();
-    let started: io::Result<_> = Builder::new().name(name.into()).spawn(move || {
-        BIRTH.set(Some(Birth { number, created_at }));
+    let birth = Birth::here();
+    let started = Builder::new().name(name.into()).spawn(move || {
+        BIRTH.set(Some(birth));
         f()
     });
+    started.expect("failed to spawn a thread")
+}
+
+/// The same in a scope: the thread may borrow what outlives the scope.
+///
+/// # Panics
+/// As [`spawn`].
+///
+/// ```
+/// use untorn::{GoMap, spawn_scoped};
+///
+/// let config = GoMap::from([("1", "265")]);
+/// let read = std::thread::scope(|scope| {
+///     let reader = spawn_scoped(scope, "reader", || config.get("1"));
+///     reader.join().unwrap()
+/// });
+/// assert_eq!(read, Some("265"));
+/// ```
+#[track_caller]
+pub fn spawn_scoped<'scope, F, T>(
+    scope: &'scope Scope<'scope, '_>,
+    name: impl Into<String>,
+    f: F,
+) -> ScopedJoinHandle<'scope, T>
+where
+    F: FnOnce() -> T + Send + 'scope,
+    T: Send + 'scope,
+{
+    let birth = Birth::here();
+    let started = Builder::new()
+        .name(name.into())
+        .spawn_scoped(scope, move || {
+            BIRTH.set(Some(birth));
+            f()
+        });
     started.expect("failed to spawn a thread")
 }

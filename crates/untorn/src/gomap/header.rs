@@ -1,0 +1,79 @@
+//! What `GoMap` knows of its table without entering the gate.
+
+use std::fmt::Write;
+
+use super::flags::{FlagSet, HASH_WRITING};
+use super::table::Table;
+use crate::overlap::State;
+use crate::overlap::cell::Describe;
+use crate::sync::{AtomicU64, Ordering};
+
+/// What is known of the table without entering the gate: stored by each write at its end, loaded for reports and
+/// for hashing ahead. May be one write late, which only costs hashing again.
+pub(super) struct Header {
+    /// Count, B and flags of the table.
+    figures: AtomicU64,
+    hash0: AtomicU64,
+    pub(super) nil: bool,
+}
+
+impl Header {
+    pub(super) fn of<K, V, S>(table: &Table<K, V, S>) -> Self {
+        let header = Self {
+            figures: AtomicU64::new(0),
+            hash0: AtomicU64::new(0),
+            nil: table.is_nil(),
+        };
+        header.update(table);
+        header
+    }
+
+    #[inline(always)]
+    fn update<K, V, S>(&self, table: &Table<K, V, S>) {
+        let stored = (table.count as u64) << 16
+            | u64::from(table.buckets.b()) << 8
+            | u64::from(table.flags.get().bits());
+        // Relaxed, here and below: nothing is reached through these figures, and a stale seed is noticed inside.
+        self.figures.store(stored, Ordering::Relaxed);
+        self.hash0.store(table.hash0, Ordering::Relaxed);
+    }
+
+    /// The seed that the table had at the end of the last write.
+    #[inline(always)]
+    pub(super) fn hash0(&self) -> u64 {
+        self.hash0.load(Ordering::Relaxed)
+    }
+
+    /// Count, B, flags.
+    #[inline(always)]
+    pub(super) fn load(&self) -> (u64, u8, FlagSet) {
+        let stored = self.figures.load(Ordering::Relaxed);
+        (stored >> 16, (stored >> 8) as u8, FlagSet(stored as u8))
+    }
+}
+
+impl Describe for Header {
+    fn state(&self) -> State {
+        let (count, b, flags) = self.load();
+        // Only asked while there is an overlap, and so a writer.
+        let flags = FlagSet(flags.bits() | HASH_WRITING);
+        let keys = if count == 1 { "key" } else { "keys" };
+        let mut state = State::new();
+        // It has room for the longest: 17 digits of a count, two of B, four flags.
+        let _ = write!(state, "{count} {keys}, B={b}, flags={flags}");
+        state
+    }
+}
+
+/// A table being written to; brings the header up to date at the end, by a panic too.
+pub(super) struct Change<'c, K, V, S> {
+    pub(super) table: &'c mut Table<K, V, S>,
+    pub(super) header: &'c Header,
+}
+
+impl<K, V, S> Drop for Change<'_, K, V, S> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.header.update(self.table);
+    }
+}
