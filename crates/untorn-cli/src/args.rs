@@ -8,9 +8,10 @@ use crate::demo::scenes;
 
 /// Maps that many threads read while others change them: the demo of the crate untorn.
 ///
-/// Without a command it plays the demo: the note's program, which dies with Go's own line.
+/// Without a command it plays the demo. Its program is that of a note on Go's `fatal error: concurrent map read and
+/// map write`: one thread refreshes two keys, another prints them, until the program dies.
 #[derive(Parser)]
-#[command(name = "untorn", version, about, long_about, after_help = EXAMPLES)]
+#[command(name = "untorn", version, after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Print one JSON document instead of text.
     #[arg(long, global = true)]
@@ -45,7 +46,7 @@ pub(crate) enum Command {
 
 #[derive(Subcommand)]
 pub(crate) enum Demo {
-    /// Act 1: the note's program on `GoMap`, until it dies; beside it the real one, if there is a Go toolchain.
+    /// Act 1: the note's program on `GoMap`, until it dies; beside it the real one, where there is a Go toolchain.
     #[command(after_help = "\
 Examples:
   untorn demo go
@@ -93,12 +94,14 @@ impl Go {
     /// Ends the command with a word on its use if these threads can never overlap.
     pub(crate) fn refuse_one_thread(&self) {
         if self.readers() + self.writers < 2 {
-            Args::command()
-                .error(
-                    ErrorKind::ValueValidation,
-                    "one thread alone cannot overlap: ask for a reader or for a second writer",
-                )
-                .exit();
+            let mut command = Args::command();
+            command.build();
+            let mut go = &mut command;
+            for name in ["demo", "go"] {
+                go = go.find_subcommand_mut(name).expect("it is declared above");
+            }
+            let told = "one thread alone cannot overlap: ask for a reader or for a second writer";
+            go.error(ErrorKind::ValueValidation, told).exit();
         }
     }
 }

@@ -1,12 +1,14 @@
 //! Text for people, one JSON document for scripts.
 
 use std::fmt::Display;
-use std::io;
+use std::io::{self, ErrorKind, Write};
+use std::process;
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 /// Where the command's findings go: colour only on a terminal, nothing but the document with `--json`.
+#[derive(Clone, Copy)]
 pub(crate) struct Output {
     json: bool,
 }
@@ -20,14 +22,17 @@ impl Output {
         Self { json }
     }
 
-    pub(crate) fn is_json(&self) -> bool {
-        self.json
-    }
-
-    /// A line of text; nothing with `--json`.
+    /// A line of text; nothing with `--json`. Ends the command if nobody can read it.
     pub(crate) fn line(&self, text: impl Display) {
-        if !self.json {
-            anstream::println!("{text}");
+        if self.json {
+            return;
+        }
+        if let Err(error) = writeln!(anstream::stdout().lock(), "{text}") {
+            // Whoever closes the pipe, as `head` does, has seen enough.
+            if error.kind() != ErrorKind::BrokenPipe {
+                let _ = writeln!(io::stderr(), "untorn: cannot write to stdout: {error}");
+            }
+            process::exit(1);
         }
     }
 
@@ -54,8 +59,9 @@ impl Output {
     /// The document, with `--json`.
     pub(crate) fn document(&self, value: &impl Serialize) -> io::Result<()> {
         if self.json {
-            serde_json::to_writer_pretty(io::stdout().lock(), value)?;
-            println!();
+            let mut stdout = io::stdout().lock();
+            serde_json::to_writer_pretty(&mut stdout, value)?;
+            writeln!(stdout)?;
         }
         Ok(())
     }

@@ -100,8 +100,9 @@ pub(crate) fn run(
     };
     let after = start.elapsed();
     drop(child);
-    let stdout = stdout.join().expect("reading does not panic")?;
-    let stderr = stderr.join().expect("reading does not panic")?;
+    let ended = |_| io::Error::other("the thread that read the program's output panicked");
+    let stdout = stdout.join().map_err(ended)??;
+    let stderr = stderr.join().map_err(ended)??;
     Ok(status.map(|status| Finished {
         status,
         stdout,

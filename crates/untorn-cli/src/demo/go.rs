@@ -3,6 +3,7 @@
 use std::env;
 use std::io;
 use std::process::Command;
+use std::thread;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -18,8 +19,8 @@ const STRETCHES: [(&str, Duration); 2] = [
     ("90%", Duration::from_secs(60)),
 ];
 
-/// The lines of the program that the act is about: the two threads.
-const EXCERPT: std::ops::Range<usize> = 14..35;
+/// The lines of the program that the act is about: the map and the two threads.
+const EXCERPT: std::ops::Range<usize> = 13..35;
 
 /// How much of the printed values is shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,7 +45,7 @@ struct Act {
     seconds: f64,
     printed: Ends,
     report: String,
-    go: Option<golang::Dump>,
+    go: golang::Beside,
 }
 
 /// The act by itself.
@@ -58,23 +59,18 @@ pub(crate) fn alone(output: &Output, options: &Go) -> io::Result<()> {
     act(output, options, show)
 }
 
-/// The act.
+/// Plays the act and shows it; with `--json`, the document.
 pub(crate) fn act(output: &Output, options: &Go, show: Show) -> io::Result<()> {
     output.heading("Act 1: the note's program on GoMap");
-    let source = include_str!("../../../../examples/note/main.rs").lines();
-    for (number, line) in (1..).zip(source).skip(EXCERPT.start).take(EXCERPT.len()) {
-        output.aside(format_args!("{number:>4}  {line}"));
+    if show != Show::All {
+        excerpt(output);
     }
-    output.line("");
-
-    let show = if output.is_json() {
-        Show::Nothing
-    } else {
-        show
-    };
     let (finished, stretched) = run_until_overlap(output, options, show)?;
-    if show == Show::Ends {
-        show_ends(output, &finished.stdout);
+    match show {
+        // Behind thousands of values the lines that the report names would be out of sight.
+        Show::All => excerpt(output),
+        Show::Ends => show_ends(output, &finished.stdout),
+        Show::Nothing => {}
     }
     output.report(&finished.stderr);
     output.line(format_args!("exit status {}", status(&finished)));
@@ -84,9 +80,7 @@ pub(crate) fn act(output: &Output, options: &Go, show: Show) -> io::Result<()> {
         finished.after.as_secs_f64() * 1e3,
         finished.stdout.lines,
     ));
-    let dump = golang::beside(output, options)?;
-    let as_in_go = finished.status.code() == Some(2);
-    let text = finished.stderr.clone();
+    let go = golang::beside(output, options)?;
     output.document(&Act {
         act: 1,
         readers: options.readers(),
@@ -95,16 +89,26 @@ pub(crate) fn act(output: &Output, options: &Go, show: Show) -> io::Result<()> {
         exit_status: finished.status.code(),
         seconds: finished.after.as_secs_f64(),
         printed: finished.stdout,
-        report: finished.stderr,
-        go: dump,
+        report: finished.stderr.clone(),
+        go,
     })?;
-    if as_in_go {
+    if finished.status.code() == Some(2) {
         Ok(())
     } else {
         Err(io::Error::other(format!(
-            "the note's program was to end with exit status 2; it said: {text}"
+            "the note's program was to end with exit status 2; it said: {}",
+            finished.stderr
         )))
     }
+}
+
+/// The lines that the report will name.
+fn excerpt(output: &Output) {
+    let source = include_str!("../../../../examples/note/main.rs").lines();
+    for (number, line) in (1..).zip(source).skip(EXCERPT.start).take(EXCERPT.len()) {
+        output.aside(format_args!("{number:>4}  {line}"));
+    }
+    output.line("");
 }
 
 /// Runs the program until it dies: by luck, and if that takes too long with accesses that are kept open longer.
@@ -114,16 +118,20 @@ fn run_until_overlap(
     show: Show,
 ) -> io::Result<(Finished, Option<&'static str>)> {
     let patience = Duration::from_secs(options.patience);
-    let luck = run_for(options, show, None, patience)?;
+    let luck = run_for(output, options, show, None, patience)?;
     if let Some(finished) = luck {
         return Ok((finished, None));
     }
+    let why = match thread::available_parallelism() {
+        Ok(processors) if processors.get() == 1 => " (on one processor the two hardly ever meet)",
+        _ => "",
+    };
     output.aside(format_args!(
-        "No overlap in {} s: on one processor the two hardly ever meet. Again, with accesses kept open longer.",
+        "No overlap in {} s by luck{why}. Once more, with accesses kept open longer.",
         patience.as_secs(),
     ));
     for (stretch, at_most) in STRETCHES {
-        if let Some(finished) = run_for(options, show, Some(stretch), at_most)? {
+        if let Some(finished) = run_for(output, options, show, Some(stretch), at_most)? {
             return Ok((finished, Some(stretch)));
         }
     }
@@ -134,6 +142,7 @@ fn run_until_overlap(
 
 /// Runs the program for so long at most.
 fn run_for(
+    output: &Output,
     options: &Go,
     show: Show,
     stretch: Option<&str>,
@@ -146,9 +155,10 @@ fn run_for(
         .env("UNTORN_ON_OVERLAP", "exit")
         .env("UNTORN_STRETCH", stretch.unwrap_or("0%"))
         .env_remove("RUST_BACKTRACE");
+    let output = *output;
     child::run(&mut command, at_most, move |line| {
         if show == Show::All {
-            anstream::println!("{line}");
+            output.line(line);
         }
     })
 }

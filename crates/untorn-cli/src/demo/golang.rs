@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -14,6 +15,18 @@ use crate::output::Output;
 const BUILD_AT_MOST: Duration = Duration::from_secs(120);
 const RUN_AT_MOST: Duration = Duration::from_secs(10);
 
+/// What came of running the real program.
+#[derive(Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub(crate) enum Beside {
+    /// It died.
+    Died(Dump),
+    /// It ran on, for all that Go noticed in this time.
+    NothingNoticed { version: String, seconds: u64 },
+    /// It could not be run.
+    LeftOut { reason: String },
+}
+
 /// What the real program left behind.
 #[derive(Serialize)]
 pub(crate) struct Dump {
@@ -24,20 +37,69 @@ pub(crate) struct Dump {
     dump: String,
 }
 
-/// Builds and runs `examples/note/main.go`, and says what its dump does not. `None` without a working toolchain.
-pub(crate) fn beside(output: &Output, options: &Go) -> io::Result<Option<Dump>> {
+/// Runs `examples/note/main.go` where that is possible, and says what its dump does not.
+pub(crate) fn beside(output: &Output, options: &Go) -> io::Result<Beside> {
     let Some(version) = version() else {
         output.aside(
             "There is no `go` on the PATH; with one, the real program would run beside this.",
         );
-        return Ok(None);
+        return Ok(Beside::LeftOut {
+            reason: "there is no go on the PATH".into(),
+        });
     };
     output.line("");
     output.heading(format_args!(
         "The real one: examples/note/main.go, {version}"
     ));
+    output.aside(format_args!(
+        "Building it, and running it for {} s at most …",
+        RUN_AT_MOST.as_secs()
+    ));
     let folder = tempfile::tempdir()?;
-    let (source, program) = (folder.path().join("main.go"), folder.path().join("note"));
+    let program = match build(folder.path())? {
+        Ok(program) => program,
+        Err(reason) => {
+            output.aside(format_args!("{reason}; so it is left out."));
+            return Ok(Beside::LeftOut { reason });
+        }
+    };
+    let mut run = Command::new(&program);
+    run.args([options.readers(), options.writers].map(|count| count.to_string()))
+        .env_remove("GOTRACEBACK");
+    let Some(finished) = child::run(&mut run, RUN_AT_MOST, |_| {})? else {
+        let seconds = RUN_AT_MOST.as_secs();
+        output.aside(format_args!(
+            "Go noticed nothing in {seconds} s: it sees who comes while a write is on, nobody whom a write comes upon."
+        ));
+        return Ok(Beside::NothingNoticed { version, seconds });
+    };
+    // Paths of the temporary folder would only distract.
+    let dump = finished
+        .stderr
+        .replace(&format!("{}/", folder.path().display()), "");
+    show(output, &dump);
+    let status = finished.status.code();
+    output.line(format_args!(
+        "exit status {}",
+        status.map_or("?".into(), |code| code.to_string())
+    ));
+    output.line("");
+    output.aside(
+        "The first goroutine is the one that noticed. Whom it met the dump does not say: when a writer is stopped it\n\
+         has left the map, and is seen asleep, or in the next line of its work; never on the line that wrote.",
+    );
+    Ok(Beside::Died(Dump {
+        version,
+        exit_status: status,
+        seconds: finished.after.as_secs_f64(),
+        printed_lines: finished.stdout.lines,
+        dump,
+    }))
+}
+
+/// Builds the program in `folder`; what stood in the way if it did not work.
+fn build(folder: &Path) -> io::Result<Result<PathBuf, String>> {
+    let (source, program) = (folder.join("main.go"), folder.join("note"));
     fs::write(&source, include_str!("../../../../examples/note/main.go"))?;
     let mut build = Command::new("go");
     build
@@ -45,55 +107,12 @@ pub(crate) fn beside(output: &Output, options: &Go) -> io::Result<Option<Dump>> 
         .args([&program, &source])
         .env("GOTOOLCHAIN", "local")
         .env("GO111MODULE", "off")
-        .current_dir(folder.path());
-    match child::run(&mut build, BUILD_AT_MOST, |_| {})? {
-        Some(built) if built.status.success() => {}
-        Some(built) => {
-            output.aside(format_args!(
-                "`go build` failed, so it is left out: {}",
-                built.stderr.trim()
-            ));
-            return Ok(None);
-        }
-        None => {
-            output.aside("`go build` took too long, so it is left out.");
-            return Ok(None);
-        }
-    }
-    let mut run = Command::new(&program);
-    run.args([options.readers(), options.writers].map(|count| count.to_string()))
-        .env_remove("GOTRACEBACK");
-    let Some(finished) = child::run(&mut run, RUN_AT_MOST, |_| {})? else {
-        output.aside(format_args!(
-            "Go noticed nothing in {} s: it sees a reader that comes while a write is on, never a write that comes while a read is.",
-            RUN_AT_MOST.as_secs(),
-        ));
-        return Ok(None);
-    };
-    // Paths of the temporary folder would only distract.
-    let dump = finished
-        .stderr
-        .replace(&format!("{}/", folder.path().display()), "");
-    show(output, &dump);
-    output.line(format_args!(
-        "exit status {}",
-        finished
-            .status
-            .code()
-            .map_or("?".into(), |code| code.to_string())
-    ));
-    output.line("");
-    output.aside(
-        "The first goroutine is the one that noticed. Whom it met the dump does not say: when a writer is stopped it\n\
-         has left the map, and is seen asleep, or in the next line of its work; never on the line that wrote.",
-    );
-    Ok(Some(Dump {
-        version,
-        exit_status: finished.status.code(),
-        seconds: finished.after.as_secs_f64(),
-        printed_lines: finished.stdout.lines,
-        dump,
-    }))
+        .current_dir(folder);
+    Ok(match child::run(&mut build, BUILD_AT_MOST, |_| {})? {
+        Some(built) if built.status.success() => Ok(program),
+        Some(built) => Err(format!("`go build` failed: {}", built.stderr.trim())),
+        None => Err("`go build` took too long".into()),
+    })
 }
 
 /// The message, the goroutine that noticed, and the writers as the dump shows them.

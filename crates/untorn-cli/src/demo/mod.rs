@@ -9,6 +9,7 @@ pub(crate) mod child;
 pub(crate) mod go;
 pub(crate) mod golang;
 pub(crate) mod lookup;
+mod meeting;
 pub(crate) mod scenes;
 
 /// The acts in order.

@@ -2,11 +2,12 @@
 
 use std::borrow::Borrow;
 use std::hash::Hasher;
-use std::panic::{self, AssertUnwindSafe};
-use std::sync::{Arc, Barrier, Mutex, PoisonError};
 
 use untorn::gomap::{Key, Lookup, SeededBuildHasher, Step, Table};
-use untorn::{GoMap, OnOverlap, Overlap, spawn};
+
+use untorn::Overlap;
+
+use super::meeting;
 
 /// A table, a key to ask it for, and what the look-up tells.
 pub(crate) struct Scene {
@@ -83,7 +84,7 @@ where
     Told::Path(table.trace(key))
 }
 
-/// Every scene.
+/// Every scene, in the order of the note's source.
 pub(crate) fn all() -> Vec<Scene> {
     let mut scenes = before_the_buckets();
     scenes.extend(one_bucket());
@@ -117,7 +118,7 @@ fn before_the_buckets() -> Vec<Scene> {
             name: "hash_writing",
             table: "a map that another thread is writing to",
             asked: "any key: this is the branch that the note's program dies in",
-            look_up: meet_a_writer,
+            look_up: || Told::Report(Box::new(meeting::meet_a_writer())),
             shows: |_| false,
         },
     ]
@@ -362,59 +363,6 @@ fn growing_to_the_same_size() -> Numbers {
         }
     }
     unreachable!("four buckets with two overflow buckets each are too many");
-}
-
-/// A key that, compared on the thread "poller", waits until the reader has been there.
-#[derive(Clone)]
-struct Waiting(Arc<Barrier>);
-
-impl PartialEq for Waiting {
-    fn eq(&self, _other: &Self) -> bool {
-        if std::thread::current().name() == Some("poller") {
-            self.0.wait();
-            self.0.wait();
-        }
-        true
-    }
-}
-
-impl Eq for Waiting {}
-
-impl std::hash::Hash for Waiting {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(1);
-    }
-}
-
-impl Key for Waiting {}
-
-/// A look-up while a write is inside.
-fn meet_a_writer() -> Told {
-    static MET: Mutex<Option<Overlap>> = Mutex::new(None);
-    let met = || MET.lock().unwrap_or_else(PoisonError::into_inner);
-    let barrier = Arc::new(Barrier::new(2));
-    let key = Waiting(Arc::clone(&barrier));
-    let map = GoMap::named("config").on_overlap(OnOverlap::Call(|overlap| {
-        *MET.lock().unwrap_or_else(PoisonError::into_inner) = Some(*overlap);
-    }));
-    map.insert(key.clone(), "265");
-    let map = Arc::new(map);
-    let poller = {
-        let (map, key) = (Arc::clone(&map), key.clone());
-        spawn("poller", move || map.insert(key, "17"))
-    };
-    barrier.wait();
-    // The overlap is recorded; the panic that follows it is not news.
-    let hook = panic::take_hook();
-    panic::set_hook(Box::new(|_| {}));
-    let met_by = AssertUnwindSafe(|| map.get(&key));
-    let read = panic::catch_unwind(met_by);
-    panic::set_hook(hook);
-    barrier.wait();
-    poller.join().expect("the write goes on undisturbed");
-    assert!(read.is_err(), "a read during a write must be noticed");
-    let overlap = met().take().expect("it was recorded");
-    Told::Report(Box::new(overlap))
 }
 
 #[cfg(test)]
