@@ -65,6 +65,8 @@ pub mod gomap;
 mod overlap;
 mod planted;
 #[cfg(not(untorn_loom))]
+mod published;
+#[cfg(not(untorn_loom))]
 mod random;
 mod sync;
 
@@ -74,6 +76,8 @@ pub use self::gomap::GoMap;
 pub use self::overlap::{
     AccessKind, Name, OnOverlap, Overlap, OverlapKind, Site, spawn, spawn_scoped,
 };
+#[cfg(not(untorn_loom))]
+pub use self::published::{Pinned, Published, Reader, Revision, Snapshot, Timeout};
 
 #[cfg(all(doctest, not(untorn_loom)))]
 #[doc = include_str!("../../../README.md")]

@@ -94,7 +94,7 @@ mod system {
             // SAFETY: points at one pollfd.
             let ready = unsafe { libc::poll(&raw mut stderr, 1, timeout) };
             if ready <= 0 || stderr.revents & libc::POLLOUT == 0 {
-                if ready < 0 && interrupted() && !left.is_zero() {
+                if ready < 0 && to_be_retried() && !left.is_zero() {
                     continue;
                 }
                 return;
@@ -105,7 +105,7 @@ mod system {
             let written = unsafe { libc::write(libc::STDERR_FILENO, bytes.as_ptr().cast(), len) };
             match usize::try_from(written) {
                 Ok(written) => bytes = &bytes[written..],
-                Err(_) if interrupted() && !left.is_zero() => {}
+                Err(_) if to_be_retried() && !left.is_zero() => {}
                 Err(_) => return,
             }
         }
@@ -117,8 +117,13 @@ mod system {
         unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
     }
 
-    fn interrupted() -> bool {
-        std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted
+    /// Whether the call failed for now only: by a signal, or on a stderr that does not block and is full again.
+    fn to_be_retried() -> bool {
+        use std::io::ErrorKind::{Interrupted, WouldBlock};
+        matches!(
+            std::io::Error::last_os_error().kind(),
+            Interrupted | WouldBlock
+        )
     }
 
     /// Ends the process in so many seconds if it has not ended by itself.

@@ -56,6 +56,11 @@ fn birth() -> Birth {
     })
 }
 
+/// This thread's number; never 0.
+pub(crate) fn this_thread() -> u64 {
+    birth().number
+}
+
 fn who() -> Who {
     let Birth { number, created_at } = birth();
     let thread = std::thread::current();

@@ -1,0 +1,173 @@
+//! One value, replaced as a whole, read without waiting.
+
+mod cell;
+mod pinned;
+mod revision;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::cell::Cell;
+pub use self::pinned::{Pinned, Reader, Snapshot};
+pub use self::revision::{Revision, Timeout};
+
+/// A value that some threads read while others replace it: readers never wait, and never see half of a change.
+///
+/// Each replacement is a commit with a number of its own, the [`Revision`]. Share it by `Arc` or a scope.
+///
+/// # Consistency
+/// Commits are totally ordered. What a pin, a snapshot or a reader shows is exactly the value of one commit. A commit
+/// that returned before a pin began is in that pin's value, or a later one is, also when the pin is nested in an older
+/// one. A thread never goes backwards.
+///
+/// # Progress
+/// Reading waits for nobody. Writers wait for each other only.
+///
+/// # Memory
+/// A replaced value is kept while a pin, a snapshot or a reader shows it, and freed by a later writer: each commit
+/// frees two at most, after the next writer was let in; [`reclaim`](Self::reclaim) frees all that nobody sees. Readers
+/// free nothing while the `Published` lives; after that, the last to show a value frees it. A leaked pin costs one
+/// value.
+///
+/// # Panics
+/// A write from inside the closure of [`update`](Self::update) on the same value would wait for itself; it panics.
+///
+/// ```
+/// use std::thread;
+/// use untorn::Published;
+///
+/// // Two fields that belong together.
+/// let limits = Published::new((1, 1));
+/// thread::scope(|scope| {
+///     scope.spawn(|| {
+///         for generation in 2..100 {
+///             limits.publish((generation, generation));
+///         }
+///     });
+///     scope.spawn(|| {
+///         for _ in 0..100 {
+///             let pin = limits.pin();
+///             assert_eq!(pin.0, pin.1); // never of two commits
+///         }
+///     });
+/// });
+/// ```
+pub struct Published<T> {
+    /// Shared with readers only; every other handle borrows.
+    cell: Arc<Cell<T>>,
+}
+
+impl<T> Published<T> {
+    /// Publishes `value` as revision 0.
+    #[must_use]
+    pub fn new(value: T) -> Self {
+        Self {
+            cell: Arc::new(Cell::new(value)),
+        }
+    }
+
+    /// Borrows the newest value for a moment. O(1), waits for nobody.
+    pub fn pin(&self) -> Pinned<'_, T> {
+        Pinned::new(&self.cell)
+    }
+
+    /// The newest value, to keep. O(1), waits for nobody.
+    pub fn snapshot(&self) -> Snapshot<T> {
+        Pinned::snapshot(&self.pin())
+    }
+
+    /// A handle that reads the newest value again and again at the least cost.
+    #[must_use]
+    pub fn reader(&self) -> Reader<T> {
+        Reader::new(Arc::clone(&self.cell))
+    }
+
+    /// The newest revision.
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.cell.revision()
+    }
+
+    /// Replaces the value and returns the number of the commit. Every reader that comes after this has returned sees
+    /// it. Waits for other writers.
+    #[track_caller]
+    pub fn publish(&self, value: T) -> Revision {
+        self.cell.write().publish(value)
+    }
+
+    /// Replaces the value by what `f` makes of it, with no other commit in between. A panic in `f` publishes nothing.
+    /// Waits for other writers; readers go on reading meanwhile.
+    ///
+    /// ```
+    /// let list = untorn::Published::new(vec![1]);
+    /// list.update(|list| list.iter().copied().chain([2]).collect());
+    /// assert_eq!(*list.pin(), [1, 2]);
+    /// ```
+    #[track_caller]
+    pub fn update(&self, f: impl FnOnce(&T) -> T) -> Revision {
+        let writer = self.cell.write();
+        let value = f(&writer.newest().value);
+        writer.publish(value)
+    }
+
+    /// Waits until revision `wanted`, or a later one, is the newest, and returns the newest.
+    ///
+    /// # Errors
+    /// [`Timeout`] if that takes longer than `at_most`. With a time of zero it only looks.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use untorn::{Published, Revision};
+    ///
+    /// let limit = Published::new(100);
+    /// assert!(limit.wait_for(Revision::from(1), Duration::ZERO).is_err());
+    /// let first = limit.publish(200);
+    /// assert_eq!(limit.wait_for(first, Duration::ZERO), Ok(first));
+    /// ```
+    pub fn wait_for(&self, wanted: Revision, at_most: Duration) -> Result<Revision, Timeout> {
+        self.cell.wait_for(wanted, at_most)
+    }
+
+    /// Frees every replaced value that nobody sees any more and returns how many those were. Waits for writers.
+    #[track_caller]
+    pub fn reclaim(&self) -> usize {
+        self.cell.reclaim()
+    }
+
+    /// How many replaced values are kept, because somebody sees them or nobody has freed them yet. Waits for writers.
+    #[must_use]
+    #[track_caller]
+    pub fn retained(&self) -> usize {
+        self.cell.retained()
+    }
+}
+
+impl<T> Drop for Published<T> {
+    fn drop(&mut self) {
+        // With readers left, what they see is theirs to free.
+        self.cell.abandon();
+    }
+}
+
+impl<T: Default> Default for Published<T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
+impl<T> From<T> for Published<T> {
+    fn from(value: T) -> Self {
+        Self::new(value)
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Published<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pin = self.pin();
+        f.debug_struct("Published")
+            .field("revision", &Pinned::revision(&pin).get())
+            .field("value", &*pin)
+            .finish()
+    }
+}

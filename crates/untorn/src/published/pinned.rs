@@ -1,0 +1,193 @@
+//! The ways to hold a version: for a moment, for long, and always the newest.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::sync::{Arc, MutexGuard};
+
+use arc_swap::{ArcSwap, Cache, Guard};
+
+use super::cell::{Cell, Version};
+use super::revision::Revision;
+
+/// A thread's short borrow of the newest version: made for reading several things of one revision.
+///
+/// It shows the same version for as long as it lives; a pin made later, even inside, may show a newer one. It costs no
+/// reference count, is not `Send`, and keeps one version from being freed. Nobody waits for it.
+///
+/// ```
+/// use untorn::{Pinned, Published};
+///
+/// let limits = Published::new((100, 200));
+/// let pin = limits.pin();
+/// limits.publish((300, 400));
+/// assert_eq!(*pin, (100, 200)); // both of one revision
+/// assert_eq!(Pinned::revision(&pin).get(), 0);
+/// ```
+///
+/// ```compile_fail,E0277
+/// let limit = untorn::Published::new(1);
+/// let pin = limit.pin();
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| drop(pin)); // a snapshot can be sent, a pin cannot
+/// });
+/// ```
+#[must_use = "a pin shows its version only while it lives"]
+pub struct Pinned<'p, T> {
+    version: Guard<Arc<Version<T>>>,
+    /// A guard of std's is what is `Sync` and not `Send`.
+    _not_send: PhantomData<(&'p T, MutexGuard<'static, ()>)>,
+}
+
+impl<T> Pinned<'_, T> {
+    pub(super) fn new(cell: &Cell<T>) -> Self {
+        Self {
+            version: cell.newest.load(),
+            _not_send: PhantomData,
+        }
+    }
+
+    /// The revision that this pin shows. A function, so that it cannot hide one of the value's.
+    #[must_use]
+    pub fn revision(pin: &Self) -> Revision {
+        pin.version.revision
+    }
+
+    /// The same version, to keep. O(1).
+    pub fn snapshot(pin: &Self) -> Snapshot<T> {
+        Snapshot {
+            version: Arc::clone(&pin.version),
+        }
+    }
+}
+
+impl<T> Deref for Pinned<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.version.value
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Pinned<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+/// An owned version: it can be kept for hours, cloned, sent to other threads and held across an `.await`.
+///
+/// While it lives, its version is kept; dropping it frees nothing as long as the [`Published`](super::Published) lives.
+///
+/// ```
+/// use untorn::{Published, Snapshot};
+///
+/// let limit = Published::new(100);
+/// let before = limit.snapshot();
+/// limit.publish(200);
+/// assert_eq!((*before, *limit.pin()), (100, 200));
+/// assert!(Snapshot::revision(&before) < limit.revision());
+/// ```
+#[must_use = "a snapshot keeps its version only while it lives"]
+pub struct Snapshot<T> {
+    version: Arc<Version<T>>,
+}
+
+impl<T> Snapshot<T> {
+    /// The revision of this snapshot.
+    #[must_use]
+    pub fn revision(snapshot: &Self) -> Revision {
+        snapshot.version.revision
+    }
+}
+
+impl<T> Clone for Snapshot<T> {
+    fn clone(&self) -> Self {
+        Self {
+            version: Arc::clone(&self.version),
+        }
+    }
+}
+
+impl<T> Deref for Snapshot<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.version.value
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Snapshot<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+/// The newest word of a cell, reached through the cell.
+struct Newest<T>(Arc<Cell<T>>);
+
+impl<T> Deref for Newest<T> {
+    type Target = ArcSwap<Version<T>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0.newest
+    }
+}
+
+/// An owned handle of one thread that remembers its version and asks by one load whether there is a newer one: the
+/// cheapest way to read again and again.
+///
+/// It is `Send` and borrows nothing, so a thread or a task can own one. Between two calls of
+/// [`latest`](Self::latest) it keeps the version that it showed last: an idle reader costs one version, until
+/// [`release`](Self::release).
+///
+/// ```
+/// use untorn::Published;
+///
+/// let limit = Published::new(100);
+/// let mut reader = limit.reader();
+/// assert_eq!(*reader.latest(), 100);
+/// limit.publish(200);
+/// assert_eq!(*reader.latest(), 200);
+/// ```
+pub struct Reader<T> {
+    cell: Arc<Cell<T>>,
+    cache: Option<Cache<Newest<T>, Arc<Version<T>>>>,
+}
+
+impl<T> Reader<T> {
+    pub(super) fn new(cell: Arc<Cell<T>>) -> Self {
+        Self { cell, cache: None }
+    }
+
+    /// The newest value. It is not exchanged for a newer one as long as the reference lives. Waits for nobody.
+    pub fn latest(&mut self) -> &T {
+        &self.version().value
+    }
+
+    /// The newest value and its revision.
+    pub fn latest_with_revision(&mut self) -> (&T, Revision) {
+        let version = self.version();
+        (&version.value, version.revision)
+    }
+
+    fn version(&mut self) -> &Version<T> {
+        let Self { cell, cache } = self;
+        cache
+            .get_or_insert_with(|| Cache::new(Newest(Arc::clone(cell))))
+            .load()
+    }
+
+    /// Lets go of the version that was shown last, so that it can be freed.
+    pub fn release(&mut self) {
+        self.cache = None;
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Reader<T> {
+    /// Shows the newest value.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let newest = self.cell.newest.load();
+        f.debug_tuple("Reader").field(&newest.value).finish()
+    }
+}

@@ -1,0 +1,70 @@
+//! The number of a published state.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+/// The number of a published state: 0 is the first, each commit adds 1.
+///
+/// ```
+/// use untorn::{Published, Revision};
+///
+/// let limit = Published::new(100);
+/// assert_eq!(limit.revision(), Revision::FIRST);
+/// assert!(limit.publish(200) > Revision::FIRST);
+/// assert_eq!(limit.revision().to_string(), "1");
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Revision(u64);
+
+impl Revision {
+    /// The number of the first state.
+    pub const FIRST: Self = Self(0);
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+
+    /// The one after this.
+    pub(crate) const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl From<u64> for Revision {
+    fn from(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// A wait for a revision that did not come in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Timeout {
+    /// The revision that was waited for.
+    pub wanted: Revision,
+    /// The newest one when the time was over.
+    pub newest: Revision,
+    /// The time.
+    pub after: Duration,
+}
+
+impl Error for Timeout {}
+
+impl fmt::Display for Timeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "revision {} did not come within {:?}; the newest is {}",
+            self.wanted, self.after, self.newest
+        )
+    }
+}
