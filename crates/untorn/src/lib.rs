@@ -62,6 +62,8 @@
 mod compile_fail;
 #[cfg(not(untorn_loom))]
 pub mod gomap;
+#[cfg(not(untorn_loom))]
+pub mod map;
 mod overlap;
 mod planted;
 #[cfg(not(untorn_loom))]
@@ -72,6 +74,8 @@ mod sync;
 
 #[cfg(not(untorn_loom))]
 pub use self::gomap::GoMap;
+#[cfg(not(untorn_loom))]
+pub use self::map::{Batch, Change, Committed, Map, Moved, Refreshed, View};
 #[cfg(not(untorn_loom))]
 pub use self::overlap::{
     AccessKind, Name, OnOverlap, Overlap, OverlapKind, Site, spawn, spawn_scoped,

@@ -24,12 +24,12 @@ use crate::sync::{AtomicU64, Ordering};
 const FREED_AT_A_COMMIT: usize = 2;
 
 /// A value and its number.
-pub(super) struct Version<T> {
+pub(crate) struct Version<T> {
     pub(super) revision: Revision,
-    pub(super) value: T,
+    pub(crate) value: T,
 }
 
-pub(super) struct Cell<T> {
+pub(crate) struct Cell<T> {
     pub(super) newest: ArcSwap<Version<T>>,
     /// Versions that were replaced, oldest first; whoever locks it is the writer.
     retired: Mutex<Vec<Arc<Version<T>>>>,
@@ -41,7 +41,7 @@ pub(super) struct Cell<T> {
 }
 
 /// The right to publish.
-pub(super) struct Writer<'c, T> {
+pub(crate) struct Writer<'c, T> {
     cell: &'c Cell<T>,
     retired: MutexGuard<'c, Vec<Arc<Version<T>>>>,
 }
@@ -133,12 +133,12 @@ impl<T> Cell<T> {
 }
 
 impl<T> Writer<'_, T> {
-    pub(super) fn newest(&self) -> Arc<Version<T>> {
+    pub(crate) fn newest(&self) -> Arc<Version<T>> {
         self.cell.newest.load_full()
     }
 
     /// Publishes `value` as the next revision, and frees some of what was replaced earlier.
-    pub(super) fn publish(mut self, value: T) -> Revision {
+    pub(crate) fn publish(mut self, value: T) -> Revision {
         let revision = self.cell.revision().next();
         let replaced = self.cell.newest.swap(Arc::new(Version { revision, value }));
         self.retired.push(replaced);

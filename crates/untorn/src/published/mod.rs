@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::cell::Cell;
+use self::cell::{Cell, Writer};
 pub use self::pinned::{Pinned, Reader, Snapshot};
 pub use self::revision::{Revision, Timeout};
 
@@ -109,6 +109,12 @@ impl<T> Published<T> {
         let writer = self.cell.write();
         let value = f(&writer.newest().value);
         writer.publish(value)
+    }
+
+    /// The right to publish, for who needs the newest value first.
+    #[track_caller]
+    pub(crate) fn writer(&self) -> Writer<'_, T> {
+        self.cell.write()
     }
 
     /// Waits until revision `wanted`, or a later one, is the newest, and returns the newest.

@@ -1,0 +1,128 @@
+//! Writes that become visible together or not at all.
+
+use std::borrow::Borrow;
+use std::hash::{BuildHasher, Hash};
+
+use super::DefaultHashBuilder;
+use super::table::{Entry, Table};
+use crate::Revision;
+
+/// Writes being collected: the batch sees its own, nobody else does until it is committed.
+///
+/// Given to the closure of [`Map::batch`](super::Map::batch) and its relatives.
+pub struct Batch<'b, K, V, S = DefaultHashBuilder> {
+    table: Table<K, V>,
+    hasher: &'b S,
+    changed: bool,
+    aborted: bool,
+}
+
+/// What a commit came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Committed<R> {
+    /// What the closure returned.
+    pub value: R,
+    /// The newest revision after the commit: its own if it changed anything.
+    pub revision: Revision,
+}
+
+impl<'b, K, V, S> Batch<'b, K, V, S> {
+    pub(super) fn new(table: Table<K, V>, hasher: &'b S) -> Self {
+        Self {
+            table,
+            hasher,
+            changed: false,
+            aborted: false,
+        }
+    }
+
+    /// The contents to be published, if there is something to publish.
+    pub(super) fn into_changed(self) -> Option<Table<K, V>> {
+        (self.changed && !self.aborted).then_some(self.table)
+    }
+
+    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry<K, V>> {
+        self.table.iter()
+    }
+
+    /// Number of entries, with this batch's writes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether there is no entry.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Throws away everything that this batch writes, before this call and after it: no revision is made.
+    pub fn abort(&mut self) {
+        self.aborted = true;
+    }
+
+    /// Takes everything out.
+    pub fn clear(&mut self) {
+        if !self.is_empty() {
+            self.table = Table::new();
+            self.changed = true;
+        }
+    }
+}
+
+impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Batch<'_, K, V, S> {
+    /// The value of `key`, with this batch's writes. O(1) on average.
+    pub fn get<Q>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        let hash = self.hasher.hash_one(key);
+        let entry = self.table.get(hash, |stored| stored.borrow() == key);
+        entry.map(|entry| &entry.value)
+    }
+
+    /// Whether `key` has a value.
+    pub fn contains_key<Q>(&self, key: &Q) -> bool
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        self.get(key).is_some()
+    }
+
+    /// Gives `key` a value and returns the one it had; the stored key stays. O(1) on average, and the first write to a
+    /// segment copies it.
+    pub fn insert(&mut self, key: K, value: V) -> Option<V> {
+        let hash = self.hasher.hash_one(&key);
+        let old = self.table.insert(hash, key, value);
+        self.changed = true;
+        old
+    }
+
+    /// Takes `key` out and returns its value. Copies nothing if it has none.
+    pub fn remove<Q>(&mut self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        let hash = self.hasher.hash_one(key);
+        let (_, value) = self.table.remove(hash, |stored| stored.borrow() == key)?;
+        self.changed = true;
+        Some(value)
+    }
+
+    /// Keeps the entries for which `keep` is true. Copies only where one goes.
+    pub fn retain(&mut self, mut keep: impl FnMut(&K, &V) -> bool) {
+        let entries = self
+            .table
+            .iter()
+            .filter(|entry| !keep(&entry.key, &entry.value));
+        let going: Vec<K> = entries.map(|entry| entry.key.clone()).collect();
+        for key in going {
+            self.remove(&key);
+        }
+    }
+}

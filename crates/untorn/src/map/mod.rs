@@ -1,0 +1,534 @@
+//! The cure: a map whose reads never wait and never mix two batches.
+//!
+//! | file | what |
+//! |---|---|
+//! | `table.rs` | the persistent table; knows nothing of threads |
+//! | `view.rs` | reading one revision |
+//! | `batch.rs` | writing one |
+//! | `../published/cell.rs` | the one word that names the newest revision; knows nothing of tables |
+
+mod batch;
+mod table;
+mod view;
+
+use std::borrow::Borrow;
+use std::error::Error;
+use std::fmt;
+use std::hash::{BuildHasher, Hash};
+use std::time::Duration;
+
+pub use self::batch::{Batch, Committed};
+use self::table::Table;
+pub use self::view::{Change, Iter, View};
+use crate::published::{Pinned, Published, Reader, Revision, Snapshot, Timeout};
+
+/// The default: [foldhash](https://docs.rs/foldhash), fast variant, seeded at random for each map.
+///
+/// It resists flooding by keys that were chosen without knowledge of the seeds, not an attacker who can watch hashes or
+/// time look-ups; for that use [`std::hash::RandomState`].
+pub type DefaultHashBuilder = foldhash::fast::RandomState;
+
+/// A map that many threads read while others change it: reads never wait, and what is written in one batch and read under
+/// one pin is never seen by halves.
+///
+/// # Consistency
+/// Commits are totally ordered. Every view is exactly the state after some commit. A commit that returned before a pin
+/// began is in that pin's view, also when the pin is nested in an older one. A batch is all or nothing. A thread never
+/// goes backwards. The claim is *one batch, one pin*: two calls of [`get`](Self::get) may see two revisions.
+///
+/// # Progress
+/// Pins and reads wait for nobody. Writers wait for each other only.
+///
+/// # Which writes make a revision
+/// Those that change something: removing what is not there, clearing an empty map, refreshing with the same contents and
+/// a batch without writes do not. An insert does, even of an equal value.
+///
+/// # Memory
+/// A commit copies the segments it writes to (a few hundred entries, or some fifty where copying one runs foreign code)
+/// and shares the rest with the revision before. So neighbours of a changed key are cloned: keep values cheap to clone
+/// (`Arc` large ones), and note that a value with interior mutability is another value in the next revision. What is
+/// kept, and who frees it, is as told at [`Published`].
+///
+/// # Panics
+/// A write from inside the closure of another write to the same map would wait for itself; it panics. A panic in a
+/// closure, or in `Hash`, `Eq` or `Clone`, publishes nothing and leaves the map usable.
+///
+/// ```
+/// use untorn::Map;
+///
+/// let config = Map::named("config");
+/// config.batch(|batch| {
+///     batch.insert("1", "265");
+///     batch.insert("2", "265");
+/// });
+/// let view = config.pin();
+/// assert_eq!(view.get("1"), view.get("2")); // written together, read together
+/// ```
+pub struct Map<K, V, S = DefaultHashBuilder> {
+    published: Published<View<K, V, S>>,
+    name: Option<String>,
+}
+
+impl<K, V> Map<K, V> {
+    /// An empty map, at revision 0.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_hasher(DefaultHashBuilder::default())
+    }
+
+    /// An empty map with a name, which its `Debug` shows.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self {
+            name: Some(name.into()),
+            ..Self::new()
+        }
+    }
+}
+
+impl<K, V, S> Map<K, V, S> {
+    /// An empty map that hashes with `hasher`.
+    #[must_use]
+    pub fn with_hasher(hasher: S) -> Self {
+        Self::of(Table::new(), hasher)
+    }
+
+    fn of(table: Table<K, V>, hasher: S) -> Self {
+        Self {
+            published: Published::new(View {
+                table,
+                revision: Revision::FIRST,
+                hasher,
+            }),
+            name: None,
+        }
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Borrows the newest view for a moment: what is read through it is of one revision. O(1), waits for nobody.
+    pub fn pin(&self) -> Pinned<'_, View<K, V, S>> {
+        self.published.pin()
+    }
+
+    /// The newest view, to keep. O(1), waits for nobody.
+    pub fn snapshot(&self) -> Snapshot<View<K, V, S>> {
+        self.published.snapshot()
+    }
+
+    /// A handle that reads the newest view again and again at the least cost. An idle one keeps one revision.
+    #[must_use]
+    pub fn reader(&self) -> Reader<View<K, V, S>> {
+        self.published.reader()
+    }
+
+    /// The newest revision.
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.published.revision()
+    }
+
+    /// Waits until `wanted` or a later revision is the newest, and returns the newest.
+    ///
+    /// # Errors
+    /// [`Timeout`] if that takes longer than `at_most`.
+    pub fn wait_for(&self, wanted: Revision, at_most: Duration) -> Result<Revision, Timeout> {
+        self.published.wait_for(wanted, at_most)
+    }
+
+    /// Number of entries now.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.pin().len()
+    }
+
+    /// Whether there is no entry now.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Frees every replaced revision that nobody sees any more and returns how many those were. Waits for writers.
+    #[track_caller]
+    pub fn reclaim(&self) -> usize {
+        self.published.reclaim()
+    }
+
+    /// How many replaced revisions are kept. Waits for writers.
+    #[must_use]
+    #[track_caller]
+    pub fn retained(&self) -> usize {
+        self.published.retained()
+    }
+}
+
+impl<K: Eq + Hash, V, S: BuildHasher> Map<K, V, S> {
+    /// The value of `key` now, cloned. Two calls may see two revisions: read several keys under one [`pin`](Self::pin).
+    ///
+    /// ```
+    /// let config = untorn::Map::from([("1", 265), ("2", 265)]);
+    /// // May be of two revisions, if somebody writes in between:
+    /// let _ = (config.get("1"), config.get("2"));
+    /// // Never:
+    /// let view = config.pin();
+    /// let _ = (view.get("1"), view.get("2"));
+    /// ```
+    pub fn get<Q>(&self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+        V: Clone,
+    {
+        self.pin().get(key).cloned()
+    }
+
+    /// Whether `key` has a value now.
+    pub fn contains_key<Q>(&self, key: &Q) -> bool
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        self.pin().contains_key(key)
+    }
+}
+
+impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
+    /// Writes that become visible together: runs `f`, and publishes what it wrote as one revision. `f` sees its own
+    /// writes. Waits for other writers; readers go on reading meanwhile.
+    ///
+    /// ```
+    /// let accounts = untorn::Map::from([("a", 100), ("b", 0)]);
+    /// let done = accounts.batch(|batch| {
+    ///     let (a, b) = (batch.get("a").copied().unwrap(), batch.get("b").copied().unwrap());
+    ///     batch.insert("a", a - 30);
+    ///     batch.insert("b", b + 30);
+    ///     30
+    /// });
+    /// assert_eq!((done.value, done.revision.get()), (30, 1));
+    /// ```
+    #[track_caller]
+    pub fn batch<R>(&self, f: impl FnOnce(&mut Batch<'_, K, V, S>) -> R) -> Committed<R> {
+        let written = self.write(None, |batch| Ok::<_, Refused<Never>>(f(batch)));
+        match written {
+            Ok(committed) => committed,
+            Err(Refused::Moved(_)) => unreachable!("no revision was asked for"),
+            Err(Refused::Error(never)) => match never {},
+        }
+    }
+
+    /// The same, publishing nothing if `f` fails.
+    ///
+    /// # Errors
+    /// The error of `f`.
+    ///
+    /// ```
+    /// let config = untorn::Map::from([("port", 80)]);
+    /// let refused = config.try_batch(|batch| {
+    ///     batch.insert("port", 0);
+    ///     Err::<(), _>("a port is not 0")
+    /// });
+    /// assert_eq!(refused, Err("a port is not 0"));
+    /// assert_eq!(config.get("port"), Some(80));
+    /// ```
+    #[track_caller]
+    pub fn try_batch<R, E>(
+        &self,
+        f: impl FnOnce(&mut Batch<'_, K, V, S>) -> Result<R, E>,
+    ) -> Result<Committed<R>, E> {
+        let written = self.write(None, |batch| f(batch).map_err(Refused::Error));
+        written.map_err(|refused| match refused {
+            Refused::Error(error) => error,
+            Refused::Moved(_) => unreachable!("no revision was asked for"),
+        })
+    }
+
+    /// A batch that is committed only if the map is still at `revision`.
+    ///
+    /// # Errors
+    /// [`Moved`] if another commit came first; then `f` was not called.
+    ///
+    /// ```
+    /// let config = untorn::Map::from([("1", 265)]);
+    /// let seen = config.revision();
+    /// config.insert("1", 266);
+    /// assert!(config.commit_if(seen, |batch| batch.clear()).is_err());
+    /// ```
+    #[track_caller]
+    pub fn commit_if<R>(
+        &self,
+        revision: Revision,
+        f: impl FnOnce(&mut Batch<'_, K, V, S>) -> R,
+    ) -> Result<Committed<R>, Moved> {
+        let written = self.write(Some(revision), |batch| Ok::<_, Refused<Never>>(f(batch)));
+        written.map_err(|refused| match refused {
+            Refused::Moved(moved) => moved,
+            Refused::Error(never) => match never {},
+        })
+    }
+
+    /// Runs `f` on the newest contents and publishes what it wrote.
+    #[track_caller]
+    fn write<R, E>(
+        &self,
+        only_at: Option<Revision>,
+        f: impl FnOnce(&mut Batch<'_, K, V, S>) -> Result<R, Refused<E>>,
+    ) -> Result<Committed<R>, Refused<E>> {
+        let writer = self.published.writer();
+        let newest = writer.newest();
+        let View {
+            revision,
+            hasher,
+            table,
+        } = &newest.value;
+        if let Some(wanted) = only_at
+            && wanted != *revision
+        {
+            return Err(Refused::Moved(Moved {
+                wanted,
+                newest: *revision,
+            }));
+        }
+        let mut batch = Batch::new(table.clone(), hasher);
+        let value = f(&mut batch)?;
+        let revision = match batch.into_changed() {
+            None => *revision,
+            Some(table) => writer.publish(View {
+                table,
+                revision: revision.next(),
+                hasher: hasher.clone(),
+            }),
+        };
+        Ok(Committed { value, revision })
+    }
+
+    /// Gives `key` a value and returns the one it had: one commit. Several that belong together are a
+    /// [`batch`](Self::batch).
+    #[track_caller]
+    pub fn insert(&self, key: K, value: V) -> Option<V> {
+        self.batch(|batch| batch.insert(key, value)).value
+    }
+
+    /// Takes `key` out and returns its value.
+    #[track_caller]
+    pub fn remove<Q>(&self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        self.batch(|batch| batch.remove(key)).value
+    }
+
+    /// Takes everything out.
+    #[track_caller]
+    pub fn clear(&self) {
+        self.batch(|batch| batch.clear());
+    }
+
+    /// Keeps the entries for which `keep` is true.
+    #[track_caller]
+    pub fn retain(&self, keep: impl FnMut(&K, &V) -> bool) {
+        self.batch(|batch| batch.retain(keep));
+    }
+
+    /// Replaces the value of `key` by what `f` makes of it, with no other commit in between; `None` means no value. The
+    /// value that is returned is the new one.
+    ///
+    /// ```
+    /// let visits = untorn::Map::new();
+    /// for _ in 0..3 {
+    ///     visits.update("home", |count| Some(count.copied().unwrap_or(0) + 1));
+    /// }
+    /// assert_eq!(visits.get("home"), Some(3));
+    /// ```
+    #[track_caller]
+    pub fn update(&self, key: K, f: impl FnOnce(Option<&V>) -> Option<V>) -> Committed<Option<V>> {
+        self.batch(|batch| {
+            let new = f(batch.get(&key));
+            match &new {
+                Some(value) => _ = batch.insert(key, value.clone()),
+                None => _ = batch.remove(&key),
+            }
+            new
+        })
+    }
+
+    /// The value of `key`; if it has none, it gets what `f` makes. `f` is called at most once, as the only writer.
+    #[track_caller]
+    pub fn get_or_insert_with(&self, key: K, f: impl FnOnce() -> V) -> V {
+        if let Some(value) = self.get(&key) {
+            return value;
+        }
+        let committed = self.batch(|batch| match batch.get(&key) {
+            Some(value) => value.clone(),
+            None => {
+                let value = f();
+                batch.insert(key, value.clone());
+                value
+            }
+        });
+        committed.value
+    }
+
+    /// Replaces the contents by those of `source`, as one commit that touches only what differs. Of duplicate keys the
+    /// last one wins. The source is drained before other writers have to wait.
+    ///
+    /// ```
+    /// let config = untorn::Map::from([("1", 265), ("2", 17)]);
+    /// let done = config.refresh([("1", 265), ("3", 4)]);
+    /// assert_eq!((done.added, done.changed, done.removed), (1, 0, 1));
+    /// assert_eq!(config.refresh([("3", 4), ("1", 265)]).revision, done.revision); // nothing new
+    /// ```
+    #[track_caller]
+    pub fn refresh(&self, source: impl IntoIterator<Item = (K, V)>) -> Refreshed
+    where
+        V: PartialEq,
+    {
+        let hasher = self.pin().hasher.clone();
+        let mut wanted = Batch::new(Table::new(), &hasher);
+        for (key, value) in source {
+            wanted.insert(key, value);
+        }
+        let committed = self.batch(|batch| {
+            let (mut added, mut changed) = (0, 0);
+            for entry in wanted.entries() {
+                match batch.get(&entry.key) {
+                    Some(old) if *old == entry.value => continue,
+                    Some(_) => changed += 1,
+                    None => added += 1,
+                }
+                batch.insert(entry.key.clone(), entry.value.clone());
+            }
+            let before = batch.len();
+            batch.retain(|key, _| wanted.contains_key(key));
+            (added, changed, before - batch.len())
+        });
+        let (added, changed, removed) = committed.value;
+        Refreshed {
+            revision: committed.revision,
+            added,
+            changed,
+            removed,
+        }
+    }
+
+    /// A map of its own that begins with the contents of this one, at revision 0. O(1): both share everything until one
+    /// of them changes it.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        let newest = self.pin();
+        Self {
+            name: self.name.clone(),
+            ..Self::of(newest.table.clone(), newest.hasher.clone())
+        }
+    }
+}
+
+/// No error at all.
+enum Never {}
+
+/// Why nothing was committed.
+enum Refused<E> {
+    Error(E),
+    Moved(Moved),
+}
+
+/// The map was no longer at the revision that a commit was meant for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Moved {
+    /// The revision that the commit was meant for.
+    pub wanted: Revision,
+    /// The newest one.
+    pub newest: Revision,
+}
+
+impl Error for Moved {}
+
+impl fmt::Display for Moved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { wanted, newest } = self;
+        write!(
+            f,
+            "the map has moved on from revision {wanted} to {newest}; read it again and retry"
+        )
+    }
+}
+
+/// What a refresh changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refreshed {
+    /// The newest revision: its own if it changed anything.
+    pub revision: Revision,
+    /// Keys that were new.
+    pub added: usize,
+    /// Keys whose value changed.
+    pub changed: usize,
+    /// Keys that the source no longer has.
+    pub removed: usize,
+}
+
+impl<K, V, S: Default> Default for Map<K, V, S> {
+    fn default() -> Self {
+        Self::with_hasher(S::default())
+    }
+}
+
+impl<K, V, S> Extend<(K, V)> for Map<K, V, S>
+where
+    K: Eq + Hash + Clone,
+    V: Clone,
+    S: BuildHasher + Clone,
+{
+    /// Inserts all of them, in one commit.
+    #[track_caller]
+    fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
+        self.batch(|batch| {
+            for (key, value) in entries {
+                batch.insert(key, value);
+            }
+        });
+    }
+}
+
+impl<K, V, S> FromIterator<(K, V)> for Map<K, V, S>
+where
+    K: Eq + Hash + Clone,
+    V: Clone,
+    S: BuildHasher + Clone + Default,
+{
+    /// A map that begins with these entries, at revision 0.
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
+        let hasher = S::default();
+        let mut batch = Batch::new(Table::new(), &hasher);
+        for (key, value) in entries {
+            batch.insert(key, value);
+        }
+        let table = batch.into_changed().unwrap_or_else(Table::new);
+        Self::of(table, hasher)
+    }
+}
+
+impl<K: Eq + Hash + Clone, V: Clone, const N: usize> From<[(K, V); N]> for Map<K, V> {
+    fn from(entries: [(K, V); N]) -> Self {
+        Self::from_iter(entries)
+    }
+}
+
+impl<K: fmt::Debug, V: fmt::Debug, S> fmt::Debug for Map<K, V, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let newest = self.pin();
+        let mut debug = f.debug_struct("Map");
+        if let Some(name) = &self.name {
+            debug.field("name", name);
+        }
+        debug
+            .field("revision", &newest.revision.get())
+            .field("entries", &*newest)
+            .finish()
+    }
+}

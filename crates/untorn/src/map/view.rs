@@ -1,0 +1,251 @@
+//! The one read API: what a pin, a snapshot and a reader show.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::hash::{BuildHasher, Hash};
+use std::iter::FusedIterator;
+use std::ops::Index;
+
+use super::DefaultHashBuilder;
+use super::table::{self, Entry, Table};
+use crate::Revision;
+
+/// The immutable contents of a [`Map`](super::Map) at one revision.
+///
+/// A [`Pinned`](crate::Pinned), a [`Snapshot`](crate::Snapshot) and a [`Reader`](crate::Reader) of a map lead to one.
+/// What is read through one view is of one revision.
+///
+/// ```
+/// use untorn::Map;
+///
+/// let config = Map::from([("1", "265"), ("2", "17")]);
+/// let view = config.pin();
+/// assert_eq!((view["1"], view["2"]), ("265", "17")); // of one revision
+/// assert_eq!(view.len(), 2);
+/// ```
+pub struct View<K, V, S = DefaultHashBuilder> {
+    pub(super) table: Table<K, V>,
+    pub(super) revision: Revision,
+    pub(super) hasher: S,
+}
+
+impl<K, V, S> View<K, V, S> {
+    /// The number of the commit whose result this is.
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// Number of entries. O(1).
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether there is no entry.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The entries, in no particular order. O(entries + segments) for all of them.
+    pub fn iter(&self) -> Iter<'_, K, V> {
+        Iter(self.table.iter())
+    }
+
+    /// The keys, in the order of [`iter`](Self::iter).
+    pub fn keys(&self) -> impl ExactSizeIterator<Item = &K> + Clone {
+        self.iter().map(|(key, _)| key)
+    }
+
+    /// The values, in the order of [`iter`](Self::iter).
+    pub fn values(&self) -> impl ExactSizeIterator<Item = &V> + Clone {
+        self.iter().map(|(_, value)| value)
+    }
+}
+
+impl<K: Eq + Hash, V, S: BuildHasher> View<K, V, S> {
+    #[inline]
+    fn entry<Q>(&self, key: &Q) -> Option<&Entry<K, V>>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        let hash = self.hasher.hash_one(key);
+        self.table.get(hash, |stored| stored.borrow() == key)
+    }
+
+    /// The value of `key`. O(1) on average, waits for nobody.
+    #[inline]
+    pub fn get<Q>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        self.entry(key).map(|entry| &entry.value)
+    }
+
+    /// The stored key that equals `key`, and its value.
+    #[inline]
+    pub fn get_key_value<Q>(&self, key: &Q) -> Option<(&K, &V)>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        self.entry(key).map(|entry| (&entry.key, &entry.value))
+    }
+
+    /// Whether `key` has a value.
+    #[inline]
+    pub fn contains_key<Q>(&self, key: &Q) -> bool
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        self.entry(key).is_some()
+    }
+}
+
+impl<K: Clone + Eq, V: Clone + PartialEq, S> View<K, V, S> {
+    /// What differs from an older view, in no particular order: what was added, changed and removed since.
+    ///
+    /// For two views of one map the cost is that of what differs, and a comparison of two pointers for each segment that
+    /// they share; unrelated views are compared entry by entry. Keys must hash alike in both, as they do in views of one
+    /// map and of its forks.
+    ///
+    /// ```
+    /// use untorn::{Change, Map};
+    ///
+    /// let config = Map::from([("1", 265), ("2", 17)]);
+    /// let before = config.snapshot();
+    /// config.insert("1", 266);
+    /// let changes: Vec<_> = config.pin().diff(&before).map(|change| format!("{change:?}")).collect();
+    /// assert_eq!(changes, [r#"Changed { key: "1", old: 265, new: 266 }"#]);
+    /// ```
+    pub fn diff<'v>(&'v self, older: &'v Self) -> impl Iterator<Item = Change<'v, K, V>> {
+        let mut changes = Vec::new();
+        self.table.differing(&older.table, &mut |newer, older| {
+            changes.extend(match (newer, older) {
+                (Some(newer), Some(older)) => {
+                    (newer.value != older.value).then_some(Change::Changed {
+                        key: &newer.key,
+                        old: &older.value,
+                        new: &newer.value,
+                    })
+                }
+                (Some(newer), None) => Some(Change::Added {
+                    key: &newer.key,
+                    new: &newer.value,
+                }),
+                (None, Some(older)) => Some(Change::Removed {
+                    key: &older.key,
+                    old: &older.value,
+                }),
+                (None, None) => None,
+            });
+        });
+        changes.into_iter()
+    }
+}
+
+/// How an entry differs between two views.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change<'v, K, V> {
+    /// Only the newer view has the key.
+    Added {
+        /// The key.
+        key: &'v K,
+        /// Its value.
+        new: &'v V,
+    },
+    /// Both have the key, with different values.
+    Changed {
+        /// The key.
+        key: &'v K,
+        /// Its value in the older view.
+        old: &'v V,
+        /// Its value in the newer view.
+        new: &'v V,
+    },
+    /// Only the older view has the key.
+    Removed {
+        /// The key.
+        key: &'v K,
+        /// Its value.
+        old: &'v V,
+    },
+}
+
+impl<K, V, Q, S> Index<&Q> for View<K, V, S>
+where
+    K: Eq + Hash + Borrow<Q>,
+    Q: Eq + Hash + ?Sized,
+    S: BuildHasher,
+{
+    type Output = V;
+
+    /// The value of `key`.
+    ///
+    /// # Panics
+    /// If it has none.
+    #[track_caller]
+    fn index(&self, key: &Q) -> &V {
+        self.get(key).expect("no entry for this key")
+    }
+}
+
+impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> PartialEq for View<K, V, S> {
+    /// Whether both have the same entries, at whatever revision.
+    fn eq(&self, other: &Self) -> bool {
+        let same = |(key, value): (&K, &V)| other.get(key).is_some_and(|other| value == other);
+        self.len() == other.len() && self.iter().all(same)
+    }
+}
+
+impl<K: Eq + Hash, V: Eq, S: BuildHasher> Eq for View<K, V, S> {}
+
+impl<K: fmt::Debug, V: fmt::Debug, S> fmt::Debug for View<K, V, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+impl<'v, K, V, S> IntoIterator for &'v View<K, V, S> {
+    type Item = (&'v K, &'v V);
+    type IntoIter = Iter<'v, K, V>;
+
+    fn into_iter(self) -> Iter<'v, K, V> {
+        self.iter()
+    }
+}
+
+/// The entries of a [`View`].
+pub struct Iter<'v, K, V>(table::Iter<'v, K, V>);
+
+impl<'v, K, V> Iterator for Iter<'v, K, V> {
+    type Item = (&'v K, &'v V);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next().map(|entry| (&entry.key, &entry.value))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl<K, V> ExactSizeIterator for Iter<'_, K, V> {}
+
+impl<K, V> FusedIterator for Iter<'_, K, V> {}
+
+impl<K, V> Clone for Iter<'_, K, V> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for Iter<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.clone()).finish()
+    }
+}
