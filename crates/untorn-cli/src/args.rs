@@ -53,6 +53,18 @@ Examples:
   untorn demo go --readers 64 --quiet
   untorn demo go --writers 2          ends in: concurrent map writes")]
     Go(Go),
+    /// Act 2: the same traffic with one word changed, `GoMap` to `Map`: it never dies, but mixes refreshes.
+    #[command(after_help = "\
+Examples:
+  untorn demo map
+  untorn demo map --readers 1000 --seconds 10")]
+    Map(Cure),
+    /// Act 3: with two lines changed, one batch and one pin: it does not mix them either.
+    #[command(after_help = "\
+Examples:
+  untorn demo batch
+  untorn demo batch --readers 64 --writers 4 --json")]
+    Batch(Cure),
     /// Prepared tables, and the branch that each look-up takes, in the order of the note's source.
     Lookup {
         /// Only this scene; without it, all of them.
@@ -103,5 +115,36 @@ impl Go {
             let told = "one thread alone cannot overlap: ask for a reader or for a second writer";
             go.error(ErrorKind::ValueValidation, told).exit();
         }
+    }
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Cure {
+    /// Threads that read both values without pause.
+    #[arg(long, default_value_t = 1, value_parser = value_parser!(u16).range(1..=4096))]
+    pub(crate) readers: u16,
+    /// Threads that set both values every millisecond.
+    #[arg(long, default_value_t = 1, value_parser = value_parser!(u16).range(1..=4096))]
+    pub(crate) writers: u16,
+    /// How long.
+    #[arg(long, default_value_t = 3.0, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) seconds: f64,
+}
+
+impl Cure {
+    /// The note's own numbers.
+    pub(crate) const NOTE: Self = Self {
+        readers: 1,
+        writers: 1,
+        seconds: 3.0,
+    };
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number".to_string())?;
+    if (0.1..=3600.0).contains(&seconds) {
+        Ok(seconds)
+    } else {
+        Err("not between 0.1 and 3600".into())
     }
 }

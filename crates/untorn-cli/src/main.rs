@@ -19,7 +19,15 @@ fn main() -> ExitCode {
     let done = match args.command {
         None => demo::acts(&output),
         Some(Command::Demo { which }) => match which {
-            Demo::Go(options) => demo::go::alone(&output, &options),
+            Demo::Go(options) => {
+                demo::go::alone(&output, &options).and_then(|act| output.document(&act))
+            }
+            Demo::Map(options) => {
+                demo::cure::map(&output, &options).and_then(|tally| output.document(&tally))
+            }
+            Demo::Batch(options) => {
+                demo::cure::batch(&output, &options).and_then(|tally| output.document(&tally))
+            }
             Demo::Lookup { scene } => demo::lookup::show(&output, scene.as_deref()),
         },
         Some(Command::NoteProgram { readers, writers }) => untorn_note::note(readers, writers),

@@ -36,7 +36,7 @@ fn has_go() -> bool {
 }
 
 #[test]
-fn the_demo_shows_the_death_of_the_notes_program_and_ends() {
+fn the_demo_plays_three_acts_and_ends() {
     let output = untorn(&[]);
     let shown = text(&output.stdout);
     assert!(output.status.success(), "{shown}{}", text(&output.stderr));
@@ -49,13 +49,15 @@ fn the_demo_shows_the_death_of_the_notes_program_and_ends() {
         "created at examples/note/main.rs:29:9",
         "map \"config\": ",
         "exit status 2\n",
-        "Acts 2 and 3",
+        "Act 2: one word changed",
+        "Act 3: two lines changed",
+        " 0 of them from two refreshes",
     ] {
         assert!(shown.contains(part), "{part:?} is missing in:\n{shown}");
     }
     assert!(!shown.contains('\x1b'), "colour where there is no terminal");
     assert!(
-        shown.lines().count() < 120,
+        shown.lines().count() < 160,
         "only the first and the last values are shown"
     );
 }
@@ -135,6 +137,31 @@ fn without_luck_accesses_are_kept_open_until_they_meet() {
 }
 
 #[test]
+fn with_one_word_changed_refreshes_are_mixed_and_with_two_lines_they_are_not() {
+    let options = ["--readers", "2", "--seconds", "1", "--json"];
+    let play = |act: &str| json(&[&["demo", act][..], &options].concat());
+    let (second, third) = (play("map"), play("batch"));
+    for tally in [&second, &third] {
+        assert!(tally["refreshes"].as_u64() > Some(10), "{tally}");
+        assert!(tally["pairs_read"].as_u64() > Some(1000), "{tally}");
+    }
+    assert_eq!(third["torn"], 0);
+    assert!(second["torn"].as_u64() > Some(0), "{second}");
+}
+
+#[test]
+fn the_demo_as_a_document() {
+    let acts = json(&["--json"]);
+    let numbers: Vec<_> = acts
+        .as_array()
+        .expect("three")
+        .iter()
+        .map(|act| &act["act"])
+        .collect();
+    assert_eq!(numbers, [1, 2, 3]);
+}
+
+#[test]
 fn every_branch_of_the_look_up() {
     let shown = text(&untorn(&["demo", "lookup"]).stdout);
     let mut branches = vec![
@@ -191,6 +218,10 @@ fn misuse_is_told_and_ends_with_2() {
             "one thread alone cannot overlap",
         ),
         (&["demo", "go", "--readers", "many"], "invalid value 'many'"),
+        (
+            &["demo", "map", "--seconds", "0"],
+            "not between 0.1 and 3600",
+        ),
         (&["perform"], "unrecognized subcommand"),
     ] {
         let output = untorn(args);

@@ -123,6 +123,12 @@ fn no_cell_is_empty() {
 }
 
 #[test]
+fn one_word_makes_the_program_safe() {
+    let (dying, safe) = (read("examples/note/main.rs"), read("examples/note/map.rs"));
+    assert_eq!(dying.replace("GoMap", "Map"), safe);
+}
+
+#[test]
 fn the_two_programs_match_line_by_line() {
     let (go, rust) = (read("examples/note/main.go"), read("examples/note/main.rs"));
     for (number, in_go, in_rust) in [

@@ -2,14 +2,30 @@
 //!
 //! One thread keeps pulling fresh configuration into a map, many threads read it. In Go that program dies with
 //! `fatal error: concurrent map read and map write`. This crate has that map, with its rule and a report that names
-//! both sides; a map that is safe to share is its next part.
+//! both sides; and the cure, a map whose reads never wait and never mix two refreshes.
 //!
 //! # Which one do I want?
 //!
 //! | you want | type | what concurrent use gives |
 //! |---|---|---|
+//! | to be **safe** | [`Map`]; [`Published`] for one value | reads never wait; what is written in one batch and read under one pin is never seen by halves |
 //! | to be **told** | [`GoMap`] | an overlap of a write with any other access ends in a report that names both sides |
 //! | Go's map on one thread | [`gomap::Table`] | nothing: writes need `&mut` |
+//!
+//! Start with [`Map`], unless one key at a time is all you ever read (then papaya, scc or moka are faster to write to) or
+//! the table is replaced as a whole each time (then a [`Published`] `HashMap` will do).
+//!
+//! ```
+//! use untorn::Map;
+//!
+//! let config = Map::named("config");
+//! config.batch(|batch| {
+//!     batch.insert("1", 265);
+//!     batch.insert("2", 265);
+//! });
+//! let view = config.pin(); // of one revision
+//! assert_eq!(view.get("1"), view.get("2"));
+//! ```
 //!
 //! Safe Rust forbids the data race that Go's check is about; what it does not forbid is that two parts of a program
 //! use shared state at a time when only one should. `GoMap` is for being told about that. It never makes anyone wait,
@@ -30,7 +46,11 @@
 //!
 //! # Consistency
 //!
-//! *Every overlap is noticed*: of two accesses to one `GoMap` that overlap in time, at least one of them a write, at
+//! Of [`Map`] and [`Published`]: commits are totally ordered; every view is exactly the state after some commit; a commit
+//! that returned before a pin began is in that pin's view, also when the pin is nested in an older one; a batch is all or
+//! nothing; a thread never goes backwards. Two separate `get`s may see two revisions.
+//!
+//! Of [`GoMap`]: *every overlap is noticed*: of two accesses to one `GoMap` that overlap in time, at least one of them a write, at
 //! least one reports. *Nothing else is*: accesses that do not overlap are never reported. *Order*: an access that
 //! begins after another has ended sees all that it did, whatever order there was otherwise, so a program that breaks
 //! the rule still has no data race. The access that notices does not proceed.

@@ -35,7 +35,7 @@ pub(crate) enum Show {
 
 /// What act 1 found, for scripts.
 #[derive(Serialize)]
-struct Act {
+pub(crate) struct Act {
     act: u8,
     readers: u16,
     writers: u16,
@@ -49,7 +49,7 @@ struct Act {
 }
 
 /// The act by itself.
-pub(crate) fn alone(output: &Output, options: &Go) -> io::Result<()> {
+pub(crate) fn alone(output: &Output, options: &Go) -> io::Result<Act> {
     options.refuse_one_thread();
     let show = if options.quiet {
         Show::Nothing
@@ -59,8 +59,8 @@ pub(crate) fn alone(output: &Output, options: &Go) -> io::Result<()> {
     act(output, options, show)
 }
 
-/// Plays the act and shows it; with `--json`, the document.
-pub(crate) fn act(output: &Output, options: &Go, show: Show) -> io::Result<()> {
+/// Plays the act and shows it.
+pub(crate) fn act(output: &Output, options: &Go, show: Show) -> io::Result<Act> {
     output.heading("Act 1: the note's program on GoMap");
     if show != Show::All {
         excerpt(output);
@@ -81,7 +81,13 @@ pub(crate) fn act(output: &Output, options: &Go, show: Show) -> io::Result<()> {
         finished.stdout.lines,
     ));
     let go = golang::beside(output, options)?;
-    output.document(&Act {
+    if finished.status.code() != Some(2) {
+        return Err(io::Error::other(format!(
+            "the note's program was to end with exit status 2; it said: {}",
+            finished.stderr
+        )));
+    }
+    Ok(Act {
         act: 1,
         readers: options.readers(),
         writers: options.writers,
@@ -89,17 +95,9 @@ pub(crate) fn act(output: &Output, options: &Go, show: Show) -> io::Result<()> {
         exit_status: finished.status.code(),
         seconds: finished.after.as_secs_f64(),
         printed: finished.stdout,
-        report: finished.stderr.clone(),
+        report: finished.stderr,
         go,
-    })?;
-    if finished.status.code() == Some(2) {
-        Ok(())
-    } else {
-        Err(io::Error::other(format!(
-            "the note's program was to end with exit status 2; it said: {}",
-            finished.stderr
-        )))
-    }
+    })
 }
 
 /// The lines that the report will name.

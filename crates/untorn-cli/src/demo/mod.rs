@@ -2,10 +2,11 @@
 
 use std::io;
 
-use crate::args::Go;
+use crate::args::{Cure, Go};
 use crate::output::Output;
 
 pub(crate) mod child;
+pub(crate) mod cure;
 pub(crate) mod go;
 pub(crate) mod golang;
 pub(crate) mod lookup;
@@ -14,14 +15,12 @@ pub(crate) mod scenes;
 
 /// The acts in order.
 pub(crate) fn acts(output: &Output) -> io::Result<()> {
-    go::act(output, &Go::NOTE, go::Show::Ends)?;
+    let first = go::act(output, &Go::NOTE, go::Show::Ends)?;
     output.line("");
-    output.heading("Acts 2 and 3: the cure");
-    output.line(
-        "The same program with one word changed, and then with two lines changed, needs the type Map.\n\
-         It is not in this version; the README says what it will be.",
-    );
+    let second = cure::map(output, &Cure::NOTE)?;
     output.line("");
-    output.aside("More: untorn demo go --writers 2, untorn demo lookup, untorn --help");
-    Ok(())
+    let third = cure::batch(output, &Cure::NOTE)?;
+    output.line("");
+    output.aside("More: untorn demo go --writers 2, untorn demo lookup, untorn demo map --readers 64, untorn --help");
+    output.document(&(first, second, third))
 }
