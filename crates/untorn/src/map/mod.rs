@@ -9,6 +9,8 @@
 
 mod batch;
 mod table;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use std::borrow::Borrow;
