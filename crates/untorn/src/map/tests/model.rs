@@ -121,11 +121,14 @@ fn write_both<K: Key, S: Build>(
     changed
 }
 
+/// A view to keep, and what it must show.
+type Kept<K, S> = (Snapshot<View<K, u64, S>>, Model<K>);
+
 struct Run<K, S> {
     map: Map<K, u64, S>,
     model: Model<K>,
     /// The state before, and some older ones.
-    kept: Vec<(Snapshot<View<K, u64, S>>, Model<K>)>,
+    kept: Vec<Kept<K, S>>,
 }
 
 impl<K: Key, S: Build> Run<K, S> {
