@@ -7,6 +7,7 @@ mod torn;
 
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
@@ -82,6 +83,7 @@ fn what_changes_nothing_makes_no_revision() {
 #[test]
 fn a_write_inside_a_write_panics_with_a_reason() {
     type Write = fn(&Map<u64, u64>);
+    type Around = fn(&Map<u64, u64>, Write);
     let inner: [Write; 6] = [
         |map| _ = map.insert(2, 2),
         |map| _ = map.remove(&1),
@@ -90,36 +92,36 @@ fn a_write_inside_a_write_panics_with_a_reason() {
         |map| _ = map.commit_if(Revision::FIRST, |_| ()),
         |map| _ = map.reclaim(),
     ];
-    let outer: [fn(&Map<u64, u64>, Write); 6] = [
+    let outer: [Around; 6] = [
         |map, write| {
             _ = map.batch(|batch| {
                 batch.insert(9, 9);
-                write(map)
-            })
+                write(map);
+            });
         },
         |map, write| {
             _ = map.try_batch(|_| {
                 write(map);
                 Ok::<_, ()>(())
-            })
+            });
         },
         |map, write| {
             _ = map.update(1, |_| {
                 write(map);
                 Some(9)
-            })
+            });
         },
         |map, write| {
             map.retain(|_, _| {
                 write(map);
                 false
-            })
+            });
         },
         |map, write| {
             _ = map.get_or_insert_with(9, || {
                 write(map);
                 9
-            })
+            });
         },
         |map, write| _ = map.commit_if(Revision::FIRST, |_| write(map)),
     ];
@@ -153,7 +155,7 @@ thread_local! {
 }
 
 /// Counts comparisons.
-#[derive(Clone, Copy, Debug, Hash)]
+#[derive(Clone, Copy, Debug)]
 struct Watched(u64);
 
 impl PartialEq for Watched {
@@ -164,6 +166,12 @@ impl PartialEq for Watched {
 }
 
 impl Eq for Watched {}
+
+impl Hash for Watched {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
 
 #[test]
 fn a_diff_and_a_fork_share_what_did_not_change() {

@@ -87,14 +87,14 @@ const WRITES: [Write; 10] = [
         map.retain(|key, _| {
             tick();
             key.0 >= 57
-        })
+        });
     },
     |map, _| map.retain(|key, _| key.0 < 5),
     |map, ledger| {
         _ = map.update(Counted::new(3, ledger), |old| {
             tick();
             old.cloned()
-        })
+        });
     },
     |map, ledger| {
         map.get_or_insert_with(Counted::new(700, ledger), || {
@@ -185,7 +185,7 @@ fn a_batch_that_survives_a_panic_goes_on_with_a_whole_table() {
         map.batch(|batch| {
             for key in 0..6_000 {
                 let key = Counted::new(key, &ledger);
-                FUSE.set(if key.0 % 7 == 0 { k } else { 0 });
+                FUSE.set(if key.0.is_multiple_of(7) { k } else { 0 });
                 let removed = catch_unwind(AssertUnwindSafe(|| batch.remove(&key)));
                 FUSE.set(0);
                 caught += usize::from(removed.is_err());
@@ -253,24 +253,31 @@ fn readers_drop_nothing_while_the_map_lives() {
 
 /// A value that reports its end to the map that it is in.
 #[derive(Clone)]
-struct Last(Option<Arc<Goodbye>>);
+struct Last {
+    _goodbye: Option<Arc<Goodbye>>,
+}
+
+/// One way to lose a value.
+type Lose = fn(&Map<u64, Last>, Last);
+
+const PLAIN: Last = Last { _goodbye: None };
 
 struct Goodbye(Weak<Map<u64, Last>>);
 
 impl Drop for Goodbye {
     fn drop(&mut self) {
         if let Some(map) = self.0.upgrade() {
-            map.insert(1_000, Last(None));
+            map.insert(1_000, PLAIN);
         }
     }
 }
 
 #[test]
 fn a_drop_may_write_to_the_same_map() {
-    let writes: [fn(&Map<u64, Last>, Last); 8] = [
+    let writes: [Lose; 8] = [
         |map, last| {
             map.insert(1, last);
-            map.insert(1, Last(None));
+            map.insert(1, PLAIN);
         },
         |map, last| {
             map.insert(1, last);
@@ -313,8 +320,13 @@ fn a_drop_may_write_to_the_same_map() {
     ];
     for write in writes {
         let map = Arc::new(Map::<u64, Last>::new());
-        map.insert(5, Last(None));
-        write(&map, Last(Some(Arc::new(Goodbye(Arc::downgrade(&map))))));
+        map.insert(5, PLAIN);
+        write(
+            &map,
+            Last {
+                _goodbye: Some(Arc::new(Goodbye(Arc::downgrade(&map)))),
+            },
+        );
         map.reclaim();
         assert!(map.contains_key(&1_000), "it said goodbye");
     }
@@ -324,6 +336,9 @@ thread_local! {
     /// Whether the next value that is dropped writes.
     static ARMED: Cell<bool> = const { Cell::new(false) };
 }
+
+/// One way to replace a value.
+type Replace = fn(&Map<u64, Writes>, Writes);
 
 /// A value of which each copy may write when it is dropped.
 #[derive(Clone)]
@@ -341,7 +356,7 @@ impl Drop for Writes {
 
 #[test]
 fn the_value_that_a_write_replaces_is_dropped_where_it_may_write() {
-    let writes: [fn(&Map<u64, Writes>, Writes); 6] = [
+    let writes: [Replace; 6] = [
         |map, value| _ = map.insert(1, value),
         |map, _| _ = map.remove(&1),
         |map, value| _ = map.update(1, |_| Some(value)),
