@@ -37,9 +37,14 @@ impl<'b, K, V, S> Batch<'b, K, V, S> {
         }
     }
 
-    /// The contents to be published, if there is something to publish.
-    pub(super) fn into_changed(self) -> Option<Table<K, V>> {
-        (self.changed && !self.aborted).then_some(self.table)
+    /// Whether there is something to publish.
+    pub(super) fn is_to_be_published(&self) -> bool {
+        self.changed && !self.aborted
+    }
+
+    /// The contents.
+    pub(super) fn into_table(self) -> Table<K, V> {
+        self.table
     }
 
     pub(super) fn entries(&self) -> impl Iterator<Item = &Entry<K, V>> {

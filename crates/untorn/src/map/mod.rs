@@ -9,6 +9,8 @@
 
 mod batch;
 mod table;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use std::borrow::Borrow;
@@ -277,8 +279,12 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
         only_at: Option<Revision>,
         f: impl FnOnce(&mut Batch<'_, K, V, S>) -> Result<R, Refused<E>>,
     ) -> Result<Committed<R>, Refused<E>> {
+        // Dropped in reverse, also by a panic: the contents that are thrown away go after the next writer was let in, since
+        // that runs foreign code, which may write.
+        let newest;
+        let mut batch;
         let writer = self.published.writer();
-        let newest = writer.newest();
+        newest = writer.newest();
         let View {
             revision,
             hasher,
@@ -292,15 +298,16 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
                 newest: *revision,
             }));
         }
-        let mut batch = Batch::new(table.clone(), hasher);
+        batch = Batch::new(table.clone(), hasher);
         let value = f(&mut batch)?;
-        let revision = match batch.into_changed() {
-            None => *revision,
-            Some(table) => writer.publish(View {
-                table,
+        let revision = if batch.is_to_be_published() {
+            writer.publish(View {
+                table: batch.into_table(),
                 revision: revision.next(),
                 hasher: hasher.clone(),
-            }),
+            })
+        } else {
+            *revision
         };
         Ok(Committed { value, revision })
     }
@@ -346,14 +353,20 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     /// ```
     #[track_caller]
     pub fn update(&self, key: K, f: impl FnOnce(Option<&V>) -> Option<V>) -> Committed<Option<V>> {
-        self.batch(|batch| {
+        let committed = self.batch(|batch| {
             let new = f(batch.get(&key));
-            match &new {
-                Some(value) => _ = batch.insert(key, value.clone()),
-                None => _ = batch.remove(&key),
-            }
-            new
-        })
+            let old = match &new {
+                Some(value) => batch.insert(key, value.clone()),
+                None => batch.remove(&key),
+            };
+            (new, old)
+        });
+        // The old value is dropped here, where foreign code may write.
+        let (value, _) = committed.value;
+        Committed {
+            value,
+            revision: committed.revision,
+        }
     }
 
     /// The value of `key`; if it has none, it gets what `f` makes. `f` is called at most once, as the only writer.
@@ -508,7 +521,7 @@ where
         for (key, value) in entries {
             batch.insert(key, value);
         }
-        let table = batch.into_changed().unwrap_or_else(Table::new);
+        let table = batch.into_table();
         Self::of(table, hasher)
     }
 }

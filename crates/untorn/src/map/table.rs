@@ -163,19 +163,23 @@ impl<K: Clone, V: Clone> Node<K, V> {
         is_key: &impl Fn(&K) -> bool,
     ) -> Option<Entry<K, V>> {
         match self {
+            // Well below what a split begins with, so that a map that goes up and down does not do so at each step. All is
+            // copied before anything changes: a panic in a copy leaves no branch with a wrong length.
+            Self::Branch(branch) if branch.len <= full::<K, V>() / 4 + 1 => {
+                let mut segment = HashTable::with_capacity(branch.len);
+                for entry in self.iter() {
+                    segment.insert_unique(entry.hash, entry.clone(), |entry| entry.hash);
+                }
+                let found = segment.find_entry(hash, |entry: &Entry<K, V>| is_key(&entry.key));
+                let removed = found.ok()?.remove().0;
+                *self = Self::Segment(Arc::new(segment));
+                Some(removed)
+            }
             Self::Branch(branch) => {
                 let branch = Arc::make_mut(branch);
                 let removed =
                     branch.children[child(hash, depth)].remove(depth + 1, hash, is_key)?;
                 branch.len -= 1;
-                // Well below what a split begins with, so that a map that goes up and down does not do so at each step.
-                if branch.len <= full::<K, V>() / 4 {
-                    let mut segment = HashTable::with_capacity(branch.len);
-                    for entry in self.iter() {
-                        segment.insert_unique(entry.hash, entry.clone(), |entry| entry.hash);
-                    }
-                    *self = Self::Segment(Arc::new(segment));
-                }
                 Some(removed)
             }
             Self::Segment(segment) => {

@@ -1,0 +1,120 @@
+//! Long sequences of operations, beside std's `HashMap`: after each one the whole view is compared.
+
+mod model;
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::Debug;
+use std::hash::{BuildHasher, Hash, Hasher};
+
+use super::{Change, View};
+
+/// Everything in one place.
+#[derive(Clone, Default)]
+struct Constant;
+
+/// Two bits in each of the two topmost branches and nothing below, so that segments at the bottom overfill.
+#[derive(Clone, Default)]
+struct Truncated;
+
+struct Masked<H>(H, u64);
+
+impl<H: Hasher> Hasher for Masked<H> {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.write(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0.finish() & self.1
+    }
+}
+
+type Inner = std::hash::DefaultHasher;
+
+impl BuildHasher for Constant {
+    type Hasher = Masked<Inner>;
+
+    fn build_hasher(&self) -> Self::Hasher {
+        Masked(Inner::new(), 0)
+    }
+}
+
+impl BuildHasher for Truncated {
+    type Hasher = Masked<Inner>;
+
+    fn build_hasher(&self) -> Self::Hasher {
+        Masked(Inner::new(), 0x0000_00C3_0000_00FF)
+    }
+}
+
+trait Key: Eq + Hash + Clone + Debug {
+    fn of(number: u64) -> Self;
+    fn number(&self) -> u64;
+}
+
+/// No drop: large segments.
+impl Key for u64 {
+    fn of(number: u64) -> Self {
+        number
+    }
+
+    fn number(&self) -> u64 {
+        *self
+    }
+}
+
+/// With drop: small segments.
+impl Key for String {
+    fn of(number: u64) -> Self {
+        number.to_string()
+    }
+
+    fn number(&self) -> u64 {
+        self.parse().expect("made of a number")
+    }
+}
+
+trait Build: BuildHasher + Clone + Default {}
+
+impl<S: BuildHasher + Clone + Default> Build for S {}
+
+type Model<K> = HashMap<K, u64>;
+
+fn same<K: Key, S: Build>(view: &View<K, u64, S>, model: &Model<K>) {
+    assert_eq!(
+        (view.len(), view.is_empty()),
+        (model.len(), model.is_empty())
+    );
+    assert_eq!(view.iter().len(), model.len());
+    let mut seen = HashSet::new();
+    for (key, value) in view {
+        assert_eq!(model.get(key), Some(value), "{key:?}");
+        assert!(seen.insert(key), "{key:?} twice");
+    }
+    assert_eq!(seen.len(), model.len());
+    for (key, value) in model {
+        assert_eq!(view.get(key), Some(value), "{key:?}");
+    }
+    assert_eq!(view.get(&K::of(u64::MAX)), None);
+}
+
+fn same_diff<K: Key, S: Build>(
+    (newer, newer_model): (&View<K, u64, S>, &Model<K>),
+    (older, older_model): (&View<K, u64, S>, &Model<K>),
+) {
+    let mut found = HashMap::new();
+    for change in newer.diff(older) {
+        let (key, both) = match change {
+            Change::Added { key, new } => (key, (None, Some(new))),
+            Change::Changed { key, old, new } => (key, (Some(old), Some(new))),
+            Change::Removed { key, old } => (key, (Some(old), None)),
+        };
+        assert!(found.insert(key, both).is_none(), "{key:?} twice");
+    }
+    let keys: HashSet<_> = newer_model.keys().chain(older_model.keys()).collect();
+    let expected: HashMap<_, _> = keys
+        .into_iter()
+        .map(|key| (key, (older_model.get(key), newer_model.get(key))))
+        .filter(|(_, (old, new))| old != new)
+        .collect();
+    assert_eq!(found, expected);
+}

@@ -1,0 +1,391 @@
+//! Every operation of a map, alone and in batches.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+
+use super::super::{Batch, DefaultHashBuilder, Map, View};
+use super::{Build, Constant, Key, Model, Truncated, same, same_diff};
+use crate::Snapshot;
+
+#[derive(Clone, Debug)]
+enum Write {
+    Insert(u64, u64),
+    Remove(u64),
+    InsertMany(u64, u64, u64),
+    RemoveMany(u64, u64),
+    Retain(u64),
+    Clear,
+}
+
+#[derive(Clone, Debug)]
+enum Operation {
+    One(Write),
+    Batch(Vec<Write>),
+    CommitIf(Vec<Write>),
+    Refuse(Vec<Write>),
+    Abort(Vec<Write>),
+    Update(u64, Option<u64>),
+    GetOrInsert(u64, u64),
+    Refresh(u64, u64, u64),
+    /// With what is there, some of it changed.
+    RefreshSome(u64),
+    Fork,
+    FromIter,
+}
+
+fn write(keys: u64) -> impl Strategy<Value = Write> {
+    use Write::*;
+    prop_oneof![
+        30 => (0..keys, 0..4_u64).prop_map(|(key, value)| Insert(key, value)),
+        30 => (0..keys).prop_map(Remove),
+        20 => (0..keys, 1..keys, 0..4_u64).prop_map(|(from, n, value)| InsertMany(from, n, value)),
+        20 => (0..keys, 1..keys).prop_map(|(from, n)| RemoveMany(from, n)),
+        4 => (2..40_u64).prop_map(Retain),
+        2 => Just(Clear),
+    ]
+}
+
+fn operation(keys: u64) -> impl Strategy<Value = Operation> {
+    use Operation::*;
+    let writes = || vec(write(keys), 0..6);
+    prop_oneof![
+        30 => write(keys).prop_map(One),
+        20 => writes().prop_map(Batch),
+        5 => writes().prop_map(CommitIf),
+        5 => writes().prop_map(Refuse),
+        5 => writes().prop_map(Abort),
+        10 => (0..keys, any::<Option<u64>>()).prop_map(|(key, value)| Update(key, value)),
+        10 => (0..keys, 0..4_u64).prop_map(|(key, value)| GetOrInsert(key, value)),
+        3 => (0..keys, 0..keys, 0..4_u64).prop_map(|(from, n, value)| Refresh(from, n, value)),
+        5 => (1..100_u64).prop_map(RefreshSome),
+        3 => Just(Fork),
+        2 => Just(FromIter),
+    ]
+}
+
+/// The same write to a batch and to the model; whether it changed anything.
+fn write_both<K: Key, S: Build>(
+    batch: &mut Batch<'_, K, u64, S>,
+    model: &mut Model<K>,
+    write: &Write,
+) -> bool {
+    let before = model.len();
+    let changed = match *write {
+        Write::Insert(key, value) => {
+            assert_eq!(
+                batch.insert(K::of(key), value),
+                model.insert(K::of(key), value)
+            );
+            assert_eq!(
+                batch.get(&K::of(key)),
+                Some(&value),
+                "a batch reads its own"
+            );
+            true
+        }
+        Write::Remove(key) => {
+            let removed = model.remove(&K::of(key));
+            assert_eq!(batch.remove(&K::of(key)), removed);
+            assert!(!batch.contains_key(&K::of(key)));
+            removed.is_some()
+        }
+        Write::InsertMany(from, n, value) => {
+            for key in from..from + n {
+                let old = model.insert(K::of(key), value);
+                assert_eq!(batch.insert(K::of(key), value), old);
+            }
+            true
+        }
+        Write::RemoveMany(from, n) => {
+            for key in from..from + n {
+                assert_eq!(batch.remove(&K::of(key)), model.remove(&K::of(key)));
+            }
+            model.len() < before
+        }
+        Write::Retain(modulus) => {
+            batch.retain(|key, value| (key.number() + value) % modulus != 0);
+            model.retain(|key, value| (key.number() + *value) % modulus != 0);
+            model.len() < before
+        }
+        Write::Clear => {
+            batch.clear();
+            model.clear();
+            before > 0
+        }
+    };
+    assert_eq!(
+        (batch.len(), batch.is_empty()),
+        (model.len(), model.is_empty())
+    );
+    changed
+}
+
+/// A view to keep, and what it must show.
+type Kept<K, S> = (Snapshot<View<K, u64, S>>, Model<K>);
+
+struct Run<K, S> {
+    map: Map<K, u64, S>,
+    model: Model<K>,
+    /// The state before, and some older ones.
+    kept: Vec<Kept<K, S>>,
+}
+
+impl<K: Key, S: Build> Run<K, S> {
+    fn new() -> Self {
+        let map = Map::default();
+        Self {
+            kept: vec![(map.snapshot(), Model::new())],
+            model: Model::new(),
+            map,
+        }
+    }
+
+    /// Compares everything, and remembers the state.
+    fn check(&mut self, made_a_revision: bool) {
+        let view = self.map.snapshot();
+        same(&view, &self.model);
+        let (before, before_model) = self.kept.last().expect("the first state at least");
+        let expected = before.revision().get() + u64::from(made_a_revision);
+        assert_eq!(view.revision().get(), expected);
+        same_diff((&view, &self.model), (before, before_model));
+        same_diff((before, before_model), (&view, &self.model));
+        if self.kept.len() > 4 {
+            let (first, first_model) = self.kept.remove(0);
+            same(&first, &first_model);
+            same_diff((&view, &self.model), (&first, &first_model));
+        }
+        self.kept.push((view, self.model.clone()));
+    }
+
+    fn many(from: u64, n: u64, value: u64) -> impl Iterator<Item = (K, u64)> {
+        (from..from + n).map(move |key| (K::of(key), value))
+    }
+
+    fn one(&mut self, write: &Write) -> bool {
+        let Self { map, model, .. } = self;
+        let before = model.len();
+        match *write {
+            Write::Insert(key, value) => {
+                let old = model.insert(K::of(key), value);
+                assert_eq!(map.insert(K::of(key), value), old);
+                assert_eq!(map.get(&K::of(key)), Some(value));
+                true
+            }
+            Write::Remove(key) => {
+                let old = model.remove(&K::of(key));
+                assert_eq!(map.remove(&K::of(key)), old);
+                assert!(!map.contains_key(&K::of(key)));
+                old.is_some()
+            }
+            Write::InsertMany(from, n, value) => {
+                map.extend(Self::many(from, n, value));
+                model.extend(Self::many(from, n, value));
+                true
+            }
+            Write::RemoveMany(..) => map.batch(|batch| write_both(batch, model, write)).value,
+            Write::Retain(modulus) => {
+                map.retain(|key, value| (key.number() + value) % modulus != 0);
+                model.retain(|key, value| (key.number() + *value) % modulus != 0);
+                model.len() < before
+            }
+            Write::Clear => {
+                map.clear();
+                model.clear();
+                before > 0
+            }
+        }
+    }
+
+    fn refresh(&mut self, wanted: Model<K>) -> bool {
+        let of = |test: &dyn Fn(&K, &u64) -> bool, model: &Model<K>| {
+            model.iter().filter(|(key, value)| test(key, value)).count()
+        };
+        let model = &self.model;
+        let added = of(&|key, _| !model.contains_key(key), &wanted);
+        let changed = of(
+            &|key, value| model.get(key).is_some_and(|old| old != value),
+            &wanted,
+        );
+        let removed = of(&|key, _| !wanted.contains_key(key), model);
+        // Of duplicates the last one wins.
+        let twice = wanted.iter().map(|(key, value)| (key.clone(), value ^ 1));
+        let source: Vec<_> = twice.chain(wanted.clone()).collect();
+        let done = self.map.refresh(source);
+        assert_eq!(
+            (done.added, done.changed, done.removed),
+            (added, changed, removed)
+        );
+        assert_eq!(done.revision, self.map.revision());
+        self.model = wanted;
+        added + changed + removed > 0
+    }
+
+    fn step(&mut self, operation: &Operation) {
+        let Self { map, model, .. } = self;
+        let all = |batch: &mut Batch<'_, K, u64, S>, model: &mut Model<K>, writes: &[Write]| {
+            let changes = writes.iter().map(|write| write_both(batch, model, write));
+            changes.fold(false, |one, other| one | other)
+        };
+        let changed = match operation {
+            Operation::One(write) => self.one(write),
+            Operation::Batch(writes) => map.batch(|batch| all(batch, model, writes)).value,
+            Operation::CommitIf(writes) => {
+                let done = map.commit_if(map.revision(), |batch| all(batch, model, writes));
+                done.expect("nobody else writes").value
+            }
+            Operation::Refuse(writes) => {
+                let mut model = model.clone();
+                let refused = map.try_batch(|batch| {
+                    all(batch, &mut model, writes);
+                    Err::<(), _>("no")
+                });
+                assert_eq!(refused, Err("no"));
+                false
+            }
+            Operation::Abort(writes) => {
+                let mut model = model.clone();
+                map.batch(|batch| {
+                    let (first, second) = writes.split_at(writes.len() / 2);
+                    all(batch, &mut model, first);
+                    batch.abort();
+                    all(batch, &mut model, second);
+                });
+                false
+            }
+            Operation::Update(key, value) => {
+                let old = model.get(&K::of(*key)).copied();
+                let done = map.update(K::of(*key), |stored| {
+                    assert_eq!(stored.copied(), old);
+                    *value
+                });
+                assert_eq!((done.value, done.revision), (*value, map.revision()));
+                match value {
+                    Some(value) => _ = model.insert(K::of(*key), *value),
+                    None => _ = model.remove(&K::of(*key)),
+                }
+                value.is_some() || old.is_some()
+            }
+            Operation::GetOrInsert(key, value) => {
+                let absent = !model.contains_key(&K::of(*key));
+                let expected = *model.entry(K::of(*key)).or_insert(*value);
+                assert_eq!(map.get_or_insert_with(K::of(*key), || *value), expected);
+                absent
+            }
+            Operation::Refresh(from, n, value) => {
+                self.refresh(Self::many(*from, *n, *value).collect())
+            }
+            Operation::RefreshSome(modulus) => {
+                let mut wanted = model.clone();
+                wanted.retain(|key, value| {
+                    *value += u64::from(key.number() % modulus == 1);
+                    key.number() % modulus != 0
+                });
+                self.refresh(wanted)
+            }
+            Operation::Fork => {
+                let fork = map.fork();
+                assert_eq!(*fork.pin(), *map.pin());
+                map.clear();
+                map.insert(K::of(0), 77);
+                self.restart(fork);
+                false
+            }
+            Operation::FromIter => {
+                let other = model.clone().into_iter().collect();
+                self.restart(other);
+                false
+            }
+        };
+        self.check(changed);
+    }
+
+    /// Goes on with another map of the same contents.
+    fn restart(&mut self, map: Map<K, u64, S>) {
+        for (view, model) in self.kept.drain(..) {
+            same(&view, &model);
+        }
+        assert_eq!(map.revision().get(), 0);
+        self.kept.push((map.snapshot(), self.model.clone()));
+        self.map = map;
+    }
+}
+
+fn random<K: Key, S: Build>(keys: u64, cases: u32) {
+    let config = Config {
+        cases,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let sequences = vec(operation(keys), 1..30);
+    let result = TestRunner::new(config).run(&sequences, |operations| {
+        let mut run = Run::<K, S>::new();
+        for operation in &operations {
+            run.step(operation);
+        }
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+}
+
+/// Up over many splits and down again, one key a commit; old snapshots stay whole.
+fn up_and_down<K: Key, S: Build>(entries: u64) {
+    let mut run = Run::<K, S>::new();
+    let mut old = Vec::new();
+    for round in 0..2 {
+        for key in 0..entries {
+            run.one(&Write::Insert(key, key + round));
+            if key % (entries / 16) == 0 {
+                old.push((run.map.snapshot(), run.model.clone()));
+            }
+        }
+        for key in 0..entries {
+            // Not in the order in which they came.
+            run.one(&Write::Remove(key.wrapping_mul(7919) % entries));
+            if key % (entries / 16) == 0 {
+                old.push((run.map.snapshot(), run.model.clone()));
+            }
+        }
+        assert!(run.map.is_empty());
+    }
+    assert_eq!(run.map.revision().get(), 4 * entries);
+    for (view, model) in &old {
+        same(view, model);
+    }
+    for pair in old
+        .windows(2)
+        .chain([&[old[3].clone(), old[14].clone()][..]])
+    {
+        let [(older, older_model), (newer, newer_model)] = pair else {
+            unreachable!("pairs");
+        };
+        same_diff((newer, newer_model), (older, older_model));
+        same_diff((older, older_model), (newer, newer_model));
+    }
+}
+
+#[test]
+fn random_operations_on_large_segments() {
+    random::<u64, DefaultHashBuilder>(3_000, 60);
+    random::<u64, Truncated>(3_000, 30);
+    random::<u64, Constant>(700, 20);
+}
+
+#[test]
+fn random_operations_on_small_segments() {
+    random::<String, DefaultHashBuilder>(1_500, 60);
+    random::<String, Truncated>(800, 40);
+    random::<String, Constant>(150, 40);
+}
+
+#[test]
+fn up_and_down_one_by_one() {
+    up_and_down::<u64, DefaultHashBuilder>(20_011);
+    up_and_down::<u64, Truncated>(5_003);
+    up_and_down::<u64, Constant>(601);
+    up_and_down::<String, DefaultHashBuilder>(10_007);
+    up_and_down::<String, Truncated>(2_003);
+    up_and_down::<String, Constant>(307);
+}

@@ -1,0 +1,283 @@
+//! `Map`: nothing torn, no revision without a change, and panics and drops in foreign code.
+
+#[path = "map/foreign.rs"]
+mod foreign;
+#[path = "map/torn.rs"]
+mod torn;
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use untorn::{Map, Pinned, Reader, Revision, Snapshot, View};
+
+#[test]
+fn what_changes_nothing_makes_no_revision() {
+    let map = Map::from([("a", 1), ("b", 2)]);
+    let idle: [fn(&Map<&'static str, i32>); 9] = [
+        |map| {
+            let done = map.refresh([("b", 2), ("a", 0), ("a", 1)]);
+            assert_eq!((done.added, done.changed, done.removed), (0, 0, 0));
+        },
+        |map| assert_eq!(map.remove("c"), None),
+        |map| map.retain(|_, _| true),
+        |map| _ = map.batch(|_| ()),
+        |map| assert_eq!(map.update("c", |_| None).value, None),
+        |map| assert_eq!(map.get_or_insert_with("a", || 3), 1),
+        |map| {
+            map.batch(|batch| {
+                batch.clear();
+                batch.abort();
+                batch.insert("d", 4);
+                assert_eq!(batch.len(), 1);
+            });
+        },
+        |map| {
+            let refused = map.try_batch(|batch| {
+                batch.clear();
+                Err::<(), _>("no")
+            });
+            assert_eq!(refused, Err("no"));
+        },
+        |map| {
+            let moved = map.commit_if(Revision::from(7), |_| panic!("not called"));
+            let moved = moved.map(|_| ()).expect_err("it is at 0");
+            assert_eq!((moved.wanted.get(), moved.newest.get()), (7, 0));
+            assert!(moved.to_string().contains("moved on from revision 7 to 0"));
+        },
+    ];
+    let before = map.snapshot();
+    for write in idle {
+        write(&map);
+        assert_eq!(map.revision(), Revision::FIRST);
+        assert!(std::ptr::eq(&*before, &*map.pin()), "nothing was published");
+    }
+    assert_eq!(map.retained(), 0);
+    let empty = Map::<u64, u64>::new();
+    empty.clear();
+    assert_eq!(empty.refresh([]).revision, Revision::FIRST);
+    assert_eq!(empty.revision(), Revision::FIRST);
+    map.insert("a", 1);
+    assert_eq!(
+        map.revision().get(),
+        1,
+        "an insert makes one, even of an equal value"
+    );
+    let done = map.commit_if(Revision::from(1), |batch| batch.remove("a"));
+    let done = done.expect("it is at 1");
+    assert_eq!((done.value, done.revision.get()), (Some(1), 2));
+    assert!(
+        map.commit_if(Revision::FIRST, |batch| batch.clear())
+            .is_err()
+    );
+    assert_eq!(
+        map.wait_for(done.revision, Duration::ZERO),
+        Ok(done.revision)
+    );
+}
+
+#[test]
+fn a_write_inside_a_write_panics_with_a_reason() {
+    type Write = fn(&Map<u64, u64>);
+    type Around = fn(&Map<u64, u64>, Write);
+    let inner: [Write; 6] = [
+        |map| _ = map.insert(2, 2),
+        |map| _ = map.remove(&1),
+        |map| map.clear(),
+        |map| _ = map.refresh([]),
+        |map| _ = map.commit_if(Revision::FIRST, |_| ()),
+        |map| _ = map.reclaim(),
+    ];
+    let outer: [Around; 6] = [
+        |map, write| {
+            _ = map.batch(|batch| {
+                batch.insert(9, 9);
+                write(map);
+            });
+        },
+        |map, write| {
+            _ = map.try_batch(|_| {
+                write(map);
+                Ok::<_, ()>(())
+            });
+        },
+        |map, write| {
+            _ = map.update(1, |_| {
+                write(map);
+                Some(9)
+            });
+        },
+        |map, write| {
+            map.retain(|_, _| {
+                write(map);
+                false
+            });
+        },
+        |map, write| {
+            _ = map.get_or_insert_with(9, || {
+                write(map);
+                9
+            });
+        },
+        |map, write| _ = map.commit_if(Revision::FIRST, |_| write(map)),
+    ];
+    let map = Map::from([(1, 1)]);
+    for write in inner {
+        for around in outer {
+            let caught = catch_unwind(AssertUnwindSafe(|| around(&map, write)));
+            let message = caught.expect_err("it would wait for itself");
+            let message = message.downcast_ref::<&str>().expect("a text");
+            assert!(message.contains("from inside the closure"), "{message}");
+            assert_eq!(
+                (map.len(), map.get(&1), map.revision().get()),
+                (1, Some(1), 0)
+            );
+        }
+    }
+    // Reads and other maps are other matters, and this one is usable.
+    let other = map.fork();
+    map.batch(|batch| {
+        assert_eq!((map.get(&1), map.pin().len()), (Some(1), 1));
+        batch.insert(1, 2);
+        assert_eq!(map.get(&1), Some(1));
+        other.insert(1, 3);
+        map.fork().insert(1, 4);
+    });
+    assert_eq!((map.get(&1), other.get(&1)), (Some(2), Some(3)));
+}
+
+thread_local! {
+    static EQ_CALLS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Counts comparisons.
+#[derive(Clone, Copy, Debug)]
+struct Watched(u64);
+
+impl PartialEq for Watched {
+    fn eq(&self, other: &Self) -> bool {
+        EQ_CALLS.set(EQ_CALLS.get() + 1);
+        self.0 == other.0
+    }
+}
+
+impl Eq for Watched {}
+
+impl Hash for Watched {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+#[test]
+fn a_diff_and_a_fork_share_what_did_not_change() {
+    let map: Map<_, _> = (0..100_000).map(|n| (Watched(n), Watched(n))).collect();
+    EQ_CALLS.set(0);
+    let fork = map.fork();
+    assert_eq!(EQ_CALLS.get(), 0);
+    assert_eq!((fork.len(), fork.revision()), (100_000, Revision::FIRST));
+    fork.insert(Watched(7), Watched(8));
+    fork.remove(&Watched(70_000));
+    fork.insert(Watched(200_000), Watched(0));
+    EQ_CALLS.set(0);
+    let (ours, theirs) = (map.pin(), fork.pin());
+    assert_eq!(theirs.diff(&ours).count(), 3);
+    assert_eq!(ours.diff(&theirs).count(), 3);
+    // Three segments of some 24 entries, both ways, keys and values.
+    assert!(EQ_CALLS.get() < 2_000, "{} comparisons", EQ_CALLS.get());
+    assert_eq!(ours.get(&Watched(7)), Some(&Watched(7)));
+    assert_eq!((ours.len(), theirs.len()), (100_000, 100_000));
+    EQ_CALLS.set(0);
+    assert_eq!(ours.diff(&map.pin()).count(), 0);
+    assert_eq!(EQ_CALLS.get(), 0);
+}
+
+#[test]
+fn a_view_compares_indexes_and_shows_itself() {
+    let map = Map::from([("a".to_owned(), 1), ("b".to_owned(), 2)]);
+    let other: Map<String, i32> = [("b", 2), ("a", 1)].map(|(k, v)| (k.to_owned(), v)).into();
+    assert_eq!(*map.pin(), *other.pin());
+    other.insert("a".into(), 3);
+    assert_ne!(*map.pin(), *other.pin());
+    other.remove("a");
+    assert_ne!(*map.pin(), *other.pin());
+    let view = map.snapshot();
+    assert_eq!((view["a"], view["b"]), (1, 2));
+    assert_eq!(view.get_key_value("a"), Some((&"a".to_owned(), &1)));
+    assert!(catch_unwind(AssertUnwindSafe(|| view["c"])).is_err());
+    let entries: HashMap<_, _> = view.into_iter().collect();
+    assert_eq!(entries, view.keys().zip(view.values()).collect());
+    let mut iter = view.iter();
+    assert_eq!((iter.len(), iter.clone().count()), (2, 2));
+    iter.by_ref().for_each(drop);
+    assert_eq!((iter.len(), iter.next(), iter.next()), (0, None, None));
+    let one = Map::named("config");
+    one.insert(1, "x");
+    assert_eq!(
+        format!("{:?} {:?}", one.pin(), one.pin().iter()),
+        r#"{1: "x"} {1: "x"}"#
+    );
+    let shown = r#"Map { name: "config", revision: 1, entries: {1: "x"} }"#;
+    assert_eq!(
+        (format!("{one:?}").as_str(), one.name()),
+        (shown, Some("config"))
+    );
+}
+
+#[test]
+fn a_large_map_is_dropped_whole() {
+    let value = Arc::new(());
+    let map: Map<String, Arc<()>> = (0..100_000)
+        .map(|n| (n.to_string(), Arc::clone(&value)))
+        .collect();
+    let (old, fork) = (map.snapshot(), map.fork());
+    map.retain(|key, _| key.len() % 2 == 0);
+    assert_eq!(
+        (old.len(), fork.len(), map.len()),
+        (100_000, 100_000, 9_090)
+    );
+    drop(map);
+    assert_eq!(old.iter().filter(|(key, _)| key.len() == 5).count(), 90_000);
+    drop((old, fork));
+    assert_eq!(Arc::strong_count(&value), 1);
+}
+
+#[test]
+fn what_can_be_sent_and_shared() {
+    fn send<T: Send>() {}
+    fn sync<T: Sync>() {}
+    type Contents = View<String, Vec<u8>>;
+    send::<Map<String, Vec<u8>>>();
+    sync::<Map<String, Vec<u8>>>();
+    send::<Snapshot<Contents>>();
+    sync::<Snapshot<Contents>>();
+    send::<Reader<Contents>>();
+    sync::<Pinned<'_, Contents>>();
+}
+
+#[test]
+fn borrowed_keys_and_values_work_in_a_scope() {
+    let texts: Vec<String> = (0..1_000).map(|n| n.to_string()).collect();
+    let map = Map::<&str, &String>::new();
+    thread::scope(|scope| {
+        for part in texts.chunks(250) {
+            let (map, mut reader) = (&map, map.reader());
+            scope.spawn(move || {
+                for text in part {
+                    map.insert(text, text);
+                    assert_eq!(reader.latest().get(text.as_str()), Some(&text));
+                }
+            });
+        }
+    });
+    assert_eq!(
+        (map.len(), map.revision().get()),
+        (1_000, 1_000),
+        "no write is lost"
+    );
+    assert_eq!(map.get("77"), Some(&texts[77]));
+}

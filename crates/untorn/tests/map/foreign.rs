@@ -1,0 +1,385 @@
+//! Foreign code that panics, counts and writes back: `Hash`, `Eq`, `Clone`, `Drop` and closures.
+
+use std::cell::Cell;
+use std::hash::{Hash, Hasher};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+use std::thread::{self, ThreadId};
+
+use untorn::Map;
+
+thread_local! {
+    /// Calls of foreign code until the one that panics; 0 is never.
+    static FUSE: Cell<usize> = const { Cell::new(0) };
+}
+
+fn tick() {
+    let left = FUSE.get();
+    FUSE.set(left.saturating_sub(1));
+    if left == 1 {
+        // Without a message: there are thousands.
+        resume_unwind(Box::new("the fuse is out"));
+    }
+}
+
+/// Counts what lives, and remembers who dropped.
+#[derive(Default)]
+struct Ledger {
+    live: AtomicUsize,
+    dropped_by: Mutex<Vec<ThreadId>>,
+}
+
+/// A key and a value.
+struct Counted(u64, Arc<Ledger>);
+
+impl Counted {
+    fn new(number: u64, ledger: &Arc<Ledger>) -> Self {
+        ledger.live.fetch_add(1, Ordering::Relaxed);
+        Self(number, Arc::clone(ledger))
+    }
+}
+
+impl Clone for Counted {
+    fn clone(&self) -> Self {
+        tick();
+        Self::new(self.0, &self.1)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let before = self.1.live.fetch_sub(1, Ordering::Relaxed);
+        assert!(before > 0, "dropped more often than made");
+        let thread = thread::current().id();
+        let mut dropped_by = self.1.dropped_by.lock().expect("not poisoned");
+        if dropped_by.last() != Some(&thread) {
+            dropped_by.push(thread);
+        }
+    }
+}
+
+impl PartialEq for Counted {
+    fn eq(&self, other: &Self) -> bool {
+        tick();
+        self.0 == other.0
+    }
+}
+
+impl Eq for Counted {}
+
+impl Hash for Counted {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        tick();
+        self.0.hash(state);
+    }
+}
+
+type Counts = Map<Counted, Counted>;
+type Write = fn(&Counts, &Arc<Ledger>);
+
+/// Each makes exactly one revision.
+const WRITES: [Write; 10] = [
+    |map, ledger| _ = map.insert(Counted::new(500, ledger), Counted::new(1, ledger)),
+    |map, ledger| _ = map.insert(Counted::new(3, ledger), Counted::new(1, ledger)),
+    |map, ledger| _ = map.remove(&Counted::new(3, ledger)),
+    |map, _| {
+        map.retain(|key, _| {
+            tick();
+            key.0 >= 57
+        });
+    },
+    |map, _| map.retain(|key, _| key.0 < 5),
+    |map, ledger| {
+        _ = map.update(Counted::new(3, ledger), |old| {
+            tick();
+            old.cloned()
+        });
+    },
+    |map, ledger| {
+        map.get_or_insert_with(Counted::new(700, ledger), || {
+            tick();
+            Counted::new(7, ledger)
+        });
+    },
+    |map, ledger| {
+        map.batch(|batch| {
+            for key in 100..160 {
+                batch.insert(Counted::new(key, ledger), Counted::new(0, ledger));
+                tick();
+            }
+            batch.remove(&Counted::new(1, ledger));
+        });
+    },
+    |map, ledger| {
+        let of = |key| (Counted::new(key, ledger), Counted::new(key / 2, ledger));
+        map.refresh((30..70).map(of));
+    },
+    |map, ledger| {
+        let done = map.commit_if(map.revision(), |batch| {
+            tick();
+            batch.clear();
+            batch.insert(Counted::new(1, ledger), Counted::new(1, ledger))
+        });
+        assert!(done.is_ok());
+    },
+];
+
+#[test]
+fn a_panic_at_any_call_publishes_nothing() {
+    let mut panics = 0;
+    // One segment, a full one that the next insert splits, and a branch.
+    for entries in [20, 56, 64] {
+        for write in WRITES {
+            let ledger = Arc::new(Ledger::default());
+            let of = |key| (Counted::new(key, &ledger), Counted::new(key, &ledger));
+            let map: Counts = (0..entries).map(of).collect();
+            map.remove(&Counted::new(entries - 1, &ledger));
+            map.insert(
+                Counted::new(entries - 1, &ledger),
+                Counted::new(entries - 1, &ledger),
+            );
+            map.reclaim();
+            let alone = ledger.live.load(Ordering::Relaxed);
+            let (fork, before) = (map.fork(), map.snapshot());
+            let mut step = 1;
+            // All of the first calls, then some.
+            for k in std::iter::from_fn(|| {
+                step += 1 + step / 64;
+                Some(step - 1)
+            }) {
+                FUSE.set(k);
+                let caught = catch_unwind(AssertUnwindSafe(|| write(&map, &ledger)));
+                let untouched = FUSE.replace(0) > 0;
+                if caught.is_ok() {
+                    // The fuse may go out after all that matters, but only unseen: then it did not panic.
+                    assert!(untouched);
+                    break;
+                }
+                panics += 1;
+                assert!(std::ptr::eq(&*map.pin(), &*before), "nothing was published");
+                assert!(*map.pin() == *fork.pin());
+                assert_eq!(
+                    ledger.live.load(Ordering::Relaxed),
+                    alone,
+                    "nothing is left over"
+                );
+            }
+            assert_eq!(map.revision().get(), before.revision().get() + 1);
+            assert_eq!(map.pin().iter().count(), map.len());
+            drop((map, before, fork));
+            assert_eq!(ledger.live.load(Ordering::Relaxed), 0);
+        }
+    }
+    assert!(panics > 2_000, "{panics} panics");
+}
+
+#[test]
+fn a_batch_that_survives_a_panic_goes_on_with_a_whole_table() {
+    let ledger = Arc::new(Ledger::default());
+    let of = |key| (Counted::new(key, &ledger), Counted::new(key, &ledger));
+    let mut caught = 0;
+    for k in (1..200).step_by(3) {
+        // Deep enough for branches below branches.
+        let map: Counts = (0..6_000).map(of).collect();
+        map.batch(|batch| {
+            for key in 0..6_000 {
+                let key = Counted::new(key, &ledger);
+                FUSE.set(if key.0.is_multiple_of(7) { k } else { 0 });
+                let removed = catch_unwind(AssertUnwindSafe(|| batch.remove(&key)));
+                FUSE.set(0);
+                caught += usize::from(removed.is_err());
+                if key.0 > 5_900 || (removed.is_err() && caught % 50 == 0) {
+                    assert_eq!(batch.get(&key).is_some(), removed.is_err());
+                    break;
+                }
+            }
+            batch.insert(Counted::new(9_999, &ledger), Counted::new(0, &ledger));
+        });
+        let view = map.pin();
+        assert_eq!(
+            (view.iter().count(), view.iter().len()),
+            (map.len(), map.len())
+        );
+    }
+    assert!(caught > 100, "{caught} panics");
+    assert_eq!(ledger.live.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn readers_drop_nothing_while_the_map_lives() {
+    let ledger = Arc::new(Ledger::default());
+    let of = |key| (Counted::new(key, &ledger), Counted::new(0, &ledger));
+    let map: Counts = (0..500).map(of).collect();
+    let done = AtomicBool::new(false);
+    let readers: Vec<ThreadId> = thread::scope(|scope| {
+        let read = || {
+            let (mut reader, mut reads) = (map.reader(), 0);
+            while !done.load(Ordering::Acquire) || reads == 0 {
+                let (snapshot, pin) = (map.snapshot(), map.pin());
+                thread::yield_now();
+                assert_eq!(
+                    (snapshot.len(), pin.len(), reader.latest().len()),
+                    (500, 500, 500)
+                );
+                reads += 1;
+            }
+            thread::current().id()
+        };
+        let handles: Vec<_> = (0..3).map(|_| scope.spawn(read)).collect();
+        for generation in 1..3_000 {
+            let (key, value) = (generation % 500, generation);
+            map.insert(Counted::new(key, &ledger), Counted::new(value, &ledger));
+        }
+        done.store(true, Ordering::Release);
+        let joined = handles.into_iter().map(thread::ScopedJoinHandle::join);
+        joined.map(|id| id.expect("no reader panics")).collect()
+    });
+    map.reclaim();
+    assert_eq!(
+        (map.retained(), ledger.live.load(Ordering::Relaxed)),
+        (0, 1_000)
+    );
+    let dropped_by = ledger.dropped_by.lock().expect("not poisoned").clone();
+    assert!(!dropped_by.is_empty());
+    assert!(!dropped_by.iter().any(|thread| readers.contains(thread)));
+    let mut idle = map.reader();
+    idle.latest();
+    drop(map);
+    assert_eq!(ledger.live.load(Ordering::Relaxed), 1_000, "the reader's");
+    drop(idle);
+    assert_eq!(ledger.live.load(Ordering::Relaxed), 0);
+}
+
+/// A value that reports its end to the map that it is in.
+#[derive(Clone)]
+struct Last {
+    _goodbye: Option<Arc<Goodbye>>,
+}
+
+/// One way to lose a value.
+type Lose = fn(&Map<u64, Last>, Last);
+
+const PLAIN: Last = Last { _goodbye: None };
+
+struct Goodbye(Weak<Map<u64, Last>>);
+
+impl Drop for Goodbye {
+    fn drop(&mut self) {
+        if let Some(map) = self.0.upgrade() {
+            map.insert(1_000, PLAIN);
+        }
+    }
+}
+
+#[test]
+fn a_drop_may_write_to_the_same_map() {
+    let writes: [Lose; 8] = [
+        |map, last| {
+            map.insert(1, last);
+            map.insert(1, PLAIN);
+        },
+        |map, last| {
+            map.insert(1, last);
+            map.remove(&1);
+        },
+        |map, last| {
+            map.insert(1, last);
+            map.clear();
+        },
+        |map, last| {
+            map.insert(1, last);
+            map.retain(|key, _| *key != 1);
+        },
+        |map, last| {
+            map.insert(1, last);
+            map.update(1, |_| None);
+        },
+        |map, last| {
+            let refused = map.try_batch(|batch| {
+                batch.insert(1, last);
+                Err::<(), _>("no")
+            });
+            assert!(refused.is_err());
+        },
+        |map, last| {
+            map.batch(|batch| {
+                batch.insert(1, last);
+                batch.abort();
+            });
+        },
+        |map, last| {
+            let caught = catch_unwind(AssertUnwindSafe(|| {
+                map.batch(|batch| {
+                    batch.insert(1, last);
+                    panic!("after a write");
+                })
+            }));
+            assert!(caught.is_err());
+        },
+    ];
+    for write in writes {
+        let map = Arc::new(Map::<u64, Last>::new());
+        map.insert(5, PLAIN);
+        write(
+            &map,
+            Last {
+                _goodbye: Some(Arc::new(Goodbye(Arc::downgrade(&map)))),
+            },
+        );
+        map.reclaim();
+        assert!(map.contains_key(&1_000), "it said goodbye");
+    }
+}
+
+thread_local! {
+    /// Whether the next value that is dropped writes.
+    static ARMED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// One way to replace a value.
+type Replace = fn(&Map<u64, Writes>, Writes);
+
+/// A value of which each copy may write when it is dropped.
+#[derive(Clone)]
+struct Writes(Weak<Map<u64, Writes>>);
+
+impl Drop for Writes {
+    fn drop(&mut self) {
+        if ARMED.take()
+            && let Some(map) = self.0.upgrade()
+        {
+            map.insert(1_000, self.clone());
+        }
+    }
+}
+
+#[test]
+fn the_value_that_a_write_replaces_is_dropped_where_it_may_write() {
+    let writes: [Replace; 6] = [
+        |map, value| _ = map.insert(1, value),
+        |map, _| _ = map.remove(&1),
+        |map, value| _ = map.update(1, |_| Some(value)),
+        |map, _| _ = map.update(1, |_| None),
+        |map, value| {
+            map.clear();
+            drop(value);
+        },
+        |map, value| {
+            let refused = map.try_batch(|batch| {
+                batch.insert(2, value);
+                Err::<(), _>("no")
+            });
+            assert!(refused.is_err());
+        },
+    ];
+    for write in writes {
+        let map = Arc::new(Map::new());
+        let value = Writes(Arc::downgrade(&map));
+        map.insert(1, value.clone());
+        ARMED.set(true);
+        write(&map, value);
+        map.reclaim();
+        assert!(!ARMED.get() && map.contains_key(&1_000));
+    }
+}

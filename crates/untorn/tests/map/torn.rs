@@ -1,0 +1,113 @@
+//! One generation in several keys, read in every way while a writer goes on.
+
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use untorn::{Map, Reader, View};
+
+const OTHERS: u64 = 3_000;
+/// Far from each other, among many others.
+const KEYS: [u64; 8] = [0, 1, 400, 999, 1_000, 1_729, 2_500, 2_999];
+
+type Contents = View<u64, u64>;
+
+/// The lowest and the highest generation that a view shows.
+fn generations(view: &Contents) -> (u64, u64) {
+    let mut both = (u64::MAX, 0);
+    for key in KEYS {
+        let generation = view[&key];
+        both = (both.0.min(generation), both.1.max(generation));
+        if key == 999 {
+            thread::yield_now();
+        }
+    }
+    both
+}
+
+type Read = fn(&Map<u64, u64>, &mut Reader<Contents>) -> (u64, u64);
+
+fn torn(write: impl Fn(&Map<u64, u64>, u64) + Sync, each_by_itself: bool) -> (usize, usize) {
+    const GENERATIONS: u64 = 10_000;
+    let map: Map<u64, u64> = (0..OTHERS).map(|key| (key, 0)).collect();
+    let (done, start) = (AtomicBool::new(false), Barrier::new(5));
+    let (torn, overlapped) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let reads: [Read; 4] = [
+        |map, _| generations(&map.pin()),
+        |map, _| generations(&map.snapshot()),
+        |_, reader| generations(reader.latest()),
+        |map, reader| {
+            let outer = map.pin();
+            let inner = map.pin();
+            let (first, last) = generations(&inner);
+            let newest = reader.latest();
+            let in_order = outer.revision() <= inner.revision()
+                && inner.revision() <= newest.revision()
+                && generations(&outer).0 <= first
+                && first <= generations(newest).0;
+            assert!(in_order, "a nested pin went back");
+            (first, last)
+        },
+    ];
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            start.wait();
+            for generation in 1..=GENERATIONS {
+                write(&map, generation);
+                if generation % 32 == 0 {
+                    thread::yield_now();
+                }
+            }
+            done.store(true, Ordering::Release);
+        });
+        for read in reads {
+            let (map, done, start) = (&map, &done, &start);
+            let (torn, overlapped) = (&torn, &overlapped);
+            scope.spawn(move || {
+                let (mut reader, mut newest) = (map.reader(), 0);
+                start.wait();
+                while !done.load(Ordering::Acquire) {
+                    let (first, last) = read(map, &mut reader);
+                    torn.fetch_add(usize::from(first != last), Ordering::Relaxed);
+                    assert!(first >= newest, "went back from {newest} to {first}");
+                    overlapped.fetch_add(usize::from(first > newest), Ordering::Relaxed);
+                    newest = first;
+                }
+            });
+        }
+    });
+    assert_eq!(generations(&map.pin()), (GENERATIONS, GENERATIONS));
+    let commits = if each_by_itself { KEYS.len() as u64 } else { 1 };
+    assert_eq!(map.revision().get(), GENERATIONS * commits);
+    assert_eq!(map.len() as u64, OTHERS);
+    (torn.into_inner(), overlapped.into_inner())
+}
+
+#[test]
+fn a_batch_is_never_seen_by_halves() {
+    let write = |map: &Map<u64, u64>, generation| {
+        map.batch(|batch| {
+            for key in KEYS {
+                batch.insert(key, generation);
+            }
+        });
+    };
+    let (torn, overlapped) = torn(write, false);
+    assert_eq!(torn, 0);
+    assert!(
+        overlapped > 100,
+        "readers and commits hardly met: {overlapped}"
+    );
+}
+
+#[test]
+fn inserts_without_a_batch_are_caught_by_the_same_test() {
+    let write = |map: &Map<u64, u64>, generation| {
+        for key in KEYS {
+            map.insert(key, generation);
+        }
+        thread::yield_now();
+    };
+    let (torn, _) = torn(write, true);
+    assert!(torn > 0);
+}
