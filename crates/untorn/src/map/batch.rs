@@ -15,6 +15,9 @@ pub struct Batch<'b, K, V, S = DefaultHashBuilder> {
     hasher: &'b S,
     changed: bool,
     aborted: bool,
+    /// What went out of the table and to nobody: dropped when the next writer has been let in, since that runs foreign
+    /// code, which may write.
+    dropped_later: (Vec<K>, Vec<V>),
 }
 
 /// What a commit came to.
@@ -34,6 +37,7 @@ impl<'b, K, V, S> Batch<'b, K, V, S> {
             hasher,
             changed: false,
             aborted: false,
+            dropped_later: (Vec::new(), Vec::new()),
         }
     }
 
@@ -42,9 +46,21 @@ impl<'b, K, V, S> Batch<'b, K, V, S> {
         self.changed && !self.aborted
     }
 
-    /// The contents.
-    pub(super) fn into_table(self) -> Table<K, V> {
-        self.table
+    /// The contents; what else the batch holds is to be dropped without the lock.
+    pub(super) fn take_table(&mut self) -> Table<K, V> {
+        std::mem::replace(&mut self.table, Table::new())
+    }
+
+    fn drop_key_later(&mut self, key: K) {
+        if std::mem::needs_drop::<K>() {
+            self.dropped_later.0.push(key);
+        }
+    }
+
+    pub(super) fn drop_value_later(&mut self, value: V) {
+        if std::mem::needs_drop::<V>() {
+            self.dropped_later.1.push(value);
+        }
     }
 
     pub(super) fn entries(&self) -> impl Iterator<Item = &Entry<K, V>> {
@@ -102,9 +118,11 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Batch<'_, K, V, S> {
     /// segment copies it.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         let hash = self.hasher.hash_one(&key);
-        let old = self.table.insert(hash, key, value);
+        let replaced = self.table.insert(hash, key, value);
         self.changed = true;
-        old
+        let (key, old) = replaced?;
+        self.drop_key_later(key);
+        Some(old)
     }
 
     /// Takes `key` out and returns its value. Copies nothing if it has none.
@@ -114,8 +132,9 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Batch<'_, K, V, S> {
         Q: Eq + Hash + ?Sized,
     {
         let hash = self.hasher.hash_one(key);
-        let (_, value) = self.table.remove(hash, |stored| stored.borrow() == key)?;
+        let (key, value) = self.table.remove(hash, |stored| stored.borrow() == key)?;
         self.changed = true;
+        self.drop_key_later(key);
         Some(value)
     }
 
@@ -127,7 +146,10 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Batch<'_, K, V, S> {
             .filter(|entry| !keep(&entry.key, &entry.value));
         let going: Vec<K> = entries.map(|entry| entry.key.clone()).collect();
         for key in going {
-            self.remove(&key);
+            if let Some(value) = self.remove(&key) {
+                self.drop_value_later(value);
+            }
+            self.drop_key_later(key);
         }
     }
 }

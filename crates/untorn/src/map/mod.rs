@@ -39,7 +39,8 @@ pub type DefaultHashBuilder = foldhash::fast::RandomState;
 /// goes backwards. The claim is *one batch, one pin*: two calls of [`get`](Self::get) may see two revisions.
 ///
 /// # Progress
-/// Pins and reads wait for nobody. Writers wait for each other only.
+/// Pins and reads wait for nobody. Writers wait for each other only. Two threads that each write to the other's map from
+/// inside a batch wait for each other for ever, as with any two locks.
 ///
 /// # Which writes make a revision
 /// Those that change something: removing what is not there, clearing an empty map, refreshing with the same contents and
@@ -89,7 +90,8 @@ impl<K, V> Map<K, V> {
 }
 
 impl<K, V, S> Map<K, V, S> {
-    /// An empty map that hashes with `hasher`.
+    /// An empty map that hashes with `hasher`. Its clones must hash as it does, and its hashes must spread over all 64
+    /// bits: entries whose bits 32 to 55 agree share a segment, whatever its size.
     #[must_use]
     pub fn with_hasher(hasher: S) -> Self {
         Self::of(Table::new(), hasher)
@@ -302,7 +304,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
         let value = f(&mut batch)?;
         let revision = if batch.is_to_be_published() {
             writer.publish(View {
-                table: batch.into_table(),
+                table: batch.take_table(),
                 revision: revision.next(),
                 hasher: hasher.clone(),
             })
@@ -413,7 +415,10 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
                     Some(_) => changed += 1,
                     None => added += 1,
                 }
-                batch.insert(entry.key.clone(), entry.value.clone());
+                let old = batch.insert(entry.key.clone(), entry.value.clone());
+                if let Some(old) = old {
+                    batch.drop_value_later(old);
+                }
             }
             let before = batch.len();
             batch.retain(|key, _| wanted.contains_key(key));
@@ -521,7 +526,8 @@ where
         for (key, value) in entries {
             batch.insert(key, value);
         }
-        let table = batch.into_table();
+        let table = batch.take_table();
+        drop(batch);
         Self::of(table, hasher)
     }
 }

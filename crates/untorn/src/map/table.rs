@@ -110,13 +110,13 @@ impl<K, V> Node<K, V> {
 }
 
 impl<K: Clone, V: Clone> Node<K, V> {
-    /// Inserts, and returns the value that was there. The stored key stays.
+    /// Inserts, and returns what did not get in or stay: the key of `entry` and the value that was there.
     fn insert(
         &mut self,
         depth: u32,
         entry: Entry<K, V>,
         same: &impl Fn(&K, &K) -> bool,
-    ) -> Option<V> {
+    ) -> Option<(K, V)> {
         match self {
             Self::Branch(branch) => {
                 let branch = Arc::make_mut(branch);
@@ -130,7 +130,8 @@ impl<K: Clone, V: Clone> Node<K, V> {
                 let hash = entry.hash;
                 if let Some(stored) = segment.find_mut(hash, |stored| same(&stored.key, &entry.key))
                 {
-                    return Some(std::mem::replace(&mut stored.value, entry.value));
+                    let old = std::mem::replace(&mut stored.value, entry.value);
+                    return Some((entry.key, old));
                 }
                 if segment.len() >= full::<K, V>() && depth < DEEPEST {
                     *self = Self::split(std::mem::take(segment), depth);
@@ -237,7 +238,7 @@ impl<K, V> Table<K, V> {
 }
 
 impl<K: Clone + Eq, V: Clone> Table<K, V> {
-    pub(super) fn insert(&mut self, hash: u64, key: K, value: V) -> Option<V> {
+    pub(super) fn insert(&mut self, hash: u64, key: K, value: V) -> Option<(K, V)> {
         self.root.insert(0, Entry { hash, key, value }, &K::eq)
     }
 
