@@ -129,7 +129,7 @@ fn show(output: &Output, dump: &str) {
     }
     if others.len() > writers.len() {
         output.aside(format_args!(
-            "… {} more goroutines …",
+            "… goroutines besides: {} …",
             others.len() - writers.len()
         ));
     }
