@@ -36,6 +36,8 @@ struct Way {
     act: u8,
     name: &'static str,
     title: &'static str,
+    /// What is to be seen in the figures.
+    moral: &'static str,
     write: fn(&Config, Value, Value),
     /// The refresh numbers of both values, once both are there.
     read: fn(&Config) -> Option<(u64, u64)>,
@@ -45,6 +47,8 @@ const ONE_BY_ONE: Way = Way {
     act: 2,
     name: "map",
     title: "Act 2: one word changed, GoMap to Map",
+    moral: "Nobody can die of it: examples/note/map.rs is the program of act 1 with that word changed. But each get is a\n\
+            moment of its own, and a refresh may come between two, in any map.",
     // [map
     write: |_map, one, two| {
         _map.insert("1", one);
@@ -62,6 +66,7 @@ const TOGETHER: Way = Way {
     act: 3,
     name: "batch",
     title: "Act 3: two lines changed, one batch and one pin",
+    moral: "What is written in one batch and read under one pin is of one revision.",
     // [batch
     write: |_map, one, two| {
         _map.batch(|_map| {
@@ -121,13 +126,7 @@ fn act(output: &Output, options: &Cure, way: &Way) -> io::Result<Tally> {
         tally.latest_refresh_seconds * 1e3,
     ));
     output.line("");
-    output.aside(match (way.act, tally.torn) {
-        (2, _) => {
-            "Nobody can die of it: examples/note/map.rs is the program of act 1 with that word changed. But each get is a\n\
-             moment of its own, and a refresh may come between two, in any map."
-        }
-        _ => "What is written in one batch and read under one pin is of one revision.",
-    });
+    output.aside(way.moral);
     if way.act == 3 && tally.torn > 0 {
         return Err(io::Error::other(format!(
             "{} pairs read under one pin came from two refreshes; that must not be",

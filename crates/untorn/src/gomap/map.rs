@@ -44,8 +44,8 @@ use crate::overlap::{AccessKind, OnOverlap, Operation};
 ///
 /// # Panics
 /// If the policy is to panic, every method panics on an overlap, before it has touched the map. `Debug` is an access
-/// too: `dbg!(&map)` while another thread writes is an overlap. A panic in `Hash`,
-/// `Eq`, `Clone` or a closure leaves the map usable.
+/// too: printing a map while another thread writes is an overlap. A panic in `Hash`, `Eq`, `Clone` or a closure
+/// leaves the map usable.
 ///
 /// ```
 /// use std::sync::Arc;
