@@ -46,6 +46,9 @@ unsafe impl<T: Send + Sync, D: Sync> Sync for OverlapCell<T, D> {}
 impl<T: RefUnwindSafe, D: RefUnwindSafe> RefUnwindSafe for OverlapCell<T, D> {}
 impl<T: UnwindSafe, D: UnwindSafe> UnwindSafe for OverlapCell<T, D> {}
 
+/// How often the slot of the other side is looked at until it tells of an access: some microseconds.
+const LOOKS: usize = 1000;
+
 /// A read that is inside.
 struct Reading<'c> {
     gate: &'c Gate,
@@ -165,7 +168,12 @@ impl<T, D: Describe> OverlapCell<T, D> {
         since: Option<u64>,
     ) -> Overlap {
         let Access { operation, at } = access;
-        let seen = busy.other.seen(self.gate.number(), busy.writes);
+        // While the other thread is between two accesses its slot tells of neither; the next one overlaps with this
+        // attempt as well, since it is still going on.
+        let seen = (0..LOOKS).find_map(|_| {
+            std::hint::spin_loop();
+            busy.other.seen(self.gate.number(), busy.writes)
+        });
         let here = site(
             slot.identity().who(),
             operation,
