@@ -118,7 +118,8 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Batch<'_, K, V, S> {
     /// segment copies it.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         let hash = self.hasher.hash_one(&key);
-        let replaced = self.table.insert(hash, key, value);
+        let hash_of = |key: &K| self.hasher.hash_one(key);
+        let replaced = self.table.insert(hash, Entry { key, value }, hash_of);
         self.changed = true;
         let (key, old) = replaced?;
         self.drop_key_later(key);
@@ -132,7 +133,9 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Batch<'_, K, V, S> {
         Q: Eq + Hash + ?Sized,
     {
         let hash = self.hasher.hash_one(key);
-        let (key, value) = self.table.remove(hash, |stored| stored.borrow() == key)?;
+        let hash_of = |key: &K| self.hasher.hash_one(key);
+        let is_key = |stored: &K| stored.borrow() == key;
+        let (key, value) = self.table.remove(hash, is_key, hash_of)?;
         self.changed = true;
         self.drop_key_later(key);
         Some(value)

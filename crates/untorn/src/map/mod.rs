@@ -90,8 +90,8 @@ impl<K, V> Map<K, V> {
 }
 
 impl<K, V, S> Map<K, V, S> {
-    /// An empty map that hashes with `hasher`. Its clones must hash as it does, and its hashes must spread over all 64
-    /// bits: entries whose bits 32 to 55 agree share a segment, whatever its size.
+    /// An empty map that hashes with `hasher`, whose clones must hash as it does. Keys whose hashes agree in the bits above
+    /// the lowest nine share a segment, whatever its size: a hasher should not leave those to chance.
     #[must_use]
     pub fn with_hasher(hasher: S) -> Self {
         Self::of(Table::new(), hasher)

@@ -106,12 +106,11 @@ impl<K: Eq + Hash, V, S: BuildHasher> View<K, V, S> {
     }
 }
 
-impl<K: Clone + Eq, V: Clone + PartialEq, S> View<K, V, S> {
+impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> View<K, V, S> {
     /// What differs from an older view, in no particular order: what was added, changed and removed since.
     ///
-    /// For two views of one map the cost is that of what differs, and a comparison of two pointers for each segment that
-    /// they share; unrelated views are compared entry by entry. Keys must hash alike in both, as they do in views of one
-    /// map and of its forks.
+    /// For two views of one map, or of its forks, the cost is that of what differs, and a comparison of two pointers for
+    /// each segment that they share; unrelated views are compared entry by entry. It is paid as the iterator goes on.
     ///
     /// ```
     /// use untorn::{Change, Map};
@@ -122,29 +121,19 @@ impl<K: Clone + Eq, V: Clone + PartialEq, S> View<K, V, S> {
     /// let changes: Vec<_> = config.pin().diff(&before).map(|change| format!("{change:?}")).collect();
     /// assert_eq!(changes, [r#"Changed { key: "1", old: 265, new: 266 }"#]);
     /// ```
-    pub fn diff<'v>(&'v self, older: &'v Self) -> impl Iterator<Item = Change<'v, K, V>> {
-        let mut changes = Vec::new();
-        self.table.differing(&older.table, &mut |newer, older| {
-            changes.extend(match (newer, older) {
-                (Some(newer), Some(older)) => {
-                    (newer.value != older.value).then_some(Change::Changed {
-                        key: &newer.key,
-                        old: &older.value,
-                        new: &newer.value,
-                    })
-                }
-                (Some(newer), None) => Some(Change::Added {
-                    key: &newer.key,
-                    new: &newer.value,
-                }),
-                (None, Some(older)) => Some(Change::Removed {
-                    key: &older.key,
-                    old: &older.value,
-                }),
-                (None, None) => None,
+    pub fn diff<'v>(&'v self, older: &'v Self) -> impl Iterator<Item = Change<'v, K, V>> + Clone {
+        let newer_entries = self.table.unshared(&older.table);
+        let added_or_changed =
+            newer_entries.filter_map(|Entry { key, value: new }| match older.get(key) {
+                None => Some(Change::Added { key, new }),
+                Some(old) if old != new => Some(Change::Changed { key, old, new }),
+                Some(_) => None,
             });
-        });
-        changes.into_iter()
+        let older_entries = older.table.unshared(&self.table);
+        let removed = older_entries
+            .filter(|entry| !self.contains_key(&entry.key))
+            .map(|Entry { key, value: old }| Change::Removed { key, old });
+        added_or_changed.chain(removed)
     }
 }
 

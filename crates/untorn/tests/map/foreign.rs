@@ -128,8 +128,8 @@ const WRITES: [Write; 10] = [
 #[test]
 fn a_panic_at_any_call_publishes_nothing() {
     let mut panics = 0;
-    // One segment, a full one that the next insert splits, and a branch.
-    for entries in [20, 56, 64] {
+    // One segment, one that the next insert makes larger, one that it splits, and several.
+    for entries in [20, 28, 52, 120] {
         for write in WRITES {
             let ledger = Arc::new(Ledger::default());
             let of = |key| (Counted::new(key, &ledger), Counted::new(key, &ledger));

@@ -1,6 +1,7 @@
 //! Long sequences of operations, beside std's `HashMap`: after each one the whole view is compared.
 
 mod model;
+mod sharing;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
@@ -12,7 +13,7 @@ use super::{Change, View};
 #[derive(Clone, Default)]
 struct Constant;
 
-/// Two bits in each of the two topmost branches and nothing below, so that segments at the bottom overfill.
+/// Four of the bits that choose a segment vary, so that some segments overfill and most stay empty.
 #[derive(Clone, Default)]
 struct Truncated;
 
@@ -29,6 +30,34 @@ impl<H: Hasher> Hasher for Masked<H> {
 }
 
 type Inner = std::hash::DefaultHasher;
+
+/// A small number is its own hash.
+#[derive(Clone, Default)]
+struct Identity;
+
+struct Same(u64);
+
+impl Hasher for Same {
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("for u64 only");
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+impl BuildHasher for Identity {
+    type Hasher = Same;
+
+    fn build_hasher(&self) -> Same {
+        Same(0)
+    }
+}
 
 impl BuildHasher for Constant {
     type Hasher = Masked<Inner>;

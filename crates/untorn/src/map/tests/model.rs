@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::super::{Batch, DefaultHashBuilder, Map, View};
-use super::{Build, Constant, Key, Model, Truncated, same, same_diff};
+use super::{Build, Constant, Identity, Key, Model, Truncated, same, same_diff};
 use crate::Snapshot;
 
 #[derive(Clone, Debug)]
@@ -370,6 +370,7 @@ fn up_and_down<K: Key, S: Build>(entries: u64) {
 fn random_operations_on_large_segments() {
     random::<u64, DefaultHashBuilder>(3_000, 60);
     random::<u64, Truncated>(3_000, 30);
+    random::<u64, Identity>(3_000, 30);
     random::<u64, Constant>(700, 20);
 }
 
@@ -384,6 +385,7 @@ fn random_operations_on_small_segments() {
 fn up_and_down_one_by_one() {
     up_and_down::<u64, DefaultHashBuilder>(20_011);
     up_and_down::<u64, Truncated>(5_003);
+    up_and_down::<u64, Identity>(20_011);
     up_and_down::<u64, Constant>(601);
     up_and_down::<String, DefaultHashBuilder>(10_007);
     up_and_down::<String, Truncated>(2_003);

@@ -1,0 +1,254 @@
+//! The persistent table: a version of it is never changed, and a new one shares with the old one what it does not touch.
+//!
+//! ```text
+//!   directory ─▶ segment 0 │ segment 1 │ … │ segment n - 1       a hash table each, chosen by the hash
+//! ```
+//!
+//! It grows as Litwin's *Linear Hashing* (VLDB 1980): segments are split one at a time, in order, whenever there are more
+//! entries than so many for each. With `n` segments a hash chooses among the next power of two; the numbers that are not
+//! there yet stand for the segment that they will be split from. So no write pays for the growth of the whole table, and
+//! which segment a key is in follows from the hash and from `n` alone.
+//!
+//! A change copies the segment it is in and the pointers that lead to it; within one batch nothing is copied twice. It
+//! knows nothing of threads.
+
+mod directory;
+mod segment;
+
+use self::directory::Directory;
+pub(super) use self::segment::Entry;
+use self::segment::Segment;
+
+/// Entries for each segment: few where copying one runs foreign code. A segment has up to twice as many before its turn
+/// to be split comes, which fills its table of 64 or 512 slots.
+const fn fill<K, V>() -> usize {
+    if std::mem::needs_drop::<Entry<K, V>>() {
+        26
+    } else {
+        208
+    }
+}
+
+/// The bits of a hash that choose a segment: not those that hashbrown takes inside of one, which are the lowest nine and
+/// the topmost seven. From two places, so that hashes that are small numbers spread too.
+#[inline]
+fn spread(hash: u64) -> usize {
+    ((hash >> 32) ^ (hash >> 9)) as usize
+}
+
+/// The segment that segment `i` was split from.
+fn origin(i: usize) -> usize {
+    i ^ (1 << i.ilog2())
+}
+
+pub(super) struct Table<K, V> {
+    directory: Directory<Segment<K, V>>,
+    len: usize,
+    segments: usize,
+    /// Numbers to choose from, less one: the power of two that is not below `segments`, less one.
+    mask: usize,
+    /// The same before the splits that are going on.
+    mask_before: usize,
+}
+
+impl<K, V> Clone for Table<K, V> {
+    fn clone(&self) -> Self {
+        Self {
+            directory: self.directory.clone(),
+            ..*self
+        }
+    }
+}
+
+impl<K, V> Table<K, V> {
+    pub(super) fn new() -> Self {
+        Self {
+            directory: Directory::new(Segment::default()),
+            len: 0,
+            segments: 1,
+            mask: 0,
+            mask_before: 0,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn segments(&self) -> usize {
+        self.segments
+    }
+
+    fn set_segments(&mut self, segments: usize) {
+        self.segments = segments;
+        self.mask = segments.next_power_of_two() - 1;
+        self.mask_before = self.mask >> 1;
+    }
+
+    /// The segment of a hash.
+    #[inline]
+    pub(super) fn place(&self, hash: u64) -> usize {
+        let spread = spread(hash);
+        let i = spread & self.mask;
+        let before = spread & self.mask_before;
+        if i < self.segments { i } else { before }
+    }
+
+    #[inline]
+    pub(super) fn get(&self, hash: u64, is_key: impl Fn(&K) -> bool) -> Option<&Entry<K, V>> {
+        self.directory.find(|| self.place(hash)).find(hash, is_key)
+    }
+
+    /// The entries of segment `i`.
+    pub(super) fn segment(&self, i: usize) -> SegmentIter<'_, K, V> {
+        self.directory.get(i).iter()
+    }
+
+    pub(super) fn iter(&self) -> Iter<'_, K, V> {
+        Iter {
+            table: self,
+            segment: self.segment(0),
+            next: 1,
+            remaining: self.len,
+        }
+    }
+
+    /// The entries that `other` does not have as the same memory: those of the segments that are not shared.
+    pub(super) fn unshared<'t>(
+        &'t self,
+        other: &'t Self,
+    ) -> impl Iterator<Item = &'t Entry<K, V>> + Clone {
+        self.unshared_segments(other).flat_map(|i| self.segment(i))
+    }
+
+    /// The segments that `other` does not have as the same memory at the same place.
+    pub(super) fn unshared_segments<'t>(
+        &'t self,
+        other: &'t Self,
+    ) -> impl Iterator<Item = usize> + Clone {
+        self.directory
+            .unshared(self.segments, &other.directory, other.segments)
+    }
+
+    /// Bytes that the table takes, without what its entries point to.
+    pub(super) fn bytes(&self) -> usize {
+        let segments = (0..self.segments).map(|i| self.directory.get(i).bytes());
+        self.directory.unshared_bytes(None) + segments.sum::<usize>()
+    }
+
+    /// Bytes that the table takes beside a later one of the same map, which shares the rest.
+    pub(super) fn unshared_bytes(&self, later: &Self) -> usize {
+        let segments = self
+            .unshared_segments(later)
+            .map(|i| self.directory.get(i).bytes());
+        self.directory.unshared_bytes(Some(&later.directory)) + segments.sum::<usize>()
+    }
+}
+
+impl<K: Clone + Eq, V: Clone> Table<K, V> {
+    /// Inserts, and returns what did not get in or stay: the key of `entry` and the value that was there.
+    pub(super) fn insert(
+        &mut self,
+        hash: u64,
+        entry: Entry<K, V>,
+        hash_of: impl Fn(&K) -> u64,
+    ) -> Option<(K, V)> {
+        if self.len >= fill::<K, V>() * (self.segments + 1) {
+            self.split(&hash_of);
+        }
+        let place = self.place(hash);
+        let segment = self.directory.get_mut(place);
+        if let Some(stored) = segment.find_mut(hash, |stored| *stored == entry.key) {
+            let old = std::mem::replace(&mut stored.value, entry.value);
+            return Some((entry.key, old));
+        }
+        segment.insert_unique(hash, entry, hash_of);
+        self.len += 1;
+        None
+    }
+
+    /// Takes out an entry; copies nothing if it is not there.
+    pub(super) fn remove(
+        &mut self,
+        hash: u64,
+        is_key: impl Fn(&K) -> bool,
+        hash_of: impl Fn(&K) -> u64,
+    ) -> Option<(K, V)> {
+        self.get(hash, &is_key)?;
+        // Well below what a split leaves, so that a map that goes up and down does not do so at each step.
+        if self.segments > 1 && self.len < fill::<K, V>() * (self.segments + 1) * 3 / 8 {
+            self.merge(hash_of);
+        }
+        let place = self.place(hash);
+        let Entry { key, value } = self.directory.get_mut(place).remove(hash, is_key)?;
+        self.len -= 1;
+        Some((key, value))
+    }
+
+    /// Splits the segment whose turn it is.
+    fn split(&mut self, hash_of: impl Fn(&K) -> u64) {
+        let new = self.segments;
+        let bit = 1 << new.ilog2();
+        let old = self.directory.get_mut(origin(new));
+        let upper = old.split_off(|hash| spread(hash) & bit != 0, hash_of);
+        self.directory.push(upper);
+        self.set_segments(new + 1);
+    }
+
+    /// Takes the last split back.
+    fn merge(&mut self, hash_of: impl Fn(&K) -> u64) {
+        let last = self.segments - 1;
+        let origin = origin(last);
+        let hashes = self.directory.get_mut(last).hashes(&hash_of);
+        self.directory
+            .get_mut(origin)
+            .reserve(hashes.len(), hash_of);
+        // Both are this table's own now: no foreign code runs from here on.
+        let upper = std::mem::take(self.directory.get_mut(last));
+        self.directory.get_mut(origin).put(upper, hashes);
+        self.directory.pop();
+        self.set_segments(last);
+    }
+}
+
+type SegmentIter<'t, K, V> = hashbrown::hash_table::Iter<'t, Entry<K, V>>;
+
+/// The entries of a table, in no order.
+pub(super) struct Iter<'t, K, V> {
+    table: &'t Table<K, V>,
+    segment: SegmentIter<'t, K, V>,
+    /// The segment after that.
+    next: usize,
+    remaining: usize,
+}
+
+impl<K, V> Clone for Iter<'_, K, V> {
+    fn clone(&self) -> Self {
+        Self {
+            segment: self.segment.clone(),
+            ..*self
+        }
+    }
+}
+
+impl<'t, K, V> Iterator for Iter<'t, K, V> {
+    type Item = &'t Entry<K, V>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(entry) = self.segment.next() {
+                self.remaining -= 1;
+                return Some(entry);
+            }
+            if self.next == self.table.segments {
+                return None;
+            }
+            self.segment = self.table.segment(self.next);
+            self.next += 1;
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.remaining, Some(self.remaining))
+    }
+}

@@ -1,0 +1,116 @@
+//! A segment: one hash table of some tens or hundreds of entries.
+//!
+//! hashbrown may call the hash function in the middle of a growth. Here all hashes of a growth, a split or a merge are
+//! made first, so that a `Hash` that panics finds the segment as it was.
+
+use hashbrown::HashTable;
+
+#[derive(Clone)]
+pub(crate) struct Entry<K, V> {
+    pub(crate) key: K,
+    pub(crate) value: V,
+}
+
+#[derive(Clone)]
+pub(super) struct Segment<K, V> {
+    entries: HashTable<Entry<K, V>>,
+}
+
+/// For hashbrown, where it has no reason to ask.
+fn not_asked<T>(_: &T) -> u64 {
+    unreachable!("there is room for one more")
+}
+
+impl<K, V> Segment<K, V> {
+    /// Room for `capacity` entries.
+    pub(super) fn with_capacity(capacity: usize) -> Self {
+        Self {
+            entries: HashTable::with_capacity(capacity),
+        }
+    }
+
+    pub(super) fn iter(&self) -> hashbrown::hash_table::Iter<'_, Entry<K, V>> {
+        self.entries.iter()
+    }
+
+    #[inline]
+    pub(super) fn find(&self, hash: u64, is_key: impl Fn(&K) -> bool) -> Option<&Entry<K, V>> {
+        self.entries.find(hash, |entry| is_key(&entry.key))
+    }
+
+    pub(super) fn find_mut(
+        &mut self,
+        hash: u64,
+        is_key: impl Fn(&K) -> bool,
+    ) -> Option<&mut Entry<K, V>> {
+        self.entries.find_mut(hash, |entry| is_key(&entry.key))
+    }
+
+    /// The hashes of all entries, in the order of `iter`.
+    pub(super) fn hashes(&self, hash_of: impl Fn(&K) -> u64) -> Vec<u64> {
+        self.iter().map(|entry| hash_of(&entry.key)).collect()
+    }
+
+    /// Makes room for so many more.
+    pub(super) fn reserve(&mut self, additional: usize, hash_of: impl Fn(&K) -> u64) {
+        let wanted = self.entries.len() + additional;
+        if wanted > self.entries.capacity() {
+            let hashes = self.hashes(hash_of);
+            let old = std::mem::replace(self, Self::with_capacity(wanted));
+            self.put(old, hashes);
+        }
+    }
+
+    /// Moves the entries of `other` here, where there is room for them.
+    pub(super) fn put(&mut self, other: Self, hashes: Vec<u64>) {
+        for (entry, hash) in other.entries.into_iter().zip(hashes) {
+            self.entries.insert_unique(hash, entry, not_asked);
+        }
+    }
+
+    /// Adds an entry whose key is not there.
+    pub(super) fn insert_unique(
+        &mut self,
+        hash: u64,
+        entry: Entry<K, V>,
+        hash_of: impl Fn(&K) -> u64,
+    ) {
+        self.reserve(1, hash_of);
+        self.entries.insert_unique(hash, entry, not_asked);
+    }
+
+    /// Takes out an entry that is there.
+    pub(super) fn remove(&mut self, hash: u64, is_key: impl Fn(&K) -> bool) -> Option<Entry<K, V>> {
+        let found = self.entries.find_entry(hash, |entry| is_key(&entry.key));
+        Some(found.ok()?.remove().0)
+    }
+
+    /// Moves the entries whose hash `goes` into a segment of their own; all, or none if a hash panics.
+    pub(super) fn split_off(
+        &mut self,
+        goes: impl Fn(u64) -> bool,
+        hash_of: impl Fn(&K) -> u64,
+    ) -> Self {
+        let hashes = self.hashes(hash_of);
+        let going = hashes.iter().filter(|&&hash| goes(hash)).count();
+        let stays = Self::with_capacity(hashes.len() - going + 1);
+        let mut gone = Self::with_capacity(going + 1);
+        let old = std::mem::replace(self, stays);
+        for (entry, hash) in old.entries.into_iter().zip(hashes) {
+            let segment = if goes(hash) { &mut gone } else { &mut *self };
+            segment.entries.insert_unique(hash, entry, not_asked);
+        }
+        gone
+    }
+
+    /// Bytes that the segment takes, without what its entries point to.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Self>() + self.entries.allocation_size()
+    }
+}
+
+impl<K, V> Default for Segment<K, V> {
+    fn default() -> Self {
+        Self::with_capacity(0)
+    }
+}

@@ -1,0 +1,64 @@
+//! How much of a table a commit replaces: counted, so that growth has no long pause at any size.
+
+use std::hash::BuildHasher;
+
+use super::super::{DefaultHashBuilder, Map};
+use super::{Build, Identity, Key};
+
+/// Entries of the largest segment that is not shared with the state before, and how many of those there are.
+fn one_by_one<K: Key, S: Build>(entries: u64) -> (usize, usize) {
+    let map = Map::<K, u64, S>::default();
+    let (mut largest, mut most) = (0, 0);
+    let mut before = map.snapshot();
+    let mut commit = |write: &dyn Fn()| {
+        write();
+        let after = map.snapshot();
+        let replaced: Vec<_> = after.table.unshared_segments(&before.table).collect();
+        most = most.max(replaced.len());
+        let sizes = replaced.into_iter().map(|i| after.table.segment(i).len());
+        largest = largest.max(sizes.max().unwrap_or(0));
+        before = after;
+    };
+    for key in 0..entries {
+        commit(&|| _ = map.insert(K::of(key), 0));
+    }
+    for key in 0..entries {
+        commit(&|| _ = map.remove(&K::of(key)));
+    }
+    (largest, most)
+}
+
+#[test]
+fn no_one_key_commit_replaces_more_than_a_split_at_any_size() {
+    // The segment that is split, the new one, and the one of the key.
+    for (largest, most) in [
+        one_by_one::<u64, DefaultHashBuilder>(60_000),
+        one_by_one::<u64, Identity>(60_000),
+    ] {
+        assert_eq!(most, 3);
+        assert!(largest <= 600, "{largest} entries in one segment");
+    }
+    let (largest, most) = one_by_one::<String, DefaultHashBuilder>(20_000);
+    assert_eq!(most, 3);
+    assert!(largest <= 100, "{largest} entries in one segment");
+}
+
+#[test]
+fn a_batch_copies_a_segment_once() {
+    let map: Map<u64, u64> = (0..50_000).map(|key| (key, 0)).collect();
+    let before = map.snapshot();
+    let hash = |key: u64| before.hasher.hash_one(key);
+    map.batch(|batch| {
+        for _ in 0..10 {
+            batch.insert(7, 1);
+            batch.insert(8, 1);
+        }
+    });
+    let places = [before.table.place(hash(7)), before.table.place(hash(8))];
+    let mut places = places.to_vec();
+    places.sort_unstable();
+    places.dedup();
+    let after = map.snapshot();
+    let replaced: Vec<_> = after.table.unshared_segments(&before.table).collect();
+    assert_eq!(replaced, places);
+}
