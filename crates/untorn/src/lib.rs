@@ -90,18 +90,25 @@ mod planted;
 mod published;
 #[cfg(not(untorn_loom))]
 mod random;
+#[cfg(all(feature = "serde", not(untorn_loom)))]
+mod serde;
 mod sync;
 
 #[cfg(not(untorn_loom))]
 pub use self::gomap::GoMap;
 #[cfg(not(untorn_loom))]
-pub use self::map::{Batch, Change, Committed, Map, Moved, Refreshed, View};
+pub use self::map::{Batch, Change, Committed, Map, Moved, Refreshed, Stats, View};
 #[cfg(not(untorn_loom))]
 pub use self::overlap::{
     AccessKind, Name, OnOverlap, Overlap, OverlapKind, Site, spawn, spawn_scoped,
 };
+#[cfg(all(feature = "stream", not(untorn_loom)))]
+pub use self::published::Transitions;
 #[cfg(not(untorn_loom))]
-pub use self::published::{Pinned, Published, Reader, Revision, Snapshot, Timeout};
+pub use self::published::{
+    Closer, Ended, NoTransition, Pinned, Published, Reader, Revision, Snapshot, Subscription,
+    Timeout, Transition,
+};
 
 #[cfg(all(doctest, not(untorn_loom)))]
 #[doc = include_str!("../../../README.md")]

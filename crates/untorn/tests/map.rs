@@ -89,7 +89,7 @@ fn a_write_inside_a_write_panics_with_a_reason() {
         |map| _ = map.remove(&1),
         |map| map.clear(),
         |map| _ = map.refresh([]),
-        |map| _ = map.commit_if(Revision::FIRST, |_| ()),
+        |map| _ = map.commit_if(map.revision(), |_| ()),
         |map| _ = map.reclaim(),
     ];
     let outer: [Around; 6] = [
@@ -123,18 +123,20 @@ fn a_write_inside_a_write_panics_with_a_reason() {
                 9
             });
         },
-        |map, write| _ = map.commit_if(Revision::FIRST, |_| write(map)),
+        |map, write| _ = map.commit_if(map.revision(), |_| write(map)),
     ];
-    let map = Map::from([(1, 1)]);
+    let map = Map::named("config");
+    map.insert(1, 1);
     for write in inner {
         for around in outer {
             let caught = catch_unwind(AssertUnwindSafe(|| around(&map, write)));
             let message = caught.expect_err("it would wait for itself");
-            let message = message.downcast_ref::<&str>().expect("a text");
-            assert!(message.contains("from inside the closure"), "{message}");
+            let message = message.downcast_ref::<String>().expect("a text");
+            let told = r#"a write to the map "config" from inside the closure of another write"#;
+            assert!(message.contains(told), "{message}");
             assert_eq!(
                 (map.len(), map.get(&1), map.revision().get()),
-                (1, Some(1), 0)
+                (1, Some(1), 1)
             );
         }
     }

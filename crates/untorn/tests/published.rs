@@ -308,7 +308,7 @@ fn a_write_inside_a_write_panics_with_a_reason() {
             })
         }));
         let message = caught.expect_err("it would wait for itself");
-        let message = message.downcast_ref::<&str>().expect("a text");
+        let message = message.downcast_ref::<String>().expect("a text");
         assert!(message.contains("from inside the closure"), "{message}");
         assert_eq!(
             (*value.pin(), value.revision().get()),

@@ -2,12 +2,16 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `table.rs` | the persistent table; knows nothing of threads |
+//! | `table/` | the persistent table; knows nothing of threads |
 //! | `view.rs` | reading one revision |
 //! | `batch.rs` | writing one |
+//! | `stats.rs` | what a map keeps, in numbers |
 //! | `../published/cell.rs` | the one word that names the newest revision; knows nothing of tables |
 
 mod batch;
+#[cfg(feature = "rayon")]
+mod rayon;
+mod stats;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -20,9 +24,14 @@ use std::hash::{BuildHasher, Hash};
 use std::time::Duration;
 
 pub use self::batch::{Batch, Committed};
+#[cfg(feature = "rayon")]
+pub use self::rayon::ParIter;
+pub use self::stats::Stats;
 use self::table::Table;
 pub use self::view::{Change, Iter, View};
-use crate::published::{Pinned, Published, Reader, Revision, Snapshot, Timeout};
+use crate::published::{
+    Pinned, Published, Reader, Revision, Snapshot, Subscription, Timeout, Writer,
+};
 
 /// The default: [foldhash](https://docs.rs/foldhash), fast variant, seeded at random for each map.
 ///
@@ -108,6 +117,12 @@ impl<K, V, S> Map<K, V, S> {
         }
     }
 
+    /// The right to publish.
+    #[track_caller]
+    fn writer(&self) -> Writer<'_, View<K, V, S>> {
+        self.published.writer(&What(self.name()))
+    }
+
     /// The name.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
@@ -144,6 +159,24 @@ impl<K, V, S> Map<K, V, S> {
         self.published.wait_for(wanted, at_most)
     }
 
+    /// Follows the commits from now on: each step comes as two snapshots, the one seen last and the newest. A slow
+    /// subscriber misses revisions, is told how many, and costs nobody else anything.
+    ///
+    /// ```
+    /// let config = untorn::Map::from([("1", 265), ("2", 17)]);
+    /// let mut changes = config.subscribe();
+    /// config.insert("1", 266);
+    /// config.remove("2");
+    /// let change = changes.recv().unwrap();
+    /// assert_eq!((change.to.diff(&change.from).count(), change.missed), (2, 1));
+    /// drop(config);
+    /// assert!(changes.recv().is_err(), "it ends with the map");
+    /// ```
+    #[must_use]
+    pub fn subscribe(&self) -> Subscription<View<K, V, S>> {
+        self.published.subscribe()
+    }
+
     /// Number of entries now.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -159,14 +192,14 @@ impl<K, V, S> Map<K, V, S> {
     /// Frees every replaced revision that nobody sees any more and returns how many those were. Waits for writers.
     #[track_caller]
     pub fn reclaim(&self) -> usize {
-        self.published.reclaim()
+        self.writer().reclaim()
     }
 
     /// How many replaced revisions are kept. Waits for writers.
     #[must_use]
     #[track_caller]
     pub fn retained(&self) -> usize {
-        self.published.retained()
+        self.writer().retired().len()
     }
 }
 
@@ -285,7 +318,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
         // that runs foreign code, which may write.
         let newest;
         let mut batch;
-        let writer = self.published.writer();
+        let writer = self.writer();
         newest = writer.newest();
         let View {
             revision,
@@ -441,6 +474,18 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
         Self {
             name: self.name.clone(),
             ..Self::of(newest.table.clone(), newest.hasher.clone())
+        }
+    }
+}
+
+/// What is written, for the panic of a write inside a write.
+struct What<'m>(Option<&'m str>);
+
+impl fmt::Display for What<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(name) => write!(f, "the map {name:?}"),
+            None => f.write_str("a map"),
         }
     }
 }

@@ -11,11 +11,15 @@
 //! snapshot or a reader never frees a value while the cell's owner lives. A writer frees what it can, some at each
 //! commit, after it has let the next writer in.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use arrayvec::ArrayVec;
 
+use super::bell::Bell;
 use super::revision::{Revision, Timeout};
 use crate::overlap::this_thread;
 use crate::sync::{AtomicU64, Ordering};
@@ -23,27 +27,46 @@ use crate::sync::{AtomicU64, Ordering};
 /// How many retired versions a commit frees at most: one more than it adds, so that the list shrinks.
 const FREED_AT_A_COMMIT: usize = 2;
 
+/// How many retired versions a commit looks at, so that many that are seen for long do not make it slow.
+const LOOKED_AT_BY_A_COMMIT: usize = 8;
+
 /// A value and its number.
 pub(crate) struct Version<T> {
     pub(super) revision: Revision,
     pub(crate) value: T,
 }
 
+/// A version that was replaced.
+pub(crate) struct Retired<T> {
+    pub(crate) version: Arc<Version<T>>,
+    since: Instant,
+}
+
+impl<T> Retired<T> {
+    /// When it was replaced.
+    pub(crate) fn since(&self) -> Instant {
+        self.since
+    }
+
+    /// Whether anybody but its list shows it. Nobody can begin to: it is not the newest any more.
+    pub(crate) fn is_seen(&self) -> bool {
+        Arc::strong_count(&self.version) > 1
+    }
+}
+
 pub(crate) struct Cell<T> {
     pub(super) newest: ArcSwap<Version<T>>,
-    /// Versions that were replaced, oldest first; whoever locks it is the writer.
-    retired: Mutex<Vec<Arc<Version<T>>>>,
+    /// Versions that were replaced; whoever locks it is the writer.
+    retired: Mutex<VecDeque<Retired<T>>>,
     /// The number of the thread that is the writer, or 0.
     writer: AtomicU64,
-    /// Held for a moment by each commit once the newest version is out, so that nobody falls asleep past it.
-    waiting: Mutex<()>,
-    published: Condvar,
+    pub(super) bell: Bell,
 }
 
 /// The right to publish.
 pub(crate) struct Writer<'c, T> {
     cell: &'c Cell<T>,
-    retired: MutexGuard<'c, Vec<Arc<Version<T>>>>,
+    retired: MutexGuard<'c, VecDeque<Retired<T>>>,
 }
 
 impl<T> Cell<T> {
@@ -53,10 +76,9 @@ impl<T> Cell<T> {
                 revision: Revision::FIRST,
                 value,
             }),
-            retired: Mutex::new(Vec::new()),
+            retired: Mutex::default(),
             writer: AtomicU64::new(0),
-            waiting: Mutex::new(()),
-            published: Condvar::new(),
+            bell: Bell::default(),
         }
     }
 
@@ -67,14 +89,14 @@ impl<T> Cell<T> {
     /// Becomes the writer; waits for the one before.
     ///
     /// # Panics
-    /// If this thread is the writer already: it would wait for itself.
+    /// If this thread is the writer already: it would wait for itself. `what` is to be written.
     #[track_caller]
-    pub(super) fn write(&self) -> Writer<'_, T> {
+    pub(super) fn write(&self, what: impl fmt::Display) -> Writer<'_, T> {
         let thread = this_thread();
         // Relaxed: a thread's own number is what it stored itself.
         assert!(
             self.writer.load(Ordering::Relaxed) != thread,
-            "a write from inside the closure of another write to the same value: it would wait for itself"
+            "a write to {what} from inside the closure of another write to it: it would wait for itself"
         );
         // A panic in a closure publishes nothing and leaves the list as it was.
         let retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
@@ -85,24 +107,11 @@ impl<T> Cell<T> {
         }
     }
 
-    /// Frees every retired version that nobody sees, and returns how many.
-    #[track_caller]
-    pub(super) fn reclaim(&self) -> usize {
-        let mut writer = self.write();
-        let unseen = writer.take_unseen(usize::MAX);
-        drop(writer);
-        unseen.len()
-    }
-
-    /// Leaves the retired versions to those who see them.
-    pub(super) fn abandon(&self) {
-        let retired = std::mem::take(&mut *self.write().retired);
+    /// Nobody publishes any more: leaves the retired versions to those who see them.
+    pub(super) fn end(&self) {
+        let retired = std::mem::take(&mut *self.write("a value that is dropped").retired);
+        self.bell.end();
         drop(retired);
-    }
-
-    /// How many versions are kept besides the newest.
-    pub(super) fn retained(&self) -> usize {
-        self.write().retired.len()
     }
 
     /// Waits until the newest revision is `wanted` or later.
@@ -111,24 +120,15 @@ impl<T> Cell<T> {
         wanted: Revision,
         at_most: Duration,
     ) -> Result<Revision, Timeout> {
-        let start = Instant::now();
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            let newest = self.revision();
-            if newest >= wanted {
-                return Ok(newest);
-            }
-            let left = at_most.saturating_sub(start.elapsed());
-            if left.is_zero() {
-                return Err(Timeout {
-                    wanted,
-                    newest,
-                    after: at_most,
-                });
-            }
-            let woken = self.published.wait_timeout(waiting, left);
-            waiting = woken.unwrap_or_else(PoisonError::into_inner).0;
-        }
+        // A time beyond the clock's end is no limit.
+        let until = Instant::now().checked_add(at_most);
+        let reached = || Some(self.revision()).filter(|newest| *newest >= wanted);
+        let waited = self.bell.wait(until, reached);
+        waited.map_err(|_| Timeout {
+            wanted,
+            newest: self.revision(),
+            after: at_most,
+        })
     }
 }
 
@@ -137,25 +137,56 @@ impl<T> Writer<'_, T> {
         self.cell.newest.load_full()
     }
 
+    /// The versions that were replaced and are still kept.
+    pub(crate) fn retired(&self) -> impl ExactSizeIterator<Item = &Retired<T>> {
+        self.retired.iter()
+    }
+
     /// Publishes `value` as the next revision, and frees some of what was replaced earlier.
     pub(crate) fn publish(mut self, value: T) -> Revision {
         let revision = self.cell.revision().next();
-        let replaced = self.cell.newest.swap(Arc::new(Version { revision, value }));
-        self.retired.push(replaced);
-        let unseen = self.take_unseen(FREED_AT_A_COMMIT);
+        let version = self.cell.newest.swap(Arc::new(Version { revision, value }));
+        // In front: it is looked at first, and mostly nobody sees it.
+        self.retired.push_front(Retired {
+            version,
+            since: Instant::now(),
+        });
+        let unseen = self.take_some_unseen();
         let cell = self.cell;
         drop(self);
-        drop(cell.waiting.lock().unwrap_or_else(PoisonError::into_inner));
-        cell.published.notify_all();
+        cell.bell.ring();
         // Last: this runs foreign code, which may publish.
         drop(unseen);
         revision
     }
 
-    /// Takes up to so many retired versions that nobody else sees out of the list.
-    fn take_unseen(&mut self, at_most: usize) -> Vec<Arc<Version<T>>> {
-        let unseen = |version: &mut Arc<Version<T>>| Arc::strong_count(version) == 1;
-        self.retired.extract_if(.., unseen).take(at_most).collect()
+    /// Takes some versions that nobody sees out of the list, the others in turn.
+    fn take_some_unseen(&mut self) -> ArrayVec<Retired<T>, FREED_AT_A_COMMIT> {
+        let mut unseen = ArrayVec::new();
+        for _ in 0..self.retired.len().min(LOOKED_AT_BY_A_COMMIT) {
+            let Some(next) = self.retired.pop_front() else {
+                break;
+            };
+            if next.is_seen() {
+                self.retired.push_back(next);
+            } else {
+                unseen.push(next);
+                if unseen.is_full() {
+                    break;
+                }
+            }
+        }
+        unseen
+    }
+
+    /// Frees every version that nobody sees, and returns how many.
+    pub(crate) fn reclaim(mut self) -> usize {
+        let all = std::mem::take(&mut *self.retired).into_iter();
+        let (seen, unseen): (VecDeque<_>, VecDeque<_>) = all.partition(Retired::is_seen);
+        *self.retired = seen;
+        // The next writer is let in before foreign code runs.
+        drop(self);
+        unseen.len()
     }
 }
 

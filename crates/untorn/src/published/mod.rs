@@ -1,16 +1,35 @@
 //! One value, replaced as a whole, read without waiting.
 
+//!
+//! | file | what |
+//! |---|---|
+//! | `cell.rs` | the one word that names the newest version; who frees the others |
+//! | `bell.rs` | who waits for a commit |
+//! | `pinned.rs` | pin, snapshot and reader |
+//! | `subscription.rs`, `stream.rs` | following the commits |
+
+mod bell;
 mod cell;
 mod pinned;
 mod revision;
+#[cfg(feature = "stream")]
+mod stream;
+mod subscription;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::cell::{Cell, Writer};
+use self::cell::Cell;
+pub(crate) use self::cell::{Retired, Writer};
 pub use self::pinned::{Pinned, Reader, Snapshot};
 pub use self::revision::{Revision, Timeout};
+#[cfg(feature = "stream")]
+pub use self::stream::Transitions;
+pub use self::subscription::{Closer, Ended, NoTransition, Subscription, Transition};
+
+/// What is written, for the panic of a write inside a write.
+const WHAT: &str = "a Published";
 
 /// A value that some threads read while others replace it: readers never wait, and never see half of a change.
 ///
@@ -93,7 +112,7 @@ impl<T> Published<T> {
     /// it. Waits for other writers.
     #[track_caller]
     pub fn publish(&self, value: T) -> Revision {
-        self.cell.write().publish(value)
+        self.writer(&WHAT).publish(value)
     }
 
     /// Replaces the value by what `f` makes of it, with no other commit in between. A panic in `f` publishes nothing.
@@ -106,15 +125,30 @@ impl<T> Published<T> {
     /// ```
     #[track_caller]
     pub fn update(&self, f: impl FnOnce(&T) -> T) -> Revision {
-        let writer = self.cell.write();
+        let writer = self.writer(&WHAT);
         let value = f(&writer.newest().value);
         writer.publish(value)
     }
 
-    /// The right to publish, for who needs the newest value first.
+    /// The right to publish `what`, for who needs the newest value first.
     #[track_caller]
-    pub(crate) fn writer(&self) -> Writer<'_, T> {
-        self.cell.write()
+    pub(crate) fn writer(&self, what: &dyn fmt::Display) -> Writer<'_, T> {
+        self.cell.write(what)
+    }
+
+    /// What will have been committed, step by step, from now on.
+    ///
+    /// ```
+    /// let limit = untorn::Published::new(100);
+    /// let mut changes = limit.subscribe();
+    /// limit.publish(200);
+    /// limit.publish(300);
+    /// let change = changes.recv().unwrap();
+    /// assert_eq!((*change.from, *change.to, change.missed), (100, 300, 1));
+    /// ```
+    #[must_use]
+    pub fn subscribe(&self) -> Subscription<T> {
+        Subscription::new(Arc::clone(&self.cell))
     }
 
     /// Waits until revision `wanted`, or a later one, is the newest, and returns the newest.
@@ -138,21 +172,21 @@ impl<T> Published<T> {
     /// Frees every replaced value that nobody sees any more and returns how many those were. Waits for writers.
     #[track_caller]
     pub fn reclaim(&self) -> usize {
-        self.cell.reclaim()
+        self.writer(&WHAT).reclaim()
     }
 
     /// How many replaced values are kept, because somebody sees them or nobody has freed them yet. Waits for writers.
     #[must_use]
     #[track_caller]
     pub fn retained(&self) -> usize {
-        self.cell.retained()
+        self.writer(&WHAT).retired().len()
     }
 }
 
 impl<T> Drop for Published<T> {
     fn drop(&mut self) {
         // With readers left, what they see is theirs to free.
-        self.cell.abandon();
+        self.cell.end();
     }
 }
 

@@ -94,6 +94,12 @@ pub struct Snapshot<T> {
 }
 
 impl<T> Snapshot<T> {
+    pub(super) fn newest(cell: &Cell<T>) -> Self {
+        Self {
+            version: cell.newest.load_full(),
+        }
+    }
+
     /// The revision of this snapshot.
     #[must_use]
     pub fn revision(snapshot: &Self) -> Revision {

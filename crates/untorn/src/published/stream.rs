@@ -1,0 +1,83 @@
+//! A subscription as a stream (feature `stream`).
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_core::{FusedStream, Stream};
+
+use super::subscription::{NoTransition, Subscription, Transition};
+
+/// The transitions of a [`Subscription`] as a stream, made by [`Subscription::into_stream`].
+///
+/// It ends with the subscription. It can be dropped at any time: nothing is lost but what it would have shown.
+///
+/// ```
+/// use futures_core::Stream;
+/// use std::pin::pin;
+/// use std::task::{Context, Poll, Waker};
+///
+/// let limit = untorn::Published::new(100);
+/// let mut changes = pin!(limit.subscribe().into_stream());
+/// let mut task = Context::from_waker(Waker::noop());
+/// assert!(changes.as_mut().poll_next(&mut task).is_pending());
+/// limit.publish(200);
+/// let Poll::Ready(Some(change)) = changes.poll_next(&mut task) else {
+///     unreachable!("there is a newer version")
+/// };
+/// assert_eq!((*change.from, *change.to), (100, 200));
+/// ```
+#[must_use = "a stream does nothing unless polled"]
+pub struct Transitions<T> {
+    subscription: Subscription<T>,
+    ended: bool,
+}
+
+impl<T> Transitions<T> {
+    pub(super) fn new(subscription: Subscription<T>) -> Self {
+        Self {
+            subscription,
+            ended: false,
+        }
+    }
+
+    /// What is followed, to be asked in other ways.
+    #[must_use]
+    pub fn get_ref(&self) -> &Subscription<T> {
+        &self.subscription
+    }
+}
+
+impl<T> Stream for Transitions<T> {
+    type Item = Transition<T>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Transition<T>>> {
+        let this = self.get_mut();
+        let polled = this.subscription.poll(context.waker());
+        polled.map(|next| match next {
+            Ok(transition) => Some(transition),
+            Err(NoTransition::Ended | NoTransition::Late) => {
+                this.ended = true;
+                None
+            }
+        })
+    }
+}
+
+impl<T> FusedStream for Transitions<T> {
+    fn is_terminated(&self) -> bool {
+        self.ended
+    }
+}
+
+impl<T> Drop for Transitions<T> {
+    fn drop(&mut self) {
+        self.subscription.forget_task();
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Transitions<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.subscription.fmt(f)
+    }
+}

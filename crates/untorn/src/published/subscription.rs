@@ -1,0 +1,288 @@
+//! Following the commits: from the version seen last to the newest.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::bell::Unanswered;
+use super::cell::Cell;
+use super::pinned::Snapshot;
+use crate::sync::{AtomicBool, Ordering};
+
+/// A step from the version that a [`Subscription`] showed last to the newest one.
+///
+/// Both are snapshots, so what changed can be asked for at leisure: for a map by [`View::diff`](crate::View::diff).
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Transition<T> {
+    /// The version that was shown last; at first, the newest one when the subscription began.
+    pub from: Snapshot<T>,
+    /// The newest version.
+    pub to: Snapshot<T>,
+    /// How many revisions lie between the two: they were replaced before they were asked for.
+    pub missed: u64,
+}
+
+impl<T> Clone for Transition<T> {
+    fn clone(&self) -> Self {
+        Self {
+            from: self.from.clone(),
+            to: self.to.clone(),
+            missed: self.missed,
+        }
+    }
+}
+
+/// Follows a [`Published`](crate::Published) or a [`Map`](crate::Map): waits for a commit and shows what it led to.
+///
+/// Latest wins: whoever asks late gets one [`Transition`] to the newest version, and is told how many revisions it
+/// skipped. A subscription runs no code of yours and is called by nobody, so one that is slow, asleep or forgotten costs
+/// itself only: it keeps the version that it showed last. It ends when what it follows is dropped, after it has shown the
+/// last version; and when a [`Closer`] says so, at once.
+///
+/// As an iterator it waits for each transition, and ends with the subscription.
+///
+/// ```
+/// use std::thread;
+/// use untorn::Map;
+///
+/// let config = Map::from([("limit", 100)]);
+/// let mut changes = config.subscribe();
+/// thread::scope(|scope| {
+///     let follower = scope.spawn(move || {
+///         let change = changes.recv().expect("the map is there");
+///         (change.from["limit"], change.to["limit"], change.missed)
+///     });
+///     config.insert("limit", 200);
+///     assert_eq!(follower.join().unwrap(), (100, 200, 0));
+/// });
+/// ```
+pub struct Subscription<T> {
+    cell: Arc<Cell<T>>,
+    shown: Snapshot<T>,
+    closed: Arc<AtomicBool>,
+}
+
+impl<T> Subscription<T> {
+    pub(super) fn new(cell: Arc<Cell<T>>) -> Self {
+        Self {
+            shown: Snapshot::newest(&cell),
+            cell,
+            closed: Arc::default(),
+        }
+    }
+
+    /// Waits for a version newer than the one shown last. Waits as long as nobody commits.
+    ///
+    /// # Errors
+    /// [`Ended`] if there will be none.
+    pub fn recv(&mut self) -> Result<Transition<T>, Ended> {
+        self.wait(None).map_err(|_| Ended)
+    }
+
+    /// The same, for so long at most.
+    ///
+    /// # Errors
+    /// [`NoTransition::Late`] if there was none within that time, [`NoTransition::Ended`] if there will be none.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use untorn::{NoTransition, Published};
+    ///
+    /// let limit = Published::new(100);
+    /// let mut changes = limit.subscribe();
+    /// let none = changes.recv_timeout(Duration::from_millis(1)).unwrap_err();
+    /// assert_eq!(none, NoTransition::Late);
+    /// ```
+    pub fn recv_timeout(&mut self, at_most: Duration) -> Result<Transition<T>, NoTransition> {
+        // A time beyond the clock's end is no limit.
+        self.wait(Instant::now().checked_add(at_most))
+    }
+
+    /// The same, without waiting.
+    ///
+    /// # Errors
+    /// As [`recv_timeout`](Self::recv_timeout).
+    pub fn try_recv(&mut self) -> Result<Transition<T>, NoTransition> {
+        self.wait(Some(Instant::now()))
+    }
+
+    /// The version shown last.
+    pub fn shown(&self) -> &Snapshot<T> {
+        &self.shown
+    }
+
+    /// What ends this subscription from elsewhere.
+    #[must_use]
+    pub fn closer(&self) -> Closer<T> {
+        Closer {
+            cell: Arc::clone(&self.cell),
+            closed: Arc::clone(&self.closed),
+        }
+    }
+
+    /// This subscription as a stream, for tasks: it needs no runtime, and wakes from the thread that commits.
+    #[cfg(feature = "stream")]
+    pub fn into_stream(self) -> super::stream::Transitions<T> {
+        super::stream::Transitions::new(self)
+    }
+
+    fn wait(&mut self, until: Option<Instant>) -> Result<Transition<T>, NoTransition> {
+        let Self {
+            cell,
+            shown,
+            closed,
+        } = self;
+        let answered = cell.bell.wait(until, || newer(cell, shown, closed));
+        self.show(answered)
+    }
+
+    /// What the bell's answer means.
+    pub(super) fn show(
+        &mut self,
+        answered: Result<Option<Snapshot<T>>, Unanswered>,
+    ) -> Result<Transition<T>, NoTransition> {
+        match answered {
+            Ok(Some(to)) => {
+                let from = std::mem::replace(&mut self.shown, to.clone());
+                let step = Snapshot::revision(&to).get() - Snapshot::revision(&from).get();
+                Ok(Transition {
+                    from,
+                    to,
+                    missed: step - 1,
+                })
+            }
+            Ok(None) | Err(Unanswered::Ended) => Err(NoTransition::Ended),
+            Err(Unanswered::Late) => Err(NoTransition::Late),
+        }
+    }
+
+    /// Under which the bell keeps a waker: nobody else has this address.
+    #[cfg(feature = "stream")]
+    fn number(&self) -> usize {
+        Arc::as_ptr(&self.closed).addr()
+    }
+
+    #[cfg(feature = "stream")]
+    pub(super) fn poll(
+        &mut self,
+        waker: &std::task::Waker,
+    ) -> std::task::Poll<Result<Transition<T>, NoTransition>> {
+        let number = self.number();
+        let Self {
+            cell,
+            shown,
+            closed,
+        } = self;
+        let answered = cell
+            .bell
+            .wait_as_task(number, waker, || newer(cell, shown, closed));
+        answered.map(|answered| self.show(answered))
+    }
+
+    #[cfg(feature = "stream")]
+    pub(super) fn forget_task(&self) {
+        self.cell.bell.forget_task(self.number());
+    }
+}
+
+/// The newest version if it is newer than `shown`; inside, nothing if the subscription was closed.
+fn newer<T>(
+    cell: &Cell<T>,
+    shown: &Snapshot<T>,
+    closed: &AtomicBool,
+) -> Option<Option<Snapshot<T>>> {
+    // Relaxed: the bell's lock, which the closer takes afterwards, orders it.
+    if closed.load(Ordering::Relaxed) {
+        return Some(None);
+    }
+    (cell.revision() > Snapshot::revision(shown)).then(|| Some(Snapshot::newest(cell)))
+}
+
+impl<T> Iterator for Subscription<T> {
+    type Item = Transition<T>;
+
+    fn next(&mut self) -> Option<Transition<T>> {
+        self.recv().ok()
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Subscription<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription")
+            .field("shown", &Snapshot::revision(&self.shown).get())
+            .field("newest", &self.cell.revision().get())
+            .finish()
+    }
+}
+
+/// Ends a [`Subscription`] from another thread, also one that is waiting.
+///
+/// ```
+/// let limit = untorn::Published::new(100);
+/// let changes = limit.subscribe();
+/// let closer = changes.closer();
+/// let follower = std::thread::spawn(move || changes.count());
+/// closer.close();
+/// assert_eq!(follower.join().unwrap(), 0);
+/// ```
+pub struct Closer<T> {
+    cell: Arc<Cell<T>>,
+    closed: Arc<AtomicBool>,
+}
+
+impl<T> Closer<T> {
+    /// Ends the subscription: who waits is woken, and nothing more is shown. Waits for nobody.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+        self.cell.bell.ring();
+    }
+}
+
+impl<T> Clone for Closer<T> {
+    fn clone(&self) -> Self {
+        Self {
+            cell: Arc::clone(&self.cell),
+            closed: Arc::clone(&self.closed),
+        }
+    }
+}
+
+impl<T> fmt::Debug for Closer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Closer").finish_non_exhaustive()
+    }
+}
+
+/// There will be no more transitions: what was followed is gone, or the subscription was closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended;
+
+impl Error for Ended {}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the subscription has ended")
+    }
+}
+
+/// Why there is no transition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoTransition {
+    /// Nothing newer came in time.
+    Late,
+    /// There will be no more.
+    Ended,
+}
+
+impl Error for NoTransition {}
+
+impl fmt::Display for NoTransition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Late => f.write_str("no newer revision came in time"),
+            Self::Ended => Ended.fmt(f),
+        }
+    }
+}
