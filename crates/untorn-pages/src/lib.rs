@@ -1,0 +1,9 @@
+//! The pages under `docs/` whose code has to compile and run: `cargo test -p untorn-pages`.
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/limits.md")]
+struct Limits;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/migrate.md")]
+struct Migrate;

@@ -1,0 +1,146 @@
+//! What rustdoc does not see in the pages: that both sides of a move come to the same, the code in Go, the links.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const PAGES: [&str; 2] = ["limits.md", "migrate.md"];
+
+fn docs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs")
+}
+
+fn page(name: &str) -> String {
+    fs::read_to_string(docs().join(name)).expect("a page")
+}
+
+/// A block of code, and the line of text before it.
+struct Block {
+    introduced_by: String,
+    language: String,
+    code: String,
+}
+
+fn blocks(page: &str) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let mut introduced_by = "";
+    let mut lines = page.lines();
+    while let Some(line) = lines.next() {
+        if let Some(language) = line.strip_prefix("```") {
+            let code = lines.by_ref().take_while(|line| *line != "```");
+            blocks.push(Block {
+                introduced_by: introduced_by.into(),
+                language: language.into(),
+                code: code.collect::<Vec<_>>().join("\n"),
+            });
+        } else if !line.is_empty() {
+            introduced_by = line;
+        }
+    }
+    blocks
+}
+
+/// What a block claims in the end: its assertions, or the output of a program in Go.
+fn claims(block: &Block) -> Vec<&str> {
+    let begins_with = match block.language.as_str() {
+        "go" => "// Output:",
+        _ => "assert",
+    };
+    let lines = block.code.lines().map(str::trim);
+    lines.filter(|line| line.starts_with(begins_with)).collect()
+}
+
+#[test]
+fn before_and_after_come_to_the_same() {
+    let blocks = blocks(&page("migrate.md"));
+    let mut pairs = 0;
+    for pair in blocks.windows(2) {
+        let [before, after] = pair else { continue };
+        if before.introduced_by != "Before:" {
+            continue;
+        }
+        assert!(after.introduced_by.starts_with("After"), "{}", after.code);
+        let (wanted, found) = (claims(before), claims(after));
+        assert_eq!((wanted.len(), found.len()), (1, 1), "{}", before.code);
+        if let Some(output) = wanted[0].strip_prefix("// Output: ") {
+            assert_eq!(found[0], format!("assert_eq!(output, {output:?});"));
+        } else {
+            assert_eq!(wanted, found);
+        }
+        pairs += 1;
+    }
+    assert_eq!(pairs, 7);
+}
+
+/// Runs `go` on a file; `None` if there is no toolchain.
+fn go(arguments: &[&str], file: &Path) -> Option<String> {
+    let mut command = Command::new("go");
+    command.args(arguments).arg(file);
+    // Nothing is fetched: neither another toolchain nor modules.
+    command.env("GOTOOLCHAIN", "local").env("GOFLAGS", "");
+    let output = command.output().ok()?;
+    let texts = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into());
+    let [out, err]: [String; 2] = texts;
+    assert!(output.status.success(), "go {arguments:?}: {err}");
+    Some(out)
+}
+
+#[test]
+fn the_code_in_go_is_a_program_that_prints_what_it_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (number, block) in blocks(&page("migrate.md")).iter().enumerate() {
+        if block.language != "go" {
+            continue;
+        }
+        let file = folder.path().join(format!("block{number}.go"));
+        fs::write(&file, &block.code).expect("written");
+        let Some(_) = go(&["vet"], &file) else {
+            println!("skipped: there is no Go toolchain");
+            return;
+        };
+        let printed = go(&["run"], &file).expect("a toolchain");
+        assert_eq!(
+            claims(block),
+            [format!("// Output: {}", printed.trim_end())]
+        );
+    }
+}
+
+/// The anchor that a heading gets on the usual hosts.
+fn anchor(heading: &str) -> String {
+    let kept = heading
+        .trim_start_matches('#')
+        .trim()
+        .chars()
+        .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
+}
+
+fn anchors(page: &str) -> HashSet<String> {
+    let headings = page.lines().filter(|line| line.starts_with('#'));
+    headings.map(anchor).collect()
+}
+
+#[test]
+fn links_lead_somewhere() {
+    for name in PAGES {
+        let text = page(name);
+        let links = text.split("](").skip(1).filter_map(|rest| {
+            let (link, _) = rest.split_once(')')?;
+            (!link.starts_with("https://")).then_some(link)
+        });
+        let mut count = 0;
+        for link in links {
+            let (file, wanted) = link.split_once('#').unwrap_or((link, ""));
+            let file = if file.is_empty() { name } else { file };
+            assert!(docs().join(file).exists(), "{name}: {link}");
+            assert!(
+                wanted.is_empty() || anchors(&page(file)).contains(wanted),
+                "{name}: {link}"
+            );
+            count += 1;
+        }
+        assert!(count > 3, "{name}: {count} links");
+    }
+}
