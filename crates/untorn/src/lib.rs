@@ -15,6 +15,20 @@
 //! Start with [`Map`], unless one key at a time is all you ever read (then papaya, scc or moka are faster to write to) or
 //! the table is replaced as a whole each time (then a [`Published`] `HashMap` will do).
 //!
+//! | to read a [`Map`] | take | because |
+//! |---|---|---|
+//! | one key, once | [`Map::get`] | it clones the value, and the next call may see the next revision |
+//! | several keys that belong together, now | [`Map::pin`] | a borrow of one revision; stays on this thread |
+//! | the same for long, elsewhere, across an `.await` | [`Map::snapshot`] | owned, `Send`; keeps its revision |
+//! | again and again, in a loop of one thread | [`Map::reader`] | asks by one load whether there is a newer revision |
+//! | what has changed | [`Map::subscribe`], [`View::diff`] | two snapshots, and the entries that differ |
+//!
+//! | to write | take | because |
+//! |---|---|---|
+//! | one key | [`Map::insert`], [`Map::remove`], [`Map::update`], [`Map::get_or_insert_with`] | one commit |
+//! | several that belong together | [`Map::batch`], [`Map::try_batch`], [`Map::commit_if`] | one commit, or none |
+//! | everything, from a source | [`Map::refresh`] | touches only what differs; no revision if nothing does |
+//!
 //! ```
 //! use untorn::Map;
 //!
@@ -61,12 +75,30 @@
 //!
 //! # Limits
 //!
+//! Of [`Map`] (each with what to do instead on the page `docs/limits.md`):
+//! - A write clones the neighbours of its key, some fifty to five hundred entries: keep values cheap to clone.
+//! - One writer at a time; a write from inside a write to the same map panics.
+//! - References live as long as their pin, snapshot or reader; each of those keeps one revision.
+//! - A value with interior mutability is another value in the next revision.
+//!
+//! Of [`GoMap`]:
 //! - Only accesses that *do* overlap are reported; a clean run proves nothing. `UNTORN_STRETCH=1%` keeps sampled
 //!   accesses open for that share of each thread's time, so that more of them do.
 //! - What a value points to, and what is done with a value after it was copied out, is not watched.
 //! - The records of threads (some 300 bytes each) are reused but never freed.
 //! - The exit of [`OnOverlap::Exit`] is `_exit(2)` on Unix; elsewhere it runs exit handlers.
-//! - Tested on x86-64 Linux only.
+//!
+//! All of it has been tested on x86-64 Linux only.
+//!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `serde` | [`Map`], [`View`] and what shows one are written as a map; [`Map`], [`Published`] and [`Revision`] are read |
+//! | `rayon` | `View::par_iter`; a [`Map`] is collected and extended in parallel |
+//! | `stream` | `Subscription::into_stream`, for tasks of any runtime |
 //!
 //! # Environment
 //!
