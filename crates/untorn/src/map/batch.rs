@@ -1,11 +1,12 @@
 //! Writes that become visible together or not at all.
 
 use std::borrow::Borrow;
+use std::fmt;
 use std::hash::{BuildHasher, Hash};
 
 use super::DefaultHashBuilder;
 use super::table::{Entry, Table};
-use crate::Revision;
+use super::view::Iter;
 
 /// Writes being collected: the batch sees its own, nobody else does until it is committed.
 ///
@@ -18,16 +19,6 @@ pub struct Batch<'b, K, V, S = DefaultHashBuilder> {
     /// What went out of the table and to nobody: dropped when the next writer has been let in, since that runs foreign
     /// code, which may write.
     dropped_later: (Vec<K>, Vec<V>),
-}
-
-/// What a commit came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Committed<R> {
-    /// What the closure returned.
-    pub value: R,
-    /// The newest revision after the commit: its own if it changed anything.
-    pub revision: Revision,
 }
 
 impl<'b, K, V, S> Batch<'b, K, V, S> {
@@ -63,8 +54,9 @@ impl<'b, K, V, S> Batch<'b, K, V, S> {
         }
     }
 
-    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry<K, V>> {
-        self.table.iter()
+    /// The entries, with this batch's writes, in no particular order.
+    pub fn iter(&self) -> Iter<'_, K, V> {
+        Iter(self.table.iter())
     }
 
     /// Number of entries, with this batch's writes.
@@ -141,6 +133,31 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Batch<'_, K, V, S> {
         Some(value)
     }
 
+    /// Replaces the value of `key` by what `f` makes of it; `None` means no value.
+    ///
+    /// ```
+    /// let stock = untorn::Map::from([("apples", 3), ("pears", 1)]);
+    /// stock.batch(|batch| {
+    ///     for fruit in ["apples", "pears"] {
+    ///         batch.update(fruit, |n| n.map(|n| n - 1).filter(|n| *n > 0));
+    ///     }
+    /// });
+    /// assert_eq!((stock.get("apples"), stock.get("pears")), (Some(2), None));
+    /// ```
+    pub fn update(&mut self, key: K, f: impl FnOnce(Option<&V>) -> Option<V>) {
+        let old = match f(self.get(&key)) {
+            Some(value) => self.insert(key, value),
+            None => {
+                let old = self.remove(&key);
+                self.drop_key_later(key);
+                old
+            }
+        };
+        if let Some(old) = old {
+            self.drop_value_later(old);
+        }
+    }
+
     /// Keeps the entries for which `keep` is true. Copies only where one goes.
     pub fn retain(&mut self, mut keep: impl FnMut(&K, &V) -> bool) {
         let entries = self
@@ -154,5 +171,30 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Batch<'_, K, V, S> {
             }
             self.drop_key_later(key);
         }
+    }
+}
+
+impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Extend<(K, V)> for Batch<'_, K, V, S> {
+    fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
+        for (key, value) in entries {
+            if let Some(old) = self.insert(key, value) {
+                self.drop_value_later(old);
+            }
+        }
+    }
+}
+
+impl<'b, K, V, S> IntoIterator for &'b Batch<'_, K, V, S> {
+    type Item = (&'b K, &'b V);
+    type IntoIter = Iter<'b, K, V>;
+
+    fn into_iter(self) -> Iter<'b, K, V> {
+        self.iter()
+    }
+}
+
+impl<K: fmt::Debug, V: fmt::Debug, S> fmt::Debug for Batch<'_, K, V, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self).finish()
     }
 }

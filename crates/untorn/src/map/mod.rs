@@ -5,10 +5,13 @@
 //! | `table/` | the persistent table; knows nothing of threads |
 //! | `view.rs` | reading one revision |
 //! | `batch.rs` | writing one |
+//! | `write.rs` | from a batch to a commit |
+//! | `outcome.rs` | what a commit came to |
 //! | `stats.rs` | what a map keeps, in numbers |
 //! | `../published/cell.rs` | the one word that names the newest revision; knows nothing of tables |
 
 mod batch;
+mod outcome;
 #[cfg(feature = "rayon")]
 mod rayon;
 mod stats;
@@ -16,14 +19,15 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod view;
+mod write;
 
 use std::borrow::Borrow;
-use std::error::Error;
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
 use std::time::Duration;
 
-pub use self::batch::{Batch, Committed};
+pub use self::batch::Batch;
+pub use self::outcome::{Committed, Moved, Refreshed};
 #[cfg(feature = "rayon")]
 pub use self::rayon::ParIter;
 pub use self::stats::Stats;
@@ -203,6 +207,19 @@ impl<K, V, S> Map<K, V, S> {
     }
 }
 
+impl<K, V, S: Clone> Map<K, V, S> {
+    /// A map of its own that begins with the contents of this one, at revision 0. O(1): both share everything until one
+    /// of them changes it.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        let newest = self.pin();
+        Self {
+            name: self.name.clone(),
+            ..Self::of(newest.table.clone(), newest.hasher.clone())
+        }
+    }
+}
+
 impl<K: Eq + Hash, V, S: BuildHasher> Map<K, V, S> {
     /// The value of `key` now, cloned. Two calls may see two revisions: read several keys under one [`pin`](Self::pin).
     ///
@@ -233,251 +250,6 @@ impl<K: Eq + Hash, V, S: BuildHasher> Map<K, V, S> {
     }
 }
 
-impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
-    /// Writes that become visible together: runs `f`, and publishes what it wrote as one revision. `f` sees its own
-    /// writes. Waits for other writers; readers go on reading meanwhile.
-    ///
-    /// ```
-    /// let accounts = untorn::Map::from([("a", 100), ("b", 0)]);
-    /// let done = accounts.batch(|batch| {
-    ///     let (a, b) = (batch.get("a").copied().unwrap(), batch.get("b").copied().unwrap());
-    ///     batch.insert("a", a - 30);
-    ///     batch.insert("b", b + 30);
-    ///     30
-    /// });
-    /// assert_eq!((done.value, done.revision.get()), (30, 1));
-    /// ```
-    #[track_caller]
-    pub fn batch<R>(&self, f: impl FnOnce(&mut Batch<'_, K, V, S>) -> R) -> Committed<R> {
-        let written = self.write(None, |batch| Ok::<_, Refused<Never>>(f(batch)));
-        match written {
-            Ok(committed) => committed,
-            Err(Refused::Moved(_)) => unreachable!("no revision was asked for"),
-            Err(Refused::Error(never)) => match never {},
-        }
-    }
-
-    /// The same, publishing nothing if `f` fails.
-    ///
-    /// # Errors
-    /// The error of `f`.
-    ///
-    /// ```
-    /// let config = untorn::Map::from([("port", 80)]);
-    /// let refused = config.try_batch(|batch| {
-    ///     batch.insert("port", 0);
-    ///     Err::<(), _>("a port is not 0")
-    /// });
-    /// assert_eq!(refused, Err("a port is not 0"));
-    /// assert_eq!(config.get("port"), Some(80));
-    /// ```
-    #[track_caller]
-    pub fn try_batch<R, E>(
-        &self,
-        f: impl FnOnce(&mut Batch<'_, K, V, S>) -> Result<R, E>,
-    ) -> Result<Committed<R>, E> {
-        let written = self.write(None, |batch| f(batch).map_err(Refused::Error));
-        written.map_err(|refused| match refused {
-            Refused::Error(error) => error,
-            Refused::Moved(_) => unreachable!("no revision was asked for"),
-        })
-    }
-
-    /// A batch that is committed only if the map is still at `revision`.
-    ///
-    /// # Errors
-    /// [`Moved`] if another commit came first; then `f` was not called.
-    ///
-    /// ```
-    /// let config = untorn::Map::from([("1", 265)]);
-    /// let seen = config.revision();
-    /// config.insert("1", 266);
-    /// assert!(config.commit_if(seen, |batch| batch.clear()).is_err());
-    /// ```
-    #[track_caller]
-    pub fn commit_if<R>(
-        &self,
-        revision: Revision,
-        f: impl FnOnce(&mut Batch<'_, K, V, S>) -> R,
-    ) -> Result<Committed<R>, Moved> {
-        let written = self.write(Some(revision), |batch| Ok::<_, Refused<Never>>(f(batch)));
-        written.map_err(|refused| match refused {
-            Refused::Moved(moved) => moved,
-            Refused::Error(never) => match never {},
-        })
-    }
-
-    /// Runs `f` on the newest contents and publishes what it wrote.
-    #[track_caller]
-    fn write<R, E>(
-        &self,
-        only_at: Option<Revision>,
-        f: impl FnOnce(&mut Batch<'_, K, V, S>) -> Result<R, Refused<E>>,
-    ) -> Result<Committed<R>, Refused<E>> {
-        // Dropped in reverse, also by a panic: the contents that are thrown away go after the next writer was let in, since
-        // that runs foreign code, which may write.
-        let newest;
-        let mut batch;
-        let writer = self.writer();
-        newest = writer.newest();
-        let View {
-            revision,
-            hasher,
-            table,
-        } = &newest.value;
-        if let Some(wanted) = only_at
-            && wanted != *revision
-        {
-            return Err(Refused::Moved(Moved {
-                wanted,
-                newest: *revision,
-            }));
-        }
-        batch = Batch::new(table.clone(), hasher);
-        let value = f(&mut batch)?;
-        let revision = if batch.is_to_be_published() {
-            writer.publish(View {
-                table: batch.take_table(),
-                revision: revision.next(),
-                hasher: hasher.clone(),
-            })
-        } else {
-            *revision
-        };
-        Ok(Committed { value, revision })
-    }
-
-    /// Gives `key` a value and returns the one it had: one commit. Several that belong together are a
-    /// [`batch`](Self::batch).
-    #[track_caller]
-    pub fn insert(&self, key: K, value: V) -> Option<V> {
-        self.batch(|batch| batch.insert(key, value)).value
-    }
-
-    /// Takes `key` out and returns its value.
-    #[track_caller]
-    pub fn remove<Q>(&self, key: &Q) -> Option<V>
-    where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
-    {
-        self.batch(|batch| batch.remove(key)).value
-    }
-
-    /// Takes everything out.
-    #[track_caller]
-    pub fn clear(&self) {
-        self.batch(|batch| batch.clear());
-    }
-
-    /// Keeps the entries for which `keep` is true.
-    #[track_caller]
-    pub fn retain(&self, keep: impl FnMut(&K, &V) -> bool) {
-        self.batch(|batch| batch.retain(keep));
-    }
-
-    /// Replaces the value of `key` by what `f` makes of it, with no other commit in between; `None` means no value. The
-    /// value that is returned is the new one.
-    ///
-    /// ```
-    /// let visits = untorn::Map::new();
-    /// for _ in 0..3 {
-    ///     visits.update("home", |count| Some(count.copied().unwrap_or(0) + 1));
-    /// }
-    /// assert_eq!(visits.get("home"), Some(3));
-    /// ```
-    #[track_caller]
-    pub fn update(&self, key: K, f: impl FnOnce(Option<&V>) -> Option<V>) -> Committed<Option<V>> {
-        let committed = self.batch(|batch| {
-            let new = f(batch.get(&key));
-            let old = match &new {
-                Some(value) => batch.insert(key, value.clone()),
-                None => batch.remove(&key),
-            };
-            (new, old)
-        });
-        // The old value is dropped here, where foreign code may write.
-        let (value, _) = committed.value;
-        Committed {
-            value,
-            revision: committed.revision,
-        }
-    }
-
-    /// The value of `key`; if it has none, it gets what `f` makes. `f` is called at most once, as the only writer.
-    #[track_caller]
-    pub fn get_or_insert_with(&self, key: K, f: impl FnOnce() -> V) -> V {
-        if let Some(value) = self.get(&key) {
-            return value;
-        }
-        let committed = self.batch(|batch| match batch.get(&key) {
-            Some(value) => value.clone(),
-            None => {
-                let value = f();
-                batch.insert(key, value.clone());
-                value
-            }
-        });
-        committed.value
-    }
-
-    /// Replaces the contents by those of `source`, as one commit that touches only what differs. Of duplicate keys the
-    /// last one wins. The source is drained before other writers have to wait.
-    ///
-    /// ```
-    /// let config = untorn::Map::from([("1", 265), ("2", 17)]);
-    /// let done = config.refresh([("1", 265), ("3", 4)]);
-    /// assert_eq!((done.added, done.changed, done.removed), (1, 0, 1));
-    /// assert_eq!(config.refresh([("3", 4), ("1", 265)]).revision, done.revision); // nothing new
-    /// ```
-    #[track_caller]
-    pub fn refresh(&self, source: impl IntoIterator<Item = (K, V)>) -> Refreshed
-    where
-        V: PartialEq,
-    {
-        let hasher = self.pin().hasher.clone();
-        let mut wanted = Batch::new(Table::new(), &hasher);
-        for (key, value) in source {
-            wanted.insert(key, value);
-        }
-        let committed = self.batch(|batch| {
-            let (mut added, mut changed) = (0, 0);
-            for entry in wanted.entries() {
-                match batch.get(&entry.key) {
-                    Some(old) if *old == entry.value => continue,
-                    Some(_) => changed += 1,
-                    None => added += 1,
-                }
-                let old = batch.insert(entry.key.clone(), entry.value.clone());
-                if let Some(old) = old {
-                    batch.drop_value_later(old);
-                }
-            }
-            let before = batch.len();
-            batch.retain(|key, _| wanted.contains_key(key));
-            (added, changed, before - batch.len())
-        });
-        let (added, changed, removed) = committed.value;
-        Refreshed {
-            revision: committed.revision,
-            added,
-            changed,
-            removed,
-        }
-    }
-
-    /// A map of its own that begins with the contents of this one, at revision 0. O(1): both share everything until one
-    /// of them changes it.
-    #[must_use]
-    pub fn fork(&self) -> Self {
-        let newest = self.pin();
-        Self {
-            name: self.name.clone(),
-            ..Self::of(newest.table.clone(), newest.hasher.clone())
-        }
-    }
-}
-
 /// What is written, for the panic of a write inside a write.
 struct What<'m>(Option<&'m str>);
 
@@ -488,51 +260,6 @@ impl fmt::Display for What<'_> {
             None => f.write_str("a map"),
         }
     }
-}
-
-/// No error at all.
-enum Never {}
-
-/// Why nothing was committed.
-enum Refused<E> {
-    Error(E),
-    Moved(Moved),
-}
-
-/// The map was no longer at the revision that a commit was meant for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Moved {
-    /// The revision that the commit was meant for.
-    pub wanted: Revision,
-    /// The newest one.
-    pub newest: Revision,
-}
-
-impl Error for Moved {}
-
-impl fmt::Display for Moved {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { wanted, newest } = self;
-        write!(
-            f,
-            "the map has moved on from revision {wanted} to {newest}; read it again and retry"
-        )
-    }
-}
-
-/// What a refresh changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Refreshed {
-    /// The newest revision: its own if it changed anything.
-    pub revision: Revision,
-    /// Keys that were new.
-    pub added: usize,
-    /// Keys whose value changed.
-    pub changed: usize,
-    /// Keys that the source no longer has.
-    pub removed: usize,
 }
 
 impl<K, V, S: Default> Default for Map<K, V, S> {
@@ -550,11 +277,7 @@ where
     /// Inserts all of them, in one commit.
     #[track_caller]
     fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
-        self.batch(|batch| {
-            for (key, value) in entries {
-                batch.insert(key, value);
-            }
-        });
+        self.batch(|batch| batch.extend(entries));
     }
 }
 
@@ -568,9 +291,7 @@ where
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
         let hasher = S::default();
         let mut batch = Batch::new(Table::new(), &hasher);
-        for (key, value) in entries {
-            batch.insert(key, value);
-        }
+        batch.extend(entries);
         let table = batch.take_table();
         drop(batch);
         Self::of(table, hasher)

@@ -208,8 +208,8 @@ impl<'v, K, V, S> IntoIterator for &'v View<K, V, S> {
     }
 }
 
-/// The entries of a [`View`].
-pub struct Iter<'v, K, V>(table::Iter<'v, K, V>);
+/// The entries of a [`View`] or of a [`Batch`](super::Batch).
+pub struct Iter<'v, K, V>(pub(super) table::Iter<'v, K, V>);
 
 impl<'v, K, V> Iterator for Iter<'v, K, V> {
     type Item = (&'v K, &'v V);

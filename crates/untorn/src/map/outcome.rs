@@ -1,0 +1,52 @@
+//! What a commit came to.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::Revision;
+
+/// What a commit came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Committed<R> {
+    /// What the closure returned.
+    pub value: R,
+    /// The newest revision after the commit: its own if it changed anything.
+    pub revision: Revision,
+}
+
+/// The map was no longer at the revision that a commit was meant for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Moved {
+    /// The revision that the commit was meant for.
+    pub wanted: Revision,
+    /// The newest one.
+    pub newest: Revision,
+}
+
+impl Error for Moved {}
+
+impl fmt::Display for Moved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { wanted, newest } = self;
+        write!(
+            f,
+            "the map has moved on from revision {wanted} to {newest}; read it again and retry"
+        )
+    }
+}
+
+/// What a refresh changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refreshed {
+    /// The newest revision: its own if it changed anything.
+    pub revision: Revision,
+    /// Keys that were new.
+    pub added: usize,
+    /// Keys whose value changed.
+    pub changed: usize,
+    /// Keys that the source no longer has.
+    pub removed: usize,
+}
