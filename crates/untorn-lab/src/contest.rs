@@ -99,12 +99,12 @@ impl<'b> Contest<'b> {
     }
 }
 
-fn sorted(mut numbers: Vec<f64>) -> Vec<f64> {
+pub(crate) fn sorted(mut numbers: Vec<f64>) -> Vec<f64> {
     numbers.sort_by(f64::total_cmp);
     numbers
 }
 
-fn percentile(sorted: &[f64], p: usize) -> f64 {
+pub(crate) fn percentile(sorted: &[f64], p: usize) -> f64 {
     sorted[(sorted.len() - 1) * p / 100]
 }
 

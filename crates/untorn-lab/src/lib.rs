@@ -1,3 +1,5 @@
 //! The laboratory of untorn: how it is measured, beside whom.
 
 pub mod contest;
+
+pub mod rivals;

@@ -11,6 +11,7 @@ pub(crate) mod go;
 pub(crate) mod golang;
 pub(crate) mod lookup;
 mod meeting;
+pub(crate) mod rivals;
 pub(crate) mod scenes;
 
 /// The acts in order.
