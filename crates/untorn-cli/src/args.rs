@@ -158,7 +158,7 @@ impl Cure {
 #[derive(clap::Args)]
 pub(crate) struct Rivals {
     /// Threads that read both values without pause; each number is played by itself.
-    #[arg(long, value_name = "N,...", value_delimiter = ',', default_values_t = [1, 64, 1000],
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "1,64,1000",
         value_parser = value_parser!(u16).range(1..=4096))]
     pub(crate) readers: Vec<u16>,
     /// How long each map is played with each number of readers [default: 0.4; 1.5 with more than 100 readers, so

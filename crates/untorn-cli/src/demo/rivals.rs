@@ -41,10 +41,10 @@ pub(crate) fn show(output: &Output, options: &Rivals) -> io::Result<()> {
         .map(|&readers| options.seconds(readers) + OVERHEAD)
         .sum();
     output.line(format_args!(
-        "{} maps, {} plays in random order, about {:.0} s. {}.",
-        chosen.len(),
-        chosen.len() * readers.len(),
-        chosen.len() as f64 * seconds,
+        "{}, {} in random order, about {:.0} s; {}.",
+        counted(chosen.len(), "map"),
+        counted(chosen.len() * readers.len(), "play"),
+        (chosen.len() as f64 * seconds).ceil(),
         processors()
     ));
     let plays = play_all(&chosen, &readers, options)?;
@@ -72,7 +72,7 @@ fn play_all(chosen: &[Entrant], readers: &[u16], options: &Rivals) -> io::Result
             "{} of {count}: {}, {}",
             done + 1,
             entrant.name,
-            readers_in_words(readers)
+            counted(readers.into(), "reader")
         ));
         let traffic = Traffic {
             readers: readers.into(),
@@ -139,7 +139,7 @@ fn table<'p>(output: &Output, readers: u16, plays: impl Iterator<Item = &'p Play
         line.trim_end().to_string()
     };
     output.line("");
-    output.heading(readers_in_words(readers));
+    output.heading(counted(readers.into(), "reader"));
     output.aside(line(COLUMNS));
     for row in &rows {
         output.line(line(std::array::from_fn(|column| row[column].as_str())));
@@ -193,17 +193,12 @@ fn remarks(output: &Output, chosen: &[Entrant]) {
 }
 
 fn processors() -> String {
-    match available_parallelism().map_or(1, usize::from) {
-        1 => "1 processor".into(),
-        count => format!("{count} processors"),
-    }
+    counted(available_parallelism().map_or(1, usize::from), "processor")
 }
 
-fn readers_in_words(readers: u16) -> String {
-    match readers {
-        1 => "1 reader".into(),
-        count => format!("{count} readers"),
-    }
+fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
 }
 
 /// Three digits or so, and a unit.
@@ -233,7 +228,7 @@ fn refuse_broken_promises(plays: &[Play]) -> io::Result<()> {
             format!(
                 "{} with {} showed {torn} pairs from two refreshes and {missing} without a value",
                 play.entrant.name,
-                readers_in_words(play.readers)
+                counted(play.readers.into(), "reader")
             )
         })
         .collect();
