@@ -1,6 +1,6 @@
 //! A fixed number of gets, to be counted instruction by instruction: see `just instructions`.
 //!
-//! `instructions nothing|plain|view GETS`
+//! `instructions nothing|plain|view|reader|pin GETS`
 
 use std::env;
 use std::hint::black_box;
@@ -28,18 +28,20 @@ fn main() -> ExitCode {
     plain.extend(entries());
     let mut map = Map::with_hasher(FixedState::with_seed(SEED));
     map.extend(entries());
-    let view = map.pin();
+    let (view, mut reader) = (map.pin(), map.reader());
     match mode.as_str() {
         "nothing" => ask(gets, |key| Some(*key)),
         "plain" => ask(gets, |key| plain.get(key).copied()),
         "view" => ask(gets, |key| view.get(key).copied()),
+        "reader" => ask(gets, |key| reader.latest().get(key).copied()),
+        "pin" => ask(gets, |key| map.pin().get(key).copied()),
         _ => return misused(),
     }
     ExitCode::SUCCESS
 }
 
 /// Asks for all keys in turn.
-fn ask(gets: u64, get: impl Fn(&u64) -> Option<u64>) {
+fn ask(gets: u64, mut get: impl FnMut(&u64) -> Option<u64>) {
     let mut key = 0;
     for _ in 0..gets {
         black_box(get(black_box(&key)));
@@ -51,6 +53,6 @@ fn ask(gets: u64, get: impl Fn(&u64) -> Option<u64>) {
 }
 
 fn misused() -> ExitCode {
-    eprintln!("usage: instructions nothing|plain|view GETS");
+    eprintln!("usage: instructions nothing|plain|view|reader|pin GETS");
     ExitCode::from(2)
 }

@@ -1,15 +1,21 @@
 //! The traffic over every rival; and over maps that are wrong on purpose, which it must notice.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use untorn_lab::rivals::{ENTRANTS, Keys, Pair, Promise, Rival, Tally, Traffic, play};
+use untorn_lab::rivals::{ENTRANTS, Entrant, Keys, Pair, Promise, Rival, Tally, Traffic, play};
 
 const SHORT: Traffic = Traffic {
     readers: 3,
     time: Duration::from_millis(300),
 };
+
+/// One play at a time: a thousand threads leave no turn to another.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Each key behind a lock of its own, and a writer that lets others go between both writes.
 struct LockEach;
@@ -72,7 +78,7 @@ impl Rival for Loses {
     }
 }
 
-fn entrant_like(promise: Promise) -> &'static untorn_lab::rivals::Entrant {
+fn entrant_like(promise: Promise) -> &'static Entrant {
     let found = ENTRANTS.iter().find(|entrant| entrant.promise == promise);
     found.expect("there are both")
 }
@@ -90,6 +96,7 @@ fn assert_was_played(name: &str, tally: &Tally) {
 
 #[test]
 fn pairs_that_are_written_key_by_key_are_seen_torn() {
+    let _alone = alone();
     let longer = Traffic {
         time: Duration::from_secs(1),
         ..SHORT
@@ -103,6 +110,7 @@ fn pairs_that_are_written_key_by_key_are_seen_torn() {
 
 #[test]
 fn a_lost_key_is_missed_and_a_slow_refresh_makes_the_next_ones_late() {
+    let _alone = alone();
     let tally = play::<Loses>(&SHORT).expect("threads start");
     assert!(tally.missing > 0, "{tally:?}");
     assert_eq!(tally.torn, 0);
@@ -117,6 +125,7 @@ fn a_lost_key_is_missed_and_a_slow_refresh_makes_the_next_ones_late() {
 
 #[test]
 fn every_map_is_read_and_refreshed_and_keeps_its_promise() {
+    let _alone = alone();
     for entrant in ENTRANTS {
         let tally = entrant.play(&SHORT).expect("threads start");
         assert_was_played(entrant.name, &tally);
@@ -137,6 +146,7 @@ fn the_names_differ() {
 
 #[test]
 fn a_thousand_readers_find_room() {
+    let _alone = alone();
     let many = Traffic {
         readers: 1000,
         time: Duration::from_millis(300),

@@ -53,6 +53,7 @@ pub(crate) fn show(output: &Output, options: &Rivals) -> io::Result<()> {
         table(output, readers, plays.iter().filter(of_these));
     }
     remarks(output, &chosen);
+    missed(output, &plays);
     output.document(&Document::of(&plays))?;
     refuse_broken_promises(&plays)
 }
@@ -155,6 +156,7 @@ fn row(play: &Play) -> [String; 8] {
         rate(tally.pairs_per_second()),
         match entrant.promise {
             Promise::Pairs => tally.torn.to_string(),
+            Promise::PerKey if tally.torn == 0 => "0, by luck".into(),
             Promise::PerKey => format!("{}, by design", tally.torn),
         },
         time(tally.slowest),
@@ -181,8 +183,7 @@ fn remarks(output: &Output, chosen: &[Entrant]) {
         output.aside(format_args!("{}: {remark}.", names.join(", ")));
     }
     output.aside(
-        "two refreshes: pairs whose values came from two refreshes; by design where a map promises each key only, by luck\n\
-         if such a map shows none.\n\
+        "two refreshes: pairs whose values came from two refreshes, by design where a map promises each key only.\n\
          slowest read: no read took longer; late: from when a refresh was due to when it was done (see --help).",
     );
     output.aside(format_args!(
@@ -190,6 +191,18 @@ fn remarks(output: &Output, chosen: &[Entrant]) {
          threads' turns.",
         processors()
     ));
+}
+
+/// Keys that were there all the time and not found.
+fn missed(output: &Output, plays: &[Play]) {
+    for play in plays.iter().filter(|play| play.tally.missing > 0) {
+        output.line(format_args!(
+            "{} with {}: {} times a key was not found that was always there.",
+            play.entrant.name,
+            counted(play.readers.into(), "reader"),
+            play.tally.missing
+        ));
+    }
 }
 
 fn processors() -> String {
@@ -302,5 +315,52 @@ impl Document {
             processors: available_parallelism().map_or(1, usize::from),
             plays: plays.collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use untorn_lab::rivals::{ENTRANTS, Lateness, Promise, Tally};
+
+    use super::{Play, refuse_broken_promises};
+
+    fn torn(torn: u64, missing: u64, promise: Promise) -> Play {
+        let found = ENTRANTS.iter().find(|entrant| entrant.promise == promise);
+        let time = Duration::from_secs(1);
+        Play {
+            entrant: *found.expect("there are both"),
+            readers: 2,
+            tally: Tally {
+                time,
+                refreshes: 1000,
+                pairs: 1_000_000,
+                torn,
+                missing,
+                slowest: time,
+                late: Lateness {
+                    median: time,
+                    p99: time,
+                    max: time,
+                },
+            },
+        }
+    }
+
+    #[test]
+    fn a_broken_promise_is_an_error_that_tells_whose() {
+        let plays = [torn(0, 0, Promise::Pairs), torn(3, 1, Promise::Pairs)];
+        let told = refuse_broken_promises(&plays).expect_err("a pair is torn");
+        let told = told.to_string();
+        let name = plays[1].entrant.name;
+        let expected = format!("{name} with 2 readers showed 3 pairs from two refreshes and 1 ");
+        assert!(told.contains(&expected), "{told}");
+    }
+
+    #[test]
+    fn where_nothing_is_promised_nothing_is_broken() {
+        let plays = [torn(0, 0, Promise::Pairs), torn(3, 1, Promise::PerKey)];
+        assert!(refuse_broken_promises(&plays).is_ok());
     }
 }

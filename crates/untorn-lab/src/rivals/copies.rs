@@ -23,7 +23,7 @@ pub(super) struct ArcSwapLoad;
 
 impl Rival for ArcSwapLoad {
     const NAME: &'static str = "arc-swap";
-    const IDIOM: &'static str = "ArcSwap<HashMap>, load";
+    const IDIOM: &'static str = "ArcSwap<HashMap>, one load";
     const PROMISE: Promise = Promise::Pairs;
     const REMARK: Option<&'static str> = Some(COPIES_ALL);
 
@@ -49,7 +49,7 @@ pub(super) struct ArcSwapCache;
 
 impl Rival for ArcSwapCache {
     const NAME: &'static str = "arc-swap-cache";
-    const IDIOM: &'static str = "ArcSwap<HashMap>, a Cache per thread";
+    const IDIOM: &'static str = "ArcSwap<HashMap>, a Cache each";
     const PROMISE: Promise = Promise::Pairs;
     const REMARK: Option<&'static str> = Some(COPIES_ALL);
 
@@ -93,7 +93,7 @@ pub(super) struct LeftRight;
 
 impl Rival for LeftRight {
     const NAME: &'static str = "left-right";
-    const IDIOM: &'static str = "left-right of a HashMap, one enter";
+    const IDIOM: &'static str = "HashMap kept twice, one enter";
     const PROMISE: Promise = Promise::Pairs;
     const REMARK: Option<&'static str> = Some(
         "each write is done twice, in two copies, and a refresh waits until all readers that were inside have left",

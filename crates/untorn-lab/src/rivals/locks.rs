@@ -42,7 +42,7 @@ pub(super) struct StdMutex;
 
 impl Rival for StdMutex {
     const NAME: &'static str = "mutex";
-    const IDIOM: &'static str = "std Mutex<HashMap>";
+    const IDIOM: &'static str = "Mutex<HashMap> of std";
     const PROMISE: Promise = Promise::Pairs;
 
     type Map = Mutex<Plain>;
@@ -64,7 +64,7 @@ pub(super) struct StdRwLock;
 
 impl Rival for StdRwLock {
     const NAME: &'static str = "rwlock";
-    const IDIOM: &'static str = "std RwLock<HashMap>";
+    const IDIOM: &'static str = "RwLock<HashMap> of std";
     const PROMISE: Promise = Promise::Pairs;
 
     type Map = RwLock<Plain>;
@@ -86,7 +86,7 @@ pub(super) struct ParkingLot;
 
 impl Rival for ParkingLot {
     const NAME: &'static str = "parking-lot";
-    const IDIOM: &'static str = "parking_lot RwLock<HashMap>";
+    const IDIOM: &'static str = "RwLock<HashMap> of parking_lot";
     const PROMISE: Promise = Promise::Pairs;
 
     type Map = parking_lot::RwLock<Plain>;

@@ -19,7 +19,7 @@ pub(super) struct Pinned;
 
 impl Rival for Pinned {
     const NAME: &'static str = "untorn";
-    const IDIOM: &'static str = "untorn Map, one batch, one pin";
+    const IDIOM: &'static str = "Map, one batch, one pin";
     const PROMISE: Promise = Promise::Pairs;
     const REMARK: Option<&'static str> = Some(COPIES_SOME);
 
@@ -45,7 +45,7 @@ pub(super) struct ByReader;
 
 impl Rival for ByReader {
     const NAME: &'static str = "untorn-reader";
-    const IDIOM: &'static str = "untorn Map, one batch, a Reader per thread";
+    const IDIOM: &'static str = "Map, one batch, a Reader each";
     const PROMISE: Promise = Promise::Pairs;
     const REMARK: Option<&'static str> = Some(COPIES_SOME);
 
@@ -73,7 +73,7 @@ pub(super) struct OneWord;
 
 impl Rival for OneWord {
     const NAME: &'static str = "untorn-one-word";
-    const IDIOM: &'static str = "untorn Map, two inserts, two gets";
+    const IDIOM: &'static str = "Map, two inserts, two gets";
     const PROMISE: Promise = Promise::PerKey;
     const REMARK: Option<&'static str> = Some(COPIES_SOME);
 
@@ -103,7 +103,7 @@ pub(super) struct Published;
 
 impl Rival for Published {
     const NAME: &'static str = "untorn-published";
-    const IDIOM: &'static str = "untorn Published<HashMap>, a Reader per thread";
+    const IDIOM: &'static str = "Published<HashMap>, a Reader each";
     const PROMISE: Promise = Promise::Pairs;
     const REMARK: Option<&'static str> = Some(COPIES_ALL);
 

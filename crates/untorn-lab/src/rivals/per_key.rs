@@ -10,7 +10,7 @@ pub(super) struct DashMap;
 
 impl Rival for DashMap {
     const NAME: &'static str = "dashmap";
-    const IDIOM: &'static str = "dashmap, a get each";
+    const IDIOM: &'static str = "DashMap, two gets";
     const PROMISE: Promise = Promise::PerKey;
 
     type Map = dashmap::DashMap<&'static str, u64, DefaultHashBuilder>;
@@ -40,7 +40,7 @@ pub(super) struct Papaya;
 
 impl Rival for Papaya {
     const NAME: &'static str = "papaya";
-    const IDIOM: &'static str = "papaya, one pin for both gets";
+    const IDIOM: &'static str = "HashMap, one pin, two gets";
     const PROMISE: Promise = Promise::PerKey;
 
     type Map = papaya::HashMap<&'static str, u64, DefaultHashBuilder>;
@@ -69,7 +69,7 @@ pub(super) struct Scc;
 
 impl Rival for Scc {
     const NAME: &'static str = "scc";
-    const IDIOM: &'static str = "scc HashMap, a read_sync each";
+    const IDIOM: &'static str = "HashMap, two read_sync";
     const PROMISE: Promise = Promise::PerKey;
 
     type Map = scc::HashMap<&'static str, u64, DefaultHashBuilder>;
@@ -102,7 +102,7 @@ pub(super) struct SccIndex;
 
 impl Rival for SccIndex {
     const NAME: &'static str = "scc-index";
-    const IDIOM: &'static str = "scc HashIndex, one guard for both peeks";
+    const IDIOM: &'static str = "HashIndex, one guard, two peeks";
     const PROMISE: Promise = Promise::PerKey;
 
     type Map = scc::HashIndex<&'static str, u64, DefaultHashBuilder>;
