@@ -79,11 +79,18 @@ fn scenario(readers: usize, entrants: &[Entrant]) {
     sheet.cells(
         "pairs from two refreshes",
         column(&|entrant, tallies| {
-            let torn: u64 = tallies.iter().map(|tally| tally.torn).sum();
-            let refreshes: u64 = tallies.iter().map(|tally| tally.refreshes).sum();
-            match entrant.promise {
-                Promise::Pairs => format!("{torn} in {refreshes} refreshes"),
-                Promise::PerKey => format!("{torn} in {refreshes} refreshes, by design"),
+            let sum = |which: fn(&Tally) -> u64| tallies.iter().map(which).sum::<u64>();
+            let mut cell = format!(
+                "{} in {} refreshes",
+                sum(|tally| tally.torn),
+                sum(|tally| tally.refreshes)
+            );
+            if entrant.promise == Promise::PerKey {
+                cell += ", by design";
+            }
+            match sum(|tally| tally.missing) {
+                0 => cell,
+                missing => format!("{cell}; {missing} without a value"),
             }
         }),
     );

@@ -52,8 +52,9 @@ pub(crate) fn show(output: &Output, options: &Rivals) -> io::Result<()> {
         let of_these = |play: &&Play| play.readers == readers;
         table(output, readers, plays.iter().filter(of_these));
     }
-    remarks(output, &chosen);
+    output.line("");
     missed(output, &plays);
+    remarks(output, &chosen);
     output.document(&Document::of(&plays))?;
     refuse_broken_promises(&plays)
 }
@@ -168,7 +169,6 @@ fn row(play: &Play) -> [String; 8] {
 
 /// What stands under the tables.
 fn remarks(output: &Output, chosen: &[Entrant]) {
-    output.line("");
     let mut told: Vec<(&str, Vec<&str>)> = Vec::new();
     for entrant in chosen {
         let Some(remark) = entrant.remark else {
@@ -197,7 +197,7 @@ fn remarks(output: &Output, chosen: &[Entrant]) {
 fn missed(output: &Output, plays: &[Play]) {
     for play in plays.iter().filter(|play| play.tally.missing > 0) {
         output.line(format_args!(
-            "{} with {}: {} times a key was not found that was always there.",
+            "{} with {}: in {} pairs a key was not found that was always there.",
             play.entrant.name,
             counted(play.readers.into(), "reader"),
             play.tally.missing

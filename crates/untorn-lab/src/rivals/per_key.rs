@@ -104,6 +104,9 @@ impl Rival for SccIndex {
     const NAME: &'static str = "scc-index";
     const IDIOM: &'static str = "HashIndex, one guard, two peeks";
     const PROMISE: Promise = Promise::PerKey;
+    const REMARK: Option<&'static str> = Some(
+        "made for values that seldom change: an update is an insert and a removal, and a peek in between may find neither",
+    );
 
     type Map = scc::HashIndex<&'static str, u64, DefaultHashBuilder>;
 
