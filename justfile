@@ -38,6 +38,10 @@ asan:
 bench:
     cargo bench -p untorn-lab
 
+# Instructions of one get, counted by callgrind: a held view and a plain map.
+instructions:
+    bash .ci/instructions
+
 # What a push must pass.
 ci:
     bash .ci/run

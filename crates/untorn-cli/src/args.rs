@@ -4,7 +4,7 @@ use clap::builder::PossibleValuesParser;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand, value_parser};
 
-use crate::demo::scenes;
+use crate::demo::{rivals, scenes};
 
 /// Maps that many threads read while others change them: the demo of the crate untorn.
 ///
@@ -29,6 +29,7 @@ Examples:
   untorn demo lookup             every branch that a look-up can take
   untorn demo lookup overflow    one of them
   untorn demo lookup --json      the same for a script
+  untorn demo rivals             the same traffic over other people's maps
 
 Exit status: 0 fine, 1 something failed, 2 the command was misused.";
 
@@ -65,6 +66,20 @@ Examples:
   untorn demo batch
   untorn demo batch --readers 64 --writers 4 --json")]
     Batch(Cure),
+    /// The same traffic over other people's maps, each in its best idiom, and over untorn's.
+    #[command(after_help = "\
+Examples:
+  untorn demo rivals
+  untorn demo rivals --readers 64 --seconds 3 --maps rwlock,papaya,untorn
+  untorn demo rivals --json
+
+The slowest read: each reader looks at the clock after every 64 pairs; what is shown is the longest of these
+stretches, so no read took longer. With more threads than processors most of it is other threads' turns: compare it
+with the first row, a map that nobody writes to.
+Lateness: from when a refresh was due to when it was done. One is due each millisecond.
+
+It exits 1 if a map shows a pair from two refreshes that promises not to.")]
+    Rivals(Rivals),
     /// Prepared tables, and the branch that each look-up takes, in the order of the note's source.
     Lookup {
         /// Only this scene; without it, all of them.
@@ -138,6 +153,30 @@ impl Cure {
         writers: 1,
         seconds: 3.0,
     };
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Rivals {
+    /// Threads that read both values without pause; each number is played by itself.
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "1,64,1000",
+        value_parser = value_parser!(u16).range(1..=4096))]
+    pub(crate) readers: Vec<u16>,
+    /// How long each map is played with each number of readers [default: 0.4; 1.5 with more than 100 readers, so
+    /// that most get a turn].
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    seconds: Option<f64>,
+    /// Only these maps [default: all].
+    #[arg(long, value_name = "MAP,...", value_delimiter = ',',
+        value_parser = PossibleValuesParser::new(rivals::names()))]
+    pub(crate) maps: Vec<String>,
+}
+
+impl Rivals {
+    /// How long a map is played with so many readers.
+    pub(crate) fn seconds(&self, readers: u16) -> f64 {
+        let usual = if readers > 100 { 1.5 } else { 0.4 };
+        self.seconds.unwrap_or(usual)
+    }
 }
 
 fn seconds(text: &str) -> Result<f64, String> {

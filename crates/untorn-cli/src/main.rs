@@ -28,6 +28,7 @@ fn main() -> ExitCode {
             Demo::Batch(options) => {
                 demo::cure::batch(&output, &options).and_then(|tally| output.document(&tally))
             }
+            Demo::Rivals(options) => demo::rivals::show(&output, &options),
             Demo::Lookup { scene } => demo::lookup::show(&output, scene.as_deref()),
         },
         Some(Command::NoteProgram { readers, writers }) => untorn_note::note(readers, writers),

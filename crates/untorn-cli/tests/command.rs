@@ -209,6 +209,97 @@ fn one_scene_as_a_document() {
     assert_eq!(scenes[0]["found"], true);
 }
 
+const PAIRS: [&str; 10] = [
+    "unwritten",
+    "mutex",
+    "rwlock",
+    "parking-lot",
+    "arc-swap",
+    "arc-swap-cache",
+    "left-right",
+    "untorn",
+    "untorn-reader",
+    "untorn-published",
+];
+const PER_KEY: [&str; 5] = ["dashmap", "papaya", "scc", "scc-index", "untorn-one-word"];
+
+#[test]
+fn every_rival_is_played_and_none_that_promises_pairs_is_torn() {
+    let options = ["--readers", "2,1", "--seconds", "0.2", "--json"];
+    let document = json(&[&["demo", "rivals"][..], &options].concat());
+    let plays = document["plays"].as_array().expect("a list");
+    for readers in [1, 2] {
+        for (names, promises_pairs) in [(&PAIRS[..], true), (&PER_KEY, false)] {
+            for name in names {
+                let mut of_it = plays
+                    .iter()
+                    .filter(|play| play["map"] == *name && play["readers"] == readers);
+                let play = of_it.next().expect(name);
+                assert!(of_it.next().is_none(), "{name} is there twice");
+                assert_eq!(play["promises_pairs"], promises_pairs, "{play}");
+                assert_eq!(play["seconds"], 0.2);
+                assert!(play["pairs_read"].as_u64() > Some(0), "{play}");
+                assert!(play["refreshes"].as_u64() > Some(0), "{play}");
+                assert!(play["slowest_read_seconds"].as_f64() > Some(0.0), "{play}");
+                assert!(
+                    play["refresh_late_seconds"]["max"].as_f64() > Some(0.0),
+                    "{play}"
+                );
+                if promises_pairs {
+                    assert_eq!(play["torn"], 0, "{play}");
+                    assert_eq!(play["missing"], 0, "{play}");
+                }
+            }
+        }
+    }
+    assert_eq!(plays.len(), 2 * (PAIRS.len() + PER_KEY.len()));
+}
+
+#[test]
+fn chosen_rivals_as_a_table() {
+    let output = untorn(&[
+        "demo",
+        "rivals",
+        "--maps",
+        "untorn,papaya",
+        "--readers",
+        "3",
+        "--seconds",
+        "0.1",
+    ]);
+    let shown = text(&output.stdout);
+    assert!(output.status.success(), "{shown}{}", text(&output.stderr));
+    let row = |name: &str| {
+        let mut rows = shown
+            .lines()
+            .filter(|line| line.split_whitespace().next() == Some(name));
+        let row = rows.next().expect(name);
+        assert!(rows.next().is_none(), "{name} is there twice:\n{shown}");
+        row
+    };
+    assert!(shown.contains("2 maps, 2 plays"), "{shown}");
+    assert!(shown.contains("\n3 readers\n"), "{shown}");
+    assert!(row("papaya").contains(", by "), "{shown}");
+    assert!(!row("untorn").contains(", by "), "{shown}");
+    assert!(!shown.contains("\ndashmap "), "{shown}");
+    assert!(!shown.contains('\x1b'), "colour where there is no terminal");
+    assert!(
+        output.stderr.is_empty(),
+        "progress where there is no terminal"
+    );
+}
+
+#[test]
+fn an_unknown_rival_is_refused_with_the_list() {
+    let output = untorn(&["demo", "rivals", "--maps", "papaya,ratomic"]);
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("'ratomic'"), "{told}");
+    for name in PAIRS.iter().chain(&PER_KEY) {
+        assert!(told.contains(name), "{name} is not listed: {told}");
+    }
+}
+
 #[test]
 fn misuse_is_told_and_ends_with_2() {
     for (args, word) in [
@@ -222,6 +313,11 @@ fn misuse_is_told_and_ends_with_2() {
             &["demo", "map", "--seconds", "0"],
             "not between 0.1 and 3600",
         ),
+        (
+            &["demo", "rivals", "--seconds", "0"],
+            "not between 0.1 and 3600",
+        ),
+        (&["demo", "rivals", "--readers", "1,0"], "invalid value '0'"),
         (&["perform"], "unrecognized subcommand"),
     ] {
         let output = untorn(args);
@@ -250,7 +346,11 @@ fn a_stdout_that_takes_nothing_is_an_error_and_no_panic() {
 
 #[test]
 fn help_has_examples() {
-    for args in [&["--help"][..], &["demo", "go", "--help"]] {
+    for args in [
+        &["--help"][..],
+        &["demo", "go", "--help"],
+        &["demo", "rivals", "--help"],
+    ] {
         let output = untorn(args);
         assert!(output.status.success());
         assert!(text(&output.stdout).contains("Examples:"));

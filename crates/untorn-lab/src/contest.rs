@@ -9,6 +9,24 @@ use std::time::Instant;
 /// How many rounds a contest has unless `UNTORN_ROUNDS` says otherwise.
 const ROUNDS: usize = 15;
 
+/// How many rounds there are: `UNTORN_ROUNDS`, or 15.
+#[must_use]
+pub fn rounds() -> usize {
+    let asked = std::env::var("UNTORN_ROUNDS").ok();
+    let asked = asked.and_then(|rounds| rounds.parse().ok());
+    asked.unwrap_or(ROUNDS).max(1)
+}
+
+/// The median, and the tenth and the ninetieth percentile.
+///
+/// # Panics
+/// If there are no numbers.
+#[must_use]
+pub fn spread(numbers: impl Iterator<Item = f64>) -> [f64; 3] {
+    let numbers = sorted(numbers.collect());
+    [50, 10, 90].map(|p| percentile(&numbers, p))
+}
+
 /// A body of work; returns how many operations it did.
 type Body<'b> = Box<dyn FnMut() -> u64 + 'b>;
 
@@ -51,11 +69,7 @@ impl<'b> Contest<'b> {
     /// # Panics
     /// If there is no candidate.
     pub fn run(&mut self) -> Vec<Row> {
-        let rounds = std::env::var("UNTORN_ROUNDS")
-            .ok()
-            .and_then(|rounds| rounds.parse().ok())
-            .unwrap_or(ROUNDS)
-            .max(1);
+        let rounds = rounds();
         let count = self.candidates.len();
         assert!(count > 0, "a contest needs candidates");
         let mut times = vec![vec![0.0; count]; rounds];
@@ -73,12 +87,11 @@ impl<'b> Contest<'b> {
         }
         (0..count)
             .map(|i| {
-                let ratios = times.iter().map(|round| round[i] / round[0]).collect();
-                let ratios = sorted(ratios);
+                let [nanoseconds, ..] = spread(times.iter().map(|round| round[i]));
                 Row {
                     name: self.candidates[i].0.clone(),
-                    nanoseconds: percentile(&sorted(times.iter().map(|r| r[i]).collect()), 50),
-                    ratio: [50, 10, 90].map(|p| percentile(&ratios, p)),
+                    nanoseconds,
+                    ratio: spread(times.iter().map(|round| round[i] / round[0])),
                 }
             })
             .collect()
@@ -99,12 +112,12 @@ impl<'b> Contest<'b> {
     }
 }
 
-fn sorted(mut numbers: Vec<f64>) -> Vec<f64> {
+pub(crate) fn sorted(mut numbers: Vec<f64>) -> Vec<f64> {
     numbers.sort_by(f64::total_cmp);
     numbers
 }
 
-fn percentile(sorted: &[f64], p: usize) -> f64 {
+pub(crate) fn percentile(sorted: &[f64], p: usize) -> f64 {
     sorted[(sorted.len() - 1) * p / 100]
 }
 

@@ -1,3 +1,7 @@
 //! The laboratory of untorn: how it is measured, beside whom.
 
 pub mod contest;
+pub mod filter;
+pub mod keys;
+pub mod rivals;
+pub mod sheet;

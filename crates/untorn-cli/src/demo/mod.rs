@@ -11,6 +11,7 @@ pub(crate) mod go;
 pub(crate) mod golang;
 pub(crate) mod lookup;
 mod meeting;
+pub(crate) mod rivals;
 pub(crate) mod scenes;
 
 /// The acts in order.
@@ -21,6 +22,6 @@ pub(crate) fn acts(output: &Output) -> io::Result<()> {
     output.line("");
     let third = cure::batch(output, &Cure::NOTE)?;
     output.line("");
-    output.aside("More: untorn demo go --writers 2, untorn demo lookup, untorn demo map --readers 64, untorn --help");
+    output.aside("More: untorn demo go --writers 2, untorn demo lookup, untorn demo rivals, untorn demo map --readers 64, untorn --help");
     output.document(&(first, second, third))
 }

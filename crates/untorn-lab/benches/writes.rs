@@ -1,0 +1,189 @@
+//! What a write costs: one key published, and a batch of a thousand.
+//!
+//! The keys are there already and chosen at random. papaya and dashmap have no batch: there the keys become visible one
+//! by one.
+//!
+//! `cargo bench -p untorn-lab --bench writes [-- u64|String|Arc<str> 1000|… one|batch]`
+
+use std::cell::RefCell;
+use std::hint::black_box;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use dashmap::DashMap;
+use hashbrown::HashMap;
+use untorn::Map;
+use untorn::map::DefaultHashBuilder;
+use untorn_lab::contest::{Contest, Row};
+use untorn_lab::filter::Filter;
+use untorn_lab::keys::{Key, keys};
+use untorn_lab::sheet::{Sheet, print_header, thousands};
+
+type Plain<K> = HashMap<K, u64, DefaultHashBuilder>;
+
+/// Keys in a batch.
+const BATCH: u64 = 1_000;
+
+/// Keys written by one body where a key is cheap: into a plain, a papaya or a dashmap.
+const KEYS: u64 = 1 << 17;
+
+/// Commits of `Map` in one body: of one key, and of a batch.
+const COMMITS: u64 = 1 << 10;
+const BATCHES: u64 = 2;
+
+/// Entries that a body copies where each write copies all of them; it makes at least one write.
+const COPIED: u64 = 1 << 20;
+
+const SIZES: [(usize, &str); 3] = [(1_000, "1000"), (100_000, "100000"), (1_000_000, "1000000")];
+
+fn main() {
+    let filter = Filter::from_args(&[
+        &["u64", "String", "Arc<str>"],
+        &SIZES.map(|(_, label)| label),
+        &["one", "batch"],
+    ]);
+    print_header();
+    sheets::<u64>("u64", &filter);
+    sheets::<String>("String", &filter);
+    sheets::<Arc<str>>("Arc<str>", &filter);
+}
+
+fn sheets<K: Key>(kind: &str, filter: &Filter) {
+    let contests: [(&str, &str, Write<K>); 2] = [
+        ("one", "overwrite, one key published", one_key),
+        ("batch", "overwrite, each key of a batch of 1,000", batch),
+    ];
+    for (mode, title, contest) in contests {
+        let mut sheet = Sheet::with_times(format!("{title}, {kind}"));
+        for (n, label) in SIZES {
+            if filter.takes(&[kind, label, mode]) {
+                sheet.column(thousands(n), &contest(&Entries::new(n)));
+            }
+        }
+        sheet.print();
+    }
+}
+
+type Write<K> = fn(&Entries<K>) -> Vec<Row>;
+
+/// What the maps begin with.
+struct Entries<K> {
+    keys: Vec<K>,
+    random: RefCell<fastrand::Rng>,
+}
+
+impl<K: Key> Entries<K> {
+    fn new(n: usize) -> Self {
+        let (keys, random) = keys(n);
+        Self {
+            keys,
+            random: random.into(),
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (K, u64)> {
+        self.keys.iter().cloned().zip(0..)
+    }
+
+    fn any(&self) -> K {
+        let i = self.random.borrow_mut().usize(..self.keys.len());
+        self.keys[i].clone()
+    }
+
+    /// How many writes that copy everything are enough for one body.
+    fn copies(&self) -> u64 {
+        (COPIED / self.keys.len() as u64).max(1)
+    }
+}
+
+fn one_key<K: Key>(entries: &Entries<K>) -> Vec<Row> {
+    let mut plain: Plain<K> = entries.iter().collect();
+    let swap = ArcSwap::from_pointee(plain.clone());
+    let papaya: papaya::HashMap<K, u64, DefaultHashBuilder> = entries.iter().collect();
+    let dashmap: DashMap<K, u64, DefaultHashBuilder> = entries.iter().collect();
+    let map: Map<K, u64> = entries.iter().collect();
+    Contest::new("one key")
+        .candidate("hashbrown::HashMap, insert", || {
+            for number in 0..KEYS {
+                black_box(plain.insert(entries.any(), number));
+            }
+            KEYS
+        })
+        .candidate("Map, insert", || {
+            for number in 0..COMMITS {
+                black_box(map.insert(entries.any(), number));
+            }
+            COMMITS
+        })
+        .candidate("ArcSwap of a HashMap, clone and swap", || {
+            for number in 0..entries.copies() {
+                let mut copy = Plain::clone(&swap.load());
+                copy.insert(entries.any(), number);
+                swap.store(copy.into());
+            }
+            entries.copies()
+        })
+        .candidate("papaya, insert", || {
+            for number in 0..KEYS {
+                black_box(papaya.pin().insert(entries.any(), number));
+            }
+            KEYS
+        })
+        .candidate("dashmap, insert", || {
+            for number in 0..KEYS {
+                black_box(dashmap.insert(entries.any(), number));
+            }
+            KEYS
+        })
+        .run()
+}
+
+fn batch<K: Key>(entries: &Entries<K>) -> Vec<Row> {
+    let mut plain: Plain<K> = entries.iter().collect();
+    let swap = ArcSwap::from_pointee(plain.clone());
+    let papaya: papaya::HashMap<K, u64, DefaultHashBuilder> = entries.iter().collect();
+    let dashmap: DashMap<K, u64, DefaultHashBuilder> = entries.iter().collect();
+    let map: Map<K, u64> = entries.iter().collect();
+    Contest::new("batch")
+        .candidate("hashbrown::HashMap, inserts", || {
+            for number in 0..KEYS {
+                black_box(plain.insert(entries.any(), number));
+            }
+            KEYS
+        })
+        .candidate("Map, one batch", || {
+            for _ in 0..BATCHES {
+                map.batch(|batch| {
+                    for number in 0..BATCH {
+                        black_box(batch.insert(entries.any(), number));
+                    }
+                });
+            }
+            BATCHES * BATCH
+        })
+        .candidate("ArcSwap of a HashMap, clone and swap", || {
+            let batches = entries.copies().min(KEYS / BATCH);
+            for _ in 0..batches {
+                let mut copy = Plain::clone(&swap.load());
+                for number in 0..BATCH {
+                    black_box(copy.insert(entries.any(), number));
+                }
+                swap.store(copy.into());
+            }
+            batches * BATCH
+        })
+        .candidate("papaya, inserts under one pin, one by one", || {
+            let papaya = papaya.pin();
+            for number in 0..KEYS {
+                black_box(papaya.insert(entries.any(), number));
+            }
+            KEYS
+        })
+        .candidate("dashmap, inserts, one by one", || {
+            for number in 0..KEYS {
+                black_box(dashmap.insert(entries.any(), number));
+            }
+            KEYS
+        })
+        .run()
+}
