@@ -13,6 +13,17 @@ pub(crate) struct Output {
     json: bool,
 }
 
+/// A number with its thousands apart.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let first = digits.len() % 3;
+    let (head, tail) = digits.split_at(first);
+    let groups = tail.as_bytes().chunks(3).map(String::from_utf8_lossy);
+    let head = (!head.is_empty()).then(|| head.into());
+    let all: Vec<_> = head.into_iter().chain(groups).collect();
+    all.join(",")
+}
+
 const HEADING: Style = Style::new().bold();
 const FATAL: Style = AnsiColor::Red.on_default().bold();
 const ASIDE: Style = Style::new().dimmed();
@@ -64,5 +75,17 @@ impl Output {
             writeln!(stdout)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grouped;
+
+    #[test]
+    fn thousands_are_set_apart() {
+        let numbers = [0, 7, 265, 1_000, 12_345, 999_999, 1_000_000];
+        let told = ["0", "7", "265", "1,000", "12,345", "999,999", "1,000,000"];
+        assert_eq!(numbers.map(grouped), told);
     }
 }

@@ -14,7 +14,7 @@ use untorn::map::DefaultHashBuilder;
 use untorn::{Map, spawn_scoped};
 
 use crate::args::Cure;
-use crate::output::Output;
+use crate::output::{Output, grouped};
 
 /// The note's goroutine sleeps as long after each refresh.
 const EVERY: Duration = Duration::from_millis(1);
@@ -117,7 +117,10 @@ fn act(output: &Output, options: &Cure, way: &Way) -> io::Result<Tally> {
     let tally = play(options, way);
     output.line(format_args!(
         "It did not die in {:.1} s: {} refreshes, {} pairs read, {} of them from two refreshes.",
-        tally.seconds, tally.refreshes, tally.pairs_read, tally.torn
+        tally.seconds,
+        grouped(tally.refreshes),
+        grouped(tally.pairs_read),
+        grouped(tally.torn),
     ));
     output.line(format_args!(
         "{:.1} million pairs a second; a plain HashMap that nobody writes to: {:.1}. The latest refresh was {:.1} ms late.",

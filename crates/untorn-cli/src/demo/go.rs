@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::child::{self, Ends, Finished};
 use super::golang;
 use crate::args::Go;
-use crate::output::Output;
+use crate::output::{Output, grouped};
 
 /// Shares of time to keep accesses open for, where luck alone showed nothing, and how long each is tried.
 const STRETCHES: [(&str, Duration); 2] = [
@@ -78,7 +78,7 @@ pub(crate) fn act(output: &Output, options: &Go, show: Show) -> io::Result<Act> 
     output.aside(format_args!(
         "It ran for {:.1} ms and printed {} values. Both sides are named: who noticed, and whom it met.",
         finished.after.as_secs_f64() * 1e3,
-        finished.stdout.lines,
+        grouped(finished.stdout.lines),
     ));
     let go = golang::beside(output, options)?;
     if finished.status.code() != Some(2) {
@@ -166,7 +166,7 @@ fn show_ends(output: &Output, ends: &Ends) {
         output.line(line);
     }
     if ends.left_out() > 0 {
-        output.aside(format_args!("… {} more …", ends.left_out()));
+        output.aside(format_args!("… {} more …", grouped(ends.left_out())));
     }
     for line in &ends.last {
         output.line(line);

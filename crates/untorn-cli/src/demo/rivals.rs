@@ -8,7 +8,7 @@ use serde::Serialize;
 use untorn_lab::rivals::{ENTRANTS, Entrant, Promise, Tally, Traffic};
 
 use crate::args::Rivals;
-use crate::output::Output;
+use crate::output::{Output, grouped};
 
 /// What `--maps` takes.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
@@ -156,9 +156,9 @@ fn row(play: &Play) -> [String; 8] {
         entrant.idiom.into(),
         rate(tally.pairs_per_second()),
         match entrant.promise {
-            Promise::Pairs => tally.torn.to_string(),
+            Promise::Pairs => grouped(tally.torn),
             Promise::PerKey if tally.torn == 0 => "0, by luck".into(),
-            Promise::PerKey => format!("{}, by design", tally.torn),
+            Promise::PerKey => format!("{}, by design", grouped(tally.torn)),
         },
         time(tally.slowest),
         time(late.median),
