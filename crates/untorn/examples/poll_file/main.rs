@@ -2,7 +2,7 @@
 //!
 //! ```sh
 //! cargo run -p untorn --example poll_file              # a file of its own, with edits of its own; ends
-//! cargo run -p untorn --example poll_file config.toml  # that file, until it is interrupted: edit it, remove it, break it
+//! cargo run -p untorn --example poll_file config.toml  # that file, until interrupted: edit it, remove it, break it
 //! ```
 
 mod toml_file;

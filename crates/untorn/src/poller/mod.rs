@@ -76,33 +76,33 @@ use crate::Revision;
 /// ```
 ///
 /// # Limits
-/// - Stopping waits for the fetch that is going on, and nothing can interrupt one: **a source must bound its own waiting**,
-///   by the timeouts of its sockets and the like.
+/// - Stopping waits for the fetch that is going on, and nothing can interrupt one: **a source must bound its own
+///   waiting**, by the timeouts of its sockets and the like.
 /// - Do not stop or drop a poller while holding what its source waits for, nor inside a batch of its map: both would wait
 ///   for ever.
-/// - The contents of a fetch are taken as they are; no entries at all empty the map. What must not happen is an error
-///   of the source.
+/// - The contents of a fetch are taken as they are; no entries at all empty the map. If that must not happen, let the
+///   source return an error.
 /// - What others write to the map stays until the next fetch that is not [`Fetched::Unchanged`]; it is not told apart.
 /// - A value that does not equal itself (a NaN) makes a revision at each poll.
 /// - Panics are caught where panics unwind; under `panic = "abort"` they end the process. The panic hook runs first.
 ///
 /// # Failures
-/// If the source returns an error or panics, or if its entries panic while they are taken over, nothing is published, the
-/// map keeps what it has, and the [`status`](Self::status) tells. (The one exception: a panic in the `Drop` of what was
-/// replaced comes after the commit.) Then the poller backs off: the next fetch is after a second, or the period if that is
-/// shorter, and after twice as long with each failure in a row, up to [a cap](Setup::backoff_up_to). One success and it
-/// goes by the period again.
+/// If the source returns an error or panics, or if its entries panic while they are taken over, nothing is published,
+/// the map keeps what it has, and the [`status`](Self::status) tells. (A panic in the `Drop` of what was replaced is a
+/// failure too, but it comes after the commit.) Then the poller backs off: the next fetch is after a second, or the
+/// period if that is shorter, and after twice as long with each failure in a row, up to
+/// [a cap](Setup::backoff_up_to). One success and it goes by the period again.
 ///
 /// # Time
 /// Waits are counted from the end of a poll, by a clock that nobody sets. So a slow source delays the next fetch, and
-/// fetches never queue. Each wait is a bit shorter or longer, [at random](Setup::jitter). Contents are at most as
-/// [old](Status::age) as a wait and a fetch take.
+/// fetches never queue. Each wait is a bit shorter or longer, [at random](Setup::jitter). While fetches succeed,
+/// contents are at most as [old](Status::age) as a wait and two fetches take.
 ///
 /// # Stopping
-/// [`stop`](Self::stop) and drop wait for the thread to end: at once while it sleeps or backs off, else when the fetch has
-/// ended, whose contents are still taken over. From inside the source (or any code that the thread runs) they cannot wait
-/// for their own thread: they return at once, and the thread ends after this poll. The source is dropped on the
-/// thread.
+/// [`stop`](Self::stop) and drop wait for the thread to end: at once while it sleeps or backs off, else when the fetch
+/// has ended, whose contents are still taken over. From inside the source (or any code that the thread runs) they
+/// cannot wait for their own thread: they return at once, and the thread ends after this poll. The source is dropped on
+/// the thread.
 #[must_use = "a poller stops when it is dropped"]
 pub struct Poller {
     shared: Arc<Shared>,
@@ -112,8 +112,8 @@ pub struct Poller {
 }
 
 impl Poller {
-    /// A poller that is to ask `source` with a pause of `period` between two fetches. A closure that returns a `Result` of
-    /// key-value pairs is a source. `Duration::MAX` means only when [poked](Self::poke).
+    /// A poller that is to ask `source` with a pause of `period` between two fetches. A closure that returns a `Result`
+    /// of key-value pairs is a source. `Duration::MAX` means only when [poked](Self::poke), and after failures.
     ///
     /// # Panics
     /// If the period is zero.

@@ -42,8 +42,8 @@ impl<S: Source> Setup<S> {
         self
     }
 
-    /// The longest wait after failures, before jitter; a minute, or the period if that is longer, if not set. May be shorter than the
-    /// period.
+    /// The longest wait after failures, before jitter; a minute, or the period if that is longer, if not set. May be
+    /// shorter than the period.
     ///
     /// # Panics
     /// If it is zero.
@@ -53,8 +53,9 @@ impl<S: Source> Setup<S> {
         self
     }
 
-    /// How much shorter or longer than told each wait is, at random, as a share from 0 to 1: so that many processes that were
-    /// started at once do not go on asking a server at once. 0.1 if not set, which is up to a tenth both ways; 0 is none.
+    /// How much shorter or longer than told each wait is, at random, as a share from 0 to 1: so that many processes
+    /// that were started at once do not go on asking a server at once. 0.1 if not set, which is up to a tenth both
+    /// ways; 0 is none.
     ///
     /// # Panics
     /// If it is not from 0 to 1.
@@ -64,8 +65,8 @@ impl<S: Source> Setup<S> {
         self
     }
 
-    /// Starts the thread, which fetches at once and then goes on until the poller is stopped or dropped. Does not wait for
-    /// the first fetch; [`Poller::wait_until_fresh`] does.
+    /// Starts the thread, which fetches at once and then goes on until the poller is stopped or dropped. Does not wait
+    /// for the first fetch; [`Poller::wait_until_fresh`] does.
     ///
     /// The poller holds the map: it lives until the poller has stopped, also if nobody else has it any more.
     ///

@@ -64,13 +64,14 @@ pub trait Source {
     /// Anything that keeps it from bringing all of them. The map keeps what it has.
     ///
     /// # Panics
-    /// It may: that is a failure like an error, and it is called again. It should leave itself in a state that bears that.
+    /// It may: that is a failure like an error, and it is called again. It should leave itself in a state that bears
+    /// that.
     fn fetch(&mut self) -> Result<Fetched<Self::Entries>, Self::Error>;
 
     /// Called when what [`fetch`](Self::fetch) just brought did not get into the map, because something panicked while
     /// it was drained or compared. A source that answers [`Fetched::Unchanged`] forgets here what it has seen, so that
-    /// the next fetch brings everything again. (If the panic came after the commit, that was for nothing.) Does nothing by
-    /// default.
+    /// the next fetch brings everything again. (If the panic came after the commit, that was for nothing.) Does nothing
+    /// by default.
     fn lost(&mut self) {}
 }
 
