@@ -10,6 +10,7 @@
 //! |---|---|---|
 //! | to be **safe** | [`Map`]; [`Published`] for one value | reads never wait; what is written in one batch and read under one pin is never seen by halves |
 //! | to be **told** | [`GoMap`] | an overlap of a write with any other access ends in a report that names both sides |
+//! | to stay **fresh** | [`Poller`] | a [`Map`] refreshed from a source, again and again; the last good state is never lost |
 //! | Go's map on one thread | [`gomap::Table`] | nothing: writes need `&mut` |
 //!
 //! Start with [`Map`], unless one key at a time is all you ever read (then papaya, scc or moka are faster to write to) or
@@ -119,6 +120,8 @@ pub mod map;
 mod overlap;
 mod planted;
 #[cfg(not(untorn_loom))]
+pub mod poller;
+#[cfg(not(untorn_loom))]
 mod published;
 #[cfg(not(untorn_loom))]
 mod random;
@@ -136,6 +139,8 @@ pub use self::overlap::{
 };
 #[cfg(all(feature = "stream", not(untorn_loom)))]
 pub use self::published::Transitions;
+#[cfg(not(untorn_loom))]
+pub use self::poller::{Fetched, Poller, Source};
 #[cfg(not(untorn_loom))]
 pub use self::published::{
     Closer, Ended, NoTransition, Pinned, Published, Reader, Revision, Snapshot, Subscription,

@@ -55,6 +55,6 @@ pub(crate) use self::site::Operation;
 #[cfg(not(untorn_loom))]
 pub use self::site::{AccessKind, Name, Site};
 #[cfg(not(untorn_loom))]
-pub(crate) use self::thread::this_thread;
-#[cfg(not(untorn_loom))]
 pub use self::thread::{spawn, spawn_scoped};
+#[cfg(not(untorn_loom))]
+pub(crate) use self::thread::{this_thread, try_spawn};

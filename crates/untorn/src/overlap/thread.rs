@@ -1,6 +1,7 @@
 //! This thread's record, and threads whose creator a report can name.
 
 use std::cell::Cell;
+use std::io;
 use std::marker::PhantomData;
 use std::panic::Location;
 use std::thread::{Builder, JoinHandle, Scope, ScopedJoinHandle};
@@ -153,12 +154,24 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
+    try_spawn(name, f).expect("failed to spawn a thread")
+}
+
+/// The same for who can do without the thread.
+///
+/// # Errors
+/// If the operating system cannot create a thread.
+#[track_caller]
+pub(crate) fn try_spawn<F, T>(name: impl Into<String>, f: F) -> io::Result<JoinHandle<T>>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
     let birth = Birth::here();
-    let started = Builder::new().name(name.into()).spawn(move || {
+    Builder::new().name(name.into()).spawn(move || {
         BIRTH.set(Some(birth));
         f()
-    });
-    started.expect("failed to spawn a thread")
+    })
 }
 
 /// The same in a scope: the thread may borrow what outlives the scope.

@@ -1,0 +1,137 @@
+//! What a poller tells of itself.
+
+use std::error::Error;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use crate::{Refreshed, Revision};
+
+/// How a poller is doing: one consistent moment of it.
+///
+/// Times are [`Instant`]s: they do not jump when a clock is set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Status {
+    /// What it is doing.
+    pub activity: Activity,
+    /// The map's newest revision when the last poll had ended; before the first, when the poller was started.
+    pub revision: Revision,
+    /// How many polls have ended, well or not.
+    pub polls: u64,
+    /// How many of the last ones failed, without one that did not.
+    pub failures_in_a_row: u64,
+    /// The last poll that succeeded.
+    pub last_success: Option<Success>,
+    /// The last one that failed; it stays when later ones succeed.
+    pub last_error: Option<Failure>,
+}
+
+impl Status {
+    /// How old the contents are at most, now: the time since the last fetch that succeeded *began*. `None` if none did.
+    #[must_use]
+    pub fn age(&self) -> Option<Duration> {
+        self.last_success
+            .as_ref()
+            .map(|success| success.began.elapsed())
+    }
+}
+
+/// What a poller is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Activity {
+    /// It asks the source, or takes in what that brought.
+    Fetching {
+        /// Since when.
+        since: Instant,
+    },
+    /// It waits for the next fetch.
+    Sleeping {
+        /// When that is, unless a poke comes first; `None` is too far in the future to be told.
+        due: Option<Instant>,
+    },
+    /// It waits after a failure.
+    BackingOff {
+        /// When the next fetch is, unless a poke comes first; `None` is too far in the future to be told.
+        due: Option<Instant>,
+    },
+    /// Its thread has ended, or is about to and calls nothing any more.
+    Stopped,
+}
+
+impl Activity {
+    /// When the next fetch is due, if it waits for one.
+    #[must_use]
+    pub fn due(&self) -> Option<Instant> {
+        match *self {
+            Self::Sleeping { due } | Self::BackingOff { due } => due,
+            Self::Fetching { .. } | Self::Stopped => None,
+        }
+    }
+}
+
+/// A poll that succeeded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Success {
+    /// When the fetch began.
+    pub began: Instant,
+    /// When its contents were in the map.
+    pub ended: Instant,
+    /// What it changed: nothing if the source was unchanged.
+    pub refreshed: Refreshed,
+}
+
+/// A poll that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Failure {
+    /// What went wrong, with its causes, in one line.
+    pub message: String,
+    /// Whether something panicked; else the source returned an error.
+    pub panicked: bool,
+    /// When it ended.
+    pub ended: Instant,
+}
+
+impl fmt::Display for Failure {
+    /// The message.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// Fresh contents were waited for and did not come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NotFresh {
+    /// The poll that was asked for failed.
+    Failed(Failure),
+    /// They did not come in time.
+    TimedOut {
+        /// The time.
+        after: Duration,
+        /// How the last poll failed, if it did.
+        last_error: Option<Failure>,
+    },
+    /// The poller has stopped.
+    Stopped,
+}
+
+impl Error for NotFresh {}
+
+impl fmt::Display for NotFresh {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(failure) => write!(f, "the poll failed: {failure}"),
+            Self::TimedOut { after, last_error } => {
+                write!(f, "no fresh contents within {after:?}")?;
+                match last_error {
+                    Some(failure) => write!(f, "; the last poll failed: {failure}"),
+                    None => Ok(()),
+                }
+            }
+            Self::Stopped => f.write_str("the poller has stopped"),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! A poller leaves no thread behind. By itself in its process, so that nobody else's threads are counted.
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_thread_is_left_behind() {
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
+
+    use untorn::{Map, Poller};
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    let threads = || {
+        let tasks = std::fs::read_dir("/proc/self/task").expect("the threads of this process");
+        let name = |task: std::io::Result<std::fs::DirEntry>| {
+            std::fs::read_to_string(task.ok()?.path().join("comm")).ok()
+        };
+        tasks.filter_map(name).collect::<Vec<_>>()
+    };
+    let ours = |threads: &[String]| threads.iter().filter(|name| *name == "a poller\n").count();
+
+    let before = threads().len();
+    for fails in [false, true] {
+        let config = Arc::new(Map::new());
+        let pollers: Vec<_> = (0..20)
+            .map(|n| {
+                let source = move || match fails {
+                    false => Ok([(n, n)]),
+                    true => Err("no"),
+                };
+                let setup = Poller::every(Duration::from_millis(1), source).named("a poller");
+                setup.start(&config).expect("a thread")
+            })
+            .collect();
+        for poller in &pollers {
+            assert_eq!(poller.refresh_now(LONG).is_err(), fails);
+        }
+        let meanwhile = threads();
+        assert_eq!((ours(&meanwhile), meanwhile.len()), (20, before + 20));
+        drop(pollers);
+        // The kernel may take a moment to forget a thread that was joined.
+        let start = Instant::now();
+        while threads().len() > before {
+            assert!(start.elapsed() < LONG, "{:?}", threads());
+            std::thread::yield_now();
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+#[test]
+fn no_thread_is_left_behind() {
+    println!("skipped: only Linux tells how many threads there are");
+}
