@@ -10,7 +10,7 @@ demo:
 
 # All tests.
 test:
-    cargo test --workspace
+    cargo test --workspace --all-features
 
 # Formatting, lints as errors, documentation without warnings.
 lint:
