@@ -172,6 +172,26 @@ fn planted_anomalies_are_found_by_their_revisions() {
 }
 
 #[test]
+fn every_call_and_every_outcome_is_recorded() {
+    let (mut calls, mut outcomes) = (BTreeMap::new(), BTreeMap::new());
+    for seed in 0..200 {
+        for operation in record(&Untorn::new(0), &short_plan(seed)) {
+            *calls.entry(operation.call).or_insert(0) += 1;
+            *outcomes
+                .entry(format!("{:?}", operation.outcome))
+                .or_insert(0) += 1;
+        }
+    }
+    println!("{calls:?}\n{outcomes:?}");
+    let names: Vec<&str> = calls.into_keys().collect();
+    let expected = "batch clear commit_if contains_key get get_or_insert_with insert latest len pin refresh remove \
+                    retain revision snapshot try_batch update";
+    assert_eq!(names.join(" "), expected);
+    let names: Vec<String> = outcomes.into_keys().collect();
+    assert_eq!(names.join(" "), "Aborted Failed Moved Panicked Took");
+}
+
+#[test]
 fn a_history_without_threads_beside_each_other_shows_no_overlap() {
     let plan = Plan {
         threads: 1,

@@ -294,7 +294,8 @@ impl<'r, S: Subject> Recorder<'r, S> {
                 steps.push(Step::Len { saw: map.len() });
                 None
             }),
-            4..10 => _ = self.view(depth),
+            4 => self.call("revision", |map, _, _| Some(map.revision())),
+            5..10 => _ = self.view(depth),
             10..12 => self.update(key),
             12 | 13 => self.refresh(),
             14..17 => self.batch(How::Batch, None),

@@ -126,6 +126,12 @@ pub trait Subject: Sync {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
+    /// The newest revision.
+    fn revision(&self) -> u64 {
+        let mut revision = 0;
+        self.view(Hold::Pin, &mut |view| revision = view.revision());
+        revision
+    }
     /// Gives a key a value and returns the one that it had.
     fn insert(&self, key: Key, value: Value) -> Option<Value> {
         let mut old = None;
@@ -363,6 +369,9 @@ impl Subject for Untorn {
     }
     fn len(&self) -> usize {
         self.map.len() - self.others as usize
+    }
+    fn revision(&self) -> u64 {
+        self.map.revision().get()
     }
     fn insert(&self, key: Key, value: Value) -> Option<Value> {
         self.map.insert(key.into(), value)
