@@ -1,7 +1,7 @@
 //! Recorded histories of `untorn::Map`, and what shows that its checkers would find something.
 //!
-//! `UNTORN_HISTORIES` multiplies the number of histories, `UNTORN_SEED` chooses them; how threads interleave is up to the
-//! machine. A longer run is `just histories`.
+//! `UNTORN_HISTORIES` multiplies the number of histories, `UNTORN_PLANTS` says how many anomalies of each kind are planted,
+//! `UNTORN_SEED` chooses them; how threads interleave is up to the machine. A longer run is `just histories`.
 
 use std::collections::BTreeMap;
 
@@ -106,7 +106,7 @@ fn plant_all(
     mut history: impl FnMut(u64) -> Vec<Operation>,
     mut check: impl FnMut(Plant, &[Operation]) -> Option<String>,
 ) {
-    const AT_MOST: u64 = 3_000;
+    const AT_MOST: u64 = 30_000;
     let seed = seed();
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut planted = vec![0; plants.len()];
@@ -142,7 +142,7 @@ fn plant_all(
 fn planted_anomalies_are_found_by_the_black_box() {
     plant_all(
         &Plant::BLACK_BOX,
-        40,
+        number("UNTORN_PLANTS", 40) as usize,
         |seed| record(&Untorn::new(0), &short_plan(seed)),
         |_, bad| {
             if bad.len() > 128 || linearize(bad) != Verdict::Violation {
@@ -158,7 +158,7 @@ fn planted_anomalies_are_found_by_their_revisions() {
     let plants: Vec<Plant> = [&Plant::BLACK_BOX[..], &Plant::WITH_REVISIONS[..]].concat();
     plant_all(
         &plants,
-        40,
+        number("UNTORN_PLANTS", 40) as usize,
         |seed| record(&Untorn::new(0), &long_plan(seed, 1_000)),
         |kind, bad| {
             let violations = replay(bad).violations;

@@ -24,7 +24,7 @@ pub(super) struct Facts<'h> {
     pub(super) replaced: Vec<Replaced>,
     /// By the value that went.
     pub(super) replaced_value: HashMap<Value, Replaced>,
-    /// Operations that only read, and a key that they read.
+    /// Views and gets, and a key that they read.
     pub(super) reads: Vec<(usize, Key)>,
     /// Writes of a value, all of them: the operation, the key and the value.
     pub(super) writes: Vec<(usize, Key, Value)>,
@@ -61,7 +61,7 @@ impl<'h> Facts<'h> {
                             *times.entry(*value).or_insert(0) += 1;
                         }
                     }
-                    Step::Get { key, .. } if operation.steps.iter().all(Step::is_read) => {
+                    Step::Get { key, .. } if operation.is_view() || operation.call == "get" => {
                         reads.push((i, key));
                     }
                     _ => {}
@@ -153,7 +153,7 @@ pub(super) fn replaced_by(operation: &Operation, by: usize) -> impl Iterator<Ite
     })
 }
 
-/// What an operation that only reads was told of a key.
+/// What a view or a get was told of a key.
 pub(super) fn shows(operation: &Operation, key: Key) -> Option<Option<Value>> {
     operation.steps.iter().find_map(|step| match step {
         Step::Get { key: of, saw } if *of == key => Some(*saw),

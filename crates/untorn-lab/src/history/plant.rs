@@ -315,10 +315,10 @@ impl Facts<'_> {
             }
             Plant::WrongRevision => {
                 let i = rng.usize(..history.len());
-                let revision = history[i].only_at?;
+                let wrong = history[i].only_at?.checked_sub(1)?;
                 (history[i].outcome == Outcome::Took).then(|| {
                     edit(move |history: &mut Vec<Operation>| {
-                        history[i].only_at = Some(revision.wrapping_sub(1));
+                        history[i].only_at = Some(wrong);
                     })
                 })
             }
@@ -331,7 +331,7 @@ fn edit(edit: impl FnOnce(&mut Vec<Operation>) + 'static) -> Edit {
     Box::new(edit)
 }
 
-/// Tells an operation that only reads that these keys have these values.
+/// Tells a view or a get that these keys have these values.
 fn tell(operation: usize, values: &[(Key, Option<Value>)]) -> Edit {
     let values = values.to_vec();
     edit(move |history| {
