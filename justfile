@@ -42,6 +42,10 @@ bench:
 instructions:
     bash .ci/instructions
 
+# Recorded histories of Map for so many seconds: linearizable, and as their revisions say.
+histories seconds="600":
+    cargo run --release -p untorn-lab --bin histories -- {{seconds}}
+
 # What a push must pass.
 ci:
     bash .ci/run

@@ -1,0 +1,78 @@
+//! A history on paper, and how much of it was at the same time.
+
+use std::fmt::Write;
+
+use super::model::Operation;
+
+/// A table: one line for each operation, with a bar from its invocation to its return.
+#[must_use]
+pub fn timeline(history: &[Operation]) -> String {
+    let mut moments: Vec<u64> = history
+        .iter()
+        .flat_map(|operation| [operation.invoked, operation.returned])
+        .collect();
+    moments.sort_unstable();
+    let place = |moment| moments.partition_point(|&other| other < moment);
+    let mut table = String::new();
+    for operation in history {
+        let (from, to) = (place(operation.invoked), place(operation.returned));
+        let mut bar = " ".repeat(moments.len());
+        bar.replace_range(from..=to, &format!("|{}|", "-".repeat(to - from - 1)));
+        writeln!(table, "  T{} {bar} {operation}", operation.thread)
+            .expect("a string can be written to");
+    }
+    table
+}
+
+/// How much of a history was at the same time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Overlaps {
+    /// Operations between whose invocation and return another thread was inside of one, too.
+    pub operations: usize,
+    /// Views.
+    pub views: usize,
+    /// Views that were read through while another thread's commit of two or more writes was under way.
+    pub views_over_batches: usize,
+}
+
+/// Counts the overlaps of a history that is ordered by invocation.
+#[must_use]
+pub fn overlaps(history: &[Operation]) -> Overlaps {
+    let calls = overlapping(history, |operation| operation.returned, |_, _| true);
+    let views = overlapping(
+        history,
+        |operation| operation.until,
+        |one, other| one.is_view() && is_batch(other),
+    );
+    Overlaps {
+        operations: calls.iter().filter(|overlaps| **overlaps).count(),
+        views: history.iter().filter(|one| one.is_view()).count(),
+        views_over_batches: views.iter().filter(|overlaps| **overlaps).count(),
+    }
+}
+
+fn is_batch(operation: &Operation) -> bool {
+    let changes = operation.steps.iter().filter(|step| step.changes()).count();
+    operation.commits() && (changes > 1 || operation.call == "refresh")
+}
+
+/// Which operations overlap with one of another thread that counts for them.
+fn overlapping(
+    history: &[Operation],
+    end: impl Fn(&Operation) -> u64,
+    counts: impl Fn(&Operation, &Operation) -> bool,
+) -> Vec<bool> {
+    let mut overlapping = vec![false; history.len()];
+    let mut open: Vec<usize> = Vec::new();
+    for (i, operation) in history.iter().enumerate() {
+        open.retain(|&other| end(&history[other]) > operation.invoked);
+        for &other in &open {
+            if history[other].thread != operation.thread {
+                overlapping[i] |= counts(operation, &history[other]);
+                overlapping[other] |= counts(&history[other], operation);
+            }
+        }
+        open.push(i);
+    }
+    overlapping
+}
