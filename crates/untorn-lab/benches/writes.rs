@@ -27,9 +27,8 @@ const BATCH: u64 = 1_000;
 /// Keys written by one body where a key is cheap: into a plain, a papaya or a dashmap.
 const KEYS: u64 = 1 << 17;
 
-/// Commits of `Map` in one body: of one key, and of a batch.
-const COMMITS: u64 = 1 << 10;
-const BATCHES: u64 = 2;
+/// Commits of one key to a `Map` in one body.
+const COMMITS: u64 = 1 << 12;
 
 /// Entries that a body copies where each write copies all of them; it makes at least one write.
 const COPIED: u64 = 1 << 20;
@@ -88,6 +87,11 @@ impl<K: Key> Entries<K> {
     fn any(&self) -> K {
         let i = self.random.borrow_mut().usize(..self.keys.len());
         self.keys[i].clone()
+    }
+
+    /// Batches written to a `Map` in one body: as many as take a millisecond or more.
+    fn batches(&self) -> u64 {
+        ((8 * COPIED) / self.keys.len() as u64).clamp(8, 64)
     }
 
     /// How many writes that copy everything are enough for one body.
@@ -152,14 +156,14 @@ fn batch<K: Key>(entries: &Entries<K>) -> Vec<Row> {
             KEYS
         })
         .candidate("Map, one batch", || {
-            for _ in 0..BATCHES {
+            for _ in 0..entries.batches() {
                 map.batch(|batch| {
                     for number in 0..BATCH {
                         black_box(batch.insert(entries.any(), number));
                     }
                 });
             }
-            BATCHES * BATCH
+            entries.batches() * BATCH
         })
         .candidate("ArcSwap of a HashMap, clone and swap", || {
             let batches = entries.copies().min(KEYS / BATCH);
