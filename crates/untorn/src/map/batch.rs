@@ -46,9 +46,14 @@ impl<'b, K, V, S> Batch<'b, K, V, S> {
         self.changed && !self.aborted
     }
 
-    /// The contents; what else the batch holds is to be dropped without the lock.
+    /// The contents.
     pub(super) fn take_table(&mut self) -> Table<K, V> {
         std::mem::replace(&mut self.table, Table::new())
+    }
+
+    /// What is to be dropped without the lock.
+    pub(super) fn into_dropped_later(self) -> (Vec<K>, Vec<V>) {
+        self.dropped_later
     }
 
     fn drop_key_later(&mut self, key: K) {

@@ -318,6 +318,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
         // that runs foreign code, which may write.
         let newest;
         let mut batch;
+        let _dropped_later;
         let writer = self.writer();
         newest = writer.newest();
         let View {
@@ -335,15 +336,18 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
         }
         batch = Batch::new(table.clone(), hasher);
         let value = f(&mut batch)?;
-        let revision = if batch.is_to_be_published() {
-            writer.publish(View {
+        let mut revision = *revision;
+        if batch.is_to_be_published() {
+            let view = View {
                 table: batch.take_table(),
                 revision: revision.next(),
                 hasher: hasher.clone(),
-            })
-        } else {
-            *revision
-        };
+            };
+            _dropped_later = batch.into_dropped_later();
+            // Or the commit would take it for a version that somebody sees, and keep it.
+            drop(newest);
+            revision = writer.publish(view);
+        }
         Ok(Committed { value, revision })
     }
 
