@@ -17,8 +17,11 @@ pub struct Batch<'b, K, V, S = DefaultHashBuilder> {
     aborted: bool,
     /// What went out of the table and to nobody: dropped when the next writer has been let in, since that runs foreign
     /// code, which may write.
-    dropped_later: (Vec<K>, Vec<V>),
+    dropped_later: DroppedLater<K, V>,
 }
+
+/// Keys, values and whole contents.
+pub(super) type DroppedLater<K, V> = (Vec<K>, Vec<V>, Vec<Table<K, V>>);
 
 /// What a commit came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +40,7 @@ impl<'b, K, V, S> Batch<'b, K, V, S> {
             hasher,
             changed: false,
             aborted: false,
-            dropped_later: (Vec::new(), Vec::new()),
+            dropped_later: DroppedLater::default(),
         }
     }
 
@@ -52,7 +55,7 @@ impl<'b, K, V, S> Batch<'b, K, V, S> {
     }
 
     /// What is to be dropped without the lock.
-    pub(super) fn into_dropped_later(self) -> (Vec<K>, Vec<V>) {
+    pub(super) fn into_dropped_later(self) -> DroppedLater<K, V> {
         self.dropped_later
     }
 
@@ -92,7 +95,8 @@ impl<'b, K, V, S> Batch<'b, K, V, S> {
     /// Takes everything out.
     pub fn clear(&mut self) {
         if !self.is_empty() {
-            self.table = Table::new();
+            let cleared = self.take_table();
+            self.dropped_later.2.push(cleared);
             self.changed = true;
         }
     }

@@ -394,13 +394,13 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     pub fn update(&self, key: K, f: impl FnOnce(Option<&V>) -> Option<V>) -> Committed<Option<V>> {
         let committed = self.batch(|batch| {
             let new = f(batch.get(&key));
-            let old = match &new {
-                Some(value) => batch.insert(key, value.clone()),
-                None => batch.remove(&key),
+            let unused = match &new {
+                Some(value) => (batch.insert(key, value.clone()), None),
+                None => (batch.remove(&key), Some(key)),
             };
-            (new, old)
+            (new, unused)
         });
-        // The old value is dropped here, where foreign code may write.
+        // The old value and the key are dropped here, where foreign code may write.
         let (value, _) = committed.value;
         Committed {
             value,
@@ -415,14 +415,14 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
             return value;
         }
         let committed = self.batch(|batch| match batch.get(&key) {
-            Some(value) => value.clone(),
+            Some(value) => (value.clone(), Some(key)),
             None => {
                 let value = f();
                 batch.insert(key, value.clone());
-                value
+                (value, None)
             }
         });
-        committed.value
+        committed.value.0
     }
 
     /// Replaces the contents by those of `source`, as one commit that touches only what differs. Of duplicate keys the

@@ -274,10 +274,25 @@ impl Drop for Goodbye {
 
 #[test]
 fn a_drop_may_write_to_the_same_map() {
-    let writes: [Lose; 8] = [
+    let writes: [Lose; 10] = [
         |map, last| {
             map.insert(1, last);
             map.insert(1, PLAIN);
+        },
+        |map, last| {
+            map.batch(|batch| {
+                batch.insert(1, last);
+                batch.clear();
+            });
+        },
+        |map, last| {
+            let refused = map.try_batch(|batch| {
+                batch.insert(1, last);
+                batch.clear();
+                batch.insert(2, PLAIN);
+                Err::<(), _>("no")
+            });
+            assert!(refused.is_err());
         },
         |map, last| {
             map.insert(1, last);
@@ -335,6 +350,63 @@ fn a_drop_may_write_to_the_same_map() {
 thread_local! {
     /// Whether the next value that is dropped writes.
     static ARMED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// A key that writes when it is dropped, if it is armed.
+#[derive(Clone)]
+struct Name(u64, Weak<Map<Name, u64>>);
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Eq for Name {}
+
+impl Hash for Name {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+impl Drop for Name {
+    fn drop(&mut self) {
+        if ARMED.take()
+            && let Some(map) = self.1.upgrade()
+        {
+            map.insert(Name(1_000, Weak::new()), 0);
+        }
+    }
+}
+
+#[test]
+fn the_key_that_a_write_was_given_is_dropped_where_it_may_write() {
+    let writes: [fn(&Map<Name, u64>, Name); 5] = [
+        |map, key| _ = map.insert(key, 1),
+        |map, key| _ = map.update(key, |_| Some(1)),
+        |map, key| _ = map.update(key, |_| None),
+        |map, key| _ = map.get_or_insert_with(key, || 1),
+        |map, key| _ = map.batch(|batch| batch.insert(key, 1)),
+    ];
+    for write in writes {
+        for stored in [false, true] {
+            let map = Arc::new(Map::new());
+            let key = |number| Name(number, Arc::downgrade(&map));
+            map.insert(key(0), 0);
+            if stored {
+                map.insert(key(1), 0);
+            }
+            let given = key(1);
+            ARMED.set(true);
+            let wrote = || map.contains_key(&Name(1_000, Weak::new()));
+            write(&map, given);
+            let at_once = wrote();
+            map.clear();
+            map.reclaim();
+            assert!(!ARMED.get() && (at_once || wrote()));
+        }
+    }
 }
 
 /// One way to replace a value.
