@@ -198,23 +198,20 @@ fn a_drop_that_panics_leaves_the_map_whole_and_usable() {
 
 #[test]
 fn a_drop_that_panics_while_a_map_is_dropped_hides_the_end_from_nobody() {
-    let mut panics = 0;
-    for k in 1.. {
+    let panics = (1..).take_while(|k| {
         let map = with_history(30);
         let mut changes = map.subscribe();
         insert(&map, 3, 1);
-        DROPS.set(k);
+        DROPS.set(*k);
         let caught = catch_unwind(AssertUnwindSafe(|| drop(map)));
         let untouched = DROPS.replace(0) > 0;
         assert_eq!(caught.is_ok(), untouched);
         let step = changes.recv().expect("the last version comes first");
         assert_eq!(step.to.get(&Fused::new(3)), Some(&Fused::new(1)));
         assert!(changes.recv().is_err());
-        if untouched {
-            break;
-        }
-        panics += 1;
-    }
+        !untouched
+    });
+    let panics = panics.count();
     assert!(panics > 10, "{panics} panics");
 }
 
@@ -270,16 +267,14 @@ fn a_comparison_that_panics_spoils_neither_a_diff_nor_a_refresh() {
     let differ = after.diff(&before).count();
     assert_eq!(differ, 65);
     let sweep = |compare: &dyn Fn()| {
-        let mut panics = 0;
         for k in 1.. {
             COMPARISONS.set(k);
             let caught = catch_unwind(AssertUnwindSafe(compare));
             let untouched = COMPARISONS.replace(0) > 0;
             if caught.is_ok() {
                 assert!(untouched);
-                return panics;
+                return k - 1;
             }
-            panics += 1;
             assert!(std::ptr::eq(&*map.pin(), &*after), "nothing was published");
             assert_eq!((after.diff(&before).count(), LIVE.get()), (differ, live));
         }

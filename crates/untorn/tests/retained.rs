@@ -256,7 +256,11 @@ fn live_once(round: usize) {
         batch.clear();
         batch.abort();
     });
-    assert!(map.try_batch(|batch| Err::<(), _>(batch.clear())).is_err());
+    let refused = map.try_batch(|batch| {
+        batch.clear();
+        Err::<(), _>("no")
+    });
+    assert!(refused.is_err());
     fork.retain(|_, value| **value % 3 == 0);
     let second = fork.fork();
     second.clear();

@@ -6,6 +6,7 @@ use std::hash::{BuildHasher, Hash};
 use super::DefaultHashBuilder;
 use super::table::{Entry, Table};
 use crate::Revision;
+use crate::planted::planted;
 
 /// Writes being collected: the batch sees its own, nobody else does until it is committed.
 ///
@@ -46,7 +47,7 @@ impl<'b, K, V, S> Batch<'b, K, V, S> {
 
     /// Whether there is something to publish.
     pub(super) fn is_to_be_published(&self) -> bool {
-        self.changed && !self.aborted
+        self.changed && (!self.aborted || planted("abort_is_ignored"))
     }
 
     /// The contents.
@@ -128,6 +129,9 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Batch<'_, K, V, S> {
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         let hash = self.hasher.hash_one(&key);
         let hash_of = |key: &K| self.hasher.hash_one(key);
+        if planted("batch_loses_a_write") && self.changed && hash.is_multiple_of(2) {
+            return None;
+        }
         let replaced = self.table.insert(hash, Entry { key, value }, hash_of);
         self.changed = true;
         let (key, old) = replaced?;

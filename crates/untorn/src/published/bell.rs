@@ -6,6 +6,9 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+#[cfg(feature = "stream")]
+use crate::planted::planted;
+
 #[derive(Default)]
 pub(super) struct Bell {
     waiting: Mutex<Waiting>,
@@ -134,6 +137,9 @@ impl Bell {
     /// Forgets the task of this number.
     #[cfg(feature = "stream")]
     pub(super) fn forget_task(&self, number: usize) {
+        if planted("dropped_stream_keeps_its_waker") {
+            return;
+        }
         let mut waiting = self.lock();
         let place = waiting.tasks.iter().position(|task| task.0 == number);
         let forgotten = place.map(|place| waiting.tasks.swap_remove(place));

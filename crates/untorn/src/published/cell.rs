@@ -22,6 +22,7 @@ use arrayvec::ArrayVec;
 use super::bell::Bell;
 use super::revision::{Revision, Timeout};
 use crate::overlap::this_thread;
+use crate::planted::planted;
 use crate::sync::{AtomicU64, Ordering};
 
 /// How many retired versions a commit frees at most: one more than it adds, so that the list shrinks.
@@ -145,6 +146,9 @@ impl<T> Writer<'_, T> {
     /// Publishes `value` as the next revision, and frees some of what was replaced earlier.
     pub(crate) fn publish(mut self, value: T) -> Revision {
         let revision = self.cell.revision().next();
+        if planted("bell_rings_early") {
+            self.cell.bell.ring();
+        }
         let version = self.cell.newest.swap(Arc::new(Version { revision, value }));
         // In front: it is looked at first, and mostly nobody sees it.
         self.retired.push_front(Retired {
@@ -154,7 +158,9 @@ impl<T> Writer<'_, T> {
         let unseen = self.take_some_unseen();
         let cell = self.cell;
         drop(self);
-        cell.bell.ring();
+        if !planted("bell_rings_early") {
+            cell.bell.ring();
+        }
         // Last: this runs foreign code, which may publish.
         drop(unseen);
         revision
@@ -167,7 +173,7 @@ impl<T> Writer<'_, T> {
             let Some(next) = self.retired.pop_front() else {
                 break;
             };
-            if next.is_seen() {
+            if next.is_seen() && !planted("readers_free_versions") {
                 self.retired.push_back(next);
             } else {
                 unseen.push(next);
@@ -182,7 +188,8 @@ impl<T> Writer<'_, T> {
     /// Frees every version that nobody sees, and returns how many.
     pub(crate) fn reclaim(mut self) -> usize {
         let all = std::mem::take(&mut *self.retired).into_iter();
-        let (seen, unseen): (VecDeque<_>, VecDeque<_>) = all.partition(Retired::is_seen);
+        let (seen, unseen): (VecDeque<_>, VecDeque<_>) =
+            all.partition(|retired| retired.is_seen() || planted("reclaim_frees_nothing"));
         *self.retired = seen;
         // The next writer is let in before foreign code runs.
         drop(self);

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::bell::Unanswered;
 use super::cell::Cell;
 use super::pinned::Snapshot;
+use crate::planted::planted;
 use crate::sync::{AtomicBool, Ordering};
 
 /// A step from the version that a [`Subscription`] showed last to the newest one.
@@ -150,7 +151,7 @@ impl<T> Subscription<T> {
                 Ok(Transition {
                     from,
                     to,
-                    missed: step - 1,
+                    missed: step - 1 + u64::from(planted("missed_is_one_more")),
                 })
             }
             Ok(None) | Err(Unanswered::Ended) => Err(NoTransition::Ended),

@@ -10,7 +10,7 @@ use futures_core::{FusedStream, Stream};
 use futures_executor::{LocalPool, block_on, block_on_stream};
 use untorn::{Map, Published, Snapshot, Transition, Transitions};
 
-use crate::watchdog::watched;
+use crate::watchdog::{Seen, until, watched};
 
 /// What a task does when it is woken.
 type Action = Box<dyn FnOnce() + Send>;
@@ -86,13 +86,12 @@ fn a_task_is_woken_by_each_commit_of_another_thread() {
     let mut stream = value.subscribe().into_stream();
     let shown = watched("a task that sees each commit of a hand-shake", || {
         thread::scope(|scope| {
-            let seen = &seen;
+            let seen = Seen(&seen);
+            let reached = seen.0;
             scope.spawn(move || {
                 for round in 1..=ROUNDS {
                     value.publish(round);
-                    while seen.load(Ordering::Acquire) < round {
-                        thread::yield_now();
-                    }
+                    until(reached, round);
                 }
                 drop(value);
             });
@@ -100,7 +99,7 @@ fn a_task_is_woken_by_each_commit_of_another_thread() {
             for step in block_on_stream(&mut stream) {
                 assert_eq!((*step.from, *step.to, step.missed), (shown, shown + 1, 0));
                 shown = *step.to;
-                seen.store(shown, Ordering::Release);
+                seen.set(shown);
             }
             shown
         })

@@ -380,9 +380,12 @@ impl Drop for Name {
     }
 }
 
+/// One way to give a key to a map.
+type Give = fn(&Map<Name, u64>, Name);
+
 #[test]
 fn the_key_that_a_write_was_given_is_dropped_where_it_may_write() {
-    let writes: [fn(&Map<Name, u64>, Name); 5] = [
+    let writes: [Give; 5] = [
         |map, key| _ = map.insert(key, 1),
         |map, key| _ = map.update(key, |_| Some(1)),
         |map, key| _ = map.update(key, |_| None),

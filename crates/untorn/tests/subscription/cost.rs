@@ -6,7 +6,7 @@ use std::thread;
 
 use untorn::{Map, Published, Snapshot};
 
-use crate::watchdog::watched;
+use crate::watchdog::{Seen, until, watched};
 
 #[test]
 fn the_writer_goes_on_beside_the_worst_and_keeps_one_version_for_each() {
@@ -37,8 +37,9 @@ fn the_writer_goes_on_beside_the_worst_and_keeps_one_version_for_each() {
             });
             let good_shown = &good_shown;
             scope.spawn(move || {
+                let seen = Seen(good_shown);
                 for step in good {
-                    good_shown.store(*step.to, Ordering::Release);
+                    seen.set(*step.to);
                     if *step.to == COMMITS {
                         break;
                     }
@@ -50,8 +51,8 @@ fn the_writer_goes_on_beside_the_worst_and_keeps_one_version_for_each() {
                 // commit frees.
                 let retained = value.retained();
                 assert!(retained <= 12, "{retained} retained");
-                while n % 100 == 0 && good_shown.load(Ordering::Acquire) < n {
-                    thread::yield_now();
+                if n % 100 == 0 {
+                    until(good_shown, n);
                 }
             }
             assert!(broken.join().is_err());

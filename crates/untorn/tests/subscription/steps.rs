@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::thread;
 use std::time::Duration;
 
 use untorn::{Change, Map, NoTransition, Published, Revision, Snapshot, Subscription, View};
 
-use crate::watchdog::watched;
+use crate::watchdog::{Seen, until, watched};
 
 /// What a subscription has shown from its beginning to its end.
 #[derive(Debug, Default)]
@@ -47,13 +47,6 @@ fn follow<T>(
     let shown = Snapshot::revision(&last).get() - first;
     assert_eq!(run.transitions + run.missed, shown, "the steps add up");
     run
-}
-
-/// Waits until so many transitions were shown.
-fn until(shown: &AtomicU64, transitions: u64) {
-    while shown.load(Ordering::Acquire) < transitions {
-        thread::yield_now();
-    }
 }
 
 #[test]
@@ -145,12 +138,14 @@ fn the_difference_of_each_step_is_that_of_all_entries() {
     let run = watched("a follower that ends with the map", || {
         thread::scope(|scope| {
             let follower = scope.spawn(|| {
+                let (seen, mut steps) = (Seen(&shown), 0);
                 follow(
                     subscription,
                     |view: &Contents| view[&NUMBER],
                     |from, to| {
                         differ += same_diff(from, to);
-                        shown.fetch_add(1, Ordering::Release);
+                        steps += 1;
+                        seen.set(steps);
                     },
                 )
             });
@@ -184,7 +179,7 @@ fn the_difference_of_each_step_is_that_of_all_entries() {
 fn each_commit_that_is_waited_for_is_seen() {
     const ROUNDS: u64 = 30_000;
     let value = Published::new(0);
-    // Each of the three waits in its own way, and says when it has seen a commit.
+    // Three ways to wait; who waits says when it has seen a commit.
     let (received, waited) = (AtomicU64::new(0), AtomicU64::new(0));
     let mut changes = value.subscribe();
     watched(
@@ -192,6 +187,7 @@ fn each_commit_that_is_waited_for_is_seen() {
         || {
             thread::scope(|scope| {
                 scope.spawn(|| {
+                    let seen = Seen(&received);
                     for round in 1..=ROUNDS {
                         let step = if round % 2 == 0 {
                             changes.recv().expect("the value is there")
@@ -199,14 +195,15 @@ fn each_commit_that_is_waited_for_is_seen() {
                             changes.recv_timeout(Duration::MAX).expect("a commit comes")
                         };
                         assert_eq!((*step.to, step.missed), (round, 0));
-                        received.store(round, Ordering::Release);
+                        seen.set(round);
                     }
                 });
                 scope.spawn(|| {
+                    let seen = Seen(&waited);
                     for round in 1..=ROUNDS {
                         let reached = value.wait_for(Revision::from(round), Duration::MAX);
                         assert_eq!(reached, Ok(Revision::from(round)));
-                        waited.store(round, Ordering::Release);
+                        seen.set(round);
                     }
                 });
                 for round in 1..=ROUNDS {

@@ -18,6 +18,7 @@ mod segment;
 use self::directory::Directory;
 pub(super) use self::segment::Entry;
 use self::segment::Segment;
+use crate::planted::planted;
 
 /// Entries for each segment: few where copying one runs foreign code. A segment has up to twice as many before its turn
 /// to be split comes, which fills its table of 64 or 512 slots.
@@ -128,6 +129,7 @@ impl<K, V> Table<K, V> {
     ) -> impl Iterator<Item = usize> + Clone {
         self.directory
             .unshared(self.segments, &other.directory, other.segments)
+            .filter(|i| *i != 0 || !planted("diff_skips_a_segment"))
     }
 
     /// Bytes that the table takes, without what its entries point to.
@@ -138,6 +140,9 @@ impl<K, V> Table<K, V> {
 
     /// Bytes that the table takes beside a later one of the same map, which shares the rest.
     pub(super) fn unshared_bytes(&self, later: &Self) -> usize {
+        if planted("bytes_count_what_is_shared") {
+            return self.bytes();
+        }
         let segments = self
             .unshared_segments(later)
             .map(|i| self.directory.get(i).bytes());
@@ -199,7 +204,10 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
     fn merge(&mut self, hash_of: impl Fn(&K) -> u64) {
         let last = self.segments - 1;
         let origin = origin(last);
-        let hashes = self.directory.get_mut(last).hashes(&hash_of);
+        let mut hashes = self.directory.get_mut(last).hashes(&hash_of);
+        if planted("merge_loses_an_entry") {
+            hashes.pop();
+        }
         self.directory
             .get_mut(origin)
             .reserve(hashes.len(), hash_of);

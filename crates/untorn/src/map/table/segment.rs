@@ -5,6 +5,8 @@
 
 use hashbrown::HashTable;
 
+use crate::planted::planted;
+
 #[derive(Clone)]
 pub(crate) struct Entry<K, V> {
     pub(crate) key: K,
@@ -96,7 +98,11 @@ impl<K, V> Segment<K, V> {
         let stays = Self::with_capacity(hashes.len() - going + 1);
         let mut gone = Self::with_capacity(going + 1);
         let old = std::mem::replace(self, stays);
-        for (entry, hash) in old.entries.into_iter().zip(hashes) {
+        let mut entries = old.entries.into_iter().zip(hashes);
+        if planted("split_loses_an_entry") {
+            entries.next();
+        }
+        for (entry, hash) in entries {
             let segment = if goes(hash) { &mut gone } else { &mut *self };
             segment.entries.insert_unique(hash, entry, not_asked);
         }
