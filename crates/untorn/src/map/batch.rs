@@ -1,6 +1,8 @@
 //! Writes that become visible together or not at all.
 
 use std::borrow::Borrow;
+use std::error::Error;
+use std::fmt;
 use std::hash::{BuildHasher, Hash};
 
 use super::DefaultHashBuilder;
@@ -32,6 +34,28 @@ pub struct Committed<R> {
     pub value: R,
     /// The newest revision after the commit: its own if it changed anything.
     pub revision: Revision,
+}
+
+/// The map was no longer at the revision that a commit was meant for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Moved {
+    /// The revision that the commit was meant for.
+    pub wanted: Revision,
+    /// The newest one.
+    pub newest: Revision,
+}
+
+impl Error for Moved {}
+
+impl fmt::Display for Moved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { wanted, newest } = self;
+        write!(
+            f,
+            "the map has moved on from revision {wanted} to {newest}; read it again and retry"
+        )
+    }
 }
 
 impl<'b, K, V, S> Batch<'b, K, V, S> {

@@ -18,12 +18,11 @@ mod tests;
 mod view;
 
 use std::borrow::Borrow;
-use std::error::Error;
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
 use std::time::Duration;
 
-pub use self::batch::{Batch, Committed};
+pub use self::batch::{Batch, Committed, Moved};
 #[cfg(feature = "rayon")]
 pub use self::rayon::ParIter;
 pub use self::stats::Stats;
@@ -501,28 +500,6 @@ enum Never {}
 enum Refused<E> {
     Error(E),
     Moved(Moved),
-}
-
-/// The map was no longer at the revision that a commit was meant for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Moved {
-    /// The revision that the commit was meant for.
-    pub wanted: Revision,
-    /// The newest one.
-    pub newest: Revision,
-}
-
-impl Error for Moved {}
-
-impl fmt::Display for Moved {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { wanted, newest } = self;
-        write!(
-            f,
-            "the map has moved on from revision {wanted} to {newest}; read it again and retry"
-        )
-    }
 }
 
 /// What a refresh changed.
