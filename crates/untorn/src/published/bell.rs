@@ -26,6 +26,22 @@ struct Waiting {
     ended: bool,
 }
 
+/// Wakes all of them, also if a waker panics; then the first panic goes on.
+#[cfg(feature = "stream")]
+fn wake(tasks: impl Iterator<Item = std::task::Waker>) {
+    use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+    let mut panic = None;
+    for task in tasks {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| task.wake())) {
+            panic.get_or_insert(payload);
+        }
+    }
+    if let Some(payload) = panic {
+        resume_unwind(payload);
+    }
+}
+
 /// What was waited for did not come.
 pub(super) enum Unanswered {
     /// The time is over.
@@ -64,9 +80,7 @@ impl Bell {
         }
         // Last: a waker is foreign code.
         #[cfg(feature = "stream")]
-        for (_, task) in tasks {
-            task.wake();
-        }
+        wake(tasks.into_iter().map(|(_, task)| task));
     }
 
     /// Sleeps until `answer` gives one. It is asked at once, after each commit and once more at the end.

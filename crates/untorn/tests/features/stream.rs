@@ -1,5 +1,6 @@
 //! Streams: who is woken, what a dropped one leaves behind, and wakers that come back.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -327,6 +328,27 @@ fn a_waker_may_drop_streams_and_subscribe_and_poll() {
         assert_eq!(*step(task.poll(&mut own)).to, 2);
         assert_eq!(wakers(&other), 0);
     });
+}
+
+#[test]
+fn a_waker_that_panics_takes_no_other_tasks_wake_up_with_it() {
+    let map = Map::from([("n", 0)]);
+    let mut streams: Vec<_> = (0..5).map(|_| map.subscribe().into_stream()).collect();
+    let broken = || Task::that(|| std::panic::resume_unwind(Box::new("a bad waker")));
+    let tasks = [Task::new(), broken(), Task::new(), broken(), Task::new()];
+    for (stream, task) in streams.iter_mut().zip(&tasks) {
+        assert!(task.poll(stream).is_pending());
+    }
+    let caught = catch_unwind(AssertUnwindSafe(|| map.insert("n", 1)));
+    assert!(caught.is_err(), "the panic is not swallowed");
+    assert_eq!(map.get("n"), Some(1), "the commit is out");
+    for (stream, task) in streams.iter_mut().zip(&tasks) {
+        assert_eq!(task.woken(), 1);
+        assert_eq!(step(task.poll(stream)).to["n"], 1);
+        assert!(task.poll(stream).is_pending());
+    }
+    map.insert("n", 2);
+    assert!(tasks.iter().all(|task| task.woken() == 2));
 }
 
 #[test]
