@@ -90,3 +90,259 @@
 //! let note = |_: &untorn::Overlap| count += 1;
 //! let map = untorn::GoMap::<u8, u8>::new().on_overlap(untorn::OnOverlap::Call(note));
 //! ```
+//!
+//! # A reference does not outlive its pin
+//! ```
+//! let map = untorn::Map::from([(1, String::from("265"))]);
+//! let pin = map.pin();
+//! let value: &str = pin.get(&1).unwrap();
+//! assert_eq!(value, "265");
+//! ```
+//! ```compile_fail,E0716
+//! let map = untorn::Map::from([(1, String::from("265"))]);
+//! let value: &str = map.pin().get(&1).unwrap();
+//! assert_eq!(value, "265");
+//! ```
+//!
+//! # Nor its snapshot
+//! ```
+//! let map = untorn::Map::from([(1, String::from("265"))]);
+//! let snapshot = map.snapshot();
+//! let value: &str = &snapshot[&1];
+//! drop(map);
+//! assert_eq!(value, "265");
+//! ```
+//! ```compile_fail,E0505
+//! let map = untorn::Map::from([(1, String::from("265"))]);
+//! let snapshot = map.snapshot();
+//! let value: &str = &snapshot[&1];
+//! drop(snapshot);
+//! assert_eq!(value, "265");
+//! ```
+//!
+//! # Nor the next look of its reader
+//! ```
+//! let map = untorn::Map::from([(1, String::from("265"))]);
+//! let mut reader = map.reader();
+//! let value: &str = &reader.latest()[&1];
+//! assert_eq!(value, "265");
+//! reader.latest();
+//! ```
+//! ```compile_fail,E0499
+//! let map = untorn::Map::from([(1, String::from("265"))]);
+//! let mut reader = map.reader();
+//! let value: &str = &reader.latest()[&1];
+//! reader.latest();
+//! assert_eq!(value, "265");
+//! ```
+//!
+//! # A reader is not made to let go of what is looked at
+//! ```
+//! let limit = untorn::Published::new(String::from("100"));
+//! let mut reader = limit.reader();
+//! let value = reader.latest();
+//! assert_eq!(value, "100");
+//! reader.release();
+//! ```
+//! ```compile_fail,E0499
+//! let limit = untorn::Published::new(String::from("100"));
+//! let mut reader = limit.reader();
+//! let value = reader.latest();
+//! reader.release();
+//! assert_eq!(value, "100");
+//! ```
+//!
+//! # A pin does not outlive its map
+//! ```
+//! let map = untorn::Map::from([(1, 265)]);
+//! let view = map.snapshot();
+//! drop(map);
+//! assert_eq!(view[&1], 265);
+//! ```
+//! ```compile_fail,E0505
+//! let map = untorn::Map::from([(1, 265)]);
+//! let view = map.pin();
+//! drop(map);
+//! assert_eq!(view[&1], 265);
+//! ```
+//!
+//! # A difference does not outlive the older of its views
+//! ```
+//! let map = untorn::Map::from([(1, 265)]);
+//! let (older, newer) = (map.snapshot(), map.snapshot());
+//! let changes = newer.diff(&older);
+//! assert_eq!(changes.count(), 0);
+//! drop(older);
+//! ```
+//! ```compile_fail,E0505
+//! let map = untorn::Map::from([(1, 265)]);
+//! let (older, newer) = (map.snapshot(), map.snapshot());
+//! let changes = newer.diff(&older);
+//! drop(older);
+//! assert_eq!(changes.count(), 0);
+//! ```
+//!
+//! # A pin stays on its thread
+//! ```
+//! let map = untorn::Map::from([(1, 265)]);
+//! let view = map.snapshot();
+//! std::thread::scope(|s| { s.spawn(move || view.len()); });
+//! ```
+//! ```compile_fail,E0277
+//! let map = untorn::Map::from([(1, 265)]);
+//! let view = map.pin();
+//! std::thread::scope(|s| { s.spawn(move || view.len()); });
+//! ```
+//!
+//! # A batch does not leave its closure
+//! ```
+//! let map = untorn::Map::from([(1, 265)]);
+//! let mut kept = None;
+//! map.batch(|batch| kept = Some(batch.len()));
+//! assert_eq!(kept, Some(1));
+//! ```
+//! ```compile_fail,E0521
+//! let map = untorn::Map::from([(1, 265)]);
+//! let mut kept = None;
+//! map.batch(|batch| kept = Some(batch));
+//! assert_eq!(kept.unwrap().len(), 1);
+//! ```
+//!
+//! # Nor does what is read in one
+//! ```
+//! let map = untorn::Map::from([(1, String::from("265"))]);
+//! let value = map.batch(|batch| batch.get(&1).cloned()).value;
+//! assert_eq!(value.as_deref(), Some("265"));
+//! ```
+//! ```compile_fail
+//! let map = untorn::Map::from([(1, String::from("265"))]);
+//! let value = map.batch(|batch| batch.get(&1)).value;
+//! assert_eq!(value.map(|value| value.as_str()), Some("265"));
+//! ```
+//!
+//! # Nor outlives the next write of its batch
+//! ```
+//! let map = untorn::Map::from([(1, String::from("265"))]);
+//! map.batch(|batch| {
+//!     assert_eq!(batch.get(&1).unwrap(), "265");
+//!     batch.clear();
+//! });
+//! ```
+//! ```compile_fail,E0502
+//! let map = untorn::Map::from([(1, String::from("265"))]);
+//! map.batch(|batch| {
+//!     let value = batch.get(&1).unwrap();
+//!     batch.clear();
+//!     assert_eq!(value, "265");
+//! });
+//! ```
+//!
+//! # A map is not cloned by accident
+//! ```
+//! let map = untorn::Map::from([(1, 265)]);
+//! let other: untorn::Map<_, _> = map.fork();
+//! ```
+//! ```compile_fail,E0599
+//! let map = untorn::Map::from([(1, 265)]);
+//! let other: untorn::Map<_, _> = map.clone();
+//! ```
+//!
+//! # A view cannot be written to
+//! ```
+//! let map = untorn::Map::from([(1, 265)]);
+//! map.insert(2, 17);
+//! ```
+//! ```compile_fail,E0599
+//! let map = untorn::Map::from([(1, 265)]);
+//! map.pin().insert(2, 17);
+//! ```
+//!
+//! # A cure of what cannot be sent is not shared
+//! ```
+//! let map = untorn::Map::from([(1, std::sync::Arc::new(10))]);
+//! std::thread::scope(|s| { s.spawn(|| map.len()); });
+//! ```
+//! ```compile_fail,E0277
+//! let map = untorn::Map::from([(1, std::rc::Rc::new(10))]);
+//! std::thread::scope(|s| { s.spawn(|| map.len()); });
+//! ```
+//!
+//! # Nor is one of what cannot be shared
+//! ```
+//! let map = untorn::Map::from([(1, std::sync::Arc::new(std::sync::atomic::AtomicU8::new(10)))]);
+//! std::thread::scope(|s| { s.spawn(|| map.len()); });
+//! ```
+//! ```compile_fail,E0277
+//! let map = untorn::Map::from([(1, std::cell::Cell::new(10))]);
+//! std::thread::scope(|s| { s.spawn(|| map.len()); });
+//! ```
+//!
+//! # What a map borrows outlives the map
+//! ```
+//! let text = String::from("265");
+//! let map = untorn::Map::new();
+//! map.insert(text.as_str(), 1);
+//! assert_eq!(map.get("265"), Some(1));
+//! ```
+//! ```compile_fail,E0597
+//! let map = untorn::Map::new();
+//! {
+//!     let text = String::from("265");
+//!     map.insert(text.as_str(), 1);
+//! }
+//! assert_eq!(map.get("265"), Some(1));
+//! ```
+//!
+//! # And every handle that is made of it
+//! ```
+//! let text = String::from("265");
+//! let reader = {
+//!     let map = untorn::Map::from([(text.as_str(), 1)]);
+//!     map.reader()
+//! };
+//! drop(reader);
+//! ```
+//! ```compile_fail,E0597
+//! let reader = {
+//!     let text = String::from("265");
+//!     let map = untorn::Map::from([(text.as_str(), 1)]);
+//!     map.reader()
+//! };
+//! drop(reader);
+//! ```
+//!
+//! # What a refresh borrows is not put into a map that lives longer
+//! ```
+//! fn load(map: &untorn::Map<&'static str, u8>, _line: &str) {
+//!     map.refresh([("limit", 1)]);
+//! }
+//! ```
+//! ```compile_fail,E0521
+//! fn load(map: &untorn::Map<&'static str, u8>, line: &str) {
+//!     map.refresh([(line, 1)]);
+//! }
+//! ```
+//!
+//! # A longer life of the entries cannot be had by way of a shared cure
+//! ```
+//! fn shorten<'v, 'a>(view: &'v untorn::View<u8, &'static str>) -> &'v untorn::View<u8, &'a str> {
+//!     view
+//! }
+//! ```
+//! ```compile_fail
+//! fn shorten<'m, 'a>(map: &'m untorn::Map<u8, &'static str>) -> &'m untorn::Map<u8, &'a str> {
+//!     map
+//! }
+//! ```
+//!
+//! # Nor by way of a shared published value
+//! ```
+//! fn shorten<'v, 'a>(value: &'v &'static str) -> &'v &'a str {
+//!     value
+//! }
+//! ```
+//! ```compile_fail
+//! fn shorten<'p, 'a>(value: &'p untorn::Published<&'static str>) -> &'p untorn::Published<&'a str> {
+//!     value
+//! }
+//! ```

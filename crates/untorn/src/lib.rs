@@ -130,17 +130,20 @@ mod serde;
 mod sync;
 
 #[cfg(not(untorn_loom))]
+#[doc(inline)]
 pub use self::gomap::GoMap;
 #[cfg(not(untorn_loom))]
+#[doc(inline)]
 pub use self::map::{Batch, Change, Committed, Map, Moved, Refreshed, Stats, View};
 #[cfg(not(untorn_loom))]
 pub use self::overlap::{
     AccessKind, Name, OnOverlap, Overlap, OverlapKind, Site, spawn, spawn_scoped,
 };
+#[cfg(not(untorn_loom))]
+#[doc(inline)]
+pub use self::poller::{Fetched, Poller, Source};
 #[cfg(all(feature = "stream", not(untorn_loom)))]
 pub use self::published::Transitions;
-#[cfg(not(untorn_loom))]
-pub use self::poller::{Fetched, Poller, Source};
 #[cfg(not(untorn_loom))]
 pub use self::published::{
     Closer, Ended, NoTransition, Pinned, Published, Reader, Revision, Snapshot, Subscription,

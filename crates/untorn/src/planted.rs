@@ -15,6 +15,17 @@ const BUGS: &[&str] = &[
     "gate_forgets_the_scan",
     "gate_forgets_the_writer",
     "reports_mix",
+    "batch_loses_a_write",
+    "abort_is_ignored",
+    "split_loses_an_entry",
+    "merge_loses_an_entry",
+    "diff_skips_a_segment",
+    "bytes_count_what_is_shared",
+    "readers_free_versions",
+    "reclaim_frees_nothing",
+    "bell_rings_early",
+    "missed_is_one_more",
+    "dropped_stream_keeps_its_waker",
 ];
 
 /// Whether this bug is to be made.

@@ -84,13 +84,17 @@ fn what_changes_nothing_makes_no_revision() {
 fn a_write_inside_a_write_panics_with_a_reason() {
     type Write = fn(&Map<u64, u64>);
     type Around = fn(&Map<u64, u64>, Write);
-    let inner: [Write; 6] = [
+    let inner: [Write; 10] = [
         |map| _ = map.insert(2, 2),
         |map| _ = map.remove(&1),
         |map| map.clear(),
         |map| _ = map.refresh([]),
         |map| _ = map.commit_if(map.revision(), |_| ()),
         |map| _ = map.reclaim(),
+        |map| _ = map.retained(),
+        |map| _ = map.stats(),
+        |map| _ = map.wait_for(Revision::from(99), Duration::MAX),
+        |map| _ = map.subscribe().recv(),
     ];
     let outer: [Around; 6] = [
         |map, write| {
@@ -132,8 +136,13 @@ fn a_write_inside_a_write_panics_with_a_reason() {
             let caught = catch_unwind(AssertUnwindSafe(|| around(&map, write)));
             let message = caught.expect_err("it would wait for itself");
             let message = message.downcast_ref::<String>().expect("a text");
-            let told = r#"a write to the map "config" from inside the closure of another write"#;
+            let told = "from inside the closure of a write to it: it would wait for itself";
             assert!(message.contains(told), "{message}");
+            let waits = message.starts_with("a wait for a commit");
+            assert!(
+                waits || message.contains(r#" the map "config" "#),
+                "{message}"
+            );
             assert_eq!(
                 (map.len(), map.get(&1), map.revision().get()),
                 (1, Some(1), 1)
@@ -144,6 +153,8 @@ fn a_write_inside_a_write_panics_with_a_reason() {
     let other = map.fork();
     map.batch(|batch| {
         assert_eq!((map.get(&1), map.pin().len()), (Some(1), 1));
+        assert!(map.wait_for(map.revision(), Duration::MAX).is_ok());
+        assert!(map.subscribe().try_recv().is_err());
         batch.insert(1, 2);
         assert_eq!(map.get(&1), Some(1));
         other.insert(1, 3);
@@ -228,6 +239,99 @@ fn a_view_compares_indexes_and_shows_itself() {
         (format!("{one:?}").as_str(), one.name()),
         (shown, Some("config"))
     );
+}
+
+#[test]
+fn what_is_replaced_again_and_again_costs_no_hash_of_everything() {
+    thread_local! {
+        static HASHES: Cell<u64> = const { Cell::new(0) };
+    }
+    #[derive(Clone, PartialEq, Eq)]
+    struct Hashed(u64);
+    impl Hash for Hashed {
+        fn hash<H: Hasher>(&self, state: &mut H) {
+            HASHES.set(HASHES.get() + 1);
+            self.0.hash(state);
+        }
+    }
+    // Around the sizes at which a segment is full.
+    for entries in [7, 28, 56, 111, 223, 400, 415, 447, 830, 5_000] {
+        let map: Map<Hashed, u64> = (0..entries).map(|n| (Hashed(n), n)).collect();
+        HASHES.set(0);
+        let pairs = 20_000;
+        map.batch(|batch| {
+            for n in 0..pairs {
+                batch.remove(&Hashed(n));
+                batch.insert(Hashed(entries + n), n);
+            }
+        });
+        let for_each = HASHES.get() as f64 / pairs as f64;
+        assert!(for_each < 20.0, "{for_each} hashes a pair at {entries}");
+    }
+}
+
+#[test]
+fn a_map_that_shrinks_gives_its_memory_back() {
+    for entries in [400, 100_000] {
+        let map: Map<u64, [u8; 100]> = (0..entries).map(|n| (n, [0; 100])).collect();
+        let before = map.stats().bytes;
+        map.retain(|n, _| *n < 2);
+        let stats = map.stats();
+        assert_eq!((stats.len, stats.segments), (2, 1));
+        assert!(stats.bytes < 3_000, "{} of {before} bytes", stats.bytes);
+    }
+}
+
+#[test]
+fn large_entries_have_fewer_neighbours() {
+    thread_local! {
+        static CLONES: Cell<usize> = const { Cell::new(0) };
+    }
+    struct Large<const N: usize>([u8; N]);
+    impl<const N: usize> Clone for Large<N> {
+        fn clone(&self) -> Self {
+            CLONES.set(CLONES.get() + 1);
+            Self(self.0)
+        }
+    }
+    fn most<const N: usize>() -> usize {
+        let map = Map::new();
+        let clones = (0..4_000_u64).map(|n| {
+            CLONES.set(0);
+            map.insert(n, Large([0; N]));
+            CLONES.get()
+        });
+        clones.max().unwrap_or(0)
+    }
+    let (small, large, larger) = (most::<8>(), most::<1_000>(), most::<8_000>());
+    assert!(small <= 1_000, "{small} clones of 16 bytes");
+    assert!(large <= 100, "{large} clones of 1 kB");
+    assert!(larger <= 80, "{larger} clones of 8 kB");
+}
+
+#[test]
+fn a_map_is_made_of_and_extended_by_what_has_entries() {
+    let map = Arc::new(Map::from(HashMap::from([("a", 1), ("b", 2)])));
+    (&*map).extend([("b", 3), ("c", 4)]);
+    assert_eq!(map.revision().get(), 1, "one commit");
+    let pin = map.pin();
+    let mut entries: Vec<_> = (&pin)
+        .into_iter()
+        .map(|(key, value)| (*key, *value))
+        .collect();
+    entries.sort_unstable();
+    assert_eq!(entries, [("a", 1), ("b", 3), ("c", 4)]);
+    let snapshot = map.snapshot();
+    assert_eq!((&snapshot).into_iter().len(), 3);
+    assert_eq!(snapshot, map.fork().snapshot());
+    // An entry of the map itself is a source too.
+    (&*map).extend(map.pin().iter().map(|(key, value)| (*key, value * 10)));
+    assert_eq!((map.get("c"), u64::from(map.revision())), (Some(40), 2));
+    let mut reader = map.reader();
+    reader.latest();
+    let mut other = reader.clone();
+    map.clear();
+    assert!(other.latest().is_empty());
 }
 
 #[test]

@@ -9,7 +9,12 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use untorn::gomap::{FlagSet, FoldHash, Iter, Lookup, Seeded, Stats, Step, Table};
-use untorn::{AccessKind, GoMap, OnOverlap, Overlap, OverlapKind, Site};
+use untorn::map;
+use untorn::{
+    AccessKind, Batch, Change, Closer, Committed, Ended, GoMap, Map, Moved, NoTransition,
+    OnOverlap, Overlap, OverlapKind, Pinned, Published, Reader, Refreshed, Revision, Site,
+    Snapshot, Subscription, Timeout, Transition, View,
+};
 
 /// Says yes or no at compile time: an inherent constant, which the bound selects, goes before the trait's.
 macro_rules! asserted {
@@ -81,6 +86,133 @@ table! {
     Iter<'static, u8, Rc<u8>>: false false;
 }
 
+/// A view of such values.
+type Values<V> = View<u8, V>;
+/// A view of what can be sent and shared.
+type Pairs = View<String, Vec<String>>;
+/// A view that hashes so.
+type Hashes<S> = View<u8, u8, S>;
+
+// Whoever shares a map or a published value can keep a snapshot of it on another thread: that takes both.
+table! {
+    Map<u8, u8>: true true;
+    Map<String, Vec<String>>: true true;
+    Map<&'static str, Arc<Mutex<u8>>>: true true;
+    Map<u8, Cell<u8>>: false false;
+    Map<Cell<u8>, u8>: false false;
+    Map<u8, SyncOnly>: false false;
+    Map<SyncOnly, u8>: false false;
+    Map<u8, Rc<u8>>: false false;
+    Map<Rc<u8>, u8>: false false;
+    Map<u8, *const u8>: false false;
+    Map<u8, u8, Cell<u8>>: false false;
+    Map<u8, u8, SyncOnly>: false false;
+
+    Published<String>: true true;
+    Published<Cell<u8>>: false false;
+    Published<SyncOnly>: false false;
+    Published<Rc<u8>>: false false;
+
+    Snapshot<Pairs>: true true;
+    Snapshot<Values<Cell<u8>>>: false false;
+    Snapshot<Values<SyncOnly>>: false false;
+    Snapshot<Hashes<Rc<u8>>>: false false;
+
+    Reader<Pairs>: true true;
+    Reader<Values<Cell<u8>>>: false false;
+    Reader<Values<SyncOnly>>: false false;
+
+    Subscription<Pairs>: true true;
+    Subscription<Values<Cell<u8>>>: false false;
+    Subscription<Values<SyncOnly>>: false false;
+
+    Transition<Pairs>: true true;
+    Transition<Values<Cell<u8>>>: false false;
+    Transition<Values<SyncOnly>>: false false;
+
+    Closer: true true;
+}
+
+// A pin stays on its thread, whatever it shows; a reference to one may go where the value may.
+table! {
+    Pinned<'static, Pairs>: false true;
+    Pinned<'static, Values<Cell<u8>>>: false false;
+    Pinned<'static, Values<SyncOnly>>: false false;
+    Pinned<'static, Values<Rc<u8>>>: false false;
+}
+
+// As references to the entries.
+table! {
+    map::Iter<'static, String, Vec<String>>: true true;
+    map::Iter<'static, u8, Cell<u8>>: false false;
+    map::Iter<'static, u8, Rc<u8>>: false false;
+    Change<'static, String, Vec<String>>: true true;
+    Change<'static, u8, Cell<u8>>: false false;
+    Change<'static, u8, SyncOnly>: true true;
+}
+
+// The entries of a batch are shared with the map that it is for.
+table! {
+    Batch<'static, String, Vec<String>>: true true;
+    Batch<'static, u8, Cell<u8>>: false false;
+    Batch<'static, u8, Rc<u8>>: false false;
+    Batch<'static, u8, SyncOnly>: false false;
+}
+
+// What is told of a map or a write may be kept anywhere.
+table! {
+    map::Stats: true true;
+    Committed<u8>: true true;
+    Committed<Rc<u8>>: false false;
+    Refreshed: true true;
+    Moved: true true;
+    Timeout: true true;
+    Revision: true true;
+    Ended: true true;
+    NoTransition: true true;
+}
+
+#[cfg(feature = "stream")]
+table! {
+    untorn::Transitions<Pairs>: true true;
+    untorn::Transitions<Values<Cell<u8>>>: false false;
+    untorn::Transitions<Values<SyncOnly>>: false false;
+}
+
+#[cfg(feature = "rayon")]
+table! {
+    map::ParIter<'static, String, Vec<String>, u8>: true true;
+    map::ParIter<'static, u8, Rc<u8>, u8>: false false;
+}
+
+asserted!(map::Stats: Copy = true);
+asserted!(Revision: Copy = true);
+asserted!(Snapshot<Pairs>: Clone = true);
+asserted!(Transition<Rc<u8>>: Clone = true);
+asserted!(Closer: Clone = true);
+asserted!(map::Iter<'static, u8, Rc<u8>>: Clone = true);
+// A map is copied by `fork`, where it is seen; a batch, a pin and what follows or reads are used where they are.
+asserted!(Map<u8, u8>: Clone = false);
+asserted!(Published<u8>: Clone = false);
+asserted!(View<u8, u8>: Clone = false);
+asserted!(Batch<'static, u8, u8>: Clone = false);
+asserted!(Pinned<'static, u8>: Clone = false);
+asserted!(Reader<Rc<u8>>: Clone = true);
+asserted!(Subscription<u8>: Clone = false);
+asserted!(Subscription<Rc<u8>>: Unpin = true);
+
+// A panic publishes nothing, so all of these may be seen after one.
+asserted!(Map<u8, u8>: UnwindSafe = true);
+asserted!(Map<u8, u8>: RefUnwindSafe = true);
+asserted!(Arc<Map<String, Vec<String>>>: UnwindSafe = true);
+asserted!(Published<String>: RefUnwindSafe = true);
+asserted!(Snapshot<Pairs>: UnwindSafe = true);
+asserted!(Reader<Pairs>: UnwindSafe = true);
+asserted!(Subscription<Pairs>: UnwindSafe = true);
+asserted!(Subscription<Pairs>: RefUnwindSafe = true);
+asserted!(Closer: UnwindSafe = true);
+asserted!(Map<u8, RefCell<u8>>: RefUnwindSafe = false);
+
 // What is told of an overlap or a table may be kept anywhere.
 table! {
     Overlap: true true;
@@ -118,7 +250,11 @@ fn the_assertions_can_tell() {
 }
 
 #[test]
-fn an_overlap_is_an_error() {
+fn what_can_go_wrong_is_an_error() {
     fn is_error<T: std::error::Error + Send + Sync + 'static>() {}
     is_error::<Overlap>();
+    is_error::<Moved>();
+    is_error::<Timeout>();
+    is_error::<Ended>();
+    is_error::<NoTransition>();
 }

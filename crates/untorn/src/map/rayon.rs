@@ -9,6 +9,7 @@ use ::rayon::iter::{FromParallelIterator, IntoParallelIterator, ParallelExtend, 
 use super::{Map, View};
 
 /// The entries of a [`View`], in parallel, for which keys and values must be `Send` too: made by [`View::par_iter`].
+#[must_use = "iterators are lazy"]
 pub struct ParIter<'v, K, V, S> {
     view: &'v View<K, V, S>,
 }

@@ -36,7 +36,11 @@ pub struct Stats {
 
 impl<K, V, S> Map<K, V, S> {
     /// What the map keeps. Waits for writers; costs a visit of each segment of the newest view, and of those that the
-    /// replaced versions do not share with it.
+    /// replaced versions do not share with it. While it counts, it holds what it counts: a commit, `reclaim` or `stats` at the
+    /// same time takes that for seen.
+    ///
+    /// # Panics
+    /// Inside the closure of a write to this map: it would wait for itself.
     ///
     /// ```
     /// let config = untorn::Map::from([("1", 265)]);
@@ -53,7 +57,7 @@ impl<K, V, S> Map<K, V, S> {
     #[must_use]
     #[track_caller]
     pub fn stats(&self) -> Stats {
-        let writer = self.writer();
+        let writer = self.writer("stats of");
         let newest = writer.newest();
         let seen = || writer.retired().filter(|retired| retired.is_seen());
         let (count, since) = (seen().count(), seen().map(Retired::since).min());

@@ -48,6 +48,12 @@ impl<K, V, S> View<K, V, S> {
         self.len() == 0
     }
 
+    /// What the keys are hashed with.
+    #[must_use]
+    pub fn hasher(&self) -> &S {
+        &self.hasher
+    }
+
     /// The entries, in no particular order. O(entries + segments) for all of them.
     pub fn iter(&self) -> Iter<'_, K, V> {
         Iter(self.table.iter())
@@ -110,7 +116,8 @@ impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> View<K, V, S> {
     /// What differs from an older view, in no particular order: what was added, changed and removed since.
     ///
     /// For two views of one map, or of its forks, the cost is that of what differs, and a comparison of two pointers for
-    /// each segment that they share; unrelated views are compared entry by entry. It is paid as the iterator goes on.
+    /// each segment that they share; unrelated views are compared entry by entry. It is paid as the iterator goes on. A value
+    /// that does not equal itself, such as a NaN, is told as changed if a neighbour has changed.
     ///
     /// ```
     /// use untorn::{Change, Map};
@@ -184,7 +191,7 @@ where
 }
 
 impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> PartialEq for View<K, V, S> {
-    /// Whether both have the same entries, at whatever revision.
+    /// Whether both have the same entries, at whatever revision. Compares all of them.
     fn eq(&self, other: &Self) -> bool {
         let same = |(key, value): (&K, &V)| other.get(key).is_some_and(|other| value == other);
         self.len() == other.len() && self.iter().all(same)
@@ -209,6 +216,7 @@ impl<'v, K, V, S> IntoIterator for &'v View<K, V, S> {
 }
 
 /// The entries of a [`View`] or of a [`Batch`](super::Batch).
+#[must_use = "iterators are lazy"]
 pub struct Iter<'v, K, V>(pub(super) table::Iter<'v, K, V>);
 
 impl<'v, K, V> Iterator for Iter<'v, K, V> {

@@ -90,36 +90,40 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
         only_at: Option<Revision>,
         f: impl FnOnce(&mut Batch<'_, K, V, S>) -> Result<R, Refused<E>>,
     ) -> Result<Committed<R>, Refused<E>> {
-        // Dropped in reverse, also by a panic: the contents that are thrown away go after the next writer was let in, since
-        // that runs foreign code, which may write.
+        // Dropped in reverse, also by a panic: what is thrown away goes after the next writer was let in, since that runs
+        // foreign code, which may write.
         let newest;
         let mut batch;
-        let writer = self.writer();
+        let _dropped_later;
+        let writer = self.writer("a write to");
         newest = writer.newest();
         let View {
             revision,
             hasher,
             table,
         } = &newest.value;
+        let mut revision = *revision;
         if let Some(wanted) = only_at
-            && wanted != *revision
+            && wanted != revision
         {
             return Err(Refused::Moved(Moved {
                 wanted,
-                newest: *revision,
+                newest: revision,
             }));
         }
-        batch = Batch::new(table.clone(), hasher);
+        batch = Batch::new(table.clone(), revision, hasher);
         let value = f(&mut batch)?;
-        let revision = if batch.is_to_be_published() {
-            writer.publish(View {
-                table: batch.take_table(),
-                revision: revision.next(),
+        if batch.is_to_be_published() {
+            let view = View {
                 hasher: hasher.clone(),
-            })
-        } else {
-            *revision
-        };
+                revision: revision.next(),
+                table: batch.take_table(),
+            };
+            _dropped_later = batch.into_dropped_later();
+            // Or the commit would take it for a version that somebody sees, and keep it.
+            drop(newest);
+            revision = writer.publish(view);
+        }
         Ok(Committed { value, revision })
     }
 
@@ -164,20 +168,18 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     /// ```
     #[track_caller]
     pub fn update(&self, key: K, f: impl FnOnce(Option<&V>) -> Option<V>) -> Committed<Option<V>> {
+        let mut unused = Unused::of(key);
         let committed = self.batch(|batch| {
-            let new = f(batch.get(&key));
-            let old = match &new {
-                Some(value) => batch.insert(key, value.clone()),
-                None => batch.remove(&key),
+            let new = f(batch.get(unused.key()));
+            unused.value = match &new {
+                Some(value) => batch.insert(unused.take_key(), value.clone()),
+                None => batch.remove(unused.key()),
             };
-            (new, old)
+            new
         });
-        // The old value is dropped here, where foreign code may write.
-        let (value, _) = committed.value;
-        Committed {
-            value,
-            revision: committed.revision,
-        }
+        // Written out, since it is the order that counts: what is unused goes when the next writer has been let in.
+        drop(unused);
+        committed
     }
 
     /// The value of `key`; if it has none, it gets what `f` makes. `f` is called at most once, as the only writer.
@@ -186,14 +188,16 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
         if let Some(value) = self.get(&key) {
             return value;
         }
-        let committed = self.batch(|batch| match batch.get(&key) {
+        let mut unused = Unused::<K, V>::of(key);
+        let committed = self.batch(|batch| match batch.get(unused.key()) {
             Some(value) => value.clone(),
             None => {
                 let value = f();
-                batch.insert(key, value.clone());
+                batch.insert(unused.take_key(), value.clone());
                 value
             }
         });
+        drop(unused);
         committed.value
     }
 
@@ -212,7 +216,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
         V: PartialEq,
     {
         let hasher = self.pin().hasher.clone();
-        let mut wanted = Batch::new(Table::new(), &hasher);
+        let mut wanted = Batch::new(Table::new(), Revision::FIRST, &hasher);
         wanted.extend(source);
         let committed = self.batch(|batch| {
             let (mut added, mut changed) = (0, 0);
@@ -222,7 +226,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
                     Some(_) => changed += 1,
                     None => added += 1,
                 }
-                batch.extend([(key.clone(), value.clone())]);
+                batch.put(key.clone(), value.clone());
             }
             let before = batch.len();
             batch.retain(|key, _| wanted.contains_key(key));
@@ -235,6 +239,29 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
             changed,
             removed,
         }
+    }
+}
+
+/// What a write has not used up: outside of the batch, so that also a panic drops it after the next writer was let in.
+struct Unused<K, V> {
+    key: Option<K>,
+    value: Option<V>,
+}
+
+impl<K, V> Unused<K, V> {
+    fn of(key: K) -> Self {
+        Self {
+            key: Some(key),
+            value: None,
+        }
+    }
+
+    fn key(&self) -> &K {
+        self.key.as_ref().expect("not taken yet")
+    }
+
+    fn take_key(&mut self) -> K {
+        self.key.take().expect("not taken yet")
     }
 }
 

@@ -6,6 +6,10 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use self::tasks::{Tasks, Woken};
+
+mod tasks;
+
 #[derive(Default)]
 pub(super) struct Bell {
     waiting: Mutex<Waiting>,
@@ -16,9 +20,7 @@ pub(super) struct Bell {
 struct Waiting {
     /// Threads asleep.
     asleep: usize,
-    /// Tasks to be woken, each once, by the number of whoever left its waker here.
-    #[cfg(feature = "stream")]
-    tasks: Vec<(usize, std::task::Waker)>,
+    tasks: Tasks,
     /// Nobody publishes any more.
     ended: bool,
 }
@@ -38,32 +40,29 @@ impl Bell {
     }
 
     /// Wakes everybody.
+    ///
+    /// # Panics
+    /// As the first waker that does; the others have been called too.
     pub(super) fn ring(&self) {
-        self.ring_for(self.lock());
+        self.wake(self.lock()).go_on();
     }
 
-    /// Wakes everybody for the last time.
+    /// Wakes everybody for the last time. A waker's panic is not news in a drop.
     pub(super) fn end(&self) {
         let mut waiting = self.lock();
         waiting.ended = true;
-        self.ring_for(waiting);
+        let Woken { .. } = self.wake(waiting);
     }
 
-    fn ring_for(&self, waiting: MutexGuard<'_, Waiting>) {
-        #[cfg(feature = "stream")]
-        let mut waiting = waiting;
-        #[cfg(feature = "stream")]
-        let tasks = std::mem::take(&mut waiting.tasks);
+    fn wake(&self, mut waiting: MutexGuard<'_, Waiting>) -> Woken {
+        let tasks = waiting.tasks.take();
         let asleep = waiting.asleep > 0;
         drop(waiting);
         if asleep {
             self.rung.notify_all();
         }
         // Last: a waker is foreign code.
-        #[cfg(feature = "stream")]
-        for (_, task) in tasks {
-            task.wake();
-        }
+        tasks.wake()
     }
 
     /// Sleeps until `answer` gives one. It is asked at once, after each commit and once more at the end.
@@ -118,14 +117,7 @@ impl Bell {
         if waiting.ended {
             return Poll::Ready(Err(Unanswered::Ended));
         }
-        let before = waiting.tasks.iter_mut().find(|task| task.0 == number);
-        let before = match before {
-            Some(task) => Some(std::mem::replace(&mut task.1, waker)),
-            None => {
-                waiting.tasks.push((number, waker));
-                None
-            }
-        };
+        let before = waiting.tasks.insert(number, waker);
         drop(waiting);
         drop(before);
         Poll::Pending
@@ -135,8 +127,7 @@ impl Bell {
     #[cfg(feature = "stream")]
     pub(super) fn forget_task(&self, number: usize) {
         let mut waiting = self.lock();
-        let place = waiting.tasks.iter().position(|task| task.0 == number);
-        let forgotten = place.map(|place| waiting.tasks.swap_remove(place));
+        let forgotten = waiting.tasks.remove(number);
         drop(waiting);
         drop(forgotten);
     }

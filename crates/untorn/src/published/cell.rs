@@ -19,9 +19,10 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use arrayvec::ArrayVec;
 
-use super::bell::Bell;
+use super::bell::{Bell, Unanswered};
 use super::revision::{Revision, Timeout};
 use crate::overlap::this_thread;
+use crate::planted::planted;
 use crate::sync::{AtomicU64, Ordering};
 
 /// How many retired versions a commit frees at most: one more than it adds, so that the list shrinks.
@@ -60,7 +61,8 @@ pub(crate) struct Cell<T> {
     retired: Mutex<VecDeque<Retired<T>>>,
     /// The number of the thread that is the writer, or 0.
     writer: AtomicU64,
-    pub(super) bell: Bell,
+    /// Shared with those who only ring it.
+    pub(super) bell: Arc<Bell>,
 }
 
 /// The right to publish.
@@ -78,7 +80,7 @@ impl<T> Cell<T> {
             }),
             retired: Mutex::default(),
             writer: AtomicU64::new(0),
-            bell: Bell::default(),
+            bell: Arc::default(),
         }
     }
 
@@ -89,15 +91,11 @@ impl<T> Cell<T> {
     /// Becomes the writer; waits for the one before.
     ///
     /// # Panics
-    /// If this thread is the writer already: it would wait for itself. `what` is to be written.
+    /// If this thread is the writer already: it would wait for itself. `what` is to be done, such as "a write to it".
     #[track_caller]
     pub(super) fn write(&self, what: impl fmt::Display) -> Writer<'_, T> {
         let thread = this_thread();
-        // Relaxed: a thread's own number is what it stored itself.
-        assert!(
-            self.writer.load(Ordering::Relaxed) != thread,
-            "a write to {what} from inside the closure of another write to it: it would wait for itself"
-        );
+        self.refuse_the_writer(thread, what);
         // A panic in a closure publishes nothing and leaves the list as it was.
         let retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
         self.writer.store(thread, Ordering::Relaxed);
@@ -107,14 +105,43 @@ impl<T> Cell<T> {
         }
     }
 
+    #[track_caller]
+    fn refuse_the_writer(&self, thread: u64, what: impl fmt::Display) {
+        // Relaxed: a thread's own number is what it stored itself.
+        assert!(
+            self.writer.load(Ordering::Relaxed) != thread,
+            "{what} from inside the closure of a write to it: it would wait for itself"
+        );
+    }
+
+    /// Waits for an answer that may come with a commit.
+    ///
+    /// # Panics
+    /// If this thread is the writer, and there is no answer yet: it would wait for itself.
+    #[track_caller]
+    pub(super) fn wait<A>(
+        &self,
+        until: Option<Instant>,
+        mut answer: impl FnMut() -> Option<A>,
+    ) -> Result<A, Unanswered> {
+        if let Some(answer) = answer() {
+            return Ok(answer);
+        }
+        if until.is_none_or(|until| until > Instant::now()) {
+            self.refuse_the_writer(this_thread(), "a wait for a commit");
+        }
+        self.bell.wait(until, answer)
+    }
+
     /// Nobody publishes any more: leaves the retired versions to those who see them.
     pub(super) fn end(&self) {
-        let retired = std::mem::take(&mut *self.write("a value that is dropped").retired);
+        let retired = std::mem::take(&mut *self.write("a drop").retired);
         self.bell.end();
         drop(retired);
     }
 
     /// Waits until the newest revision is `wanted` or later.
+    #[track_caller]
     pub(super) fn wait_for(
         &self,
         wanted: Revision,
@@ -123,7 +150,7 @@ impl<T> Cell<T> {
         // A time beyond the clock's end is no limit.
         let until = Instant::now().checked_add(at_most);
         let reached = || Some(self.revision()).filter(|newest| *newest >= wanted);
-        let waited = self.bell.wait(until, reached);
+        let waited = self.wait(until, reached);
         waited.map_err(|_| Timeout {
             wanted,
             newest: self.revision(),
@@ -145,6 +172,9 @@ impl<T> Writer<'_, T> {
     /// Publishes `value` as the next revision, and frees some of what was replaced earlier.
     pub(crate) fn publish(mut self, value: T) -> Revision {
         let revision = self.cell.revision().next();
+        if planted("bell_rings_early") {
+            self.cell.bell.ring();
+        }
         let version = self.cell.newest.swap(Arc::new(Version { revision, value }));
         // In front: it is looked at first, and mostly nobody sees it.
         self.retired.push_front(Retired {
@@ -154,7 +184,9 @@ impl<T> Writer<'_, T> {
         let unseen = self.take_some_unseen();
         let cell = self.cell;
         drop(self);
-        cell.bell.ring();
+        if !planted("bell_rings_early") {
+            cell.bell.ring();
+        }
         // Last: this runs foreign code, which may publish.
         drop(unseen);
         revision
@@ -167,7 +199,7 @@ impl<T> Writer<'_, T> {
             let Some(next) = self.retired.pop_front() else {
                 break;
             };
-            if next.is_seen() {
+            if next.is_seen() && !planted("readers_free_versions") {
                 self.retired.push_back(next);
             } else {
                 unseen.push(next);
@@ -182,7 +214,8 @@ impl<T> Writer<'_, T> {
     /// Frees every version that nobody sees, and returns how many.
     pub(crate) fn reclaim(mut self) -> usize {
         let all = std::mem::take(&mut *self.retired).into_iter();
-        let (seen, unseen): (VecDeque<_>, VecDeque<_>) = all.partition(Retired::is_seen);
+        let (seen, unseen): (VecDeque<_>, VecDeque<_>) =
+            all.partition(|retired| retired.is_seen() || planted("reclaim_frees_nothing"));
         *self.retired = seen;
         // The next writer is let in before foreign code runs.
         drop(self);

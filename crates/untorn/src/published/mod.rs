@@ -28,8 +28,8 @@ pub use self::revision::{Revision, Timeout};
 pub use self::stream::Transitions;
 pub use self::subscription::{Closer, Ended, NoTransition, Subscription, Transition};
 
-/// What is written, for the panic of a write inside a write.
-const WHAT: &str = "a Published";
+/// What is done, for the panic of a write inside a write.
+const WRITE: &str = "a write to a Published";
 
 /// A value that some threads read while others replace it: readers never wait, and never see half of a change.
 ///
@@ -44,13 +44,15 @@ const WHAT: &str = "a Published";
 /// Reading waits for nobody. Writers wait for each other only.
 ///
 /// # Memory
-/// A replaced value is kept while a pin, a snapshot or a reader shows it, and freed by a later writer: each commit
-/// frees two at most, after the next writer was let in; [`reclaim`](Self::reclaim) frees all that nobody sees. Readers
-/// free nothing while the `Published` lives; after that, the last to show a value frees it. A leaked pin costs one
-/// value.
+/// A replaced version, which is a value and its revision, is kept while a pin, a snapshot, a reader or a subscription shows
+/// it, and freed by a later writer: each commit frees two at most, after the next writer was let in;
+/// [`reclaim`](Self::reclaim) frees all that nobody sees. Readers free nothing while the `Published` lives; after that, the
+/// last handle that could show a value frees it (a [`Closer`] cannot). A leaked pin costs one version.
 ///
 /// # Panics
-/// A write from inside the closure of [`update`](Self::update) on the same value would wait for itself; it panics.
+/// A write from inside the closure of [`update`](Self::update) on the same value would wait for itself; it panics. What runs
+/// after the commit may panic too, the `Drop` of a replaced value or the waker of a task that follows: then the write has been
+/// committed.
 ///
 /// ```
 /// use std::thread;
@@ -112,7 +114,7 @@ impl<T> Published<T> {
     /// it. Waits for other writers.
     #[track_caller]
     pub fn publish(&self, value: T) -> Revision {
-        self.writer(&WHAT).publish(value)
+        self.writer(&WRITE).publish(value)
     }
 
     /// Replaces the value by what `f` makes of it, with no other commit in between. A panic in `f` publishes nothing.
@@ -125,12 +127,12 @@ impl<T> Published<T> {
     /// ```
     #[track_caller]
     pub fn update(&self, f: impl FnOnce(&T) -> T) -> Revision {
-        let writer = self.writer(&WHAT);
+        let writer = self.writer(&WRITE);
         let value = f(&writer.newest().value);
         writer.publish(value)
     }
 
-    /// The right to publish `what`, for who needs the newest value first.
+    /// The right to publish, for who needs the newest value first. `what` is to be done.
     #[track_caller]
     pub(crate) fn writer(&self, what: &dyn fmt::Display) -> Writer<'_, T> {
         self.cell.write(what)
@@ -146,7 +148,6 @@ impl<T> Published<T> {
     /// let change = changes.recv().unwrap();
     /// assert_eq!((*change.from, *change.to, change.missed), (100, 300, 1));
     /// ```
-    #[must_use]
     pub fn subscribe(&self) -> Subscription<T> {
         Subscription::new(Arc::clone(&self.cell))
     }
@@ -155,6 +156,9 @@ impl<T> Published<T> {
     ///
     /// # Errors
     /// [`Timeout`] if that takes longer than `at_most`. With a time of zero it only looks.
+    ///
+    /// # Panics
+    /// If it would have to wait inside the closure of a write to this: for itself.
     ///
     /// ```
     /// use std::time::Duration;
@@ -165,21 +169,30 @@ impl<T> Published<T> {
     /// let first = limit.publish(200);
     /// assert_eq!(limit.wait_for(first, Duration::ZERO), Ok(first));
     /// ```
+    #[track_caller]
     pub fn wait_for(&self, wanted: Revision, at_most: Duration) -> Result<Revision, Timeout> {
         self.cell.wait_for(wanted, at_most)
     }
 
-    /// Frees every replaced value that nobody sees any more and returns how many those were. Waits for writers.
+    /// Frees every replaced version that nobody sees any more and returns how many those were. Waits for writers.
+    ///
+    /// # Panics
+    /// Inside the closure of a write to this: it would wait for itself.
     #[track_caller]
     pub fn reclaim(&self) -> usize {
-        self.writer(&WHAT).reclaim()
+        self.writer(&"a reclaim of a Published").reclaim()
     }
 
-    /// How many replaced values are kept, because somebody sees them or nobody has freed them yet. Waits for writers.
+    /// How many replaced versions are kept, because somebody sees them or nobody has freed them yet. Waits for writers.
+    ///
+    /// # Panics
+    /// Inside the closure of a write to this: it would wait for itself.
     #[must_use]
     #[track_caller]
     pub fn retained(&self) -> usize {
-        self.writer(&WHAT).retired().len()
+        self.writer(&"a count of what a Published retains")
+            .retired()
+            .len()
     }
 }
 

@@ -12,8 +12,9 @@ use super::revision::Revision;
 
 /// A thread's short borrow of the newest version: made for reading several things of one revision.
 ///
-/// It shows the same version for as long as it lives; a pin made later, even inside, may show a newer one. It costs no
-/// reference count, is not `Send`, and keeps one version from being freed. Nobody waits for it.
+/// It shows the same version for as long as it lives; a pin made later, even inside, may show a newer one. It is not `Send`,
+/// and keeps one version from being freed. Nobody waits for it. It counts no references as long as few pins of the thread
+/// live at once and no commit replaces what it shows.
 ///
 /// ```
 /// use untorn::{Pinned, Published};
@@ -66,6 +67,24 @@ impl<T> Deref for Pinned<'_, T> {
 
     fn deref(&self) -> &T {
         &self.version.value
+    }
+}
+
+impl<T> AsRef<T> for Pinned<'_, T> {
+    fn as_ref(&self) -> &T {
+        self
+    }
+}
+
+impl<'r, T> IntoIterator for &'r Pinned<'_, T>
+where
+    &'r T: IntoIterator,
+{
+    type Item = <&'r T as IntoIterator>::Item;
+    type IntoIter = <&'r T as IntoIterator>::IntoIter;
+
+    fn into_iter(self) -> Self::IntoIter {
+        (**self).into_iter()
     }
 }
 
@@ -123,6 +142,33 @@ impl<T> Deref for Snapshot<T> {
     }
 }
 
+impl<T> AsRef<T> for Snapshot<T> {
+    fn as_ref(&self) -> &T {
+        self
+    }
+}
+
+impl<'r, T> IntoIterator for &'r Snapshot<T>
+where
+    &'r T: IntoIterator,
+{
+    type Item = <&'r T as IntoIterator>::Item;
+    type IntoIter = <&'r T as IntoIterator>::IntoIter;
+
+    fn into_iter(self) -> Self::IntoIter {
+        (**self).into_iter()
+    }
+}
+
+impl<T: PartialEq> PartialEq for Snapshot<T> {
+    /// Whether the values are equal, at whatever revisions.
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl<T: Eq> Eq for Snapshot<T> {}
+
 impl<T: fmt::Debug> fmt::Debug for Snapshot<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
@@ -145,7 +191,8 @@ impl<T> Deref for Newest<T> {
 ///
 /// It is `Send` and borrows nothing, so a thread or a task can own one. Between two calls of
 /// [`latest`](Self::latest) it keeps the version that it showed last: an idle reader costs one version, until
-/// [`release`](Self::release).
+/// [`release`](Self::release). A clone is another reader, which has shown nothing yet. When what it reads is dropped, a reader,
+/// also one that was released, keeps the last version readable.
 ///
 /// ```
 /// use untorn::Published;
@@ -187,6 +234,12 @@ impl<T> Reader<T> {
     /// Lets go of the version that was shown last, so that it can be freed.
     pub fn release(&mut self) {
         self.cache = None;
+    }
+}
+
+impl<T> Clone for Reader<T> {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.cell))
     }
 }
 

@@ -42,7 +42,6 @@ impl<T> Transitions<T> {
     }
 
     /// What is followed, to be asked in other ways.
-    #[must_use]
     pub fn get_ref(&self) -> &Subscription<T> {
         &self.subscription
     }

@@ -2,12 +2,14 @@
 
 use std::error::Error;
 use std::fmt;
+use std::iter::FusedIterator;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::bell::Unanswered;
+use super::bell::{Bell, Unanswered};
 use super::cell::Cell;
 use super::pinned::Snapshot;
+use crate::planted::planted;
 use crate::sync::{AtomicBool, Ordering};
 
 /// A step from the version that a [`Subscription`] showed last to the newest one.
@@ -58,6 +60,7 @@ impl<T> Clone for Transition<T> {
 ///     assert_eq!(follower.join().unwrap(), (100, 200, 0));
 /// });
 /// ```
+#[must_use = "a subscription does nothing unless it is asked"]
 pub struct Subscription<T> {
     cell: Arc<Cell<T>>,
     shown: Snapshot<T>,
@@ -77,6 +80,10 @@ impl<T> Subscription<T> {
     ///
     /// # Errors
     /// [`Ended`] if there will be none.
+    ///
+    /// # Panics
+    /// If it would have to wait inside the closure of a write to what it follows: for itself.
+    #[track_caller]
     pub fn recv(&mut self) -> Result<Transition<T>, Ended> {
         self.wait(None).map_err(|_| Ended)
     }
@@ -95,6 +102,7 @@ impl<T> Subscription<T> {
     /// let none = changes.recv_timeout(Duration::from_millis(1)).unwrap_err();
     /// assert_eq!(none, NoTransition::Late);
     /// ```
+    #[track_caller]
     pub fn recv_timeout(&mut self, at_most: Duration) -> Result<Transition<T>, NoTransition> {
         // A time beyond the clock's end is no limit.
         self.wait(Instant::now().checked_add(at_most))
@@ -114,10 +122,9 @@ impl<T> Subscription<T> {
     }
 
     /// What ends this subscription from elsewhere.
-    #[must_use]
-    pub fn closer(&self) -> Closer<T> {
+    pub fn closer(&self) -> Closer {
         Closer {
-            cell: Arc::clone(&self.cell),
+            bell: Arc::clone(&self.cell.bell),
             closed: Arc::clone(&self.closed),
         }
     }
@@ -128,13 +135,14 @@ impl<T> Subscription<T> {
         super::stream::Transitions::new(self)
     }
 
+    #[track_caller]
     fn wait(&mut self, until: Option<Instant>) -> Result<Transition<T>, NoTransition> {
         let Self {
             cell,
             shown,
             closed,
         } = self;
-        let answered = cell.bell.wait(until, || newer(cell, shown, closed));
+        let answered = cell.wait(until, || newer(cell, shown, closed));
         self.show(answered)
     }
 
@@ -150,7 +158,7 @@ impl<T> Subscription<T> {
                 Ok(Transition {
                     from,
                     to,
-                    missed: step - 1,
+                    missed: step - 1 + u64::from(planted("missed_is_one_more")),
                 })
             }
             Ok(None) | Err(Unanswered::Ended) => Err(NoTransition::Ended),
@@ -208,6 +216,8 @@ impl<T> Iterator for Subscription<T> {
     }
 }
 
+impl<T> FusedIterator for Subscription<T> {}
+
 impl<T: fmt::Debug> fmt::Debug for Subscription<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscription")
@@ -227,29 +237,24 @@ impl<T: fmt::Debug> fmt::Debug for Subscription<T> {
 /// closer.close();
 /// assert_eq!(follower.join().unwrap(), 0);
 /// ```
-pub struct Closer<T> {
-    cell: Arc<Cell<T>>,
+#[derive(Clone)]
+#[must_use = "a closer does nothing unless it closes"]
+pub struct Closer {
+    bell: Arc<Bell>,
     closed: Arc<AtomicBool>,
 }
 
-impl<T> Closer<T> {
-    /// Ends the subscription: who waits is woken, and nothing more is shown. Waits for nobody.
+impl Closer {
+    /// Ends the subscription at once: who waits is woken, and nothing more is shown, not even what is new by then (ask
+    /// [`try_recv`](Subscription::try_recv) first for that). Does not wait for commits. Other subscribers are woken too, look,
+    /// and go on waiting.
     pub fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
-        self.cell.bell.ring();
+        self.bell.ring();
     }
 }
 
-impl<T> Clone for Closer<T> {
-    fn clone(&self) -> Self {
-        Self {
-            cell: Arc::clone(&self.cell),
-            closed: Arc::clone(&self.closed),
-        }
-    }
-}
-
-impl<T> fmt::Debug for Closer<T> {
+impl fmt::Debug for Closer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Closer").finish_non_exhaustive()
     }

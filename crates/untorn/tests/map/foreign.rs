@@ -274,10 +274,25 @@ impl Drop for Goodbye {
 
 #[test]
 fn a_drop_may_write_to_the_same_map() {
-    let writes: [Lose; 8] = [
+    let writes: [Lose; 10] = [
         |map, last| {
             map.insert(1, last);
             map.insert(1, PLAIN);
+        },
+        |map, last| {
+            map.batch(|batch| {
+                batch.insert(1, last);
+                batch.clear();
+            });
+        },
+        |map, last| {
+            let refused = map.try_batch(|batch| {
+                batch.insert(1, last);
+                batch.clear();
+                batch.insert(2, PLAIN);
+                Err::<(), _>("no")
+            });
+            assert!(refused.is_err());
         },
         |map, last| {
             map.insert(1, last);
@@ -337,6 +352,66 @@ thread_local! {
     static ARMED: Cell<bool> = const { Cell::new(false) };
 }
 
+/// A key that writes when it is dropped, if it is armed.
+#[derive(Clone)]
+struct Name(u64, Weak<Map<Name, u64>>);
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Eq for Name {}
+
+impl Hash for Name {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+impl Drop for Name {
+    fn drop(&mut self) {
+        if ARMED.take()
+            && let Some(map) = self.1.upgrade()
+        {
+            map.insert(Name(1_000, Weak::new()), 0);
+        }
+    }
+}
+
+/// One way to give a key to a map.
+type Give = fn(&Map<Name, u64>, Name);
+
+#[test]
+fn the_key_that_a_write_was_given_is_dropped_where_it_may_write() {
+    let writes: [Give; 5] = [
+        |map, key| _ = map.insert(key, 1),
+        |map, key| _ = map.update(key, |_| Some(1)),
+        |map, key| _ = map.update(key, |_| None),
+        |map, key| _ = map.get_or_insert_with(key, || 1),
+        |map, key| _ = map.batch(|batch| batch.insert(key, 1)),
+    ];
+    for write in writes {
+        for stored in [false, true] {
+            let map = Arc::new(Map::new());
+            let key = |number| Name(number, Arc::downgrade(&map));
+            map.insert(key(0), 0);
+            if stored {
+                map.insert(key(1), 0);
+            }
+            let given = key(1);
+            ARMED.set(true);
+            let wrote = || map.contains_key(&Name(1_000, Weak::new()));
+            write(&map, given);
+            let at_once = wrote();
+            map.clear();
+            map.reclaim();
+            assert!(!ARMED.get() && (at_once || wrote()));
+        }
+    }
+}
+
 /// One way to replace a value.
 type Replace = fn(&Map<u64, Writes>, Writes);
 
@@ -382,4 +457,85 @@ fn the_value_that_a_write_replaces_is_dropped_where_it_may_write() {
         map.reclaim();
         assert!(!ARMED.get() && map.contains_key(&1_000));
     }
+}
+
+/// A key whose `Hash` may panic, and whose `Drop` then writes to the map.
+struct Fragile {
+    number: u64,
+    map: Weak<Map<Fragile, u64>>,
+}
+
+impl Fragile {
+    fn new(number: u64, map: &Arc<Map<Self, u64>>) -> Self {
+        Self {
+            number,
+            map: Arc::downgrade(map),
+        }
+    }
+}
+
+impl Clone for Fragile {
+    fn clone(&self) -> Self {
+        Self {
+            number: self.number,
+            map: Weak::clone(&self.map),
+        }
+    }
+}
+
+impl PartialEq for Fragile {
+    fn eq(&self, other: &Self) -> bool {
+        tick();
+        self.number == other.number
+    }
+}
+
+impl Eq for Fragile {}
+
+impl Hash for Fragile {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        tick();
+        self.number.hash(state);
+    }
+}
+
+impl Drop for Fragile {
+    fn drop(&mut self) {
+        if self.number != 1_000
+            && thread::panicking()
+            && let Some(map) = self.map.upgrade()
+            && !map.contains_key(&Fragile::new(1_000, &map))
+        {
+            map.insert(Fragile::new(1_000, &map), 0);
+        }
+    }
+}
+
+#[test]
+fn a_panic_in_hash_or_eq_drops_what_was_to_be_written_where_it_may_write() {
+    type Write = fn(&Arc<Map<Fragile, u64>>);
+    let writes: [Write; 4] = [
+        |map| _ = map.insert(Fragile::new(1, map), 2),
+        |map| _ = map.insert(Fragile::new(77, map), 2),
+        |map| _ = map.update(Fragile::new(1, map), |_| Some(2)),
+        |map| _ = map.get_or_insert_with(Fragile::new(77, map), || 2),
+    ];
+    let mut written = 0;
+    for write in writes {
+        for k in 1..8 {
+            let map = Arc::new(Map::new());
+            for number in 0..5 {
+                map.insert(Fragile::new(number, &map), 0);
+            }
+            FUSE.set(k);
+            let caught = catch_unwind(AssertUnwindSafe(|| write(&map)));
+            let panicked = FUSE.replace(0) == 0 && caught.is_err();
+            let wrote = map.contains_key(&Fragile::new(1_000, &map));
+            assert!(wrote || !panicked, "at call {k}");
+            written += usize::from(wrote);
+            map.clear();
+            map.reclaim();
+        }
+    }
+    assert!(written > 8, "{written} of them wrote");
 }

@@ -2,35 +2,173 @@
 //!
 //! ```text
 //!   one:   T
-//!   flat:  Chunk ─▶ up to 64 × T
-//!   deep:  [ Chunk ─▶ 64 × T, Chunk ─▶ 64 × T, … Chunk ─▶ 1 to 64 × T ]
+//!   tree:  Chunk ─▶ 64 × T     Inner ─▶ 64 × Chunk     Inner ─▶ 64 × Inner     …
 //! ```
 //!
-//! Cloning it shares everything. A change copies the element, its chunk and the list of chunks, once: what has been copied
-//! is its own. No foreign code runs but the element's `Clone`, and before that nothing has changed.
+//! Cloning it shares everything. A change copies the element and the nodes on the way to it, 64 pointers each, once: what
+//! has been copied is its own. No foreign code runs but the element's `Clone`, and before that nothing has changed.
 
 use std::sync::Arc;
 
 use arrayvec::ArrayVec;
 
-/// Elements of a chunk: a change copies so many pointers, and one for each chunk.
-const CHUNK: usize = 64;
+/// Bits of a number that choose among the children of a node.
+const BITS: u32 = 6;
+const CHILDREN: usize = 1 << BITS;
 
-type Chunk<T> = ArrayVec<Arc<T>, CHUNK>;
+type Children<T> = ArrayVec<Arc<T>, CHILDREN>;
 
 pub(super) enum Directory<T> {
     One(Arc<T>),
-    Flat(Arc<Chunk<T>>),
-    Deep(Arc<[Arc<Chunk<T>>]>),
+    Tree(Tree<T>),
+}
+
+/// A node that is not empty, and how many bits of a number are for what is below its children.
+pub(super) struct Tree<T> {
+    root: Arc<Node<T>>,
+    bits: u32,
+}
+
+enum Node<T> {
+    Chunk(Children<T>),
+    Inner(Children<Node<T>>),
+}
+
+impl<T> Clone for Node<T> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Chunk(elements) => Self::Chunk(elements.clone()),
+            Self::Inner(nodes) => Self::Inner(nodes.clone()),
+        }
+    }
 }
 
 impl<T> Clone for Directory<T> {
     fn clone(&self) -> Self {
         match self {
             Self::One(element) => Self::One(Arc::clone(element)),
-            Self::Flat(chunk) => Self::Flat(Arc::clone(chunk)),
-            Self::Deep(chunks) => Self::Deep(Arc::clone(chunks)),
+            Self::Tree(Tree { root, bits }) => Self::Tree(Tree {
+                root: Arc::clone(root),
+                bits: *bits,
+            }),
         }
+    }
+}
+
+/// Which child of a node element `i` is below.
+#[inline]
+fn child(i: usize, bits: u32) -> usize {
+    (i >> bits) % CHILDREN
+}
+
+impl<T> Node<T> {
+    /// A node with nothing else below it.
+    fn of(element: Arc<T>, bits: u32) -> Arc<Self> {
+        Arc::new(match bits.checked_sub(BITS) {
+            None => Self::Chunk(Children::from_iter([element])),
+            Some(bits) => Self::Inner(Children::from_iter([Self::of(element, bits)])),
+        })
+    }
+
+    fn is_full(&self) -> bool {
+        match self {
+            Self::Chunk(elements) => elements.is_full(),
+            Self::Inner(nodes) => {
+                nodes.is_full() && nodes.last().is_some_and(|node| node.is_full())
+            }
+        }
+    }
+
+    /// Appends an element to a node that is not full.
+    fn push(self: &mut Arc<Self>, element: Arc<T>, bits: u32) {
+        match Arc::make_mut(self) {
+            Self::Chunk(elements) => elements.push(element),
+            Self::Inner(nodes) => {
+                let below = bits - BITS;
+                match nodes.last_mut() {
+                    Some(last) if !last.is_full() => last.push(element, below),
+                    _ => nodes.push(Self::of(element, below)),
+                }
+            }
+        }
+    }
+
+    /// Takes the last element away; whether the node is empty now.
+    fn pop(self: &mut Arc<Self>) -> bool {
+        match Arc::make_mut(self) {
+            Self::Chunk(elements) => {
+                elements.pop();
+                elements.is_empty()
+            }
+            Self::Inner(nodes) => {
+                if nodes.last_mut().is_some_and(Self::pop) {
+                    nodes.pop();
+                }
+                nodes.is_empty()
+            }
+        }
+    }
+
+    /// Element `i`, in nodes that are this directory's own.
+    fn get_mut(self: &mut Arc<Self>, i: usize, bits: u32) -> &mut Arc<T> {
+        match Arc::make_mut(self) {
+            Self::Chunk(elements) => &mut elements[i % CHILDREN],
+            Self::Inner(nodes) => nodes[child(i, bits)].get_mut(i, bits - BITS),
+        }
+    }
+
+    /// How many elements from `i` on both have as the same memory because they share a node, or that element.
+    fn shared_from(mut self: &Arc<Self>, mut other: &Arc<Self>, i: usize, mut bits: u32) -> usize {
+        loop {
+            if Arc::ptr_eq(self, other) {
+                let elements = CHILDREN << bits;
+                return elements - i % elements;
+            }
+            match (&**self, &**other) {
+                (Self::Inner(nodes), Self::Inner(others)) => {
+                    (self, other) = (&nodes[child(i, bits)], &others[child(i, bits)]);
+                    bits -= BITS;
+                }
+                (Self::Chunk(elements), Self::Chunk(others)) => {
+                    let i = i % CHILDREN;
+                    return usize::from(Arc::ptr_eq(&elements[i], &others[i]));
+                }
+                _ => return 0,
+            }
+        }
+    }
+
+    /// Bytes of this node and of those below it, as far as `other`, which is of the same height, does not share them.
+    fn unshared_bytes(self: &Arc<Self>, other: Option<&Arc<Self>>) -> usize {
+        if other.is_some_and(|other| Arc::ptr_eq(self, other)) {
+            return 0;
+        }
+        let below = match &**self {
+            Self::Chunk(_) => 0,
+            Self::Inner(nodes) => {
+                let others = match other.map(|other| &**other) {
+                    Some(Self::Inner(others)) => others.as_slice(),
+                    _ => &[],
+                };
+                let others = others.iter().map(Some).chain(std::iter::repeat(None));
+                let bytes = nodes.iter().zip(others);
+                bytes.map(|(node, other)| node.unshared_bytes(other)).sum()
+            }
+        };
+        size_of::<Self>() + below
+    }
+}
+
+impl<T> Tree<T> {
+    /// The node of that height above the first elements; the tree is not lower.
+    fn first(&self, bits: u32) -> &Arc<Node<T>> {
+        let (mut node, mut height) = (&self.root, self.bits);
+        while height > bits
+            && let Node::Inner(nodes) = &**node
+        {
+            (node, height) = (&nodes[0], height - BITS);
+        }
+        node
     }
 }
 
@@ -43,7 +181,6 @@ impl<T> Directory<T> {
     ///
     /// # Panics
     /// If there is none.
-    #[inline]
     pub(super) fn get(&self, i: usize) -> &T {
         self.find(|| i)
     }
@@ -53,44 +190,55 @@ impl<T> Directory<T> {
     pub(super) fn find(&self, number: impl FnOnce() -> usize) -> &T {
         match self {
             Self::One(element) => element,
-            Self::Flat(chunk) => &chunk[number()],
-            Self::Deep(chunks) => {
-                let i = number();
-                &chunks[i / CHUNK][i % CHUNK]
+            Self::Tree(tree) => {
+                let (i, mut node, mut bits) = (number(), &*tree.root, tree.bits);
+                loop {
+                    match node {
+                        Node::Chunk(elements) => return &elements[i % CHILDREN],
+                        Node::Inner(nodes) => node = &nodes[child(i, bits)],
+                    }
+                    bits -= BITS;
+                }
             }
-        }
-    }
-
-    /// Whether element `i` of both is the same memory; not whether it is equal.
-    fn is_same(&self, other: &Self, i: usize) -> bool {
-        std::ptr::eq(self.get(i), other.get(i))
-    }
-
-    /// Whether the chunk of element `i` is the same memory in both.
-    fn is_same_chunk(&self, other: &Self, i: usize) -> bool {
-        match (self, other) {
-            (Self::Deep(chunks), Self::Deep(others)) => {
-                let (chunk, other) = (chunks.get(i / CHUNK), others.get(i / CHUNK));
-                matches!((chunk, other), (Some(chunk), Some(other)) if Arc::ptr_eq(chunk, other))
-            }
-            (Self::Flat(chunk), Self::Flat(other)) => Arc::ptr_eq(chunk, other),
-            _ => false,
         }
     }
 
     /// The numbers below `len` whose element `other`, which has `other_len`, does not have as the same memory at the same
-    /// place. One comparison of pointers for each chunk, and for each element of a chunk that is not shared.
+    /// place. One comparison of pointers for each node that is shared as a whole, and a few for each other element.
     pub(super) fn unshared<'d>(
         &'d self,
         len: usize,
         other: &'d Self,
         other_len: usize,
     ) -> impl Iterator<Item = usize> + Clone + 'd {
-        (0..len)
-            .step_by(CHUNK)
-            .filter(move |&first| !self.is_same_chunk(other, first))
-            .flat_map(move |first| first..len.min(first + CHUNK))
-            .filter(move |&i| i >= other_len || !self.is_same(other, i))
+        let mut next = 0;
+        std::iter::from_fn(move || {
+            while next < len {
+                let i = next;
+                let shared = if i < other_len {
+                    self.shared_from(other, i)
+                } else {
+                    0
+                };
+                next += shared.max(1);
+                if shared == 0 {
+                    return Some(i);
+                }
+            }
+            None
+        })
+    }
+
+    /// How many elements from `i` on both have as the same memory, as far as one look tells; both have element `i`.
+    fn shared_from(&self, other: &Self, i: usize) -> usize {
+        match (self, other) {
+            (Self::Tree(tree), Self::Tree(other)) => {
+                // What the lower one has is below the first node of its height in the other.
+                let bits = tree.bits.min(other.bits);
+                tree.first(bits).shared_from(other.first(bits), i, bits)
+            }
+            _ => usize::from(std::ptr::eq(self.get(i), other.get(i))),
+        }
     }
 
     /// Appends an element, which becomes number `len`.
@@ -99,19 +247,18 @@ impl<T> Directory<T> {
         match self {
             Self::One(first) => {
                 let both = [Arc::clone(first), element];
-                *self = Self::Flat(Arc::new(both.into_iter().collect()));
+                *self = Self::Tree(Tree {
+                    root: Arc::new(Node::Chunk(both.into_iter().collect())),
+                    bits: 0,
+                });
             }
-            Self::Flat(chunk) if chunk.is_full() => {
-                let next = Arc::new(Chunk::from_iter([element]));
-                *self = Self::Deep(Arc::new([Arc::clone(chunk), next]));
-            }
-            Self::Flat(chunk) => Arc::make_mut(chunk).push(element),
-            Self::Deep(chunks) => {
-                if chunks.last().is_some_and(|chunk| chunk.is_full()) {
-                    let next = Arc::new(Chunk::from_iter([element]));
-                    *chunks = chunks.iter().cloned().chain([next]).collect();
-                } else if let Some(chunk) = Arc::make_mut(chunks).last_mut() {
-                    Arc::make_mut(chunk).push(element);
+            Self::Tree(Tree { root, bits }) => {
+                if root.is_full() {
+                    let both = [Arc::clone(root), Node::of(element, *bits)];
+                    *root = Arc::new(Node::Inner(both.into_iter().collect()));
+                    *bits += BITS;
+                } else {
+                    root.push(element, *bits);
                 }
             }
         }
@@ -119,41 +266,34 @@ impl<T> Directory<T> {
 
     /// Takes the last element away; the first one stays.
     pub(super) fn pop(&mut self) {
-        match self {
-            Self::One(_) => {}
-            Self::Flat(chunk) if chunk.len() <= 2 => *self = Self::One(Arc::clone(&chunk[0])),
-            Self::Flat(chunk) => drop(Arc::make_mut(chunk).pop()),
-            Self::Deep(chunks) => {
-                let last = chunks.len() - 1;
-                if chunks[last].len() > 1 {
-                    Arc::make_mut(&mut Arc::make_mut(chunks)[last]).pop();
-                } else if last == 1 {
-                    *self = Self::Flat(Arc::clone(&chunks[0]));
-                } else {
-                    *chunks = chunks[..last].into();
-                }
+        let Self::Tree(Tree { root, bits }) = self else {
+            return;
+        };
+        root.pop();
+        match &**root {
+            Node::Inner(nodes) if nodes.len() == 1 => {
+                *root = Arc::clone(&nodes[0]);
+                *bits -= BITS;
             }
+            Node::Chunk(elements) if elements.len() == 1 => {
+                *self = Self::One(Arc::clone(&elements[0]));
+            }
+            _ => {}
         }
     }
 
     /// Bytes of the pointers that lead to the elements, as far as `later` does not share them.
     pub(super) fn unshared_bytes(&self, later: Option<&Self>) -> usize {
-        match self {
-            Self::One(_) => 0,
-            Self::Flat(_) if later.is_some_and(|later| self.is_same_chunk(later, 0)) => 0,
-            Self::Flat(_) => size_of::<Chunk<T>>(),
-            Self::Deep(chunks) => {
-                if let Some(Self::Deep(later)) = later
-                    && Arc::ptr_eq(chunks, later)
-                {
-                    return 0;
-                }
-                let unshared = (0..chunks.len()).filter(|chunk| {
-                    !later.is_some_and(|later| self.is_same_chunk(later, chunk * CHUNK))
-                });
-                size_of_val(&**chunks) + unshared.count() * size_of::<Chunk<T>>()
-            }
-        }
+        let Self::Tree(tree) = self else {
+            return 0;
+        };
+        let Some(Self::Tree(later)) = later else {
+            return tree.root.unshared_bytes(None);
+        };
+        let bits = tree.bits.min(later.bits);
+        let first = tree.first(bits);
+        let above = tree.root.unshared_bytes(None) - first.unshared_bytes(None);
+        above + first.unshared_bytes(Some(later.first(bits)))
     }
 }
 
@@ -165,10 +305,7 @@ impl<T: Clone> Directory<T> {
     pub(super) fn get_mut(&mut self, i: usize) -> &mut T {
         let element = match self {
             Self::One(element) => element,
-            Self::Flat(chunk) => &mut Arc::make_mut(chunk)[i],
-            Self::Deep(chunks) => {
-                &mut Arc::make_mut(&mut Arc::make_mut(chunks)[i / CHUNK])[i % CHUNK]
-            }
+            Self::Tree(Tree { root, bits }) => root.get_mut(i, *bits),
         };
         Arc::make_mut(element)
     }
@@ -176,7 +313,7 @@ impl<T: Clone> Directory<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{CHUNK, Directory};
+    use super::{CHILDREN, Directory, Node};
 
     /// Numbers up to `len`, each in its place.
     fn counted(len: usize) -> Directory<usize> {
@@ -189,7 +326,7 @@ mod tests {
 
     #[test]
     fn each_element_is_where_it_was_put_up_and_down_across_all_forms() {
-        let most = 3 * CHUNK + 2;
+        let most = CHILDREN * CHILDREN + 3 * CHILDREN + 2;
         let mut directory = counted(most);
         for len in (1..=most).rev() {
             for i in 0..len {
@@ -204,7 +341,14 @@ mod tests {
 
     #[test]
     fn a_change_is_seen_by_one_directory_only_and_shares_the_rest() {
-        for len in [1, 2, CHUNK, CHUNK + 1, 3 * CHUNK] {
+        for len in [
+            1,
+            2,
+            CHILDREN,
+            CHILDREN + 1,
+            3 * CHILDREN,
+            CHILDREN * CHILDREN,
+        ] {
             let old = counted(len);
             for i in [0, len / 2, len - 1] {
                 let mut new = old.clone();
@@ -224,16 +368,27 @@ mod tests {
 
     #[test]
     fn bytes_are_those_of_what_is_not_shared() {
-        let old = counted(3 * CHUNK);
+        let old = counted(3 * CHILDREN);
         let mut new = old.clone();
         assert_eq!(old.unshared_bytes(Some(&new)), 0);
-        *new.get_mut(CHUNK) = 1_000;
+        *new.get_mut(CHILDREN) = 1_000;
         let (alone, beside) = (old.unshared_bytes(None), old.unshared_bytes(Some(&new)));
         assert_eq!(
             alone - beside,
-            2 * size_of::<super::Chunk<usize>>(),
+            2 * size_of::<Node<usize>>(),
             "two of three chunks are shared"
         );
+        let many = CHILDREN * CHILDREN;
+        let old = counted(many);
+        let mut new = old.clone();
+        new.push(many);
+        let nodes = |bytes| bytes / size_of::<Node<usize>>();
+        assert_eq!(
+            nodes(new.unshared_bytes(Some(&old))),
+            3,
+            "a root and the way to the new one"
+        );
+        assert_eq!(nodes(old.unshared_bytes(Some(&new))), 0);
         assert_eq!(counted(1).unshared_bytes(None), 0);
     }
 }

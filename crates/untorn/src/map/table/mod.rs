@@ -18,14 +18,21 @@ mod segment;
 use self::directory::Directory;
 pub(super) use self::segment::Entry;
 use self::segment::Segment;
+use crate::planted::planted;
 
-/// Entries for each segment: few where copying one runs foreign code. A segment has up to twice as many before its turn
-/// to be split comes, which fills its table of 64 or 512 slots.
+/// Entries for each segment: few where copying one runs foreign code, and fewer if they are large. A segment has up to twice
+/// as many before its turn to be split comes, which fills its table of 64 or 512 slots.
 const fn fill<K, V>() -> usize {
-    if std::mem::needs_drop::<Entry<K, V>>() {
+    let most = if std::mem::needs_drop::<Entry<K, V>>() {
         26
     } else {
         208
+    };
+    // So that a segment of large entries is not copied for longer than one of many: 13 KiB, until it is split.
+    match 13_312_usize.checked_div(size_of::<Entry<K, V>>()) {
+        Some(fitting) if fitting < 8 => 8,
+        Some(fitting) if fitting < most => fitting,
+        _ => most,
     }
 }
 
@@ -128,6 +135,7 @@ impl<K, V> Table<K, V> {
     ) -> impl Iterator<Item = usize> + Clone {
         self.directory
             .unshared(self.segments, &other.directory, other.segments)
+            .filter(|i| *i != 0 || !planted("diff_skips_a_segment"))
     }
 
     /// Bytes that the table takes, without what its entries point to.
@@ -138,6 +146,9 @@ impl<K, V> Table<K, V> {
 
     /// Bytes that the table takes beside a later one of the same map, which shares the rest.
     pub(super) fn unshared_bytes(&self, later: &Self) -> usize {
+        if planted("bytes_count_what_is_shared") {
+            return self.bytes();
+        }
         let segments = self
             .unshared_segments(later)
             .map(|i| self.directory.get(i).bytes());
@@ -146,25 +157,31 @@ impl<K, V> Table<K, V> {
 }
 
 impl<K: Clone + Eq, V: Clone> Table<K, V> {
-    /// Inserts, and returns what did not get in or stay: the key of `entry` and the value that was there.
+    /// Moves the entry in, and hands back in its place what did not get in or stay: its key and the value that was there.
+    /// If foreign code panics, the entry is still where it was.
     pub(super) fn insert(
         &mut self,
         hash: u64,
-        entry: Entry<K, V>,
+        entering: &mut Option<Entry<K, V>>,
         hash_of: impl Fn(&K) -> u64,
-    ) -> Option<(K, V)> {
+    ) {
+        let Some(entry) = entering else {
+            return;
+        };
         if self.len >= fill::<K, V>() * (self.segments + 1) {
             self.split(&hash_of);
         }
         let place = self.place(hash);
         let segment = self.directory.get_mut(place);
         if let Some(stored) = segment.find_mut(hash, |stored| *stored == entry.key) {
-            let old = std::mem::replace(&mut stored.value, entry.value);
-            return Some((entry.key, old));
+            std::mem::swap(&mut stored.value, &mut entry.value);
+            return;
         }
-        segment.insert_unique(hash, entry, hash_of);
-        self.len += 1;
-        None
+        segment.reserve(1, hash_of);
+        if let Some(entry) = entering.take() {
+            segment.put_one(hash, entry);
+            self.len += 1;
+        }
     }
 
     /// Takes out an entry; copies nothing if it is not there.
@@ -173,16 +190,18 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
         hash: u64,
         is_key: impl Fn(&K) -> bool,
         hash_of: impl Fn(&K) -> u64,
-    ) -> Option<(K, V)> {
+    ) -> Option<Entry<K, V>> {
         self.get(hash, &is_key)?;
         // Well below what a split leaves, so that a map that goes up and down does not do so at each step.
         if self.segments > 1 && self.len < fill::<K, V>() * (self.segments + 1) * 3 / 8 {
-            self.merge(hash_of);
+            self.merge(&hash_of);
         }
         let place = self.place(hash);
-        let Entry { key, value } = self.directory.get_mut(place).remove(hash, is_key)?;
+        let segment = self.directory.get_mut(place);
+        segment.shrink(hash_of);
+        let removed = segment.remove(hash, is_key)?;
         self.len -= 1;
-        Some((key, value))
+        Some(removed)
     }
 
     /// Splits the segment whose turn it is.
@@ -199,7 +218,10 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
     fn merge(&mut self, hash_of: impl Fn(&K) -> u64) {
         let last = self.segments - 1;
         let origin = origin(last);
-        let hashes = self.directory.get_mut(last).hashes(&hash_of);
+        let mut hashes = self.directory.get_mut(last).hashes(&hash_of);
+        if planted("merge_loses_an_entry") {
+            hashes.pop();
+        }
         self.directory
             .get_mut(origin)
             .reserve(hashes.len(), hash_of);

@@ -5,6 +5,8 @@
 
 use hashbrown::HashTable;
 
+use crate::planted::planted;
+
 #[derive(Clone)]
 pub(crate) struct Entry<K, V> {
     pub(crate) key: K,
@@ -51,31 +53,39 @@ impl<K, V> Segment<K, V> {
         self.iter().map(|entry| hash_of(&entry.key)).collect()
     }
 
-    /// Makes room for so many more.
+    /// Makes room for so many more, and some for those to come: what is removed leaves marks that use up room, and to make
+    /// it again for each new entry would cost a hash of all.
     pub(super) fn reserve(&mut self, additional: usize, hash_of: impl Fn(&K) -> u64) {
         let wanted = self.entries.len() + additional;
         if wanted > self.entries.capacity() {
-            let hashes = self.hashes(hash_of);
-            let old = std::mem::replace(self, Self::with_capacity(wanted));
-            self.put(old, hashes);
+            self.make_again(wanted + wanted / 16, hash_of);
         }
+    }
+
+    /// Gives room back where little of it is used.
+    pub(super) fn shrink(&mut self, hash_of: impl Fn(&K) -> u64) {
+        let len = self.entries.len();
+        if len * 8 < self.entries.num_buckets() && self.entries.num_buckets() > 16 {
+            self.make_again(2 * len, hash_of);
+        }
+    }
+
+    /// Moves the entries into a table of so much room; all, or none if a hash panics.
+    fn make_again(&mut self, capacity: usize, hash_of: impl Fn(&K) -> u64) {
+        let hashes = self.hashes(hash_of);
+        let old = std::mem::replace(self, Self::with_capacity(capacity));
+        self.put(old, hashes);
     }
 
     /// Moves the entries of `other` here, where there is room for them.
     pub(super) fn put(&mut self, other: Self, hashes: Vec<u64>) {
         for (entry, hash) in other.entries.into_iter().zip(hashes) {
-            self.entries.insert_unique(hash, entry, not_asked);
+            self.put_one(hash, entry);
         }
     }
 
-    /// Adds an entry whose key is not there.
-    pub(super) fn insert_unique(
-        &mut self,
-        hash: u64,
-        entry: Entry<K, V>,
-        hash_of: impl Fn(&K) -> u64,
-    ) {
-        self.reserve(1, hash_of);
+    /// Adds an entry whose key is not there, where there is room for it.
+    pub(super) fn put_one(&mut self, hash: u64, entry: Entry<K, V>) {
         self.entries.insert_unique(hash, entry, not_asked);
     }
 
@@ -96,7 +106,11 @@ impl<K, V> Segment<K, V> {
         let stays = Self::with_capacity(hashes.len() - going + 1);
         let mut gone = Self::with_capacity(going + 1);
         let old = std::mem::replace(self, stays);
-        for (entry, hash) in old.entries.into_iter().zip(hashes) {
+        let mut entries = old.entries.into_iter().zip(hashes);
+        if planted("split_loses_an_entry") {
+            entries.next();
+        }
+        for (entry, hash) in entries {
             let segment = if goes(hash) { &mut gone } else { &mut *self };
             segment.entries.insert_unique(hash, entry, not_asked);
         }

@@ -5,18 +5,26 @@ use std::hash::BuildHasher;
 use super::super::{DefaultHashBuilder, Map};
 use super::{Build, Identity, Key};
 
-/// Entries of the largest segment that is not shared with the state before, and how many of those there are.
-fn one_by_one<K: Key, S: Build>(entries: u64) -> (usize, usize) {
+/// The most that one commit replaces: segments, entries in them, and bytes with the pointers that lead there.
+#[derive(Debug, Default)]
+struct Most {
+    segments: usize,
+    entries: usize,
+    bytes: usize,
+}
+
+fn one_by_one<K: Key, S: Build>(entries: u64) -> Most {
     let map = Map::<K, u64, S>::default();
-    let (mut largest, mut most) = (0, 0);
+    let mut most = Most::default();
     let mut before = map.snapshot();
     let mut commit = |write: &dyn Fn()| {
         write();
         let after = map.snapshot();
         let replaced: Vec<_> = after.table.unshared_segments(&before.table).collect();
-        most = most.max(replaced.len());
+        most.segments = most.segments.max(replaced.len());
         let sizes = replaced.into_iter().map(|i| after.table.segment(i).len());
-        largest = largest.max(sizes.max().unwrap_or(0));
+        most.entries = most.entries.max(sizes.sum());
+        most.bytes = most.bytes.max(after.table.unshared_bytes(&before.table));
         before = after;
     };
     for key in 0..entries {
@@ -25,22 +33,26 @@ fn one_by_one<K: Key, S: Build>(entries: u64) -> (usize, usize) {
     for key in 0..entries {
         commit(&|| _ = map.remove(&K::of(key)));
     }
-    (largest, most)
+    most
 }
 
 #[test]
 fn no_one_key_commit_replaces_more_than_a_split_at_any_size() {
-    // The segment that is split, the new one, and the one of the key.
-    for (largest, most) in [
+    // The segment that is split, the new one, and the one of the key; some bytes a slot, and three nodes of 64 pointers.
+    for most in [
         one_by_one::<u64, DefaultHashBuilder>(60_000),
         one_by_one::<u64, Identity>(60_000),
     ] {
-        assert_eq!(most, 3);
-        assert!(largest <= 600, "{largest} entries in one segment");
+        assert!(
+            most.segments == 3 && most.entries <= 1_200 && most.bytes <= 44 << 10,
+            "{most:?}"
+        );
     }
-    let (largest, most) = one_by_one::<String, DefaultHashBuilder>(20_000);
-    assert_eq!(most, 3);
-    assert!(largest <= 100, "{largest} entries in one segment");
+    let most = one_by_one::<String, DefaultHashBuilder>(150_000);
+    assert!(
+        most.segments == 3 && most.entries <= 180 && most.bytes <= 12 << 10,
+        "{most:?}"
+    );
 }
 
 #[test]

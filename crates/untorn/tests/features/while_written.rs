@@ -1,0 +1,64 @@
+//! A map that is read as a whole while somebody writes it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use untorn::Map;
+
+/// Keys that always have the same value, far from each other among others.
+const TOGETHER: [u64; 6] = [0, 17, 400, 999, 1_500, 1_999];
+
+/// Stops the writer, also when a read panics.
+struct Stop<'d>(&'d AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// Reads many times while a writer goes on; `read` gives the values of the keys that belong together. How many reads were
+/// torn, of how many that began at another generation than the read before.
+pub(crate) fn torn(read: impl Fn(&Map<String, u64>, &[String]) -> Vec<u64>) -> (usize, usize) {
+    let map: Map<String, u64> = (0..2_000_u64).map(|key| (key.to_string(), 0)).collect();
+    let keys = TOGETHER.map(|key| key.to_string());
+    let done = AtomicBool::new(false);
+    let (mut torn, mut overlapped, mut last) = (0, 0, 0);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for generation in 1.. {
+                map.batch(|batch| {
+                    for key in &keys {
+                        batch.insert(key.clone(), generation);
+                    }
+                });
+                if done.load(Ordering::Acquire) {
+                    break;
+                }
+                thread::yield_now();
+            }
+        });
+        let _stop = Stop(&done);
+        // Until there is enough to tell.
+        while overlapped < 50 {
+            let values = read(&map, &keys);
+            assert_eq!(values.len(), keys.len());
+            torn += usize::from(values.iter().any(|value| *value != values[0]));
+            overlapped += usize::from(values[0] != last);
+            last = values[0];
+        }
+    });
+    (torn, overlapped)
+}
+
+#[test]
+fn what_is_read_key_by_key_is_torn() {
+    let (torn, overlapped) = torn(|map, keys| {
+        let read = |key: &String| {
+            thread::yield_now();
+            map.get(key).expect("it is never taken out")
+        };
+        keys.iter().map(read).collect()
+    });
+    assert!(torn > 0, "of {overlapped}: the writer is never met");
+}

@@ -1,0 +1,177 @@
+//! A subscription ends with what it follows, after its last version; a closer ends it at once.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::Duration;
+
+use untorn::{Ended, Map, NoTransition, Published, Subscription};
+
+use crate::watchdog::watched;
+
+/// Nothing more comes, however it is asked for.
+fn has_ended<T>(changes: &mut Subscription<T>) -> bool {
+    changes.try_recv().map(|_| ()) == Err(NoTransition::Ended)
+        && changes.recv().map(|_| ()) == Err(Ended)
+        && changes.recv_timeout(Duration::ZERO).map(|_| ()) == Err(NoTransition::Ended)
+        && changes.recv_timeout(Duration::MAX).map(|_| ()) == Err(NoTransition::Ended)
+        && changes.next().is_none()
+}
+
+#[test]
+fn the_last_version_is_shown_before_the_end() {
+    watched("subscriptions that end", || {
+        let map = Map::from([("limit", 100)]);
+        let (mut seen, mut unseen) = (map.subscribe(), map.subscribe());
+        map.insert("limit", 200);
+        map.insert("limit", 300);
+        assert_eq!(seen.recv().expect("there are two").missed, 1);
+        drop(map);
+        let step = unseen.try_recv().expect("it is still shown");
+        assert_eq!(
+            (step.from["limit"], step.to["limit"], step.missed),
+            (100, 300, 1)
+        );
+        assert!(has_ended(&mut seen) && has_ended(&mut unseen));
+        assert_eq!(unseen.shown()["limit"], 300, "what was shown last stays");
+    });
+}
+
+#[test]
+fn who_waits_is_shown_the_last_version_and_then_the_end() {
+    watched("a thread in `recv` whose map is dropped", || {
+        for round in 0..1_000 {
+            let map = Map::from([("limit", 0)]);
+            let changes = map.subscribe();
+            let start = Arc::new(Barrier::new(2));
+            let follower = thread::spawn({
+                let start = Arc::clone(&start);
+                move || {
+                    start.wait();
+                    changes.map(|step| step.to["limit"]).last()
+                }
+            });
+            start.wait();
+            // Sometimes there is time to fall asleep.
+            if round % 50 == 0 {
+                thread::sleep(Duration::from_millis(1));
+            }
+            for n in 1..=round % 3 {
+                map.insert("limit", n);
+            }
+            drop(map);
+            let last = follower.join().expect("no panic");
+            assert_eq!(last, Some(round % 3).filter(|n| *n > 0));
+        }
+    });
+}
+
+#[test]
+fn a_closer_wakes_who_waits() {
+    watched("a thread that waits and is closed", || {
+        let value = Published::new(0);
+        let ways: [fn(Subscription<u64>) -> bool; 3] = [
+            |mut changes| changes.recv().is_err(),
+            |mut changes| {
+                changes.recv_timeout(Duration::MAX).map(|_| ()) == Err(NoTransition::Ended)
+            },
+            |changes| changes.count() == 0,
+        ];
+        for round in 0..1_000 {
+            let changes = value.subscribe();
+            let closer = changes.closer();
+            let waits = ways[round % ways.len()];
+            let start = Arc::new(Barrier::new(2));
+            let follower = thread::spawn({
+                let start = Arc::clone(&start);
+                move || {
+                    start.wait();
+                    waits(changes)
+                }
+            });
+            start.wait();
+            if round % 50 == 0 {
+                thread::sleep(Duration::from_millis(1));
+            }
+            closer.close();
+            assert!(follower.join().expect("no panic"));
+        }
+    });
+}
+
+#[test]
+fn closing_hides_what_was_not_seen_and_nobody_elses() {
+    let map = Map::from([("limit", 100)]);
+    let (mut closed, mut open) = (map.subscribe(), map.subscribe());
+    let closer = closed.closer();
+    map.insert("limit", 200);
+    closer.clone().close();
+    assert!(has_ended(&mut closed));
+    // Again, by another, and when it has long ended.
+    closer.close();
+    closed.closer().close();
+    assert!(has_ended(&mut closed));
+    assert_eq!(closed.shown()["limit"], 100);
+    assert_eq!(open.recv().expect("it is open").to["limit"], 200);
+    // Those that begin later are open.
+    let mut later = map.subscribe();
+    map.insert("limit", 300);
+    assert!(later.try_recv().is_ok() && open.try_recv().is_ok());
+    drop(map);
+    closer.close();
+    assert!(has_ended(&mut open) && has_ended(&mut later));
+    assert_eq!(format!("{closer:?}"), "Closer { .. }");
+}
+
+#[test]
+fn a_closer_keeps_no_version_and_does_not_keep_the_map() {
+    let value = Arc::new(());
+    let map = Map::from([("limit", Arc::clone(&value))]);
+    let (changes, mut others) = (map.subscribe(), map.subscribe());
+    let closer = changes.closer();
+    map.insert("limit", Arc::new(()));
+    _ = others.recv();
+    assert_eq!(
+        (map.reclaim(), map.retained()),
+        (0, 1),
+        "the subscription shows it"
+    );
+    drop(changes);
+    assert_eq!((map.reclaim(), Arc::strong_count(&value)), (1, 1));
+    drop(map);
+    assert!(has_ended(&mut others));
+    drop(closer);
+}
+
+#[test]
+fn all_of_many_subscribers_come_to_the_last_version_and_the_end() {
+    const SUBSCRIBERS: u64 = 100;
+    const COMMITS: u64 = 200;
+    let map = Map::from([("n", 0)]);
+    let shown = AtomicU64::new(0);
+    watched("a hundred followers that end with the map", || {
+        thread::scope(|scope| {
+            for _ in 0..SUBSCRIBERS {
+                let (changes, shown) = (map.subscribe(), &shown);
+                scope.spawn(move || {
+                    let (mut last, mut sum) = (0, 0);
+                    for step in changes {
+                        assert_eq!(step.from["n"], last);
+                        sum += 1 + step.missed;
+                        last = step.to["n"];
+                        shown.fetch_add(1, Ordering::Relaxed);
+                    }
+                    assert_eq!((last, sum), (COMMITS, COMMITS));
+                });
+            }
+            for n in 1..=COMMITS {
+                map.insert("n", n);
+                if n % 10 == 0 {
+                    thread::yield_now();
+                }
+            }
+            drop(map);
+        });
+    });
+    assert!(shown.into_inner() >= SUBSCRIBERS);
+}

@@ -1,0 +1,290 @@
+//! Each step begins where the last one ended, and nothing is lost: not a revision, not a wake-up.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::AtomicU64;
+use std::thread;
+use std::time::Duration;
+
+use untorn::{Change, Map, NoTransition, Published, Revision, Snapshot, Subscription, View};
+
+use crate::watchdog::{Seen, until, watched};
+
+/// What a subscription has shown from its beginning to its end.
+#[derive(Debug, Default)]
+struct Run {
+    transitions: u64,
+    missed: u64,
+}
+
+/// Follows to the end, looks at each step, and lets `between` pass the time before the next one.
+fn follow<T>(
+    mut subscription: Subscription<T>,
+    number: impl Fn(&T) -> u64,
+    mut between: impl FnMut(&Snapshot<T>, &Snapshot<T>),
+) -> Run {
+    let first = Snapshot::revision(subscription.shown()).get();
+    let mut last = subscription.shown().clone();
+    let mut run = Run::default();
+    while let Ok(step) = subscription.recv() {
+        assert!(
+            std::ptr::eq(&*step.from, &*last),
+            "from what was shown last"
+        );
+        assert!(std::ptr::eq(&*step.to, &**subscription.shown()));
+        let (from, to) = (Snapshot::revision(&step.from), Snapshot::revision(&step.to));
+        assert!(from < to, "a step goes forward");
+        assert_eq!(to.get() - from.get() - 1, step.missed);
+        assert_eq!(
+            (number(&step.from), number(&step.to)),
+            (from.get(), to.get())
+        );
+        between(&step.from, &step.to);
+        run.transitions += 1;
+        run.missed += step.missed;
+        last = step.to;
+    }
+    let shown = Snapshot::revision(&last).get() - first;
+    assert_eq!(run.transitions + run.missed, shown, "the steps add up");
+    run
+}
+
+#[test]
+fn steps_and_missed_revisions_add_up_while_two_writers_go_on() {
+    const COMMITS: u64 = 5_000;
+    let value = Published::new(0);
+    let late = value.subscribe();
+    let (fast, slow) = watched("followers that end with the value", || {
+        thread::scope(|scope| {
+            let (fast, slow) = (value.subscribe(), value.subscribe());
+            let fast = scope.spawn(|| follow(fast, |n| *n, |_, _| ()));
+            let slow = scope.spawn(|| {
+                follow(
+                    slow,
+                    |n| *n,
+                    |_, _| thread::sleep(Duration::from_micros(300)),
+                )
+            });
+            let value = scope.spawn(move || {
+                thread::scope(|scope| {
+                    for _ in 0..2 {
+                        scope.spawn(|| {
+                            for n in 0..COMMITS {
+                                value.update(|n| n + 1);
+                                if n % 16 == 0 {
+                                    thread::yield_now();
+                                }
+                            }
+                        });
+                    }
+                });
+                drop(value);
+            });
+            value.join().expect("no writer panics");
+            (
+                fast.join().expect("it adds up"),
+                slow.join().expect("it adds up"),
+            )
+        })
+    });
+    for run in [&fast, &slow] {
+        assert_eq!(run.transitions + run.missed, 2 * COMMITS, "up to the last");
+        assert!(run.transitions > 10, "hardly any overlap: {run:?}");
+    }
+    assert!(slow.missed > 0, "the slow one was never late");
+    let late = follow(late, |n| *n, |_, _| ());
+    assert_eq!((late.transitions, late.missed), (1, 2 * COMMITS - 1));
+}
+
+type Contents = View<u64, u64>;
+
+/// The key whose value is the revision.
+const NUMBER: u64 = u64::MAX;
+
+fn entries(view: &Contents) -> HashMap<u64, u64> {
+    view.iter().map(|(key, value)| (*key, *value)).collect()
+}
+
+/// Compares the difference of a step with that of all entries; how many differ.
+fn same_diff(from: &Contents, to: &Contents) -> usize {
+    let (older, newer) = (entries(from), entries(to));
+    let mut found = HashMap::new();
+    for change in to.diff(from) {
+        let (key, both) = match change {
+            Change::Added { key, new } => (key, (None, Some(new))),
+            Change::Changed { key, old, new } => (key, (Some(old), Some(new))),
+            Change::Removed { key, old } => (key, (Some(old), None)),
+        };
+        assert!(found.insert(key, both).is_none(), "{key} twice");
+    }
+    let keys = older.keys().chain(newer.keys());
+    let differ: HashMap<_, _> = keys
+        .map(|key| (key, (older.get(key), newer.get(key))))
+        .filter(|(_, (old, new))| old != new)
+        .collect();
+    assert_eq!(found, differ);
+    differ.len()
+}
+
+#[test]
+fn the_difference_of_each_step_is_that_of_all_entries() {
+    const COMMITS: u64 = 2_000;
+    let map: Map<u64, u64> = (0..1_500)
+        .map(|key| (key, 0))
+        .chain([(NUMBER, 0)])
+        .collect();
+    let (subscription, shown) = (map.subscribe(), AtomicU64::new(0));
+    let mut differ = 0;
+    let run = watched("a follower that ends with the map", || {
+        thread::scope(|scope| {
+            let follower = scope.spawn(|| {
+                let (seen, mut steps) = (Seen(&shown), 0);
+                follow(
+                    subscription,
+                    |view: &Contents| view[&NUMBER],
+                    |from, to| {
+                        differ += same_diff(from, to);
+                        steps += 1;
+                        seen.set(steps);
+                    },
+                )
+            });
+            let shown = &shown;
+            scope.spawn(move || {
+                for n in 1..=COMMITS {
+                    map.batch(|batch| {
+                        let key = n.wrapping_mul(7_919) % 3_000;
+                        // Growth and shrinking, changes and what is changed to what it was.
+                        batch.remove(&(key ^ 1));
+                        batch.insert(key, n % 3);
+                        batch.insert(n % 5, n % 2);
+                        batch.insert(NUMBER, n);
+                    });
+                    if n % 10 == 0 {
+                        until(shown, n / 10);
+                    }
+                }
+            });
+            follower.join().expect("it adds up")
+        })
+    });
+    assert_eq!(run.transitions + run.missed, COMMITS);
+    assert!(
+        run.transitions >= COMMITS / 10 && differ > 1_000,
+        "{run:?}, {differ}"
+    );
+}
+
+#[test]
+fn each_commit_that_is_waited_for_is_seen() {
+    const ROUNDS: u64 = 30_000;
+    let value = Published::new(0);
+    // Three ways to wait; who waits says when it has seen a commit.
+    let (received, waited) = (AtomicU64::new(0), AtomicU64::new(0));
+    let mut changes = value.subscribe();
+    watched(
+        "each commit of a hand-shake is seen: a wake-up was lost",
+        || {
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    let seen = Seen(&received);
+                    for round in 1..=ROUNDS {
+                        let step = if round % 2 == 0 {
+                            changes.recv().expect("the value is there")
+                        } else {
+                            changes.recv_timeout(Duration::MAX).expect("a commit comes")
+                        };
+                        assert_eq!((*step.to, step.missed), (round, 0));
+                        seen.set(round);
+                    }
+                });
+                scope.spawn(|| {
+                    let seen = Seen(&waited);
+                    for round in 1..=ROUNDS {
+                        let reached = value.wait_for(Revision::from(round), Duration::MAX);
+                        assert_eq!(reached, Ok(Revision::from(round)));
+                        seen.set(round);
+                    }
+                });
+                for round in 1..=ROUNDS {
+                    value.publish(round);
+                    until(&received, round);
+                    until(&waited, round);
+                }
+            });
+        },
+    );
+}
+
+#[test]
+fn a_wait_is_as_long_as_it_is_told() {
+    let map = Map::from([("limit", 100)]);
+    let mut changes = map.subscribe();
+    let short = [
+        Duration::ZERO,
+        Duration::from_nanos(1),
+        Duration::from_millis(2),
+    ];
+    for at_most in short {
+        let none = changes.recv_timeout(at_most);
+        assert_eq!(none.map(|_| ()), Err(NoTransition::Late));
+    }
+    assert_eq!(changes.try_recv().map(|_| ()), Err(NoTransition::Late));
+    // What is there already needs no time.
+    for at_most in short.into_iter().chain([Duration::MAX]) {
+        map.insert("limit", 200);
+        let step = changes.recv_timeout(at_most).expect("there is a commit");
+        assert_eq!(step.missed, 0);
+    }
+    map.insert("limit", 300);
+    assert_eq!(
+        changes.try_recv().expect("there is a commit").to["limit"],
+        300
+    );
+    watched("a commit while somebody waits without a limit", || {
+        thread::scope(|scope| {
+            let waiter = scope.spawn(|| changes.recv_timeout(Duration::MAX));
+            map.insert("limit", 400);
+            let step = waiter.join().expect("no panic").expect("there is a commit");
+            assert_eq!((step.from["limit"], step.to["limit"]), (300, 400));
+        });
+    });
+    assert_eq!(
+        [NoTransition::Late, NoTransition::Ended].map(|none| none.to_string()),
+        [
+            "no newer revision came in time",
+            "the subscription has ended"
+        ]
+    );
+}
+
+#[test]
+fn what_makes_no_revision_is_no_step() {
+    let map = Map::from([("a", 1)]);
+    let mut changes = map.subscribe();
+    map.refresh([("a", 1)]);
+    map.remove("b");
+    map.batch(|batch| {
+        batch.insert("a", 2);
+        batch.abort();
+    });
+    let caught = catch_unwind(AssertUnwindSafe(|| {
+        map.batch(|batch| {
+            batch.insert("a", 2);
+            panic!("after a write");
+        })
+    }));
+    assert!(caught.is_err());
+    assert_eq!(changes.try_recv().map(|_| ()), Err(NoTransition::Late));
+    // One that begins inside of a batch begins before it.
+    let mut inside = map.batch(|batch| {
+        batch.insert("a", 3);
+        let mut inside = map.subscribe();
+        assert_eq!(inside.try_recv().map(|_| ()), Err(NoTransition::Late));
+        inside
+    });
+    for changes in [&mut changes, &mut inside.value] {
+        let step = changes.try_recv().expect("there is a commit");
+        assert_eq!((step.from["a"], step.to["a"], step.missed), (1, 3, 0));
+    }
+}
