@@ -103,7 +103,7 @@ stretches, so no read took longer. With more threads than processors most of it 
 with the first row, a map that nobody writes to.
 Lateness: from when a refresh was due to when it was done. One is due each millisecond; those that became due while one
 was made are made good by the next, and each counts with its own delay.
-A slice ends for all threads at once, so nothing can be much slower or later than a slice is long.
+A slice ends for all threads at once, so other threads' turns can add no more to either than about a slice.
 
 It exits 1 if a map shows a pair from two refreshes that promises not to.")]
     Rivals(Rivals),

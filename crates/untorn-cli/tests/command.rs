@@ -143,7 +143,7 @@ fn without_luck_accesses_are_kept_open_until_they_meet() {
 }
 
 #[test]
-fn with_one_word_changed_refreshes_are_mixed_and_with_two_lines_they_are_not() {
+fn with_one_word_changed_refreshes_are_mixed_and_with_two_places_they_are_not() {
     let options = ["--readers", "2", "--seconds", "1", "--json"];
     let play = |act: &str| json(&[&["demo", act][..], &options].concat());
     let (second, third) = (play("map"), play("batch"));

@@ -204,8 +204,8 @@ fn remarks(output: &Output, chosen: &[Entrant]) {
     output.aside(format_args!(
         "pairs/s: the median of {SLICES} slices, the least and the most; maps whose spans overlap are not told apart here.\n\
          two refreshes: pairs whose values came from two refreshes, by design where a map promises each key only.\n\
-         slowest read: no read took longer; late: from when a refresh was due to when it was done; neither can be much\n\
-         longer than a slice (see --help).\n\
+         slowest read: no read took longer; late: from when a refresh was due to when it was done; other threads' turns can\n\
+         add no more to either than about a slice (see --help).\n\
          {}; more would rank these maps differently.",
         counted(late::processors() as u64, "processor")
     ));
