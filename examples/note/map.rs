@@ -9,7 +9,7 @@ use untorn::{Map, spawn};
 
 type Value = String;
 
-/// Refreshes two keys on one thread and prints them on another, until the program dies.
+/// Refreshes two keys on one thread and prints them on another, for as long as the program lives.
 pub(crate) fn note(readers: usize, writers: usize) -> ! {
     let _map = Arc::new(Map::<&str, Value>::named("config"));
     let random = || fastrand::u32(0..1000).to_string();

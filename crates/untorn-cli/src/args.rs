@@ -1,7 +1,8 @@
 //! What can be said on the command line.
 
 use clap::builder::PossibleValuesParser;
-use clap::error::ErrorKind;
+use clap::builder::StyledStr;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser, Subcommand, value_parser};
 
 use crate::demo::{rivals, scenes};
@@ -21,15 +22,37 @@ pub(crate) struct Args {
     pub(crate) command: Option<Command>,
 }
 
+impl Args {
+    /// Ends the command if it is misused; a part of the demo that was asked for without `demo` gets a tip.
+    pub(crate) fn of_command_line() -> Self {
+        Self::try_parse().unwrap_or_else(|mut error| {
+            if let Some(ContextValue::String(asked)) = error.get(ContextKind::InvalidSubcommand) {
+                let tip = format!("it is a part of the demo: untorn demo {asked}");
+                if Demo::has_subcommand(asked) {
+                    let tips = ContextValue::StyledStrs(vec![StyledStr::from(tip)]);
+                    error.insert(ContextKind::Suggested, tips);
+                }
+            }
+            error.exit()
+        })
+    }
+}
+
 const EXAMPLES: &str = "\
+Parts of the demo:
+  untorn demo go         act 1: it dies, and both sides are named
+  untorn demo map        act 2: one word changed, it cannot die
+  untorn demo batch      act 3: two places changed, it mixes no refreshes
+  untorn demo rivals     the same traffic over other people's maps
+  untorn demo lookup     every branch that a look-up can take
+
 Examples:
   untorn                         the demo
   untorn demo go --writers 2     two writers: concurrent map writes
   untorn demo go --quiet         without the printed values
-  untorn demo lookup             every branch that a look-up can take
-  untorn demo lookup overflow    one of them
+  untorn demo map --readers 64   as many readers as you like
+  untorn demo lookup overflow    one branch of a look-up
   untorn demo lookup --json      the same for a script
-  untorn demo rivals             the same traffic over other people's maps
 
 Exit status: 0 fine, 1 something failed, 2 the command was misused.";
 
@@ -60,7 +83,7 @@ Examples:
   untorn demo map
   untorn demo map --readers 1000 --seconds 10")]
     Map(Cure),
-    /// Act 3: with two lines changed, one batch and one pin: it does not mix them either.
+    /// Act 3: with two places changed, one batch and one pin: it does not mix them either.
     #[command(after_help = "\
 Examples:
   untorn demo batch
@@ -73,10 +96,14 @@ Examples:
   untorn demo rivals --readers 64 --seconds 3 --maps rwlock,papaya,untorn
   untorn demo rivals --json
 
+Each map is played in five slices of its time, in random order among the slices of the other maps. Pairs a second: the
+median of the slices, the least and the most. All else is of the five slices together.
 The slowest read: each reader looks at the clock after every 64 pairs; what is shown is the longest of these
 stretches, so no read took longer. With more threads than processors most of it is other threads' turns: compare it
 with the first row, a map that nobody writes to.
-Lateness: from when a refresh was due to when it was done. One is due each millisecond.
+Lateness: from when a refresh was due to when it was done. One is due each millisecond; those that became due while one
+was made are made good by the next, and each counts with its own delay.
+A slice ends for all threads at once, so other threads' turns can add no more to either than about a slice.
 
 It exits 1 if a map shows a pair from two refreshes that promises not to.")]
     Rivals(Rivals),
@@ -94,7 +121,7 @@ pub(crate) struct Go {
     /// writes that meet].
     #[arg(long, value_parser = value_parser!(u16).range(0..=4096))]
     readers: Option<u16>,
-    /// Threads that set both values every millisecond.
+    /// Threads that set both values again and again, and sleep a millisecond each time.
     #[arg(long, default_value_t = 1, value_parser = value_parser!(u16).range(1..=4096))]
     pub(crate) writers: u16,
     /// Seconds to wait for an overlap by luck; after that, accesses are kept open longer until there is one.
@@ -138,7 +165,7 @@ pub(crate) struct Cure {
     /// Threads that read both values without pause.
     #[arg(long, default_value_t = 1, value_parser = value_parser!(u16).range(1..=4096))]
     pub(crate) readers: u16,
-    /// Threads that set both values every millisecond.
+    /// Threads that set both values; for each of them that is due every millisecond.
     #[arg(long, default_value_t = 1, value_parser = value_parser!(u16).range(1..=4096))]
     pub(crate) writers: u16,
     /// How long.
@@ -161,8 +188,8 @@ pub(crate) struct Rivals {
     #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "1,64,1000",
         value_parser = value_parser!(u16).range(1..=4096))]
     pub(crate) readers: Vec<u16>,
-    /// How long each map is played with each number of readers [default: 0.4; 1.5 with more than 100 readers, so
-    /// that most get a turn].
+    /// How long each map is played with each number of readers, all slices together [default: 0.4; 1.5 with more
+    /// than 100 readers].
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     seconds: Option<f64>,
     /// Only these maps [default: all].

@@ -5,16 +5,15 @@
 mod args;
 mod demo;
 mod output;
+mod progress;
 
 use std::process::ExitCode;
-
-use clap::Parser;
 
 use args::{Args, Command, Demo};
 use output::Output;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = Args::of_command_line();
     let output = Output::new(args.json);
     let done = match args.command {
         None => demo::acts(&output),

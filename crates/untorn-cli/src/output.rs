@@ -7,6 +7,8 @@ use std::process;
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
+use crate::progress;
+
 /// Where the command's findings go: colour only on a terminal, nothing but the document with `--json`.
 #[derive(Clone, Copy)]
 pub(crate) struct Output {
@@ -24,9 +26,17 @@ pub(crate) fn grouped(number: u64) -> String {
     all.join(",")
 }
 
+/// A number of things.
+pub(crate) fn counted(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", grouped(number))
+}
+
 const HEADING: Style = Style::new().bold();
 const FATAL: Style = AnsiColor::Red.on_default().bold();
 const ASIDE: Style = Style::new().dimmed();
+const REMOVED: Style = AnsiColor::Red.on_default();
+const ADDED: Style = AnsiColor::Green.on_default();
 
 impl Output {
     pub(crate) fn new(json: bool) -> Self {
@@ -56,6 +66,16 @@ impl Output {
         self.line(format_args!("{ASIDE}{text}{ASIDE:#}"));
     }
 
+    /// A line of code that is gone.
+    pub(crate) fn removed(&self, line: impl Display) {
+        self.line(format_args!("{REMOVED}- {line}{REMOVED:#}"));
+    }
+
+    /// A line of code that is new.
+    pub(crate) fn added(&self, line: impl Display) {
+        self.line(format_args!("{ADDED}+ {line}{ADDED:#}"));
+    }
+
     /// A report or a crash dump, its first line marked.
     pub(crate) fn report(&self, text: &str) {
         let mut lines = text.lines();
@@ -64,6 +84,23 @@ impl Output {
         }
         for line in lines {
             self.line(line);
+        }
+    }
+
+    /// Ends the command if stdout is a pipe that nobody will read from any more; for before something long.
+    pub(crate) fn end_if_unread(&self) {
+        #[cfg(unix)]
+        {
+            use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+            let stdout = io::stdout();
+            // An error is told of in any case.
+            let mut watched = [PollFd::new(&stdout, PollFlags::empty())];
+            let polled = poll(&mut watched, Some(&Timespec::default()));
+            if polled.is_ok() && watched[0].revents().contains(PollFlags::ERR) {
+                progress::clear();
+                process::exit(1);
+            }
         }
     }
 
@@ -80,12 +117,18 @@ impl Output {
 
 #[cfg(test)]
 mod tests {
-    use super::grouped;
+    use super::{counted, grouped};
 
     #[test]
     fn thousands_are_set_apart() {
         let numbers = [0, 7, 265, 1_000, 12_345, 999_999, 1_000_000];
         let told = ["0", "7", "265", "1,000", "12,345", "999,999", "1,000,000"];
         assert_eq!(numbers.map(grouped), told);
+    }
+
+    #[test]
+    fn one_thing_is_singular() {
+        let told = [0, 1, 1_000].map(|number| counted(number, "pair"));
+        assert_eq!(told, ["0 pairs", "1 pair", "1,000 pairs"]);
     }
 }

@@ -87,7 +87,7 @@ fn assert_was_played(name: &str, tally: &Tally) {
     assert!(tally.refreshes > 1, "{name}: {tally:?}");
     assert!(tally.pairs > 0, "{name}: {tally:?}");
     assert!(tally.slowest > Duration::ZERO, "{name}: {tally:?}");
-    let late = tally.late;
+    let late = &tally.late;
     assert!(
         late.median <= late.p99 && late.p99 <= late.max,
         "{name}: {tally:?}"
@@ -115,6 +115,8 @@ fn a_lost_key_is_missed_and_a_slow_refresh_makes_the_next_ones_late() {
     assert!(tally.missing > 0, "{tally:?}");
     assert_eq!(tally.torn, 0);
     assert!(entrant_like(Promise::Pairs).is_broken_by(&tally));
+    assert_eq!(tally.due, 300);
+    assert!(tally.refreshes <= 300 / 5 + 1, "{tally:?}");
     // Those that were due while one of 5 ms was made waited for it, each with its own delay.
     assert!(
         tally.late.median >= Duration::from_millis(5),

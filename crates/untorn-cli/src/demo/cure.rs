@@ -1,252 +1,233 @@
-//! Acts 2 and 3: the note's traffic on `Map`, first with one word changed, then with two lines changed.
-//!
-//! The values carry the number of their refresh, since two random numbers cannot show that they do not belong together.
+//! Acts 2 and 3: the note's traffic on `Map`, first with one word changed, then in two places.
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Serialize;
 use untorn::map::DefaultHashBuilder;
-use untorn::{Map, spawn_scoped};
+use untorn_lab::rivals::{self, KEYS, Keys, Pair, Promise, Rival, Tally, Traffic};
 
+use super::late::{self, Late};
+use super::ways::{self, Config, Value};
 use crate::args::Cure;
-use crate::output::{Output, grouped};
-
-/// The note's goroutine sleeps as long after each refresh.
-const EVERY: Duration = Duration::from_millis(1);
+use crate::output::{Output, counted, grouped};
+use crate::progress;
 
 /// For how long the plain map is read beside an act.
 const PLAIN: Duration = Duration::from_millis(500);
 
-/// What the note stores, and which refresh stored it.
-#[derive(Clone)]
-struct Value {
-    _number: Arc<str>,
-    refresh: u64,
+/// The program of act 1 on `Map`, as it is.
+struct OneByOne;
+
+impl Rival for OneByOne {
+    const NAME: &'static str = "map";
+    const IDIOM: &'static str = "Map, two inserts, two gets";
+    const PROMISE: Promise = Promise::PerKey;
+
+    type Map = Config;
+
+    fn map() -> Self::Map {
+        first().collect()
+    }
+
+    fn writer(map: &Self::Map) -> impl FnMut(u64) {
+        |refresh| ways::write_one_by_one(map, Value::of(refresh), Value::of(refresh))
+    }
+
+    fn reader(map: &Self::Map) -> impl FnMut(Keys) -> Option<Pair> {
+        |_| ways::read_one_by_one(map)
+    }
 }
 
-type Config = Map<&'static str, Value>;
+/// What belongs together is written together and read together.
+struct Together;
 
-/// The two lines in which the acts differ: how a pair is written, and how it is read.
-struct Way {
-    act: u8,
-    name: &'static str,
-    title: &'static str,
-    /// What is to be seen in the figures.
-    moral: &'static str,
-    write: fn(&Config, Value, Value),
-    /// The refresh numbers of both values, once both are there.
-    read: fn(&Config) -> Option<(u64, u64)>,
+impl Rival for Together {
+    const NAME: &'static str = "batch";
+    const IDIOM: &'static str = "Map, one batch, one pin";
+    const PROMISE: Promise = Promise::Pairs;
+
+    type Map = Config;
+
+    fn map() -> Self::Map {
+        first().collect()
+    }
+
+    fn writer(map: &Self::Map) -> impl FnMut(u64) {
+        |refresh| ways::write_together(map, Value::of(refresh), Value::of(refresh))
+    }
+
+    fn reader(map: &Self::Map) -> impl FnMut(Keys) -> Option<Pair> {
+        |_| ways::read_together(map)
+    }
 }
 
-const ONE_BY_ONE: Way = Way {
-    act: 2,
-    name: "map",
-    title: "Act 2: one word changed, GoMap to Map",
-    moral: "Nobody can die of it: examples/note/map.rs is the program of act 1 with that word changed. But each get is a\n\
-            moment of its own, and a refresh may come between two, in any map.",
-    // [map
-    write: |_map, one, two| {
-        _map.insert("1", one);
-        _map.insert("2", two);
-    },
-    read: |_map| {
-        let one = _map.get("1")?;
-        let two = _map.get("2")?;
-        Some((one.refresh, two.refresh))
-    },
-    // map]
-};
+/// The same reads of a map that cannot change, with the same hash function.
+struct Plain;
 
-const TOGETHER: Way = Way {
-    act: 3,
-    name: "batch",
-    title: "Act 3: two lines changed, one batch and one pin",
-    moral: "What is written in one batch and read under one pin is of one revision.",
-    // [batch
-    write: |_map, one, two| {
-        _map.batch(|_map| {
-            _map.insert("1", one);
-            _map.insert("2", two);
-        });
-    },
-    read: |_map| {
-        let _map = _map.pin();
-        let one = _map.get("1")?;
-        let two = _map.get("2")?;
-        Some((one.refresh, two.refresh))
-    },
-    // batch]
-};
+impl Rival for Plain {
+    const NAME: &'static str = "plain";
+    const IDIOM: &'static str = "HashMap that nobody writes to";
+    const PROMISE: Promise = Promise::Pairs;
+
+    type Map = HashMap<&'static str, Value, DefaultHashBuilder>;
+
+    fn map() -> Self::Map {
+        first().collect()
+    }
+
+    fn writer(_: &Self::Map) -> impl FnMut(u64) {
+        |_| {}
+    }
+
+    fn reader(map: &Self::Map) -> impl FnMut(Keys) -> Option<Pair> {
+        |[one, two]| Some((map.get(one)?.refresh, map.get(two)?.refresh))
+    }
+}
+
+/// The pair as refresh 0 left it.
+fn first() -> impl Iterator<Item = (&'static str, Value)> {
+    KEYS.into_iter().map(|key| (key, Value::of(0)))
+}
 
 /// What an act came to.
 #[derive(Serialize)]
-pub(crate) struct Tally {
+pub(crate) struct Act {
     act: u8,
     readers: u16,
     writers: u16,
     seconds: f64,
     refreshes: u64,
+    refreshes_due: u64,
     pairs_read: u64,
     /// Pairs whose values came from two refreshes.
     torn: u64,
-    /// How late the latest refresh was.
-    latest_refresh_seconds: f64,
+    refresh_late_seconds: Late,
     pairs_per_second: f64,
     /// The same reads of a plain `HashMap` with the same hash function that nobody writes to.
     plain_pairs_per_second: f64,
 }
 
 /// Act 2.
-pub(crate) fn map(output: &Output, options: &Cure) -> io::Result<Tally> {
-    act(output, options, &ONE_BY_ONE)
+pub(crate) fn map(output: &Output, options: &Cure) -> io::Result<Act> {
+    output.heading("Act 2: one word changed, GoMap to Map");
+    one_word(output);
+    let (tally, act) = play::<OneByOne>(output, options, 2)?;
+    missing(&tally)?;
+    output.aside("No access can kill it. But each get is a moment of its own, and a refresh may come between two, in any map.");
+    Ok(act)
 }
 
 /// Act 3.
-pub(crate) fn batch(output: &Output, options: &Cure) -> io::Result<Tally> {
-    act(output, options, &TOGETHER)
+pub(crate) fn batch(output: &Output, options: &Cure) -> io::Result<Act> {
+    output.heading("Act 3: two places changed, one batch and one pin");
+    two_places(output);
+    let (tally, act) = play::<Together>(output, options, 3)?;
+    missing(&tally)?;
+    if tally.torn > 0 {
+        return Err(io::Error::other(format!(
+            "{} read under one pin came from two refreshes; that must not be",
+            counted(tally.torn, "pair")
+        )));
+    }
+    output.aside("What is written in one batch and read under one pin is of one refresh.");
+    Ok(act)
 }
 
-fn act(output: &Output, options: &Cure, way: &Way) -> io::Result<Tally> {
-    output.heading(way.title);
-    excerpt(output, way.name);
-    let tally = play(options, way);
+/// In which lines of code the program of act 1 and the one on `Map` differ.
+fn one_word(output: &Output) {
+    output.aside("examples/note/main.rs and examples/note/map.rs:");
+    let dying = include_str!("../../../../examples/note/main.rs").lines();
+    let living = include_str!("../../../../examples/note/map.rs").lines();
+    for (number, (dying, living)) in (1..).zip(dying.zip(living)) {
+        if dying != living && !dying.starts_with("//") {
+            output.removed(format_args!("{number:>4}  {dying}"));
+            output.added(format_args!("{number:>4}  {living}"));
+        }
+    }
+    output.aside(
+        "Played with values that carry the number of their refresh: two random numbers cannot show that they do not\n\
+         belong together.",
+    );
+    output.line("");
+}
+
+/// What changes from act 2 to act 3.
+fn two_places(output: &Output) {
+    for place in ["the writer", "the reader"] {
+        output.aside(format_args!("{place}:"));
+        for line in ways::lines(&format!("{place}, before")) {
+            output.removed(line);
+        }
+        for line in ways::lines(&format!("{place}, after")) {
+            output.added(line);
+        }
+    }
+    output.line("");
+}
+
+/// Runs the traffic for as long as asked, beside it a plain map for a moment, and tells what came of it.
+fn play<R: Rival>(output: &Output, options: &Cure, act: u8) -> io::Result<(Tally, Act)> {
+    let time = Duration::from_secs_f64(options.seconds);
+    let traffic = |time| Traffic {
+        readers: options.readers.into(),
+        time,
+    };
+    let beside = time.min(PLAIN);
+    let (tally, plain) = progress::beside((time + beside).as_secs_f64(), || {
+        let tally = rivals::play_with_writers::<R>(&traffic(time), options.writers.into())?;
+        let plain = rivals::play::<Plain>(&traffic(beside))?;
+        io::Result::Ok((tally, plain))
+    })
+    .map_err(|error| late::cannot_start(options.readers, &error))?;
     output.line(format_args!(
-        "It did not die in {:.1} s: {} refreshes, {} pairs read, {} of them from two refreshes.",
-        tally.seconds,
-        grouped(tally.refreshes),
-        grouped(tally.pairs_read),
+        "It did not die in {:.1} s: {} read, {} of them from two refreshes.",
+        tally.time.as_secs_f64(),
+        counted(tally.pairs, "pair"),
         grouped(tally.torn),
     ));
     output.line(format_args!(
-        "{:.1} million pairs a second; a plain HashMap that nobody writes to: {:.1}. The latest refresh was {:.1} ms late.",
-        tally.pairs_per_second / 1e6,
-        tally.plain_pairs_per_second / 1e6,
-        tally.latest_refresh_seconds * 1e3,
+        "{:.1} million pairs a second; a plain HashMap that nobody writes to: {:.1}.",
+        tally.pairs_per_second() / 1e6,
+        plain.pairs_per_second() / 1e6,
     ));
+    output.line(format_args!(
+        "Refreshes: {} done of {} due; late by {} (median), {} (p99), {} (the most delayed refresh).",
+        grouped(tally.refreshes),
+        grouped(tally.due),
+        late::time(tally.late.median),
+        late::time(tally.late.p99),
+        late::time(tally.late.max),
+    ));
+    late::warn(
+        output,
+        u32::from(options.readers) + u32::from(options.writers),
+    );
     output.line("");
-    output.aside(way.moral);
-    if way.act == 3 && tally.torn > 0 {
-        return Err(io::Error::other(format!(
-            "{} pairs read under one pin came from two refreshes; that must not be",
-            tally.torn
-        )));
-    }
-    Ok(tally)
-}
-
-/// The lines of this file between the act's marks.
-fn excerpt(output: &Output, name: &str) {
-    let (from, to) = (format!("// [{name}"), format!("// {name}]"));
-    let lines = include_str!("cure.rs").lines();
-    let lines = lines.skip_while(|line| line.trim() != from).skip(1);
-    for line in lines.take_while(|line| line.trim() != to) {
-        output.aside(line);
-    }
-    output.line("");
-}
-
-/// Runs the traffic for as long as asked.
-fn play(options: &Cure, way: &Way) -> Tally {
-    let config = Config::named("config");
-    let stop = AtomicBool::new(false);
-    let (refreshes, latest) = (AtomicU64::new(0), AtomicU64::new(0));
-    let start = Instant::now();
-    let (pairs, torn) = thread::scope(|scope| {
-        for _ in 0..options.writers {
-            spawn_scoped(scope, "poller", || {
-                poll(&config, way, &stop, &refreshes, &latest);
-            });
-        }
-        let readers: Vec<_> = (0..options.readers)
-            .map(|_| spawn_scoped(scope, "reader", || read_pairs(&config, way, &stop)))
-            .collect();
-        thread::sleep(Duration::from_secs_f64(options.seconds));
-        stop.store(true, Ordering::Relaxed);
-        let tallies = readers
-            .into_iter()
-            .map(|reader| reader.join().expect("no reader dies"));
-        tallies.fold((0, 0), |sum, tally| (sum.0 + tally.0, sum.1 + tally.1))
-    });
-    let seconds = start.elapsed().as_secs_f64();
-    Tally {
-        act: way.act,
+    let act = Act {
+        act,
         readers: options.readers,
         writers: options.writers,
-        seconds,
-        refreshes: refreshes.into_inner(),
-        pairs_read: pairs,
-        torn,
-        latest_refresh_seconds: latest.into_inner() as f64 / 1e9,
-        pairs_per_second: pairs as f64 / seconds,
-        plain_pairs_per_second: plain_rate(options.readers),
-    }
-}
-
-/// The note's goroutine that pulls configuration.
-fn poll(config: &Config, way: &Way, stop: &AtomicBool, refreshes: &AtomicU64, latest: &AtomicU64) {
-    let mut due = Instant::now();
-    while !stop.load(Ordering::Relaxed) {
-        let refresh = refreshes.fetch_add(1, Ordering::Relaxed) + 1;
-        let value = || Value {
-            _number: fastrand::u32(0..1000).to_string().into(),
-            refresh,
-        };
-        (way.write)(config, value(), value());
-        let late = due.elapsed().as_nanos();
-        latest.fetch_max(u64::try_from(late).unwrap_or(u64::MAX), Ordering::Relaxed);
-        thread::sleep(EVERY);
-        due = (due + EVERY).max(Instant::now());
-    }
-}
-
-/// Reads both values without pause; how many pairs, and how many of them from two refreshes.
-fn read_pairs(config: &Config, way: &Way, stop: &AtomicBool) -> (u64, u64) {
-    let (mut pairs, mut torn) = (0, 0);
-    while !stop.load(Ordering::Relaxed) {
-        if let Some((one, two)) = (way.read)(config) {
-            pairs += 1;
-            torn += u64::from(one != two);
-        }
-    }
-    (pairs, torn)
-}
-
-/// The same reads of a map that cannot change, with the same hash function.
-fn plain_rate(readers: u16) -> f64 {
-    let value = Value {
-        _number: "265".into(),
-        refresh: 1,
+        seconds: tally.time.as_secs_f64(),
+        refreshes: tally.refreshes,
+        refreshes_due: tally.due,
+        pairs_read: tally.pairs,
+        torn: tally.torn,
+        refresh_late_seconds: Late::of(&tally.late),
+        pairs_per_second: tally.pairs_per_second(),
+        plain_pairs_per_second: plain.pairs_per_second(),
     };
-    let plain: HashMap<_, _, DefaultHashBuilder> =
-        [("1", value.clone()), ("2", value)].into_iter().collect();
-    let stop = AtomicBool::new(false);
-    let start = Instant::now();
-    let pairs: u64 = thread::scope(|scope| {
-        let readers: Vec<_> = (0..readers)
-            .map(|_| {
-                spawn_scoped(scope, "reader", || {
-                    let (mut pairs, mut sum) = (0, 0);
-                    while !stop.load(Ordering::Relaxed) {
-                        let keys = std::hint::black_box(["1", "2"]);
-                        sum += keys.map(|key| plain[key].refresh).iter().sum::<u64>();
-                        pairs += 1;
-                    }
-                    std::hint::black_box(sum);
-                    pairs
-                })
-            })
-            .collect();
-        thread::sleep(PLAIN);
-        stop.store(true, Ordering::Relaxed);
-        readers
-            .into_iter()
-            .map(|reader| reader.join().expect("no reader dies"))
-            .sum()
-    });
-    pairs as f64 / start.elapsed().as_secs_f64()
+    Ok((tally, act))
+}
+
+/// Both keys are there from the beginning.
+fn missing(tally: &Tally) -> io::Result<()> {
+    if tally.missing == 0 {
+        return Ok(());
+    }
+    Err(io::Error::other(format!(
+        "in {} a key was not found that was always there; that must not be",
+        counted(tally.missing, "pair")
+    )))
 }

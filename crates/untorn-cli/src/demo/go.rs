@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::child::{self, Ends, Finished};
 use super::golang;
 use crate::args::Go;
-use crate::output::{Output, grouped};
+use crate::output::{Output, counted, grouped};
 
 /// Shares of time to keep accesses open for, where luck alone showed nothing, and how long each is tried.
 const STRETCHES: [(&str, Duration); 2] = [
@@ -76,9 +76,9 @@ pub(crate) fn act(output: &Output, options: &Go, show: Show) -> io::Result<Act> 
     output.line(format_args!("exit status {}", status(&finished)));
     output.line("");
     output.aside(format_args!(
-        "It ran for {:.1} ms and printed {} values. Both sides are named: who noticed, and whom it met.",
+        "It ran for {:.1} ms and printed {}. Both sides are named: who noticed, and whom it met.",
         finished.after.as_secs_f64() * 1e3,
-        grouped(finished.stdout.lines),
+        counted(finished.stdout.lines, "value"),
     ));
     let go = golang::beside(output, options)?;
     if finished.status.code() != Some(2) {
@@ -116,6 +116,12 @@ fn run_until_overlap(
     show: Show,
 ) -> io::Result<(Finished, Option<&'static str>)> {
     let patience = Duration::from_secs(options.patience);
+    if options.patience > 0 {
+        output.aside(format_args!(
+            "Waiting for two accesses to overlap by luck, for {} s at most.",
+            options.patience
+        ));
+    }
     let luck = run_for(output, options, show, None, patience)?;
     if let Some(finished) = luck {
         return Ok((finished, None));

@@ -9,10 +9,12 @@ pub(crate) mod child;
 pub(crate) mod cure;
 pub(crate) mod go;
 pub(crate) mod golang;
+mod late;
 pub(crate) mod lookup;
 mod meeting;
 pub(crate) mod rivals;
 pub(crate) mod scenes;
+mod ways;
 
 /// The acts in order.
 pub(crate) fn acts(output: &Output) -> io::Result<()> {

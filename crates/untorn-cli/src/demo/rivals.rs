@@ -1,31 +1,52 @@
 //! `demo rivals`: the note's traffic over other people's maps, each in its best idiom, and over untorn's.
 
-use std::io::{self, IsTerminal, Write};
-use std::thread::available_parallelism;
+use std::io;
 use std::time::Duration;
 
 use serde::Serialize;
 use untorn_lab::rivals::{ENTRANTS, Entrant, Promise, Tally, Traffic};
 
+use super::late::{self, Late};
 use crate::args::Rivals;
-use crate::output::{Output, grouped};
+use crate::output::{Output, counted, grouped};
+use crate::progress;
 
 /// What `--maps` takes.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     ENTRANTS.iter().map(|entrant| entrant.name)
 }
 
-/// What a play takes beside its time, in seconds.
-const OVERHEAD: f64 = 0.04;
+/// In how many slices a map is played: what else the machine does meanwhile then falls on all of them.
+const SLICES: u16 = 5;
+
+/// What a slice takes beside its time, in seconds: threads have to begin and to end.
+const OVERHEAD: f64 = 0.002;
+const OVERHEAD_PER_READER: f64 = 0.000_06;
 
 /// One map with one number of readers.
 struct Play {
     entrant: Entrant,
     readers: u16,
+    /// All slices together.
     tally: Tally,
+    /// Pairs per second: the median slice, the least and the most.
+    rate: [f64; 3],
 }
 
-/// Plays all of them and shows a table for each number of readers.
+impl Play {
+    fn of(entrant: Entrant, readers: u16, slices: &[Tally]) -> Self {
+        let mut rates: Vec<f64> = slices.iter().map(Tally::pairs_per_second).collect();
+        rates.sort_by(f64::total_cmp);
+        Self {
+            entrant,
+            readers,
+            tally: Tally::pooled(slices),
+            rate: [rates.len() / 2, 0, rates.len() - 1].map(|place| rates[place]),
+        }
+    }
+}
+
+/// Plays all of them, and shows the table for each number of readers when it is complete.
 pub(crate) fn show(output: &Output, options: &Rivals) -> io::Result<()> {
     let mut readers = options.readers.clone();
     readers.sort_unstable();
@@ -35,22 +56,29 @@ pub(crate) fn show(output: &Output, options: &Rivals) -> io::Result<()> {
         .filter(|entrant| options.maps.is_empty() || options.maps.iter().any(|m| m == entrant.name))
         .collect();
 
-    output.heading("One pair of keys, refreshed together every millisecond, read without pause");
+    output.heading(
+        "One pair of keys, to be refreshed together every millisecond, read without pause",
+    );
     let seconds: f64 = readers
         .iter()
-        .map(|&readers| options.seconds(readers) + OVERHEAD)
+        .map(|&readers| {
+            let overhead = OVERHEAD + f64::from(readers) * OVERHEAD_PER_READER;
+            options.seconds(readers) + f64::from(SLICES) * overhead
+        })
         .sum();
     output.line(format_args!(
-        "{}, {} in random order, about {:.0} s; {}.",
-        counted(chosen.len(), "map"),
-        counted(chosen.len() * readers.len(), "play"),
+        "{}, {} of {SLICES} slices each in random order, about {:.0} s; {}.",
+        counted(chosen.len() as u64, "map"),
+        counted((chosen.len() * readers.len()) as u64, "play"),
         (chosen.len() as f64 * seconds).ceil(),
-        processors()
+        counted(late::processors() as u64, "processor"),
     ));
-    let plays = play_all(&chosen, &readers, options)?;
-    for &readers in &readers {
-        let of_these = |play: &&Play| play.readers == readers;
-        table(output, readers, plays.iter().filter(of_these));
+    let mut plays = Vec::new();
+    for readers in readers {
+        let rows = play_all(output, &chosen, readers, options)?;
+        let slice = options.seconds(readers) / f64::from(SLICES);
+        table(output, readers, slice, &rows);
+        plays.extend(rows);
     }
     output.line("");
     missed(output, &plays);
@@ -59,62 +87,46 @@ pub(crate) fn show(output: &Output, options: &Rivals) -> io::Result<()> {
     refuse_broken_promises(&plays)
 }
 
-/// Every map with every number of readers once, in random order; the result is in the order of the tables.
-fn play_all(chosen: &[Entrant], readers: &[u16], options: &Rivals) -> io::Result<Vec<Play>> {
-    let mut order: Vec<(u16, usize)> = readers
-        .iter()
-        .flat_map(|&readers| (0..chosen.len()).map(move |map| (readers, map)))
-        .collect();
-    let count = order.len();
-    fastrand::shuffle(&mut order);
-    let mut plays = Vec::new();
-    for (done, place) in order.into_iter().enumerate() {
-        let (readers, entrant) = (place.0, chosen[place.1]);
-        progress(format_args!(
-            "{} of {count}: {}, {}",
-            done + 1,
-            entrant.name,
-            counted(readers.into(), "reader")
-        ));
-        let traffic = Traffic {
-            readers: readers.into(),
-            time: Duration::from_secs_f64(options.seconds(readers)),
-        };
-        let tally = entrant.play(&traffic).map_err(|error| {
-            progress("");
-            io::Error::new(
-                error.kind(),
-                format!("cannot start {readers} readers: {error}"),
-            )
-        })?;
-        plays.push((
-            place,
-            Play {
-                entrant,
-                readers,
-                tally,
-            },
-        ));
+/// Every map with so many readers, in slices: each round has one of every map, in random order.
+fn play_all(
+    output: &Output,
+    chosen: &[Entrant],
+    readers: u16,
+    options: &Rivals,
+) -> io::Result<Vec<Play>> {
+    let traffic = Traffic {
+        readers: readers.into(),
+        time: Duration::from_secs_f64(options.seconds(readers) / f64::from(SLICES)),
+    };
+    let mut slices: Vec<Vec<Tally>> = vec![Vec::new(); chosen.len()];
+    let mut order: Vec<usize> = (0..chosen.len()).collect();
+    for round in 1..=SLICES {
+        fastrand::shuffle(&mut order);
+        for &map in &order {
+            let entrant = chosen[map];
+            output.end_if_unread();
+            progress::show(format_args!(
+                "{}, slice {round} of {SLICES}: {}",
+                counted(readers.into(), "reader"),
+                entrant.name,
+            ));
+            let played = entrant.play(&traffic);
+            progress::clear();
+            slices[map].push(played.map_err(|error| late::cannot_start(readers, &error))?);
+        }
     }
-    progress("");
-    plays.sort_by_key(|(place, _)| *place);
-    Ok(plays.into_iter().map(|(_, play)| play).collect())
+    let plays = chosen.iter().zip(&slices);
+    Ok(plays
+        .map(|(entrant, slices)| Play::of(*entrant, readers, slices))
+        .collect())
 }
 
-/// A line on stderr that the next one replaces, where somebody can see it.
-fn progress(text: impl std::fmt::Display) {
-    let mut stderr = io::stderr().lock();
-    if stderr.is_terminal() {
-        // Whether it can be seen changes nothing.
-        let _ = write!(stderr, "\r\x1b[K{text}");
-        let _ = stderr.flush();
-    }
-}
-
-const COLUMNS: [&str; 8] = [
+const COLUMNS: [&str; 10] = [
     "map",
     "idiom",
     "pairs/s",
+    "least",
+    "most",
     "two refreshes",
     "slowest read",
     "late: median",
@@ -122,14 +134,14 @@ const COLUMNS: [&str; 8] = [
     "max",
 ];
 
-fn table<'p>(output: &Output, readers: u16, plays: impl Iterator<Item = &'p Play>) {
-    let rows: Vec<[String; 8]> = plays.map(row).collect();
+fn table(output: &Output, readers: u16, slice: f64, plays: &[Play]) {
+    let rows: Vec<[String; 10]> = plays.iter().map(row).collect();
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
         cells.chain([COLUMNS[column].len()]).max().unwrap_or(0)
     };
-    let widths: [usize; 8] = std::array::from_fn(width);
-    let line = |cells: [&str; 8]| {
+    let widths: [usize; 10] = std::array::from_fn(width);
+    let line = |cells: [&str; 10]| {
         let mut line = String::new();
         for (column, (cell, width)) in cells.into_iter().zip(widths).enumerate() {
             line += &if column < 2 {
@@ -141,29 +153,36 @@ fn table<'p>(output: &Output, readers: u16, plays: impl Iterator<Item = &'p Play
         line.trim_end().to_string()
     };
     output.line("");
-    output.heading(counted(readers.into(), "reader"));
+    output.heading(format_args!(
+        "{}, slices of {slice:.2} s",
+        counted(readers.into(), "reader")
+    ));
+    late::warn(output, u32::from(readers) + 1);
     output.aside(line(COLUMNS));
     for row in &rows {
         output.line(line(std::array::from_fn(|column| row[column].as_str())));
     }
 }
 
-fn row(play: &Play) -> [String; 8] {
+fn row(play: &Play) -> [String; 10] {
     let Play { entrant, tally, .. } = play;
-    let late = tally.late;
+    let late = &tally.late;
+    let [median, least, most] = play.rate.map(rate);
     [
         entrant.name.into(),
         entrant.idiom.into(),
-        rate(tally.pairs_per_second()),
+        median,
+        least,
+        most,
         match entrant.promise {
             Promise::Pairs => grouped(tally.torn),
             Promise::PerKey if tally.torn == 0 => "0, by luck".into(),
             Promise::PerKey => format!("{}, by design", grouped(tally.torn)),
         },
-        time(tally.slowest),
-        time(late.median),
-        time(late.p99),
-        time(late.max),
+        late::time(tally.slowest),
+        late::time(late.median),
+        late::time(late.p99),
+        late::time(late.max),
     ]
 }
 
@@ -182,14 +201,13 @@ fn remarks(output: &Output, chosen: &[Entrant]) {
     for (remark, names) in told {
         output.aside(format_args!("{}: {remark}.", names.join(", ")));
     }
-    output.aside(
-        "two refreshes: pairs whose values came from two refreshes, by design where a map promises each key only.\n\
-         slowest read: no read took longer; late: from when a refresh was due to when it was done (see --help).",
-    );
     output.aside(format_args!(
-        "{}; more would rank these maps differently. With more threads than processors, slow and late are mostly other\n\
-         threads' turns.",
-        processors()
+        "pairs/s: the median of {SLICES} slices, the least and the most; maps whose spans overlap are not told apart here.\n\
+         two refreshes: pairs whose values came from two refreshes, by design where a map promises each key only.\n\
+         slowest read: no read took longer; late: from when a refresh was due to when it was done; other threads' turns can\n\
+         add no more to either than about a slice (see --help).\n\
+         {}; more would rank these maps differently.",
+        counted(late::processors() as u64, "processor")
     ));
 }
 
@@ -197,21 +215,12 @@ fn remarks(output: &Output, chosen: &[Entrant]) {
 fn missed(output: &Output, plays: &[Play]) {
     for play in plays.iter().filter(|play| play.tally.missing > 0) {
         output.line(format_args!(
-            "{} with {}: in {} pairs a key was not found that was always there.",
+            "{} with {}: in {} a key was not found that was always there.",
             play.entrant.name,
             counted(play.readers.into(), "reader"),
-            play.tally.missing
+            counted(play.tally.missing, "pair")
         ));
     }
-}
-
-fn processors() -> String {
-    counted(available_parallelism().map_or(1, usize::from), "processor")
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{plural}")
 }
 
 /// Three digits or so, and a unit.
@@ -223,14 +232,6 @@ fn rate(per_second: f64) -> String {
     }
 }
 
-fn time(time: Duration) -> String {
-    match time.as_secs_f64() * 1e6 {
-        short if short < 1e3 => format!("{short:.0} µs"),
-        some if some < 1e6 => format!("{:.1} ms", some / 1e3),
-        long => format!("{:.2} s", long / 1e6),
-    }
-}
-
 /// A broken promise is news.
 fn refuse_broken_promises(plays: &[Play]) -> io::Result<()> {
     let broken: Vec<String> = plays
@@ -239,9 +240,11 @@ fn refuse_broken_promises(plays: &[Play]) -> io::Result<()> {
         .map(|play| {
             let Tally { torn, missing, .. } = play.tally;
             format!(
-                "{} with {} showed {torn} pairs from two refreshes and {missing} without a value",
+                "{} with {} showed {} from two refreshes and {} without a value",
                 play.entrant.name,
-                counted(play.readers.into(), "reader")
+                counted(play.readers.into(), "reader"),
+                counted(torn, "pair"),
+                grouped(missing),
             )
         })
         .collect();
@@ -270,9 +273,14 @@ struct PlayDocument {
     promises_pairs: bool,
     readers: u16,
     seconds: f64,
+    slices: u16,
     refreshes: u64,
+    refreshes_due: u64,
     pairs_read: u64,
+    /// Of the median slice.
     pairs_per_second: f64,
+    pairs_per_second_least: f64,
+    pairs_per_second_most: f64,
     /// Pairs whose values came from two refreshes.
     torn: u64,
     /// Pairs of which a key was not found.
@@ -281,38 +289,32 @@ struct PlayDocument {
     refresh_late_seconds: Late,
 }
 
-#[derive(Serialize)]
-struct Late {
-    median: f64,
-    p99: f64,
-    max: f64,
-}
-
 impl Document {
     fn of(plays: &[Play]) -> Self {
         let plays = plays.iter().map(|play| {
             let Play { entrant, tally, .. } = play;
+            let [median, least, most] = play.rate;
             PlayDocument {
                 map: entrant.name,
                 idiom: entrant.idiom,
                 promises_pairs: entrant.promise == Promise::Pairs,
                 readers: play.readers,
                 seconds: tally.time.as_secs_f64(),
+                slices: SLICES,
                 refreshes: tally.refreshes,
+                refreshes_due: tally.due,
                 pairs_read: tally.pairs,
-                pairs_per_second: tally.pairs_per_second(),
+                pairs_per_second: median,
+                pairs_per_second_least: least,
+                pairs_per_second_most: most,
                 torn: tally.torn,
                 missing: tally.missing,
                 slowest_read_seconds: tally.slowest.as_secs_f64(),
-                refresh_late_seconds: Late {
-                    median: tally.late.median.as_secs_f64(),
-                    p99: tally.late.p99.as_secs_f64(),
-                    max: tally.late.max.as_secs_f64(),
-                },
+                refresh_late_seconds: Late::of(&tally.late),
             }
         });
         Self {
-            processors: available_parallelism().map_or(1, usize::from),
+            processors: late::processors(),
             plays: plays.collect(),
         }
     }
@@ -329,23 +331,40 @@ mod tests {
     fn torn(torn: u64, missing: u64, promise: Promise) -> Play {
         let found = ENTRANTS.iter().find(|entrant| entrant.promise == promise);
         let time = Duration::from_secs(1);
-        Play {
-            entrant: *found.expect("there are both"),
-            readers: 2,
-            tally: Tally {
-                time,
-                refreshes: 1000,
-                pairs: 1_000_000,
-                torn,
-                missing,
-                slowest: time,
-                late: Lateness {
-                    median: time,
-                    p99: time,
-                    max: time,
-                },
-            },
-        }
+        let tally = Tally {
+            time,
+            refreshes: 1000,
+            due: 1000,
+            pairs: 1_000_000,
+            torn,
+            missing,
+            slowest: time,
+            late: Lateness::of(vec![1.0]),
+        };
+        Play::of(*found.expect("there are both"), 2, &[tally])
+    }
+
+    #[test]
+    fn slices_are_pooled_and_their_rates_spread() {
+        let play = torn(3, 0, Promise::PerKey);
+        let slices = [5, 1, 2, 9, 4].map(|pairs| Tally {
+            pairs,
+            late: Lateness::of(vec![pairs as f64]),
+            ..play.tally.clone()
+        });
+        let pooled = Play::of(play.entrant, 2, &slices);
+        assert_eq!(pooled.rate, [4.0, 1.0, 9.0]);
+        let Tally {
+            time,
+            torn,
+            pairs,
+            due,
+            late,
+            ..
+        } = pooled.tally;
+        assert_eq!((time.as_secs(), torn, pairs, due), (5, 15, 21, 5000));
+        let late = [late.median, late.p99, late.max].map(|late| late.as_secs());
+        assert_eq!(late, [4, 5, 9]);
     }
 
     #[test]

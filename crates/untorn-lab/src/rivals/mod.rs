@@ -1,7 +1,7 @@
 //! The note's traffic over other people's maps, each in its best idiom.
 //!
-//! A pair of keys is written together every millisecond, with the number of the refresh in both values; readers read both
-//! values without pause. A pair whose values differ came from two refreshes.
+//! A pair of keys is to be written together every millisecond, with the number of the refresh in both values; readers read
+//! both values without pause. A pair whose values differ came from two refreshes.
 //!
 //! Every map hashes with the same function, holds `u64` values inline and begins with both keys in place.
 //!
@@ -24,7 +24,7 @@ use std::io;
 
 use untorn::map::DefaultHashBuilder;
 
-pub use self::traffic::{Lateness, Tally, Traffic, play};
+pub use self::traffic::{Lateness, Tally, Traffic, play, play_with_writers};
 
 /// The keys of the pair.
 pub const KEYS: Keys = ["1", "2"];
@@ -71,7 +71,7 @@ pub trait Rival {
     /// The map with both keys in place, at refresh 0.
     fn map() -> Self::Map;
 
-    /// What the writing thread does at each refresh, whose number it is given.
+    /// What a writing thread does at each refresh, whose number it is given.
     fn writer(map: &Self::Map) -> impl FnMut(u64);
 
     /// How a reading thread reads both values; `None` if a key was not found.

@@ -1,4 +1,5 @@
-//! The traffic: one thread that refreshes the pair every millisecond, any number of threads that read it.
+//! The traffic: a thread, or several, for which a refresh of the pair is due every millisecond, and any number of threads
+//! that read it.
 
 use std::hint::black_box;
 use std::io;
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::{KEYS, Rival};
 use crate::contest::{percentile, sorted};
 
-/// How often the pair is refreshed.
+/// How often a refresh is due.
 const EVERY: Duration = Duration::from_millis(1);
 
 /// Pairs read between two looks at the clock: one look for each pair would be most of what is measured.
@@ -27,13 +28,15 @@ pub struct Traffic {
     pub time: Duration,
 }
 
-/// What a play came to.
-#[derive(Clone, Copy, Debug)]
+/// What a play, or several of one map, came to.
+#[derive(Clone, Debug)]
 pub struct Tally {
     /// How long the readers read.
     pub time: Duration,
-    /// Refreshes made.
+    /// Refreshes made. Fewer than were due if some took longer than until the next was due.
     pub refreshes: u64,
+    /// Refreshes due in that time: one each millisecond for each writer.
+    pub due: u64,
     /// Pairs read in that time.
     pub pairs: u64,
     /// Pairs whose values came from two refreshes.
@@ -53,11 +56,32 @@ impl Tally {
     pub fn pairs_per_second(&self) -> f64 {
         self.pairs as f64 / self.time.as_secs_f64()
     }
+
+    /// Several plays as if they were one: numbers are summed, delays put together; of the slowest the slowest.
+    #[must_use]
+    pub fn pooled(plays: &[Self]) -> Self {
+        let sum = |number: fn(&Self) -> u64| plays.iter().map(number).sum();
+        let delays = plays.iter().flat_map(|play| &play.late.delays).copied();
+        Self {
+            time: plays.iter().map(|play| play.time).sum(),
+            refreshes: sum(|play| play.refreshes),
+            due: sum(|play| play.due),
+            pairs: sum(|play| play.pairs),
+            torn: sum(|play| play.torn),
+            missing: sum(|play| play.missing),
+            slowest: plays
+                .iter()
+                .map(|play| play.slowest)
+                .max()
+                .unwrap_or_default(),
+            late: Lateness::of(delays.collect()),
+        }
+    }
 }
 
 /// From when a refresh was due to when it was done. One is due each millisecond; if one takes longer than that, those that
 /// became due meanwhile are all made good by the next, and each counts with its own delay.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Lateness {
     /// Half are later.
     pub median: Duration,
@@ -65,14 +89,26 @@ pub struct Lateness {
     pub p99: Duration,
     /// None is later.
     pub max: Duration,
+    /// All of them in seconds, for they cannot be pooled otherwise.
+    delays: Vec<f64>,
 }
 
 impl Lateness {
-    fn of(late: &[Duration]) -> Self {
-        let late = sorted(late.iter().map(Duration::as_secs_f64).collect());
+    /// Of refreshes that were as many seconds late.
+    ///
+    /// # Panics
+    /// If there are none.
+    #[must_use]
+    pub fn of(delays: Vec<f64>) -> Self {
+        let delays = sorted(delays);
         let [median, p99, max] =
-            [50, 99, 100].map(|p| Duration::from_secs_f64(percentile(&late, p)));
-        Self { median, p99, max }
+            [50, 99, 100].map(|p| Duration::from_secs_f64(percentile(&delays, p)));
+        Self {
+            median,
+            p99,
+            max,
+            delays,
+        }
     }
 }
 
@@ -103,11 +139,24 @@ impl Span {
     }
 }
 
-/// Runs the traffic over a new map.
+/// Runs the traffic over a new map that one thread refreshes.
 ///
 /// # Errors
 /// If a thread cannot be started.
 pub fn play<R: Rival>(traffic: &Traffic) -> io::Result<Tally> {
+    play_with_writers::<R>(traffic, 1)
+}
+
+/// Runs the traffic over a new map that so many threads refresh, each when it is due. The map must allow that: most
+/// rivals here are written for one.
+///
+/// # Errors
+/// If a thread cannot be started.
+///
+/// # Panics
+/// If there is no writer.
+pub fn play_with_writers<R: Rival>(traffic: &Traffic, writers: usize) -> io::Result<Tally> {
+    assert!(writers > 0, "the traffic needs a writer");
     let map = R::map();
     // Closed until all threads are there; then they know when it began and when it ends, for nobody who could tell them
     // would get a turn in time.
@@ -116,9 +165,16 @@ pub fn play<R: Rival>(traffic: &Traffic) -> io::Result<Tally> {
     thread::scope(|scope| {
         let mut closed = gate.write().expect("nobody panics");
         let thread = |name: &str| Builder::new().name(name.into()).stack_size(STACK);
-        let writer = thread("poller").spawn_scoped(scope, || refresh::<R>(&map, span()))?;
+        let (map, span) = (&map, &span);
+        let writers: Vec<_> = (0..writers)
+            .map(|writer| {
+                // No two refreshes have the same number.
+                let numbers = (1 + writer as u64..).step_by(writers);
+                thread("poller").spawn_scoped(scope, move || refresh::<R>(map, span(), numbers))
+            })
+            .collect::<io::Result<_>>()?;
         let readers: Vec<_> = (0..traffic.readers)
-            .map(|_| thread("reader").spawn_scoped(scope, || read::<R>(&map, span())))
+            .map(|_| thread("reader").spawn_scoped(scope, || read::<R>(map, span())))
             .collect::<io::Result<_>>()?;
         *closed = Span::of(traffic.time);
         drop(closed);
@@ -131,38 +187,50 @@ pub fn play<R: Rival>(traffic: &Traffic) -> io::Result<Tally> {
             all.missing += seen.missing;
             all.slowest = all.slowest.max(seen.slowest);
         }
-        let (refreshes, late) = writer.join().expect("the writer does not panic");
+        let (mut refreshes, mut delays) = (0, Vec::new());
+        for writer in writers {
+            let (done, late) = writer.join().expect("no writer panics");
+            refreshes += done;
+            delays.extend(late);
+        }
         Ok(Tally {
             time: traffic.time,
             refreshes,
+            due: delays.len() as u64,
             pairs: all.pairs,
             torn: all.torn,
             missing: all.missing,
             slowest: all.slowest,
-            late: Lateness::of(&late),
+            late: Lateness::of(delays),
         })
     })
 }
 
-/// Refreshes the pair when it is due; how often, and how late each time that it was due.
-fn refresh<R: Rival>(map: &R::Map, span: Span) -> (u64, Vec<Duration>) {
+/// Refreshes the pair when it is due, until all that was due is done; how often, and by how many seconds each that was
+/// due was late.
+fn refresh<R: Rival>(
+    map: &R::Map,
+    span: Span,
+    numbers: impl Iterator<Item = u64>,
+) -> (u64, Vec<f64>) {
     let mut write = R::writer(map);
     let (mut refreshes, mut late) = (0, Vec::new());
     let mut due = span.start;
-    loop {
+    for number in numbers {
+        if due >= span.end {
+            break;
+        }
+        thread::sleep(due.saturating_duration_since(Instant::now()));
         let begun = Instant::now();
+        write(number);
         refreshes += 1;
-        write(refreshes);
         let done = Instant::now();
-        while due <= begun {
-            late.push(done - due);
+        while due <= begun && due < span.end {
+            late.push((done - due).as_secs_f64());
             due += EVERY;
         }
-        if done >= span.end {
-            return (refreshes, late);
-        }
-        thread::sleep(due.saturating_duration_since(done));
     }
+    (refreshes, late)
 }
 
 /// Reads the pair without pause.
