@@ -137,10 +137,10 @@ pub use self::map::{Batch, Change, Committed, Map, Moved, Refreshed, Stats, View
 pub use self::overlap::{
     AccessKind, Name, OnOverlap, Overlap, OverlapKind, Site, spawn, spawn_scoped,
 };
-#[cfg(all(feature = "stream", not(untorn_loom)))]
-pub use self::published::Transitions;
 #[cfg(not(untorn_loom))]
 pub use self::poller::{Fetched, Poller, Source};
+#[cfg(all(feature = "stream", not(untorn_loom)))]
+pub use self::published::Transitions;
 #[cfg(not(untorn_loom))]
 pub use self::published::{
     Closer, Ended, NoTransition, Pinned, Published, Reader, Revision, Snapshot, Subscription,
