@@ -1,23 +1,31 @@
-//! An axum service whose settings are replaced while requests read them: each answer is of one revision.
+//! An axum service with a table of settings that is refreshed while requests read it: each answer is of one revision.
 //!
-//! `GET /pool` reads three keys that are meant as one, `POST /config` replaces all three in one batch.
+//! | request | answer |
+//! |---|---|
+//! | `GET /tenants/{tenant}/pool` | three settings of a tenant, which are meant as one |
+//! | `POST /reload` | the revision that has what the source has now; 503 and why, if it cannot be had |
+//! | `GET /health` | how old the settings are, and what went wrong last; 503 if they are too old |
+//!
+//! A [`Poller`] refreshes the table each ten seconds. If one tenant was changed, that tenant's entries are what the refresh
+//! publishes; if none was, there is no new revision; if the source cannot be read, or does not [parse], the
+//! settings stay what they were.
 //!
 //! # Why a snapshot and not a pin
 //!
-//! [`pool`] reads on after an `.await`. What it holds meanwhile moves with its task from thread to thread, and keeps a
-//! revision for as long as the other side takes. A [`Snapshot`](untorn::Snapshot) is made for that:
+//! The handler of `pool` reads on after an `.await`. What it holds meanwhile moves with its task from thread to thread, and
+//! is kept for as long as the other side takes. A [`Snapshot`](untorn::Snapshot) is made for that:
 //!
 //! ```
 //! use axum::{Router, extract::State, routing::get};
-//! use untorn_axum_example::{Config, resolve};
+//! use untorn_axum_example::{Service, resolve};
 //!
-//! async fn pool(State(config): State<Config>) -> String {
-//!     let view = config.snapshot();
-//!     let host = resolve(&view["host"]).await;
-//!     format!("{host}:{}", view["port"])
+//! async fn pool(State(service): State<Service>) -> String {
+//!     let view = service.config().snapshot();
+//!     let host = resolve("db1").await;
+//!     format!("{host}: {:?}", view.get("acme.port"))
 //! }
 //!
-//! let _: Router<Config> = Router::new().route("/pool", get(pool));
+//! let _: Router<Service> = Router::new().route("/pool", get(pool));
 //! ```
 //!
 //! A [`Pinned`](untorn::Pinned) belongs to its thread. It is not `Send`, so neither is the handler's future, and the
@@ -25,32 +33,109 @@
 //!
 //! ```compile_fail,E0277
 //! use axum::{Router, extract::State, routing::get};
-//! use untorn_axum_example::{Config, resolve};
+//! use untorn_axum_example::{Service, resolve};
 //!
-//! async fn pool(State(config): State<Config>) -> String {
-//!     let view = config.pin();
-//!     let host = resolve(&view["host"]).await;
-//!     format!("{host}:{}", view["port"])
+//! async fn pool(State(service): State<Service>) -> String {
+//!     let view = service.config().pin();
+//!     let host = resolve("db1").await;
+//!     format!("{host}: {:?}", view.get("acme.port"))
 //! }
 //!
-//! let _: Router<Config> = Router::new().route("/pool", get(pool));
+//! let _: Router<Service> = Router::new().route("/pool", get(pool));
 //! ```
 //!
 //! Where there is no `.await` between the reads, a pin will do, and costs less.
+//!
+//! # What blocks
+//!
+//! Reading waits for nobody. Waiting for a fetch, and stopping or dropping a poller, block the thread; so they go through
+//! `spawn_blocking` ([`Service::reload`], [`Service::stop`]).
 
+pub mod settings;
+
+use std::error::Error;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
-use untorn::Map;
+use tokio::task::spawn_blocking;
+use untorn::poller::NotFresh;
+use untorn::{Map, Poller, Revision, View};
 
-/// What the handlers share: settings by name, as they came.
-pub type Config = Arc<Map<&'static str, String>>;
+use self::settings::{Config, Setting, key, parse};
 
-/// The three settings that are meant as one.
+/// Between two fetches.
+const PERIOD: Duration = Duration::from_secs(10);
+
+/// For a fetch that somebody waits for.
+const SOON: Duration = Duration::from_secs(5);
+
+/// Settings that are older than this are not healthy: several fetches have failed.
+const TOO_OLD: Duration = Duration::from_secs(60);
+
+/// What the handlers share.
+#[derive(Clone, Debug)]
+pub struct Service {
+    config: Arc<Config>,
+    poller: Arc<Poller>,
+}
+
+impl Service {
+    /// Starts to refresh the settings from the text that `read` brings, and waits for the first ones. `read` must bound its
+    /// own waiting.
+    ///
+    /// # Errors
+    /// If the first settings cannot be had.
+    pub async fn start(
+        mut read: impl FnMut() -> io::Result<String> + Send + 'static,
+    ) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        let source = move || Ok::<_, Box<dyn Error + Send + Sync>>(parse(&read()?)?);
+        let config = Arc::new(Map::named("settings"));
+        let poller = Poller::every(PERIOD, source)
+            .named("settings poller")
+            .start(&config)?;
+        let service = Self {
+            config,
+            poller: Arc::new(poller),
+        };
+        if let Err(error) = service.reload().await {
+            service.stop().await;
+            return Err(error.into());
+        }
+        Ok(service)
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Fetches the settings now, and returns the revision that has them: every request that begins later sees it.
+    ///
+    /// # Errors
+    /// If they cannot be had. What there is stays.
+    pub async fn reload(&self) -> Result<Revision, NotFresh> {
+        let poller = Arc::clone(&self.poller);
+        let reloaded = spawn_blocking(move || poller.refresh_now(SOON)).await;
+        // Not run at all if the runtime is shutting down.
+        reloaded.unwrap_or(Err(NotFresh::Stopped))
+    }
+
+    /// Stops refreshing. Waits for a fetch that is going on.
+    pub async fn stop(&self) {
+        let poller = Arc::clone(&self.poller);
+        // An error is the end of the runtime, which has the same effect.
+        _ = spawn_blocking(move || poller.stop()).await;
+    }
+}
+
+/// Three settings that are meant as one.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Pool {
     /// Where the database is.
@@ -61,7 +146,7 @@ pub struct Pool {
     pub max_connections: u32,
 }
 
-/// The answer to `GET /pool`.
+/// The answer to `GET /tenants/{tenant}/pool`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Answer {
     /// What was read.
@@ -70,54 +155,78 @@ pub struct Answer {
     pub revision: u64,
 }
 
-const WRITTEN_HERE: &str = "only `settings` makes this, of a number";
-
-/// Settings that begin as `pool`, at revision 0.
-#[must_use]
-pub fn config(pool: &Pool) -> Config {
-    Arc::new(settings(pool).into_iter().collect())
+/// The answer to `GET /health`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Health {
+    /// The newest revision.
+    pub revision: u64,
+    /// How many settings there are.
+    pub settings: usize,
+    /// How old they are at most.
+    pub age_in_seconds: Option<u64>,
+    /// Why the last fetch failed, if it did.
+    pub error: Option<String>,
 }
 
-fn settings(pool: &Pool) -> [(&'static str, String); 3] {
-    [
-        ("host", pool.host.clone()),
-        ("port", pool.port.to_string()),
-        ("max_connections", pool.max_connections.to_string()),
-    ]
-}
-
-/// The service.
-pub fn router(config: Config) -> Router {
+/// The service over HTTP.
+pub fn router(service: Service) -> Router {
     Router::new()
-        .route("/pool", get(pool))
-        .route("/config", post(replace))
-        .with_state(config)
+        .route("/tenants/{tenant}/pool", get(pool))
+        .route("/reload", post(reload))
+        .route("/health", get(health))
+        .with_state(service)
 }
 
-/// Reads three keys of one revision, whatever is written while it waits.
-pub async fn pool(State(config): State<Config>) -> Json<Answer> {
-    let view = config.snapshot();
-    let host = resolve(&view["host"]).await;
-    Json(Answer {
-        pool: Pool {
+async fn pool(
+    State(service): State<Service>,
+    Path(tenant): Path<String>,
+) -> Result<Json<Answer>, StatusCode> {
+    let view = service.config.snapshot();
+    let pool = read(&view, &tenant).await.ok_or(StatusCode::NOT_FOUND)?;
+    let revision = view.revision().get();
+    Ok(Json(Answer { pool, revision }))
+}
+
+/// Reads three settings of one revision, whatever is refreshed while it waits; `None` if there is no such tenant.
+async fn read(view: &View<Arc<str>, Setting>, tenant: &str) -> Option<Pool> {
+    let setting = |name| view.get(key(tenant, name).as_str());
+    let Setting::Host(host) = setting("host")? else {
+        return None;
+    };
+    let host = resolve(host).await;
+    match (setting("port")?, setting("max_connections")?) {
+        (&Setting::Port(port), &Setting::MaxConnections(max_connections)) => Some(Pool {
             host,
-            port: view["port"].parse().expect(WRITTEN_HERE),
-            max_connections: view["max_connections"].parse().expect(WRITTEN_HERE),
-        },
-        revision: view.revision().get(),
-    })
+            port,
+            max_connections,
+        }),
+        _ => None,
+    }
 }
 
-/// Replaces all three, and answers with the revision that has them: from then on every new request sees it.
-///
-/// A batch waits for other writers, and they are as short as this one; no request waits for it.
-pub async fn replace(State(config): State<Config>, Json(pool): Json<Pool>) -> Json<u64> {
-    let done = config.batch(|batch| {
-        for (key, value) in settings(&pool) {
-            batch.insert(key, value);
-        }
-    });
-    Json(done.revision.get())
+async fn reload(State(service): State<Service>) -> Result<Json<u64>, (StatusCode, String)> {
+    match service.reload().await {
+        Ok(revision) => Ok(Json(revision.get())),
+        Err(error) => Err((StatusCode::SERVICE_UNAVAILABLE, error.to_string())),
+    }
+}
+
+async fn health(State(service): State<Service>) -> (StatusCode, Json<Health>) {
+    let status = service.poller.status();
+    let age = status.age();
+    let error = status.last_error.filter(|_| status.failures_in_a_row > 0);
+    let view = service.config.pin();
+    let health = Health {
+        revision: view.revision().get(),
+        settings: view.len(),
+        age_in_seconds: age.map(|age| age.as_secs()),
+        error: error.map(|error| error.message),
+    };
+    let code = match age {
+        Some(age) if age <= TOO_OLD => StatusCode::OK,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    (code, Json(health))
 }
 
 /// Stands for a look-up that takes its time: a name server, say.

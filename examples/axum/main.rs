@@ -1,31 +1,80 @@
-//! Serves the settings on a port of this machine, until it is stopped.
+//! Serves the settings of a file on a port of this machine, until it is interrupted or terminated.
 //!
 //! ```text
-//! $ cargo run -p untorn-axum-example
+//! $ cargo run -p untorn-axum-example -- 127.0.0.1:3000 examples/axum/settings.txt
 //! listening on 127.0.0.1:3000
-//! $ curl localhost:3000/pool
-//! {"pool":{"host":"db1","port":5432,"max_connections":10},"revision":0}
-//! $ curl --json '{"host":"db2","port":5433,"max_connections":20}' localhost:3000/config
-//! 1
-//! $ curl localhost:3000/pool
-//! {"pool":{"host":"db2","port":5433,"max_connections":20},"revision":1}
+//! $ curl localhost:3000/tenants/acme/pool
+//! {"pool":{"host":"db1","port":5432,"max_connections":10},"revision":1}
+//! $ sed -i '/^acme/s/db1/db2/' examples/axum/settings.txt
+//! $ curl -X POST localhost:3000/reload
+//! 2
+//! $ curl localhost:3000/tenants/acme/pool
+//! {"pool":{"host":"db2","port":5432,"max_connections":10},"revision":2}
+//! $ curl localhost:3000/health
+//! {"revision":2,"settings":9,"age_in_seconds":0,"error":null}
 //! ```
 
 use std::env;
+use std::error::Error;
+use std::fs;
 use std::io;
+use std::process::ExitCode;
 
 use tokio::net::TcpListener;
-use untorn_axum_example::{Pool, config, router};
+use untorn_axum_example::{Service, router};
 
 #[tokio::main]
-async fn main() -> io::Result<()> {
-    let address = env::args().nth(1);
-    let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:3000")).await?;
+async fn main() -> ExitCode {
+    match serve().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("untorn-axum-example: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve() -> Result<(), Box<dyn Error + Send + Sync>> {
+    let mut arguments = env::args().skip(1);
+    let mut argument = |default: &str| arguments.next().unwrap_or_else(|| default.into());
+    let address = argument("127.0.0.1:3000");
+    let path = argument("examples/axum/settings.txt");
+
+    let listener = TcpListener::bind(&address)
+        .await
+        .map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    let stop = asked_to_stop()?;
+    let file = path.clone();
+    let service = Service::start(move || fs::read_to_string(&file))
+        .await
+        .map_err(|error| format!("no settings from {path}: {error}"))?;
     println!("listening on {}", listener.local_addr()?);
-    let config = config(&Pool {
-        host: "db1".into(),
-        port: 5432,
-        max_connections: 10,
-    });
-    axum::serve(listener, router(config)).await
+    // Requests that have begun are answered; then nobody reads any more, and the refreshing ends.
+    axum::serve(listener, router(service.clone()))
+        .with_graceful_shutdown(stop)
+        .await?;
+    service.stop().await;
+    println!("stopped");
+    Ok(())
+}
+
+/// Comes with an interrupt (Ctrl-C) or a request to terminate.
+#[cfg(unix)]
+fn asked_to_stop() -> io::Result<impl Future<Output = ()> + Send> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => (),
+            _ = terminate.recv() => (),
+        }
+    })
+}
+
+/// Comes with Ctrl-C.
+#[cfg(not(unix))]
+fn asked_to_stop() -> io::Result<impl Future<Output = ()> + Send> {
+    Ok(async { _ = tokio::signal::ctrl_c().await })
 }

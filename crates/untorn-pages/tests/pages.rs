@@ -70,7 +70,7 @@ fn before_and_after_come_to_the_same() {
         }
         pairs += 1;
     }
-    assert_eq!(pairs, 7);
+    assert_eq!(pairs, 11);
 }
 
 /// Runs `go` on a file; `None` if there is no toolchain.

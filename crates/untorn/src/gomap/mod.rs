@@ -1,17 +1,15 @@
-//! Go's map: the table of the runtime, and [`GoMap`], the table with Go's rule.
-//!
-//! The names are Go's own in snake case, so that a search for any word of its source (`tophash`, `oldbuckets`,
-//! `evacuated`, `keymaybe`, `nevacuate`) lands in the right file:
-//!
-//! | file | Go | what |
-//! |---|---|---|
-//! | `table.rs` | `hmap` | the header |
-//! | `bucket.rs`, `array.rs`, `chain.rs` | `bmap`, `makeBucketArray`, `newoverflow` | memory: the only files with `unsafe` |
-//! | `lookup.rs` | `mapaccess1`, `_fast32`, `_fast64`, `_faststr` | looking up, branch by branch |
-//! | `assign.rs`, `delete.rs` | `mapassign`, `mapdelete`, `mapclear` | writing |
-//! | `grow.rs` | `hashGrow`, `growWork`, `evacuate` | growing |
-//! | `hash.rs`, `key.rs` | `alg.hash`, `hash0`, the compiler's choice of a fast path | hashing, kinds of keys |
-//! | `map.rs` | the checks of `hashWriting` | `GoMap`: the table behind the gate |
+//! Go's map: the [`Table`] of its runtime, and [`GoMap`], the table with Go's rule.
+
+// The names are Go's own in snake case, so that a search for any word of its source (`tophash`, `oldbuckets`,
+// `evacuated`, `keymaybe`, `nevacuate`) lands in the right file:
+//
+// table.rs                       hmap                                     the header
+// bucket.rs, array.rs, chain.rs  bmap, makeBucketArray, newoverflow       memory: the only files with `unsafe`
+// lookup.rs                      mapaccess1, _fast32, _fast64, _faststr   looking up, branch by branch
+// assign.rs, delete.rs           mapassign, mapdelete, mapclear           writing
+// grow.rs                        hashGrow, growWork, evacuate             growing
+// hash.rs, key.rs                alg.hash, hash0, choice of a fast path   hashing, kinds of keys
+// map.rs                         the checks of hashWriting                `GoMap`: the table behind the gate
 
 mod array;
 mod assign;

@@ -1,14 +1,8 @@
-//! The cure: a map whose reads never wait and never mix two batches.
-//!
-//! | file | what |
-//! |---|---|
-//! | `table/` | the persistent table; knows nothing of threads |
-//! | `view.rs` | reading one revision |
-//! | `batch.rs` | writing one |
-//! | `write.rs` | from a batch to a commit |
-//! | `outcome.rs` | what a commit came to |
-//! | `stats.rs` | what a map keeps, in numbers |
-//! | `../published/cell.rs` | the one word that names the newest revision; knows nothing of tables |
+//! [`Map`]: reads never wait, and what is written in one batch and read under one pin is never seen by halves.
+
+// `table/` is the persistent table, which knows nothing of threads; `view.rs` reads one revision, `batch.rs` writes one,
+// `write.rs` leads from a batch to a commit; `outcome.rs` tells what a commit came to, `stats.rs` what a map keeps. The
+// one word that names the newest version is in `../published/cell.rs`, which knows nothing of tables.
 
 mod batch;
 mod outcome;

@@ -17,15 +17,10 @@
 //!
 //!      stop, drop: to Stopped; from Fetching when the fetch has ended, else at once
 //! ```
-//!
-//! | file | what |
-//! |---|---|
-//! | `source.rs` | where contents come from |
-//! | `setup.rs` | a poller before it starts |
-//! | `thread.rs` | what the thread does: fetch, refresh, reclaim |
-//! | `state.rs` | what it shares with the handle: whose turn it is, who waits |
-//! | `backoff.rs` | how long it waits: numbers only |
-//! | `status.rs`, `message.rs` | what it tells of itself, and of failures |
+
+// `source.rs` is where contents come from; `setup.rs` a poller before it starts; `thread.rs` what the thread does: fetch,
+// refresh, reclaim; `state.rs` what it shares with the handle: whose turn it is, who waits; `backoff.rs` how long it
+// waits, numbers only; `status.rs` and `message.rs` what it tells of itself, and of failures.
 
 mod backoff;
 mod message;

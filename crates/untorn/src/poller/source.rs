@@ -17,6 +17,9 @@ pub enum Fetched<E> {
 /// A source is called on the poller's thread only, one call at a time, and no lock is held meanwhile. It must bound its
 /// own waiting: who stops the poller waits for the fetch that is going on.
 ///
+/// What it brings is taken as it is: **contents without entries empty the map**. A source whose contents are never
+/// rightly empty, or that can meet a half-written file, refuses those with an error.
+///
 /// ```
 /// use std::io;
 /// use std::path::PathBuf;
@@ -26,7 +29,7 @@ pub enum Fetched<E> {
 /// /// The lines of a file, by number.
 /// struct Lines {
 ///     path: PathBuf,
-///     seen: Option<SystemTime>,
+///     seen: Option<(SystemTime, u64)>,
 /// }
 ///
 /// impl Source for Lines {
@@ -34,12 +37,20 @@ pub enum Fetched<E> {
 ///     type Error = io::Error;
 ///
 ///     fn fetch(&mut self) -> io::Result<Fetched<Self::Entries>> {
-///         let written = self.path.metadata()?.modified()?;
-///         if self.seen == Some(written) {
+///         let metadata = self.path.metadata()?;
+///         let stamp = (metadata.modified()?, metadata.len());
+///         if self.seen == Some(stamp) {
 ///             return Ok(Fetched::Unchanged);
 ///         }
 ///         let text = std::fs::read_to_string(&self.path)?;
-///         self.seen = Some(written);
+///         if text.is_empty() {
+///             // An editor that writes in place empties the file first.
+///             return Err(io::Error::other("the file is empty"));
+///         }
+///         if text.len() as u64 != stamp.1 {
+///             return Err(io::Error::other("the file changed while it was read"));
+///         }
+///         self.seen = Some(stamp);
 ///         Ok(Fetched::Contents(text.lines().map(String::from).enumerate().collect()))
 ///     }
 ///
@@ -47,7 +58,22 @@ pub enum Fetched<E> {
 ///         self.seen = None;
 ///     }
 /// }
+/// # let path = tempfile::NamedTempFile::new()?.into_temp_path();
+/// # let mut lines = Lines { path: path.to_path_buf(), seen: None };
+/// # assert!(lines.fetch().is_err(), "empty");
+/// # std::fs::write(&path, "a\nb\n")?;
+/// # assert_eq!(lines.fetch()?, Fetched::Contents(vec![(0, "a".into()), (1, "b".into())]));
+/// # assert_eq!(lines.fetch()?, Fetched::Unchanged);
+/// # std::fs::write(&path, "a\nb\nc\n")?;
+/// # assert_ne!(lines.fetch()?, Fetched::Unchanged);
+/// # std::fs::write(&path, "")?;
+/// # assert!(lines.fetch().is_err(), "emptied");
+/// # Ok::<_, io::Error>(())
 /// ```
+///
+/// A half-written file may still pass, and so may a second write of the same length within one tick of the file system's
+/// clock. The example `poll_file` takes more care: it waits until a file is quiet, reads again what is too young to be
+/// told apart, and refuses what does not parse.
 pub trait Source {
     /// The contents: pairs of a key and a value. Of duplicate keys the last one wins.
     ///
