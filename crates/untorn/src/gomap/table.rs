@@ -21,7 +21,8 @@ use crate::random::random_u64;
 /// follow, no shrinking. [`GoMap`](crate::GoMap) is this table behind the overlap gate; by itself it is for those
 /// who want Go's behaviour without Go's rule.
 ///
-/// As in Go, a value is changed by inserting it anew: nothing hands out `&mut V`. Look-ups and inserts are O(1) on average; a single insert or remove also moves at most two chains of an old
+/// As in Go, a value is changed by inserting it anew: nothing hands out `&mut V`; and a loop may change the table that it
+/// goes over, see [`walk`](Self::walk). Look-ups and inserts are O(1) on average; a single insert or remove also moves at most two chains of an old
 /// bucket array. Iteration order is unspecified and starts at a random place, on purpose.
 ///
 /// # Panics in keys and elems
