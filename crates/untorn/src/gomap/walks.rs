@@ -1,9 +1,10 @@
 //! What a table knows of the walks over it, and what each walk has still before it.
 //!
-//! A walk goes through the hash space: chain by chain in the order of the chain number with its bits reversed, from a
-//! random chain on. In that order the two chains that a chain is split into take exactly its place, so a walk always
-//! stands between two chains, or inside one, whatever the table has grown to. Entries leave their chain by evacuation
-//! only, and keep their order then. Two things follow, and they are all that has to be remembered:
+//! A walk goes through the chains that there were when it began, from a random one on. Where one has been split since, it
+//! goes through the parts in the order of their number with the bits reversed: in that order the two chains that a chain
+//! is split into take exactly its place, so a walk always stands between two chains, or inside one, whatever the table
+//! has grown to. Entries leave their chain by evacuation only, and keep their order then. Two things follow, and they are
+//! all that has to be remembered:
 //!
 //! - what a walk has before it in the chain that it is in are *runs* of slots, and an evacuation makes of a run one run
 //!   in each new chain: it only has to be told;
@@ -256,24 +257,30 @@ pub(super) struct Trail {
     era: u64,
     /// Where in every chain it begins: a random number, of which the remainder by the length counts.
     offset: usize,
-    /// The next chain to enter: its number with the bits reversed.
-    next: u64,
-    /// How much of the hash space it has not entered yet, of 2^64.
-    left: u128,
+    /// Log2 of the number of chains when it began. Chains with the same b low bits are a group: what one of those chains
+    /// has become.
+    b: u8,
+    /// The group to enter a chain of next.
+    group: usize,
+    /// Where in the group: the other bits of the chain's number, reversed.
+    within: u64,
+    /// Groups that it has not gone through yet.
+    left: usize,
     /// What is left of the chain that it is in, and of those that it became; the next last.
     runs: Vec<Run>,
 }
 
 impl Trail {
     fn new(era: u64, b: u8) -> Self {
-        let random = random_u64();
-        let first = random & ((1 << b) - 1);
+        let count = 1 << b;
         Self {
             over: false,
             era,
             offset: (random_u64() >> 40) as usize,
-            next: first.reverse_bits(),
-            left: 1 << u64::BITS,
+            b,
+            group: random_u64() as usize & (count - 1),
+            within: 0,
+            left: count,
             runs: Vec::new(),
         }
     }
@@ -340,18 +347,32 @@ impl Trail {
         }
     }
 
+    /// Goes past one of the 2^split chains of the group.
+    fn pass(&mut self, split: u8) {
+        // None if the group is one chain.
+        let width = 1_u64.checked_shl(u64::BITS - u32::from(split));
+        debug_assert_eq!(
+            self.within % width.unwrap_or(u64::MAX),
+            0,
+            "in the middle of a chain"
+        );
+        let within = width.and_then(|width| self.within.checked_add(width));
+        if within.is_none() {
+            self.group = (self.group + 1) & ((1 << self.b) - 1);
+            self.left -= 1;
+        }
+        self.within = within.unwrap_or(0);
+    }
+
     /// Enters the next chain: that of the old array if it is still to be evacuated.
     fn enter<K, V, S>(&mut self, table: &Table<K, V, S>, walks: &Walks) {
-        let low_bits = self.next.reverse_bits() as usize;
+        let low_bits = self.group | (self.within.reverse_bits() as usize) << self.b;
         let old = table
             .oldbuckets
             .as_ref()
             .is_some_and(|old| !old.bucket(low_bits).evacuated());
         let array = array(table, old);
-        let width = 1_u128 << (u64::BITS - u32::from(array.b()));
-        debug_assert_eq!(u128::from(self.next) % width, 0, "in the middle of a chain");
-        self.next = self.next.wrapping_add(width as u64);
-        self.left -= width;
+        self.pass(array.b() - self.b);
 
         let chain = low_bits & array.mask();
         let head = array.bucket(chain);
