@@ -21,7 +21,7 @@ use super::walk::Walk;
 /// assert_eq!(map.len(), 100);
 /// let mut sum = 0;
 /// map.iter_with(|_, value| sum += value);
-/// assert!((5050..5150).contains(&sum), "an entry made anew may be shown again");
+/// assert!(sum >= 4950 + 100); // each was shown; an entry made anew may be shown again
 /// ```
 #[must_use = "a walk shows entries when its `next` is called"]
 pub struct MapWalk<'m, K, V, S = FoldHash> {
