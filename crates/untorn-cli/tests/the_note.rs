@@ -1,4 +1,5 @@
-//! `docs/the-note.md` says the truth: what it cites exists, and the note's program and its crash are as it says.
+//! `docs/the-note.md` and `docs/go-tests.md` say the truth: what they cite exists, and the note's program and its crash
+//! are as it says.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -57,7 +58,7 @@ fn quoted<'p>(page: &'p str, start: &str) -> Vec<&'p str> {
 
 #[test]
 fn every_linked_file_exists() {
-    for page in ["docs/the-note.md", "docs/why.md"] {
+    for page in ["docs/the-note.md", "docs/why.md", "docs/go-tests.md"] {
         let text = read(page);
         let targets: BTreeSet<_> = links(&text).iter().map(|(_, target)| *target).collect();
         assert!(!targets.is_empty());
@@ -68,11 +69,17 @@ fn every_linked_file_exists() {
     }
 }
 
-#[test]
-fn every_cited_test_exists() {
-    let page = page();
-    let mut cited = 0;
-    for (text, target) in links(&page) {
+/// Whether the source has this test, by itself or as a name that a macro makes a test of.
+fn has_test(source: &str, test: &str) -> bool {
+    let by_macro = |line: &str| line.trim_start().starts_with(&format!("{test}: "));
+    source.contains(&format!("fn {test}() {{")) || source.lines().any(by_macro)
+}
+
+/// The tests that a page cites: file, as the link leads to it, and name.
+fn cited(page: &str) -> Vec<(String, String)> {
+    let text = read(page);
+    let mut cited = vec![];
+    for (text, target) in links(&text) {
         let Some((file, test)) = text.trim_matches('`').split_once("::") else {
             continue;
         };
@@ -81,17 +88,51 @@ fn every_cited_test_exists() {
             "{text} leads to {target}"
         );
         let source = read(&format!("docs/{target}"));
-        assert!(
-            source.contains(&format!("fn {test}() {{")),
-            "there is no {text}"
-        );
-        cited += 1;
+        assert!(has_test(&source, test), "{page}: there is no {text}");
+        cited.push((target.to_owned(), test.to_owned()));
     }
-    let named = page.matches(".rs::").count();
+    let named = text.matches(".rs::").count();
     assert_eq!(
-        cited, named,
-        "every test that is named is a link to its file"
+        cited.len(),
+        named,
+        "every test that is named on {page} is a link to its file"
     );
+    cited
+}
+
+#[test]
+fn every_cited_test_exists() {
+    assert!(cited("docs/the-note.md").len() > 60);
+    assert!(cited("docs/go-tests.md").len() > 100);
+}
+
+#[test]
+fn every_test_after_go_is_on_its_page() {
+    let cited = cited("docs/go-tests.md");
+    let folder = "crates/untorn/tests/go";
+    let files = fs::read_dir(repository().join(folder)).expect("a folder");
+    let mut tests = 0;
+    for file in files {
+        let file = file.expect("readable").file_name();
+        let file = file.to_str().expect("ASCII");
+        let source = read(&format!("{folder}/{file}"));
+        let mut lines = source
+            .lines()
+            .skip_while(|line| *line != "#[test]")
+            .peekable();
+        while let Some(line) = lines.next() {
+            let name = lines.peek().and_then(|line| line.strip_prefix("fn "));
+            let Some(name) = name.filter(|_| line == "#[test]") else {
+                continue;
+            };
+            let name = name.split('(').next().expect("never empty");
+            let target = format!("../{folder}/{file}");
+            let on_page = cited.contains(&(target, name.to_owned()));
+            assert!(on_page, "{file}::{name} is not on the page");
+            tests += 1;
+        }
+    }
+    assert!(tests > 60, "{tests} tests");
 }
 
 #[test]
@@ -110,10 +151,13 @@ fn every_scene_is_cited_and_nothing_else() {
 
 #[test]
 fn no_cell_is_empty() {
-    let page = page();
-    let rows: Vec<_> = page.lines().filter(|line| line.starts_with('|')).collect();
-    assert!(rows.len() > 60);
-    for row in rows {
+    let pages = [page(), read("docs/go-tests.md")];
+    let rows = pages.each_ref().map(|page| {
+        let rows: Vec<_> = page.lines().filter(|line| line.starts_with('|')).collect();
+        assert!(rows.len() > 60);
+        rows
+    });
+    for row in rows.concat() {
         let inner = row.trim_matches('|').replace(r"\|", "or");
         assert!(
             inner.split('|').all(|cell| !cell.trim().is_empty()),

@@ -63,6 +63,30 @@ fn contests<K: Key + Hash + Clone>(kind: &str, n: usize, key: impl Fn(u64) -> K)
             })
             .print();
     }
+    let rounds = (LOOKUPS / n).max(1);
+    Contest::new(format!("go over all, {kind}, {n} keys"))
+        .candidate("hashbrown::HashMap::iter", || {
+            for _ in 0..rounds {
+                hashbrown.iter().for_each(|entry| _ = black_box(entry));
+            }
+            (rounds * n) as u64
+        })
+        .candidate("gomap::Table::iter", || {
+            for _ in 0..rounds {
+                table.iter().for_each(|entry| _ = black_box(entry));
+            }
+            (rounds * n) as u64
+        })
+        .candidate("gomap::Table::walk", || {
+            for _ in 0..rounds {
+                let mut walk = table.walk();
+                while let Some(entry) = walk.next(&table) {
+                    black_box(entry);
+                }
+            }
+            (rounds * n) as u64
+        })
+        .print();
     let tables = (INSERTS / n).max(1);
     Contest::new(format!("insert from empty, {kind}, {n} keys"))
         .candidate("hashbrown::HashMap", || {

@@ -72,7 +72,8 @@
 //!
 //! What an access is: every call of a method of `GoMap`, from the moment it enters the gate to the moment it leaves
 //! it, values being copied in or out included, hashing the key and dropping what was replaced not included.
-//! [`GoMap::iter_with`] and [`GoMap::get_with`] last until their closure has returned.
+//! [`GoMap::iter_with`] and [`GoMap::get_with`] last until their closure has returned. Each step of a
+//! [`GoMap::walk`] is an access of its own, so between two steps the map may be written to.
 //!
 //! # Limits
 //!

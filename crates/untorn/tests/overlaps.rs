@@ -84,7 +84,7 @@ fn every_pair_of_methods() {
         }
     }
     println!("{pairs} pairs");
-    assert_eq!(pairs, 10 * 14);
+    assert_eq!(pairs, 11 * 15);
 }
 
 /// Go copies the value when its check is over. Here the copy is part of the access.

@@ -8,7 +8,9 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use untorn::gomap::{FlagSet, FoldHash, Iter, Lookup, Seeded, Stats, Step, Table};
+use untorn::gomap::{
+    FlagSet, Float32, Float64, FoldHash, Iter, Lookup, MapWalk, Seeded, Stats, Step, Table, Walk,
+};
 use untorn::map;
 use untorn::{
     AccessKind, Batch, Change, Closer, Committed, Ended, GoMap, Map, Moved, NoTransition,
@@ -69,7 +71,7 @@ table! {
     GoMap<u8, *const u8>: false false;
 }
 
-// The table has no interior mutability: as a `HashMap` of the entries.
+// The entries of a table are under its borrow: as a `HashMap` of the entries.
 table! {
     Table<u8, u8>: true true;
     Table<String, Vec<String>>: true true;
@@ -84,6 +86,14 @@ table! {
 
     Iter<'static, u8, Cell<u8>>: false false;
     Iter<'static, u8, Rc<u8>>: false false;
+
+    // A walk holds no entry and borrows no table.
+    Walk: true true;
+    MapWalk<'static, u8, u8>: true true;
+    MapWalk<'static, u8, Cell<u8>>: false false;
+    MapWalk<'static, u8, Rc<u8>>: false false;
+    Float64: true true;
+    Float32: true true;
 }
 
 /// A view of such values.
@@ -238,6 +248,8 @@ asserted!(GoMap<u8, u8>: UnwindSafe = true);
 asserted!(GoMap<u8, u8>: RefUnwindSafe = true);
 asserted!(Arc<GoMap<String, String>>: UnwindSafe = true);
 asserted!(GoMap<u8, RefCell<u8>>: RefUnwindSafe = false);
+asserted!(Table<u8, u8>: UnwindSafe = true);
+asserted!(Table<u8, u8>: RefUnwindSafe = true);
 
 /// The table above can say no: the macro is not a constant yes, nor a constant no.
 #[test]

@@ -90,13 +90,16 @@ fn sweep<K, V>(mut hole: Hole<'_, K, V>) {
 
 impl<K, V, S> Table<K, V, S> {
     /// Takes everything out: Go's `clear(m)`. The number of buckets stays, their memory is given back until the next
-    /// write, the seed is drawn anew. O(buckets + entries).
+    /// write, the seed is drawn anew, and every [`Walk`](super::Walk) that is under way is over. O(buckets + entries).
     pub fn clear(&mut self) {
         drop(self.take_all());
     }
 
     /// Empties the table and hands out what was in it, to be dropped when it is safe to run foreign code.
     pub(crate) fn take_all(&mut self) -> Option<Cleared<K, V>> {
+        if let Some(walks) = self.walks.get_mut() {
+            walks.end();
+        }
         if self.count == 0 {
             return None;
         }

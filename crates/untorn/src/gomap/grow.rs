@@ -71,6 +71,9 @@ impl<K, V, S> Table<K, V, S> {
             set |= OLD_ITERATOR;
         }
         self.flags.change(set, ITERATOR | OLD_ITERATOR);
+        if let Some(walks) = self.walks.get_mut() {
+            walks.grown(self.buckets.count());
+        }
     }
 }
 
@@ -111,6 +114,10 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
                 }));
             }
             move_chain(old, number, &mut self.buckets, halves);
+            if let Some(walks) = self.walks.get_mut() {
+                let split = (old.count() < self.buckets.count()).then_some(old.count());
+                walks.moved(number, split, old.bucket(number));
+            }
         }
         if number == self.nevacuate {
             self.advance_evacuation_mark();
@@ -130,6 +137,9 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
         if self.nevacuate == old.count() {
             self.oldbuckets = None;
             self.flags.change(0, SAME_SIZE_GROW);
+            if let Some(walks) = self.walks.get_mut() {
+                walks.settled();
+            }
         }
     }
 }

@@ -8,9 +8,11 @@ use super::hash::{FoldHash, KeyHash, SeededBuildHasher};
 use super::header::{Change, Header};
 use super::key::Key;
 use super::lookup::hashes_first;
+use super::map_walk::MapWalk;
 use super::stats::Stats;
 use super::table::Table;
 use super::trace::Lookup;
+use super::walk::Walk;
 use crate::overlap::cell::OverlapCell;
 use crate::overlap::{AccessKind, OnOverlap, Operation};
 
@@ -36,8 +38,8 @@ use crate::overlap::{AccessKind, OnOverlap, Operation};
 /// # Cost
 /// A read costs the table's look-up and, for the gate, a few stores to memory of the thread's own, a fence and a load
 /// of a word that no reader writes; a write also looks at a record for each thread that was using maps at the same
-/// time as any other, and at the clock. No method waits for another thread, unless `UNTORN_STRETCH` asks for it or
-/// the process is about to end with a report. As in Go, removing gives no memory back; `clear` does.
+/// time as any other, and at the clock. No method waits for another thread, unless `UNTORN_STRETCH` asks for it, the
+/// process is about to end with a report, or two walks begin at once, which take turns at a list. As in Go, removing gives no memory back; `clear` does.
 ///
 /// # Order
 /// An access that begins after a write has ended sees what it wrote.
@@ -227,6 +229,30 @@ impl<K, V, S> GoMap<K, V, S> {
         self.read(operation!(Iterate "iter_with"), |table| {
             table.iter().for_each(|(key, elem)| f(key, elem));
         });
+    }
+
+    /// Begins a walk over the entries, during which the map may change: Go's `for k, v := range m`. Beginning it is an
+    /// access, and so is each step. O(1).
+    ///
+    /// ```
+    /// let config = untorn::GoMap::from([("1", 265), ("2", 17)]);
+    /// for (key, _) in config.walk() {
+    ///     config.remove(key);
+    /// }
+    /// assert!(config.is_empty());
+    /// ```
+    #[track_caller]
+    pub fn walk(&self) -> MapWalk<'_, K, V, S> {
+        let walk = self.read(operation!(Iterate "walk"), Table::walk);
+        MapWalk { map: self, walk }
+    }
+
+    /// One step of a walk, in one access.
+    #[track_caller]
+    pub(super) fn walk_step<R>(&self, walk: &mut Walk, f: impl FnOnce(&K, &V) -> R) -> Option<R> {
+        self.read(operation!(Iterate "walk"), |table| {
+            walk.next(table).map(|(key, elem)| f(key, elem))
+        })
     }
 
     /// The header of the table: what Go keeps in `hmap`. Counts as a read. O(1).

@@ -8,6 +8,8 @@
 // lookup.rs                      mapaccess1, _fast32, _fast64, _faststr   looking up, branch by branch
 // assign.rs, delete.rs           mapassign, mapdelete, mapclear           writing
 // grow.rs                        hashGrow, growWork, evacuate             growing
+// walk.rs, walks.rs, map_walk.rs mapiterinit, mapiternext                `range`: going over what changes meanwhile
+// float.rs                       f64hash                                  keys that are floats
 // hash.rs, key.rs                alg.hash, hash0, choice of a fast path   hashing, kinds of keys
 // map.rs                         the checks of hashWriting                `GoMap`: the table behind the gate
 
@@ -17,6 +19,7 @@ mod bucket;
 mod chain;
 mod delete;
 mod flags;
+mod float;
 mod grow;
 mod hash;
 mod header;
@@ -25,17 +28,23 @@ mod iter;
 mod key;
 mod lookup;
 mod map;
+mod map_walk;
 mod stats;
 mod table;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod walk;
+mod walks;
 
 pub use self::flags::FlagSet;
+pub use self::float::{Float32, Float64};
 pub use self::hash::{FoldHash, Seeded, SeededBuildHasher};
 pub use self::iter::Iter;
 pub use self::key::{Key, KeyKind};
 pub use self::map::GoMap;
+pub use self::map_walk::MapWalk;
 pub use self::stats::{Growth, Stats};
 pub use self::table::Table;
 pub use self::trace::{Lookup, Step};
+pub use self::walk::Walk;

@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 use std::fmt;
 use std::hash::Hash;
+use std::sync::OnceLock;
 
 use super::array::Buckets;
 use super::chain::Half;
@@ -11,6 +12,7 @@ use super::grow::{Growth, over_load_factor};
 use super::hash::{FoldHash, KeyHash, SeededBuildHasher};
 use super::key::Key;
 use super::stats::Stats;
+use super::walks::Walks;
 use crate::random::random_u64;
 
 /// Go's classic map (Go 1.13 to 1.23) as a single-threaded table: reads borrow it, writes borrow it mutably.
@@ -19,7 +21,8 @@ use crate::random::random_u64;
 /// follow, no shrinking. [`GoMap`](crate::GoMap) is this table behind the overlap gate; by itself it is for those
 /// who want Go's behaviour without Go's rule.
 ///
-/// As in Go, a value is changed by inserting it anew: nothing hands out `&mut V`. Look-ups and inserts are O(1) on average; a single insert or remove also moves at most two chains of an old
+/// As in Go, a value is changed by inserting it anew: nothing hands out `&mut V`; and a loop may change the table that it
+/// goes over, see [`walk`](Self::walk). Look-ups and inserts are O(1) on average; a single insert or remove also moves at most two chains of an old
 /// bucket array. Iteration order is unspecified and starts at a random place, on purpose.
 ///
 /// # Panics in keys and elems
@@ -48,6 +51,8 @@ pub struct Table<K, V, S = FoldHash> {
     pub(super) nevacuate: usize,
     /// Where the entries of the bucket being evacuated go; kept for its memory.
     pub(super) halves: Vec<Half>,
+    /// The walks under way; none before the first.
+    pub(super) walks: OnceLock<Box<Walks>>,
     pub(super) hasher: S,
     pub(super) nil: bool,
 }
@@ -110,6 +115,7 @@ impl<K, V, S> Table<K, V, S> {
             oldbuckets: None,
             nevacuate: 0,
             halves: Vec::new(),
+            walks: OnceLock::new(),
             hasher,
             nil: false,
         }

@@ -210,6 +210,7 @@ pub(crate) const OPS: &[Op] = &[
     op!("contains_key" Read true, |map, valve| assert!(map.contains_key(&Probe::new(1, valve)))),
     op!("trace" Read true, |map, valve| assert!(map.trace(&Probe::new(1, valve)).found())),
     op!("iter_with" Iterate true, |map, valve| map.iter_with(|_, _| valve.pass())),
+    op!("walk" Iterate true, |map, valve| _ = map.walk().next_with(|_, _| valve.pass())),
     op!("fmt" Iterate true, |map, _| drop(format!("{map:?}"))),
     op!("deep_clone" Clone true, |map, _| drop(map.deep_clone())),
     op!("len" Read false, |map, _| assert_eq!(map.len(), 1)),

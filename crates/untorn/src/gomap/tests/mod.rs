@@ -13,4 +13,7 @@ mod model;
 mod panics;
 mod same_size;
 mod sizes;
+mod walk;
+mod walk_growth;
+mod walk_model;
 mod write;

@@ -1,0 +1,72 @@
+//! Walking over a `GoMap`.
+
+use std::fmt;
+
+use super::hash::FoldHash;
+use super::map::GoMap;
+use super::walk::Walk;
+
+/// A walk over a [`GoMap`]: Go's `for k, v := range m`, each step an access of its own.
+///
+/// Between two steps anybody may write to the map, the loop's own body included; a write *during* a step is an overlap,
+/// reported as `concurrent map iteration and map write`. What is shown is as for a [`Walk`] over a table. The
+/// `Iterator` gives clones, made inside the access; [`next_with`](Self::next_with) does without.
+///
+/// ```
+/// let map: untorn::GoMap<u64, u64> = (0..100).map(|n| (n, n)).collect();
+/// for (key, value) in map.walk() {
+///     map.remove(&key); // as in Go
+///     map.insert(key, value + 1);
+/// }
+/// assert_eq!(map.len(), 100);
+/// let mut sum = 0;
+/// map.iter_with(|_, value| sum += value);
+/// assert!(sum >= 4950 + 100); // each was shown; an entry made anew may be shown again
+/// ```
+#[must_use = "a walk shows entries when its `next` is called"]
+pub struct MapWalk<'m, K, V, S = FoldHash> {
+    pub(super) map: &'m GoMap<K, V, S>,
+    pub(super) walk: Walk,
+}
+
+impl<K, V, S> MapWalk<'_, K, V, S> {
+    /// Calls `f` with the next entry, inside the access, and returns what it returns; `None` when all were shown. `f`
+    /// must not write to the map. If `f` panics, the entry counts as shown. O(1) on average, and `f`.
+    ///
+    /// ```
+    /// let map = untorn::GoMap::from([("1", 265), ("2", 17)]);
+    /// let mut walk = map.walk();
+    /// let mut sum = 0;
+    /// while let Some(key) = walk.next_with(|key, value| {
+    ///     sum += value;
+    ///     *key
+    /// }) {
+    ///     map.remove(key);
+    /// }
+    /// assert_eq!((sum, map.len()), (282, 0));
+    /// ```
+    #[track_caller]
+    pub fn next_with<R>(&mut self, f: impl FnOnce(&K, &V) -> R) -> Option<R> {
+        self.map.walk_step(&mut self.walk, |key, elem| f(key, elem))
+    }
+}
+
+impl<K: Clone, V: Clone, S> Iterator for MapWalk<'_, K, V, S> {
+    type Item = (K, V);
+
+    /// The next entry, cloned inside the access. In a `for` loop a report names the line of the `for`; called by an
+    /// adapter of std, a line in std.
+    #[track_caller]
+    fn next(&mut self) -> Option<(K, V)> {
+        self.map
+            .walk_step(&mut self.walk, |key, elem| (key.clone(), elem.clone()))
+    }
+}
+
+impl<K: Clone, V: Clone, S> std::iter::FusedIterator for MapWalk<'_, K, V, S> {}
+
+impl<K, V, S> fmt::Debug for MapWalk<'_, K, V, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.walk.fmt(f)
+    }
+}

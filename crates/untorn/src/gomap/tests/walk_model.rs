@@ -1,0 +1,340 @@
+//! Long random sequences of writes with several walks under way: for each entry the model knows whether a walk must,
+//! may or must not show it.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{Hash, Hasher};
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+
+use super::super::{Growth, Key, SeededBuildHasher, Table, Walk};
+use super::support::{Constant, Good, Identity, Truncated};
+
+const KEYS: u32 = 300;
+const WALKS: usize = 4;
+
+thread_local! {
+    static RANDOM: Cell<u64> = const { Cell::new(0) };
+}
+
+/// A key that a newer equal one replaces, or, if it is `loose`, that equals nothing and hashes differently each time.
+#[derive(Clone, Debug)]
+struct Name {
+    id: u32,
+    tag: u32,
+    loose: bool,
+}
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        !self.loose && !other.loose && self.id == other.id
+    }
+}
+
+impl Eq for Name {}
+
+impl Hash for Name {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        if self.loose {
+            let next = RANDOM.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+            RANDOM.set(next);
+            state.write_u64(next ^ (next >> 29));
+        } else {
+            // Neighbours share a bucket under `Identity`, and differ in their tophash.
+            let (bucket, top) = (u64::from(self.id) / 60, 10 + u64::from(self.id) % 60);
+            state.write_u64(top << 56 | bucket);
+        }
+    }
+}
+
+impl Key for Name {
+    const NEEDS_KEY_UPDATE: bool = true;
+}
+
+#[derive(Clone, Debug)]
+enum Operation {
+    Insert(u32),
+    InsertLoose(u8),
+    Remove(u32),
+    InsertMany(u32, u32),
+    RemoveMany(u32, u32),
+    /// Inserts a range and removes most of it.
+    Churn(u32, u32),
+    /// Inserts until the table begins to grow, and steps a walk between the writes that carry it out.
+    Grow(usize, u32),
+    /// Begins a walk, in the place of another if need be.
+    Begin(usize),
+    Step(usize, usize),
+    /// Steps, and each time removes the entry that was shown, and puts it back if `true`.
+    Consume(usize, usize, bool),
+    Finish(usize),
+    Forget(usize),
+    Clone,
+    Clear,
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    use Operation::*;
+    let walk = 0..WALKS;
+    prop_oneof![
+        20 => (0..KEYS).prop_map(Insert),
+        4 => (1_u8..12).prop_map(InsertLoose),
+        16 => (0..KEYS).prop_map(Remove),
+        10 => (0..KEYS, 1_u32..64).prop_map(|(from, n)| InsertMany(from, n)),
+        8 => (0..KEYS, 1_u32..64).prop_map(|(from, n)| RemoveMany(from, n)),
+        8 => (0..KEYS, 8_u32..100).prop_map(|(from, n)| Churn(from, n)),
+        4 => (walk.clone(), 1_u32..4).prop_map(|(walk, n)| Grow(walk, n)),
+        12 => walk.clone().prop_map(Begin),
+        40 => (walk.clone(), 1_usize..20).prop_map(|(walk, n)| Step(walk, n)),
+        8 => (walk.clone(), 1_usize..20, any::<bool>()).prop_map(|(walk, n, back)| Consume(walk, n, back)),
+        2 => walk.clone().prop_map(Finish),
+        1 => walk.prop_map(Forget),
+        1 => Just(Clone),
+        2 => Just(Clear),
+    ]
+}
+
+/// What an entry is known by: its value, which no other entry ever has, and a counter of its overwrites.
+type Elem = (u64, u32);
+
+struct Watched {
+    walk: Walk,
+    /// Entries that it has still to show.
+    must: BTreeSet<u64>,
+    shown: BTreeSet<u64>,
+    cleared: bool,
+}
+
+#[derive(Default)]
+struct Seen {
+    amid_doubling: Cell<usize>,
+    amid_same_size: Cell<usize>,
+    shown: Cell<usize>,
+    ended: Cell<usize>,
+    cleared: Cell<usize>,
+}
+
+fn note(what: &Cell<usize>) {
+    what.set(what.get() + 1);
+}
+
+struct Model<'s, S> {
+    table: Table<Name, Elem, S>,
+    /// Key and overwrites of each entry that is in the table.
+    alive: BTreeMap<u64, (Name, u32)>,
+    /// Entries that can be found by their key.
+    by_id: HashMap<u32, u64>,
+    next: u64,
+    tags: u32,
+    walks: [Option<Watched>; WALKS],
+    seen: &'s Seen,
+}
+
+impl<S: SeededBuildHasher + Clone> Model<'_, S> {
+    fn name(&mut self, id: u32, loose: bool) -> Name {
+        self.tags += 1;
+        let tag = self.tags;
+        Name { id, tag, loose }
+    }
+
+    fn insert(&mut self, id: u32, loose: bool) {
+        let name = self.name(id, loose);
+        let known = self.by_id.get(&id).copied().filter(|_| !loose);
+        let (serial, overwrites) = match known {
+            Some(serial) => (serial, self.alive[&serial].1 + 1),
+            None => {
+                self.next += 1;
+                (self.next, 0)
+            }
+        };
+        let old = self.table.insert(name.clone(), (serial, overwrites));
+        assert_eq!(old, known.map(|serial| (serial, overwrites - 1)));
+        self.alive.insert(serial, (name, overwrites));
+        if !loose {
+            self.by_id.insert(id, serial);
+        }
+    }
+
+    fn remove(&mut self, id: u32) {
+        let name = self.name(id, false);
+        let removed = self.table.remove(&name).map(|(serial, _)| serial);
+        assert_eq!(removed, self.by_id.remove(&id));
+        if let Some(serial) = removed {
+            self.alive.remove(&serial);
+            for watched in self.walks.iter_mut().flatten() {
+                watched.must.remove(&serial);
+            }
+        }
+    }
+
+    fn begin(&mut self, walk: usize) {
+        self.walks[walk] = Some(Watched {
+            walk: self.table.walk(),
+            must: self.alive.keys().copied().collect(),
+            shown: BTreeSet::new(),
+            cleared: false,
+        });
+    }
+
+    /// One step of this walk; the key that it showed.
+    fn step(&mut self, walk: usize) -> Option<Name> {
+        let watched = self.walks[walk].as_mut()?;
+        let Some((key, elem)) = watched.walk.next(&self.table) else {
+            assert!(watched.must.is_empty(), "not shown: {:?}", watched.must);
+            note(if watched.cleared {
+                &self.seen.cleared
+            } else {
+                &self.seen.ended
+            });
+            assert!(watched.walk.next(&self.table).is_none());
+            self.walks[walk] = None;
+            return None;
+        };
+        assert!(!watched.cleared, "{key:?} was shown after a clear");
+        let (name, overwrites) = self.alive.get(&elem.0).expect("a removed entry was shown");
+        assert_eq!((name.id, name.tag), (key.id, key.tag), "not the latest key");
+        assert_eq!(*overwrites, elem.1, "not the latest value");
+        assert!(watched.shown.insert(elem.0), "{key:?} was shown twice");
+        watched.must.remove(&elem.0);
+        note(&self.seen.shown);
+        match self.table.stats().growth {
+            Some(Growth::Doubling) => note(&self.seen.amid_doubling),
+            Some(Growth::SameSize) => note(&self.seen.amid_same_size),
+            None => {}
+        }
+        Some(key.clone())
+    }
+
+    fn finish(&mut self, walk: usize) {
+        while self.step(walk).is_some() {}
+    }
+
+    fn grow(&mut self, walk: usize, steps: u32) {
+        let mut new = KEYS..KEYS + 400;
+        while self.table.stats().growth.is_none() {
+            let Some(id) = new.next() else { break };
+            self.insert(id, false);
+        }
+        for id in (KEYS..new.start).rev().step_by(2) {
+            (0..steps).for_each(|_| _ = self.step(walk));
+            self.remove(id);
+        }
+    }
+
+    fn clear(&mut self) {
+        self.table.clear();
+        self.alive.clear();
+        self.by_id.clear();
+        for watched in self.walks.iter_mut().flatten() {
+            watched.must.clear();
+            watched.cleared = true;
+        }
+    }
+
+    fn run(&mut self, operation: &Operation) {
+        let range = |from: u32, n: u32| (from..from + n).map(|id| id % KEYS);
+        match *operation {
+            Operation::Insert(id) => self.insert(id, false),
+            Operation::InsertLoose(n) => (0..n).for_each(|_| self.insert(0, true)),
+            Operation::Remove(id) => self.remove(id),
+            Operation::InsertMany(from, n) => {
+                range(from, n).for_each(|id| self.insert(id, false));
+            }
+            Operation::RemoveMany(from, n) => range(from, n).for_each(|id| self.remove(id)),
+            Operation::Churn(from, n) => {
+                range(from, n).for_each(|id| self.insert(id, false));
+                range(from, n).skip(4).for_each(|id| self.remove(id));
+            }
+            Operation::Grow(walk, n) => self.grow(walk, n),
+            Operation::Begin(walk) => self.begin(walk),
+            Operation::Step(walk, n) => {
+                for _ in 0..n {
+                    self.step(walk);
+                }
+            }
+            Operation::Consume(walk, n, back) => {
+                for _ in 0..n {
+                    let Some(name) = self.step(walk) else { break };
+                    if !name.loose {
+                        self.remove(name.id);
+                        if back {
+                            self.insert(name.id, false);
+                        }
+                    }
+                }
+            }
+            Operation::Finish(walk) => self.finish(walk),
+            Operation::Forget(walk) => self.walks[walk] = None,
+            Operation::Clone => {
+                let clone = self.table.clone();
+                assert_eq!(clone.len(), self.table.len());
+                let mut own = clone.walk();
+                let shown = std::iter::from_fn(|| own.next(&clone)).count();
+                assert_eq!(shown, self.alive.len());
+            }
+            Operation::Clear => self.clear(),
+        }
+        self.table.assert_invariants();
+        assert_eq!(self.table.len(), self.alive.len());
+    }
+}
+
+fn run<S: SeededBuildHasher + Clone>(cases: u32, hasher: &S) -> Seen {
+    let mut runner = TestRunner::new(Config {
+        cases,
+        failure_persistence: None,
+        max_shrink_iters: 2000,
+        ..Config::default()
+    });
+    let seen = Seen::default();
+    let outcome = runner.run(&vec(operation(), 1..250), |operations| {
+        RANDOM.set(1);
+        let mut model = Model {
+            table: Table::with_hasher(hasher.clone()),
+            alive: BTreeMap::new(),
+            by_id: HashMap::new(),
+            next: 0,
+            tags: 0,
+            walks: [const { None }; WALKS],
+            seen: &seen,
+        };
+        operations.iter().for_each(|operation| model.run(operation));
+        (0..WALKS).for_each(|walk| model.finish(walk));
+        Ok(())
+    });
+    if let Err(failure) = outcome {
+        panic!("{failure}");
+    }
+    let cases = cases as usize;
+    assert!(seen.shown.get() > 100 * cases, "{}", seen.shown.get());
+    assert!(seen.ended.get() > cases, "{}", seen.ended.get());
+    let cleared = seen.cleared.get();
+    assert!(cleared > cases / 8, "{cleared}");
+    let doubling = seen.amid_doubling.get();
+    assert!(doubling > 10 * cases, "{doubling}");
+    seen
+}
+
+#[test]
+fn walks_keep_their_promises_under_a_good_hash() {
+    run(300, &Good);
+}
+
+#[test]
+fn walks_keep_their_promises_when_all_hashes_are_one() {
+    run(40, &Constant);
+}
+
+#[test]
+fn walks_keep_their_promises_when_a_hash_is_four_bits() {
+    run(200, &Truncated);
+}
+
+#[test]
+fn walks_keep_their_promises_through_growth_to_the_same_size() {
+    let seen = run(500, &Identity);
+    let amid = seen.amid_same_size.get();
+    assert!(amid > 1000, "{amid} steps amid growth to the same size");
+}
