@@ -165,6 +165,11 @@ impl Poller {
     /// # Errors
     /// [`NotFresh::Failed`] if it fails, [`NotFresh::TimedOut`], or [`NotFresh::Stopped`].
     ///
+    /// # Panics
+    /// From inside the source, or any code that the poller's thread runs: it would wait for itself.
+    ///
+    /// Blocks the thread; in async code by `spawn_blocking`.
+    ///
     /// ```
     /// # use std::sync::Arc;
     /// # use std::time::Duration;
@@ -176,7 +181,9 @@ impl Poller {
     /// assert!(told.to_string().starts_with("the poll failed: "));
     /// # Ok::<_, std::io::Error>(())
     /// ```
+    #[track_caller]
     pub fn refresh_now(&self, at_most: Duration) -> Result<Revision, NotFresh> {
+        self.refuse_its_own_thread();
         self.shared.wait_for(self.shared.poke(), false, at_most)
     }
 
@@ -186,8 +193,23 @@ impl Poller {
     ///
     /// # Errors
     /// [`NotFresh::TimedOut`] or [`NotFresh::Stopped`]. With a time of zero it only looks.
+    ///
+    /// # Panics
+    /// From inside the source, or any code that the poller's thread runs: it would wait for itself.
+    ///
+    /// Blocks the thread; in async code by `spawn_blocking`.
+    #[track_caller]
     pub fn wait_until_fresh(&self, at_most: Duration) -> Result<Revision, NotFresh> {
+        self.refuse_its_own_thread();
         self.shared.wait_for(self.shared.asked(), true, at_most)
+    }
+
+    #[track_caller]
+    fn refuse_its_own_thread(&self) {
+        assert!(
+            std::thread::current().id() != self.id,
+            "a wait for a poll on the poller's own thread: it would wait for itself"
+        );
     }
 
     /// How it is doing. Waits for no fetch.

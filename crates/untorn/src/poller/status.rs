@@ -36,6 +36,31 @@ impl Status {
     }
 }
 
+impl fmt::Display for Status {
+    /// A line for a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let doing = match self.activity {
+            Activity::Fetching { .. } => "fetching",
+            Activity::Sleeping { .. } => "sleeping",
+            Activity::BackingOff { .. } => "backing off",
+            Activity::Stopped => "stopped",
+        };
+        let (revision, polls) = (self.revision, self.polls);
+        let plural = if polls == 1 { "" } else { "s" };
+        write!(f, "{doing}, revision {revision}, {polls} poll{plural}")?;
+        match self.age() {
+            Some(age) => write!(f, ", contents of {age:.0?} ago at most")?,
+            None => f.write_str(", no contents yet")?,
+        }
+        match (self.failures_in_a_row, &self.last_error) {
+            (1.., Some(error)) => {
+                write!(f, ", {} failed in a row: {error}", self.failures_in_a_row)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// What a poller is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -93,6 +118,8 @@ pub struct Failure {
     /// When it ended.
     pub ended: Instant,
 }
+
+impl Error for Failure {}
 
 impl fmt::Display for Failure {
     /// The message.

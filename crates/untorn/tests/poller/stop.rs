@@ -1,10 +1,11 @@
 //! Stopping, in every state and from everywhere.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;
 
 use untorn::poller::{Activity, NotFresh};
-use untorn::{Map, Poller};
+use untorn::{Map, Poller, Revision};
 
 use crate::support::{
     HOUR, LONG, contents, error, started, steered, unchanged, wait_until_dropped,
@@ -144,6 +145,63 @@ fn dropped_inside_its_own_source_it_ends_after_that_poll() {
     }));
     wait_until_dropped(&steering);
     assert_eq!(config.get("a"), Some(1), "the poll was carried through");
+}
+
+#[test]
+fn a_wait_inside_its_own_source_is_a_panic_that_says_so() {
+    let config = Arc::new(Map::<&str, i32>::new());
+    let slot = Slot::default();
+    let source = {
+        let slot = Arc::clone(&slot);
+        move || {
+            let poller = loop {
+                let poller = slot.lock().map_err(|error| error.to_string())?.take();
+                match poller {
+                    Some(poller) => break poller,
+                    None => thread::yield_now(),
+                }
+            };
+            let waits: [fn(&Poller) -> bool; 2] = [
+                |poller| poller.refresh_now(LONG).is_ok(),
+                |poller| poller.wait_until_fresh(LONG).is_ok(),
+            ];
+            for wait in waits {
+                let waited = catch_unwind(AssertUnwindSafe(|| wait(&poller)));
+                let told = waited.expect_err("it would wait for itself");
+                let told = told.downcast_ref::<&str>().copied().unwrap_or_default();
+                assert!(told.contains("on the poller's own thread"), "{told}");
+            }
+            slot.lock()
+                .map_err(|error| error.to_string())?
+                .replace(poller);
+            Ok::<_, String>([("a", 1)])
+        }
+    };
+    let poller = Poller::every(HOUR, source)
+        .start(&config)
+        .expect("a thread");
+    slot.lock().expect("not poisoned").replace(poller);
+    let loaded = config.wait_for(Revision::from(1), LONG);
+    assert!(loaded.is_ok(), "{loaded:?}");
+    let poller = slot.lock().expect("not poisoned").take();
+    drop(poller.expect("put back"));
+}
+
+#[test]
+fn a_status_is_told_in_a_line() {
+    let config = Arc::new(Map::new());
+    let (source, steering) = steered();
+    let poller = Poller::every(HOUR, source)
+        .start(&config)
+        .expect("a thread");
+    assert!(poller.status().to_string().ends_with("no contents yet"));
+    steering.let_go(contents([("a", 1)]));
+    poller.wait_until_fresh(LONG).expect("fresh");
+    let told = poller.status().to_string();
+    assert!(
+        told.starts_with("sleeping, revision 1, 1 poll, contents of "),
+        "{told}"
+    );
 }
 
 #[test]
