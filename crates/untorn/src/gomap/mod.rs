@@ -11,6 +11,7 @@
 //! | `assign.rs`, `delete.rs` | `mapassign`, `mapdelete`, `mapclear` | writing |
 //! | `grow.rs` | `hashGrow`, `growWork`, `evacuate` | growing |
 //! | `hash.rs`, `key.rs` | `alg.hash`, `hash0`, the compiler's choice of a fast path | hashing, kinds of keys |
+//! | `inspect.rs` | | the buckets shown as they are, for comparing |
 //! | `map.rs` | the checks of `hashWriting` | `GoMap`: the table behind the gate |
 
 mod array;
@@ -22,6 +23,7 @@ mod flags;
 mod grow;
 mod hash;
 mod header;
+mod inspect;
 mod invariants;
 mod iter;
 mod key;
@@ -35,6 +37,7 @@ mod trace;
 
 pub use self::flags::FlagSet;
 pub use self::hash::{FoldHash, Seeded, SeededBuildHasher};
+pub use self::inspect::{BucketView, Chain};
 pub use self::iter::Iter;
 pub use self::key::{Key, KeyKind};
 pub use self::map::GoMap;

@@ -5,6 +5,7 @@ mod support;
 mod delete;
 mod drops;
 mod growth;
+mod inspect;
 mod layout;
 mod lookup;
 mod lookup_hashed;
