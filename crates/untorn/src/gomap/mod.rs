@@ -10,6 +10,7 @@
 //! | `lookup.rs` | `mapaccess1`, `_fast32`, `_fast64`, `_faststr` | looking up, branch by branch |
 //! | `assign.rs`, `delete.rs` | `mapassign`, `mapdelete`, `mapclear` | writing |
 //! | `grow.rs` | `hashGrow`, `growWork`, `evacuate` | growing |
+//! | `clone.rs` | `mapclone2` | cloning |
 //! | `hash.rs`, `key.rs` | `alg.hash`, `hash0`, the compiler's choice of a fast path | hashing, kinds of keys |
 //! | `inspect.rs` | | the buckets shown as they are, for comparing |
 //! | `map.rs` | the checks of `hashWriting` | `GoMap`: the table behind the gate |
@@ -18,6 +19,7 @@ mod array;
 mod assign;
 mod bucket;
 mod chain;
+mod clone;
 mod delete;
 mod flags;
 mod grow;

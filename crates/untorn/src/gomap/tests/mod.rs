@@ -2,6 +2,7 @@
 
 mod support;
 
+mod clone;
 mod delete;
 mod drops;
 mod growth;
