@@ -30,6 +30,10 @@ loom:
 planted:
     bash .ci/planted
 
+# Go's map beside ours after every step, for long: the steps, a seed. Needs go1.22 or go1.23 on the PATH.
+oracle *STEPS_AND_SEED:
+    cargo run --release -p untorn-lab --bin oracle -- {{STEPS_AND_SEED}}
+
 # The tests of the library under AddressSanitizer (nightly).
 asan:
     RUSTFLAGS="-Zsanitizer=address" CARGO_TARGET_DIR=target/asan cargo +nightly test -p untorn --lib --target x86_64-unknown-linux-gnu
