@@ -44,7 +44,7 @@ impl Oracle {
             .ok_or_else(|| Unavailable("there is no Go toolchain on the PATH".to_string()))?;
         if !has_the_map(&version) {
             return Err(Unavailable(format!(
-                "the Go toolchain on the PATH is {version}, and this takes go1.22.10 and later of go1.22, go1.23.2 and later of go1.23"
+                "the Go toolchain on the PATH is {version}; it must be of go1.22 from .10 or of go1.23 from .2 on"
             )));
         }
         let folder = tempfile::tempdir().expect("a temporary folder");
