@@ -1,4 +1,4 @@
-//! Go's own maps beside the table: the same keys in the same order, each in its own program, timed from here.
+//! Go's own maps beside the table: the same keys in the same order, each in its own program, which times itself.
 //!
 //! `just bench-go` brings the classic map (Go 1.23) and the Swiss one (Go 1.27). By hand:
 //! `UNTORN_GO=/path/to/go:/path/to/another/go cargo bench -p untorn-lab --bench go`; without it, the `go` on the `PATH`.
@@ -9,6 +9,7 @@ use std::hint::black_box;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 use tempfile::TempDir;
 use untorn::gomap::{Key, Table};
@@ -119,13 +120,15 @@ impl Rival {
         })
     }
 
-    /// Has one body of work done; returns how many operations it was.
-    fn run(&self, operation: &str, kind: &str, n: usize) -> u64 {
+    /// Has one body of work done; returns how many operations it was, and the time by Go's clock.
+    fn run(&self, operation: &str, kind: &str, n: usize) -> (u64, Duration) {
         let (requests, answers) = &mut *self.pipes.borrow_mut();
         writeln!(requests, "{operation} {kind} {n}").expect("it reads");
         let mut line = String::new();
         answers.read_line(&mut line).expect("it answers");
-        line.trim().parse().expect("a number of operations")
+        let mut numbers = line.split_whitespace().map(str::parse);
+        let mut number = || numbers.next().expect("two numbers").expect("a number");
+        (number(), Duration::from_nanos(number()))
     }
 }
 
@@ -186,7 +189,7 @@ fn contest(
 ) {
     let mut contest = Contest::new(format!("{title}, {kind}, {n} keys"));
     for rival in rivals {
-        contest = contest.candidate(&rival.version, || rival.run(operation, kind, n));
+        contest = contest.timed_candidate(&rival.version, || rival.run(operation, kind, n));
     }
     contest.candidate("gomap::Table", ours).print();
 }
