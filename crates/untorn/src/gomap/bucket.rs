@@ -381,6 +381,12 @@ impl<'t, K, V> BucketRef<'t, K, V> {
         std::iter::successors(Some(self), |bucket| bucket.overflow())
     }
 
+    /// The full slots of this bucket and of the rest of its chain, in order.
+    pub(super) fn entries(self) -> impl Iterator<Item = Full<'t, K, V>> {
+        self.chain()
+            .flat_map(|bucket| (0..BUCKET_CNT).filter_map(move |i| bucket.full(i)))
+    }
+
     /// Slot `i`, if it is full.
     #[inline(always)]
     pub(super) fn full(self, i: usize) -> Option<Full<'t, K, V>> {
@@ -453,6 +459,10 @@ pub(super) struct Full<'t, K, V> {
 impl<'t, K, V> Full<'t, K, V> {
     pub(super) fn index(&self) -> usize {
         self.i
+    }
+
+    pub(super) fn tophash(&self) -> u8 {
+        self.bucket.tophash(self.i)
     }
 
     #[inline(always)]

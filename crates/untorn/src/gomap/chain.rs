@@ -77,6 +77,65 @@ impl<'t, K, V> ChainMut<'t, K, V> {
     }
 }
 
+impl<'t, K, V> ChainMut<'t, K, V> {
+    /// The end of the chain, to append to.
+    pub(super) fn end(self) -> ChainEnd<'t, K, V> {
+        let mut last = self.head;
+        while let Some(next) = last.overflow() {
+            last = next;
+        }
+        ChainEnd {
+            buckets: self.buckets,
+            last,
+            i: 0,
+        }
+    }
+
+    /// Makes the bucket, which must be empty and alone in its chain, a clone of `from`, slot by slot.
+    pub(super) fn copy_bucket(self, from: BucketRef<'_, K, V>)
+    where
+        K: Clone,
+        V: Clone,
+    {
+        for i in 0..BUCKET_CNT {
+            assert!(is_empty(self.head.tophash(i)));
+            if let Some(full) = from.full(i) {
+                let (key, elem) = (full.key().clone(), full.elem().clone());
+                // SAFETY: the slot is empty, as asserted; the `Buckets` is borrowed mutably, and not by `Clone`.
+                unsafe { self.head.fill(i, full.tophash(), key, elem) };
+            } else {
+                assert!(is_empty(from.tophash(i)));
+                // SAFETY: an empty slot stays empty, and the `Buckets` is borrowed mutably.
+                unsafe { self.head.set_tophash(i, from.tophash(i)) };
+            }
+        }
+    }
+}
+
+/// The last bucket of a chain, and where in it the next entry may go.
+pub(super) struct ChainEnd<'t, K, V> {
+    buckets: &'t mut Buckets<K, V>,
+    last: Bucket<K, V>,
+    i: usize,
+}
+
+impl<K, V> ChainEnd<'_, K, V> {
+    /// Puts the entry into the next empty slot, of a new overflow bucket if this one has none.
+    pub(super) fn push(&mut self, top: u8, key: K, elem: V) {
+        while self.i < BUCKET_CNT && !is_empty(self.last.tophash(self.i)) {
+            self.i += 1;
+        }
+        if self.i == BUCKET_CNT {
+            // SAFETY: `last` is the last of its chain.
+            self.last = unsafe { self.buckets.append_overflow(self.last) };
+            self.i = 0;
+        }
+        // SAFETY: the slot is empty, or its bucket is new; the `Buckets` is borrowed mutably.
+        unsafe { self.last.fill(self.i, top, key, elem) };
+        self.i += 1;
+    }
+}
+
 /// A full slot.
 pub(super) struct Occupied<'t, K, V> {
     buckets: &'t mut Buckets<K, V>,

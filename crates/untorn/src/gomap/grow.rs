@@ -33,8 +33,12 @@ pub enum Growth {
 /// Whether `count` entries are too many for 2^b buckets: more than eight, and more than 6.5 a bucket.
 pub(super) fn over_load_factor(count: usize, b: u8) -> bool {
     let late = usize::from(planted("growth_one_key_late"));
-    count > BUCKET_CNT
-        && count > LOAD_FACTOR_NUM.saturating_mul((1_usize << b) / LOAD_FACTOR_DEN) + late
+    count > BUCKET_CNT && count > room(b) + late
+}
+
+/// How many entries 2^b buckets are for.
+pub(super) fn room(b: u8) -> usize {
+    LOAD_FACTOR_NUM.saturating_mul((1_usize << b) / LOAD_FACTOR_DEN)
 }
 
 /// Whether 2^b buckets should not have this many overflow buckets: about as many as buckets, 2^15 at most.
@@ -101,10 +105,7 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
             halves.clear();
             if old.count() < self.buckets.count() {
                 let new_bit = old.count();
-                let keys = head
-                    .chain()
-                    .flat_map(|bucket| (0..BUCKET_CNT).filter_map(move |i| bucket.full(i)));
-                halves.extend(keys.map(|full| {
+                halves.extend(head.entries().map(|full| {
                     let hash = self.hasher.hash_one(full.key(), self.hash0);
                     if hash as usize & new_bit == 0 {
                         Half::X

@@ -10,19 +10,23 @@
 // grow.rs                        hashGrow, growWork, evacuate             growing
 // walk.rs, walks.rs, map_walk.rs mapiterinit, mapiternext                `range`: going over what changes meanwhile
 // float.rs                       f64hash                                  keys that are floats
+// clone.rs                       mapclone2                                cloning
 // hash.rs, key.rs                alg.hash, hash0, choice of a fast path   hashing, kinds of keys
+// inspect.rs                                                              the buckets shown as they are
 // map.rs                         the checks of hashWriting                `GoMap`: the table behind the gate
 
 mod array;
 mod assign;
 mod bucket;
 mod chain;
+mod clone;
 mod delete;
 mod flags;
 mod float;
 mod grow;
 mod hash;
 mod header;
+mod inspect;
 mod invariants;
 mod iter;
 mod key;
@@ -40,6 +44,7 @@ mod walks;
 pub use self::flags::FlagSet;
 pub use self::float::{Float32, Float64};
 pub use self::hash::{FoldHash, Seeded, SeededBuildHasher};
+pub use self::inspect::{BucketView, Chain};
 pub use self::iter::Iter;
 pub use self::key::{Key, KeyKind};
 pub use self::map::GoMap;

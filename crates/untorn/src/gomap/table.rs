@@ -247,17 +247,6 @@ impl<K, V, S: Default> Default for Table<K, V, S> {
     }
 }
 
-impl<K: Key + Clone, V: Clone, S: SeededBuildHasher + Clone> Clone for Table<K, V, S> {
-    /// Go's `maps.Clone`: the same seed, sized by the number of entries; a clone of nil is nil. O(buckets + entries).
-    fn clone(&self) -> Self {
-        let mut clone = Self::with_hint_and_hasher(self.count, self.hasher.clone());
-        clone.hash0 = self.hash0;
-        clone.nil = self.nil;
-        clone.extend(self.iter().map(|(key, elem)| (key.clone(), elem.clone())));
-        clone
-    }
-}
-
 impl<K: fmt::Debug, V: fmt::Debug, S> fmt::Debug for Table<K, V, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter()).finish()

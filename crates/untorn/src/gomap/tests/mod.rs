@@ -2,9 +2,11 @@
 
 mod support;
 
+mod clone;
 mod delete;
 mod drops;
 mod growth;
+mod inspect;
 mod layout;
 mod lookup;
 mod lookup_hashed;

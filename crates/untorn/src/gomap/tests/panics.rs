@@ -188,7 +188,8 @@ fn clone_hash_and_eq_panic_while_the_table_is_cloned() {
     fn kind<const U: bool, const PAD: usize, S: SeededBuildHasher + Clone + Default>(
         call: Call,
     ) -> usize {
-        let sizes = [1, 8, 13, 27, 55];
+        // A clone hashes only what a doubling has not moved yet.
+        let sizes = [1, 8, 13, 27, 53, 105];
         sizes
             .into_iter()
             .map(|n| sweep(call, || of::<U, PAD, S>(n), |table| drop(table.clone())))
@@ -246,7 +247,7 @@ fn every_call_may_panic_amid_a_growth_to_the_same_size() {
             points += sweep(call, same_size, operation);
         }
     }
-    at_least(400, points);
+    at_least(180, points);
 }
 
 #[test]

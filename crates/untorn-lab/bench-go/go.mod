@@ -1,0 +1,3 @@
+module untorn-bench-go
+
+go 1.22

@@ -1,0 +1,3 @@
+module untorn-oracle
+
+go 1.22

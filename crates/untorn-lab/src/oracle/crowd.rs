@@ -1,0 +1,153 @@
+//! Sequences that bring a map to grow to the same size, which chance hardly ever does: keys are chosen by their hashes.
+
+use fastrand::Rng;
+
+use super::golang::Oracle;
+use super::kind::Kind;
+use super::operation::{Operation, Sequence, Slot};
+
+/// A sequence in which a map of up to 128 buckets gets as many overflow buckets, is then filled to just below its load
+/// factor, and grows to the same size: amid which it is written to, read, cloned and overloaded.
+#[must_use]
+pub fn generate_crowd(kind: Kind, random: &mut Rng, oracle: &mut Oracle) -> Sequence {
+    let b = random.u32(1..8);
+    let buckets = 1 << b;
+    let room = 13 * (buckets / 2);
+    let mut sequence = Sequence {
+        kind,
+        hint: room,
+        seed: random.u64(..),
+        checksum_every: 1,
+        operations: (0..buckets * 24)
+            .map(|key| Operation::Get(Slot::A, key))
+            .collect(),
+    };
+    // Map A keeps its first seed for as long as it is not empty.
+    let mut chains = vec![Vec::new(); buckets as usize];
+    for (key, go) in (0..).zip(oracle.ask(&sequence)) {
+        chains[go.hash as usize % buckets as usize].push(key);
+    }
+    let mut crowd = Crowd {
+        random: random.fork(),
+        operations: Vec::new(),
+        chains,
+        present: Vec::new(),
+    };
+    crowd.play(room as usize);
+    sequence.operations = crowd.operations;
+    sequence
+}
+
+struct Crowd {
+    random: Rng,
+    operations: Vec<Operation>,
+    /// The absent keys of each chain.
+    chains: Vec<Vec<u32>>,
+    /// The present keys, each with its chain.
+    present: Vec<(u32, usize)>,
+}
+
+impl Crowd {
+    fn play(&mut self, room: usize) {
+        let mut order: Vec<usize> = (0..self.chains.len()).collect();
+        self.random.shuffle(&mut order);
+        let Some((last, others)) = order.split_last() else {
+            return;
+        };
+        for chain in others {
+            self.overflow(*chain);
+            // Sparse again, but never empty, which would change the seed.
+            let keep = self.random.usize(..3) + 1;
+            let mut here = self.present.len() - 9..self.present.len();
+            while here.len() > keep {
+                let at = self.random.usize(here.clone());
+                self.delete(at);
+                here.end -= 1;
+            }
+        }
+        // Every other chain has room for sixteen.
+        let spare = 10 + self.random.usize(..4);
+        while self.present.len() + spare < room && self.insert_into_one_of(others) {}
+        self.overflow(*last);
+        // From here on a new key begins a growth, unless there is no room for it.
+        for _ in 0..self.chains.len() {
+            self.amid_growth();
+        }
+    }
+
+    /// Fills an empty chain until it has an overflow bucket.
+    fn overflow(&mut self, chain: usize) {
+        for _ in 0..9 {
+            self.insert(chain);
+        }
+    }
+
+    fn insert(&mut self, chain: usize) -> bool {
+        let Some(key) = self.chains[chain].pop() else {
+            return false;
+        };
+        self.present.push((key, chain));
+        self.push_insert(Slot::A, key);
+        if self.random.u8(..8) == 0 {
+            self.look();
+        }
+        true
+    }
+
+    /// The elem is the number of the step.
+    fn push_insert(&mut self, slot: Slot, key: u32) {
+        let elem = self.operations.len() as u64;
+        self.operations.push(Operation::Insert(slot, key, elem));
+    }
+
+    /// Into a chain that keeps within its two buckets; false if there is none.
+    fn insert_into_one_of(&mut self, chains: &[usize]) -> bool {
+        let start = self.random.usize(..chains.len().max(1));
+        let turned = chains[start..].iter().chain(&chains[..start]);
+        let mut with_room = turned
+            .copied()
+            .filter(|chain| self.chains[*chain].len() > 8);
+        with_room.next().is_some_and(|chain| self.insert(chain))
+    }
+
+    fn delete(&mut self, at: usize) {
+        let (key, chain) = self.present.swap_remove(at);
+        self.chains[chain].push(key);
+        self.operations.push(Operation::Delete(Slot::A, key));
+    }
+
+    fn look(&mut self) {
+        let chain = self.random.usize(..self.chains.len());
+        let absent = self.chains[chain].last().copied();
+        let present = self.random.choice(&self.present).map(|(key, _)| *key);
+        let key = if self.random.bool() { absent } else { present };
+        self.operations
+            .extend(key.map(|key| Operation::Get(Slot::A, key)));
+    }
+
+    fn amid_growth(&mut self) {
+        match self.random.u8(..16) {
+            0..6 => {
+                let chain = self.random.usize(..self.chains.len());
+                self.insert(chain);
+            }
+            6..9 if self.present.len() > 1 => {
+                let at = self.random.usize(..self.present.len());
+                self.delete(at);
+            }
+            9..12 => {
+                self.operations.push(Operation::Clone(Slot::A));
+                // The clone goes on a little, by itself.
+                for _ in 0..self.random.usize(..4) {
+                    let chain = self.random.usize(..self.chains.len());
+                    if let Some(key) = self.chains[chain].last().copied() {
+                        self.push_insert(Slot::B, key);
+                    }
+                }
+            }
+            12 => self.operations.push(Operation::Iterate(Slot::A)),
+            13 if self.random.u8(..32) == 0 => self.operations.push(Operation::Clear(Slot::A)),
+            _ => self.look(),
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! The Go program beside ours: built where there is a toolchain, then asked sequence by sequence.
+
+use std::fmt;
+use std::io::{self, BufReader, Read, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use tempfile::TempDir;
+
+use super::buckets::Dump;
+use super::operation::Sequence;
+use super::record::Record;
+
+/// Why there is no Go to ask. Its `Display` says it.
+#[derive(Debug)]
+pub struct Unavailable(String);
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A running Go program that carries sequences out. Ends when it is dropped.
+pub struct Oracle {
+    child: Child,
+    /// `None` once its end has been told.
+    requests: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+    version: String,
+    _folder: TempDir,
+}
+
+impl Oracle {
+    /// Builds and starts the program.
+    ///
+    /// # Errors
+    /// If there is no `go` on the `PATH`, or it is not of a release with the map that is compared with.
+    ///
+    /// # Panics
+    /// If there is such a `go`, but the program cannot be built or started: that is a fault, not a lack.
+    pub fn start() -> Result<Self, Unavailable> {
+        let version = version()
+            .ok_or_else(|| Unavailable("there is no Go toolchain on the PATH".to_string()))?;
+        if !has_the_map(&version) {
+            return Err(Unavailable(format!(
+                "the Go toolchain on the PATH is {version}; it must be of go1.22 from .10 or of go1.23 from .2 on"
+            )));
+        }
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let program = folder.path().join("oracle");
+        let built = go()
+            .args(["build", "-o"])
+            .args([&*program, Path::new(".")])
+            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/oracle"))
+            .output()
+            .expect("`go` runs");
+        let errors = String::from_utf8_lossy(&built.stderr);
+        assert!(
+            built.status.success(),
+            "`go build` of the oracle failed: {errors}"
+        );
+        let mut child = Command::new(&program)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the oracle starts");
+        let requests = child.stdin.take();
+        let answers = BufReader::new(child.stdout.take().expect("it is piped"));
+        Ok(Self {
+            child,
+            requests,
+            answers,
+            version,
+            _folder: folder,
+        })
+    }
+
+    /// The release of Go that answers, such as `go1.23.9`.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Go's answer to each step of a sequence.
+    ///
+    /// # Panics
+    /// If the program has ended; what it had to say is on stderr.
+    pub fn ask(&mut self, sequence: &Sequence) -> Vec<Record> {
+        self.exchange(sequence, false).expect("the oracle answers")
+    }
+
+    /// The same with what both maps hold after the last step.
+    pub(super) fn ask_for_dump(&mut self, sequence: &Sequence) -> (Vec<Record>, [Dump; 2]) {
+        let answers = self.exchange(sequence, true).expect("the oracle answers");
+        let dump = self.read_dump().expect("the oracle dumps");
+        (answers, dump)
+    }
+
+    /// The program reads a request to its end before it answers, so neither side waits for the other to read.
+    fn exchange(&mut self, sequence: &Sequence, dump: bool) -> io::Result<Vec<Record>> {
+        let requests = self.requests.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
+        requests.write_all(&sequence.request(dump))?;
+        let mut record = [0; Record::BYTES];
+        let mut answers = Vec::with_capacity(sequence.operations.len());
+        for _ in &sequence.operations {
+            self.answers.read_exact(&mut record)?;
+            answers.push(Record::decode(&record));
+        }
+        Ok(answers)
+    }
+
+    fn read_dump(&mut self) -> io::Result<[Dump; 2]> {
+        let mut read_word = || {
+            let mut bytes = [0; 8];
+            self.answers.read_exact(&mut bytes)?;
+            io::Result::Ok(u64::from_le_bytes(bytes))
+        };
+        let words = (0..read_word()?).map(|_| read_word());
+        let mut words = words.collect::<io::Result<Vec<u64>>>()?.into_iter();
+        let mut dump = || Dump::decode(&mut words).ok_or(io::ErrorKind::UnexpectedEof);
+        Ok([dump()?, dump()?])
+    }
+}
+
+impl Drop for Oracle {
+    fn drop(&mut self) {
+        // At the end of its input it ends by itself.
+        drop(self.requests.take());
+        let _ = self.child.wait();
+    }
+}
+
+/// A `go` that uses what is here: it fetches neither another toolchain nor modules.
+fn go() -> Command {
+    let mut command = Command::new("go");
+    command
+        .env("GOTOOLCHAIN", "local")
+        .env("GOFLAGS", "")
+        .env("GOWORK", "off")
+        .env("CGO_ENABLED", "0");
+    command
+}
+
+/// Whether this release has the map that is compared with: the classic one, with a load factor of 6.5 (Go 1.21 shipped
+/// 6.0) and with a clone that survives an overloaded map (golang/go#69110).
+fn has_the_map(version: &str) -> bool {
+    let mut numbers = version
+        .strip_prefix("go1.")
+        .unwrap_or("")
+        .split('.')
+        .map(|number| number.parse::<u32>().ok());
+    match (numbers.next().flatten(), numbers.next().flatten()) {
+        (Some(22), Some(patch)) => patch >= 10,
+        (Some(23), Some(patch)) => patch >= 2,
+        _ => false,
+    }
+}
+
+fn version() -> Option<String> {
+    let answer = go().args(["env", "GOVERSION"]).output().ok()?;
+    let version = String::from_utf8(answer.stdout).ok()?.trim().to_string();
+    (answer.status.success() && !version.is_empty()).then_some(version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_the_map;
+
+    #[test]
+    fn releases_with_another_map_or_with_a_broken_clone_are_left_out() {
+        for (version, has) in [
+            ("go1.23.9", true),
+            ("go1.23.2", true),
+            ("go1.23.1", false),
+            ("go1.22.10", true),
+            ("go1.22.9", false),
+            ("go1.22", false),
+            ("go1.21.13", false),
+            ("go1.24.3", false),
+            ("go1.27.3", false),
+            ("devel go1.23-0f1e2d", false),
+        ] {
+            assert_eq!(has_the_map(version), has, "{version}");
+        }
+    }
+}

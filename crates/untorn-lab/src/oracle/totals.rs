@@ -1,0 +1,188 @@
+//! What a run came across: a run that met no growth says nothing of growth.
+
+use std::fmt;
+
+use super::kind::Kind;
+use super::operation::{Operation, Sequence};
+use super::record::Record;
+
+macro_rules! events {
+    ($($(#[doc = $doc:literal])+ $event:ident $name:literal;)+) => {
+        /// Something that can happen in a sequence.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Event {
+            $($(#[doc = $doc])+ $event,)+
+        }
+
+        impl Event {
+            /// All of them.
+            pub const ALL: [Self; [$($name),+].len()] = [$(Self::$event),+];
+
+            /// What a table of totals calls it.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$event => $name,)+
+                }
+            }
+        }
+    };
+}
+
+events! {
+    /// Sequences that were carried out.
+    Sequence "sequences";
+    /// Operations that were compared.
+    Step "steps";
+    /// Comparisons of all buckets of a map.
+    Checksum "bucket comparisons";
+    /// Inserts of an absent key.
+    New "inserts, new key";
+    /// Inserts of a present key.
+    Overwrite "inserts, overwrite";
+    /// Deletes of a present key.
+    DeletePresent "deletes, present";
+    /// Deletes of an absent key.
+    DeleteAbsent "deletes, absent";
+    /// Look-ups of a present key.
+    Hit "look-ups, hit";
+    /// Look-ups of an absent key.
+    Miss "look-ups, miss";
+    /// Look-ups in a map that is growing.
+    GetGrowing "look-ups in a growing map";
+    /// Iterations of a map that is not empty.
+    Iteration "iterations";
+    /// Clears of a map that is not empty.
+    Clear "clears";
+    /// Clears of a map that is growing.
+    ClearGrowing "clears of a growing map";
+    /// New seeds drawn by Go.
+    Reseed "new seeds";
+    /// Growths to twice the size.
+    Doubling "growths, doubling";
+    /// Growths to the same size.
+    SameSize "growths, same size";
+    /// Old buckets that were evacuated.
+    Evacuated "old buckets evacuated";
+    /// Clones.
+    Clone "clones";
+    /// Clones of a map that is doubling.
+    CloneDoubling "clones amid a doubling";
+    /// Clones of a map that is growing to the same size.
+    CloneSameSize "clones amid a same-size growth";
+    /// Clones of a map with more entries than its load factor allows.
+    CloneOverloaded "clones of an overloaded map";
+}
+
+const EVENTS: usize = Event::ALL.len();
+
+/// Go's `sameSizeGrow`.
+const SAME_SIZE_GROW: u8 = 8;
+
+/// How often each event happened, for each kind of map.
+#[derive(Clone, Default, Debug)]
+pub struct Totals {
+    counts: [[u64; EVENTS]; Kind::ALL.len()],
+    largest_b: [u8; Kind::ALL.len()],
+}
+
+impl Totals {
+    /// Steps of all kinds.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.count(Event::Step)
+    }
+
+    /// How often this happened, over all kinds.
+    #[must_use]
+    pub fn count(&self, event: Event) -> u64 {
+        self.counts
+            .iter()
+            .map(|counts| counts[event as usize])
+            .sum()
+    }
+
+    /// Counts what happened in a sequence by Go's answers to it.
+    pub fn add(&mut self, sequence: &Sequence, answers: &[Record]) {
+        let kind = sequence.kind as usize;
+        let counts = &mut self.counts[kind];
+        let mut note = |event: Event, times: u64| counts[event as usize] += times;
+        note(Event::Sequence, 1);
+        note(Event::Step, answers.len() as u64);
+        let blank = Record::default();
+        let mut slots = [blank; 2];
+        for (operation, go) in sequence.operations.iter().zip(answers) {
+            let before = slots[operation.slot().index()];
+            let either = |yes, no| if go.found { yes } else { no };
+            match operation {
+                Operation::Insert(..) => note(either(Event::Overwrite, Event::New), 1),
+                Operation::Delete(..) => note(either(Event::DeletePresent, Event::DeleteAbsent), 1),
+                Operation::Get(..) => {
+                    note(either(Event::Hit, Event::Miss), 1);
+                    note(Event::GetGrowing, before.growing.into());
+                }
+                Operation::Iterate(_) => note(Event::Iteration, go.found.into()),
+                Operation::Clear(_) => {
+                    note(Event::Clear, (before.count > 0).into());
+                    note(
+                        Event::ClearGrowing,
+                        (before.count > 0 && before.growing).into(),
+                    );
+                }
+                Operation::Clone(_) => {
+                    let same_size = before.flags & SAME_SIZE_GROW != 0;
+                    let room = 13 * ((1_u64 << before.b) / 2);
+                    note(Event::Clone, 1);
+                    note(Event::CloneDoubling, (before.growing && !same_size).into());
+                    note(Event::CloneSameSize, same_size.into());
+                    note(Event::CloneOverloaded, (before.count > room.max(8)).into());
+                }
+                Operation::Make(..) => {}
+            }
+            note(Event::Reseed, go.reseeded.into());
+            note(Event::Checksum, (go.checksum != 0).into());
+            if matches!(operation, Operation::Insert(..)) {
+                // A small growth can begin and end in one step, so it is told by what it leaves behind.
+                let doubled = go.b > before.b;
+                let same_size = !doubled
+                    && (go.noverflow < before.noverflow
+                        || (go.flags & !before.flags & SAME_SIZE_GROW) != 0);
+                note(Event::Doubling, doubled.into());
+                note(Event::SameSize, same_size.into());
+                let from = if doubled || same_size {
+                    0
+                } else {
+                    before.nevacuate
+                };
+                note(Event::Evacuated, go.nevacuate - from);
+            } else if matches!(operation, Operation::Delete(..)) {
+                note(Event::Evacuated, go.nevacuate - before.nevacuate);
+            }
+            slots[operation.described().index()] = *go;
+            self.largest_b[kind] = self.largest_b[kind].max(go.b);
+        }
+    }
+}
+
+impl fmt::Display for Totals {
+    /// A table for a page: a row for each event, a column for each kind.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "| |")?;
+        for kind in Kind::ALL {
+            write!(f, " `{kind}` |")?;
+        }
+        write!(f, " all |\n|---|{}\n", "---|".repeat(Kind::ALL.len() + 1))?;
+        for event in Event::ALL {
+            write!(f, "| {} |", event.name())?;
+            for counts in &self.counts {
+                write!(f, " {} |", counts[event as usize])?;
+            }
+            writeln!(f, " {} |", self.count(event))?;
+        }
+        write!(f, "| largest B |")?;
+        for b in self.largest_b {
+            write!(f, " {b} |")?;
+        }
+        write!(f, " {} |", self.largest_b.iter().max().unwrap_or(&0))
+    }
+}
