@@ -40,7 +40,7 @@ asan:
 
 # The benchmarks: ratios beside rivals.
 bench:
-    cargo bench -p untorn-lab --bench table --bench gate --bench map
+    cargo bench -p untorn-lab --bench table --bench gate --bench reads --bench writes --bench memory --bench scenario
 
 # The table beside Go's classic map and its Swiss one, each installed below target/.
 bench-go:
