@@ -20,7 +20,7 @@
 //! |---|---|---|
 //! | one key, once | [`Map::get`] | it clones the value, and the next call may see the next revision |
 //! | several keys that belong together, now | [`Map::pin`] | a borrow of one revision; stays on this thread |
-//! | the same for long, elsewhere, across an `.await` | [`Map::snapshot`] | owned, `Send`; keeps its revision |
+//! | the same for long, elsewhere, across an `.await` | [`Map::snapshot`] | owned, `Send`; keeps its version |
 //! | again and again, in a loop of one thread | [`Map::reader`] | asks by one load whether there is a newer revision |
 //! | what has changed | [`Map::subscribe`], [`View::diff`] | two snapshots, and the entries that differ |
 //!
@@ -78,10 +78,11 @@
 //! # Limits
 //!
 //! Of [`Map`] (each with what to do instead on the page `docs/limits.md`):
-//! - A write clones the neighbours of its key, some fifty to five hundred entries: keep values cheap to clone.
+//! - A write clones the neighbours of its key, some three hundred entries, or some forty where they have a `Drop`, and a few
+//!   times as many when the table grows by it: keep values cheap to clone.
 //! - One writer at a time; a write from inside a write to the same map panics.
-//! - References live as long as their pin, snapshot or reader; each of those keeps one revision.
-//! - A value with interior mutability is another value in the next revision.
+//! - References live as long as their pin, snapshot or reader; each of those keeps one version.
+//! - A value with interior mutability is another value in the next version.
 //!
 //! Of [`GoMap`]:
 //! - Only accesses that *do* overlap are reported; a clean run proves nothing. `UNTORN_STRETCH=1%` keeps sampled
@@ -98,7 +99,7 @@
 //!
 //! | feature | adds |
 //! |---|---|
-//! | `serde` | [`Map`], [`View`] and what shows one are written as a map; [`Map`], [`Published`] and [`Revision`] are read |
+//! | `serde` | [`Map`], [`View`] and what shows one are written as a map; [`Map`], [`Published`] and [`Revision`] are read (for `Arc` keys and values, serde's own feature `rc`) |
 //! | `rayon` | `View::par_iter`; a [`Map`] is collected and extended in parallel |
 //! | `stream` | `Subscription::into_stream`, for tasks of any runtime |
 //!
