@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::dump::{self, Crash, Goroutine};
+use super::dump::{self, Banner, Crash, Goroutine};
 use super::frame::{Access, Frame, Place, Word};
 
 /// How sure a statement is.
@@ -101,13 +101,82 @@ pub(crate) fn noticed_access(crash: &Crash, index: usize) -> Option<Access> {
     of_frames.or_else(of_message)
 }
 
+/// The side that noticed first, against which the others are weighed.
+pub(crate) struct Noticing<'d> {
+    side: Option<&'d Goroutine>,
+    writes: bool,
+}
+
+impl<'d> Noticing<'d> {
+    pub(crate) fn new(noticed: &'d [Goroutine], banners: &[Banner]) -> Self {
+        let side = noticed.first();
+        let of_frames = side.and_then(|side| dump::access(&side.frames));
+        let of_message = || banners.first()?.kind.access();
+        Self {
+            side,
+            writes: of_frames.or_else(of_message).is_some_and(Access::writes),
+        }
+    }
+
+    /// How much speaks for `goroutine`.
+    pub(crate) fn points(&self, goroutine: &Goroutine) -> i32 {
+        let reasons = self.reasons(goroutine);
+        reasons.iter().map(|reason| reason.points).sum()
+    }
+
+    fn reasons(&self, goroutine: &Goroutine) -> Vec<Reason> {
+        let mut reasons = vec![];
+        let mut say = |id, points, text: String| reasons.push(Reason { id, points, text });
+
+        in_the_runtime(goroutine, &mut say);
+        if let Some(side) = self.side {
+            addresses(side, goroutine, &mut say);
+            self.kinship(side, goroutine, &mut say);
+        }
+        by_name(goroutine, &mut say);
+        let created = goroutine
+            .created
+            .as_ref()
+            .and_then(|created| created.place.as_ref());
+        if created.is_some() && goroutine.own().and_then(|frame| frame.place.as_ref()) == created {
+            say("not_begun", -40, "it had not begun to run".to_owned());
+        }
+        if goroutine.elsewhere.is_some() {
+            let text = "it still ran on another thread when the others were stopped, so its stack is unknown";
+            say("running_elsewhere", 14, text.to_owned());
+        } else if goroutine.runs() && goroutine.own().is_some() {
+            say("running", 4, format!("it was {}", goroutine.state));
+        }
+        reasons
+    }
+}
+
 /// The candidates, likeliest first.
 pub(crate) fn rank(crash: &Crash) -> Vec<Candidate> {
+    let noticing = Noticing::new(&crash.noticed, &crash.banners);
     let mut weighed: Vec<_> = crash
         .others
         .iter()
-        .map(|goroutine| {
-            let reasons = reasons(&crash.noticed, goroutine);
+        .map(|goroutine| (goroutine, noticing.reasons(goroutine)))
+        .collect();
+    // Of two writers that meet, both notice, as the second takes the first one's mark away.
+    for (index, goroutine) in crash.noticed.iter().enumerate().skip(1) {
+        if noticed_access(crash, index).is_some_and(Access::writes) {
+            let mut reasons = noticing.reasons(goroutine);
+            let text =
+                "it noticed too, and was writing: two writers that meet both print their line"
+                    .to_owned();
+            reasons.push(Reason {
+                id: "noticed_too",
+                points: LIKELY,
+                text,
+            });
+            weighed.push((goroutine, reasons));
+        }
+    }
+    let mut weighed: Vec<_> = weighed
+        .into_iter()
+        .map(|(goroutine, reasons)| {
             let points: i32 = reasons.iter().map(|reason| reason.points).sum();
             (points, goroutine, reasons)
         })
@@ -146,32 +215,6 @@ pub(crate) fn rank(crash: &Crash) -> Vec<Candidate> {
             }
         })
         .collect()
-}
-
-/// How much speaks for `goroutine`.
-pub(crate) fn points(noticed: &[Goroutine], goroutine: &Goroutine) -> i32 {
-    let reasons = reasons(noticed, goroutine);
-    reasons.iter().map(|reason| reason.points).sum()
-}
-
-fn reasons(noticed: &[Goroutine], goroutine: &Goroutine) -> Vec<Reason> {
-    let mut reasons = vec![];
-    let mut say = |id, points, text: String| reasons.push(Reason { id, points, text });
-
-    in_the_runtime(goroutine, &mut say);
-    if let Some(side) = noticed.first() {
-        addresses(side, goroutine, &mut say);
-        kinship(side, goroutine, &mut say);
-    }
-    by_name(goroutine, &mut say);
-    if goroutine.elsewhere.is_some() {
-        let text =
-            "it still ran on another thread when the others were stopped, so its stack is unknown";
-        say("running_elsewhere", 14, text.to_owned());
-    } else if goroutine.runs() && goroutine.own().is_some() {
-        say("running", 4, format!("it was {}", goroutine.state));
-    }
-    reasons
 }
 
 /// What Go's own functions on the stack tell.
@@ -259,97 +302,19 @@ pub(crate) fn shared_words(side: &Goroutine) -> Vec<Word> {
     words
 }
 
-/// Whether its code is near that of the noticing side.
-fn kinship(
-    side: &Goroutine,
-    goroutine: &Goroutine,
-    say: &mut impl FnMut(&'static str, i32, String),
-) {
-    let Some(noticing) = side.own() else {
-        return;
-    };
-    let foreign = || goroutine.frames.iter().filter(|frame| !frame.is_standard());
-    let created = goroutine.created.as_ref();
-    let started_near = created
-        .zip(side.created.as_ref())
-        .is_some_and(|(one, other)| one.function == other.function);
-    let started_by = created.is_some_and(|created| {
-        side.frames
-            .iter()
-            .any(|frame| frame.function == created.function)
-    });
-    if started_near || started_by {
-        let by = created.map_or("", |created| created.function.as_str());
-        say(
-            "same_creator",
-            5,
-            format!("{by} started it, and the noticing side too or is on its stack"),
-        );
-    }
-    let reads = dump::access(&goroutine.frames).is_some_and(|access| !access.writes());
-    if reads {
-        say("reads", -40, "it is reading a map itself".to_owned());
-    }
-    if foreign().any(|frame| frame.function == noticing.function) {
-        let writes = dump::access(&side.frames).is_some_and(Access::writes);
-        let text = format!("it runs {}, as the noticing side does", noticing.function);
-        say("same_function", if writes { 25 } else { -6 }, text);
-    }
-    let siblings = |frame: &&Frame| {
-        frame.function != noticing.function
-            && frame
-                .enclosing()
-                .is_some_and(|of| Some(of) == noticing.enclosing())
-    };
-    let receiver = noticing
-        .receiver()
-        .map(|receiver| (noticing.package(), receiver));
-    let same_type = |frame: &&Frame| {
-        receiver.is_some() && frame.receiver().map(|of| (frame.package(), of)) == receiver
-    };
-    if let Some(frame) = foreign().find(siblings) {
-        let text = format!(
-            "{} and the noticing {} are literals of one function, and may hold the same variable",
-            frame.function, noticing.function
-        );
-        say("same_enclosing", 20, text);
-    } else if let Some(frame) =
-        foreign().find(|frame| frame.function != noticing.function && same_type(frame))
-    {
-        let text = format!(
-            "{} is a method of the same type as the noticing {}",
-            frame.function, noticing.function
-        );
-        say("same_type", 20, text);
-    }
-    let file = noticing.place.as_ref().map(|place| &place.file);
-    let at_file =
-        |frame: &&Frame| file.is_some() && frame.place.as_ref().map(|place| &place.file) == file;
-    let created_at_file = || {
-        file.is_some()
-            && created
-                .and_then(|created| created.place.as_ref())
-                .map(|place| &place.file)
-                == file
-    };
-    if foreign().any(|frame| at_file(&frame)) || created_at_file() {
-        let base = noticing.place.as_ref().map_or("", |place| place.base());
-        say(
-            "same_file",
-            8,
-            format!("its code is in the same file, {base}"),
-        );
-    } else if foreign().any(|frame| frame.package() == noticing.package()) {
-        say(
-            "same_package",
-            4,
-            format!("its code is in the same package, {}", noticing.package()),
-        );
-    }
-}
-
 /// Whether a function is named for a change.
 fn by_name(goroutine: &Goroutine, say: &mut impl FnMut(&'static str, i32, String)) {
+    if let Some(own) = goroutine.own() {
+        let first = own.name_words().into_iter().next().unwrap_or_default();
+        if LOOKS.contains(&first.as_str()) {
+            let text = format!(
+                "{} is named for a look: \u{201c}{first}\u{201d}",
+                own.function
+            );
+            say("named_for_a_look", -30, text);
+            return;
+        }
+    }
     let named = goroutine
         .frames
         .iter()
@@ -377,6 +342,11 @@ fn by_name(goroutine: &Goroutine, say: &mut impl FnMut(&'static str, i32, String
     }
 }
 
+/// Names of functions that only look.
+const LOOKS: &[&str] = &[
+    "all", "contains", "find", "get", "has", "is", "len", "list", "lookup", "search", "snapshot",
+];
+
 fn is_update(word: &str) -> bool {
     let stem = word
         .strip_suffix("ing")
@@ -385,4 +355,96 @@ fn is_update(word: &str) -> bool {
     UPDATES
         .iter()
         .any(|update| *update == word || *update == stem || update.strip_suffix('e') == Some(stem))
+}
+
+impl Noticing<'_> {
+    /// Whether its code is near that of the noticing side.
+    fn kinship(
+        &self,
+        side: &Goroutine,
+        goroutine: &Goroutine,
+        say: &mut impl FnMut(&'static str, i32, String),
+    ) {
+        let Some(noticing) = side.own() else {
+            return;
+        };
+        let foreign = || goroutine.frames.iter().filter(|frame| !frame.is_standard());
+        let created = goroutine.created.as_ref();
+        let started_near = created
+            .zip(side.created.as_ref())
+            .is_some_and(|(one, other)| one.function == other.function);
+        let started_by = created.is_some_and(|created| {
+            side.frames
+                .iter()
+                .any(|frame| frame.function == created.function)
+        });
+        if started_near || started_by {
+            let by = created.map_or("", |created| created.function.as_str());
+            say(
+                "same_creator",
+                5,
+                format!("{by} started it, and the noticing side too or is on its stack"),
+            );
+        }
+        let reads = dump::access(&goroutine.frames).is_some_and(|access| !access.writes());
+        if reads {
+            say("reads", -40, "it is reading a map itself".to_owned());
+        }
+        if foreign().any(|frame| frame.function == noticing.function) {
+            let text = format!("it runs {}, as the noticing side does", noticing.function);
+            say("same_function", if self.writes { 25 } else { -6 }, text);
+        }
+        let siblings = |frame: &&Frame| {
+            frame.function != noticing.function
+                && frame
+                    .enclosing()
+                    .is_some_and(|of| Some(of) == noticing.enclosing())
+        };
+        let receiver = noticing
+            .receiver()
+            .map(|receiver| (noticing.package(), receiver));
+        let same_type = |frame: &&Frame| {
+            receiver.is_some() && frame.receiver().map(|of| (frame.package(), of)) == receiver
+        };
+        if let Some(frame) = foreign().find(siblings) {
+            let text = format!(
+                "{} and the noticing {} are literals of one function, and may hold the same variable",
+                frame.function, noticing.function
+            );
+            say("same_enclosing", 20, text);
+        } else if let Some(frame) =
+            foreign().find(|frame| frame.function != noticing.function && same_type(frame))
+        {
+            let text = format!(
+                "{} is a method of the same type as the noticing {}",
+                frame.function, noticing.function
+            );
+            say("same_type", 20, text);
+        }
+        let file = noticing.place.as_ref().map(|place| &place.file);
+        let at_file = |frame: &&Frame| {
+            file.is_some() && frame.place.as_ref().map(|place| &place.file) == file
+        };
+        let created_at_file = || {
+            file.is_some()
+                && created
+                    .and_then(|created| created.place.as_ref())
+                    .map(|place| &place.file)
+                    == file
+        };
+        if foreign().any(|frame| at_file(&frame)) || created_at_file() {
+            let base = noticing.place.as_ref().map_or("", |place| place.base());
+            say(
+                "same_file",
+                8,
+                format!("its code is in the same file, {base}"),
+            );
+        } else if foreign().any(|frame| frame.package() == noticing.package()) {
+            say(
+                "same_package",
+                4,
+                format!("its code is in the same package, {}", noticing.package()),
+            );
+        }
+    }
 }

@@ -308,8 +308,13 @@ fn shared_struct(sides: &Sides<'_>) -> Option<Cause> {
     let of = here.pointer_receiver()?;
     let same =
         |frame: &&Frame| frame.pointer_receiver() == Some(of) && frame.package() == here.package();
-    let other = sides.others().find(same);
-    let sure = other.is_some() && (sides.both_known || sides.shared_address);
+    let innermost = sides
+        .others
+        .iter()
+        .filter_map(|frames| dump::own(frames))
+        .find(same);
+    let other = innermost.or_else(|| sides.others().find(same));
+    let sure = innermost.is_some() || (other.is_some() && sides.shared_address);
     let matched = match other {
         Some(other) => format!(
             "{} and {} are methods of the same type",
@@ -414,13 +419,13 @@ fn package_level(sides: &Sides<'_>) -> Option<Cause> {
     let here = sides
         .here()
         .filter(|frame| frame.is_plain_function() && frame.function != "main.main")?;
-    // With an address among its arguments the map may have come in by that; inlined calls show none of theirs.
-    let told = here.args != "..." && !sides.here.is_empty() && !sides.both_known;
+    // The map may have come in by an address, or by a bare word that is not exact; inlined calls show no arguments.
+    let told = here.args != "..." && here.bare_words_are_exact() && !sides.both_known;
     let direct = sides
         .here
         .iter()
-        .take_while(|frame| frame.is_standard())
-        .all(|frame| frame.package().contains("runtime"));
+        .take_while(|frame| frame.at != here.at)
+        .all(|frame| matches!(frame.package(), "runtime" | "internal/runtime/maps"));
     (told && direct && here.heap_words().next().is_none()).then(|| Cause {
         id: "package_level",
         title: "the map is a variable of the package, which every goroutine reaches",

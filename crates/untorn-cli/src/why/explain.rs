@@ -73,7 +73,10 @@ pub(crate) fn crash(crash: &Crash) -> Explained {
     let first = crash.noticed.first();
     let likely: Vec<_> = writers
         .iter()
-        .filter_map(|writer| crash.others.iter().find(|one| one.at == writer.line))
+        .filter_map(|writer| {
+            let mut all = crash.noticed.iter().chain(&crash.others);
+            all.find(|one| one.at == writer.line)
+        })
         .take(3)
         .collect();
     let causes = first.map_or_else(Vec::new, |first| {
@@ -149,7 +152,12 @@ fn verdict(crash: &Crash, known: Option<&Known>, writer: Option<&Candidate>) -> 
     };
     let writer = match writer {
         Some(writer) => format!(
-            "The writer was {} goroutine {}: {}.",
+            "The {}writer was {} goroutine {}: {}.",
+            if kind == Some(Kind::Writes) {
+                "other "
+            } else {
+                ""
+            },
             writer.certainty.in_words(),
             writer.goroutine,
             where_at(writer.function.as_deref(), writer.place.as_ref())
@@ -283,7 +291,7 @@ pub(crate) fn race(race: &Race) -> Explained {
             .push("The report is cut: the other side, or the end of its stack, is missing.".into());
     }
     if !race.is_of_a_map() {
-        notes.push("No function of Go's map is on these stacks: it is another variable that is raced for, maybe one that holds a map.".into());
+        notes.push("No function of Go's map is on these stacks: it is another variable that is raced for, maybe one that holds a map, or a value inside one.".into());
     }
     if race.sides.iter().any(|side| side.lost.is_some()) {
         notes.push("One stack is no longer known; GORACE=history_size=7 keeps more.".into());

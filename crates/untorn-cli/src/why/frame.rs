@@ -244,6 +244,19 @@ impl Frame {
         })
     }
 
+    /// Whether each argument that is one word, as a map is, can be relied on.
+    pub(crate) fn bare_words_are_exact(&self) -> bool {
+        let mut depth = 0;
+        self.args.chars().all(|c| {
+            match c {
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                _ => {}
+            }
+            depth > 0 || c != '?'
+        })
+    }
+
     /// The words that may be addresses of what goroutines share.
     pub(crate) fn heap_words(&self) -> impl Iterator<Item = Word> {
         self.words().filter(|word| word.may_be_heap())
@@ -300,7 +313,7 @@ impl Frame {
         (!before.contains('{') && word.value > 0xffff).then_some(word)
     }
 
-    /// The arguments as they are written one by one; those in braces stay together.
+    /// The first argument as it is written; what is in braces stays together.
     pub(crate) fn first_argument(&self) -> &str {
         let mut depth = 0;
         for (index, c) in self.args.char_indices() {

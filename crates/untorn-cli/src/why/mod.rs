@@ -9,6 +9,8 @@ mod line;
 mod other;
 mod parse;
 mod parts;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::fs::File;
@@ -83,6 +85,9 @@ pub(crate) fn show(output: &Output, options: &Why) -> io::Result<()> {
             "{} besides, not explained.",
             counted(input.more, "dump")
         ));
+    }
+    if !dumps.is_empty() {
+        text::always(output);
     }
     let refusal = dumps.is_empty().then(|| other::refusal(&input));
     let others = input.others.iter().map(|found| OtherEnd {

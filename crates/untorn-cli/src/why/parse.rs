@@ -3,7 +3,7 @@
 use std::io::{self, BufRead};
 use std::mem;
 
-use super::candidates;
+use super::candidates::Noticing;
 use super::dump::{
     Banner, Crash, Created, Found, Goroutine, Input, Kind, Other, Race, Side, Started, Unread,
 };
@@ -334,11 +334,23 @@ impl Crash {
             self.noticed.push(goroutine);
             return;
         }
+        // One that noticed too ran on while the others were printed, and prints its stack when they are done.
+        let second = self.noticed.len() < self.banners.len() && goroutine.elsewhere.is_none();
+        if second
+            && let Some(index) = self
+                .others
+                .iter()
+                .position(|one| one.number == goroutine.number)
+        {
+            self.others.remove(index);
+            self.goroutines -= 1;
+            self.noticed.push(goroutine);
+            return;
+        }
         self.others.push(goroutine);
         if self.others.len() >= 2 * GOROUTINES {
-            let noticed = &self.noticed;
-            self.others
-                .sort_by_cached_key(|one| -candidates::points(noticed, one));
+            let noticing = Noticing::new(&self.noticed, &self.banners);
+            self.others.sort_by_cached_key(|one| -noticing.points(one));
             self.others.truncate(GOROUTINES);
         }
     }

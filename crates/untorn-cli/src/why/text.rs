@@ -1,5 +1,6 @@
 //! What is told to people: the verdict first.
 
+use super::causes;
 use super::dump::{Crash, Found};
 use super::explain::{DumpKind, Explained};
 use super::parts;
@@ -77,10 +78,21 @@ pub(crate) fn show(output: &Output, found: &Found, told: &Explained) {
         }
     }
 
+    let special: Vec<_> = told.causes.iter().flat_map(|cause| cause.change).collect();
+    if !special.is_empty() {
+        output.line("");
+        output.heading("What to change");
+        for change in special {
+            output.line(format_args!("- {change}"));
+        }
+    }
+}
+
+/// What to change in any case, once for all dumps.
+pub(crate) fn always(output: &Output) {
     output.line("");
-    output.heading("What to change");
-    let special = told.causes.iter().flat_map(|cause| cause.change);
-    for change in special.chain(told.change) {
+    output.heading("In any case");
+    for change in causes::ALWAYS {
         output.line(format_args!("- {change}"));
     }
 }
@@ -97,14 +109,18 @@ fn rest_of_crash(output: &Output, crash: &Crash, told: &Explained) {
             .map(u64::to_string)
             .collect();
         output.line(format_args!(
-            "        {}, {}, is among the arguments of goroutine {}",
+            "        {}, {}, is among the arguments of {}",
             address.address,
             if address.is_map {
                 "the map"
             } else {
-                "the map or what holds it, it may be"
+                "which may be the map or what holds it"
             },
-            numbers.join(", ")
+            if let [one] = numbers.as_slice() {
+                format!("goroutine {one}")
+            } else {
+                format!("goroutines {}", numbers.join(", "))
+            }
         ));
     }
 }

@@ -136,6 +136,53 @@ func sharedHeader() {
 	}
 }
 
+// A struct that goroutines share by pointer, whose getter goes past the lock.
+type Cache struct {
+	mu      sync.Mutex
+	entries map[string]int
+}
+
+//go:noinline
+func (c *Cache) Get(key string) int {
+	return c.entries[key]
+}
+
+//go:noinline
+func (c *Cache) Put(key string, value int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.entries[key] = value
+}
+
+func sharedStruct() {
+	cache := &Cache{entries: map[string]int{"1": 0}}
+	go func() {
+		for n := 0; ; n++ {
+			cache.Put("1", n)
+		}
+	}()
+	for {
+		cache.Get("1")
+	}
+}
+
+// Goroutines that fill one map.
+//
+//go:noinline
+func work(results map[string]int, n int) {
+	for i := 0; ; i++ {
+		results[strconv.Itoa(i%64)] = n
+	}
+}
+
+func fanOut() {
+	results := map[string]int{}
+	for n := 0; n < 4; n++ {
+		go work(results, n)
+	}
+	select {}
+}
+
 func main() {
 	switch os.Args[1] {
 	case "copied-lock":
@@ -148,6 +195,10 @@ func main() {
 		packageLevel()
 	case "shared-header":
 		sharedHeader()
+	case "shared-struct":
+		sharedStruct()
+	case "fan-out":
+		fanOut()
 	case "nil-map":
 		var none map[string]string
 		none["1"] = "265"
