@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::dump::{self, Banner, Crash, Goroutine};
-use super::frame::{Access, Frame, Place, Word};
+use super::frame::{Access, Frame, Word};
+use super::place::Place;
 
 /// How sure a statement is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
@@ -73,7 +74,8 @@ pub(crate) struct Reason {
 /// A goroutine that may have been the writer.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Candidate {
-    pub(crate) goroutine: u64,
+    /// `None` is the main goroutine of a race report.
+    pub(crate) goroutine: Option<u64>,
     pub(crate) line: u64,
     pub(crate) state: String,
     pub(crate) function: Option<String>,
@@ -201,7 +203,7 @@ pub(crate) fn rank(crash: &Crash) -> Vec<Candidate> {
                 });
             }
             Candidate {
-                goroutine: goroutine.number,
+                goroutine: Some(goroutine.number),
                 line: goroutine.at,
                 state: goroutine.state.clone(),
                 function: goroutine.function().map(str::to_owned),

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::frame::{Access, Frame, Place};
+use super::frame::{Access, Frame};
+use super::place::Place;
 
 /// The line that ends the program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]

@@ -5,8 +5,9 @@ use serde::Serialize;
 use super::candidates::{self, Candidate, Certainty};
 use super::causes::{self, Cause, Sides};
 use super::dump::{self, Crash, Goroutine, Kind, Race, Side, Unread};
-use super::frame::{Access, Frame, Place};
+use super::frame::{Access, Frame};
 use super::parts::{self, Part};
+use super::place::Place;
 use crate::output::counted;
 
 /// What kind of dump it was.
@@ -152,14 +153,14 @@ fn verdict(crash: &Crash, known: Option<&Known>, writer: Option<&Candidate>) -> 
     };
     let writer = match writer {
         Some(writer) => format!(
-            "The {}writer was {} goroutine {}: {}.",
+            "The {}writer was {} {}: {}.",
             if kind == Some(Kind::Writes) {
                 "other "
             } else {
                 ""
             },
             writer.certainty.in_words(),
-            writer.goroutine,
+            who(writer.goroutine),
             where_at(writer.function.as_deref(), writer.place.as_ref())
         ),
         None if crash.goroutines > crash.noticed.len() as u64 => {
@@ -229,6 +230,13 @@ fn notes(crash: &Crash, has_writer: bool) -> Vec<String> {
         if inexact {
             notes.push("A `?` behind an argument (since Go 1.18): it was passed in a register, which may have been reused since.".into());
         }
+    } else if crash
+        .unread
+        .first
+        .iter()
+        .any(|(_, line)| line.starts_with("thread \""))
+    {
+        notes.push("This is a report of untorn's own GoMap, which names both sides by itself: read it as it is.".into());
     } else if crash.goroutines == 0 {
         notes.push(
             "There is no stack: GOTRACEBACK=none hides them, and a log may have kept the line alone. Look for what follows the \
@@ -257,7 +265,7 @@ pub(crate) fn race(race: &Race) -> Explained {
         .zip(&known)
         .filter(|(side, _)| side.writes)
         .map(|(side, known)| Candidate {
-            goroutine: side.goroutine.unwrap_or(1),
+            goroutine: side.goroutine,
             line: side.at,
             state: String::new(),
             function: known.function.clone(),
@@ -303,7 +311,7 @@ pub(crate) fn race(race: &Race) -> Explained {
         goroutines: race
             .sides
             .iter()
-            .map(|side| side.goroutine.unwrap_or(1))
+            .filter_map(|side| side.goroutine)
             .collect(),
     });
     Explained {

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::place::Place;
+
 /// What one argument word may tell.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Word {
@@ -14,19 +16,6 @@ impl Word {
     /// Whether it may point into Go's heap: above where programs are loaded, below where Linux maps libraries.
     fn may_be_heap(self) -> bool {
         (0x10_0000_0000..0x7000_0000_0000).contains(&self.value)
-    }
-}
-
-/// A line of a source file.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-pub(crate) struct Place {
-    pub(crate) file: String,
-    pub(crate) line: u64,
-}
-
-impl std::fmt::Display for Place {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}", self.file, self.line)
     }
 }
 
@@ -349,35 +338,9 @@ fn outside_brackets(name: &str) -> impl Iterator<Item = char> {
     })
 }
 
-impl Place {
-    /// Reads `\tfile.go:12 +0x3c fp=…`. Without anything behind it the number may have been cut, so the line must have
-    /// ended.
-    pub(crate) fn read(line: &str, ended: bool) -> Option<Self> {
-        let inner = line.trim_start_matches([' ', '\t']);
-        if line.len() == inner.len() {
-            return None;
-        }
-        let (place, whole) = match inner.find(" +0x").or_else(|| inner.find(" fp=0x")) {
-            Some(end) => (&inner[..end], true),
-            None => (inner.trim_end(), ended),
-        };
-        let (file, number) = place.rsplit_once(':')?;
-        let line = number.parse().ok()?;
-        (whole && !file.is_empty()).then(|| Self {
-            file: file.to_owned(),
-            line,
-        })
-    }
-
-    /// The last part of the path.
-    pub(crate) fn base(&self) -> &str {
-        self.file.rsplit(['/', '\\']).next().unwrap_or(&self.file)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Access, Frame, Place};
+    use super::{Access, Frame};
 
     fn frame(line: &str) -> Frame {
         Frame::read(1, line).unwrap_or_else(|| panic!("{line} is a call"))
@@ -509,17 +472,6 @@ mod tests {
             assert_eq!(frame.access(), Some(access), "{line}");
             assert_eq!(frame.map_argument().map(|word| word.value), map, "{line}");
         }
-    }
-
-    #[test]
-    fn a_place_that_may_be_cut_is_none() {
-        let place = |line, ended| Place::read(line, ended).map(|place| place.line);
-        assert_eq!(place("\t/srv/a.go:109 +0x3c fp=0x1", false), Some(109));
-        assert_eq!(place("        C:/a b/c.go:32 +0xd5", false), Some(32));
-        assert_eq!(place("\ta.go:10", true), Some(10));
-        assert_eq!(place("\ta.go:10", false), None, "it may have been 109");
-        assert_eq!(place("a.go:10", true), None);
-        assert_eq!(place("\ta.go:", true), None);
     }
 
     #[test]

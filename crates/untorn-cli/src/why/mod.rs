@@ -9,6 +9,7 @@ mod line;
 mod other;
 mod parse;
 mod parts;
+mod place;
 #[cfg(test)]
 mod tests;
 mod text;

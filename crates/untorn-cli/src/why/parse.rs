@@ -7,8 +7,9 @@ use super::candidates::Noticing;
 use super::dump::{
     Banner, Crash, Created, Found, Goroutine, Input, Kind, Other, Race, Side, Started, Unread,
 };
-use super::frame::{Frame, Place};
+use super::frame::Frame;
 use super::line::{Line, Lines};
+use super::place::Place;
 
 /// Dumps of one input that are explained; the others are counted.
 const DUMPS: usize = 8;
@@ -47,7 +48,7 @@ enum Pending {
 enum Current {
     #[default]
     Nothing,
-    Crash(Crash, Option<Goroutine>),
+    Crash(Box<Crash>, Option<Box<Goroutine>>),
     Race(Race, InRace),
     /// Goroutines of something else.
     Other,
@@ -146,7 +147,7 @@ impl Parser {
                     banners: vec![banner],
                     ..Crash::default()
                 };
-                self.current = Current::Crash(crash, None);
+                self.current = Current::Crash(Box::new(crash), None);
             }
         }
     }
@@ -164,7 +165,7 @@ impl Parser {
         match &mut self.current {
             Current::Crash(crash, open) => {
                 if let Some(before) = open.take() {
-                    crash.add(before);
+                    crash.add(*before);
                 }
                 // A program that was started again, and died again, without a word in between.
                 let again = crash
@@ -179,9 +180,9 @@ impl Parser {
                         banners: vec![banner],
                         ..Crash::default()
                     };
-                    self.current = Current::Crash(crash, Some(goroutine));
+                    self.current = Current::Crash(Box::new(crash), Some(Box::new(goroutine)));
                 } else {
-                    *open = Some(goroutine);
+                    *open = Some(Box::new(goroutine));
                 }
             }
             Current::Other => {}
@@ -208,7 +209,7 @@ impl Parser {
                 }
                 if text == "runtime stack:" {
                     if let Some(before) = open.take() {
-                        crash.add(before);
+                        crash.add(*before);
                     }
                     return true;
                 }
@@ -305,9 +306,9 @@ impl Parser {
             Current::Nothing | Current::Other => return,
             Current::Crash(mut crash, open) => {
                 if let Some(goroutine) = open {
-                    crash.add(goroutine);
+                    crash.add(*goroutine);
                 }
-                Found::Crash(crash)
+                Found::Crash(*crash)
             }
             Current::Race(race, _) => Found::Race(race),
         };

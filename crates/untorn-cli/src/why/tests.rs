@@ -45,7 +45,7 @@ fn certain(told: &[Explained]) -> Vec<String> {
         .filter(|writer| writer.certainty == Certainty::Certain)
         .map(|writer| {
             format!(
-                "{} {:?} {:?}",
+                "{:?} {:?} {:?}",
                 writer.goroutine, writer.function, writer.place
             )
         });
@@ -206,5 +206,46 @@ fn lines_of_the_program_in_between_are_counted_and_shown() {
     let (_, told) = read(log.as_bytes());
     assert_eq!(told[0].unread.lines, 1);
     assert_eq!(told[0].unread.first[0].1, "GET /healthz 200");
-    assert_eq!(told[0].writers[0].goroutine, 18);
+    assert_eq!(told[0].writers[0].goroutine, Some(18));
+}
+
+#[test]
+fn every_message_is_known_and_says_what_the_noticing_side_did() {
+    use super::frame::Access;
+
+    for (message, access) in [
+        ("concurrent map read and map write", Some(Access::Read)),
+        ("concurrent map writes", Some(Access::Write)),
+        (
+            "concurrent map iteration and map write",
+            Some(Access::Iterate),
+        ),
+        ("concurrent map clone and map write", Some(Access::Clone)),
+        (
+            "small map with no empty slot (concurrent map writes?)",
+            Some(Access::Write),
+        ),
+        ("bad map state", None),
+    ] {
+        let dump =
+            format!("fatal error: {message}\n\ngoroutine 7 [running]:\nmain.f()\n\ta.go:3 +0x1\n");
+        let told = read(dump.as_bytes()).1;
+        assert_eq!(told[0].known[0].access, access, "{message}");
+    }
+    let clear = "fatal error: concurrent map writes\n\ngoroutine 7 [running]:\nruntime.mapclear(0x4aaf80, 0xc00007c450)\n";
+    assert_eq!(
+        read(clear.as_bytes()).1[0].known[0].access,
+        Some(Access::Clear)
+    );
+}
+
+#[test]
+fn the_report_of_our_own_map_is_told_from_a_dump() {
+    let report = "fatal error: concurrent map read and map write\n\nthread \"reader\" (3) [reading]: GoMap::get\n";
+    let told = read(report.as_bytes()).1;
+    assert!(
+        told[0].notes.iter().any(|note| note.contains("GoMap")),
+        "{:?}",
+        told[0].notes
+    );
 }

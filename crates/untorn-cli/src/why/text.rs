@@ -2,7 +2,7 @@
 
 use super::causes;
 use super::dump::{Crash, Found};
-use super::explain::{DumpKind, Explained};
+use super::explain::{self, DumpKind, Explained};
 use super::parts;
 use crate::output::{Output, counted};
 
@@ -53,9 +53,9 @@ pub(crate) fn show(output: &Output, found: &Found, told: &Explained) {
                 .as_ref()
                 .map_or_else(String::new, |place| format!(", {place}"));
             output.line(format_args!(
-                "{} goroutine {} [{}], {function}{place} (line {})",
+                "{}: {} [{}], {function}{place} (line {})",
                 writer.certainty.in_words(),
-                writer.goroutine,
+                explain::who(writer.goroutine),
                 writer.state,
                 writer.line
             ));
