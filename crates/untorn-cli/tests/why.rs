@@ -370,6 +370,13 @@ fn a_dump_of_one_goroutine_says_how_to_have_the_others() {
     assert!(text(&told.stdout).contains("GOTRACEBACK=all"));
     let told = feed(&["go1.25-note.txt"], "");
     assert!(!text(&told.stdout).contains("GOTRACEBACK=all"));
+    // The note itself shows one goroutine of a Go that printed all.
+    let dump = dump("by-hand-go1.13-note");
+    let told = feed(
+        &[],
+        dump.split("\n\ngoroutine 1 ").next().expect("never empty"),
+    );
+    assert!(text(&told.stdout).contains("so it was cut"));
 }
 
 #[test]

@@ -65,6 +65,11 @@ pub(crate) struct Explained {
 const NOBODY_ELSE: &str = "Go cannot name the other side: the writer leaves one bit in the map's header, not its name, and by the time it is \
      stopped it has most often left the map.";
 
+const CUT: &str = "The dump has nobody but the side that noticed, so it was cut: the Go that left it prints every goroutine.";
+
+const ALONE: &str = "The dump has nobody but the side that noticed. Go 1.26 and newer print no more unless told to: run the program \
+     with GOTRACEBACK=all, and the next dump has the other goroutines. (An older one was cut.)";
+
 pub(crate) fn crash(crash: &Crash) -> Explained {
     let writers = candidates::rank(crash);
     let known: Vec<_> = (0..crash.noticed.len())
@@ -210,12 +215,13 @@ fn notes(crash: &Crash, has_writer: bool) -> Vec<String> {
     let mut notes = vec![];
     if let Some(first) = crash.noticed.first() {
         notes.push(NOBODY_ELSE.to_owned());
+        // Up to Go 1.18 it was a throw, and a throw prints every goroutine.
+        let old = first
+            .frames
+            .iter()
+            .any(|frame| frame.function == "runtime.throw");
         if crash.goroutines == crash.noticed.len() as u64 {
-            notes.push(
-                "The dump has nobody but the side that noticed. Go 1.26 and newer print no more unless told to: run the program \
-                 with GOTRACEBACK=all, and the next dump has the other goroutines. (An older one was cut.)"
-                    .into(),
-            );
+            notes.push(if old { CUT } else { ALONE }.to_owned());
         }
         if dump::access(&first.frames).is_none() {
             notes.push(
