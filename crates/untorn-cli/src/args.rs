@@ -1,5 +1,8 @@
 //! What can be said on the command line.
 
+use std::io;
+use std::path::PathBuf;
+
 use clap::builder::PossibleValuesParser;
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -53,6 +56,7 @@ Examples:
   untorn demo map --readers 64   as many readers as you like
   untorn demo lookup overflow    one branch of a look-up
   untorn demo lookup --json      the same for a script
+  untorn why crash.txt           what a crash dump of a Go program says
 
 Exit status: 0 fine, 1 something failed, 2 the command was misused.";
 
@@ -63,6 +67,20 @@ pub(crate) enum Command {
         #[command(subcommand)]
         which: Demo,
     },
+    /// Reads the crash dump of a Go program that died over a map, and says who, where, and what to change.
+    #[command(after_help = "\
+Examples:
+  untorn why crash.txt
+  go run . 2>&1 | untorn why
+  kubectl logs --previous pod/app | untorn why
+  go test -race ./... 2>&1 | untorn why --json
+
+It reads `fatal error: concurrent map …` of Go 1.9 and newer, and the reports of Go's race detector, also in the middle
+of a log and with its prefixes. A crash dump names the side that noticed; the other side is concluded, and how sure that
+is stands beside it. A race report names both.
+
+Exit status: 0 a dump was read, 1 there is none in the input, 2 the command was misused.")]
+    Why(Why),
     /// The program that act 1 runs in a child process.
     #[command(hide = true)]
     NoteProgram { readers: usize, writers: usize },
@@ -113,6 +131,29 @@ It exits 1 if a map shows a pair from two refreshes that promises not to.")]
         #[arg(value_parser = PossibleValuesParser::new(scenes::names()))]
         scene: Option<String>,
     },
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Why {
+    /// The file with the dump, or with a log that has it; `-`, or none, is stdin.
+    pub(crate) dump: Option<PathBuf>,
+}
+
+impl Why {
+    /// Ends the command with a word on its use if its file cannot be read.
+    pub(crate) fn refuse_unreadable(&self, error: &io::Error) -> ! {
+        let path = self
+            .dump
+            .as_deref()
+            .map_or_else(String::new, |path| path.display().to_string());
+        let mut command = Args::command();
+        command.build();
+        let why = command
+            .find_subcommand_mut("why")
+            .expect("it is declared above");
+        why.error(ErrorKind::Io, format!("cannot read {path}: {error}"))
+            .exit()
+    }
 }
 
 #[derive(clap::Args)]

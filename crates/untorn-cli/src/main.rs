@@ -1,4 +1,4 @@
-//! The command `untorn`: the demo of the library, and its parts one by one.
+//! The command `untorn`: the demo of the library and its parts one by one, and `why` for a crash of Go.
 //!
 //! Exit status: 0 fine, 1 something failed, 2 the command was misused.
 
@@ -6,6 +6,7 @@ mod args;
 mod demo;
 mod output;
 mod progress;
+mod why;
 
 use std::process::ExitCode;
 
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
             Demo::Rivals(options) => demo::rivals::show(&output, &options),
             Demo::Lookup { scene } => demo::lookup::show(&output, scene.as_deref()),
         },
+        Some(Command::Why(options)) => why::show(&output, &options),
         Some(Command::NoteProgram { readers, writers }) => untorn_note::note(readers, writers),
     };
     match done {

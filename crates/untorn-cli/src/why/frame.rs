@@ -1,0 +1,489 @@
+//! One call on a goroutine's stack: the function's name taken apart, its arguments, its place in the source.
+
+use serde::Serialize;
+
+use super::place::Place;
+
+/// What one argument word may tell.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Word {
+    pub(crate) value: u64,
+    /// No `?` behind it: the word is the argument, not what a register was used for later.
+    pub(crate) exact: bool,
+}
+
+impl Word {
+    /// Whether it may point into Go's heap: above where programs are loaded, below where Linux maps libraries.
+    fn may_be_heap(self) -> bool {
+        (0x10_0000_0000..0x7000_0000_0000).contains(&self.value)
+    }
+}
+
+/// A call, with the line of the dump that shows it.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame {
+    pub(crate) at: u64,
+    pub(crate) function: String,
+    pub(crate) args: String,
+    pub(crate) place: Option<Place>,
+}
+
+/// What a frame does to a map.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Access {
+    Read,
+    Write,
+    Delete,
+    Clear,
+    Iterate,
+    Clone,
+}
+
+impl Access {
+    pub(crate) fn writes(self) -> bool {
+        matches!(self, Self::Write | Self::Delete | Self::Clear)
+    }
+
+    pub(crate) fn in_words(self) -> &'static str {
+        match self {
+            Self::Read => "reading",
+            Self::Write => "writing",
+            Self::Delete => "deleting from",
+            Self::Clear => "clearing",
+            Self::Iterate => "iterating over",
+            Self::Clone => "cloning",
+        }
+    }
+}
+
+/// The first elements of the import paths of Go's own packages.
+const STANDARD: &[&str] = &[
+    "archive",
+    "arena",
+    "bufio",
+    "bytes",
+    "cmp",
+    "compress",
+    "container",
+    "context",
+    "crypto",
+    "database",
+    "debug",
+    "embed",
+    "encoding",
+    "errors",
+    "expvar",
+    "flag",
+    "fmt",
+    "go",
+    "hash",
+    "html",
+    "image",
+    "index",
+    "internal",
+    "io",
+    "iter",
+    "log",
+    "maps",
+    "math",
+    "mime",
+    "net",
+    "os",
+    "path",
+    "plugin",
+    "reflect",
+    "regexp",
+    "runtime",
+    "slices",
+    "sort",
+    "strconv",
+    "strings",
+    "structs",
+    "sync",
+    "syscall",
+    "testing",
+    "text",
+    "time",
+    "unicode",
+    "unique",
+    "unsafe",
+    "vendor",
+    "weak",
+];
+
+impl Frame {
+    /// Reads `pkg.(*T).Method(0x1, {0x2, 0x3?})`; nothing else has this shape.
+    pub(crate) fn read(at: u64, line: &str) -> Option<Self> {
+        let line = line.trim_end();
+        // Whoever copied the dump may have put a remark behind a call.
+        let line = line.find(") // ").map_or(line, |end| &line[..=end]);
+        let inner = line.strip_suffix(')')?;
+        let (function, args) = inner.split_at(inner.rfind('(')?);
+        let args = &args[1..];
+        let is_args = |c: char| c.is_ascii_hexdigit() || "x{}, ?._".contains(c);
+        let plain = !function.starts_with(['.', '(']) && function.contains('.');
+        let one_word = !outside_brackets(function).any(char::is_whitespace);
+        (plain && one_word && args.chars().all(is_args)).then(|| Self {
+            at,
+            function: function.to_owned(),
+            args: args.to_owned(),
+            place: None,
+        })
+    }
+
+    /// The import path: `net/http` of `net/http.Header.Get`.
+    pub(crate) fn package(&self) -> &str {
+        let name = self.function.split(['[', '(']).next().unwrap_or("");
+        let base = name.rfind('/').map_or(0, |slash| slash + 1);
+        let end = name[base..].find('.').map_or(name.len(), |dot| base + dot);
+        &name[..end]
+    }
+
+    /// What follows the package: `(*T).Method`, `T.Method`, `main.func1`.
+    pub(crate) fn in_package(&self) -> &str {
+        let rest = &self.function[self.package().len()..];
+        rest.strip_prefix('.').unwrap_or(rest)
+    }
+
+    pub(crate) fn is_standard(&self) -> bool {
+        let first = self.package().split('/').next().unwrap_or("");
+        STANDARD.contains(&first)
+    }
+
+    /// Code of a module that was downloaded, not of the program's own.
+    pub(crate) fn is_of_a_module(&self) -> bool {
+        let file = self.place.as_ref().map_or("", |place| &place.file);
+        file.contains("/pkg/mod/") || file.contains("/vendor/") || file.contains('@')
+    }
+
+    /// `T` of `pkg.(*T).Method`.
+    pub(crate) fn pointer_receiver(&self) -> Option<&str> {
+        let rest = self.in_package().strip_prefix("(*")?;
+        rest.split(')').next()
+    }
+
+    /// `T` of `pkg.T.Method`, which has a copy of `T`.
+    pub(crate) fn value_receiver(&self) -> Option<&str> {
+        let (of, method) = self.in_package().split_once('.')?;
+        let named = !of.is_empty() && !of.starts_with('(') && !of.contains('[');
+        let is_method = !method.is_empty() && !method.contains('.') && !is_made_up(method);
+        (named && is_method && of != "init").then_some(of)
+    }
+
+    /// The type whose method this is, by pointer or by value.
+    pub(crate) fn receiver(&self) -> Option<&str> {
+        self.pointer_receiver().or_else(|| self.value_receiver())
+    }
+
+    /// For a function literal the function that it stands in: `pkg.main` of `pkg.main.func1.2`.
+    pub(crate) fn enclosing(&self) -> Option<&str> {
+        let literal = |end: &str| {
+            let end = end.strip_prefix("func")?;
+            end.starts_with(|c: char| c.is_ascii_digit()).then_some(())
+        };
+        let mut from = 0;
+        while let Some(dot) = self.function[from..].find('.') {
+            let dot = from + dot;
+            if literal(&self.function[dot + 1..]).is_some() {
+                return Some(&self.function[..dot]);
+            }
+            from = dot + 1;
+        }
+        None
+    }
+
+    /// A function that is neither method nor literal.
+    pub(crate) fn is_plain_function(&self) -> bool {
+        !self.in_package().contains(['.', '('])
+    }
+
+    /// The words of the last name that a person gave: `["Watch", "Config"]` of `viper.(*Viper).WatchConfig.func1`.
+    pub(crate) fn name_words(&self) -> Vec<String> {
+        let named = self.enclosing().unwrap_or(&self.function);
+        let name = named
+            .rsplit(['.', ')', '('])
+            .find(|part| !part.is_empty() && !is_made_up(part))
+            .unwrap_or("");
+        let mut words = vec![String::new()];
+        for c in name.trim_end_matches("-fm").chars() {
+            if c.is_uppercase() || !c.is_alphanumeric() {
+                words.push(String::new());
+            }
+            if c.is_alphanumeric() {
+                words
+                    .last_mut()
+                    .expect("never empty")
+                    .extend(c.to_lowercase());
+            }
+        }
+        words.retain(|word| !word.is_empty());
+        words
+    }
+
+    /// All hexadecimal words among the arguments.
+    pub(crate) fn words(&self) -> impl Iterator<Item = Word> {
+        self.args.split(['{', '}', ',', ' ']).filter_map(|text| {
+            let (text, exact) = match text.strip_suffix('?') {
+                Some(text) => (text, false),
+                None => (text, true),
+            };
+            let value = u64::from_str_radix(text.strip_prefix("0x")?, 16).ok()?;
+            Some(Word { value, exact })
+        })
+    }
+
+    /// Whether each argument that is one word, as a map is, can be relied on.
+    pub(crate) fn bare_words_are_exact(&self) -> bool {
+        let mut depth = 0;
+        self.args.chars().all(|c| {
+            match c {
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                _ => {}
+            }
+            depth > 0 || c != '?'
+        })
+    }
+
+    /// The words that may be addresses of what goroutines share.
+    pub(crate) fn heap_words(&self) -> impl Iterator<Item = Word> {
+        self.words().filter(|word| word.may_be_heap())
+    }
+
+    /// What this call does to a map, if it is one of the runtime's map functions, of any generation.
+    pub(crate) fn access(&self) -> Option<Access> {
+        const RUNTIME: &[(&str, Access)] = &[
+            ("mapaccess", Access::Read),
+            ("mapassign", Access::Write),
+            ("mapdelete", Access::Delete),
+            ("mapclear", Access::Clear),
+            ("mapiter", Access::Iterate),
+            ("mapIter", Access::Iterate),
+            ("mapclone", Access::Clone),
+            ("evacuate", Access::Write),
+            ("growWork", Access::Write),
+        ];
+        const SWISS: &[(&str, Access)] = &[
+            ("(*Map).Get", Access::Read),
+            ("(*Map).get", Access::Read),
+            ("(*Map).Put", Access::Write),
+            ("(*Map).put", Access::Write),
+            ("(*Map).Delete", Access::Delete),
+            ("(*Map).Clear", Access::Clear),
+            ("(*Map).Clone", Access::Clone),
+            ("(*Iter).", Access::Iterate),
+        ];
+        let known = match self.package() {
+            "runtime" | "reflect" => RUNTIME,
+            "internal/runtime/maps" => SWISS,
+            "maps" if self.in_package().to_lowercase().starts_with("clone") => {
+                return Some(Access::Clone);
+            }
+            _ => return None,
+        };
+        let name = self.in_package();
+        let of = known.iter().find(|(start, _)| name.starts_with(start));
+        of.map(|(_, access)| *access)
+    }
+
+    /// The address of the map, from a call of the runtime that has it as an argument.
+    pub(crate) fn map_argument(&self) -> Option<Word> {
+        let position = match (self.package(), self.access()?) {
+            // The iterator is the argument, not the map.
+            (_, Access::Iterate) => return None,
+            ("runtime", _) => 1,
+            ("internal/runtime/maps", _) => 0,
+            _ => return None,
+        };
+        // The position counts words; none of the arguments before it is made of several.
+        let word = self.words().nth(position)?;
+        let before = self.args.split(',').nth(position)?;
+        (!before.contains('{') && word.value > 0xffff).then_some(word)
+    }
+
+    /// The first argument as it is written; what is in braces stays together.
+    pub(crate) fn first_argument(&self) -> &str {
+        let mut depth = 0;
+        for (index, c) in self.args.char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                ',' if depth == 0 => return &self.args[..index],
+                _ => {}
+            }
+        }
+        &self.args
+    }
+}
+
+/// Names that the compiler makes: `func1`, `gowrap2`, `deferwrap1`, `1`, `func1-range2`.
+fn is_made_up(name: &str) -> bool {
+    let rest = ["func", "gowrap", "deferwrap", "init"]
+        .iter()
+        .find_map(|start| name.strip_prefix(start))
+        .unwrap_or(name);
+    rest.starts_with(|c: char| c.is_ascii_digit())
+}
+
+fn outside_brackets(name: &str) -> impl Iterator<Item = char> {
+    let mut depth = 0_i32;
+    name.chars().filter(move |c| {
+        match c {
+            '[' => depth += 1,
+            ']' => depth -= 1,
+            _ => {}
+        }
+        depth == 0
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Access, Frame};
+
+    fn frame(line: &str) -> Frame {
+        Frame::read(1, line).unwrap_or_else(|| panic!("{line} is a call"))
+    }
+
+    #[test]
+    fn a_name_is_taken_apart() {
+        for (line, package, pointer, value, enclosing) in [
+            (
+                "main.main.func2(0xc0000721b0)",
+                "main",
+                None,
+                None,
+                Some("main.main"),
+            ),
+            (
+                "main.(*Store).Get(0xc00000e018, 0x1)",
+                "main",
+                Some("Store"),
+                None,
+                None,
+            ),
+            (
+                "main.Settings.Get({{0x0, 0x0}, 0xc00008ab40})",
+                "main",
+                None,
+                Some("Settings"),
+                None,
+            ),
+            (
+                "net/http.Header.Get(...)",
+                "net/http",
+                None,
+                Some("Header"),
+                None,
+            ),
+            (
+                "github.com/a/b.v2/c.(*T[...]).Do(0x1?)",
+                "github.com/a/b.v2/c",
+                Some("T[...]"),
+                None,
+                None,
+            ),
+            (
+                "github.com/a/b.Run.func1.2()",
+                "github.com/a/b",
+                None,
+                None,
+                Some("github.com/a/b.Run"),
+            ),
+            ("main.packageLevel.gowrap1()", "main", None, None, None),
+            ("main.init.0()", "main", None, None, None),
+        ] {
+            let frame = frame(line);
+            // A path's last element may itself have a dot: then the package ends early, which nothing here depends on.
+            if !line.contains("b.v2") {
+                assert_eq!(frame.package(), package, "{line}");
+                assert_eq!(frame.pointer_receiver(), pointer, "{line}");
+            }
+            assert_eq!(frame.value_receiver(), value, "{line}");
+            assert_eq!(frame.enclosing(), enclosing, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_call_is_not_taken_for_one() {
+        for line in [
+            "",
+            "265",
+            "hello (world)",
+            "see main.go (0x1)",
+            "f(0x1)",
+            "2024/05/01 12:00 a.b(c)",
+            "x.y(",
+            "(.)",
+        ] {
+            assert!(Frame::read(1, line).is_none(), "{line}");
+        }
+    }
+
+    #[test]
+    fn words_know_whether_they_are_exact() {
+        let frame = frame("main.f({{0x0, 0x0}, 0xc00008ab40}, 0x5?, ...)");
+        let words: Vec<_> = frame.words().map(|word| (word.value, word.exact)).collect();
+        assert_eq!(
+            words,
+            [(0, true), (0, true), (0xc0_0008_ab40, true), (5, false)]
+        );
+        assert_eq!(frame.heap_words().count(), 1);
+        assert_eq!(frame.first_argument(), "{{0x0, 0x0}, 0xc00008ab40}");
+    }
+
+    #[test]
+    fn the_runtime_names_the_map_in_every_generation() {
+        for (line, access, map) in [
+            (
+                "runtime.mapaccess1_faststr(0x10b46a0, 0xc0000721b0, 0x10d32ab, 0x1, 0x1) // here",
+                Access::Read,
+                Some(0xc0_0007_21b0),
+            ),
+            (
+                "runtime.mapassign_faststr(0x4aaf80, 0xc00007c450, {0x4bf298, 0x1})",
+                Access::Write,
+                Some(0xc0_0007_c450),
+            ),
+            ("runtime.mapiternext(0xc00005dbd8?)", Access::Iterate, None),
+            (
+                "internal/runtime/maps.(*Iter).Next(0xbca5490ed8?)",
+                Access::Iterate,
+                None,
+            ),
+            (
+                "internal/runtime/maps.(*Map).Delete(0xc00007c450, 0x4aaf80, 0x1)",
+                Access::Delete,
+                Some(0xc0_0007_c450),
+            ),
+            (
+                "reflect.mapaccess_faststr(0x1?, 0x6?, {0x5fd45f?, 0x2a?})",
+                Access::Read,
+                None,
+            ),
+            (
+                "runtime.mapclone2(0x4aaf80, 0xc00007c450)",
+                Access::Clone,
+                Some(0xc0_0007_c450),
+            ),
+        ] {
+            let frame = frame(line);
+            assert_eq!(frame.access(), Some(access), "{line}");
+            assert_eq!(frame.map_argument().map(|word| word.value), map, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_words_of_a_name() {
+        assert_eq!(
+            frame("viper.(*Viper).WatchConfig.func1()").name_words(),
+            ["watch", "config"]
+        );
+        assert_eq!(
+            frame("main.reload_all(0x1)").name_words(),
+            ["reload", "all"]
+        );
+        assert_eq!(frame("main.main.func1()").name_words(), ["main"]);
+    }
+}

@@ -1,0 +1,251 @@
+//! Whatever is read, and wherever it is cut: no panic, and nothing wrong is said to be certain.
+
+use std::fs;
+use std::path::Path;
+
+use super::candidates::Certainty;
+use super::dump::{Found, Input};
+use super::explain::{self, Explained};
+use super::{other, parse};
+
+fn dumps() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/why/dumps");
+    let files = fs::read_dir(folder).expect("a folder");
+    let mut dumps: Vec<_> = files
+        .map(|file| {
+            let path = file.expect("readable").path();
+            let name = path
+                .file_stem()
+                .expect("a name")
+                .to_string_lossy()
+                .into_owned();
+            (name, fs::read_to_string(path).expect("UTF-8"))
+        })
+        .collect();
+    dumps.sort();
+    assert!(dumps.len() > 20);
+    dumps
+}
+
+fn read(bytes: &[u8]) -> (Input, Vec<Explained>) {
+    let input = parse::read(bytes).expect("memory can be read");
+    let explain = |found: &Found| match found {
+        Found::Crash(crash) => explain::crash(crash),
+        Found::Race(race) => explain::race(race),
+    };
+    let told = input.found.iter().map(explain).collect();
+    let _ = other::refusal(&input);
+    (input, told)
+}
+
+/// What is said to be certain: writers of race reports, and the goroutines that noticed.
+fn certain(told: &[Explained]) -> Vec<String> {
+    let writers = told.iter().flat_map(|told| &told.writers);
+    let writers = writers
+        .filter(|writer| writer.certainty == Certainty::Certain)
+        .map(|writer| {
+            format!(
+                "{:?} {:?} {:?}",
+                writer.goroutine, writer.function, writer.place
+            )
+        });
+    let noticed = told
+        .iter()
+        .flat_map(|told| told.known.iter().map(|known| (&told.message, known)));
+    let noticed = noticed.map(|(message, known)| {
+        let writes = known.access.is_some_and(super::frame::Access::writes);
+        format!("{message} {:?} {writes}", known.goroutine)
+    });
+    let verdicts = told
+        .iter()
+        .filter(|told| told.verdict.ends_with("certain."));
+    writers
+        .chain(noticed)
+        .chain(verdicts.map(|told| told.verdict.clone()))
+        .collect()
+}
+
+fn check_cut(name: &str, whole: &[String], cut: &[u8]) {
+    let (_, told) = read(cut);
+    for fact in certain(&told) {
+        assert!(
+            whole.contains(&fact),
+            "{name}, cut to {} bytes: {fact} is said to be certain; the whole has {whole:#?}",
+            cut.len()
+        );
+    }
+}
+
+#[test]
+fn a_cut_makes_nothing_wrong_certain() {
+    for (name, dump) in dumps() {
+        let whole = certain(&read(dump.as_bytes()).1);
+        let bytes = dump.as_bytes();
+        for at in 0..bytes.len() {
+            check_cut(&name, &whole, &bytes[..at]);
+            check_cut(&name, &whole, &bytes[at..]);
+        }
+        let mut random = fastrand::Rng::with_seed(7);
+        for _ in 0..500 {
+            let start = random.usize(..bytes.len());
+            let end = random.usize(start..bytes.len());
+            check_cut(&name, &whole, &bytes[start..end]);
+        }
+    }
+}
+
+#[test]
+fn a_prefix_of_a_log_changes_nothing() {
+    for (name, dump) in dumps() {
+        // There a line of the program stands in front.
+        let plain = read(dump.as_bytes()).1;
+        for prefix in [
+            "app-1  | ",
+            "2024-05-01T12:00:00.000000001Z stderr F ",
+            "\u{1f433} pod/app-7c9: ",
+        ] {
+            for end in ["\n", "\r\n"] {
+                let logged: String = dump
+                    .lines()
+                    .map(|line| format!("{prefix}{line}{end}"))
+                    .collect();
+                let told = read(logged.as_bytes()).1;
+                assert_eq!(certain(&told), certain(&plain), "{name} behind {prefix:?}");
+                let verdicts = |told: &[Explained]| -> Vec<_> {
+                    told.iter().map(|told| told.verdict.clone()).collect()
+                };
+                assert_eq!(
+                    verdicts(&told),
+                    verdicts(&plain),
+                    "{name} behind {prefix:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn any_text_is_read() {
+    let dumps = dumps();
+    let mut random = fastrand::Rng::with_seed(11);
+    for _ in 0..4_000 {
+        let (_, dump) = &dumps[random.usize(..dumps.len())];
+        let mut bytes = dump.clone().into_bytes();
+        for _ in 0..random.usize(1..20) {
+            let at = random.usize(..bytes.len());
+            match random.u8(..4) {
+                0 => bytes[at] = random.u8(..),
+                1 => bytes[at] = *random.choice(b"()[]{},.:?\n\r\t 0x/+").expect("not empty"),
+                2 => drop(bytes.drain(at..bytes.len().min(at + random.usize(..40)))),
+                _ => {
+                    let again = bytes[..at].to_vec();
+                    bytes.splice(at..at, again);
+                    bytes.truncate(1 << 16);
+                }
+            }
+            if bytes.is_empty() {
+                break;
+            }
+        }
+        read(&bytes);
+    }
+    for _ in 0..2_000 {
+        let length = random.usize(..400);
+        let noise: Vec<u8> = std::iter::repeat_with(|| random.u8(..))
+            .take(length)
+            .collect();
+        assert!(read(&noise).1.is_empty());
+    }
+}
+
+#[test]
+fn a_dump_between_other_lines_of_a_log_is_found_again_and_again() {
+    let dump = &dumps()
+        .into_iter()
+        .find(|(name, _)| name == "go1.23-note")
+        .expect("it is there")
+        .1;
+    let mut log = String::new();
+    for _ in 0..3 {
+        log.push_str("listening on :8080\nGET / 200\n265");
+        log.push_str(dump);
+        log.push_str("exit status 2\n");
+    }
+    let (input, told) = read(log.as_bytes());
+    assert_eq!(told.len(), 3);
+    assert_eq!(input.found.len(), 3);
+    for told in &told {
+        assert_eq!(told.goroutines, 3);
+        assert_eq!(told.writers[0].function.as_deref(), Some("main.main.func1"));
+        assert_eq!(told.unread.lines, 0);
+    }
+}
+
+#[test]
+fn a_program_that_dies_again_at_once_is_not_taken_for_two_that_noticed() {
+    let dump = dumps()
+        .into_iter()
+        .find(|(name, _)| name == "go1.26-note")
+        .expect("it is there")
+        .1;
+    let (_, told) = read(format!("{dump}{dump}").as_bytes());
+    assert_eq!(told.len(), 2);
+    for told in told {
+        assert_eq!((told.known.len(), told.goroutines), (1, 1));
+    }
+}
+
+#[test]
+fn lines_of_the_program_in_between_are_counted_and_shown() {
+    let dump = &dumps()
+        .into_iter()
+        .find(|(name, _)| name == "go1.23-note")
+        .expect("it is there")
+        .1;
+    let log = dump.replace("\n\ngoroutine 18", "\nGET /healthz 200\n\ngoroutine 18");
+    let (_, told) = read(log.as_bytes());
+    assert_eq!(told[0].unread.lines, 1);
+    assert_eq!(told[0].unread.first[0].1, "GET /healthz 200");
+    assert_eq!(told[0].writers[0].goroutine, Some(18));
+}
+
+#[test]
+fn every_message_is_known_and_says_what_the_noticing_side_did() {
+    use super::frame::Access;
+
+    for (message, access) in [
+        ("concurrent map read and map write", Some(Access::Read)),
+        ("concurrent map writes", Some(Access::Write)),
+        (
+            "concurrent map iteration and map write",
+            Some(Access::Iterate),
+        ),
+        ("concurrent map clone and map write", Some(Access::Clone)),
+        (
+            "small map with no empty slot (concurrent map writes?)",
+            Some(Access::Write),
+        ),
+        ("bad map state", None),
+    ] {
+        let dump =
+            format!("fatal error: {message}\n\ngoroutine 7 [running]:\nmain.f()\n\ta.go:3 +0x1\n");
+        let told = read(dump.as_bytes()).1;
+        assert_eq!(told[0].known[0].access, access, "{message}");
+    }
+    let clear = "fatal error: concurrent map writes\n\ngoroutine 7 [running]:\nruntime.mapclear(0x4aaf80, 0xc00007c450)\n";
+    assert_eq!(
+        read(clear.as_bytes()).1[0].known[0].access,
+        Some(Access::Clear)
+    );
+}
+
+#[test]
+fn the_report_of_our_own_map_is_told_from_a_dump() {
+    let report = "fatal error: concurrent map read and map write\n\nthread \"reader\" (3) [reading]: GoMap::get\n";
+    let told = read(report.as_bytes()).1;
+    assert!(
+        told[0].notes.iter().any(|note| note.contains("GoMap")),
+        "{:?}",
+        told[0].notes
+    );
+}

@@ -1,0 +1,519 @@
+//! `untorn why`: dumps of real programs and what is said about them.
+//!
+//! The dumps in `why/dumps` were left by `why/crash.go` and `examples/note/main.go` under the Go of their name, with the
+//! folders masked; those named `by-hand` were written by hand in the shape of a Go that is not to be had any more, or of
+//! a library. To see what has changed in `why/told`, run `cargo run -p untorn-cli -- why DUMP` on one of them.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/why")
+}
+
+fn dump(name: &str) -> String {
+    let path = folder().join("dumps").join(format!("{name}.txt"));
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_untorn"));
+    command
+        .arg("why")
+        .args(args)
+        .current_dir(folder().join("dumps"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+fn feed(args: &[&str], input: &str) -> Output {
+    let mut child = command(args).spawn().expect("the command runs");
+    let mut stdin = child.stdin.take().expect("piped");
+    // One that is misused does not read.
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    child.wait_with_output().expect("it ends")
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("the command prints UTF-8")
+}
+
+fn document(input: &str) -> Value {
+    let output = feed(&["--json"], input);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("one JSON document")
+}
+
+fn has_cause(told: &Value, id: &str) -> bool {
+    let causes = told["causes"].as_array().expect("a list");
+    causes.iter().any(|cause| cause["id"] == id)
+}
+
+/// Dump; number of the goroutine that noticed, its function and line; function of the likeliest writer; a cause.
+type Row = (
+    &'static str,
+    u64,
+    &'static str,
+    u64,
+    Option<&'static str>,
+    &'static str,
+);
+
+const CRASHES: &[Row] = &[
+    (
+        "by-hand-go1.13-note",
+        7,
+        "main.main.func2",
+        32,
+        Some("main.main.func1"),
+        "captured",
+    ),
+    (
+        "by-hand-go1.9-writes",
+        34,
+        "example.com/shop/stock.(*Store).Set",
+        41,
+        Some("example.com/shop/stock.(*Store).Set"),
+        "shared_struct",
+    ),
+    (
+        "by-hand-viper-reload",
+        118,
+        "example.com/shop/api.limit",
+        17,
+        Some("github.com/spf13/viper.(*Viper).ReadInConfig"),
+        "config_reload",
+    ),
+    (
+        "go1.21-copied-lock",
+        19,
+        "main.Settings.Set",
+        32,
+        Some("main.Settings.Set"),
+        "lock_copied",
+    ),
+    (
+        "go1.21-fan-out",
+        19,
+        "main.work",
+        174,
+        Some("main.work"),
+        "fan_out",
+    ),
+    (
+        "go1.21-note",
+        7,
+        "main.main.func2",
+        31,
+        Some("main.main.func1"),
+        "captured",
+    ),
+    (
+        "go1.23-copied-lock",
+        20,
+        "main.Settings.Set",
+        32,
+        Some("main.Settings.Set"),
+        "lock_copied",
+    ),
+    (
+        "go1.23-escaping-json",
+        1,
+        "main.serve",
+        86,
+        Some("main.escapingGetter.func1"),
+        "map_returned",
+    ),
+    (
+        "go1.23-escaping-log",
+        1,
+        "main.logAll",
+        93,
+        Some("main.escapingGetter.func1"),
+        "formatted",
+    ),
+    (
+        "go1.23-fan-out",
+        9,
+        "main.work",
+        174,
+        Some("main.work"),
+        "fan_out",
+    ),
+    (
+        "go1.23-note",
+        19,
+        "main.main.func2",
+        31,
+        Some("main.main.func1"),
+        "captured",
+    ),
+    (
+        "go1.23-note-system",
+        7,
+        "main.main.func2",
+        31,
+        Some("main.main.func1"),
+        "captured",
+    ),
+    (
+        "go1.23-package-level",
+        1,
+        "main.lookup",
+        115,
+        Some("main.reloadLoop"),
+        "package_level",
+    ),
+    (
+        "go1.23-shared-header",
+        1,
+        "main.sharedHeader",
+        135,
+        Some("main.sharedHeader.func1"),
+        "shared_header",
+    ),
+    (
+        "go1.23-shared-struct",
+        1,
+        "main.(*Cache).Get",
+        147,
+        Some("main.(*Cache).Put"),
+        "shared_struct",
+    ),
+    (
+        "go1.23-two-noticed",
+        21,
+        "main.work",
+        174,
+        Some("main.work"),
+        "fan_out",
+    ),
+    (
+        "go1.24-escaping-json",
+        1,
+        "main.serve",
+        86,
+        Some("main.escapingGetter.func1"),
+        "map_returned",
+    ),
+    (
+        "go1.24-note-system",
+        7,
+        "main.main.func2",
+        32,
+        Some("main.main.func1"),
+        "captured",
+    ),
+    (
+        "go1.24-shared-header",
+        1,
+        "main.sharedHeader",
+        135,
+        Some("main.sharedHeader.func1"),
+        "shared_header",
+    ),
+    (
+        "go1.25-note",
+        19,
+        "main.main.func2",
+        31,
+        Some("main.main.func1"),
+        "captured",
+    ),
+    ("go1.26-note", 7, "main.main.func2", 31, None, "captured"),
+    (
+        "go1.27-copied-lock",
+        20,
+        "main.Settings.Set",
+        32,
+        None,
+        "lock_copied",
+    ),
+    (
+        "go1.27-escaping-log",
+        1,
+        "main.logAll",
+        93,
+        None,
+        "formatted",
+    ),
+    (
+        "go1.27-note-all",
+        7,
+        "main.main.func2",
+        31,
+        Some("main.main.func1"),
+        "captured",
+    ),
+];
+
+#[test]
+fn a_crash_of_any_go_is_told_by_who_noticed_who_wrote_and_why() {
+    for (name, goroutine, function, line, writer, cause) in CRASHES {
+        let document = document(&dump(name));
+        let told = &document["dumps"][0];
+        let known = &told["known"][0];
+        assert_eq!(told["kind"], "crash", "{name}");
+        assert_eq!(known["goroutine"], *goroutine, "{name}");
+        assert_eq!(known["function"], *function, "{name}");
+        assert_eq!(known["place"]["line"], *line, "{name}");
+        assert_eq!(
+            told["writers"][0]["function"].as_str(),
+            *writer,
+            "{name}: {}",
+            told["writers"]
+        );
+        assert!(has_cause(told, cause), "{name}: {}", told["causes"]);
+        let certain = |writer: &Value| writer["certainty"] == "certain";
+        assert!(
+            !told["writers"]
+                .as_array()
+                .expect("a list")
+                .iter()
+                .any(certain),
+            "{name}"
+        );
+        assert_eq!(told["unread"]["lines"], 0, "{name}: {}", told["unread"]);
+    }
+}
+
+#[test]
+fn every_recorded_dump_is_in_a_test() {
+    for file in fs::read_dir(folder().join("dumps")).expect("a folder") {
+        let name = file.expect("readable").file_name();
+        let name = name
+            .to_str()
+            .and_then(|name| name.strip_suffix(".txt"))
+            .expect("a text");
+        let tested = ["go1.23-race", "go1.27-race", "go1.23-nil-map"];
+        assert!(
+            tested.contains(&name) || CRASHES.iter().any(|row| row.0 == name),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_race_report_names_both_sides_for_certain() {
+    for (name, reader, line) in [
+        ("go1.23-race", "main.lookup", 115),
+        ("go1.27-race", "main.packageLevel", 121),
+    ] {
+        let document = document(&dump(name));
+        let dumps = document["dumps"].as_array().expect("a list");
+        assert_eq!(
+            dumps.len(),
+            2,
+            "{name}: the report, and the crash that follows"
+        );
+        let told = &dumps[0];
+        assert_eq!(told["kind"], "race_report");
+        let known = told["known"].as_array().expect("a list");
+        assert_eq!(known.len(), 2);
+        assert_eq!(
+            (&known[0]["function"], &known[0]["access"]),
+            (&reader.into(), &"read".into())
+        );
+        assert_eq!(known[0]["place"]["line"], line);
+        assert_eq!(
+            (&known[1]["function"], &known[1]["access"]),
+            (&"main.reload".into(), &"write".into())
+        );
+        assert_eq!(known[1]["place"]["line"], 109);
+        assert_eq!(told["writers"].as_array().expect("a list").len(), 1);
+        assert_eq!(told["writers"][0]["certainty"], "certain");
+        assert!(has_cause(told, "refreshed_in_place"), "{name}");
+    }
+}
+
+#[test]
+fn the_address_of_the_map_is_found_across_goroutines() {
+    for (name, address, is_map, goroutines) in [
+        ("by-hand-go1.13-note", "0xc0000721b0", true, vec![7, 6]),
+        ("by-hand-go1.9-writes", "0xc42007c180", true, vec![34, 52]),
+        ("go1.23-fan-out", "0xc00010ab40", false, vec![9, 7, 8, 10]),
+    ] {
+        let document = document(&dump(name));
+        let told = &document["dumps"][0]["addresses"][0];
+        assert_eq!(told["address"], address, "{name}");
+        assert_eq!(told["is_map"], is_map, "{name}");
+        assert_eq!(told["goroutines"], serde_json::json!(goroutines), "{name}");
+    }
+}
+
+#[test]
+fn two_that_noticed_are_the_two_writers() {
+    let document = document(&dump("go1.23-two-noticed"));
+    let told = &document["dumps"][0];
+    assert_eq!(told["known"].as_array().expect("a list").len(), 2);
+    assert_eq!(
+        (
+            &told["known"][0]["goroutine"],
+            &told["known"][1]["goroutine"]
+        ),
+        (&21.into(), &23.into())
+    );
+    assert_eq!(told["writers"][0]["goroutine"], 23);
+    assert_eq!(told["writers"][0]["certainty"], "likely");
+}
+
+#[test]
+fn a_dump_of_one_goroutine_says_how_to_have_the_others() {
+    let told = feed(&["go1.26-note.txt"], "");
+    assert!(text(&told.stdout).contains("GOTRACEBACK=all"));
+    let told = feed(&["go1.25-note.txt"], "");
+    assert!(!text(&told.stdout).contains("GOTRACEBACK=all"));
+    // The note itself shows one goroutine of a Go that printed all.
+    let dump = dump("by-hand-go1.13-note");
+    let told = feed(
+        &[],
+        dump.split("\n\ngoroutine 1 ").next().expect("never empty"),
+    );
+    assert!(text(&told.stdout).contains("so it was cut"));
+}
+
+#[test]
+fn what_is_told_is_as_recorded() {
+    for name in [
+        "by-hand-go1.13-note",
+        "go1.23-copied-lock",
+        "go1.23-race",
+        "go1.26-note",
+    ] {
+        let output = feed(&[&format!("{name}.txt")], "");
+        let path = folder().join("told").join(format!("{name}.txt"));
+        let recorded = fs::read_to_string(&path).unwrap_or_default();
+        let told = text(&output.stdout);
+        assert!(
+            recorded == told,
+            "{name} is told otherwise than in {}:\n{told}",
+            path.display()
+        );
+        assert!(!told.contains('\x1b'), "colour where there is no terminal");
+    }
+}
+
+#[test]
+fn the_dump_comes_from_a_file_or_from_stdin() {
+    let name = "go1.23-note";
+    let file = feed(&[&format!("{name}.txt")], "");
+    assert!(file.status.success());
+    assert!(!file.stdout.is_empty());
+    for args in [&["-"][..], &[]] {
+        assert_eq!(feed(args, &dump(name)).stdout, file.stdout, "{args:?}");
+    }
+}
+
+#[test]
+fn an_input_without_such_a_dump_is_told_what_it_is() {
+    for (input, said) in [
+        (dump("go1.23-nil-map"), "never made was written to"),
+        (
+            "panic: boom\n\ngoroutine 1 [running]:\nmain.main()\n\t/a.go:3 +0x1\n".into(),
+            "another panic",
+        ),
+        (
+            "fatal error: all goroutines are asleep - deadlock!\n\ngoroutine 1 [select]:\n".into(),
+            "what each one waits for",
+        ),
+        (
+            "goroutine 1 [running]:\nmain.main()\n\ta.go:3 +0x1\n".into(),
+            "it stands before the first of them",
+        ),
+        (
+            "fatal error: concurrent map read and".into(),
+            "the line is cut",
+        ),
+        ("all is well\n".into(), "in these 1 lines"),
+        (String::new(), "nothing to read"),
+    ] {
+        let output = feed(&[], &input);
+        assert_eq!(output.status.code(), Some(1), "{input}");
+        assert!(output.stdout.is_empty(), "{}", text(&output.stdout));
+        let told = text(&output.stderr);
+        assert!(told.contains(said), "{input:?}: {told}");
+        let output = feed(&["--json"], &input);
+        assert_eq!(output.status.code(), Some(1), "{input}");
+        let document: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+        assert_eq!(document["dumps"], serde_json::json!([]));
+    }
+}
+
+#[test]
+fn misuse_is_told_apart_from_an_input_without_a_dump() {
+    for args in [
+        &["no-such-file.txt"][..],
+        &["."],
+        &["a", "b"],
+        &["--no-such-option"],
+    ] {
+        let output = feed(args, "");
+        assert_eq!(
+            output.status.code(),
+            Some(2),
+            "{args:?}: {}",
+            text(&output.stderr)
+        );
+        assert!(output.stdout.is_empty());
+    }
+    let help = feed(&["--help"], "");
+    assert!(help.status.success());
+    assert!(text(&help.stdout).contains("untorn why crash.txt"));
+}
+
+/// The most memory that a process has had, in KiB, where that can be asked for.
+fn most_memory(child: &Child) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.trim().parse().ok()
+}
+
+#[test]
+fn a_log_of_a_hundred_megabytes_is_read_in_bounded_memory() {
+    let mut child = command(&["--json"]).spawn().expect("the command runs");
+    let mut stdin = child.stdin.take().expect("piped");
+    let mut write = |text: &str| stdin.write_all(text.as_bytes()).expect("it reads on");
+    let noise = "2024-05-01 GET /healthz 200 in 1ms\n".repeat(30_000);
+    for _ in 0..30 {
+        write(&noise);
+    }
+    let dump = dump("go1.23-package-level");
+    let (first, rest) = dump.split_once("\n\ngoroutine 7 ").expect("two goroutines");
+    write(first);
+    // So many that only the likeliest writers can be kept; the real one comes in the middle.
+    for number in 100..300_000_u32 {
+        if number == 150_000 {
+            write("\n\ngoroutine 7 ");
+            write(rest);
+        }
+        write(&format!(
+            "\n\ngoroutine {number} [IO wait]:\nexample.com/other.serve({number:#x})\n\t/other/serve.go:{} +0x2\n\
+             created by net/http.(*Server).Serve in goroutine 1\n\t/go/src/net/http/server.go:3285 +0x4b4\n",
+            number % 90
+        ));
+    }
+    for _ in 0..30 {
+        write(&noise);
+    }
+    let memory = most_memory(&child);
+    drop(stdin);
+    let output = child.wait_with_output().expect("it ends");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let document: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+    let told = &document["dumps"][0];
+    assert_eq!(told["goroutines"], 299_902);
+    assert_eq!(told["writers"][0]["goroutine"], 7);
+    match memory {
+        Some(memory) => assert!(memory < 64 * 1024, "{memory} KiB"),
+        None => println!("skipped: how much memory it had cannot be asked for here"),
+    }
+}
