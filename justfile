@@ -38,6 +38,10 @@ oracle *STEPS_AND_SEED:
 asan:
     RUSTFLAGS="-Zsanitizer=address" CARGO_TARGET_DIR=target/asan cargo +nightly test -p untorn --lib --target x86_64-unknown-linux-gnu
 
+# The fuzzer (nightly): one target for so many seconds, or both. What it finds new goes to target/fuzz-corpus.
+fuzz target="both" seconds="60":
+    bash .ci/fuzz {{target}} {{seconds}}
+
 # The benchmarks: ratios beside rivals.
 bench:
     cargo bench -p untorn-lab --bench table --bench gate --bench reads --bench writes --bench memory --bench scenario

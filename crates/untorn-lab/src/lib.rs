@@ -2,6 +2,7 @@
 
 pub mod contest;
 pub mod filter;
+pub mod fuzz;
 pub mod history;
 pub mod keys;
 pub mod oracle;

@@ -151,6 +151,9 @@ pub use self::published::{
     Closer, Ended, NoTransition, Pinned, Published, Reader, Revision, Snapshot, Subscription,
     Timeout, Transition,
 };
+#[cfg(all(fuzzing, not(untorn_loom)))]
+#[doc(hidden)]
+pub use self::random::repeat_random_numbers;
 
 #[cfg(all(doctest, not(untorn_loom)))]
 #[doc = include_str!("../../../README.md")]

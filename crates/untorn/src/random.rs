@@ -1,11 +1,41 @@
 //! Random numbers for seeds and random places: rare, so std's own source will do.
 
+#[cfg(not(fuzzing))]
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// A number that differs from call to call and from process to process.
+#[cfg(not(fuzzing))]
 pub(crate) fn random_u64() -> u64 {
     RandomState::new().build_hasher().finish()
 }
+
+/// For fuzzers, which must see the same twice: numbers that differ from call to call.
+#[cfg(fuzzing)]
+mod repeatable {
+    use std::cell::Cell;
+
+    thread_local! {
+        static LAST: Cell<u64> = const { Cell::new(0) };
+    }
+
+    /// Lets the numbers of this thread begin anew.
+    pub fn repeat_random_numbers() {
+        LAST.set(0);
+    }
+
+    pub(crate) fn random_u64() -> u64 {
+        let last = LAST.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+        LAST.set(last);
+        let mixed = (last ^ (last >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}
+
+#[cfg(fuzzing)]
+pub(crate) use self::repeatable::random_u64;
+#[cfg(fuzzing)]
+pub use self::repeatable::repeat_random_numbers;
 
 /// A number from 0 to 1, 1 not included.
 pub(crate) fn random_share() -> f64 {

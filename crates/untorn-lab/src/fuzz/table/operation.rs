@@ -1,0 +1,86 @@
+//! What is done with a table.
+
+use arbitrary::{Arbitrary, Result, Unstructured};
+
+use crate::fuzz::foreign::Fuse;
+
+/// How many walks there are at once.
+pub(super) const WALKS: u8 = 4;
+
+/// One operation.
+#[derive(Clone, Copy, Debug)]
+pub enum Operation {
+    /// A single action, in which foreign code may panic.
+    Act(Option<Fuse>, Action),
+    /// Inserts a range: the first key, how many.
+    InsertMany(u16, u8),
+    /// Removes a range.
+    RemoveMany(u16, u8),
+    /// Inserts a range and removes most of it, which fills tables with overflow buckets.
+    Churn(u16, u8),
+    /// Inserts until the table begins to grow, and steps this walk so often between the writes that carry it out.
+    Grow(u8, u8),
+    /// Begins a walk, in the place of another if need be.
+    Begin(u8),
+    /// Steps a walk so often.
+    Step(u8, u8),
+    /// Steps, and each time removes the entry that was shown, and puts it back if `true`.
+    Consume(u8, u8, bool),
+    /// Steps until it is over.
+    Finish(u8),
+    /// Drops a walk on its way.
+    Forget(u8),
+}
+
+/// What may panic on its way.
+#[derive(Clone, Copy, Debug)]
+pub enum Action {
+    /// Inserts or overwrites.
+    Insert(u16),
+    /// Inserts a key that equals nothing.
+    InsertLoose,
+    /// Removes; with the stored key if `true`.
+    Remove(u16, bool),
+    /// Looks up, in each way.
+    Get(u16),
+    /// Takes everything out.
+    Clear,
+    /// Clones the table; writes to the clone.
+    Clone,
+}
+
+impl<'a> Arbitrary<'a> for Action {
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+        Ok(match u.int_in_range(0_u8..=15)? {
+            0..=5 => Self::Insert(u.arbitrary()?),
+            6 => Self::InsertLoose,
+            7..=10 => Self::Remove(u.arbitrary()?, u.arbitrary()?),
+            11..=12 => Self::Get(u.arbitrary()?),
+            13 => Self::Clear,
+            _ => Self::Clone,
+        })
+    }
+}
+
+impl<'a> Arbitrary<'a> for Operation {
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+        fn walk(u: &mut Unstructured<'_>) -> Result<u8> {
+            u.int_in_range(0..=WALKS - 1)
+        }
+        Ok(match u.int_in_range(0_u8..=63)? {
+            0..=11 => Self::Act(None, Action::Insert(u.arbitrary()?)),
+            12..=19 => Self::Act(None, Action::Remove(u.arbitrary()?, u.arbitrary()?)),
+            20 => Self::Act(None, u.arbitrary()?),
+            21..=30 => Self::Act(Some(u.arbitrary()?), u.arbitrary()?),
+            31..=36 => Self::InsertMany(u.arbitrary()?, u.arbitrary()?),
+            37..=39 => Self::RemoveMany(u.arbitrary()?, u.arbitrary()?),
+            40..=43 => Self::Churn(u.arbitrary()?, u.arbitrary()?),
+            44..=46 => Self::Grow(walk(u)?, u.int_in_range(0..=3)?),
+            47..=51 => Self::Begin(walk(u)?),
+            52..=58 => Self::Step(walk(u)?, u.arbitrary()?),
+            59..=61 => Self::Consume(walk(u)?, u.arbitrary()?, u.arbitrary()?),
+            62 => Self::Finish(walk(u)?),
+            _ => Self::Forget(walk(u)?),
+        })
+    }
+}

@@ -1,0 +1,220 @@
+//! What a sequence is run on: a table, or a table behind the gate.
+
+use std::borrow::Borrow;
+use std::cell::RefCell;
+
+use untorn::GoMap;
+use untorn::gomap::{MapWalk, Stats, Table, Walk};
+
+use crate::fuzz::foreign::Spread;
+use crate::fuzz::kind::{Kind, Value};
+
+pub(super) type TableOf<K> = Table<<K as Kind>::Key, <K as Kind>::Value, Spread>;
+type GoMapOf<K> = GoMap<<K as Kind>::Key, <K as Kind>::Value, Spread>;
+
+pub(super) trait Subject<K: Kind> {
+    type Walk<'s>
+    where
+        Self: 's;
+
+    fn insert(&self, key: K::Key, value: K::Value) -> Option<K::Value>;
+    /// Removes; if `whole`, in the way that gives the key too.
+    fn remove(&self, key: &K::Key, whole: bool) -> Option<K::Value>;
+    /// Looks up in each way there is, which must agree; the number of the value.
+    fn get(&self, key: &K::Query) -> Option<u64>;
+    fn clear(&self);
+    fn len(&self) -> usize;
+    fn stats(&self) -> Stats;
+    fn walk(&self) -> Self::Walk<'_>;
+    /// What a step shows.
+    fn step<'s, R>(
+        &'s self,
+        walk: &mut Self::Walk<'s>,
+        f: impl FnOnce(&K::Key, &K::Value) -> R,
+    ) -> Option<R>;
+    fn for_each(&self, f: impl FnMut(&K::Key, &K::Value));
+    fn to_table(&self) -> TableOf<K>;
+    fn into_table(self) -> TableOf<K>;
+    /// Checks what can be checked of the buckets.
+    fn assert_invariants(&self);
+}
+
+impl<K: Kind> Subject<K> for RefCell<TableOf<K>> {
+    type Walk<'s>
+        = Walk
+    where
+        Self: 's;
+
+    fn insert(&self, key: K::Key, value: K::Value) -> Option<K::Value> {
+        self.borrow_mut().insert(key, value)
+    }
+
+    fn remove(&self, key: &K::Key, whole: bool) -> Option<K::Value> {
+        let mut table = self.borrow_mut();
+        if !whole {
+            return table.remove(key.borrow());
+        }
+        let (removed, value) = table.remove_entry(key.borrow())?;
+        // Not by `Eq`, whose panic would be one after the fact.
+        assert_eq!(K::id(&removed), K::id(key));
+        // Not after the value is on its way out: if this panics, the compiler would leak it.
+        drop(removed);
+        Some(value)
+    }
+
+    fn get(&self, key: &K::Query) -> Option<u64> {
+        let table = RefCell::borrow(self);
+        let value = table.get(key).cloned();
+        let zero = K::Value::default();
+        let or_zero = table.get_or_zero(key);
+        assert!(&or_zero == value.as_ref().unwrap_or(&zero));
+        assert_eq!(table.contains_key(key), value.is_some());
+        let whole = table.get_key_value(key);
+        assert_eq!(whole.is_some(), value.is_some());
+        assert!(whole.is_none_or(|(stored, _)| stored.borrow() == key));
+        assert_eq!(table.trace(key).found(), value.is_some());
+        value.as_ref().map(Value::number)
+    }
+
+    fn clear(&self) {
+        self.borrow_mut().clear();
+    }
+
+    fn len(&self) -> usize {
+        let table = RefCell::borrow(self);
+        let len = table.len();
+        assert_eq!(table.is_empty(), len == 0);
+        len
+    }
+
+    fn stats(&self) -> Stats {
+        RefCell::borrow(self).stats()
+    }
+
+    fn walk(&self) -> Walk {
+        RefCell::borrow(self).walk()
+    }
+
+    fn step<R>(&self, walk: &mut Walk, f: impl FnOnce(&K::Key, &K::Value) -> R) -> Option<R> {
+        let table = RefCell::borrow(self);
+        walk.next(&table).map(|(key, value)| f(key, value))
+    }
+
+    fn for_each(&self, mut f: impl FnMut(&K::Key, &K::Value)) {
+        RefCell::borrow(self)
+            .iter()
+            .for_each(|(key, value)| f(key, value));
+    }
+
+    fn to_table(&self) -> TableOf<K> {
+        RefCell::borrow(self).clone()
+    }
+
+    fn into_table(self) -> TableOf<K> {
+        self.into_inner()
+    }
+
+    fn assert_invariants(&self) {
+        let table = RefCell::borrow(self);
+        table.assert_invariants();
+        assert_chains::<K>(&table);
+    }
+}
+
+impl<K: Kind> Subject<K> for GoMapOf<K> {
+    type Walk<'s>
+        = MapWalk<'s, K::Key, K::Value, Spread>
+    where
+        Self: 's;
+
+    fn insert(&self, key: K::Key, value: K::Value) -> Option<K::Value> {
+        GoMap::insert(self, key, value)
+    }
+
+    fn remove(&self, key: &K::Key, _whole: bool) -> Option<K::Value> {
+        GoMap::remove(self, key.borrow())
+    }
+
+    fn get(&self, key: &K::Query) -> Option<u64> {
+        let value = GoMap::get(self, key);
+        let zero = K::Value::default();
+        let or_zero = self.get_or_zero(key);
+        assert!(&or_zero == value.as_ref().unwrap_or(&zero));
+        assert_eq!(self.contains_key(key), value.is_some());
+        let cloned = self.get_with(key, K::Value::clone);
+        assert!(cloned == value);
+        assert_eq!(self.trace(key).found(), value.is_some());
+        value.as_ref().map(Value::number)
+    }
+
+    fn clear(&self) {
+        GoMap::clear(self);
+    }
+
+    fn len(&self) -> usize {
+        let len = GoMap::len(self);
+        assert_eq!(self.is_empty(), len == 0);
+        len
+    }
+
+    fn stats(&self) -> Stats {
+        GoMap::stats(self)
+    }
+
+    fn walk(&self) -> Self::Walk<'_> {
+        GoMap::walk(self)
+    }
+
+    fn step<'s, R>(
+        &'s self,
+        walk: &mut Self::Walk<'s>,
+        f: impl FnOnce(&K::Key, &K::Value) -> R,
+    ) -> Option<R> {
+        walk.next_with(f)
+    }
+
+    fn for_each(&self, f: impl FnMut(&K::Key, &K::Value)) {
+        self.iter_with(f);
+    }
+
+    fn to_table(&self) -> TableOf<K> {
+        self.deep_clone().into_table()
+    }
+
+    fn into_table(self) -> TableOf<K> {
+        GoMap::into_table(self)
+    }
+
+    /// Of the header only: what is behind the gate is seen when it is taken out, at the end.
+    fn assert_invariants(&self) {
+        assert_header(&GoMap::stats(self));
+    }
+}
+
+/// What the numbers in a header say of each other.
+pub(super) fn assert_header(stats: &Stats) {
+    assert!(stats.buckets == 0 || stats.buckets == 1 << stats.b);
+    assert_eq!(stats.growth.is_some(), stats.oldbuckets > 0);
+    assert!(stats.oldbuckets == 0 || stats.nevacuate < stats.oldbuckets);
+    assert_eq!(
+        stats.flags.same_size_grow(),
+        stats.oldbuckets > 0 && stats.oldbuckets == stats.buckets
+    );
+    assert!(stats.count == 0 || stats.buckets > 0);
+}
+
+/// What the buckets say of the header: entries, chains, overflow buckets.
+pub(super) fn assert_chains<K: Kind>(table: &TableOf<K>) {
+    let stats = table.stats();
+    assert_header(&stats);
+    assert_eq!(table.chains().len(), stats.buckets);
+    assert_eq!(table.old_chains().len(), stats.oldbuckets);
+    let (mut entries, mut overflow) = (0, 0);
+    for chain in table.chains().chain(table.old_chains()) {
+        overflow += chain.clone().count() - 1;
+        let buckets = chain.flat_map(|bucket| (0..8).filter_map(move |slot| bucket.entry(slot)));
+        entries += buckets.count();
+    }
+    assert_eq!(entries, stats.count, "entries in the buckets");
+    assert_eq!(overflow, stats.overflow, "overflow buckets");
+}
