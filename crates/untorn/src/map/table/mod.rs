@@ -36,11 +36,11 @@ const fn fill<K, V>() -> usize {
     }
 }
 
-/// The bits of a hash that choose a segment: not those that hashbrown takes inside of one, which are the lowest nine and
-/// the topmost seven. From two places, so that hashes that are small numbers spread too.
+/// The bits of a hash that choose a segment: above the lowest nine, which hashbrown takes inside of one, and so low that hashes
+/// that are small numbers spread too.
 #[inline]
 fn spread(hash: u64) -> usize {
-    ((hash >> 32) ^ (hash >> 9)) as usize
+    (hash >> 9) as usize
 }
 
 /// The segment that segment `i` was split from.

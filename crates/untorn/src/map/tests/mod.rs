@@ -71,7 +71,7 @@ impl BuildHasher for Truncated {
     type Hasher = Masked<Inner>;
 
     fn build_hasher(&self) -> Self::Hasher {
-        Masked(Inner::new(), 0x0000_00C3_0000_00FF)
+        Masked(Inner::new(), 0x0000_0000_0001_86FF)
     }
 }
 
