@@ -87,6 +87,14 @@ func (b *bench[K]) run(operation string) int {
 			b.m[k] = 1
 		}
 		return len(b.hits)
+	case "walk":
+		walks := max(lookups/len(b.keys), 1)
+		for i := 0; i < walks; i++ {
+			for _, v := range b.m {
+				sum += v
+			}
+		}
+		return walks * len(b.keys)
 	}
 	panic("no such operation: " + operation)
 }

@@ -2,6 +2,7 @@
 //!
 //! `just bench-go` brings the classic map (Go 1.23) and the Swiss one (Go 1.27). By hand:
 //! `UNTORN_GO=/path/to/go:/path/to/another/go cargo bench -p untorn-lab --bench go`; without it, the `go` on the `PATH`.
+//! Words after `--` choose: a kind of key, an operation, a size.
 
 use std::cell::RefCell;
 use std::hash::Hash;
@@ -11,15 +12,23 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
 use tempfile::TempDir;
 use untorn::gomap::{Key, Table};
 use untorn_lab::contest::Contest;
+use untorn_lab::filter::Filter;
 
 /// As in `bench-go/main.go`.
 const LOOKUPS: usize = 1 << 19;
 const INSERTS: usize = 1 << 18;
 
 fn main() {
+    let filter = Filter::from_args(&[
+        &["u64", "string"],
+        &["hit", "miss", "insert", "delete", "walk"],
+        &["16", "1000", "100000", "1000000"],
+    ]);
     let paths = std::env::var_os("UNTORN_GO").unwrap_or_else(|| "go".into());
     let rivals: Vec<_> = std::env::split_paths(&paths)
         .filter_map(|go| Rival::start(&go))
@@ -30,10 +39,15 @@ fn main() {
     }
     for n in [16, 1_000, 100_000, 1_000_000] {
         let keys = Keys::new(n);
-        contests("u64", &rivals, &keys);
-        // A Go string owns nothing, and neither does a `&str`.
-        let names = keys.map(|number| format!("service/region/{number:016x}"));
-        contests("string", &rivals, &names.map(|name| name.as_str()));
+        if filter.takes(&["u64", &n.to_string()]) {
+            contests("u64", &rivals, &filter, &keys);
+        }
+        if filter.takes(&["string", &n.to_string()]) {
+            // A Go string owns nothing, and neither does a `&str`. No more is allocated for it than it is long, as in
+            // Go.
+            let names = keys.map(|number| name(*number));
+            contests("string", &rivals, &filter, &names.map(|name| &**name));
+        }
     }
 }
 
@@ -48,6 +62,11 @@ impl Numbers {
         z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ z >> 31
     }
+}
+
+fn name(number: u64) -> Box<str> {
+    let name = format!("service/region/{number:016x}");
+    Box::from(&*name)
 }
 
 /// What the map holds, and what is asked for: places in `present`, and keys that are not there.
@@ -140,56 +159,158 @@ impl Drop for Rival {
     }
 }
 
-fn fill<K: Key + Hash + Copy>(keys: &Keys<K>, table: &mut Table<K, u64>) {
+/// The map to be filled, asked and gone over.
+trait Rust<K> {
+    const NAME: &str;
+    fn new() -> Self;
+    fn insert(&mut self, key: K, elem: u64);
+    fn remove(&mut self, key: &K);
+    fn get(&self, key: &K) -> Option<&u64>;
+    /// The sum of all elems.
+    fn walk(&self) -> u64;
+}
+
+impl<K: Key + Hash + Copy> Rust<K> for Table<K, u64> {
+    const NAME: &str = "gomap::Table";
+
+    fn new() -> Self {
+        Self::new()
+    }
+
+    fn insert(&mut self, key: K, elem: u64) {
+        self.insert(key, elem);
+    }
+
+    fn remove(&mut self, key: &K) {
+        self.remove(key);
+    }
+
+    #[inline(always)]
+    fn get(&self, key: &K) -> Option<&u64> {
+        self.get(key)
+    }
+
+    fn walk(&self) -> u64 {
+        self.iter()
+            .fold(0, |sum, (_, elem)| sum.wrapping_add(*elem))
+    }
+}
+
+impl<K: Hash + Eq> Rust<K> for HashMap<K, u64, RandomState> {
+    const NAME: &str = "hashbrown::HashMap";
+
+    fn new() -> Self {
+        Self::default()
+    }
+
+    fn insert(&mut self, key: K, elem: u64) {
+        self.insert(key, elem);
+    }
+
+    fn remove(&mut self, key: &K) {
+        self.remove(key);
+    }
+
+    #[inline(always)]
+    fn get(&self, key: &K) -> Option<&u64> {
+        self.get(key)
+    }
+
+    fn walk(&self) -> u64 {
+        self.values().fold(0, |sum, elem| sum.wrapping_add(*elem))
+    }
+}
+
+/// A map of one of the two kinds, filled, with what is asked of it.
+struct Ours<'k, K, M> {
+    keys: &'k Keys<K>,
+    hits: Vec<K>,
+    map: M,
+}
+
+impl<'k, K: Copy, M: Rust<K>> Ours<'k, K, M> {
+    fn new(keys: &'k Keys<K>) -> Self {
+        Self {
+            keys,
+            hits: keys.hits.iter().map(|i| keys.present[*i]).collect(),
+            map: filled(keys),
+        }
+    }
+
+    fn run(&mut self, operation: &str) -> u64 {
+        let n = self.keys.present.len();
+        match operation {
+            "hit" => look(&self.map, &self.hits),
+            "miss" => look(&self.map, &self.keys.misses),
+            "insert" => {
+                let maps = (INSERTS / n).max(1);
+                for _ in 0..maps {
+                    black_box(filled::<K, M>(self.keys));
+                }
+                (maps * n) as u64
+            }
+            "delete" => {
+                for key in &self.hits {
+                    self.map.remove(key);
+                    self.map.insert(*key, 1);
+                }
+                self.hits.len() as u64
+            }
+            "walk" => {
+                let walks = (LOOKUPS / n).max(1);
+                for _ in 0..walks {
+                    black_box(self.map.walk());
+                }
+                (walks * n) as u64
+            }
+            _ => unreachable!("an operation of the list"),
+        }
+    }
+}
+
+fn filled<K: Copy, M: Rust<K>>(keys: &Keys<K>) -> M {
+    let mut map = M::new();
     for (key, elem) in keys.present.iter().zip(0..) {
-        table.insert(*key, elem);
+        map.insert(*key, elem);
     }
+    map
 }
 
-fn contests<K: Key + Hash + Copy>(kind: &str, rivals: &[Rival], keys: &Keys<K>) {
+fn look<K, M: Rust<K>>(map: &M, asked: &[K]) -> u64 {
+    // The value is looked at, as in bench-go/main.go: it may be on another line of memory than its key.
+    let mut sum = 0_u64;
+    for key in asked {
+        if let Some(elem) = map.get(key) {
+            sum = sum.wrapping_add(elem + 1);
+        }
+    }
+    black_box(sum);
+    asked.len() as u64
+}
+
+fn contests<K: Key + Hash + Copy>(kind: &str, rivals: &[Rival], filter: &Filter, keys: &Keys<K>) {
     let n = keys.present.len();
-    let mut table = Table::new();
-    fill(keys, &mut table);
-    let hits: Vec<K> = keys.hits.iter().map(|i| keys.present[*i]).collect();
-    let look = |table: &Table<K, u64>, asked: &[K]| {
-        for key in asked {
-            black_box(table.get(key));
+    let mut table = Ours::<K, Table<K, u64>>::new(keys);
+    let mut plain = Ours::<K, HashMap<K, u64, RandomState>>::new(keys);
+    for (operation, title) in [
+        ("hit", "get, hit"),
+        ("miss", "get, miss"),
+        ("insert", "insert from empty"),
+        ("delete", "delete and insert again"),
+        ("walk", "go over all entries"),
+    ] {
+        if !filter.takes(&[operation]) {
+            continue;
         }
-        asked.len() as u64
-    };
-    contest("hit", "get, hit", kind, n, rivals, || look(&table, &hits));
-    contest("miss", "get, miss", kind, n, rivals, || {
-        look(&table, &keys.misses)
-    });
-    contest("insert", "insert from empty", kind, n, rivals, || {
-        let tables = (INSERTS / n).max(1);
-        for _ in 0..tables {
-            let mut table = Table::new();
-            fill(keys, &mut table);
-            black_box(table);
+        let mut contest = Contest::new(format!("{title}, {kind}, {n} keys"));
+        for rival in rivals {
+            contest = contest.timed_candidate(&rival.version, || rival.run(operation, kind, n));
         }
-        (tables * n) as u64
-    });
-    contest("delete", "delete and insert again", kind, n, rivals, || {
-        for key in &hits {
-            table.remove(key);
-            table.insert(*key, 1);
-        }
-        hits.len() as u64
-    });
-}
-
-fn contest(
-    operation: &str,
-    title: &str,
-    kind: &str,
-    n: usize,
-    rivals: &[Rival],
-    ours: impl FnMut() -> u64,
-) {
-    let mut contest = Contest::new(format!("{title}, {kind}, {n} keys"));
-    for rival in rivals {
-        contest = contest.timed_candidate(&rival.version, || rival.run(operation, kind, n));
+        contest
+            .candidate(<Table<K, u64> as Rust<K>>::NAME, || table.run(operation))
+            .candidate(<HashMap<K, u64, RandomState> as Rust<K>>::NAME, || {
+                plain.run(operation)
+            })
+            .print();
     }
-    contest.candidate("gomap::Table", ours).print();
 }

@@ -71,6 +71,8 @@ impl<K, V> Drop for Storage<K, V> {
 /// 2^B buckets and their overflow buckets. The array itself may not be allocated yet.
 pub(super) struct Buckets<K, V> {
     storage: Storage<K, V>,
+    /// Log2 of the number of buckets. Kept beside the mask: to count the bits of that is a call on older processors.
+    b: u8,
     mask: usize,
     /// Index of the next bucket of the array that can serve as an overflow bucket.
     next_overflow: usize,
@@ -96,6 +98,7 @@ impl<K, V> Buckets<K, V> {
                 total: 0,
                 singles: Vec::new(),
             },
+            b,
             mask: count - 1,
             next_overflow: count,
             noverflow: 0,
@@ -138,7 +141,7 @@ impl<K, V> Buckets<K, V> {
     /// Log2 of the number of buckets.
     #[inline(always)]
     pub(super) fn b(&self) -> u8 {
-        self.mask.count_ones() as u8
+        self.b
     }
 
     #[inline(always)]

@@ -26,6 +26,8 @@ use std::alloc::Layout;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
+use super::slots::Slots;
+
 /// Slots in a bucket (Go's `bucketCnt`).
 pub(super) const BUCKET_CNT: usize = 8;
 
@@ -304,24 +306,34 @@ impl<K, V> Bucket<K, V> {
         (key, elem)
     }
 
-    /// Moves the full slot `i` into the empty slot `j` of `dst`, boxes and all, and marks it with `mark`.
+    /// Marks all slots as evacuated, those in `upper` to the upper half. What was in the full ones is then owed to
+    /// [`relocate`](Self::relocate).
     ///
     /// # Safety
-    /// Slot `i` is full, slot `j` of `dst` is empty, `mark` is not the tophash of a full slot, and the caller has
-    /// the `Buckets` of both to itself.
-    #[inline]
-    pub(super) unsafe fn relocate(self, i: usize, mark: u8, dst: Self, j: usize) {
-        let tophash = self.tophash(i);
-        debug_assert!(tophash >= MIN_TOP_HASH && mark < MIN_TOP_HASH && is_empty(dst.tophash(j)));
+    /// The caller has the `Buckets` to itself.
+    #[inline(always)]
+    pub(super) unsafe fn mark_evacuated(self, full: Slots, upper: Slots) {
+        let marks = full.fill(EVACUATED_X) | full.intersection(upper).fill(EVACUATED_Y);
+        let marks = marks | full.complement().fill(EVACUATED_EMPTY);
+        // SAFETY: invariant 1; no mark is the tophash of a full slot, so invariant 2 asks nothing of key and elem.
+        unsafe { self.base.cast::<u64>().write(marks.to_le()) };
+    }
+
+    /// Moves the entry that slot `i` held when its tophash was `tophash` into the empty slot `j` of `dst`, boxes and all.
+    ///
+    /// # Safety
+    /// Slot `i` was full until [`mark_evacuated`](Self::mark_evacuated), and its entry was not moved since; slot `j` of
+    /// `dst` is empty, and the caller has the `Buckets` of both to itself.
+    #[inline(always)]
+    pub(super) unsafe fn relocate(self, i: usize, tophash: u8, dst: Self, j: usize) {
+        debug_assert!(tophash >= MIN_TOP_HASH && is_empty(dst.tophash(j)));
         let (key, elem) = (self.key_slot(i), self.elem_slot(i));
-        // SAFETY: two slots of one shape that do not overlap, since one is full and the other is empty.
+        // SAFETY: two slots of one shape in two arrays.
         unsafe { key.copy_to_nonoverlapping(dst.key_slot(j), Shape::<K, V>::KEY.size()) };
         // SAFETY: as above.
         unsafe { elem.copy_to_nonoverlapping(dst.elem_slot(j), Shape::<K, V>::ELEM.size()) };
         // SAFETY: the entry is in `dst` now, so invariant 2 holds there.
         unsafe { dst.set_tophash(j, tophash) };
-        // SAFETY: the entry is no longer here, so invariant 2 holds here.
-        unsafe { self.set_tophash(i, mark) };
     }
 }
 
@@ -387,6 +399,13 @@ impl<'t, K, V> BucketRef<'t, K, V> {
             .flat_map(|bucket| (0..BUCKET_CNT).filter_map(move |i| bucket.full(i)))
     }
 
+    /// The full slots whose keys `choose` chooses; it is asked of each once, in order.
+    #[inline(always)]
+    pub(super) fn full_slots_where(self, mut choose: impl FnMut(&K) -> bool) -> Slots {
+        let bucket = self;
+        Slots::full(self.bucket.word()).filter(|i| choose(Full { bucket, i }.key()))
+    }
+
     /// Slot `i`, if it is full.
     #[inline(always)]
     pub(super) fn full(self, i: usize) -> Option<Full<'t, K, V>> {
@@ -399,16 +418,14 @@ impl<'t, K, V> BucketRef<'t, K, V> {
         debug_assert!(top >= MIN_TOP_HASH);
         Matches {
             bucket: self,
-            hits: equal_bytes(self.bucket.word(), top),
+            hits: Slots::equal(self.bucket.word(), top),
         }
     }
 
     /// The first slot that is free for a new entry.
     #[inline(always)]
     pub(super) fn first_empty(self) -> Option<usize> {
-        // Both marks of an empty slot are 0 once the lowest bit is off, and no other byte is.
-        let empty = equal_bytes(self.bucket.word() & !0x0101_0101_0101_0101, EMPTY_REST);
-        (empty != 0).then(|| empty.trailing_zeros() as usize / 8)
+        Slots::empty(self.bucket.word()).first()
     }
 
     /// Whether no later bucket of the chain holds anything. By the rule of `EMPTY_REST` the last slot knows.
@@ -418,19 +435,10 @@ impl<'t, K, V> BucketRef<'t, K, V> {
     }
 }
 
-/// The top bit of each byte of `word` that equals `byte`; exact, since a false hit would be an empty slot read.
-#[inline(always)]
-pub(super) fn equal_bytes(word: u64, byte: u8) -> u64 {
-    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let differ = word ^ (ONES * u64::from(byte));
-    !(((differ & LOW) + LOW) | differ | LOW)
-}
-
 /// Full slots that may hold the key, lowest first.
 pub(super) struct Matches<'t, K, V> {
     bucket: BucketRef<'t, K, V>,
-    hits: u64,
+    hits: Slots,
 }
 
 impl<'t, K, V> Iterator for Matches<'t, K, V> {
@@ -438,15 +446,8 @@ impl<'t, K, V> Iterator for Matches<'t, K, V> {
 
     #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.hits == 0 {
-            return None;
-        }
-        let i = self.hits.trailing_zeros() as usize / 8;
-        self.hits &= self.hits - 1;
-        Some(Full {
-            bucket: self.bucket,
-            i,
-        })
+        let bucket = self.bucket;
+        self.hits.next().map(|i| Full { bucket, i })
     }
 }
 

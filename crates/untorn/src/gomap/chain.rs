@@ -12,10 +12,8 @@
 #![allow(unsafe_code, reason = "named for it: see the invariants above")]
 
 use super::array::Buckets;
-use super::bucket::{
-    BUCKET_CNT, Bucket, BucketRef, EMPTY_ONE, EMPTY_REST, EVACUATED_EMPTY, EVACUATED_X,
-    EVACUATED_Y, MIN_TOP_HASH, is_empty,
-};
+use super::bucket::{BUCKET_CNT, Bucket, BucketRef, EMPTY_ONE, EMPTY_REST, is_empty};
+use super::slots::Slots;
 use crate::planted::planted;
 
 /// A chain to write to.
@@ -245,15 +243,6 @@ impl<K, V> Hole<'_, K, V> {
     }
 }
 
-/// The half of a doubled table that an entry moves to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Half {
-    /// The bucket of the same number.
-    X,
-    /// The bucket above it by the old number of buckets.
-    Y,
-}
-
 /// Where evacuated entries are appended.
 struct Destination<K, V> {
     bucket: Bucket<K, V>,
@@ -261,25 +250,43 @@ struct Destination<K, V> {
 }
 
 impl<K, V> Destination<K, V> {
-    /// Appends slot `i` of `from`, a bucket of another array.
+    /// The bucket number `i` of `new`.
+    ///
+    /// # Panics
+    /// If it already holds something: then something was written before its old bucket was evacuated.
+    fn new(new: &mut Buckets<K, V>, i: usize) -> Self {
+        let bucket = new.chain_mut(i).head;
+        assert!(bucket.word() == 0 && bucket.overflow().is_none());
+        Self { bucket, i: 0 }
+    }
+
+    /// Appends the entry that slot `i` of `from`, a bucket of another array, held when its tophash was `tophash`.
     ///
     /// # Safety
-    /// `self.bucket` belongs to `buckets` and has nothing from slot `self.i` on; slot `i` of `from` is full, and
-    /// the array of `from` is borrowed mutably too.
-    unsafe fn push(&mut self, buckets: &mut Buckets<K, V>, from: Bucket<K, V>, i: usize, mark: u8) {
+    /// `self.bucket` belongs to `buckets` and has nothing from slot `self.i` on; slot `i` of `from` was full until it
+    /// was marked as evacuated, its entry was not moved since, and the array of `from` is borrowed mutably too.
+    #[inline(always)]
+    unsafe fn push(
+        &mut self,
+        buckets: &mut Buckets<K, V>,
+        from: Bucket<K, V>,
+        i: usize,
+        tophash: u8,
+    ) {
         if self.i == BUCKET_CNT {
             // SAFETY: by the contract, and nothing was appended behind it yet.
             self.bucket = unsafe { buckets.append_overflow(self.bucket) };
             self.i = 0;
         }
         // SAFETY: by the contract.
-        unsafe { from.relocate(i, mark, self.bucket, self.i) };
+        unsafe { from.relocate(i, tophash, self.bucket, self.i) };
         self.i += 1;
     }
 }
 
 /// Moves every entry of the chain at bucket number `from` of `old` to `new`, densely, and marks the old chain as
-/// evacuated. `halves` has the destination of each full slot in order; if it is empty, all go to X.
+/// evacuated. `upper` says of each bucket of the chain which slots go to the upper half of a doubled array; what it does
+/// not tell of goes to the lower one.
 ///
 /// # Panics
 /// If a destination already holds something: then something was written before its old bucket was evacuated.
@@ -287,38 +294,33 @@ pub(super) fn move_chain<K, V>(
     old: &mut Buckets<K, V>,
     from: usize,
     new: &mut Buckets<K, V>,
-    halves: &[Half],
+    upper: &[Slots],
 ) {
-    let old_count = old.count();
-    let destination = |new: &mut Buckets<K, V>, i| {
-        let head = new.chain_mut(i).head;
-        assert!(head.word() == 0 && head.overflow().is_none());
-        Destination { bucket: head, i: 0 }
-    };
-    let mut x = destination(new, from);
-    let mut y = (new.count() > old_count).then(|| destination(new, from + old_count));
-    let mut halves = halves.iter();
+    let halves = [from, from + new.count() - old.count()];
+    let mut destinations = halves.map(|i| Destination::new(new, i));
+    let mut upper = upper.iter();
     let mut next = Some(old.chain_mut(from).head);
     while let Some(bucket) = next {
-        for i in 0..BUCKET_CNT {
-            let tophash = bucket.tophash(i);
-            if is_empty(tophash) {
-                // SAFETY: an empty slot stays empty, and `old` is borrowed mutably.
-                unsafe { bucket.set_tophash(i, EVACUATED_EMPTY) };
-                continue;
-            }
-            assert!(tophash >= MIN_TOP_HASH, "bad map state");
-            let half = halves.next().copied().unwrap_or(Half::X);
+        let word = bucket.word();
+        let full = Slots::full(word);
+        assert!(
+            full.union(Slots::empty(word)) == Slots::ALL,
+            "bad map state"
+        );
+        let upper = upper.next().copied().unwrap_or(Slots::NONE);
+        // Marked first: should a bucket not be had, what was not moved yet is leaked and not dropped twice.
+        // SAFETY: `old` is borrowed mutably.
+        unsafe { bucket.mark_evacuated(full, upper) };
+        for i in full {
             if planted("evacuation_skips_a_slot") && i == 6 {
                 continue;
             }
-            let (to, mark) = match (half, &mut y) {
-                (Half::Y, Some(y)) => (y, EVACUATED_Y),
-                _ => (&mut x, EVACUATED_X),
-            };
+            // An index, not a branch: which half it is cannot be predicted.
+            let to = &mut destinations[usize::from(upper.contains(i))];
+            let tophash = (word >> (8 * i)) as u8;
             // SAFETY: the destinations are buckets of `new` that were empty and are filled from the front; the
-            // slot is full, as asserted, and both arrays are borrowed mutably.
-            unsafe { to.push(new, bucket, i, mark) };
+            // slot was full until it was marked just now, and both arrays are borrowed mutably.
+            unsafe { to.push(new, bucket, i, tophash) };
         }
         next = bucket.overflow();
     }

@@ -7,7 +7,7 @@
 
 use super::array::Buckets;
 use super::bucket::BUCKET_CNT;
-use super::chain::{Half, move_chain};
+use super::chain::move_chain;
 use super::flags::{ITERATOR, OLD_ITERATOR, SAME_SIZE_GROW};
 use super::hash::SeededBuildHasher;
 use super::key::Key;
@@ -101,20 +101,17 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
         let number = low_bits & old.mask();
         let head = old.bucket(number);
         if !head.evacuated() {
-            let halves = &mut self.halves;
-            halves.clear();
+            let upper = &mut self.upper;
+            upper.clear();
             if old.count() < self.buckets.count() {
                 let new_bit = old.count();
-                halves.extend(head.entries().map(|full| {
-                    let hash = self.hasher.hash_one(full.key(), self.hash0);
-                    if hash as usize & new_bit == 0 {
-                        Half::X
-                    } else {
-                        Half::Y
-                    }
+                upper.extend(head.chain().map(|bucket| {
+                    bucket.full_slots_where(|key| {
+                        self.hasher.hash_one(key, self.hash0) as usize & new_bit != 0
+                    })
                 }));
             }
-            move_chain(old, number, &mut self.buckets, halves);
+            move_chain(old, number, &mut self.buckets, upper);
             if let Some(walks) = self.walks.get_mut() {
                 let split = (old.count() < self.buckets.count()).then_some(old.count());
                 walks.moved(number, split, old.bucket(number));

@@ -151,7 +151,7 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
         }
         loop {
             for full in bucket.matches(top) {
-                let equal = full.key().borrow() == key;
+                let equal = same(full.key().borrow(), key);
                 trace.step(Step::Compared {
                     slot: full.index(),
                     equal,
@@ -169,6 +169,17 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
             }
         }
     }
+}
+
+/// Whether the keys are equal; strings in one place are, without a look at them, as in Go.
+#[inline(always)]
+fn same<Q: Key + ?Sized>(stored: &Q, key: &Q) -> bool {
+    if !matches!(Q::KIND, KeyKind::FastStr) {
+        return stored == key;
+    }
+    let (stored_bytes, key_bytes) = (stored.key_bytes(), key.key_bytes());
+    stored_bytes.len() == key_bytes.len()
+        && (stored_bytes.as_ptr() == key_bytes.as_ptr() || stored_bytes == key_bytes)
 }
 
 /// One bucket, keys of four or eight bytes: every full slot is compared, nothing is hashed.

@@ -5,6 +5,7 @@
 //
 // table.rs                       hmap                                     the header
 // bucket.rs, array.rs, chain.rs  bmap, makeBucketArray, newoverflow       memory: the only files with `unsafe`
+// slots.rs                       tophash                                  eight tophash bytes as one word
 // lookup.rs                      mapaccess1, _fast32, _fast64, _faststr   looking up, branch by branch
 // assign.rs, delete.rs           mapassign, mapdelete, mapclear           writing
 // grow.rs                        hashGrow, growWork, evacuate             growing
@@ -33,6 +34,7 @@ mod key;
 mod lookup;
 mod map;
 mod map_walk;
+mod slots;
 mod stats;
 mod table;
 #[cfg(test)]

@@ -6,11 +6,11 @@ use std::hash::Hash;
 use std::sync::OnceLock;
 
 use super::array::Buckets;
-use super::chain::Half;
 use super::flags::Flags;
 use super::grow::{Growth, over_load_factor};
 use super::hash::{FoldHash, KeyHash, SeededBuildHasher};
 use super::key::Key;
+use super::slots::Slots;
 use super::stats::Stats;
 use super::walks::Walks;
 use crate::random::random_u64;
@@ -49,8 +49,8 @@ pub struct Table<K, V, S = FoldHash> {
     pub(super) oldbuckets: Option<Buckets<K, V>>,
     /// Every old bucket below this one is evacuated.
     pub(super) nevacuate: usize,
-    /// Where the entries of the bucket being evacuated go; kept for its memory.
-    pub(super) halves: Vec<Half>,
+    /// Which entries of the chain being evacuated go to the upper half; kept for its memory.
+    pub(super) upper: Vec<Slots>,
     /// The walks under way; none before the first.
     pub(super) walks: OnceLock<Box<Walks>>,
     pub(super) hasher: S,
@@ -114,7 +114,7 @@ impl<K, V, S> Table<K, V, S> {
             buckets,
             oldbuckets: None,
             nevacuate: 0,
-            halves: Vec::new(),
+            upper: Vec::new(),
             walks: OnceLock::new(),
             hasher,
             nil: false,
