@@ -43,10 +43,9 @@ fn main() {
             contests("u64", &rivals, &filter, &keys);
         }
         if filter.takes(&["string", &n.to_string()]) {
-            // A Go string owns nothing, and neither does a `&str`. No more is allocated for it than it is long, as in
-            // Go.
-            let names = keys.map(|number| name(*number));
-            contests("string", &rivals, &filter, &names.map(|name| &**name));
+            // A Go string owns nothing, and neither does a `&str`.
+            let names = keys.map(|number| Name::new(*number));
+            contests("string", &rivals, &filter, &names.map(Name::text));
         }
     }
 }
@@ -64,9 +63,21 @@ impl Numbers {
     }
 }
 
-fn name(number: u64) -> Box<str> {
-    let name = format!("service/region/{number:016x}");
-    Box::from(&*name)
+/// The text of a string, where Go's allocator puts one of this length: in 32 bytes that do not cross a line.
+#[repr(align(32))]
+struct Name([u8; 32]);
+
+impl Name {
+    fn new(number: u64) -> Self {
+        let mut text = [0; 32];
+        write!(&mut text[..], "service/region/{number:016x}").expect("it is shorter");
+        Self(text)
+    }
+
+    fn text(&self) -> &str {
+        let end = self.0.iter().position(|byte| *byte == 0).unwrap_or(32);
+        std::str::from_utf8(&self.0[..end]).expect("it was written as text")
+    }
 }
 
 /// What the map holds, and what is asked for: places in `present`, and keys that are not there.

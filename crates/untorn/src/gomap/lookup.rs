@@ -149,6 +149,7 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
                 bucket = old_bucket;
             }
         }
+        bucket.prefetch_rest();
         loop {
             for full in bucket.matches(top) {
                 let equal = same(full.key().borrow(), key);
