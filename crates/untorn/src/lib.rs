@@ -139,7 +139,8 @@ pub use self::gomap::GoMap;
 pub use self::map::{Batch, Change, Committed, Map, Moved, Refreshed, Stats, View};
 #[cfg(not(untorn_loom))]
 pub use self::overlap::{
-    AccessKind, Name, OnOverlap, Overlap, OverlapKind, Site, spawn, spawn_scoped,
+    AccessKind, Name, OnOverlap, Overlap, OverlapCell, OverlapKind, Reading, Site, Writing, spawn,
+    spawn_scoped,
 };
 #[cfg(not(untorn_loom))]
 #[doc(inline)]
