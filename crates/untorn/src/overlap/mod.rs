@@ -47,6 +47,8 @@ mod guards;
 mod policy;
 #[cfg(not(untorn_loom))]
 mod report;
+#[cfg(all(feature = "serde", not(untorn_loom)))]
+mod serialize;
 #[cfg(not(untorn_loom))]
 mod stretch;
 #[cfg(not(untorn_loom))]

@@ -27,6 +27,17 @@ pub enum OverlapKind {
 }
 
 impl OverlapKind {
+    /// For machines.
+    #[cfg(any(feature = "serde", feature = "tracing"))]
+    pub(super) fn key(self) -> &'static str {
+        match self {
+            Self::ReadAndWrite => "read_and_write",
+            Self::Writes => "writes",
+            Self::IterationAndWrite => "iteration_and_write",
+            Self::CloneAndWrite => "clone_and_write",
+        }
+    }
+
     /// What the meeting of these two is called. One of them writes.
     pub(super) fn of(one: AccessKind, other: AccessKind) -> Self {
         let harmless = if one == AccessKind::Write { other } else { one };
@@ -85,7 +96,8 @@ const TYPE_NAME_LEN: usize = 256;
 /// Two accesses in time, at least one of them a write, with both sides.
 ///
 /// Its `Display` is the report, the last line without its line break. Values and keys are never part of it. With the feature
-/// `serde` it is also written as a structure, such as one line of JSON: see [below](#impl-Serialize-for-Overlap).
+/// `serde` it is also written as a structure, such as one line of JSON (`message`, `kind`, `here`, `other`, `more`, `name`,
+/// `subject`, `state`; of each side `thread`, `number`, `created_at`, `at`, `operation`, `kind`, `lasted_ns`).
 ///
 /// ```
 /// use untorn::OverlapCell;

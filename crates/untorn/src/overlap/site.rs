@@ -20,6 +20,17 @@ pub enum AccessKind {
 }
 
 impl AccessKind {
+    /// For machines.
+    #[cfg(any(feature = "serde", feature = "tracing"))]
+    pub(super) fn key(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Iterate => "iterate",
+            Self::Clone => "clone",
+        }
+    }
+
     /// The state that the report gives a thread in this access, where Go has `[running]`.
     pub(super) fn state(self) -> &'static str {
         match self {
@@ -132,6 +143,14 @@ pub struct Site {
     /// How long the access had been going on; known of writers only, since reading a clock costs more than the
     /// gate.
     pub lasted: Option<Duration>,
+}
+
+impl Site {
+    #[cfg(any(feature = "serde", feature = "tracing"))]
+    pub(super) fn lasted_ns(&self) -> Option<u64> {
+        let nanos = self.lasted?.as_nanos();
+        Some(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
 }
 
 impl fmt::Display for Site {
