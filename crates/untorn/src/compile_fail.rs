@@ -91,6 +91,136 @@
 //! let map = untorn::GoMap::<u8, u8>::new().on_overlap(untorn::OnOverlap::Call(note));
 //! ```
 //!
+//! # A guard of a cell stays on its thread
+//! ```
+//! let cell = untorn::OverlapCell::new(265);
+//! let reading = cell.read();
+//! std::thread::scope(|s| { s.spawn(|| assert_eq!(*reading, 265)); }); // a reference to it may go
+//! ```
+//! ```compile_fail,E0277
+//! let cell = untorn::OverlapCell::new(265);
+//! let reading = cell.read();
+//! std::thread::scope(|s| { s.spawn(move || assert_eq!(*reading, 265)); });
+//! ```
+//!
+//! # So does one that writes
+//! ```
+//! let cell = untorn::OverlapCell::new(265);
+//! std::thread::scope(|s| { s.spawn(|| *cell.write() = 17); });
+//! ```
+//! ```compile_fail,E0277
+//! let cell = untorn::OverlapCell::new(265);
+//! let mut writing = cell.write();
+//! std::thread::scope(|s| { s.spawn(move || *writing = 17); });
+//! ```
+//!
+//! # A guard is not held across an `.await` of a task that may move
+//! ```
+//! async fn wait() {}
+//! fn is_send(_: impl Send) {}
+//! static CELL: untorn::OverlapCell<u32> = untorn::OverlapCell::new(265);
+//! is_send(async { drop(CELL.read()); wait().await; });
+//! ```
+//! ```compile_fail
+//! async fn wait() {}
+//! fn is_send(_: impl Send) {}
+//! static CELL: untorn::OverlapCell<u32> = untorn::OverlapCell::new(265);
+//! is_send(async { let reading = CELL.read(); wait().await; drop(reading); });
+//! ```
+//!
+//! # A cell of what cannot be shared is not shared
+//! ```
+//! let cell = untorn::OverlapCell::new(std::sync::atomic::AtomicU8::new(10));
+//! std::thread::scope(|s| { s.spawn(|| drop(cell.read())); });
+//! ```
+//! ```compile_fail,E0277
+//! let cell = untorn::OverlapCell::new(std::cell::Cell::new(10));
+//! std::thread::scope(|s| { s.spawn(|| drop(cell.read())); });
+//! ```
+//!
+//! # A reference does not outlive its guard
+//! ```
+//! let cell = untorn::OverlapCell::new(String::from("265"));
+//! let reading = cell.read();
+//! let value: &str = &reading;
+//! assert_eq!(value, "265");
+//! drop(reading);
+//! ```
+//! ```compile_fail,E0505
+//! let cell = untorn::OverlapCell::new(String::from("265"));
+//! let reading = cell.read();
+//! let value: &str = &reading;
+//! drop(reading);
+//! assert_eq!(value, "265");
+//! ```
+//!
+//! # Nor by way of a part
+//! ```
+//! use untorn::{OverlapCell, Reading};
+//! let cell = OverlapCell::new(String::from("265"));
+//! let part = Reading::map(cell.read(), |value| value.as_str());
+//! assert_eq!(&*part, "265");
+//! ```
+//! ```compile_fail
+//! use untorn::{OverlapCell, Reading};
+//! let cell = OverlapCell::new(String::from("265"));
+//! let mut part = "";
+//! drop(Reading::map(cell.read(), |value| { part = value; value }));
+//! assert_eq!(part, "265");
+//! ```
+//!
+//! # Nor its cell
+//! ```
+//! let cell = untorn::OverlapCell::new(265);
+//! let reading = cell.read();
+//! assert_eq!(*reading, 265);
+//! drop(reading);
+//! drop(cell);
+//! ```
+//! ```compile_fail,E0505
+//! let cell = untorn::OverlapCell::new(265);
+//! let reading = cell.read();
+//! drop(cell);
+//! assert_eq!(*reading, 265);
+//! ```
+//!
+//! # Nothing is reached past a guard
+//! ```
+//! let mut cell = untorn::OverlapCell::new(265);
+//! drop(cell.read());
+//! *cell.get_mut() += 1;
+//! ```
+//! ```compile_fail,E0502
+//! let mut cell = untorn::OverlapCell::new(265);
+//! let reading = cell.read();
+//! *cell.get_mut() += 1;
+//! drop(reading);
+//! ```
+//!
+//! # What is written to a cell lives as long as the cell's type says
+//! ```
+//! fn shorten<'c, 'a>(reading: untorn::Reading<'c, &'static str>) -> untorn::Reading<'c, &'a str> {
+//!     reading
+//! }
+//! ```
+//! ```compile_fail
+//! fn shorten<'c, 'a>(writing: untorn::Writing<'c, &'static str>) -> untorn::Writing<'c, &'a str> {
+//!     writing
+//! }
+//! ```
+//!
+//! # The same of the cell
+//! ```
+//! fn shorten<'a>(cell: &'a &'static str) -> &'a &'a str {
+//!     cell
+//! }
+//! ```
+//! ```compile_fail
+//! fn shorten<'a>(cell: &'a untorn::OverlapCell<&'static str>) -> &'a untorn::OverlapCell<&'a str> {
+//!     cell
+//! }
+//! ```
+//!
 //! # A reference does not outlive its pin
 //! ```
 //! let map = untorn::Map::from([(1, String::from("265"))]);

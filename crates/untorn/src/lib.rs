@@ -10,6 +10,7 @@
 //! |---|---|---|
 //! | to be **safe** | [`Map`]; [`Published`] for one value | reads never wait; what is written in one batch and read under one pin is never seen by halves |
 //! | to be **told** | [`GoMap`] | an overlap of a write with any other access ends in a report that names both sides |
+//! | the same for anything else | [`OverlapCell`] | as a `RefCell` for threads, whose panic names the other borrower too |
 //! | to stay **fresh** | [`Poller`] | a [`Map`] refreshed from a source, again and again; the last good state is never lost |
 //! | Go's map on one thread | [`gomap::Table`] | nothing: writes need `&mut` |
 //!
@@ -59,13 +60,26 @@
 //! assert_eq!(config.get("1"), Some("265"));
 //! ```
 //!
+//! The same rule for any other value, by guards as those of a `RefCell`; the page `docs/overlap-cell.md` has its uses:
+//!
+//! ```
+//! use untorn::OverlapCell;
+//!
+//! static LIMITS: OverlapCell<Vec<u32>> = OverlapCell::named("limits", Vec::new());
+//! LIMITS.write().push(265);
+//! let reading = LIMITS.read();
+//! let overlap = LIMITS.try_write().unwrap_err(); // `write` would panic with this as its message
+//! assert_eq!(overlap.other.operation, "OverlapCell::read");
+//! # drop(reading);
+//! ```
+//!
 //! # Consistency
 //!
 //! Of [`Map`] and [`Published`]: commits are totally ordered; every view is exactly the state after some commit; a commit
 //! that returned before a pin began is in that pin's view, also when the pin is nested in an older one; a batch is all or
 //! nothing; a thread never goes backwards. Two separate `get`s may see two revisions.
 //!
-//! Of [`GoMap`]: *every overlap is noticed*: of two accesses to one `GoMap` that overlap in time, at least one of them a write, at
+//! Of [`GoMap`] and [`OverlapCell`]: *every overlap is noticed*: of two accesses to one of them that overlap in time, at least one of them a write, at
 //! least one reports. *Nothing else is*: accesses that do not overlap are never reported. *Order*: an access that
 //! begins after another has ended sees all that it did, whatever order there was otherwise, so a program that breaks
 //! the rule still has no data race. The access that notices does not proceed.
@@ -73,7 +87,8 @@
 //! What an access is: every call of a method of `GoMap`, from the moment it enters the gate to the moment it leaves
 //! it, values being copied in or out included, hashing the key and dropping what was replaced not included.
 //! [`GoMap::iter_with`] and [`GoMap::get_with`] last until their closure has returned. Each step of a
-//! [`GoMap::walk`] is an access of its own, so between two steps the map may be written to.
+//! [`GoMap::walk`] is an access of its own, so between two steps the map may be written to. Of a cell, an access lasts as long
+//! as its guard, and an attempt as long as the call.
 //!
 //! # Limits
 //!
@@ -91,6 +106,11 @@
 //! - The records of threads (some 300 bytes each) are reused but never freed.
 //! - The exit of [`OnOverlap::Exit`] is `_exit(2)` on Unix; elsewhere it runs exit handlers.
 //!
+//! Of [`OverlapCell`] the same, and:
+//! - A guard that is forgotten keeps its cell in use for ever; every later report names its thread and line.
+//! - A `try_read` or `try_write` is met by others while it lasts, also one that fails.
+//! - A panic while a guard is alive leaves the value as it is: there is no poison.
+//!
 //! All of it has been tested on x86-64 Linux only.
 //!
 //! # Features
@@ -99,19 +119,20 @@
 //!
 //! | feature | adds |
 //! |---|---|
-//! | `serde` | [`Map`], [`View`] and what shows one are written as a map; [`Map`], [`Published`] and [`Revision`] are read (for `Arc` keys and values, serde's own feature `rc`) |
+//! | `serde` | [`Map`], [`View`] and what shows one are written as a map, an [`Overlap`] as a structure; [`Map`], [`Published`] and [`Revision`] are read (for `Arc` keys and values, serde's own feature `rc`) |
 //! | `rayon` | `View::par_iter`; a [`Map`] is collected and extended in parallel |
 //! | `stream` | `Subscription::into_stream`, for tasks of any runtime |
+//! | `tracing` | each overlap that ends in a panic is also an event, with both sides as fields |
 //!
 //! # Environment
 //!
 //! | variable | meaning |
 //! |---|---|
-//! | `UNTORN_ON_OVERLAP` | `exit` or `panic`: what maps do on an overlap that were not told by [`GoMap::on_overlap`] |
+//! | `UNTORN_ON_OVERLAP` | `exit` or `panic`: what maps and cells do on an overlap that were not told by [`GoMap::on_overlap`] or [`OverlapCell::on_overlap`] |
 //! | `UNTORN_STRETCH` | such as `1%`, up to `90%`: the share of its time that a thread may keep accesses open; off by default |
 //! | `RUST_BACKTRACE` | if set and not `0`, the report is followed by the noticing side's backtrace |
 //!
-//! Each is read once, when the first map is made. A value that is not understood is named on stderr and ignored.
+//! Each is read once, when the first map is made or the first cell is used. A value that is not understood is named on stderr and ignored.
 
 #[cfg(doctest)]
 mod compile_fail;
@@ -139,7 +160,8 @@ pub use self::gomap::GoMap;
 pub use self::map::{Batch, Change, Committed, Map, Moved, Refreshed, Stats, View};
 #[cfg(not(untorn_loom))]
 pub use self::overlap::{
-    AccessKind, Name, OnOverlap, Overlap, OverlapKind, Site, spawn, spawn_scoped,
+    AccessKind, Name, OnOverlap, Overlap, OverlapCell, OverlapKind, Reading, Site, Writing, spawn,
+    spawn_scoped,
 };
 #[cfg(not(untorn_loom))]
 #[doc(inline)]

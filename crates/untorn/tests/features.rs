@@ -1,4 +1,4 @@
-//! What the features add: streams, serde, rayon.
+//! What the features add: streams, serde, rayon, events.
 
 #[cfg(feature = "rayon")]
 #[path = "features/rayon.rs"]
@@ -9,6 +9,9 @@ mod serde;
 #[cfg(feature = "stream")]
 #[path = "features/stream.rs"]
 mod stream;
+#[cfg(feature = "tracing")]
+#[path = "features/tracing.rs"]
+mod tracing;
 #[cfg(feature = "stream")]
 #[path = "support/watchdog.rs"]
 mod watchdog;
@@ -16,7 +19,12 @@ mod watchdog;
 #[path = "features/while_written.rs"]
 mod while_written;
 
-#[cfg(not(all(feature = "rayon", feature = "serde", feature = "stream")))]
+#[cfg(not(all(
+    feature = "rayon",
+    feature = "serde",
+    feature = "stream",
+    feature = "tracing"
+)))]
 #[test]
 #[ignore = "needs --all-features"]
-fn streams_serde_and_rayon() {}
+fn streams_serde_rayon_and_events() {}

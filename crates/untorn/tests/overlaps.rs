@@ -43,7 +43,7 @@ fn meet(first: &'static Op, second: &'static Op, spawned_first: bool) {
             check_side(&case, &overlap, true, second, comer_created);
             check_side(&case, &overlap, false, first, holder_created);
             assert_eq!(overlap.more, 0, "{case}");
-            assert_eq!(overlap.map.as_deref(), Some("config"), "{case}");
+            assert_eq!(overlap.name.as_deref(), Some("config"), "{case}");
             assert!(!overlap.is_reentrant(), "{case}");
             let report = overlap.to_string();
             let start = format!("fatal error: {text}\n\nthread \"");
@@ -128,7 +128,7 @@ fn nil_and_empty_maps_overlap_too() {
                 let overlap = met.expect_err("a write during an iteration");
                 let kind = overlap.kind.to_string();
                 assert_eq!(kind, "concurrent map iteration and map write");
-                assert_eq!(overlap.map, None);
+                assert_eq!(overlap.name, None);
             }
             assert_eq!(attempt(|| map.len()).ok(), Some(0));
             assert!(attempt(|| map.get(&Probe::free(1)).is_none()).is_ok());

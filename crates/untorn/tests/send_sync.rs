@@ -14,8 +14,8 @@ use untorn::gomap::{
 use untorn::map;
 use untorn::{
     AccessKind, Batch, Change, Closer, Committed, Ended, GoMap, Map, Moved, NoTransition,
-    OnOverlap, Overlap, OverlapKind, Pinned, Published, Reader, Refreshed, Revision, Site,
-    Snapshot, Subscription, Timeout, Transition, View,
+    OnOverlap, Overlap, OverlapCell, OverlapKind, Pinned, Published, Reader, Reading, Refreshed,
+    Revision, Site, Snapshot, Subscription, Timeout, Transition, View, Writing,
 };
 
 /// Says yes or no at compile time: an inherent constant, which the bound selects, goes before the trait's.
@@ -69,6 +69,38 @@ table! {
     GoMap<Rc<u8>, u8>: false false;
     GoMap<u8, u8, Seeded<Rc<u8>>>: false false;
     GoMap<u8, *const u8>: false false;
+}
+
+// As a `RwLock`: read by many threads at once, and whoever shares it can take the value out on another thread.
+table! {
+    OverlapCell<u8>: true true;
+    OverlapCell<String>: true true;
+    OverlapCell<[String]>: true true;
+    OverlapCell<dyn Fn() + Send + Sync>: true true;
+    OverlapCell<Arc<Mutex<u8>>>: true true;
+
+    OverlapCell<Cell<u8>>: true false;
+    OverlapCell<RefCell<u8>>: true false;
+    OverlapCell<dyn Fn() + Send>: true false;
+
+    OverlapCell<SyncOnly>: false false;
+    OverlapCell<Rc<u8>>: false false;
+    OverlapCell<*const u8>: false false;
+    OverlapCell<dyn Fn()>: false false;
+}
+
+// A guard stays on its thread, where its access is written down; a reference to one may go where the value's may.
+table! {
+    Reading<'static, String>: false true;
+    Reading<'static, [u8]>: false true;
+    Reading<'static, SyncOnly>: false true;
+    Reading<'static, Cell<u8>>: false false;
+    Reading<'static, Rc<u8>>: false false;
+    Writing<'static, String>: false true;
+    Writing<'static, [u8]>: false true;
+    Writing<'static, SyncOnly>: false true;
+    Writing<'static, Cell<u8>>: false false;
+    Writing<'static, Rc<u8>>: false false;
 }
 
 // The entries of a table are under its borrow: as a `HashMap` of the entries.
@@ -250,6 +282,14 @@ asserted!(Arc<GoMap<String, String>>: UnwindSafe = true);
 asserted!(GoMap<u8, RefCell<u8>>: RefUnwindSafe = false);
 asserted!(Table<u8, u8>: UnwindSafe = true);
 asserted!(Table<u8, u8>: RefUnwindSafe = true);
+
+// A panic may leave the value half changed, as that of a `RefCell`, so a reference is not taken across one unawares.
+asserted!(OverlapCell<u8>: UnwindSafe = true);
+asserted!(OverlapCell<u8>: RefUnwindSafe = false);
+// What is one access is not two.
+asserted!(OverlapCell<u8>: Clone = false);
+asserted!(Reading<'static, u8>: Clone = false);
+asserted!(Writing<'static, u8>: Clone = false);
 
 /// The table above can say no: the macro is not a constant yes, nor a constant no.
 #[test]

@@ -4,8 +4,7 @@ use std::fmt::Write;
 
 use super::flags::{FlagSet, HASH_WRITING};
 use super::table::Table;
-use crate::overlap::State;
-use crate::overlap::cell::Describe;
+use crate::overlap::{Describe, OnOverlap, State, Subject};
 use crate::sync::{AtomicU64, Ordering};
 
 /// What is known of the table without entering the gate: stored by each write at its end, loaded for reports and
@@ -53,7 +52,10 @@ impl Header {
 }
 
 impl Describe for Header {
-    fn state(&self) -> State {
+    /// As Go does.
+    const ON_OVERLAP: OnOverlap = OnOverlap::Exit;
+
+    fn subject(&self) -> Subject {
         let (count, b, flags) = self.load();
         // Only asked while there is an overlap, and so a writer.
         let flags = FlagSet(flags.bits() | HASH_WRITING);
@@ -61,7 +63,7 @@ impl Describe for Header {
         let mut state = State::new();
         // It has room for the longest: 17 digits of a count, two of B, four flags.
         let _ = write!(state, "{count} {keys}, B={b}, flags={flags}");
-        state
+        Subject::Map(state)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 use std::fmt;
+use std::panic::RefUnwindSafe;
 
 use super::assign::Replaced;
 use super::hash::{FoldHash, KeyHash, SeededBuildHasher};
@@ -13,8 +14,7 @@ use super::stats::Stats;
 use super::table::Table;
 use super::trace::Lookup;
 use super::walk::Walk;
-use crate::overlap::cell::OverlapCell;
-use crate::overlap::{AccessKind, OnOverlap, Operation};
+use crate::overlap::{AccessKind, Guarded, OnOverlap, Operation};
 
 /// Go's map, with Go's rule: whoever reads or writes it while another writes is told so, with both sides named.
 ///
@@ -64,10 +64,13 @@ use crate::overlap::{AccessKind, OnOverlap, Operation};
 /// assert_eq!(reader.join().unwrap(), Some("265"));
 /// ```
 pub struct GoMap<K, V, S = FoldHash> {
-    cell: OverlapCell<Table<K, V, S>, Header>,
+    cell: Guarded<Table<K, V, S>, Header>,
     /// The table's hasher once more, since hashes are made before the gate is entered.
     hasher: S,
 }
+
+// A panic inside an access leaves the gate, and the table as its methods leave it.
+impl<K, V, S: RefUnwindSafe> RefUnwindSafe for GoMap<K, V, S> where Table<K, V, S>: RefUnwindSafe {}
 
 macro_rules! operation {
     ($kind:ident $name:literal) => {
@@ -204,7 +207,7 @@ impl<K, V, S> GoMap<K, V, S> {
     /// Whether this is Go's nil map. Not an access: a map does not become nil or cease to be.
     #[must_use]
     pub fn is_nil(&self) -> bool {
-        self.cell.description.nil
+        self.cell.description().nil
     }
 
     /// Takes everything out: Go's `clear(m)`. The number of buckets stays. The entries are dropped after the map
@@ -276,7 +279,7 @@ impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
     #[inline(always)]
     fn hash_ahead<Q: Key + ?Sized>(&self, key: &Q) -> KeyHash {
         // Whether it is still the seed is checked inside.
-        let hash0 = self.cell.description.hash0();
+        let hash0 = self.cell.description().hash0();
         KeyHash {
             hash0,
             hash: self.hasher.hash_one(key, hash0),
@@ -286,7 +289,7 @@ impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
     /// The same for a look-up, unless it will not want the hash.
     #[inline(always)]
     fn hash_ahead_to_read<Q: Key + ?Sized>(&self, key: &Q) -> Option<KeyHash> {
-        let (count, b, _) = self.cell.description.load();
+        let (count, b, _) = self.cell.description().load();
         (count > 0 && hashes_first::<Q, V>(b)).then(|| self.hash_ahead(key))
     }
 
@@ -412,7 +415,7 @@ impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
         Q: Key + ?Sized,
     {
         // Go does not hash for an empty map either.
-        let (count, ..) = self.cell.description.load();
+        let (count, ..) = self.cell.description().load();
         let hash = (count > 0).then(|| self.hash_ahead(key));
         let removed = self.write(operation!(Write "remove"), |table| table.delete(key, hash));
         removed.map(Replaced::into_elem)
@@ -448,7 +451,7 @@ impl<K, V, S: Clone> From<Table<K, V, S>> for GoMap<K, V, S> {
         let hasher = table.hasher().clone();
         let header = Header::of(&table);
         Self {
-            cell: OverlapCell::new(table, header),
+            cell: Guarded::new(table, header),
             hasher,
         }
     }

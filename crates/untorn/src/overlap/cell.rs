@@ -1,296 +1,347 @@
-//! A value behind a gate: the two ways in, and what is done about an overlap.
+//! `OverlapCell`: the rule of `GoMap` for any value.
 //!
 //! # Invariants
 //!
-//! 1. The value is reached by `&` only inside a read that entered the gate, by `&mut` only inside a write that did.
-//!    By the exclusion and order of the gate (gate.rs, 1 and 2) no two of these meet, and each sees what came
-//!    before.
-//! 2. An access leaves the gate when its guard is dropped, by a panic too.
+//! 1. The value is reached by `&` or by a [`Reading`] only from a read that entered the gate, by a [`Writing`] only from
+//!    a write that did, and by `&mut` without the gate only under a `&mut` of the cell. By the exclusion and order of the
+//!    gate (gate.rs, 1 and 2) no two of these meet, and each sees what came before.
 
-#![allow(unsafe_code, reason = "named for it: see the invariants above")]
+#![allow(unsafe_code, reason = "named for it: see the invariant above")]
+#![allow(
+    clippy::result_large_err,
+    reason = "an overlap is described in place, without allocating"
+)]
 
-use std::cell::Cell;
-use std::panic::{Location, RefUnwindSafe, UnwindSafe};
-use std::time::Duration;
+use std::any::type_name;
+use std::fmt;
+use std::ptr::NonNull;
 
-use super::clock;
-use super::fatal;
-use super::gate::{Busy, Gate};
-use super::policy::{Environment, OnOverlap};
-use super::record::{Slot, Who};
-use super::report::{Overlap, OverlapKind, State};
-use super::site::{Access, AccessKind, Name, Operation, Site};
-use super::stretch::Stretch;
-use super::thread::{Claim, REGISTRY};
+use super::entrance::{Describe, Entrance, OngoingRead, OngoingWrite, prepare};
+use super::guards::{Reading, Writing};
+use super::policy::OnOverlap;
+use super::report::{Overlap, Subject};
+use super::site::{AccessKind, Name, Operation};
 use crate::sync::UnsafeCell;
 
-/// What a report says of the thing behind the gate. Asked without entering, so of atomics only.
-pub(crate) trait Describe {
-    fn state(&self) -> State;
+/// What is said of a cell without entering.
+pub(super) struct Contents {
+    /// A function, since a name of a type is not to be had at compile time.
+    type_name: fn() -> &'static str,
 }
 
-/// A value whose accesses must not overlap, and what is said of it when they do.
-pub(crate) struct OverlapCell<T, D> {
-    gate: Gate,
-    name: Option<Name>,
-    on_overlap: OnOverlap,
-    stretch: Stretch,
-    pub(crate) description: D,
+impl Describe for Contents {
+    /// As a `RefCell`.
+    const ON_OVERLAP: OnOverlap = OnOverlap::Panic;
+
+    fn subject(&self) -> Subject {
+        Subject::Cell((self.type_name)())
+    }
+}
+
+macro_rules! operation {
+    ($kind:ident $name:literal) => {
+        &Operation {
+            name: concat!("OverlapCell::", $name),
+            kind: AccessKind::$kind,
+        }
+    };
+}
+
+/// A value that many may read or one may write, where breaking that rule is reported with **both** sides: a `RefCell` that
+/// can be shared between threads and knows who the other borrower is.
+///
+/// It is not a lock: nobody ever waits. It is for state of which something *else* is meant to keep the accesses apart (a
+/// phase of the program, a channel, an event loop, a foreign library, an `unsafe impl Sync`), to be told where that is not
+/// so. The page `docs/overlap-cell.md` has the usual cases.
+///
+/// # What counts as an overlap
+/// Two accesses at the same time, at least one of them a write, on two threads or on one. An access lasts from the call to
+/// the drop of its guard. An attempt counts while it lasts: also a [`try_write`](Self::try_write) that fails may be met by
+/// another thread's read. Of two overlapping accesses at least one reports; accesses that do not overlap are never
+/// reported.
+///
+/// # What happens then
+/// By default a panic, as with a `RefCell`, whose message is the report; [`OnOverlap`] has the other ways, for one cell by
+/// [`on_overlap`](Self::on_overlap), for all by `UNTORN_ON_OVERLAP=exit`. The access that noticed does not proceed, the
+/// other is not disturbed, and the cell stays usable. `try_read` and `try_write` return the [`Overlap`] instead, whatever
+/// the policy.
+///
+/// # Order
+/// An access that begins after another has ended sees all that it did, whatever order there was otherwise. So there is no
+/// data race even in a program that breaks the rule.
+///
+/// # Guards
+/// They may be nested (reads with reads), dropped in any order and held while others panic: a guard that unwinding drops
+/// ends its access, and whether the value is then half changed is for the program to know, as with a `RefCell`. They stay
+/// on their thread. A guard that is *forgotten* ([`std::mem::forget`], a leak, a cycle of `Rc`) is an access that never
+/// ends: the cell is in use for ever, also when the thread has ended, and every later report names that access's thread and
+/// line. Nothing is lost but that: `get_mut`, `into_inner` and dropping the cell go on working, and what it holds is dropped
+/// once.
+///
+/// # Cost
+/// O(1), without allocating, but for a thread's first access and for one made while it is in four others. A read stores
+/// to memory of the thread's own, so readers on many threads do not slow each other down; a write also looks at a record
+/// for each thread that was using maps or cells at the same time as any other, and at the clock. No method waits for another thread,
+/// unless `UNTORN_STRETCH` asks for it or the process is about to end with a report. A cell is some hundred bytes larger
+/// than its value. Making one is possible in a `static`.
+///
+/// ```
+/// use untorn::OverlapCell;
+///
+/// static LIMITS: OverlapCell<Vec<u32>> = OverlapCell::named("limits", Vec::new());
+///
+/// LIMITS.write().push(100);
+/// let reading = LIMITS.read();
+/// assert_eq!(*reading, [100]);
+/// let overlap = LIMITS.try_write().unwrap_err(); // somebody reads: who?
+/// assert_eq!(overlap.other.at.unwrap().line(), reading_was_made_in_line());
+/// # fn reading_was_made_in_line() -> u32 { line!() - 4 }
+/// ```
+pub struct OverlapCell<T: ?Sized> {
+    entrance: Entrance<Contents>,
     value: UnsafeCell<T>,
 }
 
-// SAFETY: reads share the value and writes have it to themselves, on any thread (invariant 1).
-unsafe impl<T: Send + Sync, D: Sync> Sync for OverlapCell<T, D> {}
+// SAFETY: reads share the value and writes have it to themselves, on any thread, which may also take it out
+// (invariant 1).
+unsafe impl<T: ?Sized + Send + Sync> Sync for OverlapCell<T> {}
 
-// A panic inside an access leaves the gate (invariant 2); the value is whatever its own methods leave behind.
-impl<T: RefUnwindSafe, D: RefUnwindSafe> RefUnwindSafe for OverlapCell<T, D> {}
-impl<T: UnwindSafe, D: UnwindSafe> UnwindSafe for OverlapCell<T, D> {}
-
-/// How often the slot of the other side is looked at until it tells of an access: some microseconds.
-const LOOKS: usize = 1000;
-
-/// A read that is inside.
-struct Reading<'c> {
-    gate: &'c Gate,
-    claim: Claim,
-}
-
-impl Drop for Reading<'_> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        self.gate.leave_read(self.claim.slot);
-    }
-}
-
-/// A write that is inside, or that found the gate taken.
-struct Writing<'c> {
-    gate: &'c Gate,
-    claim: Claim,
-}
-
-impl Drop for Writing<'_> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        self.gate.leave_write(self.claim.slot);
-    }
-}
-
-impl<T, D: Describe> OverlapCell<T, D> {
-    pub(crate) fn new(value: T, description: D) -> Self {
-        clock::start();
+impl<T> OverlapCell<T> {
+    /// A cell without a name. Can be called at compile time.
+    #[must_use]
+    pub const fn new(value: T) -> Self {
         Self {
-            gate: Gate::new(),
-            name: None,
-            on_overlap: Environment::get().on_overlap.unwrap_or(OnOverlap::Exit),
-            stretch: Stretch::from_environment(),
-            description,
+            entrance: Entrance::new(Contents {
+                type_name: type_name::<T>,
+            }),
             value: UnsafeCell::new(value),
         }
     }
 
-    pub(crate) fn set_name(&mut self, name: &str) {
-        self.name = Some(Name::new(name));
+    /// A cell with a name that reports show. Names of more than 64 bytes are cut. Can be called at compile time.
+    ///
+    /// ```
+    /// use untorn::OverlapCell;
+    ///
+    /// static CONFIG: OverlapCell<u32> = OverlapCell::named("config", 265);
+    /// assert_eq!(CONFIG.name(), Some("config"));
+    /// ```
+    #[must_use]
+    pub const fn named(name: &str, value: T) -> Self {
+        let mut cell = Self::new(value);
+        cell.entrance.name = Some(Name::new(name));
+        cell
     }
 
-    pub(crate) fn name(&self) -> Option<&str> {
-        self.name.as_deref()
+    /// Sets what an access does that notices an overlap, whatever the environment says. Can be called at compile time.
+    ///
+    /// ```
+    /// use untorn::{OnOverlap, OverlapCell};
+    ///
+    /// // As Go: the report on stderr, exit status 2, and nothing that could catch it.
+    /// static CONFIG: OverlapCell<u32> = OverlapCell::named("config", 265).on_overlap(OnOverlap::Exit);
+    /// assert_eq!(*CONFIG.read(), 265);
+    /// ```
+    #[must_use]
+    pub const fn on_overlap(mut self, on_overlap: OnOverlap) -> Self {
+        self.entrance.on_overlap = Some(on_overlap);
+        self
     }
 
-    pub(crate) fn set_on_overlap(&mut self, on_overlap: OnOverlap) {
-        self.on_overlap = on_overlap;
-    }
-
-    /// Takes over name and policy of another cell.
-    pub(crate) fn copy_settings(&mut self, other: &Self) {
-        self.name = other.name;
-        self.on_overlap = other.on_overlap;
-    }
-
-    pub(crate) fn into_inner(self) -> T {
+    /// The value without its gate. That there is no guard is known at compile time, and so is nothing checked.
+    #[must_use]
+    pub fn into_inner(self) -> T {
         self.value.into_inner()
     }
 
-    /// Calls `f` with the value inside one read.
-    #[inline(always)]
+    /// Puts `value` in and returns what was there. One write; on an overlap `value` is dropped and nothing is changed.
+    ///
+    /// # Panics
+    /// As [`write`](Self::write).
+    ///
+    /// ```
+    /// let cell = untorn::OverlapCell::new(17);
+    /// assert_eq!(cell.replace(265), 17);
+    /// ```
     #[track_caller]
-    pub(crate) fn read<R>(&self, operation: &'static Operation, f: impl FnOnce(&T) -> R) -> R {
-        let access = Access {
-            operation,
-            at: Location::caller(),
-        };
-        let inside = Reading {
-            gate: &self.gate,
-            claim: Claim::new(),
-        };
-        if let Err(busy) = self.gate.enter_read(inside.claim.slot, access) {
-            self.notice(access, &busy, None, inside);
-        }
-        self.stretch.stretch();
-        // SAFETY: the read is inside until after `f` (invariants 1 and 2).
-        self.value.with(|value| f(unsafe { &*value }))
+    pub fn replace(&self, value: T) -> T {
+        std::mem::replace(&mut *self.begin_write(operation!(Write "replace")), value)
     }
 
-    /// Calls `f` with the value inside one write.
+    /// Takes the value out and leaves its `Default`, which is made before the write begins.
+    ///
+    /// # Panics
+    /// As [`write`](Self::write).
+    ///
+    /// ```
+    /// let cell = untorn::OverlapCell::new(vec![265]);
+    /// assert_eq!(cell.take(), [265]);
+    /// assert!(cell.read().is_empty());
+    /// ```
+    #[track_caller]
+    pub fn take(&self) -> T
+    where
+        T: Default,
+    {
+        let value = T::default();
+        std::mem::replace(&mut *self.begin_write(operation!(Write "take")), value)
+    }
+}
+
+impl<T: ?Sized> OverlapCell<T> {
+    /// The name that reports show, cut to 64 bytes.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.entrance.name.as_deref()
+    }
+
+    /// Begins a read, which lasts until the guard is dropped. Never waits. Any number of reads may go on at once.
+    ///
+    /// # Panics
+    /// If somebody is writing, or trying to, with the report as the message, unless
+    /// [`on_overlap`](Self::on_overlap) or the environment says otherwise.
+    ///
+    /// ```
+    /// let cell = untorn::OverlapCell::new(265);
+    /// let (one, two) = (cell.read(), cell.read());
+    /// assert_eq!(*one + *two, 530);
+    /// ```
     #[inline]
     #[track_caller]
-    pub(crate) fn write<R>(
-        &self,
-        operation: &'static Operation,
-        f: impl FnOnce(&mut T, &D) -> R,
-    ) -> R {
-        let access = Access {
-            operation,
-            at: Location::caller(),
-        };
-        let since = clock::now();
-        let inside = Writing {
-            gate: &self.gate,
-            claim: Claim::new(),
-        };
-        if let Err(busy) = self
-            .gate
-            .enter_write(&REGISTRY, inside.claim.slot, access, since)
-        {
-            self.notice(access, &busy, Some(since), inside);
-        }
-        self.stretch.stretch();
-        // SAFETY: the write is inside until after `f` (invariants 1 and 2).
-        self.value
-            .with_mut(|value| f(unsafe { &mut *value }, &self.description))
+    pub fn read(&self) -> Reading<'_, T> {
+        let stretch = prepare();
+        let inside = self.entrance.enter_read(operation!(Read "read"));
+        stretch.stretch();
+        self.reading(inside)
     }
 
-    /// The two sides, read while this one is still announced.
-    fn overlap(
-        &self,
-        access: Access,
-        busy: &Busy,
-        slot: &'static Slot,
-        since: Option<u64>,
-    ) -> Overlap {
-        let Access { operation, at } = access;
-        // While the other thread is between two accesses its slot tells of neither; the next one overlaps with this
-        // attempt as well, since it is still going on.
-        let seen = (0..LOOKS).find_map(|_| {
-            std::hint::spin_loop();
-            busy.other.seen(self.gate.number(), busy.writes)
-        });
-        let here = site(
-            slot.identity().who(),
-            operation,
-            Some(at),
-            since.map(clock::since),
-        );
-        let other = match seen {
-            Some(seen) => site(
-                seen.who,
-                seen.operation,
-                Some(seen.at),
-                busy.writes.then(|| clock::since(seen.since)),
-            ),
-            None => site(
-                busy.other.identity().who(),
-                unknown(busy.writes),
-                None,
-                None,
-            ),
-        };
-        Overlap {
-            kind: OverlapKind::of(here.kind, other.kind),
-            here,
-            other,
-            more: busy.more,
-            map: self.name,
-            state: self.description.state(),
-        }
-    }
-
-    /// Does what is to be done about an overlap. `inside` is this side, announced.
-    #[cold]
-    #[inline(never)]
+    /// Begins a write, which lasts until the guard is dropped. Never waits. Nothing else may go on meanwhile.
+    ///
+    /// # Panics
+    /// If somebody is reading or writing, or trying to write, with the report as the message, unless
+    /// [`on_overlap`](Self::on_overlap) or the environment says otherwise.
+    ///
+    /// ```
+    /// let cell = untorn::OverlapCell::new(17);
+    /// *cell.write() = 265; // dropped at the end of the statement
+    /// assert_eq!(*cell.read(), 265);
+    /// ```
+    #[inline]
     #[track_caller]
-    fn notice<G: Inside>(&self, access: Access, busy: &Busy, since: Option<u64>, inside: G) -> ! {
-        let overlap = self.overlap(access, busy, inside.slot(), since);
-        match self.on_overlap {
-            OnOverlap::Exit => fatal::die(&overlap, || {
-                let slot = inside.slot();
-                self.gate.is_taken_by(slot) || self.gate.close(slot)
-            }),
-            OnOverlap::Panic => drop(inside),
-            OnOverlap::Call(function) => {
-                drop(inside);
-                call_once_at_a_time(function, &overlap);
-            }
+    pub fn write(&self) -> Writing<'_, T> {
+        self.begin_write(operation!(Write "write"))
+    }
+
+    /// Begins a read, or tells who is in the way. Never waits, and does not do what the policy says: it is for those who
+    /// have something else to do, not for trying again and again, since a write that begins during an attempt meets it,
+    /// and reports it.
+    ///
+    /// # Errors
+    /// If somebody is writing, or trying to.
+    ///
+    /// ```
+    /// let cell = untorn::OverlapCell::new(265);
+    /// let writing = cell.write();
+    /// let overlap = cell.try_read().unwrap_err();
+    /// assert!(overlap.is_reentrant()); // we are both sides ourselves
+    /// drop(writing);
+    /// assert!(cell.try_read().is_ok());
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn try_read(&self) -> Result<Reading<'_, T>, Overlap> {
+        let stretch = prepare();
+        let inside = self.entrance.try_enter_read(operation!(Read "try_read"))?;
+        stretch.stretch();
+        Ok(self.reading(inside))
+    }
+
+    /// Begins a write, or tells who is in the way, of several readers one and how many more. Never waits, and does not do
+    /// what the policy says: it is for those who have something else to do, not for trying again and again, since an
+    /// access that begins during an attempt meets it, and reports it.
+    ///
+    /// # Errors
+    /// If somebody is reading or writing, or trying to write.
+    ///
+    /// ```
+    /// let cell = untorn::OverlapCell::new(265);
+    /// let readings = [cell.read(), cell.read(), cell.read()];
+    /// assert_eq!(cell.try_write().unwrap_err().more, 2);
+    /// drop(readings);
+    /// assert!(cell.try_write().is_ok());
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn try_write(&self) -> Result<Writing<'_, T>, Overlap> {
+        let stretch = prepare();
+        let inside = self
+            .entrance
+            .try_enter_write(operation!(Write "try_write"))?;
+        stretch.stretch();
+        Ok(self.writing(inside))
+    }
+
+    /// The value. Whoever has the cell to itself needs no gate, so this is no access; a guard that was forgotten does not
+    /// matter here.
+    #[must_use]
+    pub fn get_mut(&mut self) -> &mut T {
+        self.value.get_mut()
+    }
+
+    #[inline(always)]
+    #[track_caller]
+    fn begin_write(&self, operation: &'static Operation) -> Writing<'_, T> {
+        let stretch = prepare();
+        let inside = self.entrance.enter_write(operation);
+        stretch.stretch();
+        self.writing(inside)
+    }
+
+    #[inline(always)]
+    fn reading<'c>(&'c self, inside: OngoingRead<'c, Contents>) -> Reading<'c, T> {
+        let value = self.value.with(|value| {
+            // SAFETY: the address of a field.
+            unsafe { NonNull::new_unchecked(value.cast_mut()) }
+        });
+        // SAFETY: `inside` has entered this cell's gate to read, and leaves it last (invariant 1).
+        unsafe { Reading::new(value, inside) }
+    }
+
+    #[inline(always)]
+    fn writing<'c>(&'c self, inside: OngoingWrite<'c, Contents>) -> Writing<'c, T> {
+        let value = self.value.with_mut(|value| {
+            // SAFETY: the address of a field.
+            unsafe { NonNull::new_unchecked(value) }
+        });
+        // SAFETY: `inside` has entered this cell's gate to write, and leaves it last (invariant 1).
+        unsafe { Writing::new(value, inside) }
+    }
+}
+
+impl<T> From<T> for OverlapCell<T> {
+    fn from(value: T) -> Self {
+        Self::new(value)
+    }
+}
+
+impl<T: Default> Default for OverlapCell<T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for OverlapCell<T> {
+    /// Shows the value if it can be read, as a `try_read` would, and `<in use>` otherwise.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        prepare();
+        let mut cell = f.debug_struct("OverlapCell");
+        if let Some(name) = &self.entrance.name {
+            cell.field("name", name);
         }
-        panic!("{overlap}")
-    }
-}
-
-/// Calls `function`, unless this overlap was met by one that is being called on this thread: the map it uses may still
-/// be in use by the other side, and the calls would have no end.
-fn call_once_at_a_time(function: fn(&Overlap), overlap: &Overlap) {
-    thread_local! {
-        static CALLING: Cell<bool> = const { Cell::new(false) };
-    }
-
-    struct Done;
-
-    impl Drop for Done {
-        fn drop(&mut self) {
-            CALLING.set(false);
-        }
-    }
-
-    if !CALLING.replace(true) {
-        let _done = Done;
-        function(overlap);
-    }
-}
-
-/// A guard that knows its slot.
-trait Inside {
-    fn slot(&self) -> &'static Slot;
-}
-
-impl Inside for Reading<'_> {
-    fn slot(&self) -> &'static Slot {
-        self.claim.slot
-    }
-}
-
-impl Inside for Writing<'_> {
-    fn slot(&self) -> &'static Slot {
-        self.claim.slot
-    }
-}
-
-/// What is known of an access whose slot already serves another.
-fn unknown(writes: bool) -> &'static Operation {
-    if writes {
-        &Operation {
-            name: "an access that has ended",
-            kind: AccessKind::Write,
-        }
-    } else {
-        &Operation {
-            name: "an access that has ended",
-            kind: AccessKind::Read,
-        }
-    }
-}
-
-fn site(
-    who: Who,
-    operation: &'static Operation,
-    at: Option<&'static Location<'static>>,
-    lasted: Option<Duration>,
-) -> Site {
-    Site {
-        thread: who.name,
-        thread_number: who.number,
-        created_at: who.created_at,
-        at,
-        operation: operation.name,
-        kind: operation.kind,
-        lasted,
+        match self.entrance.try_enter_read(operation!(Read "fmt")) {
+            Ok(inside) => cell.field("value", &self.reading(inside)),
+            Err(_) => cell.field("value", &format_args!("<in use>")),
+        };
+        cell.finish_non_exhaustive()
     }
 }

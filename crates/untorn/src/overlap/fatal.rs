@@ -33,7 +33,7 @@ const WRITE_AT_MOST: Duration = Duration::from_secs(1);
 /// How long a write that blocks after all, or a backtrace, may take.
 const END_AT_MOST_SECONDS: u32 = 5;
 
-/// Reports `overlap` and ends the process. `close` shuts the map to everybody, or says that it could not yet.
+/// Reports `overlap` and ends the process. `close` shuts the gate to everybody, or says that it could not yet.
 pub(super) fn die(overlap: &Overlap, mut close: impl FnMut() -> bool) -> ! {
     static REPORTING: AtomicBool = AtomicBool::new(false);
     // Relaxed: only that one thread comes first.
@@ -54,7 +54,7 @@ pub(super) fn die(overlap: &Overlap, mut close: impl FnMut() -> bool) -> ! {
     system::exit_after(END_AT_MOST_SECONDS);
     let mut text = ArrayString::<REPORT_LEN>::new();
     // Whatever does not fit is cut: two sites with paths of a thousand characters each would still fit.
-    let _ = writeln!(text, "{overlap}");
+    let _ = writeln!(text, "{}", overlap.fatal());
     if planted("reports_mix") {
         for byte in text.as_bytes() {
             system::write_to_stderr(&[*byte], WRITE_AT_MOST);

@@ -6,8 +6,11 @@
 //! | `gate.rs` | the protocol: who may be inside, and who is told; loads and stores, nothing else |
 //! | `record.rs` | what each thread writes down about its accesses |
 //! | `thread.rs` | this thread's record; `spawn`, `spawn_scoped` |
-//! | `cell.rs` | a value behind a gate |
+//! | `entrance.rs` | the way in: a gate, and what is said and done about an overlap |
+//! | `guarded.rs` | a value behind it, reached by closures: what `GoMap` stands on |
+//! | `cell.rs`, `guards.rs` | the same with guards, for any value: `OverlapCell`, `Reading`, `Writing` |
 //! | `site.rs`, `report.rs` | the two sides, and the text |
+//! | `event.rs`, `serialize.rs` | the same for `tracing` and `serde` |
 //! | `policy.rs`, `fatal.rs` | what is done about an overlap; the end of the process |
 //! | `stretch.rs` | finding the overlaps that luck hides |
 //!
@@ -27,15 +30,25 @@ mod record;
 mod site;
 
 #[cfg(not(untorn_loom))]
-pub(crate) mod cell;
+mod cell;
 #[cfg(not(untorn_loom))]
 mod clock;
 #[cfg(not(untorn_loom))]
+mod entrance;
+#[cfg(not(untorn_loom))]
+mod event;
+#[cfg(not(untorn_loom))]
 mod fatal;
+#[cfg(not(untorn_loom))]
+mod guarded;
+#[cfg(not(untorn_loom))]
+mod guards;
 #[cfg(not(untorn_loom))]
 mod policy;
 #[cfg(not(untorn_loom))]
 mod report;
+#[cfg(all(feature = "serde", not(untorn_loom)))]
+mod serialize;
 #[cfg(not(untorn_loom))]
 mod stretch;
 #[cfg(not(untorn_loom))]
@@ -45,11 +58,19 @@ mod thread;
 mod model;
 
 #[cfg(not(untorn_loom))]
+pub use self::cell::OverlapCell;
+#[cfg(not(untorn_loom))]
+pub(crate) use self::entrance::Describe;
+#[cfg(not(untorn_loom))]
+pub(crate) use self::guarded::Guarded;
+#[cfg(not(untorn_loom))]
+pub use self::guards::{Reading, Writing};
+#[cfg(not(untorn_loom))]
 pub use self::policy::OnOverlap;
 #[cfg(not(untorn_loom))]
-pub(crate) use self::report::State;
-#[cfg(not(untorn_loom))]
 pub use self::report::{Overlap, OverlapKind};
+#[cfg(not(untorn_loom))]
+pub(crate) use self::report::{State, Subject};
 #[cfg(not(untorn_loom))]
 pub(crate) use self::site::Operation;
 #[cfg(not(untorn_loom))]

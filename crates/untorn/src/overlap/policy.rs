@@ -9,9 +9,13 @@ use super::report::Overlap;
 
 /// What the access that notices an overlap does.
 ///
-/// The other side is not stopped: it had begun first. Either way the noticing access does not proceed, so the map
-/// is never touched by two sides at once. An overlap that is noticed while a panic unwinds, such as by a `Drop` that
-/// uses the map, ends the process, as every second panic does.
+/// The other side is not stopped: it had begun first. Either way the noticing access does not proceed, so the map or cell
+/// is never touched by two sides at once. Maps exit unless told otherwise, cells panic. An overlap that is noticed while a panic unwinds, such as by a `Drop` that
+/// uses the map again, ends the process, as every second panic does.
+///
+/// Of each overlap that is acted on, a program with the feature `tracing` is also told by an event of level `ERROR` with the
+/// target `untorn`: before the panic, and before the function is called. On `Exit` there is no event, since a
+/// subscriber may lock, allocate or write, and nothing of that may delay the report.
 ///
 /// ```
 /// use std::sync::atomic::{AtomicUsize, Ordering};
@@ -36,10 +40,10 @@ pub enum OnOverlap {
     /// Go's way: the report on stderr, then the process ends with exit status 2. No destructor, no `catch_unwind`,
     /// no `atexit` function runs.
     Exit,
-    /// A panic with the report as its message. The map stays usable.
+    /// A panic with the report as its message. The map or cell stays usable.
     Panic,
     /// Calls the function, on the thread that noticed, then panics with the report: the access cannot proceed. The
-    /// function may use the map, but the other side may be in it still; an overlap that the function meets itself
+    /// function may use the map or cell, but the other side may be in it still; an overlap that the function meets itself
     /// only panics.
     Call(fn(&Overlap)),
 }

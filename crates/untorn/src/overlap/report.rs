@@ -7,7 +7,8 @@ use arrayvec::ArrayString;
 
 use super::site::{AccessKind, Name, Site};
 
-/// Which two accesses met; its `Display` is Go's message, word for word.
+/// Which two accesses met; its `Display` is Go's message, word for word. What is said of a cell has no map in it:
+/// [`Overlap::message`].
 ///
 /// ```
 /// assert_eq!(untorn::OverlapKind::Writes.to_string(), "concurrent map writes");
@@ -26,6 +27,17 @@ pub enum OverlapKind {
 }
 
 impl OverlapKind {
+    /// For machines.
+    #[cfg(any(feature = "serde", feature = "tracing"))]
+    pub(super) fn key(self) -> &'static str {
+        match self {
+            Self::ReadAndWrite => "read_and_write",
+            Self::Writes => "writes",
+            Self::IterationAndWrite => "iteration_and_write",
+            Self::CloneAndWrite => "clone_and_write",
+        }
+    }
+
     /// What the meeting of these two is called. One of them writes.
     pub(super) fn of(one: AccessKind, other: AccessKind) -> Self {
         let harmless = if one == AccessKind::Write { other } else { one };
@@ -38,23 +50,67 @@ impl OverlapKind {
     }
 }
 
-impl fmt::Display for OverlapKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl OverlapKind {
+    /// Go's words.
+    fn of_maps(self) -> &'static str {
+        match self {
             Self::ReadAndWrite => "concurrent map read and map write",
             Self::Writes => "concurrent map writes",
             Self::IterationAndWrite => "concurrent map iteration and map write",
             Self::CloneAndWrite => "concurrent map clone and map write",
-        })
+        }
+    }
+
+    /// The same for what is no map.
+    fn of_cells(self) -> &'static str {
+        match self {
+            Self::ReadAndWrite => "concurrent read and write",
+            Self::Writes => "concurrent writes",
+            Self::IterationAndWrite => "concurrent iteration and write",
+            Self::CloneAndWrite => "concurrent clone and write",
+        }
     }
 }
 
-/// A few words on the state of what was accessed, such as `2 keys, B=0, flags=hash_writing`.
+impl fmt::Display for OverlapKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.of_maps())
+    }
+}
+
+/// What was accessed, and a few words on it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Subject {
+    /// A map, in the state that it says it is in, such as `2 keys, B=0, flags=hash_writing`.
+    Map(State),
+    /// A cell with a value of this type.
+    Cell(&'static str),
+}
+
+/// A few words on the state of a map.
 pub(crate) type State = ArrayString<112>;
+
+/// The most bytes of the name of a type in a report: it has to fit as a whole, and names of types have no end.
+const TYPE_NAME_LEN: usize = 256;
 
 /// Two accesses in time, at least one of them a write, with both sides.
 ///
-/// Its `Display` is the report, the last line without its line break. Values and keys are never part of it.
+/// Its `Display` is the report, the last line without its line break. Values and keys are never part of it. With the feature
+/// `serde` it is also written as a structure, such as one line of JSON (`message`, `kind`, `here`, `other`, `more`, `name`,
+/// `subject`, `state`; of each side `thread`, `number`, `created_at`, `at`, `operation`, `kind`, `lasted_ns`).
+///
+/// ```
+/// use untorn::OverlapCell;
+///
+/// let limits = OverlapCell::named("limits", vec![100, 200]);
+/// let reading = limits.read();
+/// let overlap = limits.try_write().unwrap_err();
+/// assert_eq!(overlap.message(), "concurrent read and write");
+/// assert_eq!(overlap.name.as_deref(), Some("limits"));
+/// assert_eq!(overlap.other.operation, "OverlapCell::read");
+/// assert!(overlap.to_string().starts_with("concurrent read and write\n\nthread \"main\" (1) [writing]"));
+/// drop(reading);
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Overlap {
@@ -66,41 +122,130 @@ pub struct Overlap {
     pub other: Site,
     /// How many more readers were inside.
     pub more: usize,
-    /// The name of the map, if it was given one.
-    pub map: Option<Name>,
-    pub(super) state: State,
+    /// The name of the map or cell, if it was given one.
+    pub name: Option<Name>,
+    pub(super) subject: Subject,
 }
 
 impl Overlap {
-    /// Whether one thread is on both sides: it used the map again from inside an access, by way of a `Hash`, `Eq`,
-    /// `Clone`, `Drop` or a closure.
+    /// Whether one thread is on both sides: it used a map again from inside an access, by way of a `Hash`, `Eq`, `Clone`,
+    /// `Drop` or a closure, or a cell of which it has a guard.
     #[must_use]
     pub fn is_reentrant(&self) -> bool {
         self.here.thread_number == self.other.thread_number
     }
+
+    /// What happened in a few words: Go's for a map (`concurrent map read and map write`), `concurrent read and write` or
+    /// `concurrent writes` for a cell.
+    #[must_use]
+    pub fn message(&self) -> &'static str {
+        match self.subject {
+            Subject::Map(_) => self.kind.of_maps(),
+            Subject::Cell(_) => self.kind.of_cells(),
+        }
+    }
+
+    /// What can be done about it, one or two lines.
+    fn advice(&self) -> &'static str {
+        match (self.subject, self.is_reentrant()) {
+            (Subject::Map(_), true) => {
+                "Both sides are one thread: a Hash, Eq, Clone, Drop or closure used the map again from inside.\n\
+                 Let the outer call return first."
+            }
+            (Subject::Map(_), false) => {
+                "Share an untorn::Map instead, or put both sites under one lock."
+            }
+            (Subject::Cell(_), true) => {
+                "Both sides are one thread: it still has the guard that it got at the second site.\n\
+                 Drop that guard first."
+            }
+            (Subject::Cell(_), false) => {
+                "Put both sites under one lock, or share an untorn::Published or an untorn::Map instead."
+            }
+        }
+    }
+
+    /// The report of what ends the process.
+    pub(super) fn fatal(&self) -> impl fmt::Display {
+        Fatal(self)
+    }
 }
+
+/// An overlap whose first line begins as Go's.
+struct Fatal<'o>(&'o Overlap);
+
+impl fmt::Display for Fatal<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.subject {
+            Subject::Map(_) => {}
+            Subject::Cell(_) => f.write_str(FATAL)?,
+        }
+        self.0.fmt(f)
+    }
+}
+
+/// What Go begins the report of its own deaths with.
+const FATAL: &str = "fatal error: ";
 
 impl Error for Overlap {}
 
 impl fmt::Display for Overlap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "fatal error: {}\n", self.kind)?;
+        // Of a map this is Go's text, whatever is done about it.
+        if let Subject::Map(_) = self.subject {
+            f.write_str(FATAL)?;
+        }
+        writeln!(f, "{}\n", self.message())?;
         writeln!(f, "{}\n{}", self.here, self.other)?;
         match self.more {
             0 => {}
             1 => writeln!(f, "and 1 more reader")?,
             more => writeln!(f, "and {more} more readers")?,
         }
-        f.write_str("map")?;
-        if let Some(name) = &self.map {
+        f.write_str(match self.subject {
+            Subject::Map(_) => "map",
+            Subject::Cell(_) => "cell",
+        })?;
+        if let Some(name) = &self.name {
             write!(f, " {name:?}")?;
         }
-        writeln!(f, ": {}\n", self.state)?;
-        f.write_str(if self.is_reentrant() {
-            "Both sides are one thread: a Hash, Eq, Clone, Drop or closure used the map again from inside.\n\
-             Let the outer call return first."
-        } else {
-            "Share an untorn::Map instead, or put both sites under one lock."
-        })
+        match &self.subject {
+            Subject::Map(state) => writeln!(f, ": {state}\n")?,
+            Subject::Cell(type_name) => writeln!(f, ": {}\n", Shortened(type_name))?,
+        }
+        f.write_str(self.advice())
+    }
+}
+
+/// The name of a type, cut to [`TYPE_NAME_LEN`].
+struct Shortened(&'static str);
+
+impl fmt::Display for Shortened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.len() <= TYPE_NAME_LEN {
+            return f.write_str(self.0);
+        }
+        let cut = (0..=TYPE_NAME_LEN)
+            .rev()
+            .find(|&i| self.0.is_char_boundary(i));
+        write!(f, "{}…", &self.0[..cut.unwrap_or(0)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Shortened, TYPE_NAME_LEN};
+
+    #[test]
+    fn long_names_of_types_are_cut_at_a_character() {
+        assert_eq!(
+            Shortened("alloc::string::String").to_string(),
+            "alloc::string::String"
+        );
+        let long: &str = Box::leak("é".repeat(TYPE_NAME_LEN).into_boxed_str());
+        assert_eq!(
+            Shortened(long).to_string(),
+            "é".repeat(TYPE_NAME_LEN / 2) + "…"
+        );
     }
 }

@@ -5,8 +5,6 @@ use std::ops::Deref;
 use std::panic::Location;
 use std::time::Duration;
 
-use arrayvec::ArrayString;
-
 /// What an access does to what it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -22,6 +20,17 @@ pub enum AccessKind {
 }
 
 impl AccessKind {
+    /// For machines.
+    #[cfg(any(feature = "serde", feature = "tracing"))]
+    pub(super) fn key(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Iterate => "iterate",
+            Self::Clone => "clone",
+        }
+    }
+
     /// The state that the report gives a thread in this access, where Go has `[running]`.
     pub(super) fn state(self) -> &'static str {
         match self {
@@ -47,31 +56,50 @@ pub(crate) struct Access {
     pub(crate) at: &'static Location<'static>,
 }
 
+impl Access {
+    /// One that the caller is about to make.
+    #[inline(always)]
+    #[track_caller]
+    pub(super) fn here(operation: &'static Operation) -> Self {
+        Self {
+            operation,
+            at: Location::caller(),
+        }
+    }
+}
+
 /// The most bytes of a [`Name`].
 const NAME_LEN: usize = 64;
 
 /// A short name, kept in place, so that a report needs no allocation; longer ones end in `…`.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Name(ArrayString<NAME_LEN>);
+pub struct Name {
+    /// UTF-8, and zeroes from `len` on.
+    bytes: [u8; NAME_LEN],
+    len: usize,
+}
 
 impl Name {
     /// Bytes of the longest name.
     pub(super) const LEN: usize = NAME_LEN;
 
-    pub(crate) fn new(name: &str) -> Self {
-        let mut short = ArrayString::new();
-        if name.len() <= NAME_LEN {
-            short.push_str(name);
+    /// Also for names of statics, so without what is not to be had at compile time.
+    pub(crate) const fn new(name: &str) -> Self {
+        const CUT: &[u8] = "…".as_bytes();
+        let (mut kept, cut) = if name.len() <= NAME_LEN {
+            (name.len(), "".as_bytes())
         } else {
-            const CUT: char = '…';
-            let end = (0..=NAME_LEN - CUT.len_utf8())
-                .rev()
-                .find(|&i| name.is_char_boundary(i))
-                .unwrap_or(0);
-            short.push_str(&name[..end]);
-            short.push(CUT);
+            (NAME_LEN - CUT.len(), CUT)
+        };
+        while !name.is_char_boundary(kept) {
+            kept -= 1;
         }
-        Self(short)
+        let mut bytes = [0; NAME_LEN];
+        let len = kept + cut.len();
+        let (start, end) = bytes.split_at_mut(kept);
+        start.copy_from_slice(name.as_bytes().split_at(kept).0);
+        end.split_at_mut(cut.len()).0.copy_from_slice(cut);
+        Self { bytes, len }
     }
 }
 
@@ -79,7 +107,7 @@ impl Deref for Name {
     type Target = str;
 
     fn deref(&self) -> &str {
-        &self.0
+        str::from_utf8(&self.bytes[..self.len]).expect("cut at a character")
     }
 }
 
@@ -102,19 +130,27 @@ pub struct Site {
     /// Name of the thread; `<unnamed>` if it has none.
     pub thread: Name,
     /// Number of the thread, in the order in which [`spawn`](crate::spawn) created the threads or, for others,
-    /// in which they first used a map of this crate. 1 is usually the main thread.
+    /// in which they first used a map or a cell of this crate. 1 is usually the main thread.
     pub thread_number: u64,
     /// Where the thread was created; `None` if not by [`spawn`](crate::spawn).
     pub created_at: Option<&'static Location<'static>>,
     /// The line of the access. `None` if the thread was already gone from it when the report was made.
     pub at: Option<&'static Location<'static>>,
-    /// The method, such as `GoMap::insert`.
+    /// The method, such as `GoMap::insert` or `OverlapCell::write`.
     pub operation: &'static str,
     /// What the method does.
     pub kind: AccessKind,
     /// How long the access had been going on; known of writers only, since reading a clock costs more than the
     /// gate.
     pub lasted: Option<Duration>,
+}
+
+impl Site {
+    #[cfg(any(feature = "serde", feature = "tracing"))]
+    pub(super) fn lasted_ns(&self) -> Option<u64> {
+        let nanos = self.lasted?.as_nanos();
+        Some(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
 }
 
 impl fmt::Display for Site {

@@ -1,12 +1,14 @@
-//! serde: what comes back, what wins, whose the error is, and that a map is written at one revision.
+//! serde: what comes back, what wins, whose the error is, that a map is written at one revision, and an overlap on one line.
 
+use std::cell::Cell as StdCell;
 use std::collections::HashMap;
 use std::hash::RandomState;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
-use serde_json::{from_str, to_string, to_value};
-use untorn::{Map, Published, Revision, View};
+use serde_json::{Value, from_str, to_string, to_value};
+use untorn::{GoMap, Map, OnOverlap, Overlap, OverlapCell, Published, Revision, View};
 
 use crate::while_written;
 
@@ -132,4 +134,94 @@ fn a_map_is_written_at_one_revision_while_somebody_changes_it() {
         keys.iter().map(|key| all[key]).collect()
     });
     assert_eq!(torn, 0, "of {overlapped}");
+}
+
+/// One overlap of a map and one of a cell, each on a thread whose creator is known.
+fn overlaps() -> Vec<Overlap> {
+    untorn::spawn("worker \"7\"\n", || {
+        let cell = OverlapCell::named("config", vec!["correct horse".to_owned()]);
+        let _reading = [cell.read(), cell.read(), cell.read()];
+        let of_cell = cell.try_write().map(drop).expect_err("we read");
+        thread_local! {
+            static MET: StdCell<Option<Overlap>> = const { StdCell::new(None) };
+        }
+        let map = GoMap::from([("hunter2".to_owned(), "battery staple".to_owned())])
+            .on_overlap(OnOverlap::Call(|overlap| MET.set(Some(*overlap))));
+        let met = AssertUnwindSafe(|| map.get_with("hunter2", |_| map.clear()));
+        assert!(catch_unwind(met).is_err());
+        vec![of_cell, MET.take().expect("it was noted")]
+    })
+    .join()
+    .expect("it ends well")
+}
+
+#[test]
+fn an_overlap_is_one_line_with_all_fields() {
+    let overlaps = overlaps();
+    let keys = |value: &Value| {
+        let object = value.as_object().expect("an object");
+        let mut keys: Vec<_> = object.keys().cloned().collect();
+        keys.sort_unstable();
+        keys.join(" ")
+    };
+    for overlap in &overlaps {
+        let line = to_string(overlap).expect("nothing can fail");
+        assert_eq!(line.lines().count(), 1, "{line}");
+        for secret in ["horse", "hunter", "staple"] {
+            assert!(!line.contains(secret), "{line}");
+        }
+        let value: Value = from_str(&line).expect("it is JSON");
+        assert_eq!(
+            keys(&value),
+            "here kind message more name other state subject"
+        );
+        for (name, site) in [("here", overlap.here), ("other", overlap.other)] {
+            let side = &value[name];
+            assert_eq!(
+                keys(side),
+                "at created_at kind lasted_ns number operation thread"
+            );
+            assert_eq!(side["thread"], "worker \"7\"\n");
+            assert_eq!(side["number"], site.thread_number);
+            let place = site.at.expect("it is inside").to_string();
+            assert_eq!(side["at"].as_str(), Some(&*place));
+            let created = site.created_at.expect("by `spawn`").to_string();
+            assert_eq!(side["created_at"].as_str(), Some(&*created));
+            assert_eq!(side["operation"], site.operation);
+            let lasted = site.lasted.map(|lasted| lasted.as_nanos() as u64);
+            assert_eq!(side["lasted_ns"].as_u64(), lasted);
+        }
+        assert_eq!(
+            (&value["here"]["kind"], &value["other"]["kind"]),
+            (&"write".into(), &"read".into())
+        );
+        assert_eq!(value["kind"], "read_and_write");
+        assert_eq!(value["message"], overlap.message());
+    }
+    let [of_cell, of_map] = [0, 1].map(|n| to_value(overlaps[n]).expect("as above"));
+    assert_eq!(
+        (&of_cell["subject"], &of_cell["name"]),
+        (&"cell".into(), &"config".into())
+    );
+    assert_eq!(of_cell["state"], "alloc::vec::Vec<alloc::string::String>");
+    assert_eq!(of_cell["more"], 2);
+    assert_eq!(
+        (&of_map["subject"], &of_map["name"]),
+        (&"map".into(), &Value::Null)
+    );
+    assert_eq!(of_map["state"], "1 key, B=0, flags=hash_writing");
+}
+
+#[test]
+fn what_is_not_known_is_null() {
+    let thread = std::thread::spawn(|| {
+        let cell = OverlapCell::new(265);
+        let _reading = cell.read();
+        to_value(cell.try_write().map(drop).expect_err("we read"))
+    });
+    let value = thread.join().expect("it ends well").expect("as above");
+    assert_eq!(value["name"], Value::Null);
+    assert_eq!(value["other"]["created_at"], Value::Null);
+    assert_eq!(value["other"]["lasted_ns"], Value::Null);
+    assert_eq!(value["other"]["thread"], "<unnamed>");
 }

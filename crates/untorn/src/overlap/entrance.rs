@@ -1,0 +1,330 @@
+//! The way in: enters a gate with a slot of this thread's, and knows what is said and done about an overlap.
+//!
+//! What an access gets for entering is an [`OngoingRead`] or an [`OngoingWrite`], which leaves the gate when it is
+//! dropped, by a panic too. If it is forgotten, it is inside for ever: its slot stays announced, and its record is
+//! never given to another thread.
+
+use std::cell::Cell;
+use std::panic::Location;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use super::clock;
+use super::event;
+use super::fatal;
+use super::gate::{Busy, Gate};
+use super::policy::{Environment, OnOverlap};
+use super::record::{Slot, Who};
+use super::report::{Overlap, OverlapKind, Subject};
+use super::site::{Access, AccessKind, Name, Operation, Site};
+use super::stretch::Stretch;
+use super::thread::{Claim, REGISTRY};
+
+/// What a report says of the thing behind the gate.
+pub(crate) trait Describe {
+    /// What is done about an overlap unless somebody chose.
+    const ON_OVERLAP: OnOverlap;
+
+    /// Asked without entering, so of atomics only.
+    fn subject(&self) -> Subject;
+}
+
+/// A gate, and what is said and done when it notices an overlap.
+pub(crate) struct Entrance<D> {
+    gate: Gate,
+    pub(super) name: Option<Name>,
+    /// `None`: what the environment says, or else what is usual for such a thing.
+    pub(super) on_overlap: Option<OnOverlap>,
+    pub(super) description: D,
+}
+
+/// How often the slot of the other side is looked at until it tells of an access: some microseconds.
+const LOOKS: usize = 1000;
+
+/// What has to be done before the first access of a process: the environment is read and the clock started. Returns what
+/// the environment says of stretching.
+#[inline]
+pub(super) fn prepare() -> Stretch {
+    static PREPARED: OnceLock<Stretch> = OnceLock::new();
+    *PREPARED.get_or_init(|| {
+        clock::start();
+        Environment::get();
+        Stretch::from_environment()
+    })
+}
+
+/// A read that is inside, or that found a writer there.
+pub(crate) struct OngoingRead<'e, D> {
+    entrance: &'e Entrance<D>,
+    claim: Claim,
+}
+
+impl<'e, D> OngoingRead<'e, D> {
+    pub(super) fn entrance(&self) -> &'e Entrance<D> {
+        self.entrance
+    }
+}
+
+impl<D> Drop for OngoingRead<'_, D> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.entrance.gate.leave_read(self.claim.slot);
+    }
+}
+
+/// A write that is inside, or that found somebody there.
+pub(crate) struct OngoingWrite<'e, D> {
+    entrance: &'e Entrance<D>,
+    claim: Claim,
+}
+
+impl<D> Drop for OngoingWrite<'_, D> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.entrance.gate.leave_write(self.claim.slot);
+    }
+}
+
+/// An access that knows its slot.
+trait Inside {
+    fn slot(&self) -> &'static Slot;
+}
+
+impl<D> Inside for OngoingRead<'_, D> {
+    fn slot(&self) -> &'static Slot {
+        self.claim.slot
+    }
+}
+
+impl<D> Inside for OngoingWrite<'_, D> {
+    fn slot(&self) -> &'static Slot {
+        self.claim.slot
+    }
+}
+
+impl<D> Entrance<D> {
+    pub(super) const fn new(description: D) -> Self {
+        Self {
+            gate: Gate::new(),
+            name: None,
+            on_overlap: None,
+            description,
+        }
+    }
+}
+
+impl<D: Describe> Entrance<D> {
+    /// What stands for a read that is about to enter.
+    #[inline(always)]
+    fn read_to_be(&self) -> OngoingRead<'_, D> {
+        OngoingRead {
+            entrance: self,
+            claim: Claim::new(),
+        }
+    }
+
+    /// What stands for a write that is about to enter.
+    #[inline(always)]
+    fn write_to_be(&self) -> OngoingWrite<'_, D> {
+        OngoingWrite {
+            entrance: self,
+            claim: Claim::new(),
+        }
+    }
+
+    /// Enters to read; an overlap is acted on.
+    #[inline(always)]
+    #[track_caller]
+    pub(super) fn enter_read(&self, operation: &'static Operation) -> OngoingRead<'_, D> {
+        let access = Access::here(operation);
+        let inside = self.read_to_be();
+        if let Err(busy) = self.gate.enter_read(inside.claim.slot, access) {
+            self.notice(access, &busy, None, inside);
+        }
+        inside
+    }
+
+    /// Enters to write; an overlap is acted on.
+    #[inline(always)]
+    #[track_caller]
+    pub(super) fn enter_write(&self, operation: &'static Operation) -> OngoingWrite<'_, D> {
+        let access = Access::here(operation);
+        let since = clock::now();
+        let inside = self.write_to_be();
+        if let Err(busy) = self
+            .gate
+            .enter_write(&REGISTRY, inside.claim.slot, access, since)
+        {
+            self.notice(access, &busy, Some(since), inside);
+        }
+        inside
+    }
+
+    /// Enters to read, or tells of the overlap and has left again.
+    #[inline]
+    #[track_caller]
+    #[allow(
+        clippy::result_large_err,
+        reason = "an overlap is described in place, without allocating"
+    )]
+    pub(super) fn try_enter_read(
+        &self,
+        operation: &'static Operation,
+    ) -> Result<OngoingRead<'_, D>, Overlap> {
+        let access = Access::here(operation);
+        let inside = self.read_to_be();
+        match self.gate.enter_read(inside.claim.slot, access) {
+            Ok(()) => Ok(inside),
+            Err(busy) => Err(self.overlap(access, &busy, inside.slot(), None)),
+        }
+    }
+
+    /// Enters to write, or tells of the overlap and has left again.
+    #[inline]
+    #[track_caller]
+    #[allow(
+        clippy::result_large_err,
+        reason = "an overlap is described in place, without allocating"
+    )]
+    pub(super) fn try_enter_write(
+        &self,
+        operation: &'static Operation,
+    ) -> Result<OngoingWrite<'_, D>, Overlap> {
+        let access = Access::here(operation);
+        let since = clock::now();
+        let inside = self.write_to_be();
+        match self
+            .gate
+            .enter_write(&REGISTRY, inside.claim.slot, access, since)
+        {
+            Ok(()) => Ok(inside),
+            Err(busy) => Err(self.overlap(access, &busy, inside.slot(), Some(since))),
+        }
+    }
+
+    /// The two sides, read while this one is still announced.
+    #[cold]
+    fn overlap(
+        &self,
+        access: Access,
+        busy: &Busy,
+        slot: &'static Slot,
+        since: Option<u64>,
+    ) -> Overlap {
+        let Access { operation, at } = access;
+        // While the other thread is between two accesses its slot tells of neither; the next one overlaps with this
+        // attempt as well, since it is still going on.
+        let seen = (0..LOOKS).find_map(|_| {
+            std::hint::spin_loop();
+            busy.other.seen(self.gate.number(), busy.writes)
+        });
+        let here = site(
+            slot.identity().who(),
+            operation,
+            Some(at),
+            since.map(clock::since),
+        );
+        let other = match seen {
+            Some(seen) => site(
+                seen.who,
+                seen.operation,
+                Some(seen.at),
+                busy.writes.then(|| clock::since(seen.since)),
+            ),
+            None => site(
+                busy.other.identity().who(),
+                unknown(busy.writes),
+                None,
+                None,
+            ),
+        };
+        Overlap {
+            kind: OverlapKind::of(here.kind, other.kind),
+            here,
+            other,
+            more: busy.more,
+            name: self.name,
+            subject: self.description.subject(),
+        }
+    }
+
+    /// Does what is to be done about an overlap. `inside` is this side, announced.
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn notice<G: Inside>(&self, access: Access, busy: &Busy, since: Option<u64>, inside: G) -> ! {
+        let overlap = self.overlap(access, busy, inside.slot(), since);
+        let chosen = self.on_overlap.or(Environment::get().on_overlap);
+        match chosen.unwrap_or(D::ON_OVERLAP) {
+            OnOverlap::Exit => fatal::die(&overlap, || {
+                let slot = inside.slot();
+                self.gate.is_taken_by(slot) || self.gate.close(slot)
+            }),
+            OnOverlap::Panic => {
+                drop(inside);
+                once_at_a_time(|| event::emit(&overlap));
+            }
+            OnOverlap::Call(function) => {
+                drop(inside);
+                once_at_a_time(|| {
+                    event::emit(&overlap);
+                    function(&overlap);
+                });
+            }
+        }
+        panic!("{overlap}")
+    }
+}
+
+/// Calls `tell`, unless this overlap was met by one that is being told of on this thread: what `tell` uses may still
+/// be in use by the other side, and the calls would have no end.
+fn once_at_a_time(tell: impl FnOnce()) {
+    thread_local! {
+        static TELLING: Cell<bool> = const { Cell::new(false) };
+    }
+
+    struct Done;
+
+    impl Drop for Done {
+        fn drop(&mut self) {
+            TELLING.set(false);
+        }
+    }
+
+    if !TELLING.replace(true) {
+        let _done = Done;
+        tell();
+    }
+}
+
+/// What is known of an access whose slot already serves another.
+fn unknown(writes: bool) -> &'static Operation {
+    if writes {
+        &Operation {
+            name: "an access that has ended",
+            kind: AccessKind::Write,
+        }
+    } else {
+        &Operation {
+            name: "an access that has ended",
+            kind: AccessKind::Read,
+        }
+    }
+}
+
+fn site(
+    who: Who,
+    operation: &'static Operation,
+    at: Option<&'static Location<'static>>,
+    lasted: Option<Duration>,
+) -> Site {
+    Site {
+        thread: who.name,
+        thread_number: who.number,
+        created_at: who.created_at,
+        at,
+        operation: operation.name,
+        kind: operation.kind,
+        lasted,
+    }
+}

@@ -1,0 +1,246 @@
+//! The guards of an `OverlapCell`: the value while an access lasts.
+//!
+//! # Invariants
+//!
+//! 1. `value` of a [`Reading`] may be read, by any thread, until `inside` is dropped: it points at the value of a cell
+//!    whose gate `inside` has entered to read (cell.rs, 1), or at a part of it that was reached by `&`.
+//! 2. `value` of a [`Writing`] may be read and written, by whoever has the guard, until `inside` is dropped: in the same
+//!    way, with a write and `&mut`.
+//!
+//! They hold pointers, not references: a function that drops a guard which it was given would else promise that nobody
+//! writes until it returns.
+
+#![allow(unsafe_code, reason = "named for it: see the invariants above")]
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+use std::ptr::NonNull;
+
+use super::cell::Contents;
+use super::entrance::{OngoingRead, OngoingWrite};
+use super::site::{AccessKind, Operation};
+
+/// A read of an [`OverlapCell`](crate::OverlapCell) that goes on until this is dropped. Not `Send`: its access is written
+/// down in a record of the thread.
+///
+/// What can be done with it besides looking are associated functions (`Reading::map(reading, ..)`), so that they do not hide
+/// the methods of `T`.
+///
+/// ```
+/// use untorn::{OverlapCell, Reading};
+///
+/// let config = OverlapCell::new((265, "on".to_string()));
+/// let name = Reading::map(config.read(), |(_, name)| name.as_str());
+/// assert_eq!(&*name, "on");
+/// assert!(config.try_write().is_err()); // the read goes on
+/// ```
+#[must_use = "the read is over when this is dropped"]
+pub struct Reading<'c, T: ?Sized> {
+    value: NonNull<T>,
+    inside: OngoingRead<'c, Contents>,
+}
+
+// SAFETY: what can be had by way of a shared guard is `&T`, and another read on the thread that asks (invariant 1).
+unsafe impl<T: ?Sized + Sync> Sync for Reading<'_, T> {}
+
+impl<'c, T: ?Sized> Reading<'c, T> {
+    /// # Safety
+    /// Invariant 1.
+    #[inline(always)]
+    pub(super) unsafe fn new(value: NonNull<T>, inside: OngoingRead<'c, Contents>) -> Self {
+        Self { value, inside }
+    }
+
+    /// Another read of the same, which lasts by itself and is counted as one more. O(1).
+    ///
+    /// # Panics
+    /// As [`OverlapCell::read`](crate::OverlapCell::read): if somebody is just trying to write.
+    ///
+    /// ```
+    /// use untorn::{OverlapCell, Reading};
+    ///
+    /// let config = OverlapCell::new(265);
+    /// let first = config.read();
+    /// let second = Reading::clone(&first);
+    /// drop(first);
+    /// assert_eq!(*second, 265);
+    /// assert!(config.try_write().is_err());
+    /// ```
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "as in std: a method `clone` would hide that of the value"
+    )]
+    #[track_caller]
+    pub fn clone(this: &Self) -> Self {
+        Self {
+            value: this.value,
+            inside: this.inside.entrance().enter_read(&Operation {
+                name: "Reading::clone",
+                kind: AccessKind::Read,
+            }),
+        }
+    }
+
+    /// A part of it, in the same read: it goes on until the part is dropped. If `f` panics, the read is over.
+    pub fn map<U: ?Sized>(this: Self, f: impl FnOnce(&T) -> &U) -> Reading<'c, U> {
+        Reading {
+            value: NonNull::from(f(&this)),
+            inside: this.inside,
+        }
+    }
+
+    /// A part of it if there is one, in the same read.
+    ///
+    /// # Errors
+    /// The read as it was, if `f` finds nothing.
+    ///
+    /// ```
+    /// use untorn::{OverlapCell, Reading};
+    ///
+    /// let limits = OverlapCell::new(vec![100, 200]);
+    /// let second = Reading::filter_map(limits.read(), |limits| limits.get(1)).unwrap();
+    /// assert_eq!(*second, 200);
+    /// let whole = Reading::filter_map(limits.read(), |limits| limits.get(2)).unwrap_err();
+    /// assert_eq!(whole.len(), 2);
+    /// ```
+    pub fn filter_map<U: ?Sized>(
+        this: Self,
+        f: impl FnOnce(&T) -> Option<&U>,
+    ) -> Result<Reading<'c, U>, Self> {
+        match f(&this).map(NonNull::from) {
+            Some(value) => Ok(Reading {
+                value,
+                inside: this.inside,
+            }),
+            None => Err(this),
+        }
+    }
+}
+
+impl<T: ?Sized> Deref for Reading<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: invariant 1; the reference ends before `self` does.
+        unsafe { self.value.as_ref() }
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for Reading<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<T: ?Sized + fmt::Display> fmt::Display for Reading<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+/// A write to an [`OverlapCell`](crate::OverlapCell) that goes on until this is dropped. Not `Send`: its access is written
+/// down in a record of the thread.
+///
+/// ```
+/// use untorn::{OverlapCell, Writing};
+///
+/// let config = OverlapCell::new((265, "on".to_string()));
+/// let mut name = Writing::map(config.write(), |(_, name)| name);
+/// name.push_str("ce");
+/// assert!(config.try_read().is_err()); // the write goes on
+/// drop(name);
+/// assert_eq!(config.read().1, "once");
+/// ```
+#[must_use = "the write is over when this is dropped"]
+pub struct Writing<'c, T: ?Sized> {
+    value: NonNull<T>,
+    inside: OngoingWrite<'c, Contents>,
+    /// As a `&mut T`: what can be written to is not taken for something shorter-lived.
+    _exclusive: PhantomData<&'c mut T>,
+}
+
+// SAFETY: what can be had by way of a shared guard is `&T` (invariant 2).
+unsafe impl<T: ?Sized + Sync> Sync for Writing<'_, T> {}
+
+impl<'c, T: ?Sized> Writing<'c, T> {
+    /// # Safety
+    /// Invariant 2.
+    #[inline(always)]
+    pub(super) unsafe fn new(value: NonNull<T>, inside: OngoingWrite<'c, Contents>) -> Self {
+        Self {
+            value,
+            inside,
+            _exclusive: PhantomData,
+        }
+    }
+
+    /// A part of it, in the same write: it goes on until the part is dropped. If `f` panics, the write is over.
+    pub fn map<U: ?Sized>(mut this: Self, f: impl FnOnce(&mut T) -> &mut U) -> Writing<'c, U> {
+        Writing {
+            value: NonNull::from(f(&mut this)),
+            inside: this.inside,
+            _exclusive: PhantomData,
+        }
+    }
+
+    /// A part of it if there is one, in the same write.
+    ///
+    /// # Errors
+    /// The write as it was, if `f` finds nothing.
+    ///
+    /// ```
+    /// use untorn::{OverlapCell, Writing};
+    ///
+    /// let limits = OverlapCell::new(vec![100, 200]);
+    /// match Writing::filter_map(limits.write(), |limits| limits.get_mut(2)) {
+    ///     Ok(mut third) => *third = 300,
+    ///     Err(mut whole) => whole.push(300),
+    /// }
+    /// assert_eq!(*limits.read(), [100, 200, 300]);
+    /// ```
+    pub fn filter_map<U: ?Sized>(
+        mut this: Self,
+        f: impl FnOnce(&mut T) -> Option<&mut U>,
+    ) -> Result<Writing<'c, U>, Self> {
+        match f(&mut this).map(NonNull::from) {
+            Some(value) => Ok(Writing {
+                value,
+                inside: this.inside,
+                _exclusive: PhantomData,
+            }),
+            None => Err(this),
+        }
+    }
+}
+
+impl<T: ?Sized> Deref for Writing<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: invariant 2; the reference ends before `self` does.
+        unsafe { self.value.as_ref() }
+    }
+}
+
+impl<T: ?Sized> DerefMut for Writing<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: invariant 2; the reference ends before `self` does.
+        unsafe { self.value.as_mut() }
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for Writing<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<T: ?Sized + fmt::Display> fmt::Display for Writing<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}

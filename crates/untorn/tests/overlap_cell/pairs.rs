@@ -1,0 +1,261 @@
+//! Each way to begin an access while each kind of access is held open, on the same thread and on another.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use untorn::{AccessKind, OnOverlap, Overlap, OverlapCell, OverlapKind, Reading, Writing};
+
+use crate::support::{NOTE, Valve, attempt, noticed};
+
+type Cell = OverlapCell<String>;
+
+/// Whatever keeps an access open.
+trait Held {}
+impl Held for Reading<'_, String> {}
+impl Held for Writing<'_, String> {}
+
+/// An access that is held open.
+struct First {
+    name: &'static str,
+    kind: AccessKind,
+    line: u32,
+    hold: for<'c> fn(&'c Cell) -> Box<dyn Held + 'c>,
+}
+
+/// An access that comes meanwhile. What it returns is what it found out by itself, without the policy.
+struct Second {
+    name: &'static str,
+    kind: AccessKind,
+    line: u32,
+    run: fn(&Cell) -> Result<(), Box<Overlap>>,
+}
+
+macro_rules! first {
+    ($name:literal $kind:ident, $hold:expr) => {
+        First {
+            name: $name,
+            kind: AccessKind::$kind,
+            line: line!(),
+            hold: $hold,
+        }
+    };
+}
+
+macro_rules! second {
+    ($name:literal $kind:ident, $run:expr) => {
+        Second {
+            name: $name,
+            kind: AccessKind::$kind,
+            line: line!(),
+            run: $run,
+        }
+    };
+}
+
+/// One line each: `line` is that of the call.
+#[rustfmt::skip]
+const FIRST: [First; 4] = [
+    first!("OverlapCell::read" Read, |cell| Box::new(cell.read())),
+    first!("OverlapCell::try_read" Read, |cell| Box::new(cell.try_read().expect("first"))),
+    first!("OverlapCell::write" Write, |cell| Box::new(cell.write())),
+    first!("OverlapCell::try_write" Write, |cell| Box::new(cell.try_write().expect("first"))),
+];
+
+#[rustfmt::skip]
+const ACTING: [Second; 4] = [
+    second!("OverlapCell::read" Read, |cell| { drop(cell.read()); Ok(()) }),
+    second!("OverlapCell::write" Write, |cell| { drop(cell.write()); Ok(()) }),
+    second!("OverlapCell::replace" Write, |cell| { cell.replace("new".into()); Ok(()) }),
+    second!("OverlapCell::take" Write, |cell| { cell.take(); Ok(()) }),
+];
+
+#[rustfmt::skip]
+const TRYING: [Second; 2] = [
+    second!("OverlapCell::try_read" Read, |cell| cell.try_read().map(drop).map_err(Box::new)),
+    second!("OverlapCell::try_write" Write, |cell| cell.try_write().map(drop).map_err(Box::new)),
+];
+
+/// Runs `second` while `first` is held; what `second` comes to.
+fn meet<R: Send>(
+    cell: &Cell,
+    first: &First,
+    same_thread: bool,
+    second: impl FnOnce() -> R + Send,
+) -> R {
+    if same_thread {
+        let _held = (first.hold)(cell);
+        return second();
+    }
+    let valve = Valve::closed(1);
+    std::thread::scope(|s| {
+        let hold = || {
+            let _held = (first.hold)(cell);
+            valve.pass();
+        };
+        let holder = untorn::spawn_scoped(s, "holder", hold);
+        valve.wait_for(1);
+        let met = untorn::spawn_scoped(s, "comer", second).join();
+        valve.release();
+        holder.join().expect("the holder is left alone");
+        met.expect("the comer ends well")
+    })
+}
+
+/// Checks what the second was told.
+fn check(case: &str, overlap: &Overlap, first: &First, second: &Second, same_thread: bool) {
+    let writes = (first.kind, second.kind) == (AccessKind::Write, AccessKind::Write);
+    let (kind, message) = if writes {
+        (OverlapKind::Writes, "concurrent writes")
+    } else {
+        (OverlapKind::ReadAndWrite, "concurrent read and write")
+    };
+    assert_eq!((overlap.kind, overlap.message()), (kind, message), "{case}");
+    assert_eq!(overlap.name.as_deref(), Some("config"), "{case}");
+    assert_eq!(overlap.more, 0, "{case}");
+    assert_eq!(overlap.is_reentrant(), same_thread, "{case}");
+    let sides = [
+        (overlap.here, second.name, second.kind, second.line, "comer"),
+        (overlap.other, first.name, first.kind, first.line, "holder"),
+    ];
+    for (site, name, kind, line, thread) in sides {
+        assert_eq!((site.operation, site.kind), (name, kind), "{case}");
+        let at = site.at.expect("both sides are still inside");
+        assert!(at.file().ends_with("pairs.rs"), "{case}: {at}");
+        assert_eq!(at.line(), line, "{case}");
+        assert_eq!(site.lasted.is_some(), kind == AccessKind::Write, "{case}");
+        if !same_thread {
+            assert_eq!(&*site.thread, thread, "{case}");
+            assert!(site.created_at.is_some(), "{case}");
+        }
+    }
+}
+
+/// Every case: the first, the second, whether on one thread, and whether they may not meet.
+fn for_each_case(
+    seconds: &'static [Second],
+    mut f: impl FnMut(&str, &'static First, &'static Second, bool, bool),
+) {
+    let mut cases = 0;
+    for first in &FIRST {
+        for second in seconds {
+            for same_thread in [true, false] {
+                let case = format!(
+                    "{} then {}, same thread: {same_thread}",
+                    first.name, second.name
+                );
+                let clash = [first.kind, second.kind].contains(&AccessKind::Write);
+                f(&case, first, second, same_thread, clash);
+                cases += 1;
+            }
+        }
+    }
+    assert_eq!(cases, 4 * 2 * seconds.len());
+}
+
+#[test]
+fn whoever_comes_while_it_may_not_tells_both_sides_by_the_policy() {
+    for_each_case(&ACTING, |case, first, second, same_thread, clash| {
+        let cell = Cell::named("config", "old".into()).on_overlap(NOTE);
+        let met = meet(&cell, first, same_thread, || {
+            attempt(|| (second.run)(&cell).expect("no try"))
+        });
+        match met {
+            Ok(()) => assert!(!clash, "{case}: not reported"),
+            Err(overlap) => {
+                assert!(clash, "{case}: reported");
+                check(case, &overlap, first, second, same_thread);
+            }
+        }
+        if clash {
+            assert_eq!(cell.into_inner(), "old", "{case}: it did not proceed");
+        } else {
+            assert!(cell.try_write().is_ok(), "{case}: somebody is left inside");
+        }
+    });
+}
+
+#[test]
+fn by_default_it_panics_with_the_report() {
+    for_each_case(&ACTING, |case, first, second, same_thread, clash| {
+        let cell = Cell::named("config", "old".into());
+        let met = meet(&cell, first, same_thread, || {
+            catch_unwind(AssertUnwindSafe(|| (second.run)(&cell)))
+        });
+        assert_eq!(met.is_err(), clash, "{case}");
+        if let Err(panic) = met {
+            let message = panic.downcast_ref::<String>().expect("it is formatted");
+            assert!(message.starts_with("concurrent "), "{message}");
+            for name in [first.name, second.name] {
+                assert!(message.contains(&format!("]: {name}")), "{message}");
+            }
+        }
+        assert!(cell.try_write().is_ok(), "{case}: somebody is left inside");
+    });
+}
+
+#[test]
+fn a_try_returns_what_it_met_whatever_the_policy() {
+    // If any of these acted on the policy, a list would not be empty, or the process would end.
+    for policy in [NOTE, OnOverlap::Panic, OnOverlap::Exit] {
+        for_each_case(&TRYING, |case, first, second, same_thread, clash| {
+            let cell = Cell::named("config", "old".into()).on_overlap(policy);
+            let (met, told) = meet(&cell, first, same_thread, || {
+                ((second.run)(&cell), noticed().len())
+            });
+            assert_eq!(told, 0, "{case}");
+            match met {
+                Ok(()) => assert!(!clash, "{case}: not returned"),
+                Err(overlap) => {
+                    assert!(clash, "{case}: returned");
+                    check(case, &overlap, first, second, same_thread);
+                }
+            }
+            assert!(cell.try_write().is_ok(), "{case}: somebody is left inside");
+        });
+    }
+}
+
+#[test]
+fn a_writer_is_told_how_many_read() {
+    for readers in [1, 2, 3, 7, 31] {
+        let cell = Arc::new(Cell::named("config", String::new()).on_overlap(NOTE));
+        let valve = Valve::closed(readers);
+        let threads: Vec<_> = (0..readers)
+            .map(|_| {
+                let (cell, valve) = (Arc::clone(&cell), Arc::clone(&valve));
+                untorn::spawn("reader", move || {
+                    let _reading = cell.read();
+                    valve.pass();
+                })
+            })
+            .collect();
+        valve.wait_for(readers);
+        let told = [
+            cell.try_write().map(drop).map_err(Box::new),
+            attempt(|| drop(cell.write())),
+        ];
+        for overlap in told.map(|told| told.expect_err("readers are inside")) {
+            assert_eq!(overlap.more, readers - 1);
+            assert_eq!(&*overlap.other.thread, "reader");
+        }
+        valve.release();
+        for thread in threads {
+            thread.join().expect("readers are left alone");
+        }
+        assert!(cell.try_write().is_ok(), "nobody is left inside");
+    }
+}
+
+#[test]
+fn other_cells_are_not_concerned() {
+    let cells: [Cell; 3] = Default::default();
+    let writing: Vec<_> = cells.iter().map(Cell::write).collect();
+    let others: [Cell; 3] = Default::default();
+    for cell in &others {
+        assert!(cell.try_write().is_ok());
+        let _reading = cell.read();
+        assert!(cells.iter().all(|cell| cell.try_read().is_err()));
+    }
+    drop(writing);
+    assert!(cells.iter().all(|cell| cell.try_write().is_ok()));
+}
