@@ -175,7 +175,7 @@ impl<T, D: Describe> OverlapCell<T, D> {
             busy.other.seen(self.gate.number(), busy.writes)
         });
         let here = site(
-            slot.identity().who(),
+            slot.identity().who().unwrap_or_else(Who::unknown),
             operation,
             Some(at),
             since.map(clock::since),
@@ -187,12 +187,8 @@ impl<T, D: Describe> OverlapCell<T, D> {
                 Some(seen.at),
                 busy.writes.then(|| clock::since(seen.since)),
             ),
-            None => site(
-                busy.other.identity().who(),
-                unknown(busy.writes),
-                None,
-                None,
-            ),
+            // Its record may be another thread's by now.
+            None => site(Who::unknown(), unknown(busy.writes), None, None),
         };
         Overlap {
             kind: OverlapKind::of(here.kind, other.kind),

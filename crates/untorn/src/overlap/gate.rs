@@ -32,8 +32,11 @@ use std::ptr;
 
 use super::record::{Registry, Slot};
 use super::site::Access;
+use super::weakened::{acquire, fence, release, seq_cst};
 use crate::planted::planted;
-use crate::sync::{AtomicPtr, AtomicU64, Ordering, fence};
+#[cfg(not(untorn_loom))]
+use crate::sync::Counter;
+use crate::sync::{AtomicPtr, AtomicU64, Ordering, replace_null};
 
 /// The state of one gate: the writer inside, by its slot, and the number that readers announce.
 pub(crate) struct Gate {
@@ -85,7 +88,7 @@ impl Gate {
     #[cfg(not(untorn_loom))]
     #[cold]
     fn draw_number(&self) -> u64 {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
+        static NEXT: Counter = Counter::new(1);
         let drawn = NEXT.fetch_add(1, Ordering::Relaxed);
         self.number
             .compare_exchange(0, drawn, Ordering::Relaxed, Ordering::Relaxed)
@@ -100,14 +103,21 @@ impl Gate {
     /// Enters to read. On an overlap the announcement stays until [`leave_read`](Self::leave_read).
     #[inline(always)]
     pub(crate) fn enter_read(&self, slot: &'static Slot, access: Access) -> Result<(), Busy> {
-        slot.announce(self.number(), access, 0);
+        // Relaxed: a number that is seen is the right one.
+        let number = self.number.load(Ordering::Relaxed);
+        // A number that has not been drawn is in no description.
+        if !slot.describes(number, access.operation) {
+            slot.describe(self.number(), access.operation, 0);
+        }
+        slot.announce(access);
         if !planted("gate_forgets_the_fence") {
-            // SeqCst: with the fence in `enter_write` (invariant 1).
-            fence(Ordering::SeqCst);
+            // SeqCst: with the fence in `enter_write` (invariant 1). The Acquire in it: with the fence in `retract`
+            // (invariant 3).
+            fence(seq_cst("enter_read.fence"));
         }
         // Acquire: with the Release in `leave_write` (invariant 2), and for what the writer announced, with the
         // one in `enter_write`.
-        let writer = self.writer.load(Ordering::Acquire);
+        let writer = self.writer.load(acquire("enter_read.writer"));
         if writer.is_null() || planted("gate_forgets_the_writer") {
             Ok(())
         } else {
@@ -131,21 +141,25 @@ impl Gate {
         since: u64,
     ) -> Result<(), Busy> {
         let number = self.number();
-        slot.announce(number, access, since);
-        // Acquire: what earlier writers did, with the Release in `leave_write` (invariant 2). Release: the slot, to
-        // readers and writers that find the pointer.
-        let taken = self.writer.compare_exchange(
-            ptr::null_mut(),
+        slot.describe(number, access.operation, since);
+        slot.announce(access);
+        // Acquire: that an earlier writer is gone, with the fence in `retract` (invariant 3).
+        fence(acquire("enter_write.before"));
+        // Release: the slot, to readers and writers that find the pointer. Acquire: the slot of the writer that is found.
+        // What earlier writers did is acquired by the fence below, with the Release in `leave_write` (invariant 2).
+        let taken = replace_null(
+            &self.writer,
             slot.as_pointer(),
-            Ordering::AcqRel,
-            Ordering::Acquire,
+            release("enter_write.writer"),
+            acquire("enter_write.found"),
         );
         if let Err(writer) = taken {
             return Err(self.busy_with_writer(writer));
         }
+        slot.set_has_gate(true);
         if !planted("gate_forgets_the_fence") {
             // SeqCst: with the fence in `enter_read` (invariant 1).
-            fence(Ordering::SeqCst);
+            fence(seq_cst("enter_write.fence"));
         }
         if planted("gate_forgets_the_scan") {
             return Ok(());
@@ -167,31 +181,30 @@ impl Gate {
     /// Leaves after a write, whether it had entered or found the gate taken.
     #[inline(always)]
     pub(crate) fn leave_write(&self, slot: &'static Slot) {
-        if self.is_taken_by(slot) {
+        if slot.has_gate() {
+            slot.set_has_gate(false);
             // Release: what was written, to whoever enters next (Acquire in `enter_read` and `enter_write`).
-            self.writer.store(ptr::null_mut(), Ordering::Release);
+            self.writer
+                .store(ptr::null_mut(), release("leave_write.writer"));
         }
         slot.retract();
     }
 
     /// Whether this slot's write has the gate.
-    #[inline(always)]
     pub(crate) fn is_taken_by(&self, slot: &'static Slot) -> bool {
-        // Relaxed: the slot is the asking thread's own.
-        self.writer.load(Ordering::Relaxed) == slot.as_pointer()
+        slot.has_gate()
     }
 
     /// Takes the gate if no writer has it, without entering: from here on every access finds it taken.
     pub(crate) fn close(&self, slot: &'static Slot) -> bool {
-        // Release: the slot, as in `enter_write`.
-        self.writer
-            .compare_exchange(
-                ptr::null_mut(),
-                slot.as_pointer(),
-                Ordering::Release,
-                Ordering::Relaxed,
-            )
-            .is_ok()
+        // Relaxed: whoever is turned away from here on is not heard, and that the slot exists is in the fence in `forget`.
+        replace_null(
+            &self.writer,
+            slot.as_pointer(),
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        )
+        .is_ok()
     }
 
     #[cold]

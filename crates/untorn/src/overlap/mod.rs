@@ -9,6 +9,7 @@
 //! | `cell.rs` | a value behind a gate |
 //! | `site.rs`, `report.rs` | the two sides, and the text |
 //! | `policy.rs`, `fatal.rs` | what is done about an overlap; the end of the process |
+//! | `weakened.rs` | the orderings of the protocol by name, so that each can be taken away |
 //! | `stretch.rs` | finding the overlaps that luck hides |
 //!
 //! Nothing in here knows of maps.
@@ -25,6 +26,7 @@
 mod gate;
 mod record;
 mod site;
+mod weakened;
 
 #[cfg(not(untorn_loom))]
 pub(crate) mod cell;
