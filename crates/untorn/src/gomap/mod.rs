@@ -33,6 +33,8 @@ mod key;
 mod lookup;
 mod map;
 mod map_walk;
+#[cfg(all(test, untorn_shuttle))]
+mod shuttle;
 mod stats;
 mod table;
 #[cfg(test)]
