@@ -21,6 +21,7 @@ pub(crate) use std::{thread::current as current_thread, thread_local};
 
 /// A counter in a static, from which numbers are drawn: no model checker watches it, since all that counts is that no
 /// number is drawn twice.
+#[cfg(any(test, not(untorn_loom)))]
 pub(crate) use std::sync::atomic::AtomicU64 as Counter;
 
 /// A cell whose contents are reached by raw pointer, in the shape that loom can watch.
@@ -77,7 +78,9 @@ pub(crate) fn replace_null<T>(
 }
 
 #[cfg(untorn_loom)]
-pub(crate) use self::old_values::{replace_null, with_old_values};
+pub(crate) use self::old_values::replace_null;
+#[cfg(all(test, untorn_loom))]
+pub(crate) use self::old_values::with_old_values;
 
 /// The language lets a compare-exchange that fails see an old value, as a load may; loom does not try that. A load before
 /// it does, but hides accesses of other threads from loom (see `own!` in `record.rs`); so a model has to ask for it.
@@ -92,6 +95,7 @@ mod old_values {
     }
 
     /// Lets compare-exchanges in `model`, which runs on this thread, see old values.
+    #[cfg(test)]
     pub(crate) fn with_old_values(model: impl FnOnce()) {
         ASKED_FOR.set(true);
         model();

@@ -8,11 +8,13 @@
 //! ```text
 //! reader                                   writer
 //! R1 announce (gate, line) in own slot     W1 announce (gate, line) in own slot
+//!                                             fence(Acquire)
 //! R2 fence(SeqCst)                         W2 writer: null -> own slot, by compare-exchange; else overlap
 //! R3 writer != null? overlap               W3 fence(SeqCst)
 //!    … read …                              W4 a slot of any record reads this gate? overlap
 //! R5 retract                                  … write …
-//!                                          W5 writer: -> null
+//!    fence(Release)                        W5 writer: -> null; retract
+//!                                             fence(Release)
 //! ```
 //!
 //! Readers store to their own record only, so they do not slow each other down; the writer pays for looking at all
@@ -23,10 +25,12 @@
 //! 1. *Exclusion.* While a write is inside, no other access is. Of two writes W2 lets one in. Of a read and a write,
 //!    one of R2 and W3 comes first in the single order of `SeqCst` fences: if R2, then W4 sees the slot of R1; if
 //!    W3, then R3 sees the pointer of W2. So if both are at the gate at once, at least one of them finds the other.
-//! 2. *Order.* What a write did is seen by each later access: W5 is a Release that R3 and W2 acquire. What a read
+//! 2. *Order.* What a write did is seen by each later access: W5 is a Release that R3 and W3 acquire. What a read
 //!    saw comes before each later write: R5 is a Release that W4 acquires.
 //! 3. *No false report.* A slot says that it reads a gate only between R1 and R5, and the pointer is not null only
-//!    between W2 and W5: so whoever finds one finds an access in progress.
+//!    between W2 and W5: so whoever finds one finds an access in progress. Nor is an old value found: after R5 and W5
+//!    comes a Release fence, before W2 an Acquire fence, and R2 is one too; so an access that begins after another has
+//!    ended finds it ended, even if nothing but a Relaxed flag says that it has.
 
 use std::ptr;
 
@@ -186,6 +190,8 @@ impl Gate {
             // Release: what was written, to whoever enters next (Acquire in `enter_read` and `enter_write`).
             self.writer
                 .store(ptr::null_mut(), release("leave_write.writer"));
+        } else if planted("retract_is_forgotten_on_overlap") {
+            return;
         }
         slot.retract();
     }

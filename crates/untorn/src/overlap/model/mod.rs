@@ -180,6 +180,7 @@ impl Shared {
             Err(busy) => self.reported(busy.other, busy.writes),
         };
         self.gate.leave_read(slot);
+        assert!(slot.is_free());
         self.count(end)
     }
 
@@ -207,6 +208,7 @@ impl Shared {
             Err(busy) => self.reported(busy.other, busy.writes),
         };
         self.gate.leave_write(slot);
+        assert!(slot.is_free());
         self.count(end)
     }
 
