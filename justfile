@@ -26,6 +26,18 @@ deny:
 loom:
     RUSTFLAGS="--cfg untorn_loom" CARGO_TARGET_DIR=target/loom cargo test -p untorn --lib --release model -- --nocapture
 
+# The same with so many more preemptions where they are bounded, or `none` for no bound: minutes to days.
+loom-long more="1":
+    UNTORN_LOOM_PREEMPTIONS={{more}} RUSTFLAGS="--cfg untorn_loom" CARGO_TARGET_DIR=target/loom cargo test -p untorn --lib --release model -- --nocapture
+
+# Each ordering of the gate taken away once: a model must fail.
+weakened *all:
+    bash .ci/weakened {{all}}
+
+# GoMap as a whole under shuttle: so many schedules of each scenario, drawn in two ways.
+shuttle schedules="10000":
+    UNTORN_SHUTTLE_SCHEDULES={{schedules}} RUSTFLAGS="--cfg untorn_shuttle" CARGO_TARGET_DIR=target/shuttle cargo test -p untorn --lib --release shuttle -- --nocapture
+
 # Each planted bug must be caught.
 planted:
     bash .ci/planted

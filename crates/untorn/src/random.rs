@@ -1,16 +1,16 @@
 //! Random numbers for seeds and random places: rare, so std's own source will do.
 
-#[cfg(not(fuzzing))]
+#[cfg(not(any(fuzzing, untorn_shuttle)))]
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// A number that differs from call to call and from process to process.
-#[cfg(not(fuzzing))]
+#[cfg(not(any(fuzzing, untorn_shuttle)))]
 pub(crate) fn random_u64() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
-/// For fuzzers, which must see the same twice: numbers that differ from call to call.
-#[cfg(fuzzing)]
+/// For fuzzers and schedules that are replayed, which must see the same twice: numbers that differ from call to call.
+#[cfg(any(fuzzing, untorn_shuttle))]
 mod repeatable {
     use std::cell::Cell;
 
@@ -19,6 +19,10 @@ mod repeatable {
     }
 
     /// Lets the numbers of this thread begin anew.
+    #[cfg_attr(
+        untorn_shuttle,
+        allow(unreachable_pub, dead_code, reason = "public for fuzzers")
+    )]
     pub fn repeat_random_numbers() {
         LAST.set(0);
     }
@@ -32,10 +36,12 @@ mod repeatable {
     }
 }
 
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, untorn_shuttle))]
 pub(crate) use self::repeatable::random_u64;
 #[cfg(fuzzing)]
 pub use self::repeatable::repeat_random_numbers;
+#[cfg(all(test, untorn_shuttle))]
+pub(crate) use self::repeatable::repeat_random_numbers;
 
 /// A number from 0 to 1, 1 not included.
 pub(crate) fn random_share() -> f64 {

@@ -34,6 +34,8 @@ mod key;
 mod lookup;
 mod map;
 mod map_walk;
+#[cfg(all(test, untorn_shuttle))]
+mod shuttle;
 mod slots;
 mod stats;
 mod table;

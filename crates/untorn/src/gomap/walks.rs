@@ -21,7 +21,7 @@ use super::bucket::{BUCKET_CNT, BucketRef, EMPTY_REST, EVACUATED_X, EVACUATED_Y,
 use super::table::Table;
 use crate::planted::planted;
 use crate::random::random_u64;
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{Counter, Ordering};
 
 /// Locks what no foreign code runs under, so that no panic can have left it half done.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -80,7 +80,7 @@ struct Era {
 
 impl Walks {
     pub(super) fn new() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
+        static NEXT: Counter = Counter::new(0);
         Self {
             // Relaxed: only that no two are the same counts.
             id: NEXT.fetch_add(1, Ordering::Relaxed),

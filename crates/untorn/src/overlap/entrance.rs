@@ -19,6 +19,7 @@ use super::report::{Overlap, OverlapKind, Subject};
 use super::site::{Access, AccessKind, Name, Operation, Site};
 use super::stretch::Stretch;
 use super::thread::{Claim, REGISTRY};
+use crate::sync::thread_local;
 
 /// What a report says of the thing behind the gate.
 pub(crate) trait Describe {
@@ -219,7 +220,7 @@ impl<D: Describe> Entrance<D> {
             busy.other.seen(self.gate.number(), busy.writes)
         });
         let here = site(
-            slot.identity().who(),
+            slot.identity().who().unwrap_or_else(Who::unknown),
             operation,
             Some(at),
             since.map(clock::since),
@@ -231,12 +232,8 @@ impl<D: Describe> Entrance<D> {
                 Some(seen.at),
                 busy.writes.then(|| clock::since(seen.since)),
             ),
-            None => site(
-                busy.other.identity().who(),
-                unknown(busy.writes),
-                None,
-                None,
-            ),
+            // Its record may be another thread's by now.
+            None => site(Who::unknown(), unknown(busy.writes), None, None),
         };
         Overlap {
             kind: OverlapKind::of(here.kind, other.kind),
@@ -287,11 +284,11 @@ fn once_at_a_time(tell: impl FnOnce()) {
 
     impl Drop for Done {
         fn drop(&mut self) {
-            TELLING.set(false);
+            TELLING.with(|telling| telling.set(false));
         }
     }
 
-    if !TELLING.replace(true) {
+    if !TELLING.with(|telling| telling.replace(true)) {
         let _done = Done;
         tell();
     }

@@ -8,11 +8,13 @@
 //! ```text
 //! reader                                   writer
 //! R1 announce (gate, line) in own slot     W1 announce (gate, line) in own slot
+//!                                             fence(Acquire)
 //! R2 fence(SeqCst)                         W2 writer: null -> own slot, by compare-exchange; else overlap
 //! R3 writer != null? overlap               W3 fence(SeqCst)
 //!    … read …                              W4 a slot of any record reads this gate? overlap
 //! R5 retract                                  … write …
-//!                                          W5 writer: -> null
+//!    fence(Release)                        W5 writer: -> null; retract
+//!                                             fence(Release)
 //! ```
 //!
 //! Readers store to their own record only, so they do not slow each other down; the writer pays for looking at all
@@ -23,17 +25,22 @@
 //! 1. *Exclusion.* While a write is inside, no other access is. Of two writes W2 lets one in. Of a read and a write,
 //!    one of R2 and W3 comes first in the single order of `SeqCst` fences: if R2, then W4 sees the slot of R1; if
 //!    W3, then R3 sees the pointer of W2. So if both are at the gate at once, at least one of them finds the other.
-//! 2. *Order.* What a write did is seen by each later access: W5 is a Release that R3 and W2 acquire. What a read
+//! 2. *Order.* What a write did is seen by each later access: W5 is a Release that R3 and W3 acquire. What a read
 //!    saw comes before each later write: R5 is a Release that W4 acquires.
 //! 3. *No false report.* A slot says that it reads a gate only between R1 and R5, and the pointer is not null only
-//!    between W2 and W5: so whoever finds one finds an access in progress.
+//!    between W2 and W5: so whoever finds one finds an access in progress. Nor is an old value found: after R5 and W5
+//!    comes a Release fence, before W2 an Acquire fence, and R2 is one too; so an access that begins after another has
+//!    ended finds it ended, even if nothing but a Relaxed flag says that it has.
 
 use std::ptr;
 
 use super::record::{Registry, Slot};
 use super::site::Access;
+use super::weakened::{acquire, fence, release, seq_cst};
 use crate::planted::planted;
-use crate::sync::{AtomicPtr, AtomicU64, Ordering, fence};
+#[cfg(not(untorn_loom))]
+use crate::sync::Counter;
+use crate::sync::{AtomicPtr, AtomicU64, Ordering, replace_null};
 
 /// The state of one gate: the writer inside, by its slot, and the number that readers announce.
 pub(crate) struct Gate {
@@ -85,7 +92,7 @@ impl Gate {
     #[cfg(not(untorn_loom))]
     #[cold]
     fn draw_number(&self) -> u64 {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
+        static NEXT: Counter = Counter::new(1);
         let drawn = NEXT.fetch_add(1, Ordering::Relaxed);
         self.number
             .compare_exchange(0, drawn, Ordering::Relaxed, Ordering::Relaxed)
@@ -100,14 +107,21 @@ impl Gate {
     /// Enters to read. On an overlap the announcement stays until [`leave_read`](Self::leave_read).
     #[inline(always)]
     pub(crate) fn enter_read(&self, slot: &'static Slot, access: Access) -> Result<(), Busy> {
-        slot.announce(self.number(), access, 0);
+        // Relaxed: a number that is seen is the right one.
+        let number = self.number.load(Ordering::Relaxed);
+        // A number that has not been drawn is in no description.
+        if !slot.describes(number, access.operation) {
+            slot.describe(self.number(), access.operation, 0);
+        }
+        slot.announce(access);
         if !planted("gate_forgets_the_fence") {
-            // SeqCst: with the fence in `enter_write` (invariant 1).
-            fence(Ordering::SeqCst);
+            // SeqCst: with the fence in `enter_write` (invariant 1). The Acquire in it: with the fence in `retract`
+            // (invariant 3).
+            fence(seq_cst("enter_read.fence"));
         }
         // Acquire: with the Release in `leave_write` (invariant 2), and for what the writer announced, with the
         // one in `enter_write`.
-        let writer = self.writer.load(Ordering::Acquire);
+        let writer = self.writer.load(acquire("enter_read.writer"));
         if writer.is_null() || planted("gate_forgets_the_writer") {
             Ok(())
         } else {
@@ -131,21 +145,25 @@ impl Gate {
         since: u64,
     ) -> Result<(), Busy> {
         let number = self.number();
-        slot.announce(number, access, since);
-        // Acquire: what earlier writers did, with the Release in `leave_write` (invariant 2). Release: the slot, to
-        // readers and writers that find the pointer.
-        let taken = self.writer.compare_exchange(
-            ptr::null_mut(),
+        slot.describe(number, access.operation, since);
+        slot.announce(access);
+        // Acquire: that an earlier writer is gone, with the fence in `retract` (invariant 3).
+        fence(acquire("enter_write.before"));
+        // Release: the slot, to readers and writers that find the pointer. Acquire: the slot of the writer that is found.
+        // What earlier writers did is acquired by the fence below, with the Release in `leave_write` (invariant 2).
+        let taken = replace_null(
+            &self.writer,
             slot.as_pointer(),
-            Ordering::AcqRel,
-            Ordering::Acquire,
+            release("enter_write.writer"),
+            acquire("enter_write.found"),
         );
         if let Err(writer) = taken {
             return Err(self.busy_with_writer(writer));
         }
+        slot.set_has_gate(true);
         if !planted("gate_forgets_the_fence") {
             // SeqCst: with the fence in `enter_read` (invariant 1).
-            fence(Ordering::SeqCst);
+            fence(seq_cst("enter_write.fence"));
         }
         if planted("gate_forgets_the_scan") {
             return Ok(());
@@ -167,31 +185,32 @@ impl Gate {
     /// Leaves after a write, whether it had entered or found the gate taken.
     #[inline(always)]
     pub(crate) fn leave_write(&self, slot: &'static Slot) {
-        if self.is_taken_by(slot) {
+        if slot.has_gate() {
+            slot.set_has_gate(false);
             // Release: what was written, to whoever enters next (Acquire in `enter_read` and `enter_write`).
-            self.writer.store(ptr::null_mut(), Ordering::Release);
+            self.writer
+                .store(ptr::null_mut(), release("leave_write.writer"));
+        } else if planted("retract_is_forgotten_on_overlap") {
+            return;
         }
         slot.retract();
     }
 
     /// Whether this slot's write has the gate.
-    #[inline(always)]
     pub(crate) fn is_taken_by(&self, slot: &'static Slot) -> bool {
-        // Relaxed: the slot is the asking thread's own.
-        self.writer.load(Ordering::Relaxed) == slot.as_pointer()
+        slot.has_gate()
     }
 
     /// Takes the gate if no writer has it, without entering: from here on every access finds it taken.
     pub(crate) fn close(&self, slot: &'static Slot) -> bool {
-        // Release: the slot, as in `enter_write`.
-        self.writer
-            .compare_exchange(
-                ptr::null_mut(),
-                slot.as_pointer(),
-                Ordering::Release,
-                Ordering::Relaxed,
-            )
-            .is_ok()
+        // Relaxed: whoever is turned away from here on is not heard, and that the slot exists is in the fence in `forget`.
+        replace_null(
+            &self.writer,
+            slot.as_pointer(),
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        )
+        .is_ok()
     }
 
     #[cold]

@@ -12,6 +12,7 @@
 //! | `site.rs`, `report.rs` | the two sides, and the text |
 //! | `event.rs`, `serialize.rs` | the same for `tracing` and `serde` |
 //! | `policy.rs`, `fatal.rs` | what is done about an overlap; the end of the process |
+//! | `weakened.rs` | the orderings of the protocol by name, so that each can be taken away |
 //! | `stretch.rs` | finding the overlaps that luck hides |
 //!
 //! Nothing in here knows of maps.
@@ -28,6 +29,7 @@
 mod gate;
 mod record;
 mod site;
+mod weakened;
 
 #[cfg(not(untorn_loom))]
 mod cell;

@@ -2,18 +2,21 @@
 //!
 //! ```text
 //! Registry ─head─> Record ─next─> Record ─next─> ∅        a record per thread, reused, never freed
-//!                   ├ identity   name, number, created at
-//!                   └ slots[4]   { gate, word, operation, since }     one per access that the thread is in
+//!                   ├ identity   number, name, created at, confirmed
+//!                   └ slots[4]   { word, gate, operation, since, changes }    one per access that the thread is in
 //! ```
 //!
 //! # State of a slot
 //!
 //! | `word` | meaning |
 //! |---|---|
-//! | null | free |
+//! | `ENDED` alone | free |
 //! | location + `ENDED`, with or without `WRITE` | free; who met that access can still say from which line it was |
 //! | location | a read of the gate `gate`, from this line, is going on |
 //! | location + `WRITE` | a write, of which [`Gate::writer`](super::gate::Gate) says whether it has entered |
+//!
+//! What else a report says of an access, its *description*, is the gate, the operation, the moment and the owner. A read
+//! of the same gate by the same operation as the slot's access before has the same description, and stores its word only.
 //!
 //! # Invariants
 //!
@@ -21,7 +24,11 @@
 //! 2. Only the thread that owns a record stores to its slots and its identity.
 //! 3. `word`, its low bits taken off, is null or came from a `&'static Location`; `operation` is null or came from a
 //!    `&'static Operation`.
-//! 4. `word` is stored last on entering, so whoever reads it sees the rest at least as new.
+//! 4. *A line and its description.* Before a description changes, first `word` loses its line, then `changes` is counted
+//!    up; the next line is stored when the description is whole. So whoever finds the same count before and after looking
+//!    has seen the lines of one description and nothing but that description.
+//! 5. *An identity.* `number` is stored before the rest of it, `confirmed` after; whoever finds `confirmed`, then the
+//!    rest, then the same in `number`, has seen one thread. No two threads have the same number.
 
 #![allow(unsafe_code, reason = "named for it: see the invariants above")]
 
@@ -29,10 +36,18 @@ use std::panic::Location;
 use std::ptr;
 
 use super::site::{Access, AccessKind, Name, Operation};
-use crate::sync::{AtomicBool, AtomicPtr, AtomicU64, Ordering, fence};
+use super::weakened::{acquire, fence, release};
+use crate::planted::planted;
+#[cfg(any(untorn_loom, untorn_shuttle))]
+use crate::sync::last_stored;
+use crate::sync::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
-/// Accesses a record has room for. A thread that is in more at once takes further records.
-pub(crate) const SLOTS: usize = 4;
+/// Accesses a record has room for. A thread that is in more at once takes further records. The models, whose scans take
+/// a step for each, have two.
+pub(crate) const SLOTS: usize = if cfg!(untorn_loom) { 2 } else { 4 };
+
+/// Words of a name. The models, whose names are short, have one.
+const NAME_WORDS: usize = if cfg!(untorn_loom) { 1 } else { Name::LEN / 8 };
 
 /// The bit of `word` for a write. Both bits are free because a `Location` is aligned.
 const WRITE: usize = 1;
@@ -42,11 +57,33 @@ const BITS: usize = WRITE | ENDED;
 
 const _: () = assert!(align_of::<Location<'static>>() > BITS);
 
+/// Loads what only the calling thread stores (invariant 2): Relaxed is enough.
+#[cfg(not(untorn_loom))]
+macro_rules! own {
+    ($atomic:expr) => {
+        $atomic.load(Ordering::Relaxed)
+    };
+}
+
+/// The same in a model, which fails if another thread's store is not ordered before it. For loom it is no step: of all
+/// accesses to a word loom tries a store before the last one only, and a thread's own load would be that.
+#[cfg(untorn_loom)]
+macro_rules! own {
+    ($atomic:expr) => {
+        // SAFETY: invariant 2.
+        unsafe { $atomic.unsync_load() }
+    };
+}
+
+/// The `word` of a slot that tells of no line.
+const FREE: *mut Location<'static> = ptr::without_provenance_mut(ENDED);
+
 /// Who a record belongs to.
 pub(crate) struct Identity {
     number: AtomicU64,
-    name: [AtomicU64; Name::LEN / 8],
+    name: [AtomicU64; NAME_WORDS],
     created_at: AtomicPtr<Location<'static>>,
+    confirmed: AtomicU64,
 }
 
 /// The contents of an [`Identity`].
@@ -55,6 +92,17 @@ pub(crate) struct Who {
     pub(crate) number: u64,
     pub(crate) name: Name,
     pub(crate) created_at: Option<&'static Location<'static>>,
+}
+
+impl Who {
+    /// A thread that has gone before it could be asked: no thread has number 0.
+    pub(crate) fn unknown() -> Self {
+        Self {
+            number: 0,
+            name: Name::new("<unknown>"),
+            created_at: None,
+        }
+    }
 }
 
 fn pointer_to<T>(reference: &'static T) -> *mut T {
@@ -67,48 +115,60 @@ impl Identity {
             number: AtomicU64::new(0),
             name: std::array::from_fn(|_| AtomicU64::new(0)),
             created_at: AtomicPtr::new(ptr::null_mut()),
+            confirmed: AtomicU64::new(0),
         }
     }
 
-    // Stored with Release: after the slots of the thread before were cleared, so that whoever sees the new identity
-    // and then looks at a slot again finds it cleared (fence in `seen`). Loaded Relaxed: by those who loaded a
-    // slot's `word` with Acquire, which publishes it.
-
     fn set(&self, who: &Who) {
-        self.number.store(who.number, Ordering::Release);
+        self.number.store(who.number, Ordering::Relaxed);
+        // Release: the number, to whoever sees anything of the rest (Acquire fence in `who`).
+        fence(release("set.fence"));
         let mut bytes = [0; Name::LEN];
         bytes[..who.name.len()].copy_from_slice(who.name.as_bytes());
         for (word, bytes) in self.name.iter().zip(bytes.chunks_exact(8)) {
             let bytes = bytes.try_into().expect("chunks of eight");
-            word.store(u64::from_ne_bytes(bytes), Ordering::Release);
+            word.store(u64::from_ne_bytes(bytes), Ordering::Relaxed);
         }
         let created_at = who.created_at.map_or(ptr::null_mut(), pointer_to);
-        self.created_at.store(created_at, Ordering::Release);
+        self.created_at.store(created_at, Ordering::Relaxed);
+        // Release: all of it (Acquire in `who`).
+        self.confirmed.store(who.number, release("set.confirmed"));
     }
 
-    pub(crate) fn who(&self) -> Who {
+    /// The thread that this is, unless it changes right now (invariant 5).
+    pub(crate) fn who(&self) -> Option<Who> {
+        // Acquire: the rest (Release in `set`).
+        let confirmed = self.confirmed.load(acquire("who.confirmed"));
         let mut bytes = [0; Name::LEN];
         for (word, bytes) in self.name.iter().zip(bytes.chunks_exact_mut(8)) {
             bytes.copy_from_slice(&word.load(Ordering::Relaxed).to_ne_bytes());
         }
-        let len = bytes.iter().position(|&b| b == 0).unwrap_or(bytes.len());
-        let name = std::str::from_utf8(&bytes[..len]).unwrap_or("<changing>");
-        // SAFETY: null, or made of a `&'static Location` in `set`.
-        let created_at = unsafe { self.created_at.load(Ordering::Relaxed).as_ref() };
-        Who {
-            number: self.number.load(Ordering::Relaxed),
-            name: Name::new(name),
-            created_at,
+        let created_at = self.created_at.load(Ordering::Relaxed);
+        // Acquire: with the fence in `set`. If a load above found something newer, the load below does.
+        fence(acquire("who.fence"));
+        if self.number.load(Ordering::Relaxed) != confirmed {
+            return None;
         }
+        let len = bytes.iter().position(|&b| b == 0).unwrap_or(bytes.len());
+        Some(Who {
+            number: confirmed,
+            name: Name::new(std::str::from_utf8(&bytes[..len]).ok()?),
+            // SAFETY: null, or made of a `&'static Location` in `set`.
+            created_at: unsafe { created_at.as_ref() },
+        })
     }
 }
 
 /// One access of one thread.
 pub(crate) struct Slot {
-    gate: AtomicU64,
     word: AtomicPtr<Location<'static>>,
+    gate: AtomicU64,
     operation: AtomicPtr<Operation>,
     since: AtomicU64,
+    /// How often the three above, or the owner, have changed.
+    changes: AtomicU64,
+    /// Whether the write in this slot has its gate. For the owner only.
+    has_gate: AtomicBool,
     identity: &'static Identity,
 }
 
@@ -123,84 +183,107 @@ pub(crate) struct Seen {
 impl Slot {
     fn new(identity: &'static Identity) -> Self {
         Self {
+            word: AtomicPtr::new(FREE),
             gate: AtomicU64::new(0),
-            word: AtomicPtr::new(ptr::null_mut()),
             operation: AtomicPtr::new(ptr::null_mut()),
             since: AtomicU64::new(0),
+            changes: AtomicU64::new(0),
+            has_gate: AtomicBool::new(false),
             identity,
         }
     }
 
-    /// Writes down that the owner is entering `gate`; `since` counts for writes only.
+    /// Whether the description is that of a read of `gate` by `operation` already. For the owner.
     #[inline(always)]
-    pub(crate) fn announce(&self, gate: u64, access: Access, since: u64) {
-        let writes = access.operation.kind == AccessKind::Write;
-        // First the line of the slot's earlier access is taken back, so that it is not put to what follows. Release:
-        // that access, as in `retract`, since a scan may find this null instead of what `retract` stored.
-        self.word.store(ptr::null_mut(), Ordering::Release);
-        // Release: the end of the slot's earlier access, to the scan that finds this newer number and so takes
-        // the earlier one for ended (Acquire in `reads_at`).
-        self.gate.store(gate, Ordering::Release);
-        // Release, both: the null above, to whoever sees these (fence in `seen`).
+    pub(crate) fn describes(&self, gate: u64, operation: &'static Operation) -> bool {
+        own!(self.gate) == gate && own!(self.operation) == pointer_to(operation)
+    }
+
+    /// Describes the access that is about to be announced; `since` counts for writes only.
+    pub(crate) fn describe(&self, gate: u64, operation: &'static Operation, since: u64) {
+        self.forget();
+        self.gate.store(gate, Ordering::Relaxed);
         self.operation
-            .store(pointer_to(access.operation), Ordering::Release);
-        if writes {
-            self.since.store(since, Ordering::Release);
-        }
+            .store(pointer_to(operation), Ordering::Relaxed);
+        self.since.store(since, Ordering::Relaxed);
+    }
+
+    /// Takes the line of the slot's earlier access back, so that it is not put to another description (invariant 4).
+    fn forget(&self) {
+        // Relaxed: that the access is over, which a scan may read from this, is in the fence in `retract`, or in `set` if
+        // it was another owner's.
+        self.word.store(FREE, Ordering::Relaxed);
+        let changes = own!(self.changes);
+        // Release: the word above, to whoever sees this count before the look (Acquire in `seen`).
+        self.changes.store(changes + 1, release("forget.changes"));
+        // Release: the count, to whoever sees anything of the next description (Acquire fence in `seen`); and the end of
+        // the access, to the scan that sees the next gate, and so takes it for ended (Acquire in `reads_at`).
+        fence(release("forget.fence"));
+    }
+
+    /// Writes down that the owner is entering the gate of the description.
+    #[inline(always)]
+    pub(crate) fn announce(&self, access: Access) {
+        let writes = access.operation.kind == AccessKind::Write;
         let tag = if writes { WRITE } else { 0 };
         let word = pointer_to(access.at).map_addr(|address| address | tag);
-        // Release: all of the above and the identity (Acquire in `reads_at` and `seen`). That a writer sees it in
+        // Release: the description, the identity with it (Acquire in `reads_at` and `seen`). That a writer sees it in
         // time is the work of the fences in `gate.rs`.
-        self.word.store(word, Ordering::Release);
+        self.word.store(word, release("announce.word"));
     }
 
     /// Whether no access is in this slot. For the owner.
     #[inline(always)]
     pub(crate) fn is_free(&self) -> bool {
-        // Relaxed: the owner's own word.
-        let word = self.word.load(Ordering::Relaxed);
-        word.is_null() || word.addr() & ENDED != 0
+        own!(self.word).addr() & ENDED != 0
     }
 
     /// Writes down that the access is over.
     #[inline(always)]
     pub(crate) fn retract(&self) {
-        // Relaxed: the owner's own word.
-        let word = self.word.load(Ordering::Relaxed);
-        let ended = word.map_addr(|address| address | ENDED);
+        let ended = own!(self.word).map_addr(|address| address | ENDED);
         // Release: what was read, to the writer whose scan finds the read ended (Acquire in `reads_at`).
-        self.word.store(ended, Ordering::Release);
+        self.word.store(ended, release("retract.word"));
+        // Release: that it is over, to whoever is told of it by anything that this thread stores from here on, however
+        // weakly (the fences on entering in `gate.rs`).
+        fence(release("retract.fence"));
     }
 
-    /// Forgets the access: the slot is about to have another owner.
-    fn clear(&self) {
-        // Release: as in `retract`.
-        self.word.store(ptr::null_mut(), Ordering::Release);
+    /// Whether the owner has the gate by this slot. For the owner.
+    #[inline(always)]
+    pub(super) fn has_gate(&self) -> bool {
+        own!(self.has_gate)
+    }
+
+    #[inline(always)]
+    pub(super) fn set_has_gate(&self, has_gate: bool) {
+        self.has_gate.store(has_gate, Ordering::Relaxed);
     }
 
     /// Whether a read of `gate` is going on in this slot.
     #[inline]
     pub(crate) fn reads_at(&self, gate: u64) -> bool {
-        // Acquire: with Release in `announce` and in `retract`.
-        let word = self.word.load(Ordering::Acquire);
-        // Acquire: with Release in `announce`.
-        !word.is_null() && word.addr() & BITS == 0 && self.gate.load(Ordering::Acquire) == gate
+        // Acquire: with Release in `announce`, `retract` and `forget`.
+        let word = self.word.load(acquire("reads_at.word"));
+        // Acquire: with the fence in `forget`.
+        word.addr() & BITS == 0 && self.gate.load(acquire("reads_at.gate")) == gate
     }
 
-    /// The read or write of `gate` that this slot tells of, unless the owner has gone on to something else.
+    /// The read or write of `gate` that this slot tells of, unless the owner is going on to something else.
     pub(crate) fn seen(&self, gate: u64, writes: bool) -> Option<Seen> {
-        // Acquire: with Release in `announce`.
-        let word = self.word.load(Ordering::Acquire);
+        // Acquire: that the lines of earlier descriptions are gone (Release in `forget`).
+        let changes = self.changes.load(acquire("seen.changes"));
+        // Acquire: the description (Release in `announce`).
+        let word = self.word.load(acquire("seen.word"));
         let same =
-            self.gate.load(Ordering::Acquire) == gate && (word.addr() & WRITE != 0) == writes;
+            self.gate.load(Ordering::Relaxed) == gate && (word.addr() & WRITE != 0) == writes;
         let operation = self.operation.load(Ordering::Relaxed);
         let since = self.since.load(Ordering::Relaxed);
-        let who = self.identity.who();
-        // Acquire fence: with Release in `announce` and in `Identity::set`. If one of the loads above found a newer
-        // access or owner, the second look at `word` finds the null before it; if `word` is the same, all belong to it or to a newer access from the
-        // same line.
-        fence(Ordering::Acquire);
-        if !same || self.word.load(Ordering::Relaxed) != word {
+        // The Acquire fence in it is for the loads above as well, with the fence in `forget`. If one of them found a newer
+        // description or owner, the load below finds its count (invariant 4).
+        let who = self.identity.who()?;
+        let changed = self.changes.load(Ordering::Relaxed) != changes;
+        if !same || (changed && !planted("report_mixes_two_accesses")) {
             return None;
         }
         // SAFETY: invariant 3.
@@ -265,12 +348,13 @@ impl Registry {
 
     /// Every record, in use or not.
     pub(crate) fn records(&self) -> impl Iterator<Item = &'static Record> {
-        // Acquire, here and below: the record's contents (Release in `push`).
+        // Acquire: the contents of this record and of all after it (Release in `push`).
         // SAFETY: invariant 1; only `push` stores here.
-        let first = unsafe { self.head.load(Ordering::Acquire).as_ref() };
+        let first = unsafe { self.head.load(acquire("records.head")).as_ref() };
         std::iter::successors(first, |record| {
+            // Relaxed: never changes once the record is in the list.
             // SAFETY: invariant 1; only `push` stores here.
-            unsafe { record.next.load(Ordering::Acquire).as_ref() }
+            unsafe { record.next.load(Ordering::Relaxed).as_ref() }
         })
     }
 
@@ -282,7 +366,7 @@ impl Registry {
             !record.owned.load(Ordering::Relaxed)
                 && record
                     .owned
-                    .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)
+                    .compare_exchange(false, true, acquire("acquire.owned"), Ordering::Relaxed)
                     .is_ok()
         });
         let record = left.unwrap_or_else(|| self.push());
@@ -301,11 +385,12 @@ impl Registry {
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
             record.next.store(head, Ordering::Relaxed);
-            // Release: the record (Acquire in `records`).
+            // Release: the record (Acquire in `records`), with those that other threads pushed before: each push goes on
+            // from the one that it found.
             match self.head.compare_exchange_weak(
                 head,
                 pointer_to(record),
-                Ordering::Release,
+                release("push.head"),
                 Ordering::Relaxed,
             ) {
                 Ok(_) => return record,
@@ -316,13 +401,29 @@ impl Registry {
 
     /// Gives a record back, unless an access is still in it: that one was forgotten, and will be met for ever.
     pub(crate) fn release(&self, record: &'static Record) {
-        if !record.slots.iter().all(Slot::is_free) {
+        let free = record.slots.iter().all(Slot::is_free);
+        if !free && !planted("record_is_reused_while_in_use") {
             return;
         }
         for slot in &record.slots {
-            slot.clear();
+            slot.forget();
         }
-        // Release: the slots (Acquire in `acquire`).
-        record.owned.store(false, Ordering::Release);
+        // Relaxed: the slots are in the fence in `forget` (Acquire in `acquire`).
+        record.owned.store(false, Ordering::Relaxed);
+    }
+}
+
+/// Frees the records of a model, which makes a registry for each execution.
+#[cfg(any(untorn_loom, untorn_shuttle))]
+impl Drop for Registry {
+    fn drop(&mut self) {
+        let mut next = last_stored(&mut self.head);
+        while !next.is_null() {
+            // SAFETY: leaked by `push`, and no thread is left that could look at it.
+            let mut record = unsafe { Box::from_raw(next) };
+            // SAFETY: as above.
+            drop(unsafe { Box::from_raw(pointer_to(record.identity)) });
+            next = last_stored(&mut record.next);
+        }
     }
 }

@@ -127,10 +127,10 @@ impl fmt::Debug for Name {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Site {
-    /// Name of the thread; `<unnamed>` if it has none.
+    /// Name of the thread; `<unnamed>` if it has none, `<unknown>` if the thread was gone before it could be read.
     pub thread: Name,
     /// Number of the thread, in the order in which [`spawn`](crate::spawn) created the threads or, for others,
-    /// in which they first used a map or a cell of this crate. 1 is usually the main thread.
+    /// in which they first used a map or a cell of this crate. 1 is usually the main thread. 0 if it is unknown.
     pub thread_number: u64,
     /// Where the thread was created; `None` if not by [`spawn`](crate::spawn).
     pub created_at: Option<&'static Location<'static>>,

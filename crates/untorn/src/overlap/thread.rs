@@ -8,15 +8,22 @@ use std::thread::{Builder, JoinHandle, Scope, ScopedJoinHandle};
 
 use super::record::{Record, Registry, Slot, Who};
 use super::site::Name;
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{Counter, Ordering, current_thread, thread_local};
 
 /// The records of all threads of the process.
+#[cfg(not(untorn_shuttle))]
 pub(crate) static REGISTRY: Registry = Registry::new();
+
+#[cfg(untorn_shuttle)]
+shuttle::lazy_static! {
+    /// The records of all threads of one execution.
+    pub(crate) static ref REGISTRY: Registry = Registry::new();
+}
 
 thread_local! {
     static RECORD: Cell<Option<&'static Record>> = const { Cell::new(None) };
     static BIRTH: Cell<Option<Birth>> = const { Cell::new(None) };
-    static LEAVE: Leave = const { Leave };
+    static LEAVE: Leave = const { Leave(Cell::new(None)) };
 }
 
 /// What a thread is told about itself.
@@ -40,19 +47,19 @@ impl Birth {
 }
 
 fn next_number() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
+    static NEXT: Counter = Counter::new(1);
     // Relaxed: only that no number is drawn twice.
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// This thread's birth; a thread that `spawn` did not create is numbered now.
 fn birth() -> Birth {
-    BIRTH.get().unwrap_or_else(|| {
+    BIRTH.with(Cell::get).unwrap_or_else(|| {
         let birth = Birth {
             number: next_number(),
             created_at: None,
         };
-        BIRTH.set(Some(birth));
+        BIRTH.with(|own| own.set(Some(birth)));
         birth
     })
 }
@@ -64,7 +71,7 @@ pub(crate) fn this_thread() -> u64 {
 
 fn who() -> Who {
     let Birth { number, created_at } = birth();
-    let thread = std::thread::current();
+    let thread = current_thread();
     Who {
         number,
         name: Name::new(thread.name().unwrap_or("<unnamed>")),
@@ -73,11 +80,13 @@ fn who() -> Who {
 }
 
 /// Gives the record back when the thread ends.
-struct Leave;
+struct Leave(Cell<Option<&'static Record>>);
 
 impl Drop for Leave {
     fn drop(&mut self) {
-        if let Some(record) = RECORD.take() {
+        // What uses a map from here on takes a record for each access. Shuttle may have dropped this one before.
+        let _ = RECORD.try_with(Cell::take);
+        if let Some(record) = self.0.take() {
             REGISTRY.release(record);
         }
     }
@@ -94,7 +103,7 @@ pub(crate) struct Claim {
 impl Claim {
     #[inline(always)]
     pub(crate) fn new() -> Self {
-        match RECORD.get() {
+        match RECORD.with(Cell::get) {
             Some(record) if record.slots[0].is_free() => Self {
                 slot: &record.slots[0],
                 extra: None,
@@ -107,10 +116,14 @@ impl Claim {
     /// The thread's first access, one inside another, or one while the thread is being torn down.
     #[cold]
     fn slow() -> Self {
-        if RECORD.get().is_none() && LEAVE.try_with(|_| ()).is_ok() {
-            RECORD.set(Some(REGISTRY.acquire(&who())));
+        if RECORD.with(Cell::get).is_none() {
+            let _ = LEAVE.try_with(|leave| {
+                let record = REGISTRY.acquire(&who());
+                leave.0.set(Some(record));
+                RECORD.with(|own| own.set(Some(record)));
+            });
         }
-        let own = RECORD.get().map(|record| &record.slots);
+        let own = RECORD.with(Cell::get).map(|record| &record.slots);
         let free = own.and_then(|slots| slots.iter().find(|slot| slot.is_free()));
         let (slot, extra) = match free {
             Some(slot) => (slot, None),
@@ -169,7 +182,7 @@ where
 {
     let birth = Birth::here();
     Builder::new().name(name.into()).spawn(move || {
-        BIRTH.set(Some(birth));
+        BIRTH.with(|own| own.set(Some(birth)));
         f()
     })
 }
@@ -203,7 +216,7 @@ where
     let started = Builder::new()
         .name(name.into())
         .spawn_scoped(scope, move || {
-            BIRTH.set(Some(birth));
+            BIRTH.with(|own| own.set(Some(birth)));
             f()
         });
     started.expect("failed to spawn a thread")
