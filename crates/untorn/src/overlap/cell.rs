@@ -20,7 +20,7 @@ use super::policy::{Environment, OnOverlap};
 use super::record::{Slot, Who};
 use super::report::{Overlap, OverlapKind, State};
 use super::site::{Access, AccessKind, Name, Operation, Site};
-use super::stretch::Stretch;
+use super::stretch::{Side, Stretch, Stretching};
 use super::thread::{Claim, REGISTRY};
 use crate::sync::UnsafeCell;
 
@@ -34,7 +34,7 @@ pub(crate) struct OverlapCell<T, D> {
     gate: Gate,
     name: Option<Name>,
     on_overlap: OnOverlap,
-    stretch: Stretch,
+    stretching: Stretching,
     pub(crate) description: D,
     value: UnsafeCell<T>,
 }
@@ -82,7 +82,7 @@ impl<T, D: Describe> OverlapCell<T, D> {
             gate: Gate::new(),
             name: None,
             on_overlap: Environment::get().on_overlap.unwrap_or(OnOverlap::Exit),
-            stretch: Stretch::from_environment(),
+            stretching: Stretching::new(),
             description,
             value: UnsafeCell::new(value),
         }
@@ -100,10 +100,15 @@ impl<T, D: Describe> OverlapCell<T, D> {
         self.on_overlap = on_overlap;
     }
 
-    /// Takes over name and policy of another cell.
+    pub(crate) fn set_stretch(&mut self, stretch: Stretch) {
+        self.stretching = Stretching::with(stretch);
+    }
+
+    /// Takes over name, policy and stretch of another cell.
     pub(crate) fn copy_settings(&mut self, other: &Self) {
         self.name = other.name;
         self.on_overlap = other.on_overlap;
+        self.set_stretch(other.stretching.setting());
     }
 
     pub(crate) fn into_inner(self) -> T {
@@ -125,7 +130,7 @@ impl<T, D: Describe> OverlapCell<T, D> {
         if let Err(busy) = self.gate.enter_read(inside.claim.slot, access) {
             self.notice(access, &busy, None, inside);
         }
-        self.stretch.stretch();
+        self.stretching.stretch(inside.claim.slot, Side::Read);
         // SAFETY: the read is inside until after `f` (invariants 1 and 2).
         self.value.with(|value| f(unsafe { &*value }))
     }
@@ -153,7 +158,7 @@ impl<T, D: Describe> OverlapCell<T, D> {
         {
             self.notice(access, &busy, Some(since), inside);
         }
-        self.stretch.stretch();
+        self.stretching.stretch(inside.claim.slot, Side::Write);
         // SAFETY: the write is inside until after `f` (invariants 1 and 2).
         self.value
             .with_mut(|value| f(unsafe { &mut *value }, &self.description))
@@ -181,12 +186,19 @@ impl<T, D: Describe> OverlapCell<T, D> {
             since.map(clock::since),
         );
         let other = match seen {
-            Some(seen) => site(
-                seen.who,
-                seen.operation,
-                Some(seen.at),
-                busy.writes.then(|| clock::since(seen.since)),
-            ),
+            Some(seen) => {
+                let kept_open = seen.kept_open;
+                let since = if busy.writes {
+                    Some(seen.since)
+                } else {
+                    kept_open
+                };
+                let lasted = since.map(clock::since);
+                Site {
+                    kept_open: kept_open.is_some(),
+                    ..site(seen.who, seen.operation, Some(seen.at), lasted)
+                }
+            }
             None => site(
                 busy.other.identity().who(),
                 unknown(busy.writes),
@@ -292,5 +304,6 @@ fn site(
         operation: operation.name,
         kind: operation.kind,
         lasted,
+        kept_open: false,
     }
 }

@@ -9,7 +9,7 @@
 //! | `cell.rs` | a value behind a gate |
 //! | `site.rs`, `report.rs` | the two sides, and the text |
 //! | `policy.rs`, `fatal.rs` | what is done about an overlap; the end of the process |
-//! | `stretch.rs` | finding the overlaps that luck hides |
+//! | `stretch.rs`, `stretch/turns.rs` | finding the overlaps that luck hides; whose turn it is |
 //!
 //! Nothing in here knows of maps.
 
@@ -54,6 +54,8 @@ pub use self::report::{Overlap, OverlapKind};
 pub(crate) use self::site::Operation;
 #[cfg(not(untorn_loom))]
 pub use self::site::{AccessKind, Name, Site};
+#[cfg(not(untorn_loom))]
+pub use self::stretch::{InvalidStretch, Stretch};
 #[cfg(not(untorn_loom))]
 pub use self::thread::{spawn, spawn_scoped};
 #[cfg(not(untorn_loom))]

@@ -3,7 +3,7 @@
 //! ```text
 //! Registry ─head─> Record ─next─> Record ─next─> ∅        a record per thread, reused, never freed
 //!                   ├ identity   name, number, created at
-//!                   └ slots[4]   { gate, word, operation, since }     one per access that the thread is in
+//!                   └ slots[4]   { gate, word, operation, since, … }  one per access that the thread is in
 //! ```
 //!
 //! # State of a slot
@@ -109,6 +109,8 @@ pub(crate) struct Slot {
     word: AtomicPtr<Location<'static>>,
     operation: AtomicPtr<Operation>,
     since: AtomicU64,
+    /// Since when the access is being kept open; 0 if it is not.
+    kept_open: AtomicU64,
     identity: &'static Identity,
 }
 
@@ -118,6 +120,8 @@ pub(crate) struct Seen {
     pub(crate) at: &'static Location<'static>,
     pub(crate) operation: &'static Operation,
     pub(crate) since: u64,
+    /// Since when it is being kept open, if it is.
+    pub(crate) kept_open: Option<u64>,
 }
 
 impl Slot {
@@ -127,6 +131,7 @@ impl Slot {
             word: AtomicPtr::new(ptr::null_mut()),
             operation: AtomicPtr::new(ptr::null_mut()),
             since: AtomicU64::new(0),
+            kept_open: AtomicU64::new(0),
             identity,
         }
     }
@@ -152,6 +157,12 @@ impl Slot {
         // Release: all of the above and the identity (Acquire in `reads_at` and `seen`). That a writer sees it in
         // time is the work of the fences in `gate.rs`.
         self.word.store(word, Ordering::Release);
+    }
+
+    /// Writes down since when the access in this slot is being kept open, or that it is not any more.
+    pub(crate) fn keep_open(&self, since: Option<u64>) {
+        // Release: the null of `announce`, to whoever sees this (fence in `seen`).
+        self.kept_open.store(since.unwrap_or(0), Ordering::Release);
     }
 
     /// Whether no access is in this slot. For the owner.
@@ -195,6 +206,7 @@ impl Slot {
             self.gate.load(Ordering::Acquire) == gate && (word.addr() & WRITE != 0) == writes;
         let operation = self.operation.load(Ordering::Relaxed);
         let since = self.since.load(Ordering::Relaxed);
+        let kept_open = self.kept_open.load(Ordering::Relaxed);
         let who = self.identity.who();
         // Acquire fence: with Release in `announce` and in `Identity::set`. If one of the loads above found a newer
         // access or owner, the second look at `word` finds the null before it; if `word` is the same, all belong to it or to a newer access from the
@@ -212,6 +224,7 @@ impl Slot {
             at,
             operation,
             since,
+            kept_open: (kept_open != 0).then_some(kept_open),
         })
     }
 
