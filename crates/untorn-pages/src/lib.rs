@@ -7,3 +7,7 @@ struct Limits;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/migrate.md")]
 struct Migrate;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/stretching.md")]
+struct Stretching;

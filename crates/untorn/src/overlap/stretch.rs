@@ -30,8 +30,8 @@ use crate::random::random_share;
 /// # What it costs
 /// A share of 1 % means: each thread spends at most 1 % of its time asleep in accesses, over all its maps, and a map is
 /// kept open for at most 1 % of the time, over all its threads, half of it by reads and half by writes. Under a lock the
-/// others wait meanwhile, so they too lose 1 % at most. Each of these may be exceeded once, at the start: by one access of
-/// each kind. An access that is not stretched looks at a clock, some 10 ns.
+/// others wait meanwhile, so they too lose 1 % at most. Over any piece of time a thread may exceed
+/// this by one stretch, and a map by one of a read and one of a write. An access that is not stretched looks at a clock, some 10 ns.
 ///
 /// A map that only one thread has used so far is never stretched.
 ///

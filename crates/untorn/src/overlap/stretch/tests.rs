@@ -179,6 +179,8 @@ fn keeps(share: f64, stretched: &[Stretched]) -> bool {
 const SIDES: [Side; 2] = [Side::Read, Side::Write];
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn the_budget_is_kept_by_each_thread_and_each_cell(
         percent in 0.1..90.0,
