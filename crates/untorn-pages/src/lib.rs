@@ -11,3 +11,7 @@ struct Migrate;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/overlap-cell.md")]
 struct OverlapCell;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/stretching.md")]
+struct Stretching;

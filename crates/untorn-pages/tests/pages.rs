@@ -5,7 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const PAGES: [&str; 3] = ["limits.md", "migrate.md", "overlap-cell.md"];
+const PAGES: [&str; 4] = [
+    "limits.md",
+    "migrate.md",
+    "overlap-cell.md",
+    "stretching.md",
+];
 
 fn docs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs")

@@ -100,8 +100,8 @@
 //! - A value with interior mutability is another value in the next version.
 //!
 //! Of [`GoMap`]:
-//! - Only accesses that *do* overlap are reported; a clean run proves nothing. `UNTORN_STRETCH=1%` keeps sampled
-//!   accesses open for that share of each thread's time, so that more of them do.
+//! - Only accesses that *do* overlap are reported; a clean run proves nothing. [`Stretch`] keeps sampled accesses open
+//!   for a share of the time, so that more of them do (the page `docs/stretching.md`).
 //! - What a value points to, and what is done with a value after it was copied out, is not watched.
 //! - The records of threads (some 300 bytes each) are reused but never freed.
 //! - The exit of [`OnOverlap::Exit`] is `_exit(2)` on Unix; elsewhere it runs exit handlers.
@@ -129,7 +129,7 @@
 //! | variable | meaning |
 //! |---|---|
 //! | `UNTORN_ON_OVERLAP` | `exit` or `panic`: what maps and cells do on an overlap that were not told by [`GoMap::on_overlap`] or [`OverlapCell::on_overlap`] |
-//! | `UNTORN_STRETCH` | such as `1%`, up to `90%`: the share of its time that a thread may keep accesses open; off by default |
+//! | `UNTORN_STRETCH` | such as `1%`, up to `90%`: the share of the time for which accesses are kept open, to maps and cells that were not told by [`GoMap::stretch`] or [`OverlapCell::stretch`]; off by default |
 //! | `RUST_BACKTRACE` | if set and not `0`, the report is followed by the noticing side's backtrace |
 //!
 //! Each is read once, when the first map is made or the first cell is used. A value that is not understood is named on stderr and ignored.
@@ -160,8 +160,8 @@ pub use self::gomap::GoMap;
 pub use self::map::{Batch, Change, Committed, Map, Moved, Refreshed, Stats, View};
 #[cfg(not(untorn_loom))]
 pub use self::overlap::{
-    AccessKind, Name, OnOverlap, Overlap, OverlapCell, OverlapKind, Reading, Site, Writing, spawn,
-    spawn_scoped,
+    AccessKind, InvalidStretch, Name, OnOverlap, Overlap, OverlapCell, OverlapKind, Reading, Site,
+    Stretch, Writing, spawn, spawn_scoped,
 };
 #[cfg(not(untorn_loom))]
 #[doc(inline)]

@@ -14,7 +14,7 @@ use super::stats::Stats;
 use super::table::Table;
 use super::trace::Lookup;
 use super::walk::Walk;
-use crate::overlap::{AccessKind, Guarded, OnOverlap, Operation};
+use crate::overlap::{AccessKind, Guarded, OnOverlap, Operation, Stretch};
 
 /// Go's map, with Go's rule: whoever reads or writes it while another writes is told so, with both sides named.
 ///
@@ -38,8 +38,9 @@ use crate::overlap::{AccessKind, Guarded, OnOverlap, Operation};
 /// # Cost
 /// A read costs the table's look-up and, for the gate, a few stores to memory of the thread's own, a fence and a load
 /// of a word that no reader writes; a write also looks at a record for each thread that was using maps at the same
-/// time as any other, and at the clock. No method waits for another thread, unless `UNTORN_STRETCH` asks for it, the
-/// process is about to end with a report, or two walks begin at once, which take turns at a list. As in Go, removing gives no memory back; `clear` does.
+/// time as any other, and at the clock. No method waits for another thread, unless the
+/// process is about to end with a report, or two walks begin at once, which take turns at a list; and none sleeps, unless
+/// [`stretch`](Self::stretch) or `UNTORN_STRETCH` asks for it. As in Go, removing gives no memory back; `clear` does.
 ///
 /// # Order
 /// An access that begins after a write has ended sees what it wrote.
@@ -160,6 +161,23 @@ impl<K, V, S> GoMap<K, V, S> {
     #[must_use]
     pub fn on_overlap(mut self, on_overlap: OnOverlap) -> Self {
         self.cell.set_on_overlap(on_overlap);
+        self
+    }
+
+    /// Sets how much time is spent on keeping accesses open, so that those that rarely meet do meet, whatever the
+    /// environment says. [`Stretch`] says what it costs.
+    ///
+    /// ```
+    /// use untorn::{GoMap, Stretch};
+    ///
+    /// let config = GoMap::named("config").stretch(Stretch::percent(1.0));
+    /// let never = GoMap::named("requests").stretch(Stretch::OFF);
+    /// # config.insert(1, 1);
+    /// # never.insert(1, 1);
+    /// ```
+    #[must_use]
+    pub fn stretch(mut self, stretch: Stretch) -> Self {
+        self.cell.set_stretch(stretch);
         self
     }
 
@@ -421,8 +439,8 @@ impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
         removed.map(Replaced::into_elem)
     }
 
-    /// A map with clones of all entries: Go's `maps.Clone`. One access; the clone has the same name and policy and
-    /// a gate of its own. O(buckets + entries).
+    /// A map with clones of all entries: Go's `maps.Clone`. One access; the clone has the same name, policy and
+    /// stretch, and a gate of its own. O(buckets + entries).
     ///
     /// ```
     /// let config = untorn::GoMap::from([("1", "265")]);

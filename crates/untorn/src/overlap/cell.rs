@@ -16,11 +16,12 @@ use std::any::type_name;
 use std::fmt;
 use std::ptr::NonNull;
 
-use super::entrance::{Describe, Entrance, OngoingRead, OngoingWrite, prepare};
+use super::entrance::{Describe, Entrance, Inside, OngoingRead, OngoingWrite, prepare};
 use super::guards::{Reading, Writing};
 use super::policy::OnOverlap;
 use super::report::{Overlap, Subject};
 use super::site::{AccessKind, Name, Operation};
+use super::stretch::{Side, Stretch, Stretching};
 use crate::sync::UnsafeCell;
 
 /// What is said of a cell without entering.
@@ -82,7 +83,8 @@ macro_rules! operation {
 /// O(1), without allocating, but for a thread's first access and for one made while it is in four others. A read stores
 /// to memory of the thread's own, so readers on many threads do not slow each other down; a write also looks at a record
 /// for each thread that was using maps or cells at the same time as any other, and at the clock. No method waits for another thread,
-/// unless `UNTORN_STRETCH` asks for it or the process is about to end with a report. A cell is some hundred bytes larger
+/// unless the process is about to end with a report; and none sleeps, unless [`stretch`](Self::stretch) or `UNTORN_STRETCH`
+/// asks for it. A cell is some hundred bytes larger
 /// than its value. Making one is possible in a `static`.
 ///
 /// ```
@@ -99,6 +101,7 @@ macro_rules! operation {
 /// ```
 pub struct OverlapCell<T: ?Sized> {
     entrance: Entrance<Contents>,
+    stretching: Stretching,
     value: UnsafeCell<T>,
 }
 
@@ -114,6 +117,7 @@ impl<T> OverlapCell<T> {
             entrance: Entrance::new(Contents {
                 type_name: type_name::<T>,
             }),
+            stretching: Stretching::untold(),
             value: UnsafeCell::new(value),
         }
     }
@@ -145,6 +149,21 @@ impl<T> OverlapCell<T> {
     #[must_use]
     pub const fn on_overlap(mut self, on_overlap: OnOverlap) -> Self {
         self.entrance.on_overlap = Some(on_overlap);
+        self
+    }
+
+    /// Sets how much time is spent on keeping accesses open, so that those that rarely meet do meet, whatever the
+    /// environment says. [`Stretch`] says what it costs. Can be called at compile time.
+    ///
+    /// ```
+    /// use untorn::{OverlapCell, Stretch};
+    ///
+    /// static CONFIG: OverlapCell<u32> = OverlapCell::named("config", 265).stretch(Stretch::percent(1.0));
+    /// assert_eq!(*CONFIG.read(), 265);
+    /// ```
+    #[must_use]
+    pub const fn stretch(mut self, stretch: Stretch) -> Self {
+        self.stretching = Stretching::with(stretch);
         self
     }
 
@@ -209,9 +228,10 @@ impl<T: ?Sized> OverlapCell<T> {
     #[inline]
     #[track_caller]
     pub fn read(&self) -> Reading<'_, T> {
-        let stretch = prepare();
+        let environment = prepare();
         let inside = self.entrance.enter_read(operation!(Read "read"));
-        stretch.stretch();
+        self.stretching
+            .stretch_or(environment, inside.slot(), Side::Read);
         self.reading(inside)
     }
 
@@ -250,9 +270,10 @@ impl<T: ?Sized> OverlapCell<T> {
     #[inline]
     #[track_caller]
     pub fn try_read(&self) -> Result<Reading<'_, T>, Overlap> {
-        let stretch = prepare();
+        let environment = prepare();
         let inside = self.entrance.try_enter_read(operation!(Read "try_read"))?;
-        stretch.stretch();
+        self.stretching
+            .stretch_or(environment, inside.slot(), Side::Read);
         Ok(self.reading(inside))
     }
 
@@ -273,11 +294,12 @@ impl<T: ?Sized> OverlapCell<T> {
     #[inline]
     #[track_caller]
     pub fn try_write(&self) -> Result<Writing<'_, T>, Overlap> {
-        let stretch = prepare();
+        let environment = prepare();
         let inside = self
             .entrance
             .try_enter_write(operation!(Write "try_write"))?;
-        stretch.stretch();
+        self.stretching
+            .stretch_or(environment, inside.slot(), Side::Write);
         Ok(self.writing(inside))
     }
 
@@ -291,9 +313,10 @@ impl<T: ?Sized> OverlapCell<T> {
     #[inline(always)]
     #[track_caller]
     fn begin_write(&self, operation: &'static Operation) -> Writing<'_, T> {
-        let stretch = prepare();
+        let environment = prepare();
         let inside = self.entrance.enter_write(operation);
-        stretch.stretch();
+        self.stretching
+            .stretch_or(environment, inside.slot(), Side::Write);
         self.writing(inside)
     }
 

@@ -87,7 +87,7 @@ impl<D> Drop for OngoingWrite<'_, D> {
 }
 
 /// An access that knows its slot.
-trait Inside {
+pub(super) trait Inside {
     fn slot(&self) -> &'static Slot;
 }
 
@@ -226,12 +226,19 @@ impl<D: Describe> Entrance<D> {
             since.map(clock::since),
         );
         let other = match seen {
-            Some(seen) => site(
-                seen.who,
-                seen.operation,
-                Some(seen.at),
-                busy.writes.then(|| clock::since(seen.since)),
-            ),
+            Some(seen) => {
+                let kept_open = seen.kept_open;
+                let since = if busy.writes {
+                    Some(seen.since)
+                } else {
+                    kept_open
+                };
+                let lasted = since.map(clock::since);
+                Site {
+                    kept_open: kept_open.is_some(),
+                    ..site(seen.who, seen.operation, Some(seen.at), lasted)
+                }
+            }
             // Its record may be another thread's by now.
             None => site(Who::unknown(), unknown(busy.writes), None, None),
         };
@@ -323,5 +330,6 @@ fn site(
         operation: operation.name,
         kind: operation.kind,
         lasted,
+        kept_open: false,
     }
 }

@@ -18,6 +18,7 @@ pub(super) fn emit(overlap: &Overlap) {
         here.operation = here.operation,
         here.kind = here.kind.key(),
         here.lasted_ns = here.lasted_ns(),
+        here.kept_open = here.kept_open,
         other.thread = &*other.thread,
         other.number = other.thread_number,
         other.created_at = other.created_at.map(tracing::field::display),
@@ -25,6 +26,7 @@ pub(super) fn emit(overlap: &Overlap) {
         other.operation = other.operation,
         other.kind = other.kind.key(),
         other.lasted_ns = other.lasted_ns(),
+        other.kept_open = other.kept_open,
         "{}",
         overlap.message(),
     );

@@ -11,16 +11,16 @@
 
 use std::panic::UnwindSafe;
 
-use super::entrance::{Describe, Entrance, prepare};
+use super::entrance::{Describe, Entrance, Inside, prepare};
 use super::policy::OnOverlap;
 use super::site::{Name, Operation};
-use super::stretch::Stretch;
+use super::stretch::{Side, Stretch, Stretching};
 use crate::sync::UnsafeCell;
 
 /// A value whose accesses must not overlap, and what is said of it when they do.
 pub(crate) struct Guarded<T, D> {
     entrance: Entrance<D>,
-    stretch: Stretch,
+    stretching: Stretching,
     value: UnsafeCell<T>,
 }
 
@@ -33,7 +33,7 @@ impl<T: UnwindSafe, D: UnwindSafe> UnwindSafe for Guarded<T, D> {}
 impl<T, D: Describe> Guarded<T, D> {
     pub(crate) fn new(value: T, description: D) -> Self {
         Self {
-            stretch: prepare(),
+            stretching: Stretching::with(prepare()),
             entrance: Entrance::new(description),
             value: UnsafeCell::new(value),
         }
@@ -51,10 +51,15 @@ impl<T, D: Describe> Guarded<T, D> {
         self.entrance.on_overlap = Some(on_overlap);
     }
 
-    /// Takes over name and policy of another.
+    pub(crate) fn set_stretch(&mut self, stretch: Stretch) {
+        self.stretching = Stretching::with(stretch);
+    }
+
+    /// Takes over name, policy and stretch of another.
     pub(crate) fn copy_settings(&mut self, other: &Self) {
         self.entrance.name = other.entrance.name;
         self.entrance.on_overlap = other.entrance.on_overlap;
+        self.set_stretch(other.stretching.setting());
     }
 
     #[inline(always)]
@@ -70,8 +75,8 @@ impl<T, D: Describe> Guarded<T, D> {
     #[inline(always)]
     #[track_caller]
     pub(crate) fn read<R>(&self, operation: &'static Operation, f: impl FnOnce(&T) -> R) -> R {
-        let _inside = self.entrance.enter_read(operation);
-        self.stretch.stretch();
+        let inside = self.entrance.enter_read(operation);
+        self.stretching.stretch(inside.slot(), Side::Read);
         // SAFETY: the read is inside until after `f` (invariants 1 and 2).
         self.value.with(|value| f(unsafe { &*value }))
     }
@@ -84,8 +89,8 @@ impl<T, D: Describe> Guarded<T, D> {
         operation: &'static Operation,
         f: impl FnOnce(&mut T, &D) -> R,
     ) -> R {
-        let _inside = self.entrance.enter_write(operation);
-        self.stretch.stretch();
+        let inside = self.entrance.enter_write(operation);
+        self.stretching.stretch(inside.slot(), Side::Write);
         let description = &self.entrance.description;
         // SAFETY: the write is inside until after `f` (invariants 1 and 2).
         self.value

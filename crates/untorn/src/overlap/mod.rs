@@ -13,7 +13,7 @@
 //! | `event.rs`, `serialize.rs` | the same for `tracing` and `serde` |
 //! | `policy.rs`, `fatal.rs` | what is done about an overlap; the end of the process |
 //! | `weakened.rs` | the orderings of the protocol by name, so that each can be taken away |
-//! | `stretch.rs` | finding the overlaps that luck hides |
+//! | `stretch.rs`, `stretch/turns.rs` | finding the overlaps that luck hides; whose turn it is |
 //!
 //! Nothing in here knows of maps.
 
@@ -77,6 +77,8 @@ pub(crate) use self::report::{State, Subject};
 pub(crate) use self::site::Operation;
 #[cfg(not(untorn_loom))]
 pub use self::site::{AccessKind, Name, Site};
+#[cfg(not(untorn_loom))]
+pub use self::stretch::{InvalidStretch, Stretch};
 #[cfg(not(untorn_loom))]
 pub use self::thread::{spawn, spawn_scoped};
 #[cfg(not(untorn_loom))]

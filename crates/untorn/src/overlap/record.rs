@@ -3,7 +3,7 @@
 //! ```text
 //! Registry ─head─> Record ─next─> Record ─next─> ∅        a record per thread, reused, never freed
 //!                   ├ identity   number, name, created at, confirmed
-//!                   └ slots[4]   { word, gate, operation, since, changes }    one per access that the thread is in
+//!                   └ slots[4]   { word, gate, operation, since, changes, … } one per access that the thread is in
 //! ```
 //!
 //! # State of a slot
@@ -169,6 +169,8 @@ pub(crate) struct Slot {
     changes: AtomicU64,
     /// Whether the write in this slot has its gate. For the owner only.
     has_gate: AtomicBool,
+    /// Since when the access is being kept open; 0 if it is not.
+    kept_open: AtomicU64,
     identity: &'static Identity,
 }
 
@@ -178,6 +180,8 @@ pub(crate) struct Seen {
     pub(crate) at: &'static Location<'static>,
     pub(crate) operation: &'static Operation,
     pub(crate) since: u64,
+    /// Since when it is being kept open, if it is.
+    pub(crate) kept_open: Option<u64>,
 }
 
 impl Slot {
@@ -189,6 +193,7 @@ impl Slot {
             since: AtomicU64::new(0),
             changes: AtomicU64::new(0),
             has_gate: AtomicBool::new(false),
+            kept_open: AtomicU64::new(0),
             identity,
         }
     }
@@ -230,6 +235,18 @@ impl Slot {
         // Release: the description, the identity with it (Acquire in `reads_at` and `seen`). That a writer sees it in
         // time is the work of the fences in `gate.rs`.
         self.word.store(word, release("announce.word"));
+    }
+
+    /// Writes down since when the access in this slot is being kept open, or that it is not any more.
+    pub(crate) fn keep_open(&self, since: Option<u64>) {
+        // Part of the description, but changed while the line stays: the count alone goes up. Whoever sees this of a later
+        // access from the same line finds another count (Acquire fence in `seen`); whoever sees the later line sees that
+        // this is over (Release in `announce`).
+        self.changes
+            .store(own!(self.changes) + 1, Ordering::Relaxed);
+        // Release: the count, as in `forget`.
+        fence(Ordering::Release);
+        self.kept_open.store(since.unwrap_or(0), Ordering::Relaxed);
     }
 
     /// Whether no access is in this slot. For the owner.
@@ -279,6 +296,7 @@ impl Slot {
             self.gate.load(Ordering::Relaxed) == gate && (word.addr() & WRITE != 0) == writes;
         let operation = self.operation.load(Ordering::Relaxed);
         let since = self.since.load(Ordering::Relaxed);
+        let kept_open = self.kept_open.load(Ordering::Relaxed);
         // The Acquire fence in it is for the loads above as well, with the fence in `forget`. If one of them found a newer
         // description or owner, the load below finds its count (invariant 4).
         let who = self.identity.who()?;
@@ -295,6 +313,7 @@ impl Slot {
             at,
             operation,
             since,
+            kept_open: (kept_open != 0).then_some(kept_open),
         })
     }
 

@@ -30,9 +30,9 @@ impl Serialize for Overlap {
 
 impl Serialize for Site {
     /// `thread`, `number`, `created_at` and `at` (`file:line:column`, or null), `operation`, `kind`, `lasted_ns` (nanoseconds, or
-    /// null).
+    /// null), `kept_open`.
     fn serialize<F: Serializer>(&self, serializer: F) -> Result<F::Ok, F::Error> {
-        let mut fields = serializer.serialize_struct("Site", 7)?;
+        let mut fields = serializer.serialize_struct("Site", 8)?;
         fields.serialize_field("thread", &self.thread)?;
         fields.serialize_field("number", &self.thread_number)?;
         fields.serialize_field("created_at", &self.created_at.map(Line))?;
@@ -40,6 +40,7 @@ impl Serialize for Site {
         fields.serialize_field("operation", self.operation)?;
         fields.serialize_field("kind", &self.kind)?;
         fields.serialize_field("lasted_ns", &self.lasted_ns())?;
+        fields.serialize_field("kept_open", &self.kept_open)?;
         fields.end()
     }
 }

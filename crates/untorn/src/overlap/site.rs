@@ -140,9 +140,11 @@ pub struct Site {
     pub operation: &'static str,
     /// What the method does.
     pub kind: AccessKind,
-    /// How long the access had been going on; known of writers only, since reading a clock costs more than the
-    /// gate.
+    /// How long the access had been going on; known of writers, and of reads that are kept open, only, since reading a
+    /// clock costs more than the gate.
     pub lasted: Option<Duration>,
+    /// Whether the access was being kept open: see [`Stretch`](crate::Stretch).
+    pub kept_open: bool,
 }
 
 impl Site {
@@ -175,7 +177,8 @@ impl fmt::Display for Site {
         write!(f, "\" ({thread_number}) [{state}]: {operation}")?;
         if let Some(lasted) = self.lasted {
             let digits = usize::from(lasted >= Duration::from_micros(1));
-            write!(f, ", for {lasted:.digits$?}")?;
+            let kept_open = if self.kept_open { "kept open " } else { "" };
+            write!(f, ", {kept_open}for {lasted:.digits$?}")?;
         }
         match self.at {
             Some(at) => write!(f, "\n\t{at}")?,

@@ -1,80 +1,264 @@
 //! Stretching: keeping a sampled access open a little longer, so that overlaps that luck would hide are found.
 //!
-//! Off unless `UNTORN_STRETCH` says how much of its time a thread may spend on it, such as `1%`. An access that is
-//! stretched sleeps inside the gate for a random while.
-
-use std::cell::Cell;
-use std::env;
-use std::sync::OnceLock;
-use std::thread;
-use std::time::{Duration, Instant};
-
-use crate::random::random_u64;
-
-/// The longest that one access is kept open.
-const LONGEST: Duration = Duration::from_micros(500);
-
-/// The share of time that a thread may spend on keeping accesses open; nothing by default.
-#[derive(Clone, Copy)]
-pub(super) struct Stretch(Option<f64>);
-
-impl Stretch {
-    /// What `UNTORN_STRETCH` says.
-    pub(super) fn from_environment() -> Self {
-        static SHARE: OnceLock<Option<f64>> = OnceLock::new();
-        Self(*SHARE.get_or_init(|| {
-            let value = env::var_os("UNTORN_STRETCH").filter(|value| !value.is_empty())?;
-            let share = value.to_str().and_then(parse);
-            if share.is_none() {
-                eprintln!(
-                    "untorn: UNTORN_STRETCH={value:?} is not a percentage from 0% to 90%, such as 1%; it is ignored"
-                );
-            }
-            share.filter(|&share| share > 0.0)
-        }))
-    }
-
-    /// Keeps the access that has just entered open if it is this thread's turn.
-    #[inline(always)]
-    pub(super) fn stretch(self) {
-        if let Self(Some(share)) = self {
-            stretch_within(share);
-        }
-    }
-}
-
-/// `1%` is 0.01.
-fn parse(value: &str) -> Option<f64> {
-    let percent: f64 = value.trim().strip_suffix('%')?.trim().parse().ok()?;
-    (0.0..=90.0).contains(&percent).then_some(percent / 100.0)
-}
-
-#[cold]
-fn stretch_within(share: f64) {
-    thread_local! {
-        static DUE: Cell<Option<Instant>> = const { Cell::new(None) };
-    }
-    let now = Instant::now();
-    if DUE.get().is_some_and(|due| now < due) {
-        return;
-    }
-    thread::sleep(LONGEST.mul_f64(random_u64() as f64 / u64::MAX as f64));
-    // Sleeping takes longer than asked; the share is kept of what it took.
-    let after = Instant::now();
-    DUE.set(Some(after + (after - now).mul_f64((1.0 - share) / share)));
-}
+//! An access that is stretched sleeps after it has entered the gate, before it touches the value; whoever may not be
+//! there at the same time and comes meanwhile finds it. `turns.rs` has the rules of whose turn it is.
 
 #[cfg(test)]
-mod tests {
-    use super::parse;
+mod tests;
+mod turns;
 
-    #[test]
-    fn percentages_are_understood() {
-        assert_eq!(parse("1%"), Some(0.01));
-        assert_eq!(parse(" 0.5 %"), Some(0.005));
-        assert_eq!(parse("0%"), Some(0.0));
-        for nonsense in ["", "1", "%", "91%", "-1%", "NaN%", "much"] {
-            assert_eq!(parse(nonsense), None, "{nonsense}");
+use std::env;
+use std::ffi::OsStr;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::OnceLock;
+use std::thread;
+use std::time::Duration;
+
+use self::turns::{Account, Turns};
+use super::clock;
+use super::record::Slot;
+use super::thread::this_thread;
+use crate::planted::planted;
+use crate::random::random_share;
+
+/// How much time may be spent on keeping accesses open, so that accesses that rarely meet do meet.
+///
+/// Set for one map or cell by [`GoMap::stretch`](crate::GoMap::stretch) or
+/// [`OverlapCell::stretch`](crate::OverlapCell::stretch), for all that were not told otherwise by `UNTORN_STRETCH=1%`; off by default. The page `docs/stretching.md` has what is found by it, and how soon.
+///
+/// # What it costs
+/// A share of 1 % means: each thread spends at most 1 % of its time asleep in accesses, over all its maps, and a map is
+/// kept open for at most 1 % of the time, over all its threads, half of it by reads and half by writes. Under a lock the
+/// others wait meanwhile, so they too lose 1 % at most. Over any piece of time a thread may exceed
+/// this by one stretch, and a map by one of a read and one of a write. An access that is not stretched looks at a clock, some 10 ns.
+///
+/// A map that only one thread has used so far is never stretched.
+///
+/// # How long one access takes
+/// A stretched access sleeps for between a half and the whole of [`longest`](Self::longest), 1 ms unless told otherwise,
+/// and for as much more as the operating system is late in waking it: about 60 µs on an idle Linux, milliseconds on a busy
+/// machine. What it slept in the end is what counts for the share.
+///
+/// ```
+/// use untorn::{GoMap, Stretch};
+///
+/// let config = GoMap::named("config").stretch(Stretch::percent(1.0));
+/// config.insert("1", "265"); // nobody else has used the map: not stretched
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stretch {
+    /// From 0 to [`MOST`].
+    share: f64,
+    longest: Duration,
+}
+
+/// The most percent there can be.
+const MOST: f64 = 90.0;
+
+impl Stretch {
+    /// No time at all, which is the default.
+    pub const OFF: Self = Self::percent(0.0);
+
+    /// So many percent of the time.
+    ///
+    /// # Panics
+    /// If that is less than 0 or more than 90.
+    ///
+    /// ```
+    /// use untorn::Stretch;
+    ///
+    /// assert_eq!(Stretch::percent(0.0), Stretch::OFF);
+    /// assert_eq!(Stretch::percent(2.5).to_string(), "2.5%");
+    /// ```
+    #[must_use]
+    pub const fn percent(percent: f64) -> Self {
+        assert!(
+            percent >= 0.0 && percent <= MOST,
+            "a stretch is from 0 to 90 percent of the time"
+        );
+        Self {
+            share: percent / 100.0,
+            longest: Duration::from_millis(1),
         }
+    }
+
+    /// The same share in stretches of another length: an access sleeps for between a half of `longest` and all of it.
+    ///
+    /// Fewer but longer stretches find as much where accesses come at random. They find more where two threads keep time
+    /// so well that they always miss each other by the same distance: one of them has to be kept open for that long.
+    ///
+    /// # Panics
+    /// If `longest` is zero.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use untorn::{GoMap, Stretch};
+    ///
+    /// // Both sides use it each 10 ms, at different times.
+    /// let stretch = Stretch::percent(10.0).at_most(Duration::from_millis(20));
+    /// let config = GoMap::from([("1", "265")]).stretch(stretch);
+    /// assert_eq!(config.get("1"), Some("265"));
+    /// ```
+    #[must_use]
+    pub const fn at_most(mut self, longest: Duration) -> Self {
+        assert!(!longest.is_zero(), "a stretch takes some time");
+        self.longest = longest;
+        self
+    }
+
+    /// The longest that an access is asked to sleep.
+    #[must_use]
+    pub const fn longest(&self) -> Duration {
+        self.longest
+    }
+
+    /// What `UNTORN_STRETCH` says.
+    pub(super) fn from_environment() -> Self {
+        static READ: OnceLock<Stretch> = OnceLock::new();
+        *READ.get_or_init(|| {
+            let value = env::var_os("UNTORN_STRETCH").filter(|value| !value.is_empty());
+            value.map_or(Self::OFF, |value| {
+                understand(&value).unwrap_or_else(|invalid| {
+                    eprintln!("untorn: UNTORN_STRETCH={value:?} is {invalid}; it is ignored");
+                    Self::OFF
+                })
+            })
+        })
+    }
+}
+
+fn understand(value: &OsStr) -> Result<Stretch, InvalidStretch> {
+    value.to_str().ok_or(InvalidStretch(()))?.parse()
+}
+
+impl Default for Stretch {
+    /// [`OFF`](Self::OFF).
+    fn default() -> Self {
+        Self::OFF
+    }
+}
+
+impl FromStr for Stretch {
+    type Err = InvalidStretch;
+
+    /// Understands what `UNTORN_STRETCH` may be: a percentage from `0%` to `90%`.
+    ///
+    /// # Errors
+    /// If it is anything else; the percent sign has to be there.
+    ///
+    /// ```
+    /// use untorn::Stretch;
+    ///
+    /// assert_eq!("1%".parse(), Ok(Stretch::percent(1.0)));
+    /// let error = "1".parse::<Stretch>().unwrap_err();
+    /// assert_eq!(error.to_string(), "not a percentage from 0% to 90%, such as 1%");
+    /// ```
+    fn from_str(value: &str) -> Result<Self, InvalidStretch> {
+        let number = value.trim().strip_suffix('%');
+        let percent = number.and_then(|number| number.trim().parse().ok());
+        let percent = percent.filter(|percent| (0.0..=MOST).contains(percent));
+        percent.map(Self::percent).ok_or(InvalidStretch(()))
+    }
+}
+
+impl fmt::Display for Stretch {
+    /// The share, such as `1%`, with at most three digits behind the point.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let percent = (self.share * 1e5).round() / 1e3;
+        write!(f, "{percent}%")
+    }
+}
+
+/// A text that is no [`Stretch`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidStretch(());
+
+impl fmt::Display for InvalidStretch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a percentage from 0% to 90%, such as 1%")
+    }
+}
+
+impl std::error::Error for InvalidStretch {}
+
+/// What an access does to the value, as far as turns go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Read,
+    Write,
+}
+
+/// The stretching of one cell.
+pub(super) struct Stretching {
+    /// Whether there is anything to do; all that an access looks at if not.
+    on: bool,
+    setting: Stretch,
+    /// Whether the setting is this cell's own, and not only what it began with.
+    told: bool,
+    turns: Turns,
+}
+
+thread_local! {
+    static ACCOUNT: Account = const { Account::new() };
+}
+
+impl Stretching {
+    /// Not told anything: what the environment says is for each access to know.
+    pub(super) const fn untold() -> Self {
+        Self {
+            told: false,
+            ..Self::with(Stretch::OFF)
+        }
+    }
+
+    pub(super) const fn with(setting: Stretch) -> Self {
+        Self {
+            on: setting.share > 0.0,
+            setting,
+            told: true,
+            turns: Turns::new(),
+        }
+    }
+
+    pub(super) fn setting(&self) -> Stretch {
+        self.setting
+    }
+
+    /// Keeps the access that has just entered open if it is its turn. It is in `slot`, which says so meanwhile.
+    #[inline(always)]
+    pub(super) fn stretch(&self, slot: &Slot, side: Side) {
+        if self.on {
+            self.stretch_in_turn(self.setting, slot, side);
+        }
+    }
+
+    /// The same where the cell was perhaps not told: then as `environment` says.
+    #[inline(always)]
+    pub(super) fn stretch_or(&self, environment: Stretch, slot: &Slot, side: Side) {
+        if self.told {
+            self.stretch(slot, side);
+        } else if environment.share > 0.0 {
+            self.stretch_in_turn(environment, slot, side);
+        }
+    }
+
+    #[cold]
+    fn stretch_in_turn(&self, setting: Stretch, slot: &Slot, side: Side) {
+        if !self.turns.are_shared_with(this_thread()) {
+            return;
+        }
+        let began = clock::now();
+        let share = setting.share;
+        ACCOUNT.with(|account| {
+            if !self.turns.take(account, side, began, share) {
+                return;
+            }
+            slot.keep_open((!planted("stretch_is_not_told")).then_some(began));
+            thread::sleep(setting.longest.mul_f64(0.5 + random_share() / 2.0));
+            slot.keep_open(None);
+            let turns = &self.turns;
+            turns.give_back(account, side, began..clock::now(), share, random_share());
+        });
     }
 }

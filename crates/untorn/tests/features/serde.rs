@@ -179,7 +179,7 @@ fn an_overlap_is_one_line_with_all_fields() {
             let side = &value[name];
             assert_eq!(
                 keys(side),
-                "at created_at kind lasted_ns number operation thread"
+                "at created_at kept_open kind lasted_ns number operation thread"
             );
             assert_eq!(side["thread"], "worker \"7\"\n");
             assert_eq!(side["number"], site.thread_number);

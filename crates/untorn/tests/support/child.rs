@@ -113,10 +113,14 @@ fn masked_line(line: &str) -> String {
         let (start, rest) = line.split_once("\" (").expect("a thread has a number");
         let (number, rest) = rest.split_once(')').expect("a thread has a number");
         assert!(number.parse::<u64>().is_ok_and(|number| number > 0));
-        let rest = match rest.split_once(", for ") {
-            Some((rest, lasted)) => {
+        let lasts = [", for ", ", kept open for "].into_iter();
+        let rest = match lasts
+            .filter_map(|text| Some((text, rest.split_once(text)?)))
+            .next()
+        {
+            Some((text, (rest, lasted))) => {
                 assert!(lasted.ends_with('s'), "not a duration: {lasted}");
-                format!("{rest}, for #")
+                format!("{rest}{text}#")
             }
             None => rest.to_owned(),
         };

@@ -1,0 +1,3 @@
+module untorn-finds-go
+
+go 1.22
