@@ -22,6 +22,7 @@ use super::report::{Overlap, OverlapKind, State};
 use super::site::{Access, AccessKind, Name, Operation, Site};
 use super::stretch::Stretch;
 use super::thread::{Claim, REGISTRY};
+use super::tsan;
 use crate::sync::UnsafeCell;
 
 /// What a report says of the thing behind the gate. Asked without entering, so of atomics only.
@@ -242,6 +243,7 @@ fn call_once_at_a_time(function: fn(&Overlap), overlap: &Overlap) {
 
     if !CALLING.replace(true) {
         let _done = Done;
+        let _shown = tsan::show();
         function(overlap);
     }
 }

@@ -10,6 +10,7 @@
 //! | `site.rs`, `report.rs` | the two sides, and the text |
 //! | `policy.rs`, `fatal.rs` | what is done about an overlap; the end of the process |
 //! | `stretch.rs` | finding the overlaps that luck hides |
+//! | `tsan.rs` | what ThreadSanitizer is told, if it is there |
 //!
 //! Nothing in here knows of maps.
 
@@ -40,6 +41,8 @@ mod report;
 mod stretch;
 #[cfg(not(untorn_loom))]
 mod thread;
+#[cfg(not(untorn_loom))]
+pub(crate) mod tsan;
 
 #[cfg(all(test, untorn_loom))]
 mod model;
