@@ -20,6 +20,7 @@ const BUGS: &[&str] = &[
     "gate_forgets_the_writer",
     "reports_mix",
     "tsan_is_told_nothing",
+    "tsan_knows_old_accesses_only",
     "tsan_sees_the_gate",
     "tsan_sees_no_closures",
     "tsan_sees_no_clone",

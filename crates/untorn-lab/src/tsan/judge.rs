@@ -58,10 +58,14 @@ pub fn play(scenario: &Scenario) -> io::Result<Verdict> {
                 Expected::Silence => (!reports.is_empty()).then(|| "it is not silent".to_owned()),
                 Expected::Anything => None,
             };
-            let status = output.status.code();
-            let fitting = if reports.is_empty() { 0 } else { SPOKE };
-            let odd = (status != Some(fitting)).then(|| format!("it ended with {}", output.status));
-            (found, problem.or(odd))
+            let fitting = match (reports.is_empty(), printed.contains(GATE)) {
+                (_, true) => 2,
+                (true, false) => 0,
+                (false, false) => SPOKE,
+            };
+            let odd = output.status.code() != Some(fitting);
+            let odd = odd.then(|| format!("it ended with {}", output.status));
+            (found, problem.or(odd).or_else(|| complaint(&printed)))
         }
     };
     Ok(Verdict {
@@ -104,6 +108,15 @@ fn found(reports: &[Report], printed: &str) -> String {
         ""
     };
     format!("{on_map} on the map{others}{overlap}")
+}
+
+/// What ThreadSanitizer says of itself, but for how much it has said.
+fn complaint(printed: &str) -> Option<String> {
+    let mut said = printed
+        .lines()
+        .filter_map(|line| line.strip_prefix("ThreadSanitizer: "));
+    said.find(|said| !said.starts_with("reported "))
+        .map(str::to_owned)
 }
 
 /// What is wrong with the reports of a program that has these races.

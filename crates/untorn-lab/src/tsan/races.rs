@@ -66,6 +66,9 @@ const READS: [Access; 14] = [
 /// A write to a map that is the thread's own: it looks at what every thread wrote down about its accesses.
 const OWN: Access = access!(|given| _ = given.own.insert(1, 1));
 
+/// So many that ThreadSanitizer has long forgotten the first.
+const GETS: Access = access!(|given| _ = (0..10_000).map(|n| given.map.get(&n)).max());
+
 const MAKE: Access = access!(|_| hand_over());
 const TAKE: Access = access!(|_| _ = handed().get(&1));
 
@@ -216,6 +219,16 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario::new("nil", each_expected(&[REMOVE, CLEAR], &READS), || {
             each(nil, &[REMOVE, CLEAR], &READS);
         }),
+        Scenario::new(
+            "len and get, then insert",
+            expected([[&GET, &INSERT]]),
+            || Race::new(full, &[LEN, GET], &[INSERT]).run(),
+        ),
+        Scenario::new(
+            "many gets, then insert",
+            expected([[&GETS, &INSERT]]),
+            || Race::new(full, &[GETS], &[INSERT]).run(),
+        ),
         Scenario::new(
             "walk, then walk and insert",
             expected([[&WALK, &INSERT]]),

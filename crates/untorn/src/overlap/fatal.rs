@@ -49,7 +49,7 @@ pub(super) fn die(overlap: &Overlap, mut close: impl FnMut() -> bool) -> ! {
         thread::yield_now();
     }
     thread::sleep(SETTLE);
-    tsan::wait_for_reports();
+    tsan::end();
 
     system::ignore_broken_pipes();
     // A terminal can say that it takes something and then not take all.
