@@ -50,6 +50,10 @@ oracle *STEPS_AND_SEED:
 asan:
     RUSTFLAGS="-Zsanitizer=address" CARGO_TARGET_DIR=target/asan cargo +nightly test -p untorn --lib --target x86_64-unknown-linux-gnu
 
+# What ThreadSanitizer says of programs that use a GoMap (nightly): all scenarios, or those named, with their reports.
+tsan *NAMES:
+    bash .ci/tsan {{NAMES}}
+
 # The fuzzer (nightly): one target for so many seconds, or both. What it finds new goes to target/fuzz-corpus.
 fuzz target="both" seconds="60":
     bash .ci/fuzz {{target}} {{seconds}}

@@ -8,3 +8,4 @@ pub mod keys;
 pub mod oracle;
 pub mod rivals;
 pub mod sheet;
+pub mod tsan;

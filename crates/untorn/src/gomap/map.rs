@@ -14,7 +14,7 @@ use super::stats::Stats;
 use super::table::Table;
 use super::trace::Lookup;
 use super::walk::Walk;
-use crate::overlap::{AccessKind, Guarded, OnOverlap, Operation, Stretch};
+use crate::overlap::{AccessKind, Guarded, OnOverlap, Operation, Stretch, tsan};
 
 /// Go's map, with Go's rule: whoever reads or writes it while another writes is told so, with both sides named.
 ///
@@ -68,6 +68,8 @@ pub struct GoMap<K, V, S = FoldHash> {
     cell: Guarded<Table<K, V, S>, Header>,
     /// The table's hasher once more, since hashes are made before the gate is entered.
     hasher: S,
+    /// The map to ThreadSanitizer: all of it is one location, as to Go's race detector.
+    location: tsan::Location,
 }
 
 // A panic inside an access leaves the gate, and the table as its methods leave it.
@@ -138,6 +140,7 @@ impl<K, V, S> GoMap<K, V, S> {
     #[must_use]
     pub fn with_name(mut self, name: &str) -> Self {
         self.cell.set_name(name);
+        self.location.set_name(name);
         self
     }
 
@@ -192,7 +195,13 @@ impl<K, V, S> GoMap<K, V, S> {
     #[inline(always)]
     #[track_caller]
     fn read<R>(&self, operation: &'static Operation, f: impl FnOnce(&Table<K, V, S>) -> R) -> R {
-        self.cell.read(operation, f)
+        self.location.read();
+        let _hidden = tsan::hide();
+        self.cell.read(operation, |table| {
+            // A read may run foreign code.
+            let _shown = tsan::show_order();
+            f(table)
+        })
     }
 
     #[inline(always)]
@@ -202,6 +211,8 @@ impl<K, V, S> GoMap<K, V, S> {
         operation: &'static Operation,
         f: impl FnOnce(&mut Table<K, V, S>) -> R,
     ) -> R {
+        self.location.write();
+        let _hidden = tsan::hide();
         self.cell.write(operation, |table, header| {
             let change = Change { table, header };
             f(change.table)
@@ -248,7 +259,10 @@ impl<K, V, S> GoMap<K, V, S> {
     #[track_caller]
     pub fn iter_with(&self, mut f: impl FnMut(&K, &V)) {
         self.read(operation!(Iterate "iter_with"), |table| {
-            table.iter().for_each(|(key, elem)| f(key, elem));
+            table.iter().for_each(|(key, elem)| {
+                let _shown = tsan::show();
+                f(key, elem);
+            });
         });
     }
 
@@ -264,7 +278,11 @@ impl<K, V, S> GoMap<K, V, S> {
     /// ```
     #[track_caller]
     pub fn walk(&self) -> MapWalk<'_, K, V, S> {
-        let walk = self.read(operation!(Iterate "walk"), Table::walk);
+        let walk = self.read(operation!(Iterate "walk"), |table| {
+            // Threads that begin walks at the same time take turns at a list, and are not thereby ordered.
+            let _hidden = tsan::hide();
+            table.walk()
+        });
         MapWalk { map: self, walk }
     }
 
@@ -272,7 +290,11 @@ impl<K, V, S> GoMap<K, V, S> {
     #[track_caller]
     pub(super) fn walk_step<R>(&self, walk: &mut Walk, f: impl FnOnce(&K, &V) -> R) -> Option<R> {
         self.read(operation!(Iterate "walk"), |table| {
-            walk.next(table).map(|(key, elem)| f(key, elem))
+            let next = {
+                let _hidden = tsan::hide();
+                walk.next(table)
+            };
+            next.map(|(key, elem)| f(key, elem))
         })
     }
 
@@ -350,7 +372,10 @@ impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
         K: Borrow<Q>,
         Q: Key + ?Sized,
     {
-        self.look_up(operation!(Read "get_with"), key, |elem| elem.map(f))
+        self.look_up(operation!(Read "get_with"), key, |elem| {
+            let _shown = tsan::show();
+            elem.map(f)
+        })
     }
 
     /// The value of `key`, or the zero value, which is its `Default`: Go's `m[k]`. O(1) on average.
@@ -459,6 +484,7 @@ impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
         let table = self.read(operation!(Clone "deep_clone"), Table::clone);
         let mut clone = Self::from(table);
         clone.cell.copy_settings(&self.cell);
+        clone.location.copy_name(&self.location);
         clone
     }
 }
@@ -468,9 +494,11 @@ impl<K, V, S: Clone> From<Table<K, V, S>> for GoMap<K, V, S> {
     fn from(table: Table<K, V, S>) -> Self {
         let hasher = table.hasher().clone();
         let header = Header::of(&table);
+        let _hidden = tsan::hide();
         Self {
             cell: Guarded::new(table, header),
             hasher,
+            location: tsan::Location::new(c"GoMap"),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use super::hash::FoldHash;
 use super::map::GoMap;
 use super::walk::Walk;
+use crate::overlap::tsan;
 
 /// A walk over a [`GoMap`]: Go's `for k, v := range m`, each step an access of its own.
 ///
@@ -47,7 +48,10 @@ impl<K, V, S> MapWalk<'_, K, V, S> {
     /// ```
     #[track_caller]
     pub fn next_with<R>(&mut self, f: impl FnOnce(&K, &V) -> R) -> Option<R> {
-        self.map.walk_step(&mut self.walk, |key, elem| f(key, elem))
+        self.map.walk_step(&mut self.walk, |key, elem| {
+            let _shown = tsan::show();
+            f(key, elem)
+        })
     }
 }
 

@@ -19,6 +19,7 @@ use super::report::{Overlap, OverlapKind, Subject};
 use super::site::{Access, AccessKind, Name, Operation, Site};
 use super::stretch::Stretch;
 use super::thread::{Claim, REGISTRY};
+use super::tsan;
 use crate::sync::thread_local;
 
 /// What a report says of the thing behind the gate.
@@ -297,6 +298,7 @@ fn once_at_a_time(tell: impl FnOnce()) {
 
     if !TELLING.with(|telling| telling.replace(true)) {
         let _done = Done;
+        let _shown = tsan::show();
         tell();
     }
 }

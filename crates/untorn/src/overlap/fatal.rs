@@ -18,6 +18,7 @@ use arrayvec::ArrayString;
 
 use super::policy::Environment;
 use super::report::Overlap;
+use super::tsan;
 use crate::planted::planted;
 use crate::sync::{AtomicBool, Ordering};
 
@@ -48,6 +49,7 @@ pub(super) fn die(overlap: &Overlap, mut close: impl FnMut() -> bool) -> ! {
         thread::yield_now();
     }
     thread::sleep(SETTLE);
+    tsan::end();
 
     system::ignore_broken_pipes();
     // A terminal can say that it takes something and then not take all.

@@ -14,6 +14,7 @@
 //! | `policy.rs`, `fatal.rs` | what is done about an overlap; the end of the process |
 //! | `weakened.rs` | the orderings of the protocol by name, so that each can be taken away |
 //! | `stretch.rs`, `stretch/turns.rs` | finding the overlaps that luck hides; whose turn it is |
+//! | `tsan.rs` | what ThreadSanitizer is told, if it is there |
 //!
 //! Nothing in here knows of maps.
 
@@ -55,6 +56,8 @@ mod serialize;
 mod stretch;
 #[cfg(not(untorn_loom))]
 mod thread;
+#[cfg(not(untorn_loom))]
+pub(crate) mod tsan;
 
 #[cfg(all(test, untorn_loom))]
 mod model;

@@ -1,0 +1,75 @@
+//! `tsan` plays every scenario and prints a table; `tsan NAME...` those whose names contain one of the words, with all that
+//! was printed; `tsan run NAME` is what it does in each process. Built and called by `.ci/tsan`.
+
+use std::env;
+use std::process::ExitCode;
+
+use untorn_lab::tsan::{Scenario, play, scenarios};
+
+fn main() -> ExitCode {
+    if !cfg!(untorn_tsan) {
+        eprintln!("this was built without ThreadSanitizer; `just tsan` builds it with it");
+        return ExitCode::from(2);
+    }
+    let arguments: Vec<_> = env::args().skip(1).collect();
+    let scenarios = scenarios();
+    match &*arguments {
+        [run, name] if run == "run" => {
+            let Some(scenario) = scenarios.iter().find(|scenario| scenario.name == name) else {
+                eprintln!("there is no scenario {name}");
+                return ExitCode::from(2);
+            };
+            (scenario.run)();
+            ExitCode::SUCCESS
+        }
+        words => table(&scenarios, words),
+    }
+}
+
+fn table(scenarios: &[Scenario], words: &[String]) -> ExitCode {
+    let chosen: Vec<_> = scenarios
+        .iter()
+        .filter(|scenario| {
+            words.is_empty() || words.iter().any(|word| scenario.name.contains(word))
+        })
+        .collect();
+    let mut failed = 0;
+    println!("{:<44} {:<32} found", "scenario", "expected");
+    for scenario in &chosen {
+        let verdict = match play(scenario) {
+            Ok(verdict) => verdict,
+            Err(error) => {
+                eprintln!("{}: {error}", scenario.name);
+                return ExitCode::FAILURE;
+            }
+        };
+        println!(
+            "{:<44} {:<32} {}",
+            scenario.name, verdict.expected, verdict.found
+        );
+        if !words.is_empty() {
+            println!("{}", verdict.printed);
+        }
+        if let Some(problem) = verdict.problem {
+            println!("FAILED  {}: {problem}", scenario.name);
+            if words.is_empty() {
+                println!(
+                    "{}",
+                    verdict
+                        .printed
+                        .lines()
+                        .take(60)
+                        .collect::<Vec<_>>()
+                        .join("\n")
+                );
+            }
+            failed += 1;
+        }
+    }
+    println!("{} scenarios, {failed} failed", chosen.len());
+    if failed == 0 && !chosen.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}

@@ -1,0 +1,352 @@
+//! Programs without a race. ThreadSanitizer must say nothing about those whose order it can see; about those that are
+//! ordered by what std was compiled with it may say anything, and what it says is shown.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier, Mutex, RwLock, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use untorn::{GoMap, Map, spawn, spawn_scoped};
+
+use super::races::Config;
+use super::scenario::{Expected, Scenario};
+
+const THREADS: u64 = 4;
+const ROUNDS: u64 = 200;
+
+/// A lock of which ThreadSanitizer sees everything.
+#[derive(Default)]
+struct Spin(AtomicBool);
+
+impl Spin {
+    fn with<R>(&self, f: impl FnOnce() -> R) -> R {
+        while self.0.swap(true, Ordering::Acquire) {
+            thread::yield_now();
+        }
+        let result = f();
+        self.0.store(false, Ordering::Release);
+        result
+    }
+}
+
+fn leak<T>(value: T) -> &'static T {
+    Box::leak(Box::new(value))
+}
+
+fn config() -> &'static Config {
+    leak(
+        (0..100)
+            .map(|n| (n, n))
+            .collect::<Config>()
+            .with_name("config"),
+    )
+}
+
+/// Runs this on some threads at once, each with its number, and joins them.
+fn together(work: impl Fn(u64) + Send + Sync + 'static) {
+    let work = leak(work);
+    let threads = (0..THREADS).map(|number| spawn("worker", move || work(number)));
+    for thread in threads.collect::<Vec<_>>() {
+        thread.join().expect("it ends");
+    }
+}
+
+fn read(map: &Config, key: u64) {
+    map.get(&key);
+    map.get_with(&key, |_| ());
+    assert!(map.len() < 1000);
+    let mut walk = map.walk();
+    walk.next();
+    walk.next_with(|_, _| ());
+    if key.is_multiple_of(50) {
+        assert!(!map.deep_clone().is_nil());
+        assert!(!format!("{map:?}").is_empty());
+    }
+}
+
+fn write(map: &Config, key: u64) {
+    map.insert(key, key);
+    map.remove(&(key / 2));
+    if key.is_multiple_of(100) {
+        map.clear();
+    }
+}
+
+/// Reads and writes, each round under a lock.
+fn under(lock: impl Fn(&mut dyn FnMut()) + Send + Sync + 'static) {
+    let map = config();
+    together(move |number| {
+        for round in 0..ROUNDS {
+            let key = number * ROUNDS + round;
+            lock(&mut || {
+                read(map, key);
+                write(map, key);
+            });
+        }
+    });
+}
+
+/// The same with a lock that several readers have at once.
+fn under_shared(
+    reading: impl Fn(&mut dyn FnMut()) + Send + Sync + 'static,
+    writing: impl Fn(&mut dyn FnMut()) + Send + Sync + 'static,
+) {
+    let map = config();
+    together(move |number| {
+        for round in 0..ROUNDS {
+            let key = number * ROUNDS + round;
+            reading(&mut || read(map, key));
+            writing(&mut || write(map, key));
+        }
+    });
+}
+
+fn spin_lock() {
+    let lock = leak(Spin::default());
+    under(|f| {
+        lock.with(|| {
+            f();
+            nap();
+        });
+    });
+}
+
+fn parking_lot_mutex() {
+    let lock = leak(parking_lot::Mutex::new(()));
+    under(|f| {
+        let _held = lock.lock();
+        f();
+        nap();
+    });
+}
+
+fn parking_lot_rwlock() {
+    let lock = leak(parking_lot::RwLock::new(()));
+    let reading = |f: &mut dyn FnMut()| {
+        let _held = lock.read();
+        f();
+        nap();
+    };
+    under_shared(reading, |f| {
+        let _held = lock.write();
+        f();
+        nap();
+    });
+}
+
+/// Many readers, who also begin walks at the same time, and nobody who writes.
+fn readers() {
+    let map = config();
+    together(move |number| {
+        for round in 0..ROUNDS {
+            read(map, number * ROUNDS + round);
+        }
+    });
+}
+
+/// One thread after the other, in the order in which they are started and joined.
+fn started_and_joined() {
+    let map = config();
+    for number in 0..20 {
+        read(map, number);
+        let writer = spawn("writer", move || {
+            read(map, number);
+            write(map, number);
+        });
+        writer.join().expect("it ends");
+        write(map, number);
+    }
+}
+
+/// A map that is made by one thread and used by another, which is told by a flag.
+fn flag() {
+    let (map, ready): (&Config, &AtomicBool) = (config(), leak(AtomicBool::new(false)));
+    let writer = spawn("writer", move || {
+        write(map, 1);
+        ready.store(true, Ordering::Release);
+    });
+    let reader = spawn("reader", move || {
+        while !ready.load(Ordering::Acquire) {
+            thread::yield_now();
+        }
+        read(map, 1);
+        write(map, 1);
+    });
+    writer.join().expect("it ends");
+    reader.join().expect("it ends");
+}
+
+/// What orders the writers of one map is a lock that each takes from inside a read of another.
+fn lock_in_a_closure() {
+    let (outer, inner, lock) = (config(), config(), leak(Spin::default()));
+    together(move |number| {
+        for round in 0..ROUNDS {
+            let write_inner = || lock.with(|| write(inner, number * ROUNDS + round));
+            outer.get_with(&1, |_| write_inner());
+            outer.walk().next_with(|_, _| write_inner());
+            if round == 0 {
+                outer.iter_with(|_, _| write_inner());
+            }
+        }
+    });
+}
+
+/// The same with a `Clone`.
+fn lock_in_clone() {
+    struct Elem {
+        lock: &'static Spin,
+        map: &'static Config,
+    }
+
+    impl Clone for Elem {
+        fn clone(&self) -> Self {
+            self.lock.with(|| write(self.map, 1));
+            Self { ..*self }
+        }
+    }
+
+    let (lock, map) = (leak(Spin::default()), config());
+    let outer = leak(GoMap::from([(1, Elem { lock, map })]));
+    together(move |_| {
+        for _ in 0..ROUNDS {
+            _ = outer.get(&1);
+            _ = outer.walk().next();
+        }
+    });
+}
+
+/// The last of those who share the map frees it.
+fn arc() {
+    for _ in 0..20 {
+        let map = Arc::new(GoMap::named("config"));
+        map.insert(1, "265".to_owned());
+        let readers = [(); 2].map(|()| {
+            let map = Arc::clone(&map);
+            spawn("reader", move || map.get(&1))
+        });
+        drop(map);
+        for reader in readers {
+            reader.join().expect("it ends");
+        }
+    }
+}
+
+/// Long enough inside for the others to go to sleep.
+fn nap() {
+    thread::sleep(Duration::from_micros(50));
+}
+
+fn std_mutex() {
+    let lock = leak(Mutex::new(()));
+    under(|f| {
+        let _held = lock.lock().expect("nobody panics");
+        f();
+        nap();
+    });
+}
+
+fn std_rwlock() {
+    let lock = leak(RwLock::new(()));
+    let reading = |f: &mut dyn FnMut()| {
+        let _held = lock.read().expect("nobody panics");
+        f();
+        nap();
+    };
+    under_shared(reading, |f| {
+        let _held = lock.write().expect("nobody panics");
+        f();
+        nap();
+    });
+}
+
+/// The turn to use the map goes around.
+fn std_channel() {
+    let map = config();
+    let (send, receive) = mpsc::channel();
+    let reader = spawn("reader", move || {
+        for key in receive {
+            read(map, key);
+        }
+    });
+    for key in 0..ROUNDS {
+        // Only before anybody is told of it.
+        if key == 0 {
+            write(map, key);
+        }
+        send.send(key).expect("somebody receives");
+    }
+    drop(send);
+    reader.join().expect("it ends");
+    write(map, 1);
+}
+
+fn std_barrier() {
+    let (map, barrier) = (config(), leak(Barrier::new(THREADS as usize)));
+    together(move |number| {
+        for round in 0..ROUNDS {
+            if round % THREADS == number {
+                write(map, round);
+            }
+            barrier.wait();
+        }
+    });
+}
+
+fn scope(join: bool) {
+    let map = config();
+    for number in 0..50 {
+        thread::scope(|scope| {
+            let writer = spawn_scoped(scope, "writer", || write(map, number));
+            if join {
+                writer.join().expect("it ends");
+            }
+        });
+        write(map, number);
+    }
+}
+
+/// `Map`, read while it is written.
+fn map() {
+    let map = leak(Map::<u64, u64>::new());
+    together(move |number| {
+        for round in 0..ROUNDS {
+            if number == 0 {
+                map.insert(round % 10, round);
+            } else {
+                map.get(&(round % 10));
+            }
+        }
+    });
+}
+
+pub(super) fn scenarios() -> Vec<Scenario> {
+    let silent = [
+        ("a spin lock", spin_lock as fn()),
+        ("parking_lot::Mutex", parking_lot_mutex),
+        ("parking_lot::RwLock", parking_lot_rwlock),
+        ("readers and walks only", readers),
+        ("threads started and joined", started_and_joined),
+        ("a flag with Release and Acquire", flag),
+        ("a lock taken in a closure", lock_in_a_closure),
+        ("a lock taken in Clone", lock_in_clone),
+        ("scoped threads, joined", || scope(true)),
+    ];
+    let of_std = [
+        ("std Mutex", std_mutex as fn()),
+        ("std RwLock", std_rwlock),
+        ("std mpsc", std_channel),
+        ("std Barrier", std_barrier),
+        ("scoped threads, left to the scope", || scope(false)),
+        ("Arc, dropped by whoever is last", arc),
+        ("untorn::Map, read while written", map),
+    ];
+    let but_for_arc = [
+        ("Arc, with the suppression", arc as fn()),
+        ("untorn::Map, with the suppression", map),
+    ];
+    let silent = silent.map(|(name, run)| Scenario::new(name, Expected::Silence, run));
+    let but_for_arc = but_for_arc
+        .map(|(name, run)| Scenario::new(name, Expected::Silence, run).with_suppressions());
+    let of_std = of_std.map(|(name, run)| Scenario::new(name, Expected::Anything, run));
+    [silent.to_vec(), but_for_arc.to_vec(), of_std.to_vec()].concat()
+}

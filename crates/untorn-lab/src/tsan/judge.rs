@@ -1,0 +1,151 @@
+//! Plays a scenario in a process of its own and judges what ThreadSanitizer has said.
+
+use std::env;
+use std::io;
+use std::process::{Command, Stdio};
+
+use super::report::Report;
+use super::scenario::{Expected, Races, Scenario};
+
+/// ThreadSanitizer's exit status for a program about which it has said something.
+const SPOKE: i32 = 66;
+
+/// How a scenario went.
+pub struct Verdict {
+    /// What was expected, in words.
+    pub expected: String,
+    /// What was found, in words.
+    pub found: String,
+    /// What is wrong with it; none also if it is not judged.
+    pub problem: Option<String>,
+    /// Everything that the process printed to stderr.
+    pub printed: String,
+}
+
+/// Plays it: this program once more, with the arguments `run NAME`.
+///
+/// # Errors
+/// If the process cannot be started.
+pub fn play(scenario: &Scenario) -> io::Result<Verdict> {
+    let mut options = format!(
+        "exitcode={SPOKE} halt_on_error=0 suppress_equal_addresses=0 atexit_sleep_ms=0 \
+         allow_addr2line=1 {}",
+        env::var("TSAN_OPTIONS").unwrap_or_default()
+    );
+    if scenario.suppressions {
+        options += concat!(
+            " suppressions=",
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../.ci/tsan-suppressions"
+        );
+    }
+    let output = Command::new(env::current_exe()?)
+        .args(["run", scenario.name])
+        .env("TSAN_OPTIONS", options)
+        .env_remove("UNTORN_ON_OVERLAP")
+        .env_remove("UNTORN_STRETCH")
+        .env_remove("RUST_BACKTRACE")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .output()?;
+    let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+    let (found, problem) = match Report::all(&printed) {
+        Err(problem) => (problem.clone(), Some(problem)),
+        Ok(reports) => {
+            let found = found(&reports, &printed);
+            let problem = match &scenario.expected {
+                Expected::Races(races) => races_problem(races, &reports, &printed),
+                Expected::Silence => (!reports.is_empty()).then(|| "it is not silent".to_owned()),
+                Expected::Anything => None,
+            };
+            let fitting = match (reports.is_empty(), printed.contains(GATE)) {
+                (_, true) => 2,
+                (true, false) => 0,
+                (false, false) => SPOKE,
+            };
+            let odd = output.status.code() != Some(fitting);
+            let odd = odd.then(|| format!("it ended with {}", output.status));
+            (found, problem.or(odd).or_else(|| complaint(&printed)))
+        }
+    };
+    Ok(Verdict {
+        expected: expected(&scenario.expected),
+        found,
+        problem,
+        printed,
+    })
+}
+
+fn expected(expected: &Expected) -> String {
+    match expected {
+        Expected::Races(races) => {
+            let others = if races.others { ", and others" } else { "" };
+            let overlap = if races.overlap { ", then the gate" } else { "" };
+            format!("{} on the map{others}{overlap}", races.pairs.len())
+        }
+        Expected::Silence => "silence".to_owned(),
+        Expected::Anything => "not judged".to_owned(),
+    }
+}
+
+const GATE: &str = "fatal error: concurrent map ";
+
+fn found(reports: &[Report], printed: &str) -> String {
+    let on_map = reports.iter().filter(|report| report.is_of_map("config"));
+    let on_map = on_map.count();
+    let others = reports.len() - on_map;
+    if reports.is_empty() {
+        return "silence".to_owned();
+    }
+    let others = if others > 0 {
+        format!(", {others} others")
+    } else {
+        String::new()
+    };
+    let overlap = if printed.contains(GATE) {
+        ", then the gate"
+    } else {
+        ""
+    };
+    format!("{on_map} on the map{others}{overlap}")
+}
+
+/// What ThreadSanitizer says of itself, but for how much it has said.
+fn complaint(printed: &str) -> Option<String> {
+    let mut said = printed
+        .lines()
+        .filter_map(|line| line.strip_prefix("ThreadSanitizer: "));
+    said.find(|said| !said.starts_with("reported "))
+        .map(str::to_owned)
+}
+
+/// What is wrong with the reports of a program that has these races.
+fn races_problem(races: &Races, reports: &[Report], printed: &str) -> Option<String> {
+    let (on_map, others): (Vec<_>, Vec<_>) = reports
+        .iter()
+        .partition(|report| report.is_of_map("config"));
+    match (races.others, others.first()) {
+        (false, Some(other)) => return Some(format!("there is a {} as well", other.of)),
+        (true, None) => return Some("there is no race on other memory".to_owned()),
+        _ => {}
+    }
+    for pair in &races.pairs {
+        if !on_map
+            .iter()
+            .any(|report| report.is_between(races.file, pair))
+        {
+            let [one, other] = pair;
+            return Some(format!("no report of lines {one:?} and {other:?}"));
+        }
+    }
+    if !races.overlap && on_map.len() != races.pairs.len() {
+        return Some("there are more reports than pairs".to_owned());
+    }
+    let last_report = printed.rfind("SUMMARY: ThreadSanitizer: ");
+    match (races.overlap, printed.find(GATE)) {
+        (true, None) => Some("the gate has not noticed the overlap".to_owned()),
+        (true, gate) if gate < last_report => Some("the gate came first".to_owned()),
+        (false, Some(_)) => Some("the two overlapped".to_owned()),
+        _ => None,
+    }
+}

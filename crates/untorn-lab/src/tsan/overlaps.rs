@@ -1,0 +1,66 @@
+//! Programs whose threads overlap as well: the report of ThreadSanitizer comes first, and whole, then that of the gate,
+//! which ends the process.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use untorn::{GoMap, spawn};
+
+use super::races::Config;
+use super::scenario::{Expected, Races, Scenario};
+
+/// The lines of `examples/note/main.rs` that write and that read.
+const NOTE: [[u32; 2]; 2] = [[20, 21], [31, 32]];
+
+/// A line, and what is done on it.
+type Line = (u32, fn(&Config));
+
+const READ: Line = (line!(), |map| _ = map.get_with(&1, |_| hold()));
+const WRITE: Line = (line!(), |map| _ = map.insert(1, 2));
+
+static INSIDE: AtomicBool = AtomicBool::new(false);
+
+fn hold() {
+    INSIDE.store(true, Ordering::Relaxed);
+    thread::sleep(Duration::from_secs(60));
+}
+
+/// A write while a read is held open.
+fn held_open() {
+    let map: &Config = Box::leak(Box::new(GoMap::named("config")));
+    map.insert(1, 1);
+    let reader = spawn("reader", || READ.1(map));
+    let writer = spawn("writer", || {
+        while !INSIDE.load(Ordering::Relaxed) {
+            thread::yield_now();
+        }
+        WRITE.1(map);
+    });
+    writer.join().expect("the process ends first");
+    reader.join().expect("the process ends first");
+}
+
+fn expected(file: &'static str, lines: [Vec<u32>; 2]) -> Expected {
+    Expected::Races(Races {
+        file,
+        pairs: vec![lines],
+        others: false,
+        overlap: true,
+    })
+}
+
+pub(super) fn scenarios() -> Vec<Scenario> {
+    vec![
+        Scenario::new(
+            "the note's program",
+            expected("examples/note/main.rs", NOTE.map(|lines| lines.to_vec())),
+            || untorn_note::note(1, 1),
+        ),
+        Scenario::new(
+            "a write while a read is held open",
+            expected(file!(), [vec![READ.0], vec![WRITE.0]]),
+            held_open,
+        ),
+    ]
+}
