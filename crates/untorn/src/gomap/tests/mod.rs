@@ -6,6 +6,7 @@ mod clone;
 mod delete;
 mod drops;
 mod growth;
+mod hash;
 mod inspect;
 mod layout;
 mod lookup;
