@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering, fence};
 use std::thread;
 
 use atomic_refcell::AtomicRefCell;
-use untorn::GoMap;
 use untorn::gomap::Table;
+use untorn::{GoMap, OverlapCell};
 use untorn_lab::contest::Contest;
 
 const ACCESSES: usize = 1 << 18;
@@ -22,6 +22,7 @@ struct Shelf {
     keys: Vec<u64>,
     unchecked: Unchecked,
     gomap: GoMap<u64, u64>,
+    cell: OverlapCell<Unchecked>,
     refcell: AtomicRefCell<Unchecked>,
     lock: RwLock<Unchecked>,
 }
@@ -34,6 +35,7 @@ impl Shelf {
             keys: (0..ACCESSES).map(|_| random.u64(..n)).collect(),
             unchecked: table(),
             gomap: GoMap::from(table()),
+            cell: OverlapCell::new(table()),
             refcell: AtomicRefCell::new(table()),
             lock: RwLock::new(table()),
         }
@@ -50,7 +52,7 @@ impl Shelf {
 type Read = fn(&Shelf);
 
 /// The ways to read.
-const READS: [(&str, Read); 5] = [
+const READS: [(&str, Read); 6] = [
     ("gomap::Table, unchecked", |shelf| {
         shelf.read(|shelf, key| shelf.unchecked.get(key).copied());
     }),
@@ -68,6 +70,9 @@ const READS: [(&str, Read); 5] = [
     }),
     ("GoMap", |shelf| {
         shelf.read(|shelf, key| shelf.gomap.get(key));
+    }),
+    ("OverlapCell<Table>", |shelf| {
+        shelf.read(|shelf, key| shelf.cell.read().get(key).copied());
     }),
     ("AtomicRefCell<Table>", |shelf| {
         shelf.read(|shelf, key| shelf.refcell.borrow().get(key).copied());
@@ -118,6 +123,7 @@ fn overwrites(shelf: &mut Shelf, n: u64) {
         keys,
         unchecked,
         gomap,
+        cell,
         refcell,
         lock,
     } = shelf;
@@ -131,6 +137,12 @@ fn overwrites(shelf: &mut Shelf, n: u64) {
         .candidate("GoMap", || {
             for &key in &*keys {
                 black_box(gomap.insert(key, key));
+            }
+            keys.len() as u64
+        })
+        .candidate("OverlapCell<Table>", || {
+            for &key in &*keys {
+                black_box(cell.write().insert(key, key));
             }
             keys.len() as u64
         })
