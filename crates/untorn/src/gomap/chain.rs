@@ -7,7 +7,8 @@
 //! # Invariants
 //!
 //! 1. `head`, `bucket` and `last` are buckets of one chain of the `Buckets` that is borrowed beside them.
-//! 2. The slot of an `Occupied` is full, the slot of a `Vacant` is empty, `last` has no overflow bucket.
+//! 2. The slot of an `Occupied` is full, the slot of a `Vacant` is empty. Where a `Vacant` has no free slot, its `last` ends the
+//!    chain and has no overflow bucket; that of a `ChainEnd` never has one.
 
 #![allow(unsafe_code, reason = "named for it: see the invariants above")]
 
@@ -296,6 +297,10 @@ pub(super) fn move_chain<K, V>(
     new: &mut Buckets<K, V>,
     upper: &[Slots],
 ) {
+    assert!(
+        upper.is_empty() || new.count() == 2 * old.count(),
+        "no upper half"
+    );
     let halves = [from, from + new.count() - old.count()];
     let mut destinations = halves.map(|i| Destination::new(new, i));
     let mut upper = upper.iter();
@@ -318,8 +323,8 @@ pub(super) fn move_chain<K, V>(
             // An index, not a branch: which half it is cannot be predicted.
             let to = &mut destinations[usize::from(upper.contains(i))];
             let tophash = (word >> (8 * i)) as u8;
-            // SAFETY: the destinations are buckets of `new` that were empty and are filled from the front; the
-            // slot was full until it was marked just now, and both arrays are borrowed mutably.
+            // SAFETY: the destinations are buckets of `new` that were empty and are filled from the front, two different
+            // ones or only the first, as asserted; the slot was full until it was marked just now, and both arrays are borrowed mutably.
             unsafe { to.push(new, bucket, i, tophash) };
         }
         next = bucket.overflow();

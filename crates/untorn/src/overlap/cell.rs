@@ -84,7 +84,7 @@ macro_rules! operation {
 /// to memory of the thread's own, so readers on many threads do not slow each other down; a write also looks at a record
 /// for each thread that was using maps or cells at the same time as any other, and at the clock. No method waits for another thread,
 /// unless the process is about to end with a report; and none sleeps, unless [`stretch`](Self::stretch) or `UNTORN_STRETCH`
-/// asks for it. A cell is some hundred bytes larger
+/// asks for it. A cell is some 180 bytes larger
 /// than its value. Making one is possible in a `static`.
 ///
 /// ```

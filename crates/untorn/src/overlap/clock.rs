@@ -43,7 +43,7 @@ pub(super) fn now() -> u64 {
     ticks()
 }
 
-/// Starts the comparison of the clocks; called when a gate is made, so that it is long under way when a report
+/// Starts the comparison of the clocks; called when a map is made and before a cell's first access, so that it is long under way when a report
 /// needs it.
 pub(super) fn start() {
     origin();

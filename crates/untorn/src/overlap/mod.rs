@@ -3,7 +3,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `gate.rs` | the protocol: who may be inside, and who is told; loads and stores, nothing else |
+//! | `gate.rs` | the protocol: who may be inside, and who is told; loads, stores and fences |
 //! | `record.rs` | what each thread writes down about its accesses |
 //! | `thread.rs` | this thread's record; `spawn`, `spawn_scoped` |
 //! | `entrance.rs` | the way in: a gate, and what is said and done about an overlap |

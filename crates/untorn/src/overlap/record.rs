@@ -3,7 +3,7 @@
 //! ```text
 //! Registry ─head─> Record ─next─> Record ─next─> ∅        a record per thread, reused, never freed
 //!                   ├ identity   number, name, created at, confirmed
-//!                   └ slots[4]   { word, gate, operation, since, changes, … } one per access that the thread is in
+//!                   └ slots[4]   { word, gate, operation, since, kept_open, changes }  one per access of the thread
 //! ```
 //!
 //! # State of a slot
@@ -25,7 +25,8 @@
 //! 3. `word`, its low bits taken off, is null or came from a `&'static Location`; `operation` is null or came from a
 //!    `&'static Operation`.
 //! 4. *A line and its description.* Before a description changes, first `word` loses its line, then `changes` is counted
-//!    up; the next line is stored when the description is whole. So whoever finds the same count before and after looking
+//!    up; the next line is stored when the description is whole. `kept_open` alone changes while the line stays: the
+//!    count goes up, then it is stored; it is 0 again before the access ends, so no line is announced beside it. So whoever finds the same count before and after looking
 //!    has seen the lines of one description and nothing but that description.
 //! 5. *An identity.* `number` is stored before the rest of it, `confirmed` after; whoever finds `confirmed`, then the
 //!    rest, then the same in `number`, has seen one thread. No two threads have the same number.
@@ -165,7 +166,7 @@ pub(crate) struct Slot {
     gate: AtomicU64,
     operation: AtomicPtr<Operation>,
     since: AtomicU64,
-    /// How often the three above, or the owner, have changed.
+    /// How often the three above, `kept_open`, or the owner have changed.
     changes: AtomicU64,
     /// Whether the write in this slot has its gate. For the owner only.
     has_gate: AtomicBool,
@@ -239,13 +240,12 @@ impl Slot {
 
     /// Writes down since when the access in this slot is being kept open, or that it is not any more.
     pub(crate) fn keep_open(&self, since: Option<u64>) {
-        // Part of the description, but changed while the line stays: the count alone goes up. Whoever sees this of a later
-        // access from the same line finds another count (Acquire fence in `seen`); whoever sees the later line sees that
-        // this is over (Release in `announce`).
-        self.changes
-            .store(own!(self.changes) + 1, Ordering::Relaxed);
-        // Release: the count, as in `forget`.
-        fence(Ordering::Release);
+        let changes = own!(self.changes);
+        // Relaxed: that the line is this access's, to whoever sees this count before the look, is in the SeqCst fence on
+        // entering.
+        self.changes.store(changes + 1, Ordering::Relaxed);
+        // Release: the count, to whoever sees the moment below (Acquire fence in `who`).
+        fence(release("keep_open.fence"));
         self.kept_open.store(since.unwrap_or(0), Ordering::Relaxed);
     }
 

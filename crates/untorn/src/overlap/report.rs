@@ -97,7 +97,7 @@ const TYPE_NAME_LEN: usize = 256;
 ///
 /// Its `Display` is the report, the last line without its line break. Values and keys are never part of it. With the feature
 /// `serde` it is also written as a structure, such as one line of JSON (`message`, `kind`, `here`, `other`, `more`, `name`,
-/// `subject`, `state`; of each side `thread`, `number`, `created_at`, `at`, `operation`, `kind`, `lasted_ns`).
+/// `subject`, `state`; of each side `thread`, `number`, `created_at`, `at`, `operation`, `kind`, `lasted_ns`, `kept_open`).
 ///
 /// ```
 /// use untorn::OverlapCell;

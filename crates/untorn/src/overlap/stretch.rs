@@ -21,6 +21,7 @@ use super::record::Slot;
 use super::thread::this_thread;
 use crate::planted::planted;
 use crate::random::random_share;
+use crate::sync::thread_local;
 
 /// How much time may be spent on keeping accesses open, so that accesses that rarely meet do meet.
 ///

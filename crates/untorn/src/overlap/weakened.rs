@@ -1,8 +1,8 @@
 //! The orderings of the gate that are more than Relaxed, each by the name of its site, so that each can be taken away.
 //!
 //! A build with `--cfg untorn_weakened` reads the name of one site from `UNTORN_WEAKEN` and gives that one the next
-//! weaker ordering; `just weakened` does so for every site and fails unless a model notices. `name-acquire` and
-//! `name-release` leave an `AcqRel` that half. In every other build these functions are constants.
+//! weaker ordering; `just weakened` does so for every site and fails unless a model notices. In every other
+//! build these functions are constants.
 
 #[cfg(not(untorn_weakened))]
 pub(super) use crate::sync::fence;

@@ -67,6 +67,12 @@ static GET_WITH: Access = Access {
     at: GET.at,
 };
 
+/// The operation of `GET` on another line.
+static GET_ELSEWHERE: Access = Access {
+    operation: GET.operation,
+    at: LEN.at,
+};
+
 /// What a report says of the other side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Side {
@@ -75,6 +81,7 @@ struct Side {
     line: u32,
     /// Of writes only.
     since: u64,
+    kept_open: Option<u64>,
 }
 
 impl Side {
@@ -84,6 +91,7 @@ impl Side {
             operation: access.operation.name,
             line: access.at.line(),
             since,
+            kept_open: None,
         }
     }
 
@@ -99,6 +107,7 @@ impl Side {
             } else {
                 0
             },
+            kept_open: seen.kept_open,
         }
     }
 }

@@ -9,7 +9,8 @@ use loom::sync::Arc;
 use loom::sync::atomic::AtomicBool;
 
 use super::{
-    Access, AccessKind, Bound, End, GATE, GET, GET_WITH, INSERT, LEN, REMOVE, Shared, Side, Slot,
+    Access, AccessKind, Bound, End, GATE, GET, GET_ELSEWHERE, GET_WITH, INSERT, LEN, REMOVE,
+    Shared, Side, Slot,
 };
 use super::{check, join, spawn};
 use crate::sync::Ordering;
@@ -57,6 +58,31 @@ fn model_what_is_seen_is_of_one_read() {
             shared.read(slot, LEN);
         },
         &[|| Side::of(1, GET, 0), || Side::of(1, LEN, 0)],
+    );
+}
+
+/// That an access is kept open is not said of the one before it, of which it has all but the line.
+#[test]
+fn model_what_is_seen_is_kept_open_itself() {
+    observed(
+        "what_is_seen_is_kept_open_itself",
+        Bound::Preemptions(4),
+        false,
+        |shared, slot| {
+            shared.read(slot, GET);
+            shared.read_with(slot, GET_ELSEWHERE, || {
+                slot.keep_open(Some(7));
+                slot.keep_open(None);
+            });
+        },
+        &[
+            || Side::of(1, GET, 0),
+            || Side::of(1, GET_ELSEWHERE, 0),
+            || Side {
+                kept_open: Some(7),
+                ..Side::of(1, GET_ELSEWHERE, 0)
+            },
+        ],
     );
 }
 
