@@ -11,9 +11,36 @@ use std::time::Duration;
 
 use support::child::{self, assert_reported, command, output, stderr};
 use support::{NOTE, attempt};
-use untorn::{GoMap, Stretch};
+use untorn::{GoMap, OverlapCell, Stretch};
 
 type Map = GoMap<&'static str, u64>;
+type Cell = OverlapCell<u64>;
+
+/// What two threads use: one read of it, one write.
+trait Used: Sync {
+    fn read_it(&self);
+    fn write_it(&self);
+}
+
+impl Used for Map {
+    fn read_it(&self) {
+        self.get("1");
+    }
+
+    fn write_it(&self) {
+        self.insert("1", 1);
+    }
+}
+
+impl Used for Cell {
+    fn read_it(&self) {
+        assert!(*self.read() < 2);
+    }
+
+    fn write_it(&self) {
+        *self.write() = 1;
+    }
+}
 
 /// Not a test by itself: what the other tests run in a process of its own.
 #[test]
@@ -27,11 +54,15 @@ fn child() {
 
 fn play(body: &str) {
     let map = || Map::named("config").on_overlap(NOTE);
+    let cell = || Cell::named("config", 0).on_overlap(NOTE);
     match body {
         "reader" => meet(|map| _ = map.get("1"), |map| _ = map.insert("2", 17)),
         "writer" => meet(|map| _ = map.insert("2", 17), |map| _ = map.get("1")),
         "until kept open" => run_until_kept_open(&map()),
         "told to" => run_until_kept_open(&map().stretch(Stretch::percent(90.0))),
+        "cell until kept open" => run_until_kept_open(&cell()),
+        "cell told to" => run_until_kept_open(&cell().stretch(Stretch::percent(90.0))),
+        "cell told not to" => run_so_many(&cell().stretch(Stretch::OFF)),
         "clone" => run_until_kept_open(&map().stretch(Stretch::percent(90.0)).deep_clone()),
         "so many" => run_so_many(&map()),
         "told not to" => run_so_many(&map().stretch(Stretch::OFF)),
@@ -59,9 +90,9 @@ fn meet(second: fn(&Map), first: fn(&Map)) {
     .expect("it does not come back");
 }
 
-/// Two threads on one map until `done` with so many rounds, or with an access that was met while it was kept open; whether
+/// Two threads on one map or cell until `done` with so many rounds, or with an access that was met while it was kept open; whether
 /// there was such a one.
-fn race(map: &Map, done: impl Fn(usize, bool) -> bool + Sync) -> bool {
+fn race(used: &impl Used, done: impl Fn(usize, bool) -> bool + Sync) -> bool {
     let seen = AtomicBool::new(false);
     let run = |access: &dyn Fn()| {
         for round in 0.. {
@@ -76,19 +107,19 @@ fn race(map: &Map, done: impl Fn(usize, bool) -> bool + Sync) -> bool {
         }
     };
     thread::scope(|s| {
-        s.spawn(|| run(&|| _ = map.get("1")));
-        s.spawn(|| run(&|| _ = map.insert("1", 1)));
+        s.spawn(|| run(&|| used.read_it()));
+        s.spawn(|| run(&|| used.write_it()));
     });
     seen.into_inner()
 }
 
 /// Ends only if there is such an overlap; who waits for this process has the patience.
-fn run_until_kept_open(map: &Map) {
-    println!("\nkept open: {}", race(map, |_, seen| seen));
+fn run_until_kept_open(used: &impl Used) {
+    println!("\nkept open: {}", race(used, |_, seen| seen));
 }
 
-fn run_so_many(map: &Map) {
-    println!("\nkept open: {}", race(map, |round, _| round == 100_000));
+fn run_so_many(used: &impl Used) {
+    println!("\nkept open: {}", race(used, |round, _| round == 100_000));
 }
 
 #[test]
@@ -124,6 +155,16 @@ fn what_a_map_was_told_holds_whatever_the_environment_says() {
     let (_, kept) = kept_open(command("told to").env("UNTORN_STRETCH", "0%"));
     assert!(kept);
     let (_, kept) = kept_open(command("told not to").env("UNTORN_STRETCH", "90%"));
+    assert!(!kept);
+}
+
+#[test]
+fn the_same_holds_for_cells() {
+    let (_, kept) = kept_open(command("cell until kept open").env("UNTORN_STRETCH", "90%"));
+    assert!(kept);
+    let (_, kept) = kept_open(command("cell told to").env("UNTORN_STRETCH", "0%"));
+    assert!(kept);
+    let (_, kept) = kept_open(command("cell told not to").env("UNTORN_STRETCH", "90%"));
     assert!(!kept);
 }
 
