@@ -11,7 +11,6 @@ use std::env;
 use std::ffi::OsStr;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
@@ -114,16 +113,13 @@ impl Stretch {
         self.longest
     }
 
-    /// What `UNTORN_STRETCH` says.
+    /// What `UNTORN_STRETCH` says; what is wrong with it goes to stderr, so this is asked once.
     pub(super) fn from_environment() -> Self {
-        static READ: OnceLock<Stretch> = OnceLock::new();
-        *READ.get_or_init(|| {
-            let value = env::var_os("UNTORN_STRETCH").filter(|value| !value.is_empty());
-            value.map_or(Self::OFF, |value| {
-                understand(&value).unwrap_or_else(|invalid| {
-                    eprintln!("untorn: UNTORN_STRETCH={value:?} is {invalid}; it is ignored");
-                    Self::OFF
-                })
+        let value = env::var_os("UNTORN_STRETCH").filter(|value| !value.is_empty());
+        value.map_or(Self::OFF, |value| {
+            understand(&value).unwrap_or_else(|invalid| {
+                eprintln!("untorn: UNTORN_STRETCH={value:?} is {invalid}; it is ignored");
+                Self::OFF
             })
         })
     }
