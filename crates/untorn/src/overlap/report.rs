@@ -234,7 +234,11 @@ impl fmt::Display for Shortened {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::{Shortened, TYPE_NAME_LEN};
+
+    static LONG: LazyLock<String> = LazyLock::new(|| "é".repeat(TYPE_NAME_LEN));
 
     #[test]
     fn long_names_of_types_are_cut_at_a_character() {
@@ -242,9 +246,8 @@ mod tests {
             Shortened("alloc::string::String").to_string(),
             "alloc::string::String"
         );
-        let long: &str = Box::leak("é".repeat(TYPE_NAME_LEN).into_boxed_str());
         assert_eq!(
-            Shortened(long).to_string(),
+            Shortened(&LONG).to_string(),
             "é".repeat(TYPE_NAME_LEN / 2) + "…"
         );
     }
