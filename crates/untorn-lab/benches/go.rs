@@ -8,7 +8,6 @@ use std::cell::RefCell;
 use std::hash::Hash;
 use std::hint::black_box;
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
@@ -18,6 +17,7 @@ use tempfile::TempDir;
 use untorn::gomap::{Key, Table};
 use untorn_lab::contest::Contest;
 use untorn_lab::filter::Filter;
+use untorn_lab::toolchain::Toolchain;
 
 /// As in `bench-go/main.go`.
 const LOOKUPS: usize = 1 << 19;
@@ -29,12 +29,8 @@ fn main() {
         &["hit", "miss", "insert", "delete", "walk"],
         &["16", "1000", "100000", "1000000"],
     ]);
-    let paths = std::env::var_os("UNTORN_GO").unwrap_or_else(|| "go".into());
-    let rivals: Vec<_> = std::env::split_paths(&paths)
-        .filter_map(|go| Rival::start(&go))
-        .collect();
+    let rivals: Vec<_> = Toolchain::all().iter().map(Rival::start).collect();
     if rivals.is_empty() {
-        println!("skipped: there is no Go toolchain on the PATH, and none in UNTORN_GO");
         return;
     }
     for n in [16, 1_000, 100_000, 1_000_000] {
@@ -119,22 +115,10 @@ struct Rival {
 }
 
 impl Rival {
-    /// `None` if there is no such toolchain.
-    fn start(go: &Path) -> Option<Self> {
-        let command = || {
-            let mut command = Command::new(go);
-            command.env("GOTOOLCHAIN", "local").env("GOFLAGS", "");
-            command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/bench-go"));
-            command
-        };
-        let version = command().args(["env", "GOVERSION"]).output().ok()?;
+    fn start(go: &Toolchain) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let program = folder.path().join("bench-go");
-        let mut build = command();
-        build
-            .args(["build", "-o"])
-            .args([&*program, Path::new(".")]);
-        assert!(build.status().expect("it runs").success(), "`go build`");
+        go.build("bench-go", &program);
         let mut child = Command::new(&program)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -142,12 +126,12 @@ impl Rival {
             .expect("it starts");
         let requests = child.stdin.take().expect("it is piped");
         let answers = BufReader::new(child.stdout.take().expect("it is piped"));
-        Some(Self {
-            version: String::from_utf8_lossy(&version.stdout).trim().into(),
+        Self {
+            version: go.version().into(),
             child,
             pipes: RefCell::new((requests, answers)),
             _folder: folder,
-        })
+        }
     }
 
     /// Has one body of work done; returns how many operations it was, and the time by Go's clock.
@@ -181,56 +165,38 @@ trait Rust<K> {
     fn walk(&self) -> u64;
 }
 
-impl<K: Key + Hash + Copy> Rust<K> for Table<K, u64> {
-    const NAME: &str = "gomap::Table";
+macro_rules! rust_map {
+    ($name:literal, $ty:ty where $bound:path, $map:ident => $elems:expr) => {
+        impl<K: $bound + Hash + Copy> Rust<K> for $ty {
+            const NAME: &str = $name;
 
-    fn new() -> Self {
-        Self::new()
-    }
+            fn new() -> Self {
+                Self::default()
+            }
 
-    fn insert(&mut self, key: K, elem: u64) {
-        self.insert(key, elem);
-    }
+            fn insert(&mut self, key: K, elem: u64) {
+                self.insert(key, elem);
+            }
 
-    fn remove(&mut self, key: &K) {
-        self.remove(key);
-    }
+            fn remove(&mut self, key: &K) {
+                self.remove(key);
+            }
 
-    #[inline(always)]
-    fn get(&self, key: &K) -> Option<&u64> {
-        self.get(key)
-    }
+            #[inline(always)]
+            fn get(&self, key: &K) -> Option<&u64> {
+                self.get(key)
+            }
 
-    fn walk(&self) -> u64 {
-        self.iter()
-            .fold(0, |sum, (_, elem)| sum.wrapping_add(*elem))
-    }
+            fn walk(&self) -> u64 {
+                let $map = self;
+                $elems.fold(0, |sum, elem| sum.wrapping_add(*elem))
+            }
+        }
+    };
 }
 
-impl<K: Hash + Eq> Rust<K> for HashMap<K, u64, RandomState> {
-    const NAME: &str = "hashbrown::HashMap";
-
-    fn new() -> Self {
-        Self::default()
-    }
-
-    fn insert(&mut self, key: K, elem: u64) {
-        self.insert(key, elem);
-    }
-
-    fn remove(&mut self, key: &K) {
-        self.remove(key);
-    }
-
-    #[inline(always)]
-    fn get(&self, key: &K) -> Option<&u64> {
-        self.get(key)
-    }
-
-    fn walk(&self) -> u64 {
-        self.values().fold(0, |sum, elem| sum.wrapping_add(*elem))
-    }
-}
+rust_map!("gomap::Table", Table<K, u64> where Key, table => table.iter().map(|(_, elem)| elem));
+rust_map!("hashbrown::HashMap", HashMap<K, u64, RandomState> where Eq, map => map.values());
 
 /// A map of one of the two kinds, filled, with what is asked of it.
 struct Ours<'k, K, M> {

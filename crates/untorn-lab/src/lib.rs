@@ -8,4 +8,5 @@ pub mod keys;
 pub mod oracle;
 pub mod rivals;
 pub mod sheet;
+pub mod toolchain;
 pub mod tsan;

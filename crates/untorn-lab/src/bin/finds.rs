@@ -10,7 +10,7 @@
 
 use std::env;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -20,6 +20,7 @@ use tempfile::TempDir;
 use untorn::{GoMap, spawn};
 use untorn_lab::contest::spread;
 use untorn_lab::sheet::{Sheet, time};
+use untorn_lab::toolchain::Toolchain;
 
 /// Pauses of the reader, and after what time a run counts as one that found nothing.
 const ROWS: [(Duration, Duration); 4] = [
@@ -128,35 +129,17 @@ fn candidates(folder: &TempDir) -> Vec<Candidate> {
             stretch,
         })
         .collect();
-    let paths = env::var_os("UNTORN_GO").unwrap_or_else(|| "go".into());
-    for (number, go) in env::split_paths(&paths).enumerate() {
+    for (number, go) in Toolchain::all().iter().enumerate() {
         let program = folder.path().join(format!("finds-go-{number}"));
-        match build(&go, &program) {
-            Some(version) => candidates.push(Candidate {
-                name: version,
-                program,
-                arguments: Vec::new(),
-                stretch: "0%",
-            }),
-            None => println!("skipped: there is no Go toolchain {}", go.display()),
-        }
+        go.build("finds-go", &program);
+        candidates.push(Candidate {
+            name: go.version().into(),
+            program,
+            arguments: Vec::new(),
+            stretch: "0%",
+        });
     }
     candidates
-}
-
-/// Builds the program in Go; the version, or `None` if there is no such toolchain.
-fn build(go: &Path, program: &Path) -> Option<String> {
-    let command = || {
-        let mut command = Command::new(go);
-        command.env("GOTOOLCHAIN", "local").env("GOFLAGS", "");
-        command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/finds-go"));
-        command
-    };
-    let version = command().args(["env", "GOVERSION"]).output().ok()?;
-    let mut build = command();
-    build.args(["build", "-o"]).args([program, Path::new(".")]);
-    assert!(build.status().expect("it runs").success(), "`go build`");
-    Some(String::from_utf8_lossy(&version.stdout).trim().into())
 }
 
 /// The time from the reader's start to the report; `None` if that took longer than `at_most`.

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use super::buckets::Dump;
 use super::operation::Sequence;
 use super::record::Record;
+use crate::toolchain::Toolchain;
 
 /// Why there is no Go to ask. Its `Display` says it.
 #[derive(Debug)]
@@ -40,8 +41,9 @@ impl Oracle {
     /// # Panics
     /// If there is such a `go`, but the program cannot be built or started: that is a fault, not a lack.
     pub fn start() -> Result<Self, Unavailable> {
-        let version = version()
+        let toolchain = Toolchain::find(Path::new("go"))
             .ok_or_else(|| Unavailable("there is no Go toolchain on the PATH".to_string()))?;
+        let version = toolchain.version().to_string();
         if !has_the_map(&version) {
             return Err(Unavailable(format!(
                 "the Go toolchain on the PATH is {version}; it must be of go1.22 from .10 or of go1.23 from .2 on"
@@ -49,17 +51,7 @@ impl Oracle {
         }
         let folder = tempfile::tempdir().expect("a temporary folder");
         let program = folder.path().join("oracle");
-        let built = go()
-            .args(["build", "-o"])
-            .args([&*program, Path::new(".")])
-            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/oracle"))
-            .output()
-            .expect("`go` runs");
-        let errors = String::from_utf8_lossy(&built.stderr);
-        assert!(
-            built.status.success(),
-            "`go build` of the oracle failed: {errors}"
-        );
+        toolchain.build("oracle", &program);
         let mut child = Command::new(&program)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -132,16 +124,6 @@ impl Drop for Oracle {
 }
 
 /// A `go` that uses what is here: it fetches neither another toolchain nor modules.
-fn go() -> Command {
-    let mut command = Command::new("go");
-    command
-        .env("GOTOOLCHAIN", "local")
-        .env("GOFLAGS", "")
-        .env("GOWORK", "off")
-        .env("CGO_ENABLED", "0");
-    command
-}
-
 /// Whether this release has the map that is compared with: the classic one, with a load factor of 6.5 (Go 1.21 shipped
 /// 6.0) and with a clone that survives an overloaded map (golang/go#69110).
 fn has_the_map(version: &str) -> bool {
@@ -155,12 +137,6 @@ fn has_the_map(version: &str) -> bool {
         (Some(23), Some(patch)) => patch >= 2,
         _ => false,
     }
-}
-
-fn version() -> Option<String> {
-    let answer = go().args(["env", "GOVERSION"]).output().ok()?;
-    let version = String::from_utf8(answer.stdout).ok()?.trim().to_string();
-    (answer.status.success() && !version.is_empty()).then_some(version)
 }
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ impl<K, V> Drop for Storage<K, V> {
 /// 2^B buckets and their overflow buckets. The array itself may not be allocated yet.
 pub(super) struct Buckets<K, V> {
     storage: Storage<K, V>,
-    /// Log2 of the number of buckets. Kept beside the mask: to count the bits of that is a call on older processors.
+    /// Log2 of the number of buckets. Kept beside the mask, whose bits the oldest x86-64 has no instruction to count.
     b: u8,
     mask: usize,
     /// Index of the next bucket of the array that can serve as an overflow bucket.

@@ -185,7 +185,7 @@ impl<K, V> Vacant<'_, K, V> {
     #[inline]
     pub(super) fn fill(self, top: u8, key: K, elem: V) {
         let (bucket, i) = self.free.unwrap_or_else(|| {
-            // SAFETY: invariants 1 and 2.
+            // SAFETY: no free slot, so by invariants 1 and 2 `last` ends its chain.
             (unsafe { self.buckets.append_overflow(self.last) }, 0)
         });
         // SAFETY: the slot is empty by invariant 2, or its bucket is new; the `Buckets` is borrowed mutably.
@@ -324,7 +324,8 @@ pub(super) fn move_chain<K, V>(
             let to = &mut destinations[usize::from(upper.contains(i))];
             let tophash = (word >> (8 * i)) as u8;
             // SAFETY: the destinations are buckets of `new` that were empty and are filled from the front, two different
-            // ones or only the first, as asserted; the slot was full until it was marked just now, and both arrays are borrowed mutably.
+            // ones or only the first, as asserted; the slot was full until it was marked just now, and both arrays are
+            // borrowed mutably.
             unsafe { to.push(new, bucket, i, tophash) };
         }
         next = bucket.overflow();

@@ -16,8 +16,8 @@ pub enum KeyKind {
     Fast32,
     /// The same for eight bytes (`mapaccess1_fast64`).
     Fast64,
-    /// A string (`mapaccess1_faststr`): a table of one bucket compares length, pointer and bytes of
-    /// [`Key::key_bytes`], and hashes only if two long keys look alike.
+    /// A string (`mapaccess1_faststr`): look-ups compare length, pointer and bytes of [`Key::key_bytes`]; a table of one
+    /// bucket hashes only if two long keys look alike.
     FastStr,
     /// Anything else (`mapaccess1`): always hashed, then compared with `Eq`.
     Generic,

@@ -26,8 +26,9 @@
 //!    `&'static Operation`.
 //! 4. *A line and its description.* Before a description changes, first `word` loses its line, then `changes` is counted
 //!    up; the next line is stored when the description is whole. `kept_open` alone changes while the line stays: the
-//!    count goes up, then it is stored; it is 0 again before the access ends, so no line is announced beside it. So whoever finds the same count before and after looking
-//!    has seen the lines of one description and nothing but that description.
+//!    count goes up, then it is stored; it is 0 again before the access ends, so no line is announced beside it. So
+//!    whoever finds the same count before and after looking has seen the lines of one description and nothing but that
+//!    description.
 //! 5. *An identity.* `number` is stored before the rest of it, `confirmed` after; whoever finds `confirmed`, then the
 //!    rest, then the same in `number`, has seen one thread. No two threads have the same number.
 

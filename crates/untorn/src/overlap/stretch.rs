@@ -188,7 +188,7 @@ pub(super) enum Side {
 
 /// The stretching of one cell.
 pub(super) struct Stretching {
-    /// Whether there is anything to do; all that an access looks at if not.
+    /// Whether the setting is more than none: all that an access looks at if not.
     on: bool,
     setting: Stretch,
     /// Whether the setting is this cell's own, and not only what it began with.

@@ -91,7 +91,8 @@ mod on {
     use crate::planted::planted;
     use crate::sync::{AtomicBool, AtomicU64, Ordering};
 
-    // Of compiler-rt's `tsan_external.cpp`, `tsan_interface.h` and `tsan_interface_ann.cpp`.
+    // SAFETY: as compiler-rt declares them, in `tsan_external.cpp`, `tsan_interface.h` and `tsan_interface_ann.cpp`; those that
+    // are safe take no pointer that they follow.
     unsafe extern "C" {
         /// A name for things that are raced on; the process ends if there are too many.
         fn __tsan_external_register_tag(object_type: *const c_char) -> *const c_void;
