@@ -42,23 +42,26 @@ const SHORT: &[Short] = &[
 
 fn is_whole(site: &Site, thread: &str) -> bool {
     let short = SHORT.iter().find(|short| short.name == site.operation);
-    &*site.thread == thread
-        && match (short, site.at) {
-            (Some(short), Some(at)) => {
-                let writes = short.kind == AccessKind::Write;
-                (short.line, short.kind) == (at.line(), site.kind)
-                    && site.lasted.is_some() == writes
-            }
-            // It had gone on before it could be read.
-            (None, None) => site.lasted.is_none(),
-            _ => false,
+    match (short, site.at) {
+        (Some(short), Some(at)) => {
+            let writes = short.kind == AccessKind::Write;
+            &*site.thread == thread
+                && (short.line, short.kind) == (at.line(), site.kind)
+                && site.lasted.is_some() == writes
         }
+        // It was stopped between two accesses for so long that nothing could be read: then nothing is said.
+        (None, None) => {
+            (&*site.thread, site.thread_number) == ("<unknown>", 0) && site.lasted.is_none()
+        }
+        _ => false,
+    }
 }
 
 fn is_right(overlap: &Overlap, here: &str, other: &str) -> bool {
     let write = AccessKind::Write;
     let writes = (overlap.here.kind == write, overlap.other.kind == write);
-    is_whole(&overlap.here, here)
+    overlap.here.at.is_some()
+        && is_whole(&overlap.here, here)
         && is_whole(&overlap.other, other)
         && (writes.0 || writes.1)
         && (writes == (true, true)) == (overlap.kind == OverlapKind::Writes)

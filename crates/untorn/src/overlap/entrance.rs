@@ -5,8 +5,10 @@
 //! never given to another thread.
 
 use std::cell::Cell;
+use std::hint;
 use std::panic::Location;
 use std::sync::OnceLock;
+use std::thread;
 use std::time::Duration;
 
 use super::clock;
@@ -40,8 +42,11 @@ pub(crate) struct Entrance<D> {
     pub(super) description: D,
 }
 
-/// How often the slot of the other side is looked at until it tells of an access: some microseconds.
+/// How often the slot of the other side is looked at until it tells of an access: some microseconds, which is enough
+/// for a thread that is running.
 const LOOKS: usize = 1000;
+/// How often the processor is offered after that to a thread that was stopped between two accesses.
+const OFFERS: usize = 10;
 
 /// What has to be done before the first access of a process: the environment is read and the clock started. Returns what
 /// the environment says of stretching.
@@ -216,8 +221,12 @@ impl<D: Describe> Entrance<D> {
         let Access { operation, at } = access;
         // While the other thread is between two accesses its slot tells of neither; the next one overlaps with this
         // attempt as well, since it is still going on.
-        let seen = (0..LOOKS).find_map(|_| {
-            std::hint::spin_loop();
+        let seen = (0..LOOKS + OFFERS).find_map(|look| {
+            if look < LOOKS {
+                hint::spin_loop();
+            } else {
+                thread::yield_now();
+            }
             busy.other.seen(self.gate.number(), busy.writes)
         });
         let here = site(
@@ -240,7 +249,7 @@ impl<D: Describe> Entrance<D> {
                     ..site(seen.who, seen.operation, Some(seen.at), lasted)
                 }
             }
-            // Its record may be another thread's by now.
+            // It went on elsewhere, and its record may be another thread's by now.
             None => site(Who::unknown(), unknown(busy.writes), None, None),
         };
         Overlap {
