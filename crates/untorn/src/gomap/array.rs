@@ -14,6 +14,7 @@
 #![allow(unsafe_code, reason = "named for it: see the invariants above")]
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::mem;
 use std::ptr::NonNull;
 
 use super::bucket::{BUCKET_CNT, Bucket, BucketRef, EMPTY_ONE, MIN_TOP_HASH, Shape};
@@ -31,6 +32,14 @@ struct Storage<K, V> {
 }
 
 impl<K, V> Storage<K, V> {
+    fn none() -> Self {
+        Self {
+            base: NonNull::<u64>::dangling().cast(),
+            total: 0,
+            singles: Vec::new(),
+        }
+    }
+
     fn layout(total: usize) -> Option<Layout> {
         let size = Shape::<K, V>::SIZE.checked_mul(total)?;
         Layout::from_size_align(size, Shape::<K, V>::ALIGN).ok()
@@ -93,11 +102,7 @@ impl<K, V> Buckets<K, V> {
             .checked_shl(u32::from(b))
             .expect("capacity overflow");
         Self {
-            storage: Storage {
-                base: NonNull::<u64>::dangling().cast(),
-                total: 0,
-                singles: Vec::new(),
-            },
+            storage: Storage::none(),
             b,
             mask: count - 1,
             next_overflow: count,
@@ -127,11 +132,11 @@ impl<K, V> Buckets<K, V> {
         if b >= 4 { count + (count >> 4) } else { count }
     }
 
-    /// Whether an array for `b` is one that a machine could have.
-    pub(super) fn fits(b: u8) -> bool {
-        usize::from(b) < usize::BITS as usize - 1
-            && Storage::<K, V>::layout(Self::array_len(b))
-                .is_some_and(|layout| layout.size() as u64 <= MAX_ALLOC)
+    /// Whether so many entries are more than Go's `makemap` believes: with a bucket for each they would not fit into
+    /// [`MAX_ALLOC`].
+    pub(super) fn is_absurd(hint: usize) -> bool {
+        let bytes = hint.checked_mul(Shape::<K, V>::SIZE);
+        bytes.is_none_or(|bytes| bytes as u64 > MAX_ALLOC)
     }
 
     pub(super) fn is_allocated(&self) -> bool {
@@ -229,6 +234,13 @@ impl<K, V> Buckets<K, V> {
         }
     }
 
+    /// Frees an array that every entry has moved out of, without another look at its slots.
+    pub(super) fn free_evacuated(mut self) {
+        debug_assert!((0..self.count()).all(|i| self.bucket(i).evacuated()));
+        // Without storage there is nothing left for `drop`.
+        drop(mem::replace(&mut self.storage, Storage::none()));
+    }
+
     /// Drops the entries of all chains from number `chain` on, which counts along, so that the work can be taken
     /// up again after a panic: a slot is marked empty before its entry is dropped.
     fn drop_entries(&mut self, chain: &mut usize) {
@@ -239,7 +251,7 @@ impl<K, V> Buckets<K, V> {
                 for i in 0..BUCKET_CNT {
                     if bucket.tophash(i) >= MIN_TOP_HASH {
                         // SAFETY: the slot is full, and `self` is borrowed mutably.
-                        drop(unsafe { bucket.take(i, EMPTY_ONE) });
+                        unsafe { bucket.drop_entry(i, EMPTY_ONE) };
                     }
                 }
                 next = bucket.overflow();

@@ -17,8 +17,7 @@
 //!    initialised, and the overflow pointer is null or upholds this invariant itself.
 //! 2. Key and elem of slot *i* are initialised if and only if `tophash[i] >= MIN_TOP_HASH`.
 //! 3. An indirect slot that is initialised holds a pointer made by `Box::into_raw`, and owns it.
-//! 4. A [`BucketRef`] or [`Full`] lives no longer than a shared borrow of the `Buckets`; while it lives no slot
-//!    changes.
+//! 4. A [`BucketRef`] or [`Full`] lives no longer than a borrow of the `Buckets`; while it lives no slot changes.
 
 #![allow(unsafe_code, reason = "named for it: see the invariants above")]
 
@@ -306,6 +305,21 @@ impl<K, V> Bucket<K, V> {
         (key, elem)
     }
 
+    /// Drops the entry of the full slot `i` where it lies, the elem too if dropping the key panics, and marks the slot with
+    /// `mark`. (What lies in a box may be larger than the stack.)
+    ///
+    /// # Safety
+    /// Slot `i` is full, `mark` is not the tophash of a full slot, and the caller has the `Buckets` to itself.
+    pub(super) unsafe fn drop_entry(self, i: usize, mark: u8) {
+        debug_assert!(self.tophash(i) >= MIN_TOP_HASH && mark < MIN_TOP_HASH);
+        // SAFETY: the slot is full, and marked before anything is dropped, so that this is owned here alone.
+        let _last = unsafe { Owned::<V>::new(self.elem(i), Shape::<K, V>::INDIRECT_ELEM) };
+        // SAFETY: as for the elem.
+        let _first = unsafe { Owned::<K>::new(self.key(i), Shape::<K, V>::INDIRECT_KEY) };
+        // SAFETY: invariant 2 holds again: what was here is dropped at the end, and not touched again.
+        unsafe { self.set_tophash(i, mark) };
+    }
+
     /// Marks all slots as evacuated, those in `upper` to the upper half. What was in the full ones is then owed to
     /// [`relocate`](Self::relocate).
     ///
@@ -337,6 +351,32 @@ impl<K, V> Bucket<K, V> {
     }
 }
 
+/// A key or an elem that no slot owns any more: dropped in place, with its box if it is in one.
+struct Owned<T> {
+    at: NonNull<T>,
+    boxed: bool,
+}
+
+impl<T> Owned<T> {
+    /// # Safety
+    /// What is at `at` is initialised, in a box made by `Box::into_raw` if `boxed`, and nobody else's.
+    unsafe fn new(at: NonNull<T>, boxed: bool) -> Self {
+        Self { at, boxed }
+    }
+}
+
+impl<T> Drop for Owned<T> {
+    fn drop(&mut self) {
+        if self.boxed {
+            // SAFETY: by the contract of `new`.
+            drop(unsafe { Box::from_raw(self.at.as_ptr()) });
+        } else {
+            // SAFETY: by the contract of `new`.
+            unsafe { self.at.drop_in_place() };
+        }
+    }
+}
+
 /// A bucket that can be read and does not change meanwhile.
 pub(super) struct BucketRef<'t, K, V> {
     bucket: Bucket<K, V>,
@@ -361,7 +401,8 @@ impl<'t, K, V> BucketRef<'t, K, V> {
     /// Reads `bucket` for as long as `'t`.
     ///
     /// # Safety
-    /// `'t` is a shared borrow of the `Buckets` that owns it (invariant 4).
+    /// `'t` is no longer than a borrow of the `Buckets` that owns it, and nothing is written to a slot of it for as long as
+    /// the result, or anything made of it, is used (invariant 4).
     #[inline(always)]
     pub(super) unsafe fn new(bucket: Bucket<K, V>) -> Self {
         Self {
@@ -397,7 +438,13 @@ impl<'t, K, V> BucketRef<'t, K, V> {
             use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 
             const LINE: usize = 64;
-            for i in 1..Shape::<K, V>::SIZE.div_ceil(LINE) {
+            // Of a larger bucket most lines would be fetched for nothing, and more than a processor fetches at a time.
+            const AT_MOST: usize = 6;
+            let lines = Shape::<K, V>::SIZE.div_ceil(LINE);
+            if lines > AT_MOST {
+                return;
+            }
+            for i in 1..lines {
                 // SAFETY: inside the bucket, which is `SIZE` long, by invariant 1.
                 let line = unsafe { self.bucket.base.add(i * LINE) };
                 // SAFETY: every x86-64 processor has the instruction, and it may name any address.

@@ -47,7 +47,7 @@ impl<'t, K, V> ChainMut<'t, K, V> {
         let mut free = None;
         let mut bucket = head;
         loop {
-            // SAFETY: dropped before `buckets` is written to.
+            // SAFETY: `buckets` is borrowed for longer, and written to only when this is not used any more.
             let reading = unsafe { BucketRef::new(bucket) };
             for full in reading.matches(top) {
                 if is_key(full.key()) {

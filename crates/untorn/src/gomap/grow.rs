@@ -133,7 +133,7 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
             self.nevacuate += 1;
         }
         if self.nevacuate == old.count() {
-            self.oldbuckets = None;
+            self.oldbuckets.take().map(Buckets::free_evacuated);
             self.flags.change(0, SAME_SIZE_GROW);
             if let Some(walks) = self.walks.get_mut() {
                 walks.settled();

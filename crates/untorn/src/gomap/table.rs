@@ -66,7 +66,8 @@ impl<K, V> Table<K, V> {
 
     /// An empty table with room for `hint` entries before it grows: Go's `make(map[K]V, hint)`.
     ///
-    /// An absurd hint is ignored, as in Go, not refused.
+    /// An absurd hint is ignored, as in Go, not refused: one with which a bucket for each entry would take more than 2^48
+    /// bytes.
     #[must_use]
     pub fn with_hint(hint: usize) -> Self {
         Self::with_hint_and_hasher(hint, FoldHash::default())
@@ -95,12 +96,14 @@ impl<K, V, S> Table<K, V, S> {
     /// An empty table with room for `hint` entries that hashes with `hasher` and a random seed.
     #[must_use]
     pub fn with_hint_and_hasher(hint: usize, hasher: S) -> Self {
+        let hint = if Buckets::<K, V>::is_absurd(hint) {
+            0
+        } else {
+            hint
+        };
         let mut b = 0;
-        while over_load_factor(hint, b) && Buckets::<K, V>::fits(b + 1) {
+        while over_load_factor(hint, b) {
             b += 1;
-        }
-        if over_load_factor(hint, b) {
-            b = 0;
         }
         let buckets = if b == 0 {
             Buckets::unallocated(0)

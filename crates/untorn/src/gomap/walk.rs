@@ -22,7 +22,7 @@ use super::walks::{Trail, Walks, lock};
 ///
 /// # Cost
 /// All steps together look at each slot at most once: O(buckets + entries), which also bounds what a single step can
-/// take; a step costs O(1) on average. Nothing is hashed or compared, so no step panics in foreign code, and
+/// take; a step costs O(1) on average, and O(length of the chain) where a bad hash piles entries up in one. Nothing is hashed or compared, so no step panics in foreign code, and
 /// keys that do not equal themselves are shown too. As long as walks are under way, a write that evacuates a bucket
 /// also looks at each of them, and a table that grows keeps up to eight bytes a bucket, once for all walks that began
 /// between the same two growths. A walk that is dropped stops costing that at the next growth; one that is leaked does

@@ -6,6 +6,7 @@ use super::support::{
     open_ledger,
 };
 use std::cell::Cell;
+use std::thread;
 
 fn filled<const U: bool, const PAD: usize, S: SeededBuildHasher>(
     n: u32,
@@ -205,4 +206,32 @@ fn elems_without_a_size_are_dropped_once_each() {
     table.insert(1, Marker::new());
     drop(table);
     assert_eq!(MARKERS.get(), 0);
+}
+
+/// Runs `body` on a stack of this size.
+fn on_a_stack_of<T: Send>(bytes: usize, body: impl FnOnce() -> T + Send) -> T {
+    thread::scope(|s| {
+        let thread = thread::Builder::new().stack_size(bytes);
+        let thread = thread.spawn_scoped(s, body).expect("a thread");
+        thread.join().expect("no panic")
+    })
+}
+
+#[test]
+fn what_is_larger_than_the_stack_is_dropped_where_it_lies() {
+    const MIB: usize = 1 << 20;
+    type Large = [u8; 4 * MIB];
+    let tables = on_a_stack_of(64 * MIB, || {
+        [(); 2].map(|()| {
+            let mut table = Table::<u64, Large>::new();
+            table.extend((0..20).map(|n| (n, [1; 4 * MIB])));
+            table
+        })
+    });
+    on_a_stack_of(MIB, move || {
+        let [dropped, mut cleared] = tables;
+        drop(dropped);
+        cleared.clear();
+        assert!(cleared.is_empty());
+    });
 }

@@ -314,6 +314,15 @@ fn absurd_hints_are_ignored() {
 }
 
 #[test]
+#[cfg(target_pointer_width = "64")]
+fn a_hint_is_absurd_when_a_bucket_for_each_entry_would_not_fit_into_two_to_the_48_bytes() {
+    // A bucket of two words an entry has 144 bytes. One fewer would be tried, and the allocator would end the process.
+    let absurd = (1 << 48) / 144 + 1;
+    let table: Table<u64, u64> = Table::with_hint(absurd);
+    assert_eq!((table.stats().b, table.stats().buckets), (0, 0));
+}
+
+#[test]
 fn a_clone_is_sized_by_its_entries_and_never_growing() {
     for n in [0, 8, 9, 13, 14, 100, 105, 107, 120, 300] {
         let mut table: Table<usize, usize> = (0..n).map(|key| (key, key)).collect();
