@@ -141,6 +141,8 @@ pub mod gomap;
 #[cfg(not(untorn_loom))]
 pub mod map;
 mod overlap;
+#[cfg(not(untorn_loom))]
+mod panic;
 mod planted;
 #[cfg(not(untorn_loom))]
 pub mod poller;

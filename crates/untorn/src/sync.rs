@@ -24,6 +24,10 @@ pub(crate) use std::{thread::current as current_thread, thread_local};
 #[cfg(any(test, not(untorn_loom)))]
 pub(crate) use std::sync::atomic::AtomicU64 as Counter;
 
+/// A flag of the process, which lives on when a model checker's execution has ended.
+#[cfg(not(untorn_loom))]
+pub(crate) use std::sync::atomic::AtomicBool as Flag;
+
 /// A cell whose contents are reached by raw pointer, in the shape that loom can watch.
 #[cfg(not(untorn_loom))]
 pub(crate) struct UnsafeCell<T: ?Sized>(std::cell::UnsafeCell<T>);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::thread::{Builder, spawn};
 
 use support::child::{self, assert_reported, masked, output, run, stderr};
-use support::{Elem, Map, Probe, Valve};
+use support::{Elem, Map, Probe, Valve, config};
 use untorn::{GoMap, OnOverlap};
 
 /// Not a test by itself: what the other tests run in a process of its own.
@@ -21,13 +21,6 @@ fn child() {
         // Whoever reads this sees that no report came.
         println!("alive");
     }
-}
-
-fn config() -> Arc<Map> {
-    let map = Map::named("config");
-    map.insert(Probe::free(1), Elem::free(265));
-    map.insert(Probe::free(2), Elem::free(17));
-    Arc::new(map)
 }
 
 type Held = fn(&Map, &Arc<Valve>);

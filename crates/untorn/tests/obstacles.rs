@@ -7,14 +7,19 @@ mod support;
 
 use std::fs::File;
 use std::io::{ErrorKind, PipeReader, PipeWriter, Read, Write, pipe, stderr, stdout};
+use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::process::{ExitStatus, Stdio};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitStatus, Stdio, exit};
+use std::ptr;
 use std::sync::{Arc, Barrier};
 use std::thread;
+use std::time::Duration;
 
-use support::child::{self, assert_reported, masked, run, run_on_one_pipe, wait};
-use support::{Elem, Map, Probe, Valve};
+use support::child::{self, assert_reported, masked, output, run, run_on_one_pipe, wait};
+use support::{Elem, Map, Probe, Valve, config};
+use untorn::OverlapCell;
 
 /// Not a test by itself: what the other tests run in a process of its own.
 #[test]
@@ -23,13 +28,6 @@ fn child() {
         play(&body);
         println!("alive");
     }
-}
-
-fn config() -> Arc<Map> {
-    let map = Map::named("config");
-    map.insert(Probe::free(1), Elem::free(265));
-    map.insert(Probe::free(2), Elem::free(17));
-    Arc::new(map)
 }
 
 /// A map with a writer inside for good.
@@ -60,6 +58,13 @@ fn play(body: &str) {
             report(1, &[taken_config()]);
         }
         "printers" => printers(),
+        "leaves" => leave(),
+        "blocked" => report_while_backtraces_are_locked(),
+        "complains" => complain_while_stderr_is_locked(),
+        "complains_to_nobody" => {
+            let cell = OverlapCell::new(1);
+            assert_eq!((*cell.read(), *cell.read()), (1, 1));
+        }
         "sigpipe" => {
             default_sigpipe();
             report(1, &[taken_config()]);
@@ -73,6 +78,69 @@ fn play(body: &str) {
 fn default_sigpipe() {
     // SAFETY: no handler is installed, and there is no other thread yet that sets one.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+}
+
+/// What the process does on an alarm.
+#[allow(unsafe_code, reason = "std has no way to ask")]
+fn has_an_alarm() -> bool {
+    let mut action = MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: nothing is changed, and the pointer is to room for what is asked for.
+    let asked = unsafe { libc::sigaction(libc::SIGALRM, ptr::null(), action.as_mut_ptr()) };
+    assert_eq!(asked, 0);
+    // SAFETY: the call has succeeded.
+    unsafe { action.assume_init() }.sa_sigaction != libc::SIG_DFL
+}
+
+/// Lets the child begin with all signals blocked, as where one thread is to wait for them.
+#[allow(unsafe_code, reason = "std has no way to say so")]
+fn block_all_signals(command: &mut Command) {
+    let block = || {
+        let mut all = MaybeUninit::uninit();
+        // SAFETY: the pointer is to room for a set.
+        unsafe { libc::sigfillset(all.as_mut_ptr()) };
+        // SAFETY: the call above has made it a set.
+        let set = unsafe { libc::sigprocmask(libc::SIG_BLOCK, all.as_ptr(), ptr::null_mut()) };
+        assert_eq!(set, 0);
+        Ok(())
+    };
+    // SAFETY: both calls may be made between `fork` and `exec`.
+    unsafe { command.pre_exec(block) };
+}
+
+/// The process ends by itself while somebody is reporting.
+fn leave() {
+    let map = taken_config();
+    untorn::spawn("reader", move || drop(map.get(&Probe::free(1))));
+    // The first thing that a report does.
+    while !has_an_alarm() {
+        thread::yield_now();
+    }
+    exit(0);
+}
+
+/// Stderr is full, and somebody keeps the lock that a backtrace needs.
+fn report_while_backtraces_are_locked() {
+    let map = taken_config();
+    thread::spawn(|| panic!("printed with a backtrace, under the lock of backtraces"));
+    // Nothing shows that it hangs. If it does not yet, the report is sooner done.
+    thread::sleep(Duration::from_millis(300));
+    report(1, &[map]);
+}
+
+/// Who must be told that a variable is not understood is told while somebody else has stderr, and uses a map, too.
+fn complain_while_stderr_is_locked() {
+    let (locked, used) = (Barrier::new(2), Barrier::new(2));
+    thread::scope(|s| {
+        s.spawn(|| {
+            let _stderr = stderr().lock();
+            locked.wait();
+            used.wait();
+            assert_eq!(config().len(), 2);
+        });
+        locked.wait();
+        assert_eq!(config().len(), 2);
+        used.wait();
+    });
 }
 
 /// So many readers run into each of the maps, all at once.
@@ -278,4 +346,57 @@ fn a_closed_stderr_changes_nothing() {
     }
     let mut child = shell.spawn().expect("there is a shell");
     assert_eq!(wait(&mut child).code(), Some(2));
+}
+
+#[test]
+fn a_process_that_ends_by_itself_waits_for_the_report() {
+    for _ in 0..10 {
+        assert_reported(&run("leaves"), GOLDEN);
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_alarm_ends_what_blocks_after_all_where_signals_are_blocked_too() {
+    let (reader, writer, _) = full_pipe();
+    let mut command = child::command("blocked");
+    block_all_signals(&mut command);
+    command.env("RUST_BACKTRACE", "1").stderr(writer);
+    let child = command.stdout(Stdio::null()).spawn();
+    drop(command);
+    let status = wait(&mut child.expect("the child starts"));
+    assert_eq!(status.code(), Some(2), "{status}");
+    drop(reader);
+}
+
+#[test]
+fn a_complaint_waits_for_nobody() {
+    let mut command = child::command("complains");
+    let complained = output(command.env("UNTORN_ON_OVERLAP", "abort"));
+    assert!(
+        complained.status.success(),
+        "{}",
+        child::stderr(&complained)
+    );
+    let said = child::stderr(&complained);
+    assert!(
+        said.starts_with("untorn: UNTORN_ON_OVERLAP=\"abort\" is neither"),
+        "{said}"
+    );
+    assert_eq!(said.lines().count(), 1, "once: {said}");
+}
+
+#[test]
+fn a_complaint_that_nobody_hears_changes_nothing() {
+    let (reader, writer) = pipe().expect("a pipe");
+    drop(reader);
+    let mut command = child::command("complains_to_nobody");
+    command.env("UNTORN_STRETCH", "much").stderr(writer);
+    let status = wait(
+        &mut command
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the child starts"),
+    );
+    assert!(status.success(), "{status}");
 }

@@ -47,13 +47,14 @@ mod walks;
 
 pub use self::flags::FlagSet;
 pub use self::float::{Float32, Float64};
+pub use self::grow::Growth;
 pub use self::hash::{FoldHash, Seeded, SeededBuildHasher};
 pub use self::inspect::{BucketView, Chain};
 pub use self::iter::Iter;
 pub use self::key::{Key, KeyKind};
 pub use self::map::GoMap;
 pub use self::map_walk::MapWalk;
-pub use self::stats::{Growth, Stats};
+pub use self::stats::Stats;
 pub use self::table::Table;
 pub use self::trace::{Lookup, Step};
 pub use self::walk::Walk;

@@ -1,7 +1,7 @@
 //! What can be seen of a table's header.
 
 use super::flags::FlagSet;
-pub use super::grow::Growth;
+use super::grow::Growth;
 
 /// The header of a table, as Go keeps it in `hmap`, at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]

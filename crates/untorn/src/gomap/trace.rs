@@ -4,7 +4,8 @@ use std::fmt;
 
 use super::key::KeyKind;
 
-/// One decision of a look-up, in the order of Go's `mapaccess1_faststr`.
+/// One decision of a look-up, in the order of Go's `mapaccess1_faststr`. Look-ups of words in large tables go by the same
+/// steps, where Go's `mapaccess1_fast32` and `_fast64` compare the keys themselves without a look at the tophash.
 ///
 /// Slots are numbered 0 to 7 within their bucket. The keys themselves are not kept: they may be secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]

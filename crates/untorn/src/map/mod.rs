@@ -56,8 +56,8 @@ pub type DefaultHashBuilder = foldhash::fast::RandomState;
 ///
 /// # Memory
 /// A commit copies the segments that it writes to and shares the rest with the version before. So neighbours of a changed
-/// key are cloned, for one key some 300 and, with a segment that is split, 1,000 at most; with keys or values that have a
-/// `Drop` some 40, and 150 at most; fewer if entries are larger than 64 bytes. (With a hasher that spreads badly, more.) Keep
+/// key are cloned, for one key some 300 and, with a segment that is split, hardly ever over 1,000; with keys or values that
+/// have a `Drop` some 40, and hardly ever over 150; fewer if entries are larger than 64 bytes. (With a hasher that spreads badly, more.) Keep
 /// values cheap to clone, `Arc` large ones, and note that a value with interior mutability is another value in the next
 /// version. What is kept, and who frees it, is as told at [`Published`].
 ///

@@ -26,7 +26,7 @@ fn origin() -> &'static Origin {
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn ticks() -> u64 {
-    // SAFETY: every x86-64 processor has the instruction; user code may use it on all systems that std supports.
+    // SAFETY: every x86-64 processor has the instruction. Where a system forbids it, it is a fault and nothing worse.
     unsafe { std::arch::x86_64::_rdtsc() }
 }
 

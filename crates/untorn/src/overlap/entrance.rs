@@ -7,7 +7,7 @@
 use std::cell::Cell;
 use std::hint;
 use std::panic::Location;
-use std::sync::OnceLock;
+use std::sync::Once;
 use std::thread;
 use std::time::Duration;
 
@@ -48,19 +48,28 @@ const LOOKS: usize = 1000;
 /// How often the processor is offered after that to a thread that was stopped between two accesses.
 const OFFERS: usize = 10;
 
-/// What has to be done before the first access of a process: the environment is read and the clock started. Returns what
-/// the environment says of stretching.
+/// What has to be done before the first access of a process: the environment is read, the clock started, and the end of
+/// the process told to wait for reports. Returns what the environment says of stretching.
 #[inline]
 pub(super) fn prepare() -> Stretch {
-    static PREPARED: OnceLock<Stretch> = OnceLock::new();
-    *PREPARED.get_or_init(|| {
-        clock::start();
-        Environment::get();
-        Stretch::from_environment()
-    })
+    match Environment::known() {
+        Some(environment) => environment.stretch,
+        None => prepare_now(),
+    }
 }
 
-/// A read that is inside, or that found a writer there.
+#[cold]
+fn prepare_now() -> Stretch {
+    static PREPARED: Once = Once::new();
+    PREPARED.call_once(|| {
+        clock::start();
+        fatal::prepare();
+    });
+    Environment::get().stretch
+}
+
+/// A read that is about to enter, is inside, or found a writer there. Dropped before it was announced, it leaves a slot
+/// that is free as free as it was.
 pub(crate) struct OngoingRead<'e, D> {
     entrance: &'e Entrance<D>,
     claim: Claim,
@@ -79,7 +88,7 @@ impl<D> Drop for OngoingRead<'_, D> {
     }
 }
 
-/// A write that is inside, or that found somebody there.
+/// The same for a write.
 pub(crate) struct OngoingWrite<'e, D> {
     entrance: &'e Entrance<D>,
     claim: Claim,
@@ -270,10 +279,7 @@ impl<D: Describe> Entrance<D> {
         let overlap = self.overlap(access, busy, inside.slot(), since);
         let chosen = self.on_overlap.or(Environment::get().on_overlap);
         match chosen.unwrap_or(D::ON_OVERLAP) {
-            OnOverlap::Exit => fatal::die(&overlap, || {
-                let slot = inside.slot();
-                self.gate.is_taken_by(slot) || self.gate.close(slot)
-            }),
+            OnOverlap::Exit => fatal::die(&overlap, || self.gate.close(inside.slot())),
             OnOverlap::Panic => {
                 drop(inside);
                 once_at_a_time(|| event::emit(&overlap));

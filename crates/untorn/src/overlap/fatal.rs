@@ -2,7 +2,8 @@
 //!
 //! No allocation, and no lock that another thread may hold: stderr is written by its descriptor. The text is at most
 //! 4096 bytes, which a pipe that can take anything takes whole, so it is not mixed with what others write; a pipe
-//! that takes nothing is waited for no longer than [`WRITE_AT_MOST`].
+//! that takes nothing is waited for no longer than [`WRITE_AT_MOST`]. A process that ends by itself meanwhile, because
+//! `main` returns or somebody calls `exit`, waits for the report and ends as it does.
 
 #![allow(
     unsafe_code,
@@ -20,7 +21,7 @@ use super::policy::Environment;
 use super::report::Overlap;
 use super::tsan;
 use crate::planted::planted;
-use crate::sync::{AtomicBool, Ordering};
+use crate::sync::{Flag, Ordering};
 
 /// The longest report: what POSIX lets a pipe take in one piece on Linux (`PIPE_BUF`).
 const REPORT_LEN: usize = 4096;
@@ -31,19 +32,33 @@ const SETTLE: Duration = Duration::from_millis(1);
 /// How long a stderr that takes nothing is waited for.
 const WRITE_AT_MOST: Duration = Duration::from_secs(1);
 
-/// How long a write that blocks after all, or a backtrace, may take.
+/// How long all of it may take, a write that blocks after all and a backtrace included.
 const END_AT_MOST_SECONDS: u32 = 5;
+
+/// Whether somebody is reporting, and the process is about to end.
+static REPORTING: Flag = Flag::new(false);
+
+/// What has to be arranged before there is anything to report.
+pub(super) fn prepare() {
+    system::hold_exit();
+}
+
+/// Says something that is no report, without a lock.
+pub(super) fn say(text: &str) {
+    system::write_to_stderr(text.as_bytes(), WRITE_AT_MOST);
+}
 
 /// Reports `overlap` and ends the process. `close` shuts the gate to everybody, or says that it could not yet.
 pub(super) fn die(overlap: &Overlap, mut close: impl FnMut() -> bool) -> ! {
-    static REPORTING: AtomicBool = AtomicBool::new(false);
     // Relaxed: only that one thread comes first.
     if REPORTING.swap(true, Ordering::Relaxed) && !planted("reports_mix") {
-        // Somebody is reporting, and the process is about to end.
         loop {
             thread::park();
         }
     }
+    system::ignore_broken_pipes();
+    // Whatever blocks from here on: a terminal can say that it takes something and then not take all.
+    system::exit_after(END_AT_MOST_SECONDS);
     let start = Instant::now();
     while !close() && start.elapsed() < SETTLE {
         thread::yield_now();
@@ -51,9 +66,6 @@ pub(super) fn die(overlap: &Overlap, mut close: impl FnMut() -> bool) -> ! {
     thread::sleep(SETTLE);
     tsan::end();
 
-    system::ignore_broken_pipes();
-    // A terminal can say that it takes something and then not take all.
-    system::exit_after(END_AT_MOST_SECONDS);
     let mut text = ArrayString::<REPORT_LEN>::new();
     // Whatever does not fit is cut: two sites with paths of a thousand characters each would still fit.
     let _ = writeln!(text, "{}", overlap.fatal());
@@ -79,7 +91,12 @@ const STATUS: i32 = 2;
 
 #[cfg(unix)]
 mod system {
+    use std::mem::MaybeUninit;
+    use std::ptr;
     use std::time::{Duration, Instant};
+
+    use crate::planted::planted;
+    use crate::sync::Ordering;
 
     /// Writes what stderr takes within the time.
     pub(super) fn write_to_stderr(mut bytes: &[u8], at_most: Duration) {
@@ -136,8 +153,34 @@ mod system {
         let handler = exit_on_signal as extern "C" fn(libc::c_int);
         // SAFETY: the handler only calls `_exit`, which a signal handler may.
         unsafe { libc::signal(libc::SIGALRM, handler as libc::sighandler_t) };
+        unblock(libc::SIGALRM);
         // SAFETY: no condition.
         unsafe { libc::alarm(seconds) };
+    }
+
+    /// Lets this thread have the signal, in a program that keeps all signals for one thread of its own.
+    fn unblock(signal: libc::c_int) {
+        let mut set = MaybeUninit::uninit();
+        // SAFETY: points at a set.
+        unsafe { libc::sigemptyset(set.as_mut_ptr()) };
+        // SAFETY: the call above has made it a set.
+        unsafe { libc::sigaddset(set.as_mut_ptr(), signal) };
+        // SAFETY: as above; nobody asks for the mask as it was.
+        unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, set.as_ptr(), ptr::null_mut()) };
+    }
+
+    /// Lets an ordinary end of the process wait for a report that is under way.
+    pub(super) fn hold_exit() {
+        extern "C" fn wait_while_reporting() {
+            // Relaxed: the report says all that there is to say.
+            while super::REPORTING.load(Ordering::Relaxed) && !planted("exit_overtakes_the_report")
+            {
+                // SAFETY: no condition.
+                unsafe { libc::pause() };
+            }
+        }
+        // SAFETY: the function may be called at any time, also when everything else has been torn down.
+        unsafe { libc::atexit(wait_while_reporting) };
     }
 
     pub(super) fn exit() -> ! {
@@ -159,6 +202,8 @@ mod system {
     pub(super) fn ignore_broken_pipes() {}
 
     pub(super) fn exit_after(_seconds: u32) {}
+
+    pub(super) fn hold_exit() {}
 
     pub(super) fn exit() -> ! {
         std::process::exit(super::STATUS)

@@ -30,7 +30,9 @@
 //! 3. *No false report.* A slot says that it reads a gate only between R1 and R5, and the pointer is not null only
 //!    between W2 and W5: so whoever finds one finds an access in progress. Nor is an old value found: after R5 and W5
 //!    comes a Release fence, before W2 an Acquire fence, and R2 is one too; so an access that begins after another has
-//!    ended finds it ended, even if nothing but a Relaxed flag says that it has.
+//!    ended finds it ended, even if nothing but a Relaxed flag says that it has. (W4 looks at the line, then at the gate.
+//!    It may put the line of a slot's earlier read beside the gate that the owner has described since, and so find a read
+//!    just before R1: one in progress as well, which will find the pointer.)
 
 use std::ptr;
 
@@ -196,13 +198,12 @@ impl Gate {
         slot.retract();
     }
 
-    /// Whether this slot's write has the gate.
-    pub(crate) fn is_taken_by(&self, slot: &'static Slot) -> bool {
-        slot.has_gate()
-    }
-
-    /// Takes the gate if no writer has it, without entering: from here on every access finds it taken.
+    /// Takes the gate without entering, unless this slot's write has it already: from here on every access finds it taken.
+    /// False if another writer has it.
     pub(crate) fn close(&self, slot: &'static Slot) -> bool {
+        if slot.has_gate() {
+            return true;
+        }
         // Relaxed: whoever is turned away from here on is not heard, and that the slot exists is in the fence in `forget`.
         replace_null(
             &self.writer,

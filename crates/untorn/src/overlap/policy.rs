@@ -1,11 +1,13 @@
 //! What happens on an overlap, and the settings that come from the environment.
 
 use std::env;
-use std::ffi::OsStr;
-use std::fmt;
+use std::ffi::{OsStr, OsString};
+use std::fmt::{self, Write};
 use std::sync::OnceLock;
 
+use super::fatal;
 use super::report::Overlap;
+use super::stretch::{InvalidStretch, Stretch};
 
 /// What the access that notices an overlap does.
 ///
@@ -58,35 +60,72 @@ impl fmt::Debug for OnOverlap {
     }
 }
 
-/// `UNTORN_ON_OVERLAP` and `RUST_BACKTRACE`, read once: a report must not wait for the environment's lock.
+/// What the environment says, read once: a report must not wait for the environment's lock.
 pub(super) struct Environment {
     pub(super) on_overlap: Option<OnOverlap>,
+    pub(super) stretch: Stretch,
     pub(super) backtrace: bool,
 }
 
+static READ: OnceLock<Environment> = OnceLock::new();
+
 impl Environment {
+    /// What was read already.
+    #[inline]
+    pub(super) fn known() -> Option<&'static Self> {
+        READ.get()
+    }
+
+    /// Reads it at the first call, which also says what was not understood.
     pub(super) fn get() -> &'static Self {
-        static READ: OnceLock<Environment> = OnceLock::new();
-        READ.get_or_init(|| Self {
-            on_overlap: env::var_os("UNTORN_ON_OVERLAP").and_then(|value| {
-                parse(&value).unwrap_or_else(|| {
-                    eprintln!(
-                        "untorn: UNTORN_ON_OVERLAP={value:?} is neither \"exit\" nor \"panic\"; it is ignored"
-                    );
-                    None
-                })
-            }),
+        let mut complaints = String::new();
+        let environment = READ.get_or_init(|| Self::read(&mut complaints));
+        // Not before: who is kept waiting for this first call may hold what stderr needs.
+        if !complaints.is_empty() {
+            fatal::say(&complaints);
+        }
+        environment
+    }
+
+    fn read(complaints: &mut String) -> Self {
+        let mut complain = |name, value: &OsString, wrong: &dyn fmt::Display| {
+            let _ = writeln!(
+                complaints,
+                "untorn: {name}={value:?} is {wrong}; it is ignored"
+            );
+        };
+        let set = |name| env::var_os(name).filter(|value| !value.is_empty());
+        let on_overlap = set("UNTORN_ON_OVERLAP").and_then(|value| {
+            let understood = parse(&value);
+            if understood.is_none() {
+                complain(
+                    "UNTORN_ON_OVERLAP",
+                    &value,
+                    &"neither \"exit\" nor \"panic\"",
+                );
+            }
+            understood
+        });
+        let stretch = set("UNTORN_STRETCH").map_or(Stretch::OFF, |value| {
+            let understood = value.to_str().unwrap_or_default().parse();
+            understood.unwrap_or_else(|invalid: InvalidStretch| {
+                complain("UNTORN_STRETCH", &value, &invalid);
+                Stretch::OFF
+            })
+        });
+        Self {
+            on_overlap,
+            stretch,
             backtrace: env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0"),
-        })
+        }
     }
 }
 
-/// The policy that a value of `UNTORN_ON_OVERLAP` asks for: `Some(None)` for an empty one, `None` for nonsense.
-fn parse(value: &OsStr) -> Option<Option<OnOverlap>> {
+/// The policy that a value of `UNTORN_ON_OVERLAP` asks for.
+fn parse(value: &OsStr) -> Option<OnOverlap> {
     match value.to_str()? {
-        "" => Some(None),
-        "exit" => Some(Some(OnOverlap::Exit)),
-        "panic" => Some(Some(OnOverlap::Panic)),
+        "exit" => Some(OnOverlap::Exit),
+        "panic" => Some(OnOverlap::Panic),
         _ => None,
     }
 }
@@ -97,15 +136,8 @@ mod tests {
 
     #[test]
     fn two_words_are_understood() {
-        assert!(matches!(
-            parse("exit".as_ref()),
-            Some(Some(OnOverlap::Exit))
-        ));
-        assert!(matches!(
-            parse("panic".as_ref()),
-            Some(Some(OnOverlap::Panic))
-        ));
-        assert!(matches!(parse("".as_ref()), Some(None)));
+        assert!(matches!(parse("exit".as_ref()), Some(OnOverlap::Exit)));
+        assert!(matches!(parse("panic".as_ref()), Some(OnOverlap::Panic)));
         assert!(parse("abort".as_ref()).is_none());
     }
 }

@@ -7,8 +7,6 @@
 mod tests;
 mod turns;
 
-use std::env;
-use std::ffi::OsStr;
 use std::fmt;
 use std::str::FromStr;
 use std::thread;
@@ -112,21 +110,6 @@ impl Stretch {
     pub const fn longest(&self) -> Duration {
         self.longest
     }
-
-    /// What `UNTORN_STRETCH` says; what is wrong with it goes to stderr, so this is asked once.
-    pub(super) fn from_environment() -> Self {
-        let value = env::var_os("UNTORN_STRETCH").filter(|value| !value.is_empty());
-        value.map_or(Self::OFF, |value| {
-            understand(&value).unwrap_or_else(|invalid| {
-                eprintln!("untorn: UNTORN_STRETCH={value:?} is {invalid}; it is ignored");
-                Self::OFF
-            })
-        })
-    }
-}
-
-fn understand(value: &OsStr) -> Result<Stretch, InvalidStretch> {
-    value.to_str().ok_or(InvalidStretch(()))?.parse()
 }
 
 impl Default for Stretch {
@@ -153,7 +136,9 @@ impl FromStr for Stretch {
     /// ```
     fn from_str(value: &str) -> Result<Self, InvalidStretch> {
         let number = value.trim().strip_suffix('%');
-        let percent = number.and_then(|number| number.trim().parse().ok());
+        let digits = |number: &&str| number.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        let number = number.map(str::trim).filter(digits);
+        let percent = number.and_then(|number| number.parse().ok());
         let percent = percent.filter(|percent| (0.0..=MOST).contains(percent));
         percent.map(Self::percent).ok_or(InvalidStretch(()))
     }

@@ -2,7 +2,8 @@
 
 use std::any::Any;
 use std::error::Error;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::panic::discard;
 
 /// The error and what caused it, outermost first, with a colon between.
 pub(super) fn of_error(error: &(dyn Error + 'static)) -> String {
@@ -30,10 +31,7 @@ pub(super) fn of_panic(payload: Box<dyn Any + Send>) -> String {
         Some(text) => format!("panicked: {}", one_line(text)),
         None => "panicked without a text".into(),
     };
-    // Foreign code once more. What comes out of it is not dropped, or there would be no end.
-    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        std::mem::forget(again);
-    }
+    discard(payload);
     line
 }
 
@@ -46,7 +44,7 @@ fn one_line(text: &str) -> String {
 mod tests {
     use std::cell::Cell;
     use std::fmt;
-    use std::panic::panic_any;
+    use std::panic::{catch_unwind, panic_any};
 
     use super::*;
 

@@ -6,7 +6,8 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use self::tasks::{Tasks, Woken};
+use self::tasks::Tasks;
+pub(super) use self::tasks::Woken;
 
 mod tasks;
 
@@ -39,19 +40,16 @@ impl Bell {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Wakes everybody.
-    ///
-    /// # Panics
-    /// As the first waker that does; the others have been called too.
-    pub(super) fn ring(&self) {
-        self.wake(self.lock()).go_on();
+    /// Wakes everybody, also if a waker panics.
+    pub(super) fn ring(&self) -> Woken {
+        self.wake(self.lock())
     }
 
     /// Wakes everybody for the last time. A waker's panic is not news in a drop.
     pub(super) fn end(&self) {
         let mut waiting = self.lock();
         waiting.ended = true;
-        let Woken { .. } = self.wake(waiting);
+        drop(self.wake(waiting));
     }
 
     fn wake(&self, mut waiting: MutexGuard<'_, Waiting>) -> Woken {

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use arrayvec::ArrayVec;
 
-use super::bell::{Bell, Unanswered};
+use super::bell::{Bell, Unanswered, Woken};
 use super::revision::{Revision, Timeout};
 use crate::overlap::this_thread;
 use crate::planted::planted;
@@ -173,7 +173,7 @@ impl<T> Writer<'_, T> {
     pub(crate) fn publish(mut self, value: T) -> Revision {
         let revision = self.cell.revision().next();
         if planted("bell_rings_early") {
-            self.cell.bell.ring();
+            self.cell.bell.ring().go_on();
         }
         let version = self.cell.newest.swap(Arc::new(Version { revision, value }));
         // In front: it is looked at first, and mostly nobody sees it.
@@ -184,11 +184,11 @@ impl<T> Writer<'_, T> {
         let unseen = self.take_some_unseen();
         let cell = self.cell;
         drop(self);
-        if !planted("bell_rings_early") {
-            cell.bell.ring();
-        }
-        // Last: this runs foreign code, which may publish.
+        let woken = (!planted("bell_rings_early")).then(|| cell.bell.ring());
+        // This runs foreign code, which may publish.
         drop(unseen);
+        // Last: a drop that panicked while this unwound would end the process.
+        woken.map(Woken::go_on);
         revision
     }
 

@@ -1,5 +1,4 @@
 //! One value, replaced as a whole, read without waiting.
-
 //!
 //! | file | what |
 //! |---|---|

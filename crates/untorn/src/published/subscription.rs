@@ -248,9 +248,12 @@ impl Closer {
     /// Ends the subscription at once: who waits is woken, and nothing more is shown, not even what is new by then (ask
     /// [`try_recv`](Subscription::try_recv) first for that). Does not wait for commits. Other subscribers are woken too, look,
     /// and go on waiting.
+    ///
+    /// # Panics
+    /// As the first waker of a task that does; everybody has been woken all the same.
     pub fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
-        self.bell.ring();
+        self.bell.ring().go_on();
     }
 }
 

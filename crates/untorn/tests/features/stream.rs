@@ -1,6 +1,7 @@
 //! Streams: who is woken, what a dropped one leaves behind, and wakers that come back.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -334,13 +335,22 @@ fn a_waker_may_drop_streams_and_subscribe_and_poll() {
 fn a_waker_that_panics_takes_no_other_tasks_wake_up_with_it() {
     let map = Map::from([("n", 0)]);
     let mut streams: Vec<_> = (0..5).map(|_| map.subscribe().into_stream()).collect();
-    let broken = || Task::that(|| std::panic::resume_unwind(Box::new("a bad waker")));
+    // Of no size, so that what is not dropped is no leak.
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            resume_unwind(Box::new("a bad payload"));
+        }
+    }
+    let broken = || Task::that(|| resume_unwind(Box::new(Bomb)));
     let tasks = [Task::new(), broken(), Task::new(), broken(), Task::new()];
     for (stream, task) in streams.iter_mut().zip(&tasks) {
         assert!(task.poll(stream).is_pending());
     }
     let caught = catch_unwind(AssertUnwindSafe(|| map.insert("n", 1)));
-    assert!(caught.is_err(), "the panic is not swallowed");
+    let payload = caught.expect_err("the panic is not swallowed");
+    assert!(payload.is::<Bomb>());
+    mem::forget(payload);
     assert_eq!(map.get("n"), Some(1), "the commit is out");
     for (stream, task) in streams.iter_mut().zip(&tasks) {
         assert_eq!(task.woken(), 1);
@@ -349,6 +359,32 @@ fn a_waker_that_panics_takes_no_other_tasks_wake_up_with_it() {
     }
     map.insert("n", 2);
     assert!(tasks.iter().all(|task| task.woken() == 2));
+}
+
+#[test]
+fn a_waker_and_a_drop_may_panic_at_one_commit() {
+    struct Bad(Arc<AtomicUsize>);
+    impl Drop for Bad {
+        fn drop(&mut self) {
+            if self.0.fetch_add(1, Ordering::Relaxed) == 0 {
+                resume_unwind(Box::new("a bad drop"));
+            }
+        }
+    }
+    let dropped = Arc::default();
+    let bad = || Bad(Arc::clone(&dropped));
+    let value = Published::new(bad());
+    let kept = value.snapshot();
+    value.publish(bad());
+    // The next commit frees it.
+    drop(kept);
+    let task = Task::that(|| resume_unwind(Box::new("a bad waker")));
+    let mut stream = value.subscribe().into_stream();
+    assert!(task.poll(&mut stream).is_pending());
+    let caught = catch_unwind(AssertUnwindSafe(|| value.publish(bad())));
+    let payload = caught.expect_err("one of the two goes on");
+    println!("{:?} went on", payload.downcast_ref::<&str>());
+    assert_eq!((task.woken(), value.revision().get()), (1, 2));
 }
 
 #[test]

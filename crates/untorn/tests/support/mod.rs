@@ -17,6 +17,14 @@ use untorn::{AccessKind, GoMap, OnOverlap, Overlap};
 /// How long a test waits for what must happen before it gives up.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// The map of the note.
+pub(crate) fn config() -> Arc<Map> {
+    let map = Map::named("config");
+    map.insert(Probe::free(1), Elem::free(265));
+    map.insert(Probe::free(2), Elem::free(17));
+    Arc::new(map)
+}
+
 /// A place inside an access at which the first so many callers wait until they are released.
 pub(crate) struct Valve {
     state: Mutex<State>,

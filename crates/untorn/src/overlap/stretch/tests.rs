@@ -15,7 +15,7 @@ fn percentages_are_understood() {
         assert_eq!(value.parse(), Ok(Stretch::percent(percent)), "{value}");
     }
     for nonsense in [
-        "", "1", "%", "91%", "90.001%", "-1%", "NaN%", "inf%", "much",
+        "", "1", "%", "91%", "90.001%", "-1%", "-0%", "+1%", "1e0%", "NaN%", "inf%", "much",
     ] {
         assert!(nonsense.parse::<Stretch>().is_err(), "{nonsense}");
     }

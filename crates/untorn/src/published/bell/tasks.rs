@@ -5,13 +5,15 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::Waker;
 
+use crate::panic::discard;
+
 /// Tasks to be woken, each once, by the number of whoever left its waker here. Mostly there are none.
 #[derive(Default)]
 pub(super) struct Tasks(Option<HashMap<usize, Waker>>);
 
 /// All were woken, some perhaps with a panic.
 #[must_use = "a panic may have to go on"]
-pub(super) struct Woken(Option<Box<dyn Any + Send>>);
+pub(in crate::published) struct Woken(Option<Box<dyn Any + Send>>);
 
 impl Tasks {
     /// Leaves a waker, and returns the one that was there.
@@ -37,7 +39,10 @@ impl Tasks {
         let mut panic = None;
         for task in self.0.into_iter().flat_map(HashMap::into_values) {
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| task.wake())) {
-                panic.get_or_insert(payload);
+                match panic {
+                    None => panic = Some(payload),
+                    Some(_) => discard(payload),
+                }
             }
         }
         Woken(panic)
@@ -46,9 +51,17 @@ impl Tasks {
 
 impl Woken {
     /// Lets the first panic go on.
-    pub(super) fn go_on(self) {
-        if let Some(payload) = self.0 {
+    pub(in crate::published) fn go_on(mut self) {
+        if let Some(payload) = self.0.take() {
             resume_unwind(payload);
+        }
+    }
+}
+
+impl Drop for Woken {
+    fn drop(&mut self) {
+        if let Some(payload) = self.0.take() {
+            discard(payload);
         }
     }
 }
