@@ -312,12 +312,16 @@ impl<K, V> Bucket<K, V> {
     /// Slot `i` is full, `mark` is not the tophash of a full slot, and the caller has the `Buckets` to itself.
     pub(super) unsafe fn drop_entry(self, i: usize, mark: u8) {
         debug_assert!(self.tophash(i) >= MIN_TOP_HASH && mark < MIN_TOP_HASH);
-        // SAFETY: the slot is full, and marked before anything is dropped, so that this is owned here alone.
-        let _last = unsafe { Owned::<V>::new(self.elem(i), Shape::<K, V>::INDIRECT_ELEM) };
-        // SAFETY: as for the elem.
-        let _first = unsafe { Owned::<K>::new(self.key(i), Shape::<K, V>::INDIRECT_KEY) };
-        // SAFETY: invariant 2 holds again: what was here is dropped at the end, and not touched again.
+        // SAFETY: the slot is full.
+        let elem = unsafe { self.elem(i) };
+        // SAFETY: the slot is full.
+        let key = unsafe { self.key(i) };
+        // SAFETY: invariant 2 holds again: what was here is dropped below, and not touched again.
         unsafe { self.set_tophash(i, mark) };
+        // SAFETY: by invariants 2 and 3, and the slot has just given it up.
+        let _dropped_last = unsafe { Owned::new(elem, Shape::<K, V>::INDIRECT_ELEM) };
+        // SAFETY: as above.
+        let _dropped_first = unsafe { Owned::new(key, Shape::<K, V>::INDIRECT_KEY) };
     }
 
     /// Marks all slots as evacuated, those in `upper` to the upper half. What was in the full ones is then owed to

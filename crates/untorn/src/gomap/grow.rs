@@ -132,8 +132,9 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
         while self.nevacuate < stop && old.bucket(self.nevacuate).evacuated() {
             self.nevacuate += 1;
         }
-        if self.nevacuate == old.count() {
-            self.oldbuckets.take().map(Buckets::free_evacuated);
+        let evacuated = self.nevacuate;
+        if let Some(old) = self.oldbuckets.take_if(|old| evacuated == old.count()) {
+            old.free_evacuated();
             self.flags.change(0, SAME_SIZE_GROW);
             if let Some(walks) = self.walks.get_mut() {
                 walks.settled();

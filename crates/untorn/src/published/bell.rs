@@ -6,8 +6,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use self::tasks::Tasks;
-pub(super) use self::tasks::Woken;
+use self::tasks::{Tasks, Woken};
 
 mod tasks;
 

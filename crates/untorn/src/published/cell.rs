@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use arrayvec::ArrayVec;
 
-use super::bell::{Bell, Unanswered, Woken};
+use super::bell::{Bell, Unanswered};
 use super::revision::{Revision, Timeout};
 use crate::overlap::this_thread;
 use crate::planted::planted;
@@ -188,7 +188,9 @@ impl<T> Writer<'_, T> {
         // This runs foreign code, which may publish.
         drop(unseen);
         // Last: a drop that panicked while this unwound would end the process.
-        woken.map(Woken::go_on);
+        if let Some(woken) = woken {
+            woken.go_on();
+        }
         revision
     }
 
