@@ -108,6 +108,22 @@ impl Goroutine {
         }
     }
 
+    /// Whether it has come beyond the first instruction of what its `go` statement calls.
+    pub(crate) fn has_begun(&self) -> bool {
+        let Some(innermost) = self.frames.first() else {
+            return true;
+        };
+        // An inlined call has no offset of its own.
+        let at_entry = !innermost.has_offset && innermost.args != "...";
+        let created = self.created.as_ref().and_then(|by| by.place.as_ref());
+        !(at_entry && created.is_some() && innermost.place.as_ref() == created)
+    }
+
+    /// Whether what it does stands in `main` itself.
+    pub(crate) fn is_in_main(&self) -> bool {
+        self.own().is_some_and(|own| own.function == "main.main")
+    }
+
     pub(crate) fn runs(&self) -> bool {
         self.state.starts_with("runn")
     }
