@@ -284,3 +284,22 @@ fn a_goroutine_that_was_about_to_run_has_a_reason_of_that_name() {
     assert_eq!(writer["state"], "runnable");
     assert_eq!(reason(writer, "runnable"), Some("it was runnable"));
 }
+
+#[test]
+fn a_goroutine_whose_stack_is_unknown_is_told_by_who_started_it() {
+    let other = "\ngoroutine 20 [running]:\n\tgoroutine running on other thread; stack unavailable\ncreated by main.main in \
+                 goroutine 1\n\tmain.go:18 +0x65\n";
+    let dump = pollers(&[]) + other;
+    let told = told(&dump);
+    let writer = &told["writers"][0];
+    assert_eq!(
+        (writer["goroutine"].as_u64(), writer["function"].as_str()),
+        (Some(20), None)
+    );
+    assert_eq!(writer["started"]["place"]["line"], 18);
+    let end = "possibly goroutine 20: started by main.main at main.go:18.";
+    assert!(verdict(&told).ends_with(end), "{}", verdict(&told));
+    let text = text(&dump);
+    let line = "\npossibly: goroutine 20 [running], started by main.main, main.go:18 (line 9)\n";
+    assert!(text.contains(line), "{text}");
+}

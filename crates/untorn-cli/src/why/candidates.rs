@@ -42,12 +42,22 @@ pub(crate) struct Candidate {
     pub(crate) goroutine: Option<u64>,
     pub(crate) line: u64,
     pub(crate) state: String,
+    /// Where it stood; `None` if its stack could not be read.
     pub(crate) function: Option<String>,
     pub(crate) place: Option<Place>,
+    /// The `go` statement that started it.
+    pub(crate) started: Option<Started>,
     pub(crate) certainty: Certainty,
     pub(crate) reasons: Vec<Reason>,
     /// Others that the same `go` statement started; told once for each statement.
     pub(crate) same_start: Option<SameStart>,
+}
+
+/// A `go` statement, and the function that it stands in.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Started {
+    pub(crate) function: String,
+    pub(crate) place: Option<Place>,
 }
 
 /// Goroutines that are not told one by one, all started by one `go` statement.
@@ -134,17 +144,21 @@ pub(crate) fn rank(crash: &Crash) -> Ranking {
     weighed.sort_by_key(|(points, ..)| -points);
     let all_seen = crash.goroutines == (crash.noticed.len() + crash.others.len()) as u64;
     let alone = weighed.len() == 1 && all_seen && only_one_in_question(crash, weighed[0].1);
+    let most = weighed.first().map_or(0, |(points, ..)| *points);
+    let is_even = |points: i32| most - points <= EVEN;
+    // Whom nothing tells apart from the first is as likely as that.
     let certainty = |points| {
+        let points = if is_even(points) { most } else { points };
         if points >= LIKELY || alone {
             Certainty::Likely
         } else {
             Certainty::Possibly
         }
     };
-    let even = weighed.first().map_or(0, |&(most, ..)| {
-        let even = |points: i32| most - points <= EVEN && certainty(points) == certainty(most);
-        weighed.iter().filter(|(points, ..)| even(*points)).count()
-    });
+    let even = weighed
+        .iter()
+        .filter(|(points, ..)| is_even(*points))
+        .count();
     let mut writers: Vec<_> = weighed
         .into_iter()
         .take(TOLD)
@@ -162,8 +176,12 @@ pub(crate) fn rank(crash: &Crash) -> Ranking {
                 goroutine: Some(goroutine.number),
                 line: goroutine.at,
                 state: goroutine.state.clone(),
-                function: goroutine.function().map(str::to_owned),
-                place: goroutine.place().cloned(),
+                function: goroutine.own().map(|frame| frame.function.clone()),
+                place: goroutine.own().and_then(|frame| frame.place.clone()),
+                started: goroutine.created.as_ref().map(|created| Started {
+                    function: created.function.clone(),
+                    place: created.place.clone(),
+                }),
                 certainty: certainty(points),
                 reasons,
                 same_start: None,

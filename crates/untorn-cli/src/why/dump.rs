@@ -91,23 +91,6 @@ impl Goroutine {
         own(&self.frames)
     }
 
-    /// The function that says what this goroutine does.
-    pub(crate) fn function(&self) -> Option<&str> {
-        let of_frame = self.own().map(|frame| frame.function.as_str());
-        of_frame.or_else(|| {
-            self.created
-                .as_ref()
-                .map(|created| created.function.as_str())
-        })
-    }
-
-    pub(crate) fn place(&self) -> Option<&Place> {
-        match self.own() {
-            Some(frame) => frame.place.as_ref(),
-            None => self.created.as_ref()?.place.as_ref(),
-        }
-    }
-
     /// Whether it has come beyond the first instruction of what its `go` statement calls.
     pub(crate) fn has_begun(&self) -> bool {
         let Some(innermost) = self.frames.first() else {

@@ -239,6 +239,7 @@ pub(crate) fn race(race: &Race) -> Explained {
             state: String::new(),
             function: known.function.clone(),
             place: known.place.clone(),
+            started: None,
             certainty: if whole && known.place.is_some() {
                 Certainty::Certainly
             } else {

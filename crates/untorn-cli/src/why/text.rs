@@ -46,12 +46,12 @@ pub(crate) fn show(output: &Output, found: &Found, told: &Explained) {
         output.line("");
         output.heading("Who may be the writer");
         for writer in &told.writers {
-            let function = writer
-                .function
-                .as_deref()
-                .unwrap_or("a goroutine without a known function");
-            let place = writer
-                .place
+            let (function, place) = match (&writer.function, &writer.started) {
+                (Some(function), _) => (function.clone(), &writer.place),
+                (None, Some(by)) => (format!("started by {}", by.function), &by.place),
+                (None, None) => ("a goroutine without a known function".into(), &None),
+            };
+            let place = place
                 .as_ref()
                 .map_or_else(String::new, |place| format!(", {place}"));
             output.line(format_args!(

@@ -62,6 +62,17 @@ pub(crate) fn of_crash(crash: &Crash, known: Option<&Known>, ranking: &Ranking) 
     format!("{met} {writer}")
 }
 
+/// Where it stood, or at least where it was started.
+fn stands(writer: &Candidate) -> String {
+    match (&writer.function, &writer.started) {
+        (None, Some(by)) => format!(
+            "started by {}",
+            where_at(Some(&by.function), by.place.as_ref())
+        ),
+        (function, _) => where_at(function.as_deref(), writer.place.as_ref()),
+    }
+}
+
 /// The likeliest writer, or all between whom nothing decides: `goroutine 20 or 21: main.work at crash.go:174`.
 fn even(ranking: &Ranking) -> String {
     let told = &ranking.writers;
@@ -71,7 +82,6 @@ fn even(ranking: &Ranking) -> String {
         &told[..ranking.even]
     };
     let more = ranking.even - named.len();
-    let stands = |writer: &Candidate| where_at(writer.function.as_deref(), writer.place.as_ref());
     let number = |writer: &Candidate| writer.goroutine.unwrap_or(0).to_string();
     let place = named.first().map(stands).unwrap_or_default();
     let at_one_place = named.iter().all(|writer| stands(writer) == place);
