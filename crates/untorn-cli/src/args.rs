@@ -1,10 +1,9 @@
 //! What can be said on the command line.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::builder::PossibleValuesParser;
-use clap::builder::StyledStr;
+use clap::builder::{PossibleValue, PossibleValuesParser, StyledStr};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser, Subcommand, value_parser};
 
@@ -26,19 +25,41 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// Ends the command if it is misused; a part of the demo that was asked for without `demo` gets a tip.
+    /// Ends the command if it is misused, with a tip if it can be told what was meant.
     pub(crate) fn of_command_line() -> Self {
         Self::try_parse().unwrap_or_else(|mut error| {
-            if let Some(ContextValue::String(asked)) = error.get(ContextKind::InvalidSubcommand) {
-                let tip = format!("it is a part of the demo: untorn demo {asked}");
-                if Demo::has_subcommand(asked) {
-                    let tips = ContextValue::StyledStrs(vec![StyledStr::from(tip)]);
-                    error.insert(ContextKind::Suggested, tips);
-                }
+            if let Some(ContextValue::String(asked)) = error.get(ContextKind::InvalidSubcommand)
+                && let Some(tip) = tip(asked, error.get(ContextKind::SuggestedSubcommand).is_some())
+            {
+                let tips = ContextValue::StyledStrs(vec![StyledStr::from(tip)]);
+                error.insert(ContextKind::Suggested, tips);
             }
             error.exit()
         })
     }
+}
+
+/// What may have been meant by something that is no command: a dump without `why`, a part of the demo without `demo`.
+fn tip(asked: &str, is_like_a_command: bool) -> Option<String> {
+    if Path::new(asked).is_file() {
+        return Some(format!("to read a dump: untorn why {asked}"));
+    }
+    let mut command = Args::command();
+    let demo = command
+        .find_subcommand_mut("demo")
+        .expect("it is declared below");
+    let (likeness, part) = demo
+        .get_subcommands()
+        .map(|part| {
+            (
+                strsim::jaro_winkler(asked, part.get_name()),
+                part.get_name(),
+            )
+        })
+        .max_by(|one, other| one.0.total_cmp(&other.0))?;
+    // As alike as clap wants names of commands to be.
+    let least = if is_like_a_command { 1.0 } else { 0.7 };
+    (likeness >= least).then(|| format!("it is a part of the demo: untorn demo {part}"))
 }
 
 const EXAMPLES: &str = "\
@@ -47,7 +68,7 @@ Parts of the demo:
   untorn demo map        act 2: one word changed, it cannot die
   untorn demo batch      act 3: two places changed, it mixes no refreshes
   untorn demo rivals     the same traffic over other people's maps
-  untorn demo lookup     every branch that a look-up can take
+  untorn demo lookup     every branch of Go's look-up
 
 Examples:
   untorn                         the demo
@@ -58,14 +79,17 @@ Examples:
   untorn demo lookup --json      the same for a script
   untorn why crash.txt           what a crash dump of a Go program says
 
+The fields of the --json documents are described in docs/json.md.
+
 Exit status: 0 fine, 1 something failed, 2 the command was misused.";
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// One part of the demo by itself.
+    /// The demo, or one part of it by itself.
+    #[command(after_help = "Without a part it plays the three acts, as `untorn` alone does.")]
     Demo {
         #[command(subcommand)]
-        which: Demo,
+        which: Option<Demo>,
     },
     /// Reads the crash dump of a Go program that died over a map, and says who, where, and what to change.
     #[command(after_help = "\
@@ -77,7 +101,7 @@ Examples:
 
 It reads `fatal error: concurrent map …` of Go 1.9 and newer, and the reports of Go's race detector, also in the middle
 of a log and with its prefixes. A crash dump names the side that noticed; the other side is concluded, and how sure that
-is stands beside it. A race report names both.
+is stands beside it. A race report names both. More: docs/why-a-dump.md; the fields of --json: docs/json.md.
 
 Exit status: 0 a dump was read, 1 there is none in the input, 2 the command was misused.")]
     Why(Why),
@@ -121,14 +145,18 @@ stretches, so no read took longer. With more threads than processors most of it 
 with the first row, a map that nobody writes to.
 Lateness: from when a refresh was due to when it was done. One is due each millisecond; those that became due while one
 was made are made good by the next, and each counts with its own delay.
-A slice ends for all threads at once, so other threads' turns can add no more to either than about a slice.
+A slice is over for all threads at once, but lasts until the last read and the last refresh have ended. Other threads'
+turns can add no more to either than it lasted: about its time, or where that was twice as much or more, what stands at
+the end of the row.
 
 It exits 1 if a map shows a pair from two refreshes that promises not to.")]
     Rivals(Rivals),
-    /// Prepared tables, and the branch that each look-up takes, in the order of the note's source.
+    /// Prepared tables, and every branch of Go's look-up, in the order of the note's source.
+    ///
+    /// It is that of `mapaccess1_faststr`, and of `mapaccess1_fast64` where the keys are numbers.
     Lookup {
         /// Only this scene; without it, all of them.
-        #[arg(value_parser = PossibleValuesParser::new(scenes::names()))]
+        #[arg(value_parser = PossibleValuesParser::new(scenes::names().into_iter().map(either_way)))]
         scene: Option<String>,
     },
 }
@@ -245,6 +273,12 @@ impl Rivals {
         let usual = if readers > 100 { 1.5 } else { 0.4 };
         self.seconds.unwrap_or(usual)
     }
+}
+
+/// A name that may be written with hyphens or with underscores.
+fn either_way(name: &'static str) -> PossibleValue {
+    let spellings = [name.replace('_', "-"), name.replace('-', "_")];
+    PossibleValue::new(name).aliases(spellings.into_iter().filter(|spelling| spelling != name))
 }
 
 fn seconds(text: &str) -> Result<f64, String> {

@@ -17,8 +17,8 @@ fn main() -> ExitCode {
     let args = Args::of_command_line();
     let output = Output::new(args.json);
     let done = match args.command {
-        None => demo::acts(&output),
-        Some(Command::Demo { which }) => match which {
+        None | Some(Command::Demo { which: None }) => demo::acts(&output),
+        Some(Command::Demo { which: Some(part) }) => match part {
             Demo::Go(options) => {
                 demo::go::alone(&output, &options).and_then(|act| output.document(&act))
             }

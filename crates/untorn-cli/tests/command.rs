@@ -217,15 +217,17 @@ fn the_wait_for_luck_is_announced_but_not_in_a_document() {
 }
 
 #[test]
-fn the_demo_as_a_document() {
-    let acts = json(&["--json"]);
-    let numbers: Vec<_> = acts
-        .as_array()
-        .expect("three")
-        .iter()
-        .map(|act| &act["act"])
-        .collect();
-    assert_eq!(numbers, [1, 2, 3]);
+fn the_demo_as_a_document_with_or_without_its_name() {
+    for args in [&["--json"][..], &["demo", "--json"]] {
+        let acts = json(args);
+        let numbers: Vec<_> = acts
+            .as_array()
+            .expect("three")
+            .iter()
+            .map(|act| &act["act"])
+            .collect();
+        assert_eq!(numbers, [1, 2, 3]);
+    }
 }
 
 #[test]
@@ -265,6 +267,18 @@ fn every_branch_of_the_look_up() {
     ];
     branches.retain(|branch| !shown.contains(branch));
     assert!(branches.is_empty(), "not shown: {branches:?}");
+}
+
+#[test]
+fn a_scene_may_be_asked_for_with_hyphens_or_with_underscores() {
+    for (one, other) in [
+        ("hash_writing", "hash-writing"),
+        ("second-candidate", "second_candidate"),
+    ] {
+        let scene = |name| json(&["demo", "lookup", name, "--json"])[0]["scene"].clone();
+        assert_eq!(scene(one), one);
+        assert_eq!(scene(other), one);
+    }
 }
 
 #[test]
@@ -312,6 +326,13 @@ fn every_rival_is_played_and_none_that_promises_pairs_is_torn() {
                 assert!(play["pairs_read"].as_u64() > Some(0), "{play}");
                 assert!(play["refreshes"].as_u64() > Some(0), "{play}");
                 assert!(play["slowest_read_seconds"].as_f64() > Some(0.0), "{play}");
+                let took = |which: &str| play[which].as_f64().expect("a number");
+                assert!(took("took_seconds") >= 0.2, "{play}");
+                assert!(took("longest_slice_seconds") >= 0.04, "{play}");
+                assert!(
+                    took("slowest_read_seconds") <= took("longest_slice_seconds"),
+                    "{play}"
+                );
                 assert_late_in_order(play);
                 let rate = ["_least", "", "_most"].map(|which| {
                     let rate = play[format!("pairs_per_second{which}")].as_f64();
@@ -351,9 +372,10 @@ fn chosen_rivals_as_a_table() {
         row
     };
     assert!(
-        shown.contains("2 maps, 2 plays of 5 slices each"),
+        shown.contains("2 maps, 2 plays of 5 slices each in random order, at least 1 s; "),
         "{shown}"
     );
+    assert!(shown.contains("\nIt took "), "{shown}");
     let heading = shown.find("\n3 readers, slices of 0.02 s\n").expect(&shown);
     let rows = shown.find("\nmap  ").expect("the names of the columns");
     let warned = shown.find("mostly other threads' turns");
@@ -429,6 +451,13 @@ fn misuse_is_told_and_ends_with_2() {
         (&["perform"], "unrecognized subcommand"),
         (&["rivals", "--readers", "3"], "untorn demo rivals\n"),
         (&["lookup"], "untorn demo lookup\n"),
+        (&["rival"], "untorn demo rivals\n"),
+        (&["look-up"], "untorn demo lookup\n"),
+        (
+            &["tests/why/dumps/go1.23-note.txt"],
+            "untorn why tests/why/dumps/go1.23-note.txt\n",
+        ),
+        (&["demo", "lookup", "no-such-scene"], "hash_writing"),
         (&["map", "--json"], "untorn demo map\n"),
     ] {
         let output = untorn(args);

@@ -148,6 +148,14 @@ const CRASHES: &[Row] = &[
         "fan_out",
     ),
     (
+        "go1.23-not-begun",
+        7,
+        "main.work",
+        174,
+        Some("main.work"),
+        "fan_out",
+    ),
+    (
         "go1.23-note",
         19,
         "main.main.func2",
@@ -194,6 +202,14 @@ const CRASHES: &[Row] = &[
         174,
         Some("main.work"),
         "fan_out",
+    ),
+    (
+        "go1.23-two-pollers",
+        8,
+        "main.main.func2",
+        32,
+        Some("main.main.func1"),
+        "captured",
     ),
     (
         "go1.24-escaping-json",
@@ -271,7 +287,7 @@ fn a_crash_of_any_go_is_told_by_who_noticed_who_wrote_and_why() {
             told["writers"]
         );
         assert!(has_cause(told, cause), "{name}: {}", told["causes"]);
-        let certain = |writer: &Value| writer["certainty"] == "certain";
+        let certain = |writer: &Value| writer["certainty"] == "certainly";
         assert!(
             !told["writers"]
                 .as_array()
@@ -328,7 +344,7 @@ fn a_race_report_names_both_sides_for_certain() {
         );
         assert_eq!(known[1]["place"]["line"], 109);
         assert_eq!(told["writers"].as_array().expect("a list").len(), 1);
-        assert_eq!(told["writers"][0]["certainty"], "certain");
+        assert_eq!(told["writers"][0]["certainty"], "certainly");
         assert!(has_cause(told, "refreshed_in_place"), "{name}");
     }
 }
@@ -384,6 +400,8 @@ fn what_is_told_is_as_recorded() {
     for name in [
         "by-hand-go1.13-note",
         "go1.23-copied-lock",
+        "go1.23-not-begun",
+        "go1.23-note-system",
         "go1.23-race",
         "go1.26-note",
     ] {
@@ -431,7 +449,8 @@ fn an_input_without_such_a_dump_is_told_what_it_is() {
             "fatal error: concurrent map read and".into(),
             "the line is cut",
         ),
-        ("all is well\n".into(), "in these 1 lines"),
+        ("all is well\n".into(), "in 1 line:"),
+        ("all is\nwell\n".into(), "in 2 lines:"),
         (String::new(), "nothing to read"),
     ] {
         let output = feed(&[], &input);

@@ -69,7 +69,7 @@ pub(crate) fn beside(output: &Output, options: &Go) -> io::Result<Beside> {
     let Some(finished) = child::run(&mut run, RUN_AT_MOST, |_| {})? else {
         let seconds = RUN_AT_MOST.as_secs();
         output.aside(format_args!(
-            "Go noticed nothing in {seconds} s: it sees who comes while a write is on, nobody whom a write comes upon."
+            "Go noticed nothing in {seconds} s: it sees whoever comes while a write is on, but nobody who was there before the write."
         ));
         return Ok(Beside::NothingNoticed { version, seconds });
     };
@@ -145,4 +145,48 @@ fn version() -> Option<String> {
         .filter(|answer| answer.status.success())?;
     let version = String::from_utf8(answer.stdout).ok()?.trim().to_string();
     (!version.is_empty()).then_some(version)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{Beside, Dump};
+
+    #[test]
+    fn the_fields_of_its_document_are_those_of_the_page() {
+        let version = || "go1.23.9".to_owned();
+        let all = [
+            Beside::Died(Dump {
+                version: version(),
+                exit_status: Some(2),
+                seconds: 0.1,
+                printed_lines: 7,
+                dump: String::new(),
+            }),
+            Beside::NothingNoticed {
+                version: version(),
+                seconds: 10,
+            },
+            Beside::LeftOut {
+                reason: String::new(),
+            },
+        ];
+        let mut fields = BTreeSet::new();
+        let mut outcomes = vec![];
+        for beside in all {
+            let value = serde_json::to_value(beside).expect("it can be written");
+            let object = value.as_object().expect("an object");
+            fields.extend(object.keys().map(|name| format!("go.{name}")));
+            outcomes.push(format!("`{}`", value["outcome"].as_str().expect("a text")));
+        }
+        let page = include_str!("../../../../docs/json.md");
+        let quotes = page.split('`').skip(1).step_by(2);
+        let described: BTreeSet<_> = quotes
+            .filter(|quote| quote.starts_with("go."))
+            .map(str::to_owned)
+            .collect();
+        assert_eq!(fields, described);
+        assert!(page.contains(&outcomes.join(", ")), "{outcomes:?}");
+    }
 }

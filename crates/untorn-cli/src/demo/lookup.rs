@@ -24,9 +24,11 @@ struct Document<'s> {
 /// Shows one scene or all of them.
 pub(crate) fn show(output: &Output, only: Option<&str>) -> io::Result<()> {
     let scenes = scenes::all();
+    // It may have been asked for with hyphens or with underscores.
+    let hyphens = |name: &str| name.replace('_', "-");
     let chosen = scenes
         .iter()
-        .filter(|scene| only.is_none_or(|name| scene.name == name));
+        .filter(|scene| only.is_none_or(|name| hyphens(scene.name) == hyphens(name)));
     let mut documents = Vec::new();
     for scene in chosen {
         let told = (scene.look_up)();

@@ -2,26 +2,27 @@
 
 use serde::Serialize;
 
-use super::dump::{self, Banner, Crash, Goroutine};
-use super::frame::{Access, Frame, Word};
+use super::dump::{self, Crash, Created, Goroutine};
+use super::frame::Access;
 use super::place::Place;
+use super::reasons::{self, Noticing, Reason};
 
 /// How sure a statement is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Certainty {
-    Possible,
+    Possibly,
     Likely,
     /// It stands in the dump.
-    Certain,
+    Certainly,
 }
 
 impl Certainty {
     pub(crate) fn in_words(self) -> &'static str {
         match self {
-            Self::Possible => "possibly",
+            Self::Possibly => "possibly",
             Self::Likely => "likely",
-            Self::Certain => "certainly",
+            Self::Certainly => "certainly",
         }
     }
 }
@@ -29,47 +30,10 @@ impl Certainty {
 /// From so many points on.
 const LIKELY: i32 = 40;
 const POSSIBLE: i32 = 12;
+/// So few tell nobody apart: that one ran and another waited when all were stopped.
+const EVEN: i32 = 6;
 /// Candidates that are told.
 const TOLD: usize = 5;
-
-/// Names of functions that change things.
-const UPDATES: &[&str] = &[
-    "add",
-    "apply",
-    "clear",
-    "delete",
-    "evict",
-    "expire",
-    "fetch",
-    "insert",
-    "load",
-    "merge",
-    "poll",
-    "pull",
-    "put",
-    "reconcile",
-    "refresh",
-    "register",
-    "reload",
-    "remove",
-    "save",
-    "set",
-    "store",
-    "sync",
-    "unregister",
-    "update",
-    "watch",
-    "write",
-];
-
-/// One thing that speaks for a goroutine, or against it.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Reason {
-    pub(crate) id: &'static str,
-    #[serde(skip)]
-    points: i32,
-    pub(crate) text: String,
-}
 
 /// A goroutine that may have been the writer.
 #[derive(Clone, Debug, Serialize)]
@@ -78,15 +42,42 @@ pub(crate) struct Candidate {
     pub(crate) goroutine: Option<u64>,
     pub(crate) line: u64,
     pub(crate) state: String,
+    /// Where it stood; `None` if its stack could not be read.
     pub(crate) function: Option<String>,
     pub(crate) place: Option<Place>,
+    /// The `go` statement that started it.
+    pub(crate) started: Option<Started>,
     pub(crate) certainty: Certainty,
     pub(crate) reasons: Vec<Reason>,
+    /// Others that the same `go` statement started; told once for each statement.
+    pub(crate) same_start: Option<SameStart>,
 }
 
-/// The address of the map that a goroutine met, if a call of the runtime shows it.
-pub(crate) fn map_address(frames: &[Frame]) -> Option<Word> {
-    frames.iter().find_map(Frame::map_argument)
+/// A `go` statement, and the function that it stands in.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Started {
+    pub(crate) function: String,
+    pub(crate) place: Option<Place>,
+}
+
+/// Goroutines that are not told one by one, all started by one `go` statement.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct SameStart {
+    /// Of the statement.
+    pub(crate) place: Place,
+    pub(crate) goroutines: Vec<u64>,
+    /// How many of them had not begun to run.
+    pub(crate) not_begun: u64,
+    /// Whether there may be more, as not all of the dump was kept.
+    pub(crate) at_least: bool,
+}
+
+/// The candidates of a dump.
+pub(crate) struct Ranking {
+    /// Those that are told, likeliest first.
+    pub(crate) writers: Vec<Candidate>,
+    /// How many, told or not, nothing tells apart from the first, itself counted.
+    pub(crate) even: usize,
 }
 
 /// What the noticing side did: its runtime frame says it, else the message.
@@ -103,58 +94,15 @@ pub(crate) fn noticed_access(crash: &Crash, index: usize) -> Option<Access> {
     of_frames.or_else(of_message)
 }
 
-/// The side that noticed first, against which the others are weighed.
-pub(crate) struct Noticing<'d> {
-    side: Option<&'d Goroutine>,
-    writes: bool,
+/// A goroutine with the reasons, and what they come to.
+type Weighed<'d> = (i32, &'d Goroutine, Vec<Reason>);
+
+fn points(reasons: &[Reason]) -> i32 {
+    reasons.iter().map(|reason| reason.points).sum()
 }
 
-impl<'d> Noticing<'d> {
-    pub(crate) fn new(noticed: &'d [Goroutine], banners: &[Banner]) -> Self {
-        let side = noticed.first();
-        let of_frames = side.and_then(|side| dump::access(&side.frames));
-        let of_message = || banners.first()?.kind.access();
-        Self {
-            side,
-            writes: of_frames.or_else(of_message).is_some_and(Access::writes),
-        }
-    }
-
-    /// How much speaks for `goroutine`.
-    pub(crate) fn points(&self, goroutine: &Goroutine) -> i32 {
-        let reasons = self.reasons(goroutine);
-        reasons.iter().map(|reason| reason.points).sum()
-    }
-
-    fn reasons(&self, goroutine: &Goroutine) -> Vec<Reason> {
-        let mut reasons = vec![];
-        let mut say = |id, points, text: String| reasons.push(Reason { id, points, text });
-
-        in_the_runtime(goroutine, &mut say);
-        if let Some(side) = self.side {
-            addresses(side, goroutine, &mut say);
-            self.kinship(side, goroutine, &mut say);
-        }
-        by_name(goroutine, &mut say);
-        let created = goroutine
-            .created
-            .as_ref()
-            .and_then(|created| created.place.as_ref());
-        if created.is_some() && goroutine.own().and_then(|frame| frame.place.as_ref()) == created {
-            say("not_begun", -40, "it had not begun to run".to_owned());
-        }
-        if goroutine.elsewhere.is_some() {
-            let text = "it still ran on another thread when the others were stopped, so its stack is unknown";
-            say("running_elsewhere", 14, text.to_owned());
-        } else if goroutine.runs() && goroutine.own().is_some() {
-            say("running", 4, format!("it was {}", goroutine.state));
-        }
-        reasons
-    }
-}
-
-/// The candidates, likeliest first.
-pub(crate) fn rank(crash: &Crash) -> Vec<Candidate> {
+/// Whoever reaches the least number of points.
+fn weighed(crash: &Crash) -> Vec<Weighed<'_>> {
     let noticing = Noticing::new(&crash.noticed, &crash.banners);
     let mut weighed: Vec<_> = crash
         .others
@@ -176,20 +124,42 @@ pub(crate) fn rank(crash: &Crash) -> Vec<Candidate> {
             weighed.push((goroutine, reasons));
         }
     }
-    let mut weighed: Vec<_> = weighed
-        .into_iter()
-        .map(|(goroutine, reasons)| {
-            let points: i32 = reasons.iter().map(|reason| reason.points).sum();
-            (points, goroutine, reasons)
-        })
-        .filter(|(points, ..)| *points >= POSSIBLE)
-        .collect();
-    weighed.sort_by_key(|(points, ..)| -points);
-    // By exclusion, if all that there is has been seen.
-    let all_seen = crash.goroutines == (crash.noticed.len() + crash.others.len()) as u64;
-    let elsewhere = crash.others.iter().any(|one| one.elsewhere.is_some());
-    let alone = weighed.len() == 1 && all_seen && !elsewhere;
+    let reaches = |reasons: &[Reason]| points(reasons) >= POSSIBLE;
+    // Almost every `main` waits for the others; that tells something only where nobody else comes into question.
+    if !weighed.iter().any(|(_, reasons)| reaches(reasons)) {
+        for (goroutine, reasons) in &mut weighed {
+            reasons.extend(reasons::waits(goroutine).filter(|_| goroutine.is_in_main()));
+        }
+    }
     weighed
+        .into_iter()
+        .filter(|(_, reasons)| reaches(reasons))
+        .map(|(goroutine, reasons)| (points(&reasons), goroutine, reasons))
+        .collect()
+}
+
+/// The candidates, likeliest first.
+pub(crate) fn rank(crash: &Crash) -> Ranking {
+    let mut weighed = weighed(crash);
+    weighed.sort_by_key(|(points, ..)| -points);
+    let all_seen = crash.goroutines == (crash.noticed.len() + crash.others.len()) as u64;
+    let alone = weighed.len() == 1 && all_seen && only_one_in_question(crash, weighed[0].1);
+    let most = weighed.first().map_or(0, |(points, ..)| *points);
+    let is_even = |points: i32| most - points <= EVEN;
+    // Whom nothing tells apart from the first is as likely as that.
+    let certainty = |points| {
+        let points = if is_even(points) { most } else { points };
+        if points >= LIKELY || alone {
+            Certainty::Likely
+        } else {
+            Certainty::Possibly
+        }
+    };
+    let even = weighed
+        .iter()
+        .filter(|(points, ..)| is_even(*points))
+        .count();
+    let mut writers: Vec<_> = weighed
         .into_iter()
         .take(TOLD)
         .map(|(points, goroutine, mut reasons)| {
@@ -206,247 +176,55 @@ pub(crate) fn rank(crash: &Crash) -> Vec<Candidate> {
                 goroutine: Some(goroutine.number),
                 line: goroutine.at,
                 state: goroutine.state.clone(),
-                function: goroutine.function().map(str::to_owned),
-                place: goroutine.place().cloned(),
-                certainty: if points >= LIKELY || alone {
-                    Certainty::Likely
-                } else {
-                    Certainty::Possible
-                },
+                function: goroutine.own().map(|frame| frame.function.clone()),
+                place: goroutine.own().and_then(|frame| frame.place.clone()),
+                started: goroutine.created.as_ref().map(|created| Started {
+                    function: created.function.clone(),
+                    place: created.place.clone(),
+                }),
+                certainty: certainty(points),
                 reasons,
+                same_start: None,
             }
         })
-        .collect()
+        .collect();
+    add_same_starts(crash, &mut writers, !all_seen);
+    Ranking { writers, even }
 }
 
-/// What Go's own functions on the stack tell.
-fn in_the_runtime(goroutine: &Goroutine, say: &mut impl FnMut(&'static str, i32, String)) {
-    if let Some(frame) = goroutine
-        .frames
+/// Whether one candidate is the writer by exclusion: no stack is missing, and no `main` is left that may write between
+/// two waits.
+fn only_one_in_question(crash: &Crash, candidate: &Goroutine) -> bool {
+    let mut others = crash.others.iter().filter(|one| one.at != candidate.at);
+    !others.any(|one| one.is_in_main() && reasons::waits(one).is_some())
+        && crash.others.iter().all(|one| one.elsewhere.is_none())
+}
+
+/// To the first candidate of each `go` statement those that it started besides, and that are not told themselves.
+fn add_same_starts(crash: &Crash, writers: &mut [Candidate], at_least: bool) {
+    let mut untold: Vec<&Goroutine> = crash
+        .others
         .iter()
-        .find(|frame| frame.access().is_some_and(Access::writes))
-    {
-        let text = format!(
-            "it is inside {}, a write to a map (line {})",
-            frame.function, frame.at
-        );
-        say("in_a_write", 50, text);
-    }
-    let waits_for_others = goroutine
-        .frames
-        .iter()
-        .take_while(|frame| frame.is_standard())
-        .any(|frame| frame.function == "sync.(*WaitGroup).Wait");
-    if waits_for_others {
-        let text = "it only waits for other goroutines to end".to_owned();
-        say("waits_for_others", -30, text);
-        return;
-    }
-    let sleeps = matches!(
-        goroutine.state.as_str(),
-        "sleep" | "select" | "chan receive"
-    );
-    if sleeps && goroutine.own().is_some_and(|frame| !frame.is_of_a_module()) {
-        let text = format!(
-            "it waits [{}] in the program's own code: whoever writes now and then is seen waiting for its next turn",
-            goroutine.state
-        );
-        say("poller", 10, text);
-    }
-}
-
-/// Whether the same addresses are among the arguments.
-fn addresses(
-    side: &Goroutine,
-    goroutine: &Goroutine,
-    say: &mut impl FnMut(&'static str, i32, String),
-) {
-    let find = |wanted: u64| {
-        goroutine.frames.iter().find_map(|frame| {
-            let same = |word: &Word| word.value == wanted;
-            frame.words().find(same).map(|word| (frame, word.exact))
-        })
-    };
-    if let Some(map) = map_address(&side.frames)
-        && let Some((frame, exact)) = find(map.value)
-    {
-        let points = if exact && map.exact { 40 } else { 15 };
-        let text = format!(
-            "{:#x}, the map's address, is among its arguments (line {})",
-            map.value, frame.at
-        );
-        say("same_map", points, text);
-        return;
-    }
-    let shared = shared_words(side)
-        .into_iter()
-        .find_map(|word| find(word.value).map(|(frame, exact)| (word, frame, exact)));
-    if let Some((word, frame, exact)) = shared {
-        let points = if exact && word.exact { 28 } else { 10 };
-        let text = format!(
-            "{:#x}, an argument of the noticing call, is among its own (line {}): the map, or what holds it",
-            word.value, frame.at
-        );
-        say("same_address", points, text);
-    }
-}
-
-/// Addresses among the arguments from the program's own innermost call on: one may be the map, or what holds it.
-pub(crate) fn shared_words(side: &Goroutine) -> Vec<Word> {
-    let own = side.own().map(|frame| frame.at);
-    let mut words: Vec<Word> = vec![];
-    for frame in side.frames.iter().filter(|frame| Some(frame.at) <= own) {
-        words.extend(frame.heap_words());
-    }
-    // The outermost is the program's own; exact ones tell more.
-    words.reverse();
-    words.sort_by_key(|word| !word.exact);
-    words
-}
-
-/// Whether a function is named for a change.
-fn by_name(goroutine: &Goroutine, say: &mut impl FnMut(&'static str, i32, String)) {
-    if let Some(own) = goroutine.own() {
-        let first = own.name_words().into_iter().next().unwrap_or_default();
-        if LOOKS.contains(&first.as_str()) {
-            let text = format!(
-                "{} is named for a look: \u{201c}{first}\u{201d}",
-                own.function
-            );
-            say("named_for_a_look", -30, text);
-            return;
-        }
-    }
-    let named = goroutine
-        .frames
-        .iter()
-        .filter(|frame| !frame.is_standard())
-        .find_map(|frame| {
-            let words = frame.name_words();
-            let word = words.into_iter().find(|word| is_update(word))?;
-            Some((frame.function.clone(), word))
-        });
-    let started = || {
-        let function = &goroutine.created.as_ref()?.function;
-        let frame = Frame::read(0, &format!("{function}()"))?;
-        let word = frame
-            .name_words()
+        .filter(|one| writers.iter().all(|writer| writer.line != one.at))
+        .collect();
+    for writer in writers {
+        let mut all = crash.others.iter().chain(&crash.noticed);
+        let started = all
+            .find(|one| one.at == writer.line)
+            .and_then(|one| one.created.as_ref());
+        let Some((started, place)) = started.and_then(|by| Some((by, by.place.as_ref()?))) else {
+            continue;
+        };
+        let same = |by: &Created| by.function == started.function && by.place == started.place;
+        let (alike, rest): (Vec<_>, Vec<_>) = untold
             .into_iter()
-            .find(|word| is_update(word))?;
-        Some((format!("{function}, which started it,"), word))
-    };
-    if let Some((function, word)) = named.or_else(started) {
-        say(
-            "named_for_a_change",
-            15,
-            format!("{function} is named for a change: \u{201c}{word}\u{201d}"),
-        );
-    }
-}
-
-/// Names of functions that only look.
-const LOOKS: &[&str] = &[
-    "all", "contains", "find", "get", "has", "is", "len", "list", "lookup", "search", "snapshot",
-];
-
-fn is_update(word: &str) -> bool {
-    let stem = word
-        .strip_suffix("ing")
-        .or_else(|| word.strip_suffix("er"))
-        .unwrap_or(word);
-    UPDATES
-        .iter()
-        .any(|update| *update == word || *update == stem || update.strip_suffix('e') == Some(stem))
-}
-
-impl Noticing<'_> {
-    /// Whether its code is near that of the noticing side.
-    fn kinship(
-        &self,
-        side: &Goroutine,
-        goroutine: &Goroutine,
-        say: &mut impl FnMut(&'static str, i32, String),
-    ) {
-        let Some(noticing) = side.own() else {
-            return;
-        };
-        let foreign = || goroutine.frames.iter().filter(|frame| !frame.is_standard());
-        let created = goroutine.created.as_ref();
-        let started_near = created
-            .zip(side.created.as_ref())
-            .is_some_and(|(one, other)| one.function == other.function);
-        let started_by = created.is_some_and(|created| {
-            side.frames
-                .iter()
-                .any(|frame| frame.function == created.function)
+            .partition(|one| one.created.as_ref().is_some_and(same));
+        untold = rest;
+        writer.same_start = (!alike.is_empty()).then(|| SameStart {
+            place: place.clone(),
+            goroutines: alike.iter().map(|one| one.number).collect(),
+            not_begun: alike.iter().filter(|one| !one.has_begun()).count() as u64,
+            at_least,
         });
-        if started_near || started_by {
-            let by = created.map_or("", |created| created.function.as_str());
-            say(
-                "same_creator",
-                5,
-                format!("{by} started it, and the noticing side too or is on its stack"),
-            );
-        }
-        let reads = dump::access(&goroutine.frames).is_some_and(|access| !access.writes());
-        if reads {
-            say("reads", -40, "it is reading a map itself".to_owned());
-        }
-        if foreign().any(|frame| frame.function == noticing.function) {
-            let text = format!("it runs {}, as the noticing side does", noticing.function);
-            say("same_function", if self.writes { 25 } else { -6 }, text);
-        }
-        let siblings = |frame: &&Frame| {
-            frame.function != noticing.function
-                && frame
-                    .enclosing()
-                    .is_some_and(|of| Some(of) == noticing.enclosing())
-        };
-        let receiver = noticing
-            .receiver()
-            .map(|receiver| (noticing.package(), receiver));
-        let same_type = |frame: &&Frame| {
-            receiver.is_some() && frame.receiver().map(|of| (frame.package(), of)) == receiver
-        };
-        if let Some(frame) = foreign().find(siblings) {
-            let text = format!(
-                "{} and the noticing {} are literals of one function, and may hold the same variable",
-                frame.function, noticing.function
-            );
-            say("same_enclosing", 20, text);
-        } else if let Some(frame) =
-            foreign().find(|frame| frame.function != noticing.function && same_type(frame))
-        {
-            let text = format!(
-                "{} is a method of the same type as the noticing {}",
-                frame.function, noticing.function
-            );
-            say("same_type", 20, text);
-        }
-        let file = noticing.place.as_ref().map(|place| &place.file);
-        let at_file = |frame: &&Frame| {
-            file.is_some() && frame.place.as_ref().map(|place| &place.file) == file
-        };
-        let created_at_file = || {
-            file.is_some()
-                && created
-                    .and_then(|created| created.place.as_ref())
-                    .map(|place| &place.file)
-                    == file
-        };
-        if foreign().any(|frame| at_file(&frame)) || created_at_file() {
-            let base = noticing.place.as_ref().map_or("", |place| place.base());
-            say(
-                "same_file",
-                8,
-                format!("its code is in the same file, {base}"),
-            );
-        } else if foreign().any(|frame| frame.package() == noticing.package()) {
-            say(
-                "same_package",
-                4,
-                format!("its code is in the same package, {}", noticing.package()),
-            );
-        }
     }
 }

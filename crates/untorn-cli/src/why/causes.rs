@@ -134,7 +134,7 @@ fn copied_lock(sides: &Sides<'_>) -> Option<Cause> {
         .find(|frame| looks_like_a_lock(frame.first_argument()));
     let (frame, certainty) = match with_lock {
         Some(frame) => (frame, Certainty::Likely),
-        None => (structs.clone().next()?, Certainty::Possible),
+        None => (structs.clone().next()?, Certainty::Possibly),
     };
     let of = frame.value_receiver().unwrap_or("");
     let what = match certainty {
@@ -169,8 +169,8 @@ fn config_reload(sides: &Sides<'_>) -> Option<Cause> {
     // Almost every program with a watcher has one of these goroutines asleep; the noticing side decides.
     let (frame, certainty) = match (here, other) {
         (Some(here), Some(_)) => (here, Certainty::Likely),
-        (Some(here), None) => (here, Certainty::Possible),
-        (None, other) => (other?, Certainty::Possible),
+        (Some(here), None) => (here, Certainty::Possibly),
+        (None, other) => (other?, Certainty::Possibly),
     };
     Some(Cause {
         id: "config_reload",
@@ -202,7 +202,7 @@ fn shared_header(sides: &Sides<'_>) -> Option<Cause> {
         certainty: if also.is_some() {
             Certainty::Likely
         } else {
-            Certainty::Possible
+            Certainty::Possibly
         },
         matched: match also {
             Some(also) => format!("{} here, {} there", seen(frame), seen(also)),
@@ -229,7 +229,7 @@ fn request_context(sides: &Sides<'_>) -> Option<Cause> {
     Some(Cause {
         id: "request_context",
         title: "a gin.Context is used by a goroutine beside its handler",
-        certainty: Certainty::Possible,
+        certainty: Certainty::Possibly,
         matched: seen(frame),
         change: &[
             "Go: give the goroutine a copy, context.Copy(), and do not use Context.Keys directly.",
@@ -332,7 +332,7 @@ fn shared_struct(sides: &Sides<'_>) -> Option<Cause> {
         certainty: if sure {
             Certainty::Likely
         } else {
-            Certainty::Possible
+            Certainty::Possibly
         },
         matched,
         change: &[
@@ -352,7 +352,7 @@ fn captured(sides: &Sides<'_>) -> Option<Cause> {
         certainty: if other.is_some() {
             Certainty::Likely
         } else {
-            Certainty::Possible
+            Certainty::Possibly
         },
         matched: match other {
             Some(other) if other.function != here.function => {
@@ -429,7 +429,7 @@ fn package_level(sides: &Sides<'_>) -> Option<Cause> {
     (told && direct && here.heap_words().next().is_none()).then(|| Cause {
         id: "package_level",
         title: "the map is a variable of the package, which every goroutine reaches",
-        certainty: Certainty::Possible,
+        certainty: Certainty::Possibly,
         matched: format!("{} is a plain function, and none of its arguments is an address", seen(here)),
         change: &["Go: make it a field of a type that has the lock too, or guard every use of the variable by one lock."],
     })

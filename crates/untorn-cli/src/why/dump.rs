@@ -91,21 +91,20 @@ impl Goroutine {
         own(&self.frames)
     }
 
-    /// The function that says what this goroutine does.
-    pub(crate) fn function(&self) -> Option<&str> {
-        let of_frame = self.own().map(|frame| frame.function.as_str());
-        of_frame.or_else(|| {
-            self.created
-                .as_ref()
-                .map(|created| created.function.as_str())
-        })
+    /// Whether it has come beyond the first instruction of what its `go` statement calls.
+    pub(crate) fn has_begun(&self) -> bool {
+        let Some(innermost) = self.frames.first() else {
+            return true;
+        };
+        // An inlined call has no offset of its own.
+        let at_entry = !innermost.has_offset && innermost.args != "...";
+        let created = self.created.as_ref().and_then(|by| by.place.as_ref());
+        !(at_entry && created.is_some() && innermost.place.as_ref() == created)
     }
 
-    pub(crate) fn place(&self) -> Option<&Place> {
-        match self.own() {
-            Some(frame) => frame.place.as_ref(),
-            None => self.created.as_ref()?.place.as_ref(),
-        }
+    /// Whether what it does stands in `main` itself.
+    pub(crate) fn is_in_main(&self) -> bool {
+        self.own().is_some_and(|own| own.function == "main.main")
     }
 
     pub(crate) fn runs(&self) -> bool {

@@ -4,11 +4,11 @@ use serde::Serialize;
 
 use super::candidates::{self, Candidate, Certainty};
 use super::causes::{self, Cause, Sides};
-use super::dump::{self, Crash, Goroutine, Kind, Race, Side, Unread};
-use super::frame::{Access, Frame};
+use super::dump::{self, Crash, Goroutine, Race, Side, Unread};
+use super::frame::{Access, Frame, Word};
 use super::parts::{self, Part};
 use super::place::Place;
-use crate::output::counted;
+use super::{reasons, verdict};
 
 /// What kind of dump it was.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -37,6 +37,15 @@ pub(crate) struct Address {
     pub(crate) is_map: bool,
     /// The goroutines that have it among their arguments.
     pub(crate) goroutines: Vec<u64>,
+    /// Those of them that have it with a `?` only: what it was passed in may have been used again since.
+    pub(crate) may_be_stale: Vec<u64>,
+}
+
+impl Address {
+    /// Whether several goroutines have it for sure.
+    fn is_shared(&self) -> bool {
+        self.goroutines.len() - self.may_be_stale.len() > 1
+    }
 }
 
 /// All that is told about one dump.
@@ -71,7 +80,8 @@ const ALONE: &str = "The dump has nobody but the side that noticed. Go 1.26 and 
      with GOTRACEBACK=all, and the next dump has the other goroutines. (An older one was cut.)";
 
 pub(crate) fn crash(crash: &Crash) -> Explained {
-    let writers = candidates::rank(crash);
+    let ranking = candidates::rank(crash);
+    let writers = &ranking.writers;
     let known: Vec<_> = (0..crash.noticed.len())
         .map(|index| known_noticed(crash, index))
         .collect();
@@ -91,20 +101,21 @@ pub(crate) fn crash(crash: &Crash) -> Explained {
             here_does: known.first().and_then(|known| known.access),
             others: likely.iter().map(|one| one.frames.as_slice()).collect(),
             both_known: false,
-            shared_address: addresses.iter().any(|address| address.goroutines.len() > 1),
+            shared_address: addresses.iter().any(Address::is_shared),
         })
     });
     let banner = crash.banners.first();
+    let parts = parts::of_crash(crash, writers);
     Explained {
         kind: DumpKind::Crash,
         first_line: banner.map_or(0, |banner| banner.at),
         last_line: crash.last,
         message: banner.map_or_else(String::new, |banner| banner.text.clone()),
-        verdict: verdict(crash, known.first(), writers.first()),
-        notes: notes(crash, !writers.is_empty()),
-        parts: parts::of_crash(crash, &writers),
+        verdict: verdict::of_crash(crash, known.first(), &ranking),
+        notes: notes(crash, writers, &parts),
+        parts,
         known,
-        writers,
+        writers: ranking.writers,
         addresses,
         causes,
         change: causes::ALWAYS,
@@ -124,64 +135,12 @@ fn known_noticed(crash: &Crash, index: usize) -> Known {
     }
 }
 
-/// `main.lookup at crash.go:115`
-pub(crate) fn where_at(function: Option<&str>, place: Option<&Place>) -> String {
-    let function = function.unwrap_or("code that is not in the dump");
-    match place {
-        Some(place) => format!("{function} at {}:{}", place.base(), place.line),
-        None => function.to_owned(),
-    }
-}
-
-fn verdict(crash: &Crash, known: Option<&Known>, writer: Option<&Candidate>) -> String {
-    let kind = crash.banners.first().map(|banner| banner.kind);
-    let Some(known) = known else {
-        return match kind {
-            Some(Kind::Writes) => "Two goroutines wrote to one map; the dump has the line alone, and no stack.".into(),
-            Some(Kind::Damage) => "The map was found damaged; the dump has the line alone, and no stack.".into(),
-            _ => "A goroutine met another one's write in a map; the dump has the line alone, and no stack.".into(),
-        };
-    };
-    let here = where_at(known.function.as_deref(), known.place.as_ref());
-    let number = known.goroutine.unwrap_or(0);
-    let doing = known.access.map_or("using", Access::in_words);
-    let met = match kind {
-        Some(Kind::Writes) => {
-            format!("Goroutine {number}, {doing} a map in {here}, met another writer.")
-        }
-        Some(Kind::Damage) => {
-            format!(
-                "Goroutine {number}, in {here}, found the map damaged: two goroutines wrote to it, or one wrote while another read, before that."
-            )
-        }
-        _ => format!("Goroutine {number}, {doing} a map in {here}, met somebody else's write."),
-    };
-    let writer = match writer {
-        Some(writer) => format!(
-            "The {}writer was {} {}: {}.",
-            if kind == Some(Kind::Writes) {
-                "other "
-            } else {
-                ""
-            },
-            writer.certainty.in_words(),
-            who(writer.goroutine),
-            where_at(writer.function.as_deref(), writer.place.as_ref())
-        ),
-        None if crash.goroutines > crash.noticed.len() as u64 => {
-            "None of the other goroutines looks like the writer: it may have ended.".into()
-        }
-        None => "Who wrote, this dump does not show.".into(),
-    };
-    format!("{met} {writer}")
-}
-
 fn addresses(crash: &Crash) -> Vec<Address> {
     let Some(side) = crash.noticed.first() else {
         return vec![];
     };
-    let map = candidates::map_address(&side.frames);
-    let words = candidates::shared_words(side);
+    let map = reasons::map_address(&side.frames);
+    let words = reasons::shared_words(side);
     let mut values: Vec<u64> = map.iter().chain(&words).map(|word| word.value).collect();
     let mut seen = vec![];
     values.retain(|value| {
@@ -189,29 +148,33 @@ fn addresses(crash: &Crash) -> Vec<Address> {
         seen.push(*value);
         new
     });
-    let having = |value: u64, goroutine: &&Goroutine| {
-        let mut words = goroutine.frames.iter().flat_map(Frame::words);
-        words.any(|word| word.value == value)
+    let all = || crash.noticed.iter().chain(&crash.others);
+    let words_of = |value: u64, goroutine: &Goroutine| {
+        let words = goroutine.frames.iter().flat_map(Frame::words);
+        words.filter(|word| word.value == value).collect::<Vec<_>>()
+    };
+    let numbers = |value: u64, which: fn(&[Word]) -> bool| {
+        all()
+            .filter(|goroutine| which(&words_of(value, goroutine)))
+            .map(|goroutine| goroutine.number)
+            .collect()
     };
     values
         .into_iter()
         .map(|value| Address {
             address: format!("{value:#x}"),
             is_map: map.is_some_and(|map| map.value == value),
-            goroutines: crash
-                .noticed
-                .iter()
-                .chain(&crash.others)
-                .filter(|goroutine| having(value, goroutine))
-                .map(|goroutine| goroutine.number)
-                .collect(),
+            goroutines: numbers(value, |words| !words.is_empty()),
+            may_be_stale: numbers(value, |words| {
+                !words.is_empty() && words.iter().all(|word| !word.exact)
+            }),
         })
         .filter(|address| address.is_map || address.goroutines.len() > 1)
         .take(8)
         .collect()
 }
 
-fn notes(crash: &Crash, has_writer: bool) -> Vec<String> {
+fn notes(crash: &Crash, writers: &[Candidate], parts: &[Part]) -> Vec<String> {
     let mut notes = vec![];
     if let Some(first) = crash.noticed.first() {
         notes.push(NOBODY_ELSE.to_owned());
@@ -230,9 +193,9 @@ fn notes(crash: &Crash, has_writer: bool) -> Vec<String> {
                     .into(),
             );
         }
-        let inexact = first
-            .own()
-            .is_some_and(|frame| frame.words().any(|word| !word.exact));
+        let mut reasons = writers.iter().flat_map(|writer| &writer.reasons);
+        let inexact = parts.iter().any(|part| part.text.contains('?'))
+            || reasons.any(|reason| reason.text.contains('?'));
         if inexact {
             notes.push("A `?` behind an argument (since Go 1.18): it was passed in a register, which may have been reused since.".into());
         }
@@ -250,7 +213,7 @@ fn notes(crash: &Crash, has_writer: bool) -> Vec<String> {
                 .into(),
         );
     }
-    if !has_writer && crash.goroutines > 1 {
+    if writers.is_empty() && crash.goroutines > 1 {
         notes.push("Where the other goroutines were started tells more than where they stand: look for one that is started for an update.".into());
     }
     if crash.banners.len() > 1 {
@@ -276,12 +239,14 @@ pub(crate) fn race(race: &Race) -> Explained {
             state: String::new(),
             function: known.function.clone(),
             place: known.place.clone(),
+            started: None,
             certainty: if whole && known.place.is_some() {
-                Certainty::Certain
+                Certainty::Certainly
             } else {
                 Certainty::Likely
             },
             reasons: vec![],
+            same_start: None,
         })
         .collect();
     let causes = match race.sides.as_slice() {
@@ -319,13 +284,14 @@ pub(crate) fn race(race: &Race) -> Explained {
             .iter()
             .filter_map(|side| side.goroutine)
             .collect(),
+        may_be_stale: vec![],
     });
     Explained {
         kind: DumpKind::RaceReport,
         first_line: race.at,
         last_line: race.last,
         message: "WARNING: DATA RACE".into(),
-        verdict: race_verdict(race, &known),
+        verdict: verdict::of_race(race, &known),
         notes,
         parts: parts::of_race(race),
         known,
@@ -353,43 +319,5 @@ fn known_side(side: &Side) -> Known {
         access: Some(by_frame.unwrap_or(by_detector)),
         function: own.map(|frame| frame.function.clone()),
         place: own.and_then(|frame| frame.place.clone()),
-    }
-}
-
-/// `goroutine 8`, or the main one.
-pub(crate) fn who(goroutine: Option<u64>) -> String {
-    goroutine.map_or_else(
-        || "the main goroutine".to_owned(),
-        |number| format!("goroutine {number}"),
-    )
-}
-
-fn race_verdict(race: &Race, known: &[Known]) -> String {
-    let what = if race.is_of_a_map() {
-        "a map"
-    } else {
-        "a variable"
-    };
-    let told: Vec<_> = known
-        .iter()
-        .map(|known| {
-            let doing = known.access.map_or("using", Access::in_words);
-            format!(
-                "{}, {doing} it in {}",
-                who(known.goroutine),
-                where_at(known.function.as_deref(), known.place.as_ref())
-            )
-        })
-        .collect();
-    match told.as_slice() {
-        [one, other] if race.is_whole() => format!(
-            "Two goroutines use {what} with nothing that orders them: {one}; and {other}. That is certain."
-        ),
-        [] => "The report of a data race, cut before it names anybody.".into(),
-        told => format!(
-            "Part of a report of a data race over {what} ({} of 2): {}.",
-            counted(told.len() as u64, "side"),
-            told.join("; and ")
-        ),
     }
 }

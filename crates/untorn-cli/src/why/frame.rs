@@ -26,6 +26,8 @@ pub(crate) struct Frame {
     pub(crate) function: String,
     pub(crate) args: String,
     pub(crate) place: Option<Place>,
+    /// Whether the place is followed by how far into the function it is: without that it is at its first instruction.
+    pub(crate) has_offset: bool,
 }
 
 /// What a frame does to a map.
@@ -129,6 +131,7 @@ impl Frame {
             function: function.to_owned(),
             args: args.to_owned(),
             place: None,
+            has_offset: false,
         })
     }
 

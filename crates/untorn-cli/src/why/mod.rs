@@ -10,9 +10,11 @@ mod other;
 mod parse;
 mod parts;
 mod place;
+mod reasons;
 #[cfg(test)]
 mod tests;
 mod text;
+mod verdict;
 
 use std::fs::File;
 use std::io::{self, BufReader, IsTerminal};

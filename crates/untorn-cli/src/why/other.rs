@@ -1,6 +1,7 @@
 //! An input without such a dump: what was found instead, and what to do.
 
 use super::dump::{Input, Other};
+use crate::output::counted;
 
 /// Beginnings of messages, and what they mean.
 const KNOWN: &[(&str, &str)] = &[
@@ -74,9 +75,9 @@ pub(crate) fn refusal(input: &Input) -> String {
             "nothing to read: give it a file with the program's stderr, or pipe that into it".into()
         }
         None => format!(
-            "no Go crash dump and no race report in these {} lines: look for the program's stderr, from the line \u{201c}fatal error: \
+            "no Go crash dump and no race report in {}: look for the program's stderr, from the line \u{201c}fatal error: \
              concurrent map …\u{201d} on",
-            input.lines
+            counted(input.lines, "line")
         ),
     }
 }

@@ -3,13 +3,13 @@
 use std::io::{self, BufRead};
 use std::mem;
 
-use super::candidates::Noticing;
 use super::dump::{
     Banner, Crash, Created, Found, Goroutine, Input, Kind, Other, Race, Side, Started, Unread,
 };
 use super::frame::Frame;
 use super::line::{Line, Lines};
 use super::place::Place;
+use super::reasons::Noticing;
 
 /// Dumps of one input that are explained; the others are counted.
 const DUMPS: usize = 8;
@@ -231,7 +231,7 @@ impl Parser {
                 } else if let Some(place) = Place::read(&line.text, line.ended) {
                     match mem::take(&mut self.pending) {
                         Pending::Nothing => return false,
-                        Pending::Frame => set_place(&mut goroutine.frames, place),
+                        Pending::Frame => set_place(&mut goroutine.frames, place, text),
                         Pending::Created => {
                             if let Some(created) = &mut goroutine.created {
                                 created.place = Some(place);
@@ -287,7 +287,7 @@ impl Parser {
                     .filter(|_| matches!(self.pending, Pending::Frame))
                 {
                     self.pending = Pending::Nothing;
-                    set_place(frames, place);
+                    set_place(frames, place, text);
                 } else if let Some(frame) = Frame::read(at, trimmed) {
                     self.pending = push(frames, frame);
                 } else {
@@ -343,8 +343,12 @@ impl Crash {
                 .iter()
                 .position(|one| one.number == goroutine.number)
         {
-            self.others.remove(index);
+            // It was counted when it was seen first.
+            let before = self.others.remove(index).state;
             self.goroutines -= 1;
+            if let Some(count) = self.states.get_mut(&before) {
+                *count -= 1;
+            }
             self.noticed.push(goroutine);
             return;
         }
@@ -376,8 +380,9 @@ fn push(frames: &mut Vec<Frame>, frame: Frame) -> Pending {
     }
 }
 
-fn set_place(frames: &mut [Frame], place: Place) {
+fn set_place(frames: &mut [Frame], place: Place, text: &str) {
     if let Some(frame) = frames.last_mut() {
+        frame.has_offset = text.contains(" +0x");
         frame.place = Some(place);
     }
 }

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::candidates::Candidate;
 use super::dump::{self, Crash, Created, Goroutine, Kind, Race};
-use super::explain::where_at;
 use super::frame::{Access, Frame};
+use super::verdict::where_at;
 use crate::output::counted;
 
 /// A line of the dump, and what it means.
@@ -273,15 +273,24 @@ pub(crate) fn of_race(race: &Race) -> Vec<Part> {
     parts
 }
 
+/// States that are told by name.
+const STATES: usize = 6;
+
 /// `7 goroutines: 5 [chan receive], 2 [select]`
 pub(crate) fn states(crash: &Crash) -> String {
-    let mut states: Vec<_> = crash.states.iter().collect();
+    let mut states: Vec<_> = crash.states.iter().filter(|(_, n)| **n > 0).collect();
     states.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-    let told: Vec<_> = states
+    let (told, rest) = states.split_at(states.len().min(STATES));
+    let mut told: Vec<_> = told
         .iter()
-        .take(6)
         .map(|(state, count)| format!("{count} [{state}]"))
         .collect();
+    // Of very many states not all are counted by name.
+    let by_name: u64 = states.iter().map(|(_, count)| **count).sum();
+    let more = rest.iter().map(|(_, count)| **count).sum::<u64>() + (crash.goroutines - by_name);
+    if more > 0 {
+        told.push(format!("and {more} in other states"));
+    }
     format!(
         "{}: {}",
         counted(crash.goroutines, "goroutine"),

@@ -42,7 +42,7 @@ fn read(bytes: &[u8]) -> (Input, Vec<Explained>) {
 fn certain(told: &[Explained]) -> Vec<String> {
     let writers = told.iter().flat_map(|told| &told.writers);
     let writers = writers
-        .filter(|writer| writer.certainty == Certainty::Certain)
+        .filter(|writer| writer.certainty == Certainty::Certainly)
         .map(|writer| {
             format!(
                 "{:?} {:?} {:?}",

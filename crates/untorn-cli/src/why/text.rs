@@ -1,9 +1,11 @@
 //! What is told to people: the verdict first.
 
+use super::candidates::SameStart;
 use super::causes;
 use super::dump::{Crash, Found};
-use super::explain::{self, DumpKind, Explained};
+use super::explain::{Address, DumpKind, Explained};
 use super::parts;
+use super::verdict::who;
 use crate::output::{Output, counted};
 
 pub(crate) fn show(output: &Output, found: &Found, told: &Explained) {
@@ -44,23 +46,26 @@ pub(crate) fn show(output: &Output, found: &Found, told: &Explained) {
         output.line("");
         output.heading("Who may be the writer");
         for writer in &told.writers {
-            let function = writer
-                .function
-                .as_deref()
-                .unwrap_or("a goroutine without a known function");
-            let place = writer
-                .place
+            let (function, place) = match (&writer.function, &writer.started) {
+                (Some(function), _) => (function.clone(), &writer.place),
+                (None, Some(by)) => (format!("started by {}", by.function), &by.place),
+                (None, None) => ("a goroutine without a known function".into(), &None),
+            };
+            let place = place
                 .as_ref()
                 .map_or_else(String::new, |place| format!(", {place}"));
             output.line(format_args!(
                 "{}: {} [{}], {function}{place} (line {})",
                 writer.certainty.in_words(),
-                explain::who(writer.goroutine),
+                who(writer.goroutine),
                 writer.state,
                 writer.line
             ));
             for reason in &writer.reasons {
                 output.line(format_args!("  - {}", reason.text));
+            }
+            if let Some(more) = &writer.same_start {
+                output.line(format_args!("  {}", same_start(more)));
             }
         }
     }
@@ -102,25 +107,54 @@ fn rest_of_crash(output: &Output, crash: &Crash, told: &Explained) {
         output.aside(format_args!("        {}", parts::states(crash)));
     }
     for address in &told.addresses {
-        let numbers: Vec<_> = address
-            .goroutines
-            .iter()
-            .take(12)
-            .map(u64::to_string)
-            .collect();
-        output.line(format_args!(
-            "        {}, {}, is among the arguments of {}",
-            address.address,
-            if address.is_map {
-                "the map"
-            } else {
-                "which may be the map or what holds it"
-            },
-            if let [one] = numbers.as_slice() {
-                format!("goroutine {one}")
-            } else {
-                format!("goroutines {}", numbers.join(", "))
-            }
-        ));
+        output.line(format_args!("        {}", among(address)));
     }
+}
+
+/// Of the numbers of so many goroutines a line can be read.
+const NUMBERS: usize = 12;
+
+/// `goroutines 7, 8, 9`, and how many more.
+fn goroutines(numbers: &[u64]) -> String {
+    let told: Vec<_> = numbers.iter().take(NUMBERS).map(u64::to_string).collect();
+    let plural = if numbers.len() == 1 { "" } else { "s" };
+    let more = match numbers.len() - told.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("goroutine{plural} {}{more}", told.join(", "))
+}
+
+fn among(address: &Address) -> String {
+    let what = match address.is_map {
+        true => "the map",
+        false => "which may be the map or what holds it",
+    };
+    let stale = match address.may_be_stale.as_slice() {
+        [] => String::new(),
+        all if all.len() == address.goroutines.len() => " (marked `?`: may be stale)".into(),
+        some => format!(" (of {} marked `?`: may be stale)", goroutines(some)),
+    };
+    format!(
+        "{}, {what}, is among the arguments of {}{stale}",
+        address.address,
+        goroutines(&address.goroutines)
+    )
+}
+
+/// `and 3 more started by the same go statement at main.go:31`
+fn same_start(more: &SameStart) -> String {
+    let begun = match more.not_begun {
+        0 => String::new(),
+        all if all == more.goroutines.len() as u64 => ", which had not begun to run".into(),
+        some => format!(", {some} of which had not begun to run"),
+    };
+    format!(
+        "and {}{} more started by the same `go` statement at {}:{}: {}{begun}",
+        if more.at_least { "at least " } else { "" },
+        more.goroutines.len(),
+        more.place.base(),
+        more.place.line,
+        goroutines(&more.goroutines)
+    )
 }

@@ -202,5 +202,12 @@ func main() {
 	case "nil-map":
 		var none map[string]string
 		none["1"] = "265"
+	case "sleeping-main":
+		// Some of these have not begun when the first two meet.
+		results := map[string]int{}
+		for n := 0; n < 5; n++ {
+			go work(results, n)
+		}
+		time.Sleep(time.Minute)
 	}
 }

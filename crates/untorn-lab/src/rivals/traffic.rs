@@ -33,6 +33,9 @@ pub struct Traffic {
 pub struct Tally {
     /// How long the readers read.
     pub time: Duration,
+    /// How long it took until the last read and the last refresh had ended: longer than that by other threads' turns, and
+    /// by what hung.
+    pub took: Duration,
     /// Refreshes made. Fewer than were due if some took longer than until the next was due.
     pub refreshes: u64,
     /// Refreshes due in that time: one each millisecond for each writer.
@@ -64,6 +67,7 @@ impl Tally {
         let delays = plays.iter().flat_map(|play| &play.late.delays).copied();
         Self {
             time: plays.iter().map(|play| play.time).sum(),
+            took: plays.iter().map(|play| play.took).sum(),
             refreshes: sum(|play| play.refreshes),
             due: sum(|play| play.due),
             pairs: sum(|play| play.pairs),
@@ -176,7 +180,8 @@ pub fn play_with_writers<R: Rival>(traffic: &Traffic, writers: usize) -> io::Res
         let readers: Vec<_> = (0..traffic.readers)
             .map(|_| thread("reader").spawn_scoped(scope, || read::<R>(map, span())))
             .collect::<io::Result<_>>()?;
-        *closed = Span::of(traffic.time);
+        let whole = Span::of(traffic.time);
+        *closed = whole;
         drop(closed);
 
         let mut all = Seen::default();
@@ -195,6 +200,7 @@ pub fn play_with_writers<R: Rival>(traffic: &Traffic, writers: usize) -> io::Res
         }
         Ok(Tally {
             time: traffic.time,
+            took: whole.start.elapsed(),
             refreshes,
             due: delays.len() as u64,
             pairs: all.pairs,

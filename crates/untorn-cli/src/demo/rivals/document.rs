@@ -1,0 +1,74 @@
+//! `demo rivals` for scripts.
+
+use serde::Serialize;
+use untorn_lab::rivals::Promise;
+
+use super::super::late::{self, Late};
+use super::{Play, SLICES};
+
+/// All plays, for scripts.
+#[derive(Serialize)]
+pub(super) struct Document {
+    processors: usize,
+    plays: Vec<PlayDocument>,
+}
+
+#[derive(Serialize)]
+struct PlayDocument {
+    map: &'static str,
+    idiom: &'static str,
+    /// Whether a pair from two refreshes would break a promise.
+    promises_pairs: bool,
+    readers: u16,
+    seconds: f64,
+    slices: u16,
+    /// How long all slices really took together, until their last reads and refreshes had ended.
+    took_seconds: f64,
+    longest_slice_seconds: f64,
+    refreshes: u64,
+    refreshes_due: u64,
+    pairs_read: u64,
+    /// Of the median slice.
+    pairs_per_second: f64,
+    pairs_per_second_least: f64,
+    pairs_per_second_most: f64,
+    /// Pairs whose values came from two refreshes.
+    torn: u64,
+    /// Pairs of which a key was not found.
+    missing: u64,
+    slowest_read_seconds: f64,
+    refresh_late_seconds: Late,
+}
+
+impl Document {
+    pub(super) fn of(plays: &[Play]) -> Self {
+        let plays = plays.iter().map(|play| {
+            let Play { entrant, tally, .. } = play;
+            let [median, least, most] = play.rate;
+            PlayDocument {
+                map: entrant.name,
+                idiom: entrant.idiom,
+                promises_pairs: entrant.promise == Promise::Pairs,
+                readers: play.readers,
+                seconds: tally.time.as_secs_f64(),
+                slices: SLICES,
+                took_seconds: tally.took.as_secs_f64(),
+                longest_slice_seconds: play.longest.as_secs_f64(),
+                refreshes: tally.refreshes,
+                refreshes_due: tally.due,
+                pairs_read: tally.pairs,
+                pairs_per_second: median,
+                pairs_per_second_least: least,
+                pairs_per_second_most: most,
+                torn: tally.torn,
+                missing: tally.missing,
+                slowest_read_seconds: tally.slowest.as_secs_f64(),
+                refresh_late_seconds: Late::of(&tally.late),
+            }
+        });
+        Self {
+            processors: late::processors(),
+            plays: plays.collect(),
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! `docs/json.md` says the truth: its fields are those of real documents, all of them and no others.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(repository().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// What the command prints, whether or not it finds what it looks for.
+fn document(args: &[&str], input: &str) -> Value {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_untorn"))
+        .args(args)
+        .arg("--json")
+        .env_remove("UNTORN_ON_OVERLAP")
+        .env_remove("UNTORN_STRETCH")
+        // Go's own program is another test's matter.
+        .env("PATH", "")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the command runs");
+    let mut stdin = child.stdin.take().expect("piped");
+    // Most do not read.
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    let output = child.wait_with_output().expect("it ends");
+    serde_json::from_slice(&output.stdout).expect("one JSON document")
+}
+
+/// The fields of the page below this heading, with the object that they belong to.
+fn described(heading: &str) -> BTreeSet<String> {
+    let page = read("docs/json.md");
+    let heading = format!("## `untorn {heading} --json`");
+    let lines = page.lines().skip_while(|line| *line != heading).skip(1);
+    let (mut fields, mut object, mut of_fields) = (BTreeSet::new(), String::new(), false);
+    for line in lines.take_while(|line| !line.starts_with("## ")) {
+        if let Some(named) = line.strip_prefix("### `") {
+            object = format!("{}.", named.split('`').next().expect("never empty"));
+        } else if line.starts_with("| field |") {
+            of_fields = true;
+        } else if line.is_empty() {
+            of_fields = false;
+        } else if let Some(row) = line.strip_prefix("| `").filter(|_| of_fields) {
+            let names = row.split(" |").next().expect("never empty");
+            for name in names.split(", ") {
+                let name = name.trim_matches('`');
+                assert!(
+                    fields.insert(format!("{object}{name}")),
+                    "{name} is there twice"
+                );
+            }
+        }
+    }
+    assert!(!fields.is_empty(), "{heading}");
+    fields
+}
+
+/// Adds the fields that have a value.
+fn collect(value: &Value, path: &str, fields: &mut BTreeSet<String>) {
+    match value {
+        Value::Null => {}
+        Value::Object(object) => {
+            for (name, value) in object {
+                let dot = if path.is_empty() { "" } else { "." };
+                collect(value, &format!("{path}{dot}{name}"), fields);
+            }
+        }
+        Value::Array(list) if path.ends_with("[]") => {
+            assert!(!list.is_empty(), "{path}");
+            fields.insert(path.to_owned());
+        }
+        Value::Array(list) => {
+            for value in list {
+                collect(value, &format!("{path}[]"), fields);
+            }
+        }
+        _ => {
+            fields.insert(path.to_owned());
+        }
+    }
+}
+
+fn found<'d>(documents: impl IntoIterator<Item = &'d Value>) -> BTreeSet<String> {
+    let mut fields = BTreeSet::new();
+    for document in documents {
+        collect(document, "", &mut fields);
+    }
+    fields
+}
+
+fn recorded() -> Vec<Value> {
+    let folder = repository().join("crates/untorn-cli/tests/why/dumps");
+    let files = fs::read_dir(folder).expect("a folder");
+    let mut documents: Vec<_> = files
+        .map(|file| {
+            let path = file.expect("readable").path();
+            document(&["why"], &fs::read_to_string(path).expect("UTF-8"))
+        })
+        .collect();
+    // A line of the program in between.
+    let log = read("crates/untorn-cli/tests/why/dumps/go1.23-note.txt")
+        .replace("\n\ngoroutine 18", "\nGET /healthz 200\n\ngoroutine 18");
+    documents.push(document(&["why"], &log));
+    documents
+}
+
+#[test]
+fn the_fields_of_why_are_those_of_the_page() {
+    assert_eq!(found(&recorded()), described("why"));
+}
+
+/// What is given as a reason in these documents.
+fn reasons<'d>(documents: impl IntoIterator<Item = &'d Value>) -> BTreeSet<String> {
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    documents
+        .into_iter()
+        .flat_map(|document| list(&document["dumps"]))
+        .flat_map(|dump| list(&dump["writers"]))
+        .flat_map(|writer| list(&writer["reasons"]))
+        .map(|reason| reason["id"].as_str().expect("a text").to_owned())
+        .collect()
+}
+
+/// What speaks against a goroutine is told where more speaks for it.
+const AGAINST: &str = "\
+fatal error: concurrent map read and map write
+
+goroutine 7 [running]:
+runtime.mapaccess1_faststr(0x4aaf80, 0xc00007c450, {0x4bf298, 0x1})
+	go/src/runtime/map_faststr.go:22 +0x50
+main.update.func2()
+	main.go:31 +0x35
+created by main.update in goroutine 1
+	main.go:29 +0xbf
+
+goroutine 8 [runnable]:
+runtime.mapaccess1_faststr(0x4aaf80, 0xc00007c450, {0x4bf298, 0x1})
+	go/src/runtime/map_faststr.go:22 +0x50
+main.update.func1()
+	main.go:22 +0x35
+created by main.update in goroutine 1
+	main.go:18 +0x65
+
+goroutine 9 [semacquire]:
+sync.(*WaitGroup).Wait(0xc00007c450)
+	go/src/sync/waitgroup.go:118 +0x48
+main.update.func3()
+	main.go:42 +0x35
+created by main.update in goroutine 1
+	main.go:40 +0x65
+
+goroutine 10 [runnable]:
+main.update.func4()
+	main.go:50
+created by main.update in goroutine 1
+	main.go:50 +0x65
+
+goroutine 11 [running]:
+main.other(0xc00007c450)
+	other.go:7 +0x35
+created by main.main in goroutine 1
+	other.go:3 +0x65
+";
+
+#[test]
+fn the_ids_of_reasons_are_those_of_the_page() {
+    let page = read("docs/json.md");
+    let table = page
+        .split("| `reasons[].id` | ")
+        .nth(1)
+        .expect("it has a table");
+    let rows = table
+        .lines()
+        .skip(2)
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
+    let ids: BTreeSet<_> = rows
+        .flat_map(|names| names.split(", "))
+        .map(|name| name.trim_matches('`').to_owned())
+        .collect();
+    let mut documents = recorded();
+    documents.push(document(&["why"], AGAINST));
+    assert_eq!(reasons(&documents), ids);
+}
+
+#[test]
+fn the_fields_of_the_acts_are_those_of_the_page() {
+    let stretched = document(&["demo", "go", "--patience", "0"], "");
+    // By luck it may die before it has printed much.
+    let printed_much = (0..50)
+        .map(|_| document(&["demo", "go"], ""))
+        .find(|act| act["printed"]["last"] != serde_json::json!([]))
+        .expect("a value is printed, and a fifth");
+    let mut described_go = described("demo go");
+    let mut found_go = found([&stretched, &printed_much]);
+    // What the real program comes to is compared where it is made.
+    described_go.retain(|field| !field.starts_with("go."));
+    found_go.retain(|field| !field.starts_with("go."));
+    assert_eq!(found_go, described_go);
+    for act in ["map", "batch"] {
+        let act = document(&["demo", act, "--seconds", "0.1"], "");
+        assert_eq!(found([&act]), described("demo map"));
+    }
+}
+
+#[test]
+fn the_fields_of_the_rivals_are_those_of_the_page() {
+    let rivals = ["demo", "rivals", "--maps", "untorn,papaya"];
+    let options = ["--readers", "1", "--seconds", "0.1"];
+    let document = document(&[&rivals[..], &options].concat(), "");
+    assert_eq!(found([&document]), described("demo rivals"));
+}
+
+#[test]
+fn the_fields_of_the_look_up_are_those_of_the_page() {
+    let scenes = document(&["demo", "lookup"], "");
+    let scenes = scenes.as_array().expect("a list");
+    assert_eq!(found(scenes), described("demo lookup"));
+}
+
+#[test]
+fn the_help_and_the_list_of_pages_name_the_page() {
+    let help = Command::new(env!("CARGO_BIN_EXE_untorn"))
+        .arg("--help")
+        .output()
+        .expect("the command runs");
+    assert!(String::from_utf8_lossy(&help.stdout).contains("docs/json.md"));
+    assert!(read("README.md").contains("](docs/json.md)"));
+}
