@@ -32,6 +32,7 @@
 //!    comes a Release fence, before W2 an Acquire fence, and R2 is one too; so an access that begins after another has
 //!    ended finds it ended, even if nothing but a Relaxed flag says that it has.
 
+use std::hint;
 use std::ptr;
 
 use super::record::{Registry, Slot};
@@ -119,6 +120,10 @@ impl Gate {
             // (invariant 3).
             fence(seq_cst("enter_read.fence"));
         }
+        while planted("gate_waits_for_the_writer") && !self.writer.load(Ordering::Relaxed).is_null()
+        {
+            hint::spin_loop();
+        }
         // Acquire: with the Release in `leave_write` (invariant 2), and for what the writer announced, with the
         // one in `enter_write`.
         let writer = self.writer.load(acquire("enter_read.writer"));
@@ -168,16 +173,22 @@ impl Gate {
         if planted("gate_forgets_the_scan") {
             return Ok(());
         }
-        let mut readers = registry
-            .records()
-            .flat_map(|record| &record.slots)
-            .filter(|slot| slot.reads_at(number));
+        let readers = || {
+            registry
+                .records()
+                .flat_map(|record| &record.slots)
+                .filter(|slot| slot.reads_at(number))
+        };
+        while planted("gate_waits_for_the_readers") && readers().next().is_some() {
+            hint::spin_loop();
+        }
+        let mut readers = readers();
         match readers.next() {
             None => Ok(()),
             Some(other) => Err(Busy {
                 other,
                 writes: false,
-                more: readers.count(),
+                more: readers.count() + usize::from(planted("all_readers_are_further_ones")),
             }),
         }
     }
