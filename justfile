@@ -34,9 +34,14 @@ loom-long more="1":
 weakened *all:
     bash .ci/weakened {{all}}
 
-# GoMap as a whole under shuttle: so many schedules of each scenario, drawn in two ways.
+# GoMap and OverlapCell as a whole under shuttle: so many schedules of each scenario, drawn in two ways; and each task
+# frozen at each of its steps, in a schedule for each 500 of them.
 shuttle schedules="10000":
     UNTORN_SHUTTLE_SCHEDULES={{schedules}} RUSTFLAGS="--cfg untorn_shuttle" CARGO_TARGET_DIR=target/shuttle cargo test -p untorn --lib --release shuttle -- --nocapture
+
+# So many real overlaps, forced on two threads: how many were reported with both lines right, for each pair of kinds.
+forced overlaps="1000000":
+    cargo run --release -p untorn-lab --bin forced -- {{overlaps}}
 
 # So many correct accesses under a lock, none of which may be reported: a quarter of an hour for 10^10.
 quiet accesses="10000000000":

@@ -2,6 +2,7 @@
 
 pub mod contest;
 pub mod filter;
+pub mod forced;
 pub mod fuzz;
 pub mod history;
 pub mod keys;

@@ -150,6 +150,8 @@ pub mod poller;
 mod published;
 #[cfg(not(untorn_loom))]
 mod random;
+#[cfg(all(test, untorn_shuttle))]
+mod schedules;
 #[cfg(all(feature = "serde", not(untorn_loom)))]
 mod serde;
 mod sync;

@@ -1,77 +1,15 @@
-//! `GoMap` as a whole under shuttle: schedules drawn at random, by two ways of drawing.
-//!
-//! `just shuttle` runs them. Each scenario prints how many schedules it took, and its seed. A schedule that fails is
-//! printed by shuttle; `UNTORN_SHUTTLE_REPLAY` set to it runs the scenario that is named with that one only.
-//! `UNTORN_SHUTTLE_SCHEDULES` says how many schedules are drawn.
-//!
-//! Shuttle gives every atomic the order of `SeqCst`: which ordering is enough is the models' business
-//! (`overlap/model/`). What is tried here is everything around the gate: guards, records, walks, hashing ahead, reports.
+//! `GoMap` as a whole under shuttle: guards, records, walks, hashing ahead, reports. `schedules/` draws the schedules.
 
-use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
-use std::panic::{self, AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::Once;
 
-use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::sync::{Arc, Mutex, mpsc};
-use shuttle::thread::{self, JoinHandle};
 
 use super::{GoMap, Key};
-use crate::overlap::{AccessKind, OnOverlap, Overlap, Site};
-use crate::random::repeat_random_numbers;
-use crate::sync::{Counter, Ordering};
-
-/// What is going on inside the map, and what was reported, in this execution.
-#[derive(Default)]
-struct Inside {
-    readers: Cell<usize>,
-    writers: Cell<usize>,
-    overlaps: RefCell<Vec<Overlap>>,
-    entered: Cell<usize>,
-}
-
-// All tasks of an execution run on one thread of the system, one at a time. The map's foreign code reaches it by this.
-std::thread_local! {
-    static INSIDE: Inside = Inside::default();
-}
-
-impl Inside {
-    /// Notes that an access is inside, and lets the others run: none of them may come in beside a write.
-    fn visit(writes: bool) {
-        let count = |change: fn(usize) -> usize| {
-            INSIDE.with(|inside| {
-                let counter = if writes {
-                    &inside.writers
-                } else {
-                    &inside.readers
-                };
-                counter.set(change(counter.get()));
-                let (readers, writers) = (inside.readers.get(), inside.writers.get());
-                assert!(
-                    writers == 0 || (writers == 1 && readers == 0),
-                    "{readers} readers and {writers} writers are inside"
-                );
-            });
-        };
-        count(|visitors| visitors + 1);
-        thread::yield_now();
-        count(|visitors| visitors - 1);
-    }
-
-    fn reset() {
-        INSIDE.with(|inside| {
-            inside.readers.set(0);
-            inside.writers.set(0);
-            inside.entered.set(0);
-            inside.overlaps.borrow_mut().clear();
-        });
-    }
-}
-
-fn note(overlap: &Overlap) {
-    INSIDE.with(|inside| inside.overlaps.borrow_mut().push(*overlap));
-}
+use crate::overlap::{AccessKind, OnOverlap, Site};
+use crate::schedules::{add_reports, assert_quiet, assert_some, attempt, join_all, note, overlaps};
+use crate::schedules::{schedules, spawn, visit};
+use crate::sync::Counter;
 
 /// A key that tells, while it is compared, that its access is inside.
 #[derive(Clone, Debug)]
@@ -102,7 +40,7 @@ fn writes(number: u64) -> Probe {
 impl PartialEq for Probe {
     fn eq(&self, other: &Self) -> bool {
         if let Some(writes) = self.asks.or(other.asks) {
-            Inside::visit(writes);
+            visit(writes);
         }
         self.number == other.number
     }
@@ -125,7 +63,7 @@ struct Pair(u64, u64);
 impl Clone for Pair {
     fn clone(&self) -> Self {
         let first = self.0;
-        Inside::visit(false);
+        visit(false);
         Self(first, self.1)
     }
 }
@@ -148,127 +86,39 @@ fn map_of(keys: u64) -> Map {
     map
 }
 
-fn is_report(message: &str) -> bool {
-    message.starts_with("fatal error: concurrent map ")
-}
-
-/// The result of an access, or `None` if it was reported.
-fn attempt<R>(access: impl FnOnce() -> R) -> Option<R> {
-    match catch_unwind(AssertUnwindSafe(access)) {
-        Ok(result) => {
-            INSIDE.with(|inside| inside.entered.set(inside.entered.get() + 1));
-            Some(result)
-        }
-        Err(panic) => match panic.downcast_ref::<String>() {
-            Some(message) if is_report(message) => None,
-            _ => resume_unwind(panic),
-        },
-    }
-}
-
-/// Keeps reports off the screen, where shuttle would take each for a failure.
-fn silence_reports() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        // Shuttle sets its hook in its first execution.
-        shuttle::check_random(|| (), 1);
-        let shuttles = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            let message = info.payload().downcast_ref::<String>();
-            if !message.is_some_and(|message| is_report(message)) {
-                shuttles(info);
-            }
-        }));
-    });
-}
-
-/// Draws schedules of `body`: at random, and with few changes of priority at random places.
-fn schedules(name: &'static str, body: fn()) {
-    const SEED: u64 = 265;
-    silence_reports();
-    let body = move || {
-        repeat_random_numbers();
-        Inside::reset();
-        body();
-    };
-    if let Ok(schedule) = std::env::var("UNTORN_SHUTTLE_REPLAY") {
-        shuttle::replay(body, &schedule);
-        return;
-    }
-    let schedules = std::env::var("UNTORN_SHUTTLE_SCHEDULES").map_or(10_000, |n| {
-        n.parse().expect("UNTORN_SHUTTLE_SCHEDULES is a number")
-    });
-    let config = || {
-        let mut config = shuttle::Config::new();
-        config.silence_warnings = true;
-        config
-    };
-    println!("{name}: {schedules} schedules at random and by priorities each, seed {SEED}");
-    let at_random = RandomScheduler::new_from_seed(SEED, schedules);
-    shuttle::Runner::new(at_random, config()).run(body);
-    let by_priorities = PctScheduler::new_from_seed(SEED, 3, schedules);
-    shuttle::Runner::new(by_priorities, config()).run(body);
-}
-
-fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
-    let named = thread::Builder::new().name(name.into());
-    named.spawn(body).expect("shuttle has room for a task")
-}
-
-fn join_all(tasks: impl IntoIterator<Item = JoinHandle<()>>) {
-    for task in tasks {
-        task.join().expect("a task does not panic");
-    }
-}
-
 /// That each side of each report is a thread, an operation and a line that belong together, and that every attempt
 /// either entered or reported.
 fn assert_reports(attempts: usize) {
-    INSIDE.with(|inside| {
-        let overlaps = inside.overlaps.borrow();
-        assert_eq!(inside.entered.get() + overlaps.len(), attempts);
-        let mut names = BTreeMap::new();
-        let mut operations = BTreeMap::new();
-        let mut check = |site: &Site| {
-            let name = names.entry(site.thread_number).or_insert(site.thread);
-            assert_eq!(*name, site.thread, "two names of one thread");
-            if site.thread_number == 0 {
-                assert_eq!(&*site.thread, "<unknown>");
-                return;
-            }
-            let writes = site.kind == AccessKind::Write;
-            assert_eq!(site.thread.starts_with("writer"), writes, "{site}");
-            if let Some(at) = site.at {
-                let operation = operations
-                    .entry((at.line(), at.column()))
-                    .or_insert(site.operation);
-                assert_eq!(*operation, site.operation, "two operations on one line");
-            }
-        };
-        for overlap in overlaps.iter() {
-            check(&overlap.here);
-            check(&overlap.other);
-            assert!(!overlap.is_reentrant());
-            assert!(
-                [&overlap.here, &overlap.other]
-                    .iter()
-                    .any(|site| site.kind == AccessKind::Write)
-            );
+    let (overlaps, entered) = overlaps();
+    assert_eq!(entered + overlaps.len(), attempts);
+    let mut names = BTreeMap::new();
+    let mut operations = BTreeMap::new();
+    let mut check = |site: &Site| {
+        let name = names.entry(site.thread_number).or_insert(site.thread);
+        assert_eq!(*name, site.thread, "two names of one thread");
+        if site.thread_number == 0 {
+            assert_eq!(&*site.thread, "<unknown>");
+            return;
         }
-    });
-}
-
-/// Adds the reports of an execution to those of the scenario.
-fn add_reports(total: &Counter) {
-    let reports = INSIDE.with(|inside| inside.overlaps.borrow().len());
-    total.fetch_add(reports as u64, Ordering::Relaxed);
-}
-
-/// That there were some: a scenario in which nothing ever met shows nothing.
-fn assert_some(name: &str, total: &Counter) {
-    let reports = total.load(Ordering::Relaxed);
-    println!("{name}: {reports} reports");
-    assert!(reports > 0);
+        let writes = site.kind == AccessKind::Write;
+        assert_eq!(site.thread.starts_with("writer"), writes, "{site}");
+        if let Some(at) = site.at {
+            let operation = operations
+                .entry((at.line(), at.column()))
+                .or_insert(site.operation);
+            assert_eq!(*operation, site.operation, "two operations on one line");
+        }
+    };
+    for overlap in &overlaps {
+        check(&overlap.here);
+        check(&overlap.other);
+        assert!(!overlap.is_reentrant());
+        assert!(
+            [&overlap.here, &overlap.other]
+                .iter()
+                .any(|site| site.kind == AccessKind::Write)
+        );
+    }
 }
 
 #[test]
@@ -327,7 +177,7 @@ fn shuttle_walks_iterations_and_clones() {
         let iterator = spawn("reader 2", move || {
             attempt(|| {
                 shared.iter_with(|_, value| {
-                    Inside::visit(false);
+                    visit(false);
                     assert_whole(value);
                 });
             });
@@ -423,7 +273,7 @@ fn shuttle_under_a_lock() {
             })
         });
         join_all(tasks.collect::<Vec<_>>());
-        assert_eq!(INSIDE.with(|inside| inside.overlaps.borrow().len()), 0);
+        assert_quiet();
     });
 }
 
@@ -450,6 +300,6 @@ fn shuttle_handed_over_by_a_channel() {
         }
         map.clear();
         join_all(tasks);
-        assert_eq!(INSIDE.with(|inside| inside.overlaps.borrow().len()), 0);
+        assert_quiet();
     });
 }

@@ -43,8 +43,9 @@ pub(crate) struct Entrance<D> {
 }
 
 /// How often the slot of the other side is looked at until it tells of an access: some microseconds, which is enough
-/// for a thread that is running.
-const LOOKS: usize = 1000;
+/// for a thread that is running. Under shuttle, where each look takes some twenty steps, a few: no step passes in vain
+/// there unless it is drawn.
+const LOOKS: usize = if cfg!(untorn_shuttle) { 10 } else { 1000 };
 /// How often the processor is offered after that to a thread that was stopped between two accesses.
 const OFFERS: usize = 10;
 

@@ -34,6 +34,7 @@
 //!    It may put the line of a slot's earlier read beside the gate that the owner has described since, and so find a read
 //!    just before R1: one in progress as well, which will find the pointer.)
 
+use std::hint;
 use std::ptr;
 
 use super::record::{Registry, Slot};
@@ -121,6 +122,10 @@ impl Gate {
             // (invariant 3).
             fence(seq_cst("enter_read.fence"));
         }
+        while planted("gate_waits_for_the_writer") && !self.writer.load(Ordering::Relaxed).is_null()
+        {
+            hint::spin_loop();
+        }
         // Acquire: with the Release in `leave_write` (invariant 2), and for what the writer announced, with the
         // one in `enter_write`.
         let writer = self.writer.load(acquire("enter_read.writer"));
@@ -170,16 +175,22 @@ impl Gate {
         if planted("gate_forgets_the_scan") {
             return Ok(());
         }
-        let mut readers = registry
-            .records()
-            .flat_map(|record| &record.slots)
-            .filter(|slot| slot.reads_at(number));
+        let readers = || {
+            registry
+                .records()
+                .flat_map(|record| &record.slots)
+                .filter(|slot| slot.reads_at(number))
+        };
+        while planted("gate_waits_for_the_readers") && readers().next().is_some() {
+            hint::spin_loop();
+        }
+        let mut readers = readers();
         match readers.next() {
             None => Ok(()),
             Some(other) => Err(Busy {
                 other,
                 writes: false,
-                more: readers.count(),
+                more: readers.count() + usize::from(planted("all_readers_are_further_ones")),
             }),
         }
     }

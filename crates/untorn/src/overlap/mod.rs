@@ -61,6 +61,8 @@ pub(crate) mod tsan;
 
 #[cfg(all(test, untorn_loom))]
 mod model;
+#[cfg(all(test, untorn_shuttle))]
+mod shuttle;
 
 #[cfg(not(untorn_loom))]
 pub use self::cell::OverlapCell;

@@ -8,6 +8,8 @@
 //! |---|---|
 //! | `exclusion.rs` | no two accesses are inside at once, one of them a write; what one did the next one sees |
 //! | `overlaps.rs` | where two attempts are known to overlap, at least one reports; a closed gate lets nobody in |
+//! | `count.rs` | a writer is told how many readers there are, and of none that has left |
+//! | `order.rs` | an access to another gate hands over what was done at this one |
 //! | `quiet.rs` | accesses that follow each other are not reported, however weakly the program orders them |
 //! | `reports.rs` | what a report says of the other side is of one access, and of none that had ended before |
 //! | `life.rs` | the same while threads come and go and records change hands |
@@ -22,8 +24,10 @@
 
 #![allow(unsafe_code, reason = "reaches the value when the gate has let it in")]
 
+mod count;
 mod exclusion;
 mod life;
+mod order;
 mod overlaps;
 mod quiet;
 mod reports;
@@ -151,11 +155,13 @@ struct Shared {
     other_gate: Gate,
     registry: Registry,
     value: UnsafeCell<usize>,
+    /// Behind the other gate.
+    other_value: UnsafeCell<usize>,
     entered: Counter,
     reported: Counter,
 }
 
-// SAFETY: the value is reached only by those whom the gate lets in; that this is sound is what the models check.
+// SAFETY: each value is reached only by those whom its gate lets in; that this is sound is what the models check.
 unsafe impl Sync for Shared {}
 
 impl Shared {
@@ -165,6 +171,7 @@ impl Shared {
             other_gate: Gate::numbered(OTHER_GATE),
             registry: Registry::new(),
             value: UnsafeCell::new(0),
+            other_value: UnsafeCell::new(0),
             entered: Counter::new(0),
             reported: Counter::new(0),
         })
@@ -229,6 +236,26 @@ impl Shared {
     fn read_elsewhere(&self, slot: &'static Slot, access: Access) {
         assert!(self.other_gate.enter_read(slot, access).is_ok());
         self.other_gate.leave_read(slot);
+    }
+
+    /// One read of the other gate's value, if it enters.
+    fn read_other(&self, slot: &'static Slot, access: Access, inside: impl FnOnce(usize)) {
+        if self.other_gate.enter_read(slot, access).is_ok() {
+            // SAFETY: the read is inside.
+            inside(self.other_value.with(|value| unsafe { *value }));
+        }
+        self.other_gate.leave_read(slot);
+    }
+
+    /// One write to the other gate's value, if it enters.
+    fn write_other(&self, slot: &'static Slot, access: Access, inside: impl FnOnce(&mut usize)) {
+        let end = self.other_gate.enter_write(&self.registry, slot, access, 1);
+        if end.is_ok() {
+            // SAFETY: the write is inside.
+            self.other_value
+                .with_mut(|value| inside(unsafe { &mut *value }));
+        }
+        self.other_gate.leave_write(slot);
     }
 
     fn reported(&self, other: &'static Slot, writes: bool) -> End {

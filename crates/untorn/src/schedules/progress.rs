@@ -1,0 +1,157 @@
+//! Progress: a gate never makes anyone wait. Whoever else stands still for good, and wherever, each access ends: inside, or
+//! with a report.
+//!
+//! One thing that waits is not seen here: walks that begin at the same time take turns at a lock of std's, in which shuttle
+//! knows no step at which a task could stand still.
+
+use std::sync::Arc;
+
+use shuttle::thread;
+
+use super::freeze::{freeze_each, steps, task};
+use super::{attempt, join_all, note, overlaps, tried, wanted};
+use crate::gomap::GoMap;
+use crate::overlap::{OnOverlap, OverlapCell, Reading, Writing};
+use crate::sync::{Counter, Ordering};
+
+/// What became of the accesses of a scenario.
+struct Tally {
+    entered: Counter,
+    reported: Counter,
+    /// The most steps that one took.
+    longest: Counter,
+}
+
+impl Tally {
+    const fn new() -> Self {
+        Self {
+            entered: Counter::new(0),
+            reported: Counter::new(0),
+            longest: Counter::new(0),
+        }
+    }
+
+    /// Counts the steps of an access.
+    fn timed<R>(&self, access: impl FnOnce() -> R) -> R {
+        let before = steps();
+        let result = access();
+        let took = steps() - before;
+        self.longest.fetch_max(took as u64, Ordering::Relaxed);
+        result
+    }
+
+    /// The same, of one that may be reported.
+    fn attempt<R>(&self, access: impl FnOnce() -> R) -> Option<R> {
+        self.timed(|| attempt(access))
+    }
+
+    /// Adds an execution.
+    fn add(&self) {
+        let (overlaps, entered) = overlaps();
+        self.entered.fetch_add(entered as u64, Ordering::Relaxed);
+        let reported = overlaps.len() as u64;
+        self.reported.fetch_add(reported, Ordering::Relaxed);
+    }
+}
+
+/// Freezes each task of the scenario at each of its steps.
+fn freeze(name: &str, tasks: usize, tally: &Tally, body: fn()) {
+    let rounds = wanted().div_ceil(500) as u64;
+    let points = freeze_each(tasks, rounds, body);
+    let [entered, reported, longest] = [&tally.entered, &tally.reported, &tally.longest]
+        .map(|counter| counter.load(Ordering::Relaxed));
+    println!(
+        "{name}: a task stood still at {points} points of {rounds} schedules; {entered} accesses entered, \
+         {reported} were reported, none took more than {longest} steps"
+    );
+    assert!(points > 0 && entered > 0 && reported > 0);
+}
+
+/// A value whose copying takes a step.
+#[derive(Default)]
+struct Value(u64);
+
+impl Clone for Value {
+    fn clone(&self) -> Self {
+        thread::yield_now();
+        Self(self.0)
+    }
+}
+
+#[test]
+fn shuttle_progress_of_maps() {
+    static TALLY: Tally = Tally::new();
+    freeze("progress_of_maps", 3, &TALLY, || {
+        let map = GoMap::named("config").on_overlap(OnOverlap::Call(note));
+        for key in 0..8 {
+            map.insert(key, Value(0));
+        }
+        let map: Arc<GoMap<u64, Value>> = Arc::new(map);
+        join_all([
+            task("reader", &map, |map| {
+                TALLY.attempt(|| map.get(&0));
+                TALLY.attempt(|| map.iter_with(|_, _| thread::yield_now()));
+                TALLY.attempt(|| map.len());
+                TALLY.attempt(|| map.deep_clone());
+            }),
+            task("walker", &map, |map| {
+                if let Some(mut walk) = TALLY.attempt(|| map.walk()) {
+                    for _ in 0..3 {
+                        TALLY.attempt(|| walk.next_with(|_, _| thread::yield_now()));
+                    }
+                }
+                TALLY.attempt(|| map.remove(&1));
+            }),
+            task("writer", &map, |map| {
+                // The table begins to grow, and evacuates.
+                TALLY.attempt(|| map.insert(8, Value(1)));
+                TALLY.attempt(|| map.insert(9, Value(1)));
+                TALLY.attempt(|| map.clear());
+            }),
+        ]);
+        TALLY.add();
+    });
+}
+
+#[test]
+fn shuttle_progress_of_cells() {
+    static TALLY: Tally = Tally::new();
+    freeze("progress_of_cells", 3, &TALLY, || {
+        let cell = OverlapCell::named("config", [0, 0]).on_overlap(OnOverlap::Call(note));
+        // Shuttle makes what is a constant elsewhere, the registry, at the first access, behind a lock.
+        drop(cell.read());
+        let cell: Arc<OverlapCell<[u64; 2]>> = Arc::new(cell);
+        join_all([
+            task("reader", &cell, |cell| {
+                if let Some(reading) = TALLY.attempt(|| cell.read()) {
+                    thread::yield_now();
+                    let another = TALLY.attempt(|| Reading::clone(&reading));
+                    TALLY.timed(|| drop(reading));
+                    let part = another.map(|another| Reading::map(another, |halves| &halves[1]));
+                    thread::yield_now();
+                    TALLY.timed(|| drop(part));
+                }
+                TALLY.timed(|| drop(tried(cell.try_read())));
+            }),
+            task("writer", &cell, |cell| {
+                if let Some(writing) = TALLY.attempt(|| cell.write()) {
+                    let mut part = Writing::map(writing, |halves| &mut halves[1]);
+                    thread::yield_now();
+                    *part = 1;
+                    TALLY.timed(|| drop(part));
+                }
+                TALLY.attempt(|| cell.replace([1, 1]));
+            }),
+            task("both", &cell, |cell| {
+                TALLY.timed(|| drop(tried(cell.try_write())));
+                if let Some(reading) = TALLY.attempt(|| cell.read()) {
+                    thread::yield_now();
+                    // In its own way.
+                    assert!(TALLY.timed(|| tried(cell.try_write())).is_none());
+                    TALLY.timed(|| drop(reading));
+                }
+            }),
+        ]);
+        TALLY.add();
+    });
+}
