@@ -149,7 +149,7 @@ fn map_of(keys: u64) -> Map {
 }
 
 fn is_report(message: &str) -> bool {
-    message.starts_with("fatal error: concurrent map ")
+    message.starts_with("concurrent map ")
 }
 
 /// The result of an access, or `None` if it was reported.
