@@ -1,6 +1,6 @@
 //! What rustdoc does not see in the pages: that both sides of a move come to the same, the code in Go, the links.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -127,16 +127,38 @@ fn anchors(page: &str) -> HashSet<String> {
     headings.map(anchor).collect()
 }
 
+/// What a page links to where the link stands, but for other sites.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    text.split("](").skip(1).filter_map(|rest| {
+        let (link, _) = rest.split_once(')')?;
+        (!link.starts_with("https://")).then_some(link)
+    })
+}
+
+/// What it links to by a name, `[text][name]`, and where the names lead to.
+fn named_links(text: &str) -> (HashSet<&str>, HashMap<&str, &str>) {
+    let names = text.split("][").skip(1);
+    let names = names.filter_map(|rest| Some(rest.split_once(']')?.0));
+    // Not the indices of an expression.
+    let names = names.filter(|name| name.contains(".md") || name.contains(".rs"));
+    let lead_to = text
+        .lines()
+        .filter_map(|line| line.strip_prefix('[')?.split_once("]: "));
+    (names.collect(), lead_to.collect())
+}
+
 #[test]
 fn links_lead_somewhere() {
     for name in PAGES {
         let text = page(name);
-        let links = text.split("](").skip(1).filter_map(|rest| {
-            let (link, _) = rest.split_once(')')?;
-            (!link.starts_with("https://")).then_some(link)
+        let (names, lead_to) = named_links(&text);
+        assert_eq!(names, lead_to.keys().copied().collect(), "{name}");
+        let here = links(&text).inspect(|link| {
+            // The crate's documentation has the page too, and says by these names where they lead to from there.
+            assert!(link.starts_with('#'), "{name}: {link} needs a name");
         });
         let mut count = 0;
-        for link in links {
+        for link in here.chain(lead_to.into_values()) {
             let (file, wanted) = link.split_once('#').unwrap_or((link, ""));
             let file = if file.is_empty() { name } else { file };
             assert!(docs().join(file).exists(), "{name}: {link}");
@@ -147,5 +169,64 @@ fn links_lead_somewhere() {
             count += 1;
         }
         assert!(count > 3, "{name}: {count} links");
+    }
+}
+
+/// Links, and the files that its commands are given.
+#[test]
+fn what_the_readmes_name_is_there() {
+    let root = docs().join("..");
+    for name in ["README.md", "README.zh-CN.md"] {
+        let text = fs::read_to_string(root.join(name)).expect("a page");
+        for link in links(&text) {
+            let (file, wanted) = link.split_once('#').unwrap_or((link, ""));
+            assert!(root.join(file).exists(), "{name}: {link}");
+            if !wanted.is_empty() {
+                let there = fs::read_to_string(root.join(file)).expect("a page");
+                assert!(anchors(&there).contains(wanted), "{name}: {link}");
+            }
+        }
+        let shell = blocks(&text)
+            .into_iter()
+            .find(|block| block.language == "sh")
+            .expect("commands");
+        let commands = shell
+            .code
+            .lines()
+            .map(|line| line.split('#').next().unwrap_or(line));
+        let files: Vec<_> = commands
+            .flat_map(str::split_whitespace)
+            .filter(|word| word.contains(['/', '.']))
+            .collect();
+        assert_eq!(files.len(), 1, "{name}: {files:?}");
+        for file in files {
+            assert!(root.join(file).is_file(), "{name}: {file}");
+        }
+    }
+}
+
+/// The crate's documentation shows the pages, and says where each of their links leads to from there.
+#[test]
+fn the_documentation_shows_the_pages_and_where_their_links_lead() {
+    let library = docs().join("../crates/untorn");
+    let modules = fs::read_to_string(library.join("src/pages.rs")).expect("a source");
+    let mut before = modules.as_str();
+    for name in [
+        "limits.md",
+        "migrate.md",
+        "overlap-cell.md",
+        "stretching.md",
+    ] {
+        let include = format!("include_str!(\"../pages/{name}\")");
+        let (defined, rest) = before.split_once(&include).expect("in the order of names");
+        before = rest;
+        let shown = fs::read_to_string(library.join("pages").join(name)).expect("a link");
+        assert_eq!(shown, page(name));
+        for link in named_links(&shown).0 {
+            assert!(
+                defined.contains(&format!("[{link}]: crate")),
+                "{name}: {link}"
+            );
+        }
     }
 }

@@ -15,7 +15,8 @@
 //! | Go's map on one thread | [`gomap::Table`] | nothing: writes need `&mut` |
 //!
 //! Start with [`Map`], unless one key at a time is all you ever read (then papaya, scc or moka are faster to write to) or
-//! the table is replaced as a whole each time (then a [`Published`] `HashMap` will do).
+//! the table is replaced as a whole each time (then a [`Published`] `HashMap` will do, refreshed by a thread of your own: a
+//! [`Poller`] serves a [`Map`]).
 //!
 //! | to read a [`Map`] | take | because |
 //! |---|---|---|
@@ -60,7 +61,7 @@
 //! assert_eq!(config.get("1"), Some("265"));
 //! ```
 //!
-//! The same rule for any other value, by guards as those of a `RefCell`; the page `docs/overlap-cell.md` has its uses:
+//! The same rule for any other value, by guards as those of a `RefCell`; [a page](pages::overlap_cell) has its uses:
 //!
 //! ```
 //! use untorn::OverlapCell;
@@ -92,7 +93,7 @@
 //!
 //! # Limits
 //!
-//! Of [`Map`] (each with what to do instead on the page `docs/limits.md`):
+//! Of [`Map`] (each with what to do instead on [a page](pages::limits)):
 //! - A write clones the neighbours of its key, some three hundred entries, or some forty where they have a `Drop`, and a few
 //!   times as many when the table grows by it: keep values cheap to clone.
 //! - One writer at a time; a write from inside a write to the same map panics.
@@ -101,7 +102,7 @@
 //!
 //! Of [`GoMap`]:
 //! - Only accesses that *do* overlap are reported; a clean run proves nothing. [`Stretch`] keeps sampled accesses open
-//!   for a share of the time, so that more of them do (the page `docs/stretching.md`).
+//!   for a share of the time, so that more of them do ([more](pages::stretching)).
 //! - What a value points to, and what is done with a value after it was copied out, is not watched.
 //! - The records of threads (some 500 bytes each) are reused but never freed.
 //! - The exit of [`OnOverlap::Exit`] is `_exit(2)` on Unix; elsewhere it runs exit handlers.
@@ -122,7 +123,7 @@
 //! | `serde` | [`Map`], [`View`] and what shows one are written as a map, an [`Overlap`] as a structure; [`Map`], [`Published`] and [`Revision`] are read (for `Arc` keys and values, serde's own feature `rc`) |
 //! | `rayon` | `View::par_iter`; a [`Map`] is collected and extended in parallel |
 //! | `stream` | `Subscription::into_stream`, for tasks of any runtime |
-//! | `tracing` | each overlap that ends in a panic is also an event, with both sides as fields |
+//! | `tracing` | each overlap that ends in a panic is also an event, with both sides as fields, and each poll that fails a warning |
 //!
 //! # Environment
 //!
@@ -141,6 +142,8 @@ pub mod gomap;
 #[cfg(not(untorn_loom))]
 pub mod map;
 mod overlap;
+#[cfg(all(doc, not(doctest)))]
+pub mod pages;
 #[cfg(not(untorn_loom))]
 mod panic;
 mod planted;

@@ -37,7 +37,7 @@ fn silence_reports() {
 }
 
 fn is_report(message: &str) -> bool {
-    message.starts_with("fatal error: concurrent map ")
+    message.starts_with("concurrent map ")
 }
 
 /// The result of an access, or `None` if it was reported.

@@ -110,7 +110,7 @@ fn map_of(entries: u64) -> Rc<Map> {
 type Use = fn(&Map);
 
 /// What is done from inside.
-const INNER: [(AccessKind, Use); 9] = [
+const INNER: [(AccessKind, Use); 11] = [
     (AccessKind::Read, |map| drop(map.get(&Nosy(1)))),
     (AccessKind::Read, |map| assert!(map.contains_key(&Nosy(0)))),
     (AccessKind::Read, |map| _ = map.stats()),
@@ -119,6 +119,8 @@ const INNER: [(AccessKind, Use); 9] = [
     (AccessKind::Clone, |map| drop(map.deep_clone())),
     (AccessKind::Write, |map| drop(map.insert(Nosy(1), Nosy(7)))),
     (AccessKind::Write, |map| drop(map.remove(&Nosy(1)))),
+    (AccessKind::Write, |map| drop(map.update(Nosy(1), |_| None))),
+    (AccessKind::Write, |map| map.retain(|_, _| false)),
     (AccessKind::Write, Map::clear),
 ];
 
@@ -178,24 +180,44 @@ fn foreign_code_inside_an_access() {
             assert!(attempt(|| map.clear()).is_ok(), "{case}: left inside");
         }
     }
-    // Three writes inside each of six, nine of anything inside each of two.
-    assert_eq!(reported, 6 * 3 + 2 * 9);
+    // Five writes inside each of six, eleven of anything inside each of two.
+    assert_eq!(reported, 6 * 5 + 2 * 11);
 }
 
 #[test]
 fn closures_inside_an_access() {
     for (inner_kind, inner) in INNER {
-        for iterate in [false, true] {
+        for outer in ["iter_with", "get_with", "update", "retain"] {
             let map = map_of(2);
             let mut met = Vec::new();
-            let outer = if iterate {
-                map.iter_with(|_, _| met.push(attempt(|| inner(&map)).err()));
-                AccessKind::Iterate
-            } else {
-                map.get_with(&Nosy(0), |_| met.push(attempt(|| inner(&map)).err()));
-                AccessKind::Read
+            let mut meet = || met.push(attempt(|| inner(&map)).err());
+            let (outer, closures) = match outer {
+                "iter_with" => {
+                    map.iter_with(|_, _| meet());
+                    (AccessKind::Iterate, 2)
+                }
+                "get_with" => {
+                    map.get_with(&Nosy(0), |_| meet());
+                    (AccessKind::Read, 1)
+                }
+                "update" => {
+                    let same = |old: Option<&Nosy>| {
+                        meet();
+                        old.map(|nosy| Nosy(nosy.0))
+                    };
+                    assert!(map.update(Nosy(0), same).is_some());
+                    (AccessKind::Write, 1)
+                }
+                _ => {
+                    let all = |_: &Nosy, _: &Nosy| {
+                        meet();
+                        true
+                    };
+                    map.retain(all);
+                    (AccessKind::Write, 2)
+                }
             };
-            assert_eq!(met.len(), if iterate { 2 } else { 1 });
+            assert_eq!(met.len(), closures);
             for overlap in met {
                 match overlap {
                     Some(overlap) => check(&overlap, outer, inner_kind),
@@ -340,7 +362,9 @@ fn a_panic_inside_leaves_the_gate_free() {
         }
     }
     let map = map_of(1);
-    let closures: [Use; 2] = [
+    let closures: [Use; 4] = [
+        |map| _ = map.update(Nosy(0), |_| panic!("as asked")),
+        |map| map.retain(|_, _| panic!("as asked")),
         |map| map.iter_with(|_, _| panic!("as asked")),
         |map| _ = map.get_with(&Nosy(0), |_| -> u8 { panic!("as asked") }),
     ];

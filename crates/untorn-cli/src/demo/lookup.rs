@@ -3,6 +3,7 @@
 use std::io;
 
 use serde::Serialize;
+use untorn::Overlap;
 
 use super::scenes::{self, Scene, Told};
 use crate::output::Output;
@@ -47,7 +48,7 @@ pub(crate) fn show(output: &Output, only: Option<&str>) -> io::Result<()> {
                 ));
             }
             Told::Report(overlap) => {
-                for line in overlap.to_string().lines() {
+                for line in as_it_ends(overlap).lines() {
                     output.line(format_args!("    {line}"));
                 }
             }
@@ -56,6 +57,11 @@ pub(crate) fn show(output: &Output, only: Option<&str>) -> io::Result<()> {
         documents.push(document(scene, &told));
     }
     output.document(&documents)
+}
+
+/// The report that a program ends with at this branch, which this one survives.
+fn as_it_ends(overlap: &Overlap) -> String {
+    format!("fatal error: {overlap}")
 }
 
 fn document<'s>(scene: &'s Scene, told: &Told) -> Document<'s> {
@@ -76,7 +82,7 @@ fn document<'s>(scene: &'s Scene, told: &Told) -> Document<'s> {
         }),
         report: match told {
             Told::Path(_) => None,
-            Told::Report(overlap) => Some(overlap.to_string()),
+            Told::Report(overlap) => Some(as_it_ends(overlap)),
         },
     }
 }

@@ -76,7 +76,7 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
 
 /// Turns the empty slots that the chain now ends with into `EMPTY_REST`, so that look-ups stop early: backwards
 /// from the hole, across the buckets of the chain, to the first slot that is not empty.
-fn sweep<K, V>(mut hole: Hole<'_, K, V>) {
+pub(super) fn sweep<K, V>(mut hole: Hole<'_, K, V>) {
     if !hole.nothing_follows() || planted("sweep_forgets_empty_rest") {
         return;
     }

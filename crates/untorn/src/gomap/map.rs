@@ -20,11 +20,11 @@ use crate::overlap::{AccessKind, Guarded, OnOverlap, Operation, Stretch, tsan};
 ///
 /// Every method takes `&self`; share the map by `Arc` or a scope, as Go shares a map by its reference. The rule is
 /// not a lock: nobody ever waits. It is for programs in which writers are *meant* to be alone, by a lock, a channel
-/// or a phase of the program, and which want to be told where that is not so. To be safe instead of told, use a
-/// type that is made for sharing.
+/// or a phase of the program, and which want to be told where that is not so. To be safe instead of told, use
+/// [`Map`](crate::Map): it is shared in the same way, most of its methods have the same names, and nothing overlaps.
 ///
 /// # What counts as an overlap
-/// Two accesses at the same time, at least one of them a write (`insert`, `remove`, `clear`). Unlike in Go *every*
+/// Two accesses at the same time, at least one of them a write (`insert`, `update`, `remove`, `retain`, `clear`). Unlike in Go *every*
 /// such pair counts: a reader that was first, `len`, a map that is empty or nil, the copying of the value in and
 /// out. Of two overlapping accesses at least one reports; accesses that do not overlap are never reported, whatever
 /// orders them. A map that is used again from inside one of its own accesses, by a `Hash`, `Eq`, `Clone`, `Drop` or
@@ -63,6 +63,18 @@ use crate::overlap::{AccessKind, Guarded, OnOverlap, Operation, Stretch, tsan};
 /// // Nobody writes meanwhile, so this is fine.
 /// assert_eq!(config.get("1"), Some("265"));
 /// assert_eq!(reader.join().unwrap(), Some("265"));
+/// ```
+///
+/// A `static` has to be made at compile time, which a map, whose seed is random, cannot be. A `LazyLock` makes it at its first
+/// use:
+///
+/// ```
+/// use std::sync::LazyLock;
+/// use untorn::GoMap;
+///
+/// static CONFIG: LazyLock<GoMap<&str, u32>> = LazyLock::new(|| GoMap::named("config"));
+/// CONFIG.insert("1", 265);
+/// assert_eq!(CONFIG.get("1"), Some(265));
 /// ```
 pub struct GoMap<K, V, S = FoldHash> {
     cell: Guarded<Table<K, V, S>, Header>,
@@ -206,7 +218,7 @@ impl<K, V, S> GoMap<K, V, S> {
 
     #[inline(always)]
     #[track_caller]
-    fn write<R>(
+    pub(super) fn write<R>(
         &self,
         operation: &'static Operation,
         f: impl FnOnce(&mut Table<K, V, S>) -> R,
@@ -298,7 +310,8 @@ impl<K, V, S> GoMap<K, V, S> {
         })
     }
 
-    /// The header of the table: what Go keeps in `hmap`. Counts as a read. O(1).
+    /// The header of the table: what Go keeps in `hmap`. Counts as a read. O(1). ([`untorn::Stats`](crate::Stats) is that of a
+    /// [`Map`](crate::Map).)
     ///
     /// ```
     /// let map: untorn::GoMap<_, _> = (0..27).map(|n| (n, n)).collect();
@@ -317,7 +330,7 @@ impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
     /// The hash of a key that is about to be written: Go too hashes before it sets `hashWriting`, so that a `Hash`
     /// that panics leaves nothing behind.
     #[inline(always)]
-    fn hash_ahead<Q: Key + ?Sized>(&self, key: &Q) -> KeyHash {
+    pub(super) fn hash_ahead<Q: Key + ?Sized>(&self, key: &Q) -> KeyHash {
         // Whether it is still the seed is checked inside.
         let hash0 = self.cell.description().hash0();
         KeyHash {
@@ -490,7 +503,7 @@ impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
 }
 
 impl<K, V, S: Clone> From<Table<K, V, S>> for GoMap<K, V, S> {
-    /// Puts a table behind a gate; the way to a `GoMap` with a hasher of one's own.
+    /// Puts a table behind a gate.
     fn from(table: Table<K, V, S>) -> Self {
         let hasher = table.hasher().clone();
         let header = Header::of(&table);
@@ -532,9 +545,15 @@ impl<K, V, S: Default + Clone> Default for GoMap<K, V, S> {
 }
 
 impl<K: fmt::Debug, V: fmt::Debug, S> fmt::Debug for GoMap<K, V, S> {
-    /// Shows the entries. Counts as an iteration, whose line in a report is in here, since `Debug` does not pass on its
-    /// caller.
+    /// Shows the name and the entries. Counts as an iteration, whose line in a report is in here, since `Debug` does not pass
+    /// on its caller.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.read(operation!(Iterate "fmt"), |table| table.fmt(f))
+        self.read(operation!(Iterate "fmt"), |table| {
+            let mut debug = f.debug_struct("GoMap");
+            if let Some(name) = self.name() {
+                debug.field("name", &name);
+            }
+            debug.field("entries", table).finish()
+        })
     }
 }

@@ -3,7 +3,8 @@
 use super::flags::FlagSet;
 use super::grow::Growth;
 
-/// The header of a table, as Go keeps it in `hmap`, at one moment.
+/// The header of a table, as Go keeps it in `hmap`, at one moment. What a [`Map`](crate::Map) keeps is told by
+/// [`untorn::Stats`](crate::Stats).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {

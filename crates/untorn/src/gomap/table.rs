@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 use std::fmt;
 use std::hash::Hash;
+use std::ops::Index;
 use std::sync::OnceLock;
 
 use super::array::Buckets;
@@ -241,6 +242,27 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
         V: Clone + Default,
     {
         self.get(key).cloned().unwrap_or_default()
+    }
+}
+
+impl<K, V, S, Q> Index<&Q> for Table<K, V, S>
+where
+    K: Key + Borrow<Q>,
+    Q: Key + ?Sized,
+    S: SeededBuildHasher,
+{
+    type Output = V;
+
+    /// # Panics
+    /// If `key` has no value. Go's `m[k]`, which does not, is [`get_or_zero`](Table::get_or_zero).
+    ///
+    /// ```
+    /// let limits = untorn::gomap::Table::from([("low", 10), ("high", 20)]);
+    /// assert_eq!(limits["low"]..limits["high"], 10..20);
+    /// ```
+    #[track_caller]
+    fn index(&self, key: &Q) -> &V {
+        self.get(key).expect("no entry for this key")
     }
 }
 

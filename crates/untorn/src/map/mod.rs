@@ -61,6 +61,9 @@ pub type DefaultHashBuilder = foldhash::fast::RandomState;
 /// values cheap to clone, `Arc` large ones, and note that a value with interior mutability is another value in the next
 /// version. What is kept, and who frees it, is as told at [`Published`].
 ///
+/// # Moving here
+/// [A page](crate::pages::migrate) has the calls of other maps beside these, and [another](crate::pages::limits) the limits.
+///
 /// # Panics
 /// A write from inside the closure of another write to the same map would wait for itself; it panics, and so does a wait for
 /// a commit. A panic in a closure, or in `Hash`, `Eq` or `Clone`, publishes nothing and leaves the map usable. (Only what such a
@@ -78,9 +81,20 @@ pub type DefaultHashBuilder = foldhash::fast::RandomState;
 /// let view = config.pin();
 /// assert_eq!(view.get("1"), view.get("2")); // written together, read together
 /// ```
+///
+/// A `static` has to be made at compile time, which a map, whose hasher is seeded at random, cannot be. A `LazyLock` makes it at
+/// its first use:
+///
+/// ```
+/// use std::sync::LazyLock;
+/// use untorn::Map;
+///
+/// static CONFIG: LazyLock<Map<&str, u32>> = LazyLock::new(|| Map::named("config"));
+/// CONFIG.insert("1", 265);
+/// assert_eq!(CONFIG.get("1"), Some(265));
+/// ```
 pub struct Map<K, V, S = DefaultHashBuilder> {
     published: Published<View<K, V, S>>,
-    name: Option<String>,
 }
 
 impl<K, V> Map<K, V> {
@@ -93,10 +107,7 @@ impl<K, V> Map<K, V> {
     /// An empty map with a name, which its `Debug` shows.
     #[must_use]
     pub fn named(name: &str) -> Self {
-        Self {
-            name: Some(name.into()),
-            ..Self::new()
-        }
+        Self::new().with_name(name)
     }
 }
 
@@ -120,8 +131,7 @@ impl<K, V, S> Map<K, V, S> {
     #[must_use]
     pub fn with_name(self, name: &str) -> Self {
         Self {
-            name: Some(name.into()),
-            ..self
+            published: self.published.with_name(name),
         }
     }
 
@@ -132,7 +142,6 @@ impl<K, V, S> Map<K, V, S> {
                 revision: Revision::FIRST,
                 hasher,
             }),
-            name: None,
         }
     }
 
@@ -145,7 +154,7 @@ impl<K, V, S> Map<K, V, S> {
     /// The name.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
-        self.name.as_deref()
+        self.published.name()
     }
 
     /// Borrows the newest view for a moment: what is read through it is of one revision. O(1), waits for nobody.
@@ -239,9 +248,10 @@ impl<K, V, S: Clone> Map<K, V, S> {
     #[must_use]
     pub fn fork(&self) -> Self {
         let newest = self.pin();
-        Self {
-            name: self.name.clone(),
-            ..Self::of(newest.table.clone(), newest.hasher.clone())
+        let fork = Self::of(newest.table.clone(), newest.hasher.clone());
+        match self.name() {
+            Some(name) => fork.with_name(name),
+            None => fork,
         }
     }
 }
@@ -356,8 +366,8 @@ impl<K: fmt::Debug, V: fmt::Debug, S> fmt::Debug for Map<K, V, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let newest = self.pin();
         let mut debug = f.debug_struct("Map");
-        if let Some(name) = &self.name {
-            debug.field("name", name);
+        if let Some(name) = self.name() {
+            debug.field("name", &name);
         }
         debug
             .field("revision", &newest.revision.get())

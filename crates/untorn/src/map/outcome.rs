@@ -50,3 +50,42 @@ pub struct Refreshed {
     /// Keys that the source no longer has.
     pub removed: usize,
 }
+
+impl Refreshed {
+    /// Whether nothing was different: then there is no new revision.
+    ///
+    /// ```
+    /// let config = untorn::Map::from([("1", 265)]);
+    /// assert!(config.refresh([("1", 265)]).is_unchanged());
+    /// ```
+    #[must_use]
+    pub fn is_unchanged(&self) -> bool {
+        (self.added, self.changed, self.removed) == (0, 0, 0)
+    }
+}
+
+impl fmt::Display for Refreshed {
+    /// A line for a log.
+    ///
+    /// ```
+    /// let config = untorn::Map::from([("1", 265), ("2", 17)]);
+    /// let refreshed = config.refresh([("1", 266)]);
+    /// assert_eq!(refreshed.to_string(), "revision 1: 0 added, 1 changed, 1 removed");
+    /// assert_eq!(config.refresh([("1", 266)]).to_string(), "revision 1, unchanged");
+    /// ```
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            revision,
+            added,
+            changed,
+            removed,
+        } = self;
+        if self.is_unchanged() {
+            return write!(f, "revision {revision}, unchanged");
+        }
+        write!(
+            f,
+            "revision {revision}: {added} added, {changed} changed, {removed} removed"
+        )
+    }
+}

@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::Map;
 use crate::published::{Retired, Revision};
 
-/// What a map keeps, in numbers: made by [`Map::stats`].
+/// What a map keeps, in numbers: made by [`Map::stats`]. (What Go keeps in the header of its map is
+/// [`gomap::Stats`](crate::gomap::Stats).)
 ///
 /// Bytes are those of the tables; what keys and values point to is not counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

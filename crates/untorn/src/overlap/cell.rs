@@ -53,7 +53,7 @@ macro_rules! operation {
 ///
 /// It is not a lock: nobody ever waits. It is for state of which something *else* is meant to keep the accesses apart (a
 /// phase of the program, a channel, an event loop, a foreign library, an `unsafe impl Sync`), to be told where that is not
-/// so. The page `docs/overlap-cell.md` has the usual cases.
+/// so. [A page](crate::pages::overlap_cell) has the usual cases.
 ///
 /// # What counts as an overlap
 /// Two accesses at the same time, at least one of them a write, on two threads or on one. An access lasts from the call to
@@ -132,9 +132,22 @@ impl<T> OverlapCell<T> {
     /// ```
     #[must_use]
     pub const fn named(name: &str, value: T) -> Self {
-        let mut cell = Self::new(value);
-        cell.entrance.name = Some(Name::new(name));
-        cell
+        Self::new(value).with_name(name)
+    }
+
+    /// Gives the cell a name that reports show, such as one that was made by `Default`, `From` or `Clone`. Can be called at
+    /// compile time.
+    ///
+    /// ```
+    /// use untorn::OverlapCell;
+    ///
+    /// let seen = OverlapCell::<Vec<u32>>::default().with_name("seen");
+    /// assert_eq!(seen.name(), Some("seen"));
+    /// ```
+    #[must_use]
+    pub const fn with_name(mut self, name: &str) -> Self {
+        self.entrance.name = Some(Name::new(name));
+        self
     }
 
     /// Sets what an access does that notices an overlap, whatever the environment says. Can be called at compile time.
@@ -228,11 +241,7 @@ impl<T: ?Sized> OverlapCell<T> {
     #[inline]
     #[track_caller]
     pub fn read(&self) -> Reading<'_, T> {
-        let environment = prepare();
-        let inside = self.entrance.enter_read(operation!(Read "read"));
-        self.stretching
-            .stretch_or(environment, inside.slot(), Side::Read);
-        self.reading(inside)
+        self.begin_read(operation!(Read "read"))
     }
 
     /// Begins a write, which lasts until the guard is dropped. Never waits. Nothing else may go on meanwhile.
@@ -257,7 +266,8 @@ impl<T: ?Sized> OverlapCell<T> {
     /// and reports it.
     ///
     /// # Errors
-    /// If somebody is writing, or trying to.
+    /// If somebody is writing, or trying to. The [`Overlap`] is described in place, without allocating, and so is large
+    /// (some 500 bytes): a function that passes it on had better `map_err(Box::new)`.
     ///
     /// ```
     /// let cell = untorn::OverlapCell::new(265);
@@ -282,7 +292,7 @@ impl<T: ?Sized> OverlapCell<T> {
     /// access that begins during an attempt meets it, and reports it.
     ///
     /// # Errors
-    /// If somebody is reading or writing, or trying to write.
+    /// If somebody is reading or writing, or trying to write. As for [`try_read`](Self::try_read), the error is large.
     ///
     /// ```
     /// let cell = untorn::OverlapCell::new(265);
@@ -308,6 +318,16 @@ impl<T: ?Sized> OverlapCell<T> {
     #[must_use]
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
+    }
+
+    #[inline(always)]
+    #[track_caller]
+    fn begin_read(&self, operation: &'static Operation) -> Reading<'_, T> {
+        let environment = prepare();
+        let inside = self.entrance.enter_read(operation);
+        self.stretching
+            .stretch_or(environment, inside.slot(), Side::Read);
+        self.reading(inside)
     }
 
     #[inline(always)]
@@ -340,6 +360,45 @@ impl<T: ?Sized> OverlapCell<T> {
         unsafe { Writing::new(value, inside) }
     }
 }
+
+impl<T: Clone> Clone for OverlapCell<T> {
+    /// A cell with a clone of the value, which is made in one read. It has the same name, policy and stretch, and a gate of
+    /// its own.
+    ///
+    /// # Panics
+    /// As [`read`](Self::read).
+    ///
+    /// ```
+    /// let cell = untorn::OverlapCell::named("limits", vec![100]);
+    /// let other = cell.clone();
+    /// other.write().push(200);
+    /// assert_eq!((&**cell.read(), other.name()), (&[100][..], Some("limits")));
+    /// ```
+    #[track_caller]
+    fn clone(&self) -> Self {
+        let value = T::clone(&self.begin_read(operation!(Clone "clone")));
+        let mut clone = Self::new(value);
+        clone.entrance.name = self.entrance.name;
+        clone.entrance.on_overlap = self.entrance.on_overlap;
+        clone.stretching = self.stretching.anew();
+        clone
+    }
+}
+
+impl<T: ?Sized + PartialEq> PartialEq for OverlapCell<T> {
+    /// Compares the values, in a read of each.
+    ///
+    /// # Panics
+    /// As [`read`](Self::read).
+    #[track_caller]
+    fn eq(&self, other: &Self) -> bool {
+        let one = self.begin_read(operation!(Read "eq"));
+        let other = other.begin_read(operation!(Read "eq"));
+        *one == *other
+    }
+}
+
+impl<T: ?Sized + Eq> Eq for OverlapCell<T> {}
 
 impl<T> From<T> for OverlapCell<T> {
     fn from(value: T) -> Self {

@@ -27,7 +27,7 @@ use super::stretch::{InvalidStretch, Stretch};
 ///
 /// fn count(overlap: &Overlap) {
 ///     OVERLAPS.fetch_add(1, Ordering::Relaxed);
-///     eprintln!("{}: {} met {}", overlap.kind, overlap.here.operation, overlap.other.operation);
+///     eprintln!("{}: {} met {}", overlap.message(), overlap.here.operation, overlap.other.operation);
 /// }
 ///
 /// let map = GoMap::from([(1, 10)]).on_overlap(OnOverlap::Call(count));
@@ -44,8 +44,11 @@ pub enum OnOverlap {
     Exit,
     /// A panic with the report as its message. The map or cell stays usable.
     Panic,
-    /// Calls the function, on the thread that noticed, then panics with the report: the access cannot proceed. The
-    /// function may use the map or cell, but the other side may be in it still; an overlap that the function meets itself
+    /// Calls the function, on the thread that noticed, then panics with the report: the access cannot proceed. The function
+    /// is a plain `fn`, not a closure, so that a policy is `Copy` and can be given to the cell of a `static`; what it keeps
+    /// is in statics, as in the example above.
+    ///
+    /// The function may use the map or cell, but the other side may be in it still; an overlap that the function meets itself
     /// only panics.
     Call(fn(&Overlap)),
 }

@@ -7,8 +7,8 @@ use arrayvec::ArrayString;
 
 use super::site::{AccessKind, Name, Site};
 
-/// Which two accesses met; its `Display` is Go's message, word for word. What is said of a cell has no map in it:
-/// [`Overlap::message`].
+/// Which two accesses met. Its `Display` is what the report of a *map* says, in Go's words; a cell is no map, so what to
+/// print of an [`Overlap`] is its [`message`](Overlap::message), which tells the two apart.
 ///
 /// ```
 /// assert_eq!(untorn::OverlapKind::Writes.to_string(), "concurrent map writes");
@@ -95,7 +95,8 @@ const TYPE_NAME_LEN: usize = 256;
 
 /// Two accesses in time, at least one of them a write, with both sides.
 ///
-/// Its `Display` is the report, the last line without its line break. Values and keys are never part of it. With the feature
+/// Its `Display` is the report, the last line without its line break. Where the report ends the process it has Go's
+/// `fatal error: ` before it; in a panic and here nothing was fatal. Values and keys are never part of it. With the feature
 /// `serde` it is also written as a structure, such as one line of JSON (`message`, `kind`, `here`, `other`, `more`, `name`,
 /// `subject`, `state`; of each side `thread`, `number`, `created_at`, `at`, `operation`, `kind`, `lasted_ns`, `kept_open`).
 ///
@@ -165,7 +166,7 @@ impl Overlap {
         }
     }
 
-    /// The report of what ends the process.
+    /// The report of what ends the process: the same, behind Go's first words.
     pub(super) fn fatal(&self) -> impl fmt::Display {
         Fatal(self)
     }
@@ -176,25 +177,14 @@ struct Fatal<'o>(&'o Overlap);
 
 impl fmt::Display for Fatal<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.subject {
-            Subject::Map(_) => {}
-            Subject::Cell(_) => f.write_str(FATAL)?,
-        }
-        self.0.fmt(f)
+        write!(f, "fatal error: {}", self.0)
     }
 }
-
-/// What Go begins the report of its own deaths with.
-const FATAL: &str = "fatal error: ";
 
 impl Error for Overlap {}
 
 impl fmt::Display for Overlap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Of a map this is Go's text, whatever is done about it.
-        if let Subject::Map(_) = self.subject {
-            f.write_str(FATAL)?;
-        }
         writeln!(f, "{}\n", self.message())?;
         writeln!(f, "{}\n{}", self.here, self.other)?;
         match self.more {

@@ -111,6 +111,36 @@ impl Deref for Name {
     }
 }
 
+impl AsRef<str> for Name {
+    fn as_ref(&self) -> &str {
+        self
+    }
+}
+
+/// ```
+/// let cell = untorn::OverlapCell::named("limits", 265);
+/// let reading = cell.read();
+/// assert_eq!(cell.try_write().unwrap_err().name.unwrap(), *"limits");
+/// # drop(reading);
+/// ```
+impl PartialEq<str> for Name {
+    fn eq(&self, other: &str) -> bool {
+        **self == *other
+    }
+}
+
+/// ```
+/// let cell = untorn::OverlapCell::named("limits", 265);
+/// let reading = cell.read();
+/// assert_eq!(cell.try_write().unwrap_err().name.unwrap(), "limits");
+/// # drop(reading);
+/// ```
+impl PartialEq<&str> for Name {
+    fn eq(&self, other: &&str) -> bool {
+        **self == **other
+    }
+}
+
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self)
@@ -124,7 +154,7 @@ impl fmt::Debug for Name {
 }
 
 /// One side of an overlap: which thread, created where, at which line, doing what, for how long.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Site {
     /// Name of the thread; `<unnamed>` if it has none, `<unknown>` if the thread was gone before it could be read.
@@ -197,7 +227,8 @@ mod tests {
 
     #[test]
     fn long_names_are_cut_at_a_character() {
-        assert_eq!(&*Name::new("config"), "config");
+        assert_eq!(Name::new("config"), "config");
+        assert_ne!(Name::new("config"), *"confi");
         let name = Name::new(&"配".repeat(40));
         assert_eq!(&*name, "配".repeat(20) + "…");
         assert_eq!(&*Name::new(&"x".repeat(64)), "x".repeat(64));

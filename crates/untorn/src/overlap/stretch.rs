@@ -23,7 +23,7 @@ use crate::sync::thread_local;
 /// How much time may be spent on keeping accesses open, so that accesses that rarely meet do meet.
 ///
 /// Set for one map or cell by [`GoMap::stretch`](crate::GoMap::stretch) or
-/// [`OverlapCell::stretch`](crate::OverlapCell::stretch), for all that were not told otherwise by `UNTORN_STRETCH=1%`; off by default. The page `docs/stretching.md` has what is found by it, and how soon.
+/// [`OverlapCell::stretch`](crate::OverlapCell::stretch), for all that were not told otherwise by `UNTORN_STRETCH=1%`; off by default. [A page](crate::pages::stretching) has what is found by it, and how soon.
 ///
 /// # What it costs
 /// A share of 1 % means: each thread spends at most 1 % of its time asleep in accesses, over all its maps, and a map is
@@ -205,6 +205,15 @@ impl Stretching {
 
     pub(super) fn setting(&self) -> Stretch {
         self.setting
+    }
+
+    /// That of another cell which is told the same, with turns of its own.
+    pub(super) fn anew(&self) -> Self {
+        if self.told {
+            Self::with(self.setting)
+        } else {
+            Self::untold()
+        }
     }
 
     /// Keeps the access that has just entered open if it is its turn. It is in `slot`, which says so meanwhile.

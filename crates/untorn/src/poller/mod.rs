@@ -70,7 +70,27 @@ use crate::Revision;
 /// # }
 /// ```
 ///
+/// The map may be a `static`, and then is made at its first use:
+///
+/// ```
+/// # use std::sync::{Arc, LazyLock};
+/// # use std::time::Duration;
+/// # use untorn::{Map, Poller};
+/// static CONFIG: LazyLock<Arc<Map<&str, u32>>> = LazyLock::new(|| Arc::new(Map::named("config")));
+///
+/// let read = || Ok::<_, String>([("1", 265)]);
+/// let poller = Poller::every(Duration::from_secs(10), read).start(&CONFIG)?;
+/// poller.wait_until_fresh(Duration::from_secs(5)).unwrap();
+/// assert_eq!(CONFIG.get("1"), Some(265));
+/// # Ok::<_, std::io::Error>(())
+/// ```
+///
+/// What is fetched by a future is a source too: a closure that calls `handle.block_on(fetch())`, with the `Handle` of an async
+/// runtime, blocks the poller's thread and no other.
+///
 /// # Limits
+/// - A poller serves a [`Map`](crate::Map). A [`Published`](crate::Published) value wants a thread of your own that calls
+///   `publish`.
 /// - Stopping waits for the fetch that is going on, and nothing can interrupt one: **a source must bound its own
 ///   waiting**, by the timeouts of its sockets and the like.
 /// - Do not stop or drop a poller while holding what its source waits for, nor inside a batch of its map: both would wait
@@ -83,7 +103,8 @@ use crate::Revision;
 ///
 /// # Failures
 /// If the source returns an error or panics, or if its entries panic while they are taken over, nothing is published,
-/// the map keeps what it has, and the [`status`](Self::status) tells. (A panic in the `Drop` of what was replaced is a
+/// the map keeps what it has, and the [`status`](Self::status) tells; [`Setup::on_failure`] and, with the feature `tracing`, an
+/// event of level `WARN` tell of each. (A panic in the `Drop` of what was replaced is a
 /// failure too, but it comes after the commit.) Then the poller backs off: the next fetch is after a second, or the
 /// period if that is shorter, and after twice as long with each failure in a row, up to
 /// [a cap](Setup::backoff_up_to). One success and it goes by the period again.

@@ -1,5 +1,6 @@
 //! A poller before it starts.
 
+use std::fmt;
 use std::hash::{BuildHasher, Hash};
 use std::io;
 use std::sync::Arc;
@@ -8,18 +9,23 @@ use std::time::Duration;
 use super::backoff::Pace;
 use super::source::Source;
 use super::state::Shared;
+use super::status::Failure;
 use super::{Poller, thread};
 use crate::Map;
 use crate::overlap::try_spawn;
 
 /// How a poller is to be; [`start`](Self::start) starts it. Made by [`Poller::every`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "nothing is polled until it is started"]
 pub struct Setup<S> {
     source: S,
     name: String,
     pace: Pace,
+    on_failure: Option<OnFailure>,
 }
+
+/// Who is told of failures.
+pub(super) type OnFailure = Arc<dyn Fn(&Failure) + Send + Sync>;
 
 impl<S: Source> Setup<S> {
     #[track_caller]
@@ -28,6 +34,7 @@ impl<S: Source> Setup<S> {
             source,
             name: "poller".into(),
             pace: Pace::every(period),
+            on_failure: None,
         }
     }
 
@@ -65,6 +72,30 @@ impl<S: Source> Setup<S> {
         self
     }
 
+    /// Calls `tell` after each poll that failed, to log it, say: without this (and without the feature `tracing`) a failure
+    /// shows in [`Poller::status`] only.
+    ///
+    /// It is called on the poller's thread, before the status tells of the failure and before [`Poller::refresh_now`] returns
+    /// it; both wait for `tell`, and so does the next fetch, so it should be short. No lock is held meanwhile. If it panics,
+    /// the poller goes on.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    /// use untorn::{Map, Poller};
+    ///
+    /// let config: Arc<Map<String, u32>> = Arc::new(Map::named("config"));
+    /// let poller = Poller::every(Duration::from_secs(10), || Err::<[_; 0], _>("the server is down"))
+    ///     .on_failure(|failure| eprintln!("config: {failure}"))
+    ///     .start(&config)?;
+    /// assert!(poller.refresh_now(Duration::from_secs(5)).is_err());
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
+    pub fn on_failure(mut self, tell: impl Fn(&Failure) + Send + Sync + 'static) -> Self {
+        self.on_failure = Some(Arc::new(tell));
+        self
+    }
+
     /// Starts the thread, which fetches at once and then goes on until the poller is stopped or dropped. Does not wait
     /// for the first fetch; [`Poller::wait_until_fresh`] does.
     ///
@@ -80,12 +111,28 @@ impl<S: Source> Setup<S> {
         H: BuildHasher + Clone + Send + Sync + 'static,
         S: Source<Entries: IntoIterator<Item = (K, V)>> + Send + 'static,
     {
-        let Self { source, name, pace } = self;
+        let Self {
+            source,
+            name,
+            pace,
+            on_failure,
+        } = self;
         let shared = Arc::new(Shared::new(pace, map.revision()));
         let thread = {
             let (shared, map) = (Arc::clone(&shared), Arc::clone(map));
-            try_spawn(name, move || thread::run(&shared, map, source))?
+            try_spawn(name, move || thread::run(&shared, map, source, on_failure))?
         };
         Ok(Poller::new(shared, thread))
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for Setup<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Setup")
+            .field("source", &self.source)
+            .field("name", &self.name)
+            .field("pace", &self.pace)
+            .field("on_failure", &self.on_failure.as_ref().map(|_| ".."))
+            .finish()
     }
 }

@@ -29,12 +29,6 @@ struct State {
     stop: bool,
 }
 
-/// Why a poll failed.
-pub(super) struct Cause {
-    pub(super) message: String,
-    pub(super) panicked: bool,
-}
-
 impl Shared {
     pub(super) fn new(pace: Pace, revision: Revision) -> Self {
         let status = Status {
@@ -94,9 +88,13 @@ impl Shared {
     }
 
     /// Ends the poll that began last.
-    pub(super) fn end(&self, came_to: Result<Refreshed, Cause>, revision: Revision) {
+    pub(super) fn end(&self, came_to: Result<Refreshed, Failure>, revision: Revision) {
         let mut state = self.lock();
-        let ended = Instant::now();
+        let ended = match &came_to {
+            Ok(_) => Instant::now(),
+            // As it was told.
+            Err(failure) => failure.ended,
+        };
         let State {
             status,
             begun,
@@ -118,13 +116,9 @@ impl Shared {
                     refreshed,
                 });
             }
-            Err(Cause { message, panicked }) => {
+            Err(failure) => {
                 status.failures_in_a_row += 1;
-                status.last_error = Some(Failure {
-                    message,
-                    panicked,
-                    ended,
-                });
+                status.last_error = Some(failure);
             }
         }
         let failures = status.failures_in_a_row;

@@ -49,7 +49,7 @@ impl fmt::Display for Status {
         let plural = if polls == 1 { "" } else { "s" };
         write!(f, "{doing}, revision {revision}, {polls} poll{plural}")?;
         match self.age() {
-            Some(age) => write!(f, ", contents of {age:.0?} ago at most")?,
+            Some(age) => write!(f, ", contents at most {age:.0?} old")?,
             None => f.write_str(", no contents yet")?,
         }
         match (self.failures_in_a_row, &self.last_error) {

@@ -3,14 +3,21 @@
 use std::hash::{BuildHasher, Hash};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::message;
+use super::setup::OnFailure;
 use super::source::{Fetched, Source};
-use super::state::{Cause, Shared};
+use super::state::Shared;
+use super::status::Failure;
 use crate::{Map, Refreshed};
 
-pub(super) fn run<K, V, H, S>(shared: &Shared, map: Arc<Map<K, V, H>>, mut source: S)
-where
+pub(super) fn run<K, V, H, S>(
+    shared: &Shared,
+    map: Arc<Map<K, V, H>>,
+    mut source: S,
+    on_failure: Option<OnFailure>,
+) where
     K: Eq + Hash + Clone,
     V: Clone + PartialEq,
     H: BuildHasher + Clone,
@@ -21,15 +28,21 @@ where
         // After a failure too: an idle map frees what readers have let go of.
         let reclaimed = guarded(|| map.reclaim());
         let came_to = fetched.and_then(|refreshed| reclaimed.map(|_| refreshed));
+        if let Err(failure) = &came_to {
+            // Foreign too, a subscriber as well. Its panic is told by the hook; there is nobody else.
+            _ = guarded(|| event(failure));
+            _ = guarded(|| on_failure.as_ref().map(|tell| tell(failure)));
+        }
         shared.end(came_to, map.revision());
     }
     // Nobody is left to tell of a panic in these.
     _ = guarded(|| drop(source));
     _ = guarded(|| drop(map));
+    _ = guarded(|| drop(on_failure));
     shared.end_for_ever();
 }
 
-fn poll<K, V, H, S>(map: &Map<K, V, H>, source: &mut S) -> Result<Refreshed, Cause>
+fn poll<K, V, H, S>(map: &Map<K, V, H>, source: &mut S) -> Result<Refreshed, Failure>
 where
     K: Eq + Hash + Clone,
     V: Clone + PartialEq,
@@ -41,9 +54,10 @@ where
         let fetched = source.fetch();
         fetched.map_err(|error| message::of_error(&*error.into()))
     })?;
-    let fetched = fetched.map_err(|message| Cause {
+    let fetched = fetched.map_err(|message| Failure {
         message,
         panicked: false,
+        ended: Instant::now(),
     })?;
     match fetched {
         Fetched::Unchanged => Ok(Refreshed {
@@ -64,9 +78,26 @@ where
 }
 
 /// Calls foreign code. What it leaves behind is the source's own business, or a map's, which bears a panic anywhere.
-fn guarded<R>(f: impl FnOnce() -> R) -> Result<R, Cause> {
-    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| Cause {
+fn guarded<R>(f: impl FnOnce() -> R) -> Result<R, Failure> {
+    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| Failure {
         message: message::of_panic(payload),
         panicked: true,
+        ended: Instant::now(),
     })
 }
+
+/// Tells `tracing` (feature `tracing`).
+#[cfg(feature = "tracing")]
+fn event(failure: &Failure) {
+    tracing::warn!(
+        target: "untorn",
+        poller = std::thread::current().name(),
+        panicked = failure.panicked,
+        error = failure.message,
+        "a poll failed",
+    );
+}
+
+/// There is nobody to tell.
+#[cfg(not(feature = "tracing"))]
+fn event(_: &Failure) {}

@@ -27,8 +27,18 @@ pub use self::revision::{Revision, Timeout};
 pub use self::stream::Transitions;
 pub use self::subscription::{Closer, Ended, NoTransition, Subscription, Transition};
 
-/// What is done, for the panic of a write inside a write.
-const WRITE: &str = "a write to a Published";
+/// What is done to which, for the panic of a write inside a write.
+struct What<'p>(&'static str, Option<&'p str>);
+
+impl fmt::Display for What<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(what, name) = self;
+        match name {
+            Some(name) => write!(f, "{what} the Published {name:?}"),
+            None => write!(f, "{what} a Published"),
+        }
+    }
+}
 
 /// A value that some threads read while others replace it: readers never wait, and never see half of a change.
 ///
@@ -76,6 +86,7 @@ const WRITE: &str = "a write to a Published";
 pub struct Published<T> {
     /// Shared with readers only; every other handle borrows.
     cell: Arc<Cell<T>>,
+    name: Option<Box<str>>,
 }
 
 impl<T> Published<T> {
@@ -84,7 +95,44 @@ impl<T> Published<T> {
     pub fn new(value: T) -> Self {
         Self {
             cell: Arc::new(Cell::new(value)),
+            name: None,
         }
+    }
+
+    /// The same with a name, which its `Debug` and its panics show.
+    ///
+    /// ```should_panic
+    /// let limit = untorn::Published::named("limit", 100_u64);
+    /// // panics: a write to the Published "limit" from inside the closure of a write to it
+    /// limit.update(|now| limit.publish(now + 1).get());
+    /// ```
+    #[must_use]
+    pub fn named(name: &str, value: T) -> Self {
+        Self::new(value).with_name(name)
+    }
+
+    /// Gives it a name, which its `Debug` and its panics show.
+    ///
+    /// ```
+    /// let limit = untorn::Published::from(100).with_name("limit");
+    /// assert_eq!(limit.name(), Some("limit"));
+    /// ```
+    #[must_use]
+    pub fn with_name(mut self, name: &str) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// The right to publish, for this type's own methods.
+    #[track_caller]
+    fn own_writer(&self, what: &'static str) -> Writer<'_, T> {
+        self.writer(&What(what, self.name()))
     }
 
     /// Borrows the newest value for a moment. O(1), waits for nobody.
@@ -113,7 +161,7 @@ impl<T> Published<T> {
     /// it. Waits for other writers.
     #[track_caller]
     pub fn publish(&self, value: T) -> Revision {
-        self.writer(&WRITE).publish(value)
+        self.own_writer("a write to").publish(value)
     }
 
     /// Replaces the value by what `f` makes of it, with no other commit in between. A panic in `f` publishes nothing.
@@ -126,9 +174,26 @@ impl<T> Published<T> {
     /// ```
     #[track_caller]
     pub fn update(&self, f: impl FnOnce(&T) -> T) -> Revision {
-        let writer = self.writer(&WRITE);
+        let writer = self.own_writer("a write to");
         let value = f(&writer.newest().value);
         writer.publish(value)
+    }
+
+    /// The same if `f` makes a value; if it fails, nothing is published.
+    ///
+    /// # Errors
+    /// What `f` fails with.
+    ///
+    /// ```
+    /// let limit = untorn::Published::new(255_u8);
+    /// assert!(limit.try_update(|now| now.checked_add(1).ok_or("too large")).is_err());
+    /// assert_eq!((*limit.pin(), limit.revision().get()), (255, 0));
+    /// ```
+    #[track_caller]
+    pub fn try_update<E>(&self, f: impl FnOnce(&T) -> Result<T, E>) -> Result<Revision, E> {
+        let writer = self.own_writer("a write to");
+        let value = f(&writer.newest().value)?;
+        Ok(writer.publish(value))
     }
 
     /// The right to publish, for who needs the newest value first. `what` is to be done.
@@ -179,7 +244,7 @@ impl<T> Published<T> {
     /// Inside the closure of a write to this: it would wait for itself.
     #[track_caller]
     pub fn reclaim(&self) -> usize {
-        self.writer(&"a reclaim of a Published").reclaim()
+        self.own_writer("a reclaim of").reclaim()
     }
 
     /// How many replaced versions are kept, because somebody sees them or nobody has freed them yet. Waits for writers.
@@ -189,7 +254,7 @@ impl<T> Published<T> {
     #[must_use]
     #[track_caller]
     pub fn retained(&self) -> usize {
-        self.writer(&"a count of what a Published retains")
+        self.own_writer("a count of what is retained by")
             .retired()
             .len()
     }
@@ -217,7 +282,11 @@ impl<T> From<T> for Published<T> {
 impl<T: fmt::Debug> fmt::Debug for Published<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let pin = self.pin();
-        f.debug_struct("Published")
+        let mut debug = f.debug_struct("Published");
+        if let Some(name) = self.name() {
+            debug.field("name", &name);
+        }
+        debug
             .field("revision", &Pinned::revision(&pin).get())
             .field("value", &*pin)
             .finish()

@@ -89,7 +89,7 @@ pub(crate) fn overlaps() -> (Vec<Overlap>, usize) {
 }
 
 fn is_report(message: &str) -> bool {
-    message.starts_with("fatal error: concurrent map ") || message.starts_with("concurrent ")
+    message.starts_with("concurrent ")
 }
 
 /// The result of an access under the policy [`note`], or `None` if it was reported.

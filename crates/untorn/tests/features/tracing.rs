@@ -4,10 +4,11 @@ use std::cell::Cell as StdCell;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Metadata, Subscriber};
+use tracing::{Event, Metadata, Subscriber};
 use untorn::{OnOverlap, Overlap, OverlapCell};
 
 type Fields = BTreeMap<&'static str, String>;
@@ -47,8 +48,9 @@ impl Subscriber for Notes {
     }
 
     fn event(&self, event: &Event<'_>) {
-        assert_eq!(*event.metadata().level(), Level::ERROR);
         let mut visitor = Visitor(Fields::new());
+        let level = *event.metadata().level();
+        visitor.0.insert("level", level.to_string());
         event.record(&mut visitor);
         let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
         events.push(visitor.0);
@@ -90,6 +92,7 @@ fn each_overlap_that_is_acted_on_is_one_event_with_both_sides() {
             assert_eq!(events.len(), 1);
             let event = &events[0];
             let wanted = [
+                ("level", "ERROR"),
                 ("message", "concurrent read and write"),
                 ("kind", "\"read_and_write\""),
                 ("name", "\"config\""),
@@ -184,4 +187,58 @@ fn a_subscriber_that_panics_leaves_the_cell_free() {
         }
     });
     assert!(cell.try_write().is_ok());
+}
+
+#[test]
+fn a_poll_that_fails_is_a_warning() {
+    let notes = Notes::new(|| {});
+    let on_its_thread = notes.clone();
+    let mut polls = 0;
+    let source = move || -> Result<[(u8, u8); 1], &'static str> {
+        if polls == 0 {
+            // For the rest of the thread's life.
+            let set = tracing::subscriber::set_default(on_its_thread.clone());
+            std::mem::forget(set);
+        }
+        polls += 1;
+        match polls {
+            1 => Err("the server is down"),
+            2 => panic!("at once"),
+            _ => Ok([(1, 1)]),
+        }
+    };
+    let map = Arc::new(untorn::Map::new());
+    let poller = untorn::Poller::every(Duration::MAX, source)
+        .named("config poller")
+        .backoff_up_to(Duration::from_millis(1))
+        .start(&map)
+        .expect("a thread");
+    poller
+        .wait_until_fresh(Duration::from_secs(60))
+        .expect("the third goes well");
+    let events = notes.take();
+    let seen: Vec<_> = events
+        .iter()
+        .map(|event| {
+            ["level", "message", "poller", "panicked", "error"].map(|field| &*event[field])
+        })
+        .collect();
+    let poller = "\"config poller\"";
+    let wanted = [
+        [
+            "WARN",
+            "a poll failed",
+            poller,
+            "false",
+            "\"the server is down\"",
+        ],
+        [
+            "WARN",
+            "a poll failed",
+            poller,
+            "true",
+            "\"panicked: at once\"",
+        ],
+    ];
+    assert_eq!(seen, wanted);
 }

@@ -62,11 +62,13 @@ const FIRST: [First; 4] = [
 ];
 
 #[rustfmt::skip]
-const ACTING: [Second; 4] = [
+const ACTING: [Second; 6] = [
     second!("OverlapCell::read" Read, |cell| { drop(cell.read()); Ok(()) }),
     second!("OverlapCell::write" Write, |cell| { drop(cell.write()); Ok(()) }),
     second!("OverlapCell::replace" Write, |cell| { cell.replace("new".into()); Ok(()) }),
     second!("OverlapCell::take" Write, |cell| { cell.take(); Ok(()) }),
+    second!("OverlapCell::clone" Clone, |cell| { drop(cell.clone()); Ok(()) }),
+    second!("OverlapCell::eq" Read, |cell| { let _ = *cell == Cell::default(); Ok(()) }),
 ];
 
 #[rustfmt::skip]
@@ -103,11 +105,10 @@ fn meet<R: Send>(
 
 /// Checks what the second was told.
 fn check(case: &str, overlap: &Overlap, first: &First, second: &Second, same_thread: bool) {
-    let writes = (first.kind, second.kind) == (AccessKind::Write, AccessKind::Write);
-    let (kind, message) = if writes {
-        (OverlapKind::Writes, "concurrent writes")
-    } else {
-        (OverlapKind::ReadAndWrite, "concurrent read and write")
+    let (kind, message) = match (first.kind, second.kind) {
+        (AccessKind::Write, AccessKind::Write) => (OverlapKind::Writes, "concurrent writes"),
+        (_, AccessKind::Clone) => (OverlapKind::CloneAndWrite, "concurrent clone and write"),
+        _ => (OverlapKind::ReadAndWrite, "concurrent read and write"),
     };
     assert_eq!((overlap.kind, overlap.message()), (kind, message), "{case}");
     assert_eq!(overlap.name.as_deref(), Some("config"), "{case}");

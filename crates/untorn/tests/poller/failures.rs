@@ -4,11 +4,11 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::panic::resume_unwind;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use untorn::poller::{Activity, Failure};
+use untorn::poller::{Activity, Failure, NotFresh};
 use untorn::{Fetched, Map, Poller, Revision};
 
 use crate::support::{Answer, HOUR, LONG, contents, error, started, steered, unchanged};
@@ -212,4 +212,61 @@ fn it_comes_back_by_itself_after_a_backoff() {
     thread::spawn(move || drop(poller))
         .join()
         .expect("no panic");
+}
+
+#[test]
+fn each_failure_is_told_before_who_waits_for_it_learns_of_it() {
+    let config = config();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let (poller, steering) = started(&config, contents([("a", 1)]), |setup| {
+        let told = Arc::clone(&told);
+        setup.on_failure(move |failure| {
+            let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+            told.push(failure.clone());
+            assert!(told.len() != 2, "who is told may panic");
+        })
+    });
+    let told = || {
+        let told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.clone()
+    };
+    assert!(told().is_empty(), "the first went well");
+    for number in 1..=3 {
+        let failed = steering.poll(&poller, error("down"));
+        assert_eq!(told().len(), number);
+        let last = told().pop().expect("one");
+        assert_eq!((&*last.message, last.panicked), ("down", false));
+        assert_eq!(failed, Err(NotFresh::Failed(last.clone())));
+        assert_eq!(last_error(&poller), last);
+    }
+    steering
+        .poll(&poller, Box::new(|| panic!("at once")))
+        .expect_err("a failure");
+    assert!(told()[3].panicked);
+    steering.poll(&poller, unchanged()).expect("a success");
+    assert_eq!(told().len(), 4);
+}
+
+/// It may use the poller, and stop it.
+#[test]
+fn who_is_told_may_stop_the_poller() {
+    let config = config();
+    let stopped: Arc<OnceLock<Poller>> = Arc::default();
+    let (source, steering) = steered();
+    let own = Arc::clone(&stopped);
+    let (told, tells) = mpsc::channel();
+    let poller = Poller::every(HOUR, source)
+        .on_failure(move |_| {
+            own.wait().stop();
+            told.send(()).expect("somebody waits");
+        })
+        .start(&config)
+        .expect("a thread");
+    assert!(stopped.set(poller).is_ok());
+    steering.let_go(error("down"));
+    tells.recv_timeout(LONG).expect("it is told");
+    let poller = stopped.get().expect("it was set");
+    poller.stop();
+    assert_eq!(poller.status().activity, Activity::Stopped);
+    assert_eq!(poller.status().failures_in_a_row, 1);
 }

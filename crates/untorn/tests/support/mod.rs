@@ -225,6 +225,8 @@ pub(crate) const OPS: &[Op] = &[
     op!("is_empty" Read false, |map, _| assert!(!map.is_empty())),
     op!("stats" Read false, |map, _| assert_eq!(map.stats().count, 1)),
     op!("insert" Write true, |map, valve| drop(map.insert(Probe::new(1, valve), Elem::free(11)))),
+    op!("update" Write true, |map, valve| drop(map.update(Probe::new(1, valve), |_| Some(Elem::free(11))))),
+    op!("retain" Write true, |map, valve| map.retain(|_, _| { valve.pass(); true })),
     op!("remove" Write true, |map, valve| drop(map.remove(&Probe::new(1, valve)))),
     op!("clear" Write false, |map, _| map.clear()),
 ];

@@ -14,6 +14,7 @@ mod lookup_hashed;
 mod lookup_str;
 mod model;
 mod panics;
+mod retain;
 mod same_size;
 mod sizes;
 mod walk;

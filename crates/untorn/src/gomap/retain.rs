@@ -1,0 +1,159 @@
+//! Taking out many at once: `retain`, and all by `into_iter`.
+
+use std::fmt;
+use std::iter::FusedIterator;
+use std::vec;
+
+use super::chain::Found;
+use super::delete::sweep;
+use super::hash::{FoldHash, SeededBuildHasher};
+use super::key::Key;
+use super::table::Table;
+use crate::random::random_u64;
+
+impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
+    /// Keeps the entries for which `keep` is true, and drops the others when all are out: Go's `maps.DeleteFunc`, but for
+    /// keys that do not equal themselves, which are taken out too.
+    ///
+    /// A growth that is going on is finished first. `keep` is called once for each entry, in unspecified order; if it panics,
+    /// those that it refused before are out. O(buckets + entries), and where a bad hash piles entries up in one chain, the
+    /// square of its length.
+    ///
+    /// ```
+    /// let mut limits = untorn::gomap::Table::from([("low", 10), ("high", 20), ("off", 0)]);
+    /// limits.retain(|_, n| *n > 0);
+    /// assert_eq!(limits.len(), 2);
+    /// ```
+    pub fn retain(&mut self, keep: impl FnMut(&K, &V) -> bool) {
+        self.take_unless(keep, &mut Vec::new());
+    }
+
+    /// The same, to `taken`, to be dropped when it is safe to run foreign code.
+    pub(crate) fn take_unless(
+        &mut self,
+        mut keep: impl FnMut(&K, &V) -> bool,
+        taken: &mut Vec<(K, V)>,
+    ) {
+        self.finish_growth();
+        for number in 0..self.buckets.count() {
+            if self.count == 0 {
+                return;
+            }
+            self.take_from_chain(number, &mut keep, taken);
+        }
+    }
+
+    /// So that all entries are in one array and stay where they are.
+    fn finish_growth(&mut self) {
+        while self.oldbuckets.is_some() {
+            self.grow_work(self.nevacuate);
+        }
+    }
+
+    /// Moves the entries of one chain for which `keep` is false to `taken`. No growth is going on, and the table is not empty.
+    fn take_from_chain(
+        &mut self,
+        low_bits: usize,
+        keep: &mut impl FnMut(&K, &V) -> bool,
+        taken: &mut Vec<(K, V)>,
+    ) {
+        let mut kept = 0;
+        loop {
+            let next = self.buckets.bucket(low_bits).entries().nth(kept);
+            let Some(full) = next else { return };
+            if keep(full.key(), full.elem()) {
+                kept += 1;
+                continue;
+            }
+            // Found again by its place among those of its tophash: its key may not equal itself.
+            let top = full.tophash();
+            let before = self.buckets.bucket(low_bits).entries().take(kept);
+            let mut pass = before.filter(|full| full.tophash() == top).count();
+            let is_it = |_: &K| {
+                let found = pass == 0;
+                pass = pass.saturating_sub(1);
+                found
+            };
+            let Found::Occupied(slot) = self.buckets.chain_mut(low_bits).find(top, is_it) else {
+                unreachable!("it was seen in this chain");
+            };
+            let (entry, hole) = slot.take();
+            sweep(hole);
+            self.count -= 1;
+            if self.count == 0 {
+                self.hash0 = random_u64();
+            }
+            taken.push(entry);
+        }
+    }
+}
+
+/// The entries of a [`Table`] that is no more; its `IntoIterator` makes it. What was not asked for is dropped with it.
+pub struct IntoIter<K, V, S = FoldHash> {
+    table: Table<K, V, S>,
+    /// Of the chain that was taken last.
+    taken: vec::IntoIter<(K, V)>,
+    /// A random start, and as much more as there were chains.
+    next_chain: usize,
+}
+
+impl<K: Key, V, S: SeededBuildHasher> IntoIterator for Table<K, V, S> {
+    type Item = (K, V);
+    type IntoIter = IntoIter<K, V, S>;
+
+    /// The entries, in unspecified order, a chain at a time. A growth that is going on is finished first, for which keys are
+    /// hashed.
+    ///
+    /// ```
+    /// use std::collections::BTreeMap;
+    ///
+    /// let limits = untorn::gomap::Table::from([("low", 10), ("high", 20)]);
+    /// let sorted: BTreeMap<_, _> = limits.into_iter().collect();
+    /// assert_eq!(sorted["low"]..sorted["high"], 10..20);
+    /// ```
+    fn into_iter(mut self) -> IntoIter<K, V, S> {
+        self.finish_growth();
+        IntoIter {
+            table: self,
+            taken: Vec::new().into_iter(),
+            next_chain: random_u64() as usize,
+        }
+    }
+}
+
+impl<K: Key, V, S: SeededBuildHasher> Iterator for IntoIter<K, V, S> {
+    type Item = (K, V);
+
+    fn next(&mut self) -> Option<(K, V)> {
+        loop {
+            if let Some(entry) = self.taken.next() {
+                return Some(entry);
+            }
+            if self.table.is_empty() {
+                return None;
+            }
+            let mut taken = Vec::new();
+            self.table
+                .take_from_chain(self.next_chain, &mut |_, _| false, &mut taken);
+            self.next_chain = self.next_chain.wrapping_add(1);
+            self.taken = taken.into_iter();
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.taken.len() + self.table.len();
+        (left, Some(left))
+    }
+}
+
+impl<K: Key, V, S: SeededBuildHasher> ExactSizeIterator for IntoIter<K, V, S> {}
+
+impl<K: Key, V, S: SeededBuildHasher> FusedIterator for IntoIter<K, V, S> {}
+
+impl<K, V, S> fmt::Debug for IntoIter<K, V, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IntoIter")
+            .field("left", &(self.taken.len() + self.table.len()))
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,162 @@
+//! Taking out many at once, beside std's maps: in every stage of growth, in long chains, by keys that are odd.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{Hash, Hasher};
+
+use super::super::{Float64, Key, SeededBuildHasher, Table};
+use super::support::{Constant, Good, Probe, Truncated, assert_settled, open_ledger};
+
+fn sorted<K: Key + Ord + Copy, V: Copy, S: SeededBuildHasher>(
+    table: &Table<K, V, S>,
+) -> BTreeMap<K, V> {
+    table.iter().map(|(key, elem)| (*key, *elem)).collect()
+}
+
+fn keeps_what_it_is_told_to<S: SeededBuildHasher + Default + Clone>() {
+    let (mut amid_growth, mut overflowing) = (0, 0);
+    for n in 0..200_u64 {
+        let table: Table<u64, u64, S> = (0..n).map(|key| (key, key * 10)).collect();
+        amid_growth += u64::from(table.stats().growth.is_some());
+        overflowing += u64::from(table.stats().overflow > 0);
+        for share in [1, 2, 3, 200] {
+            let mut table = table.clone();
+            let mut model: BTreeMap<_, _> = sorted(&table);
+            let mut asked = BTreeMap::new();
+            table.retain(|key, elem| {
+                assert_eq!(asked.insert(*key, *elem), None, "asked twice");
+                key % share != 0
+            });
+            assert_eq!(asked, model, "each is asked about");
+            model.retain(|key, _| key % share != 0);
+            assert_eq!(sorted(&table), model);
+            table.assert_invariants();
+            for key in 0..n {
+                assert_eq!(table.get(&key), model.get(&key));
+            }
+            table.extend(model.keys().map(|key| (*key, 1)));
+            assert_eq!(table.len(), model.len(), "they are found again");
+        }
+        let mut taken = table.clone().into_iter();
+        assert_eq!(taken.len(), n as usize);
+        let mut taken: Vec<_> = taken.by_ref().collect();
+        taken.sort_unstable();
+        assert_eq!(taken, sorted(&table).into_iter().collect::<Vec<_>>());
+    }
+    assert!(
+        amid_growth > 10 && overflowing > 10,
+        "{amid_growth} {overflowing}"
+    );
+}
+
+#[test]
+fn a_table_keeps_what_it_is_told_to_and_gives_the_rest_out_whole() {
+    keeps_what_it_is_told_to::<Good>();
+    keeps_what_it_is_told_to::<Constant>();
+    keeps_what_it_is_told_to::<Truncated>();
+}
+
+#[test]
+fn a_walk_goes_on_over_what_was_kept() {
+    for n in [3, 40, 105, 300] {
+        let mut table: Table<u64, u64> = (0..n).map(|key| (key, key)).collect();
+        let mut walk = table.walk();
+        let mut shown: Vec<u64> = Vec::new();
+        shown.extend(walk.next(&table).map(|(key, _)| key));
+        table.retain(|key, _| key % 2 == 0);
+        while let Some((key, _)) = walk.next(&table) {
+            shown.push(*key);
+        }
+        let first = shown.remove(0);
+        shown.sort_unstable();
+        let kept = (0..n).filter(|key| key % 2 == 0 && *key != first);
+        assert_eq!(shown, kept.collect::<Vec<_>>());
+    }
+}
+
+/// Nothing finds them by their key.
+#[test]
+fn keys_that_do_not_equal_themselves_are_taken_out_too() {
+    let mut table: Table<Float64, usize> = Table::new();
+    for n in 0..100 {
+        table.insert(Float64(f64::NAN), n);
+    }
+    table.retain(|_, n| n % 10 == 0);
+    let mut left: Vec<_> = table.values().copied().collect();
+    left.sort_unstable();
+    assert_eq!(left, (0..100).step_by(10).collect::<Vec<_>>());
+    table.assert_invariants();
+    let drained: HashMap<_, _> = table.into_iter().map(|(_, n)| (n, ())).collect();
+    assert_eq!(drained.len(), 10);
+}
+
+/// A key of no size that never equals another: all are at one address.
+#[test]
+fn keys_without_a_place_of_their_own_are_told_apart() {
+    #[derive(Clone, Copy)]
+    struct Nothing;
+    impl Hash for Nothing {
+        fn hash<H: Hasher>(&self, _: &mut H) {}
+    }
+    impl PartialEq for Nothing {
+        fn eq(&self, _: &Self) -> bool {
+            false
+        }
+    }
+    // As NaN: what `Eq` promises is not kept, and nothing but look-ups may suffer from that.
+    impl Eq for Nothing {}
+    impl Key for Nothing {}
+    let mut table: Table<Nothing, usize, Constant> = (0..30).map(|n| (Nothing, n)).collect();
+    table.retain(|_, n| n % 3 == 1);
+    let mut left: Vec<_> = table.values().copied().collect();
+    left.sort_unstable();
+    assert_eq!(left, (1..30).step_by(3).collect::<Vec<_>>());
+    table.assert_invariants();
+}
+
+#[test]
+fn a_panic_leaves_out_what_was_refused_before() {
+    let mut table: Table<u64, u64> = (0..100).map(|key| (key, key)).collect();
+    let mut refused = Vec::new();
+    let keep = |key: &u64, _: &u64| {
+        assert!(refused.len() < 20, "as asked");
+        refused.push(*key);
+        false
+    };
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| table.retain(keep)));
+    assert!(caught.is_err());
+    assert_eq!(table.len(), 80);
+    assert!(refused.iter().all(|key| !table.contains_key(key)));
+    table.assert_invariants();
+}
+
+#[test]
+fn everything_is_dropped_once() {
+    open_ledger();
+    for asked_for in [0, 1, 7, 60] {
+        let table: Table<Probe, Probe> = (0..60).map(|n| (Probe::new(n), Probe::new(n))).collect();
+        let mut entries = table.into_iter();
+        assert_eq!(entries.by_ref().take(asked_for).count(), asked_for);
+        assert_eq!(entries.len(), 60 - asked_for);
+    }
+    let mut table: Table<Probe, Probe> = (0..60).map(|n| (Probe::new(n), Probe::new(n))).collect();
+    let mut number = 0;
+    table.retain(|_, _| {
+        number += 1;
+        number % 2 == 0
+    });
+    assert_eq!(table.len(), 30);
+    drop(table);
+    assert_settled();
+}
+
+#[test]
+fn nil_and_empty_tables_have_nothing_to_take() {
+    for mut table in [
+        Table::<u64, u64>::nil(),
+        Table::new(),
+        Table::with_hint(100),
+    ] {
+        table.retain(|_, _| panic!("nothing to ask about"));
+        assert_eq!(table.into_iter().next(), None);
+    }
+}
