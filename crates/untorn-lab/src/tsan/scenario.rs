@@ -1,10 +1,17 @@
 //! The list of what is run.
 
-use super::{controls, overlaps, races};
+use super::{cells, controls, overlaps, races};
 
-/// Races on a map.
+/// What ThreadSanitizer calls the map that is raced on.
+pub(super) const MAP: &str = "GoMap \"config\"";
+/// The same of the cell.
+pub(super) const CELL: &str = "OverlapCell \"config\"";
+
+/// Races on a map or a cell.
 #[derive(Clone, Debug)]
 pub struct Races {
+    /// What ThreadSanitizer calls it.
+    pub of: &'static str,
     /// The file of their lines.
     pub file: &'static str,
     /// For each pair, the lines that one side may have, and those that the other may have.
@@ -22,6 +29,8 @@ pub enum Expected {
     Races(Races),
     /// Nothing.
     Silence,
+    /// Whatever it would: stderr takes nothing. But the process ends.
+    End,
     /// Whatever it does: it is shown, and not judged.
     Anything,
 }
@@ -57,12 +66,13 @@ impl Scenario {
     }
 }
 
-/// All of them: the note's program first, then races, controls, std as it comes.
+/// All of them: the note's program first, then races on maps and on cells, controls, std as it comes.
 #[must_use]
 pub fn scenarios() -> Vec<Scenario> {
     [
         overlaps::scenarios(),
         races::scenarios(),
+        cells::scenarios(),
         controls::scenarios(),
     ]
     .concat()

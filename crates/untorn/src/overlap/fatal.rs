@@ -31,8 +31,8 @@ const SETTLE: Duration = Duration::from_millis(1);
 /// How long a stderr that takes nothing is waited for.
 const WRITE_AT_MOST: Duration = Duration::from_secs(1);
 
-/// How long a write that blocks after all, or a backtrace, may take.
-const END_AT_MOST_SECONDS: u32 = 5;
+/// How long a write that blocks after all, or a backtrace, may take; ThreadSanitizer's reports with it, if it is there.
+const END_AT_MOST_SECONDS: u32 = if cfg!(untorn_tsan) { 15 } else { 5 };
 
 /// Reports `overlap` and ends the process. `close` shuts the gate to everybody, or says that it could not yet.
 pub(super) fn die(overlap: &Overlap, mut close: impl FnMut() -> bool) -> ! {
@@ -49,11 +49,12 @@ pub(super) fn die(overlap: &Overlap, mut close: impl FnMut() -> bool) -> ! {
         thread::yield_now();
     }
     thread::sleep(SETTLE);
-    tsan::end();
-
     system::ignore_broken_pipes();
     // A terminal can say that it takes something and then not take all.
-    system::exit_after(END_AT_MOST_SECONDS);
+    let by_signal = tsan::KEEPS_SIGNALS_BACK && !planted("tsan_is_waited_for_without_end");
+    system::exit_after(END_AT_MOST_SECONDS, by_signal);
+    tsan::end();
+
     let mut text = ArrayString::<REPORT_LEN>::new();
     // Whatever does not fit is cut: two sites with paths of a thousand characters each would still fit.
     let _ = writeln!(text, "{}", overlap.fatal());
@@ -128,14 +129,18 @@ mod system {
         )
     }
 
-    /// Ends the process in so many seconds if it has not ended by itself.
-    pub(super) fn exit_after(seconds: u32) {
+    /// Ends the process in so many seconds if it has not ended by itself, or lets the signal do so.
+    pub(super) fn exit_after(seconds: u32, by_signal: bool) {
         extern "C" fn exit_on_signal(_: libc::c_int) {
             exit();
         }
-        let handler = exit_on_signal as extern "C" fn(libc::c_int);
+        let handler = if by_signal {
+            libc::SIG_DFL
+        } else {
+            exit_on_signal as extern "C" fn(libc::c_int) as libc::sighandler_t
+        };
         // SAFETY: the handler only calls `_exit`, which a signal handler may.
-        unsafe { libc::signal(libc::SIGALRM, handler as libc::sighandler_t) };
+        unsafe { libc::signal(libc::SIGALRM, handler) };
         // SAFETY: no condition.
         unsafe { libc::alarm(seconds) };
     }
@@ -158,7 +163,7 @@ mod system {
 
     pub(super) fn ignore_broken_pipes() {}
 
-    pub(super) fn exit_after(_seconds: u32) {}
+    pub(super) fn exit_after(_seconds: u32, _by_signal: bool) {}
 
     pub(super) fn exit() -> ! {
         std::process::exit(super::STATUS)
