@@ -52,19 +52,24 @@ const BUGS: &[&str] = &[
 /// Whether this bug is to be made.
 #[cfg(untorn_planted)]
 pub(crate) fn planted(bug: &str) -> bool {
-    static CHOSEN: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
-    assert!(BUGS.contains(&bug), "{bug} is not in the list");
-    let chosen = CHOSEN.get_or_init(|| {
-        let chosen = std::env::var("UNTORN_BUG").ok();
-        if let Some(name) = &chosen {
-            assert!(
-                BUGS.contains(&&**name),
-                "UNTORN_BUG={name} is not in the list"
-            );
-        }
-        chosen
-    });
-    chosen.as_deref() == Some(bug)
+    use crate::sync::{Counter, Ordering};
+
+    /// No bug has this number.
+    const NONE: u64 = u64::MAX;
+    const NOT_ASKED: u64 = NONE - 1;
+    // Relaxed, here and below: whoever asks is not ordered by that, which ThreadSanitizer would see.
+    static CHOSEN: Counter = Counter::new(NOT_ASKED);
+
+    let number = |bug: &str| {
+        let number = BUGS.iter().position(|known| *known == bug);
+        number.unwrap_or_else(|| panic!("{bug} is not in the list")) as u64
+    };
+    let mut chosen = CHOSEN.load(Ordering::Relaxed);
+    if chosen == NOT_ASKED {
+        chosen = std::env::var("UNTORN_BUG").map_or(NONE, |bug| number(&bug));
+        CHOSEN.store(chosen, Ordering::Relaxed);
+    }
+    number(bug) == chosen
 }
 
 /// Whether this bug is to be made: never, in this build.

@@ -1,16 +1,18 @@
 //! Plays a scenario in a process of its own and judges what ThreadSanitizer has said.
 
 use std::env;
-use std::io::{self, Write, pipe};
+use std::io::{self, Read, Write, pipe};
 use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::report::Report;
-use super::scenario::{CELL, Expected, MAP, Races, Scenario};
+use super::scenario::{CELL, Expected, MAP, Races, Scenario, Unheard};
 
 /// ThreadSanitizer's exit status for a program about which it has said something.
 const SPOKE: i32 = 66;
+/// The gate's.
+const GATE_ENDS: i32 = 2;
 
 /// How a scenario went.
 pub struct Verdict {
@@ -50,12 +52,19 @@ pub fn play(scenario: &Scenario) -> io::Result<Verdict> {
         .env_remove("RUST_BACKTRACE")
         .stdin(Stdio::null())
         .stdout(Stdio::null());
-    if let Expected::End = scenario.expected {
-        let ended = run_unheard(&mut command)?;
+    if let Expected::End(unheard) = scenario.expected {
+        let ended = run_unheard(&mut command, unheard)?;
+        let problem = match (unheard, ended) {
+            (_, None) => Some("it had to be killed".to_owned()),
+            (Unheard::Closed, Some(status)) if status.code() != Some(GATE_ENDS) => {
+                Some(format!("it ended with {status}"))
+            }
+            _ => None,
+        };
         return Ok(Verdict {
             expected: expected(&scenario.expected),
             found: ended.map_or("no end".to_owned(), |status| status.to_string()),
-            problem: ended.is_none().then(|| "it had to be killed".to_owned()),
+            problem,
             printed: String::new(),
         });
     }
@@ -68,10 +77,10 @@ pub fn play(scenario: &Scenario) -> io::Result<Verdict> {
             let problem = match &scenario.expected {
                 Expected::Races(races) => races_problem(races, &reports, &printed),
                 Expected::Silence => (!reports.is_empty()).then(|| "it is not silent".to_owned()),
-                Expected::Anything | Expected::End => None,
+                Expected::Anything | Expected::End(_) => None,
             };
             let fitting = match (reports.is_empty(), printed.contains(GATE)) {
-                (_, true) => 2,
+                (_, true) => GATE_ENDS,
                 (true, false) => 0,
                 (false, false) => SPOKE,
             };
@@ -88,16 +97,28 @@ pub fn play(scenario: &Scenario) -> io::Result<Verdict> {
     })
 }
 
-/// How long a process may go on whose stderr takes nothing.
+/// How long a process may go on that nobody hears.
 const END_AT_MOST: Duration = Duration::from_secs(60);
 
-/// Runs it with a stderr that is full and that nobody reads. None if it has not ended by itself.
-fn run_unheard(command: &mut Command) -> io::Result<Option<ExitStatus>> {
-    let (unread, stderr) = pipe()?;
+/// Runs it with such a stderr. None if it has not ended by itself.
+fn run_unheard(command: &mut Command, unheard: Unheard) -> io::Result<Option<ExitStatus>> {
+    let (mut reader, stderr) = pipe()?;
     let mut filled = stderr.try_clone()?;
-    // It is stopped when the pipe is full, and ended when the reader goes.
-    let filler = thread::spawn(move || while filled.write_all(&[0; 4096]).is_ok() {});
+    let filler = thread::spawn(move || match unheard {
+        // It is stopped when the pipe is full, and ended when the reader goes.
+        Unheard::Full => while filled.write_all(&[0; 4096]).is_ok() {},
+        Unheard::Closed => drop(filled),
+    });
     let mut child = command.stderr(stderr).spawn()?;
+    // What the child was given is open here for as long as there is a command that holds it.
+    command.stderr(Stdio::null());
+    let reader = match unheard {
+        Unheard::Full => Some(reader),
+        Unheard::Closed => {
+            reader.read_exact(&mut [0; 100])?;
+            None
+        }
+    };
     let start = Instant::now();
     let mut ended = None;
     while ended.is_none() && start.elapsed() < END_AT_MOST {
@@ -108,7 +129,7 @@ fn run_unheard(command: &mut Command) -> io::Result<Option<ExitStatus>> {
         child.kill()?;
         child.wait()?;
     }
-    drop(unread);
+    drop(reader);
     filler.join().expect("it ends");
     Ok(ended)
 }
@@ -121,7 +142,7 @@ fn expected(expected: &Expected) -> String {
             let thing = if races.of == MAP { "map" } else { "cell" };
             format!("{} on the {thing}{others}{overlap}", races.pairs.len())
         }
-        Expected::End => "an end".to_owned(),
+        Expected::End(_) => "an end".to_owned(),
         Expected::Silence => "silence".to_owned(),
         Expected::Anything => "not judged".to_owned(),
     }

@@ -14,4 +14,4 @@ mod scenario;
 
 pub use self::judge::{Verdict, play};
 pub use self::report::{Report, Side};
-pub use self::scenario::{Expected, Races, Scenario, scenarios};
+pub use self::scenario::{Expected, Races, Scenario, Unheard, scenarios};

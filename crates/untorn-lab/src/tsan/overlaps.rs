@@ -8,7 +8,7 @@ use std::time::Duration;
 use untorn::{GoMap, spawn};
 
 use super::races::Config;
-use super::scenario::{Expected, MAP, Races, Scenario};
+use super::scenario::{Expected, MAP, Races, Scenario, Unheard};
 
 /// The lines of `examples/note/main.rs` that write and that read.
 const NOTE: [[u32; 2]; 2] = [[20, 21], [31, 32]];
@@ -100,8 +100,13 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         ),
         Scenario::new(
             "a report that stderr does not take",
-            Expected::End,
+            Expected::End(Unheard::Full),
             stuck_report,
+        ),
+        Scenario::new(
+            "a report whose reader goes away",
+            Expected::End(Unheard::Closed),
+            held_open,
         ),
     ]
 }

@@ -22,6 +22,15 @@ pub struct Races {
     pub overlap: bool,
 }
 
+/// What is wrong with stderr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unheard {
+    /// It is full, and stays so.
+    Full,
+    /// Whoever reads it goes away in the middle of the first report.
+    Closed,
+}
+
 /// What ThreadSanitizer should say.
 #[derive(Clone, Debug)]
 pub enum Expected {
@@ -29,8 +38,8 @@ pub enum Expected {
     Races(Races),
     /// Nothing.
     Silence,
-    /// Whatever it would: stderr takes nothing. But the process ends.
-    End,
+    /// Whatever it would: nobody reads it. But the process ends.
+    End(Unheard),
     /// Whatever it does: it is shown, and not judged.
     Anything,
 }

@@ -44,15 +44,15 @@ pub(super) fn die(overlap: &Overlap, mut close: impl FnMut() -> bool) -> ! {
             thread::park();
         }
     }
+    system::ignore_broken_pipes();
+    // A terminal can say that it takes something and then not take all.
+    let by_signal = tsan::KEEPS_SIGNALS_BACK && !planted("tsan_is_waited_for_without_end");
+    system::exit_after(END_AT_MOST_SECONDS, by_signal);
     let start = Instant::now();
     while !close() && start.elapsed() < SETTLE {
         thread::yield_now();
     }
     thread::sleep(SETTLE);
-    system::ignore_broken_pipes();
-    // A terminal can say that it takes something and then not take all.
-    let by_signal = tsan::KEEPS_SIGNALS_BACK && !planted("tsan_is_waited_for_without_end");
-    system::exit_after(END_AT_MOST_SECONDS, by_signal);
     tsan::end();
 
     let mut text = ArrayString::<REPORT_LEN>::new();
