@@ -59,7 +59,7 @@ oracle *STEPS_AND_SEED:
 asan:
     RUSTFLAGS="-Zsanitizer=address" CARGO_TARGET_DIR=target/asan cargo +nightly test -p untorn --lib --target x86_64-unknown-linux-gnu
 
-# What ThreadSanitizer says of programs that use a GoMap (nightly): all scenarios, or those named, with their reports.
+# What ThreadSanitizer says of programs that use a GoMap or an OverlapCell (nightly): all scenarios, or those named, with their reports.
 tsan *NAMES:
     bash .ci/tsan {{NAMES}}
 

@@ -11,7 +11,7 @@ fn the_report_on_the_page_names_both_lines_and_the_map() {
     let [report] = &*reports else {
         panic!("{} reports", reports.len());
     };
-    assert!(report.is_of_map("config") && !report.is_of_map("other"));
+    assert!(report.is_of("GoMap \"config\"") && !report.is_of("GoMap \"other\""));
     assert_eq!(report.sides.len(), 2, "{:?}", report.sides);
     assert!(report.is_between(NOTE, &[vec![20, 21], vec![31, 32]]));
     // The lines of the creators are no sides.

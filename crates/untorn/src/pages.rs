@@ -31,6 +31,7 @@ pub mod migrate {}
 #[doc = "[stretching.md]: crate::pages::stretching"]
 #[doc = "[../DESIGN.md#measured]: crate::pages"]
 #[doc = "[../README.md#what-there-is]: crate"]
+#[doc = "[thread-sanitizer.md#cells]: crate::pages"]
 #[doc = ""]
 #[doc = include_str!("../pages/overlap-cell.md")]
 pub mod overlap_cell {}

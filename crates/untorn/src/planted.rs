@@ -34,6 +34,12 @@ const BUGS: &[&str] = &[
     "tsan_sees_the_gate",
     "tsan_sees_no_closures",
     "tsan_sees_no_clone",
+    "tsan_is_not_told_of_the_end",
+    "tsan_takes_all_for_one",
+    "tsan_is_not_shown_again",
+    "tsan_sees_the_first",
+    "tsan_sees_no_hook",
+    "tsan_is_waited_for_without_end",
     "batch_loses_a_write",
     "abort_is_ignored",
     "split_loses_an_entry",
@@ -50,19 +56,24 @@ const BUGS: &[&str] = &[
 /// Whether this bug is to be made.
 #[cfg(untorn_planted)]
 pub(crate) fn planted(bug: &str) -> bool {
-    static CHOSEN: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
-    assert!(BUGS.contains(&bug), "{bug} is not in the list");
-    let chosen = CHOSEN.get_or_init(|| {
-        let chosen = std::env::var("UNTORN_BUG").ok();
-        if let Some(name) = &chosen {
-            assert!(
-                BUGS.contains(&&**name),
-                "UNTORN_BUG={name} is not in the list"
-            );
-        }
-        chosen
-    });
-    chosen.as_deref() == Some(bug)
+    use crate::sync::{Counter, Ordering};
+
+    /// No bug has this number.
+    const NONE: u64 = u64::MAX;
+    const NOT_ASKED: u64 = NONE - 1;
+    // Relaxed, here and below: whoever asks is not ordered by that, which ThreadSanitizer would see.
+    static CHOSEN: Counter = Counter::new(NOT_ASKED);
+
+    let number = |bug: &str| {
+        let number = BUGS.iter().position(|known| *known == bug);
+        number.unwrap_or_else(|| panic!("{bug} is not in the list")) as u64
+    };
+    let mut chosen = CHOSEN.load(Ordering::Relaxed);
+    if chosen == NOT_ASKED {
+        chosen = std::env::var("UNTORN_BUG").map_or(NONE, |bug| number(&bug));
+        CHOSEN.store(chosen, Ordering::Relaxed);
+    }
+    number(bug) == chosen
 }
 
 /// Whether this bug is to be made: never, in this build.

@@ -1,14 +1,15 @@
 //! Programs without a race. ThreadSanitizer must say nothing about those whose order it can see; about those that are
 //! ordered by what std was compiled with it may say anything, and what it says is shown.
 
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier, Mutex, RwLock, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use untorn::{GoMap, Map, spawn, spawn_scoped};
+use untorn::{GoMap, Map, OverlapCell, Reading, Writing, spawn, spawn_scoped};
 
-use super::races::Config;
+use super::races::{Config, touch};
 use super::scenario::{Expected, Scenario};
 
 const THREADS: u64 = 4;
@@ -33,13 +34,18 @@ fn leak<T>(value: T) -> &'static T {
     Box::leak(Box::new(value))
 }
 
-fn config() -> &'static Config {
-    leak(
-        (0..100)
-            .map(|n| (n, n))
-            .collect::<Config>()
-            .with_name("config"),
-    )
+/// What the threads share.
+struct Shared {
+    map: Config,
+    cell: OverlapCell<[u64; 2]>,
+}
+
+fn config() -> &'static Shared {
+    let map: Config = (0..100).map(|n| (n, n)).collect();
+    leak(Shared {
+        map: map.with_name("config"),
+        cell: OverlapCell::named("config", [0; 2]),
+    })
 }
 
 /// Runs this on some threads at once, each with its number, and joins them.
@@ -51,7 +57,7 @@ fn together(work: impl Fn(u64) + Send + Sync + 'static) {
     }
 }
 
-fn read(map: &Config, key: u64) {
+fn read(Shared { map, cell }: &Shared, key: u64) {
     map.get(&key);
     map.get_with(&key, |_| ());
     assert!(map.len() < 1000);
@@ -61,15 +67,27 @@ fn read(map: &Config, key: u64) {
     if key.is_multiple_of(50) {
         assert!(!map.deep_clone().is_nil());
         assert!(!format!("{map:?}").is_empty());
+        assert!(!format!("{cell:?}").is_empty());
     }
+    let (first, second) = (cell.read(), cell.try_read().expect("nobody writes"));
+    let again = Reading::clone(&first);
+    let part = Reading::map(first, |values| &values[0]);
+    assert_eq!(*part, second[1]);
+    drop(second);
+    assert_eq!(*part, again[1]);
 }
 
-fn write(map: &Config, key: u64) {
+fn write(Shared { map, cell }: &Shared, key: u64) {
     map.insert(key, key);
     map.remove(&(key / 2));
     if key.is_multiple_of(100) {
         map.clear();
+        cell.take();
+        cell.replace([1; 2]);
     }
+    *cell.write() = [key; 2];
+    let mut second = Writing::map(cell.try_write().expect("alone"), |values| &mut values[1]);
+    *second = key;
 }
 
 /// Reads and writes, each round under a lock.
@@ -160,7 +178,7 @@ fn started_and_joined() {
 
 /// A map that is made by one thread and used by another, which is told by a flag.
 fn flag() {
-    let (map, ready): (&Config, &AtomicBool) = (config(), leak(AtomicBool::new(false)));
+    let (map, ready): (&Shared, &AtomicBool) = (config(), leak(AtomicBool::new(false)));
     let writer = spawn("writer", move || {
         write(map, 1);
         ready.store(true, Ordering::Release);
@@ -176,17 +194,23 @@ fn flag() {
     reader.join().expect("it ends");
 }
 
-/// What orders the writers of one map is a lock that each takes from inside a read of another.
+/// What orders the writers of one map and cell is a lock that each takes from inside a read of another.
 fn lock_in_a_closure() {
     let (outer, inner, lock) = (config(), config(), leak(Spin::default()));
     together(move |number| {
         for round in 0..ROUNDS {
             let write_inner = || lock.with(|| write(inner, number * ROUNDS + round));
-            outer.get_with(&1, |_| write_inner());
-            outer.walk().next_with(|_, _| write_inner());
+            outer.map.get_with(&1, |_| write_inner());
+            outer.map.walk().next_with(|_, _| write_inner());
             if round == 0 {
-                outer.iter_with(|_, _| write_inner());
+                outer.map.iter_with(|_, _| write_inner());
             }
+            let reading = outer.cell.read();
+            write_inner();
+            drop(Reading::map(reading, |values| {
+                write_inner();
+                values
+            }));
         }
     });
 }
@@ -195,7 +219,7 @@ fn lock_in_a_closure() {
 fn lock_in_clone() {
     struct Elem {
         lock: &'static Spin,
-        map: &'static Config,
+        map: &'static Shared,
     }
 
     impl Clone for Elem {
@@ -213,6 +237,27 @@ fn lock_in_clone() {
             _ = outer.walk().next();
         }
     });
+}
+
+/// What a panic hook orders: the message of the panic comes from an overlap of a thread with itself.
+fn panic_hook() {
+    static TOLD: AtomicBool = AtomicBool::new(false);
+    panic::set_hook(Box::new(|_| TOLD.store(true, Ordering::Release)));
+    let cell = leak(OverlapCell::new(()));
+    let first = spawn("first", || {
+        touch();
+        let _reading = cell.read();
+        let caught = panic::catch_unwind(AssertUnwindSafe(|| drop(cell.write())));
+        assert!(caught.is_err());
+    });
+    let second = spawn("second", || {
+        while !TOLD.load(Ordering::Acquire) {
+            thread::yield_now();
+        }
+        touch();
+    });
+    first.join().expect("it ends");
+    second.join().expect("it ends");
 }
 
 /// The last of those who share the map frees it.
@@ -327,8 +372,12 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         ("readers and walks only", readers),
         ("threads started and joined", started_and_joined),
         ("a flag with Release and Acquire", flag),
-        ("a lock taken in a closure", lock_in_a_closure),
+        (
+            "a lock taken in a closure, under a guard",
+            lock_in_a_closure,
+        ),
         ("a lock taken in Clone", lock_in_clone),
+        ("a panic hook", panic_hook),
         ("scoped threads, joined", || scope(true)),
     ];
     let of_std = [

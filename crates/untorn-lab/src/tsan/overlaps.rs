@@ -8,7 +8,7 @@ use std::time::Duration;
 use untorn::{GoMap, spawn};
 
 use super::races::Config;
-use super::scenario::{Expected, Races, Scenario};
+use super::scenario::{Expected, MAP, Races, Scenario, Unheard};
 
 /// The lines of `examples/note/main.rs` that write and that read.
 const NOTE: [[u32; 2]; 2] = [[20, 21], [31, 32]];
@@ -41,8 +41,44 @@ fn held_open() {
     reader.join().expect("the process ends first");
 }
 
+/// A race whose report stderr does not take, and an overlap of two others, who are ordered, so that nothing keeps the gate
+/// from ending the process.
+fn stuck_report() {
+    let raced: &Config = Box::leak(Box::new(GoMap::named("config")));
+    let map: &Config = Box::leak(Box::new(GoMap::new()));
+    let go: &AtomicBool = Box::leak(Box::new(AtomicBool::new(false)));
+    map.insert(1, 1);
+    let holder = spawn("holder", move || {
+        map.get_with(&1, |_| {
+            go.store(true, Ordering::Release);
+            hold();
+        })
+    });
+    // While it is stuck no thread can be started.
+    let race = move |key| {
+        thread::sleep(Duration::from_millis(500));
+        raced.insert(key, key);
+    };
+    let others = [
+        spawn("stuck", move || race(1)),
+        spawn("stuck", move || race(2)),
+        spawn("writer", move || {
+            thread::sleep(Duration::from_secs(2));
+            while !go.load(Ordering::Acquire) {
+                thread::yield_now();
+            }
+            map.insert(1, 2);
+        }),
+    ];
+    for other in others {
+        other.join().expect("the process ends first");
+    }
+    holder.join().expect("the process ends first");
+}
+
 fn expected(file: &'static str, lines: [Vec<u32>; 2]) -> Expected {
     Expected::Races(Races {
+        of: MAP,
         file,
         pairs: vec![lines],
         others: false,
@@ -60,6 +96,16 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario::new(
             "a write while a read is held open",
             expected(file!(), [vec![READ.0], vec![WRITE.0]]),
+            held_open,
+        ),
+        Scenario::new(
+            "a report that stderr does not take",
+            Expected::End(Unheard::Full),
+            stuck_report,
+        ),
+        Scenario::new(
+            "a report whose reader goes away",
+            Expected::End(Unheard::Closed),
             held_open,
         ),
     ]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use untorn::gomap::MapWalk;
 use untorn::{GoMap, spawn};
 
-use super::scenario::{Expected, Races, Scenario};
+use super::scenario::{Expected, MAP, Races, Scenario};
 
 /// The map that is raced on.
 pub(super) type Config = GoMap<u64, u64>;
@@ -75,8 +75,9 @@ const TAKE: Access = access!(|_| _ = handed().get(&1));
 /// A read of the map that nobody minds, and a write to other memory in its closure.
 const TOUCH: Access = access!(|given| _ = given.map.get_with(&1, |_| touch()));
 
-#[allow(unsafe_code, reason = "a race on memory that is not of a map")]
-fn touch() {
+/// Writes to memory that is of no map or cell.
+#[allow(unsafe_code, reason = "a race on such memory")]
+pub(super) fn touch() {
     static mut TOUCHED: u64 = 0;
     let touched = &raw mut TOUCHED;
     // SAFETY: a place for a number; the two writes are milliseconds apart.
@@ -111,23 +112,33 @@ impl Race {
             own: Box::leak(Box::new(full())),
         };
         let (mut here, mut there) = (given(), given());
-        let done: &AtomicBool = Box::leak(Box::new(AtomicBool::new(false)));
-        let first = spawn("first", move || {
-            self.first.iter().for_each(|access| (access.run)(&mut here));
-            // Relaxed: it says when, and orders nothing.
-            done.store(true, Ordering::Relaxed);
-        });
-        let second = spawn("second", move || {
-            while !done.load(Ordering::Relaxed) {
-                thread::yield_now();
-            }
-            thread::sleep(APART);
-            let accesses = self.second.iter();
-            accesses.for_each(|access| (access.run)(&mut there));
-        });
-        first.join().expect("it ends");
-        second.join().expect("it ends");
+        apart(
+            move || self.first.iter().for_each(|access| (access.run)(&mut here)),
+            move || {
+                let accesses = self.second.iter();
+                accesses.for_each(|access| (access.run)(&mut there));
+            },
+        );
     }
+}
+
+/// Runs one on a thread and then, without being ordered after it, the other on another.
+pub(super) fn apart(first: impl FnOnce() + Send + 'static, second: impl FnOnce() + Send + 'static) {
+    let done: &AtomicBool = Box::leak(Box::new(AtomicBool::new(false)));
+    let first = spawn("first", move || {
+        first();
+        // Relaxed: it says when, and orders nothing.
+        done.store(true, Ordering::Relaxed);
+    });
+    let second = spawn("second", move || {
+        while !done.load(Ordering::Relaxed) {
+            thread::yield_now();
+        }
+        thread::sleep(APART);
+        second();
+    });
+    first.join().expect("it ends");
+    second.join().expect("it ends");
 }
 
 /// Many buckets.
@@ -178,8 +189,10 @@ fn each_expected(first: &[Access], second: &[Access]) -> Expected {
     expected(pairs)
 }
 
+/// Each of these pairs once, on the map.
 fn expected<'a>(pairs: impl IntoIterator<Item = [&'a Access; 2]>) -> Expected {
     Expected::Races(Races {
+        of: MAP,
         file: file!(),
         pairs: pairs
             .into_iter()

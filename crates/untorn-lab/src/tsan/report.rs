@@ -93,10 +93,10 @@ impl Report {
         })
     }
 
-    /// Whether it is about a map, as told by its gate.
+    /// Whether it is about this map or cell, as told by its gate: `GoMap "config"`.
     #[must_use]
-    pub fn is_of_map(&self, name: &str) -> bool {
-        self.of == format!("race on GoMap {name:?}")
+    pub fn is_of(&self, thing: &str) -> bool {
+        self.of.strip_prefix("race on ") == Some(thing)
     }
 
     /// Whether one of its two sides is on one of these lines, and the other on one of those.

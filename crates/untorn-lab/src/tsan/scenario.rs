@@ -1,10 +1,17 @@
 //! The list of what is run.
 
-use super::{controls, overlaps, races};
+use super::{cells, controls, overlaps, races};
 
-/// Races on a map.
+/// What ThreadSanitizer calls the map that is raced on.
+pub(super) const MAP: &str = "GoMap \"config\"";
+/// The same of the cell.
+pub(super) const CELL: &str = "OverlapCell \"config\"";
+
+/// Races on a map or a cell.
 #[derive(Clone, Debug)]
 pub struct Races {
+    /// What ThreadSanitizer calls it.
+    pub of: &'static str,
     /// The file of their lines.
     pub file: &'static str,
     /// For each pair, the lines that one side may have, and those that the other may have.
@@ -15,6 +22,15 @@ pub struct Races {
     pub overlap: bool,
 }
 
+/// What is wrong with stderr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unheard {
+    /// It is full, and stays so.
+    Full,
+    /// Whoever reads it goes away in the middle of the first report.
+    Closed,
+}
+
 /// What ThreadSanitizer should say.
 #[derive(Clone, Debug)]
 pub enum Expected {
@@ -22,6 +38,8 @@ pub enum Expected {
     Races(Races),
     /// Nothing.
     Silence,
+    /// Whatever it would: nobody reads it. But the process ends.
+    End(Unheard),
     /// Whatever it does: it is shown, and not judged.
     Anything,
 }
@@ -57,12 +75,13 @@ impl Scenario {
     }
 }
 
-/// All of them: the note's program first, then races, controls, std as it comes.
+/// All of them: the note's program first, then races on maps and on cells, controls, std as it comes.
 #[must_use]
 pub fn scenarios() -> Vec<Scenario> {
     [
         overlaps::scenarios(),
         races::scenarios(),
+        cells::scenarios(),
         controls::scenarios(),
     ]
     .concat()

@@ -1,5 +1,6 @@
 //! What `GoMap` knows of its table without entering the gate.
 
+use std::ffi::CStr;
 use std::fmt::Write;
 
 use super::flags::{FlagSet, HASH_WRITING};
@@ -52,6 +53,8 @@ impl Header {
 }
 
 impl Describe for Header {
+    const KIND: &'static CStr = c"GoMap";
+
     /// As Go does.
     const ON_OVERLAP: OnOverlap = OnOverlap::Exit;
 

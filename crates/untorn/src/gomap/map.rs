@@ -80,8 +80,6 @@ pub struct GoMap<K, V, S = FoldHash> {
     cell: Guarded<Table<K, V, S>, Header>,
     /// The table's hasher once more, since hashes are made before the gate is entered.
     hasher: S,
-    /// The map to ThreadSanitizer: all of it is one location, as to Go's race detector.
-    location: tsan::Location,
 }
 
 // A panic inside an access leaves the gate, and the table as its methods leave it.
@@ -152,7 +150,6 @@ impl<K, V, S> GoMap<K, V, S> {
     #[must_use]
     pub fn with_name(mut self, name: &str) -> Self {
         self.cell.set_name(name);
-        self.location.set_name(name);
         self
     }
 
@@ -207,11 +204,9 @@ impl<K, V, S> GoMap<K, V, S> {
     #[inline(always)]
     #[track_caller]
     fn read<R>(&self, operation: &'static Operation, f: impl FnOnce(&Table<K, V, S>) -> R) -> R {
-        self.location.read();
-        let _hidden = tsan::hide();
         self.cell.read(operation, |table| {
-            // A read may run foreign code.
-            let _shown = tsan::show_order();
+            // ThreadSanitizer is told of the access; what a read runs of foreign code may order.
+            let _order = tsan::show_order();
             f(table)
         })
     }
@@ -223,9 +218,8 @@ impl<K, V, S> GoMap<K, V, S> {
         operation: &'static Operation,
         f: impl FnOnce(&mut Table<K, V, S>) -> R,
     ) -> R {
-        self.location.write();
-        let _hidden = tsan::hide();
         self.cell.write(operation, |table, header| {
+            let _hidden = tsan::hide();
             let change = Change { table, header };
             f(change.table)
         })
@@ -497,7 +491,6 @@ impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
         let table = self.read(operation!(Clone "deep_clone"), Table::clone);
         let mut clone = Self::from(table);
         clone.cell.copy_settings(&self.cell);
-        clone.location.copy_name(&self.location);
         clone
     }
 }
@@ -507,11 +500,9 @@ impl<K, V, S: Clone> From<Table<K, V, S>> for GoMap<K, V, S> {
     fn from(table: Table<K, V, S>) -> Self {
         let hasher = table.hasher().clone();
         let header = Header::of(&table);
-        let _hidden = tsan::hide();
         Self {
             cell: Guarded::new(table, header),
             hasher,
-            location: tsan::Location::new(c"GoMap"),
         }
     }
 }

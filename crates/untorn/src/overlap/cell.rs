@@ -13,6 +13,7 @@
 )]
 
 use std::any::type_name;
+use std::ffi::CStr;
 use std::fmt;
 use std::ptr::NonNull;
 
@@ -31,6 +32,8 @@ pub(super) struct Contents {
 }
 
 impl Describe for Contents {
+    const KIND: &'static CStr = c"OverlapCell";
+
     /// As a `RefCell`.
     const ON_OVERLAP: OnOverlap = OnOverlap::Panic;
 

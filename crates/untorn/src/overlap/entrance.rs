@@ -5,6 +5,7 @@
 //! never given to another thread.
 
 use std::cell::Cell;
+use std::ffi::CStr;
 use std::hint;
 use std::panic::Location;
 use std::sync::Once;
@@ -22,10 +23,14 @@ use super::site::{Access, AccessKind, Name, Operation, Site};
 use super::stretch::Stretch;
 use super::thread::{Claim, REGISTRY};
 use super::tsan;
+use crate::planted::planted;
 use crate::sync::thread_local;
 
 /// What a report says of the thing behind the gate.
 pub(crate) trait Describe {
+    /// What ThreadSanitizer calls such a thing.
+    const KIND: &'static CStr;
+
     /// What is done about an overlap unless somebody chose.
     const ON_OVERLAP: OnOverlap;
 
@@ -36,6 +41,8 @@ pub(crate) trait Describe {
 /// A gate, and what is said and done when it notices an overlap.
 pub(crate) struct Entrance<D> {
     gate: Gate,
+    /// The thing behind it to ThreadSanitizer: all of it is one location, as Go's map to Go's race detector.
+    location: tsan::Location,
     pub(super) name: Option<Name>,
     /// `None`: what the environment says, or else what is usual for such a thing.
     pub(super) on_overlap: Option<OnOverlap>,
@@ -53,6 +60,8 @@ const OFFERS: usize = 10;
 /// the process told to wait for reports. Returns what the environment says of stretching.
 #[inline]
 pub(super) fn prepare() -> Stretch {
+    // ThreadSanitizer would see half of it: a race with whoever was first, or an order.
+    let _hidden = (!planted("tsan_sees_the_first")).then(tsan::hide);
     match Environment::known() {
         Some(environment) => environment.stretch,
         None => prepare_now(),
@@ -74,6 +83,8 @@ fn prepare_now() -> Stretch {
 pub(crate) struct OngoingRead<'e, D> {
     entrance: &'e Entrance<D>,
     claim: Claim,
+    /// The last to be dropped, so that a report of ThreadSanitizer is printed by one that has left.
+    _told: tsan::Told<'e>,
 }
 
 impl<'e, D> OngoingRead<'e, D> {
@@ -85,6 +96,7 @@ impl<'e, D> OngoingRead<'e, D> {
 impl<D> Drop for OngoingRead<'_, D> {
     #[inline(always)]
     fn drop(&mut self) {
+        let _hidden = tsan::hide();
         self.entrance.gate.leave_read(self.claim.slot);
     }
 }
@@ -93,11 +105,14 @@ impl<D> Drop for OngoingRead<'_, D> {
 pub(crate) struct OngoingWrite<'e, D> {
     entrance: &'e Entrance<D>,
     claim: Claim,
+    /// The last to be dropped, so that a report of ThreadSanitizer is printed by one that has left.
+    _told: tsan::Told<'e>,
 }
 
 impl<D> Drop for OngoingWrite<'_, D> {
     #[inline(always)]
     fn drop(&mut self) {
+        let _hidden = tsan::hide();
         self.entrance.gate.leave_write(self.claim.slot);
     }
 }
@@ -123,6 +138,7 @@ impl<D> Entrance<D> {
     pub(super) const fn new(description: D) -> Self {
         Self {
             gate: Gate::new(),
+            location: tsan::Location::new(),
             name: None,
             on_overlap: None,
             description,
@@ -133,19 +149,21 @@ impl<D> Entrance<D> {
 impl<D: Describe> Entrance<D> {
     /// What stands for a read that is about to enter.
     #[inline(always)]
-    fn read_to_be(&self) -> OngoingRead<'_, D> {
+    fn read_to_be<'e>(&'e self, told: tsan::Told<'e>) -> OngoingRead<'e, D> {
         OngoingRead {
             entrance: self,
             claim: Claim::new(),
+            _told: told,
         }
     }
 
     /// What stands for a write that is about to enter.
     #[inline(always)]
-    fn write_to_be(&self) -> OngoingWrite<'_, D> {
+    fn write_to_be<'e>(&'e self, told: tsan::Told<'e>) -> OngoingWrite<'e, D> {
         OngoingWrite {
             entrance: self,
             claim: Claim::new(),
+            _told: told,
         }
     }
 
@@ -153,8 +171,10 @@ impl<D: Describe> Entrance<D> {
     #[inline(always)]
     #[track_caller]
     pub(super) fn enter_read(&self, operation: &'static Operation) -> OngoingRead<'_, D> {
+        let told = self.location.read(D::KIND, self.name.as_ref());
+        let _hidden = tsan::hide();
         let access = Access::here(operation);
-        let inside = self.read_to_be();
+        let inside = self.read_to_be(told);
         if let Err(busy) = self.gate.enter_read(inside.claim.slot, access) {
             self.notice(access, &busy, None, inside);
         }
@@ -165,9 +185,11 @@ impl<D: Describe> Entrance<D> {
     #[inline(always)]
     #[track_caller]
     pub(super) fn enter_write(&self, operation: &'static Operation) -> OngoingWrite<'_, D> {
+        let told = self.location.write(D::KIND, self.name.as_ref());
+        let _hidden = tsan::hide();
         let access = Access::here(operation);
         let since = clock::now();
-        let inside = self.write_to_be();
+        let inside = self.write_to_be(told);
         if let Err(busy) = self
             .gate
             .enter_write(&REGISTRY, inside.claim.slot, access, since)
@@ -188,8 +210,10 @@ impl<D: Describe> Entrance<D> {
         &self,
         operation: &'static Operation,
     ) -> Result<OngoingRead<'_, D>, Overlap> {
+        let told = self.location.read(D::KIND, self.name.as_ref());
+        let _hidden = tsan::hide();
         let access = Access::here(operation);
-        let inside = self.read_to_be();
+        let inside = self.read_to_be(told);
         match self.gate.enter_read(inside.claim.slot, access) {
             Ok(()) => Ok(inside),
             Err(busy) => Err(self.overlap(access, &busy, inside.slot(), None)),
@@ -207,9 +231,11 @@ impl<D: Describe> Entrance<D> {
         &self,
         operation: &'static Operation,
     ) -> Result<OngoingWrite<'_, D>, Overlap> {
+        let told = self.location.write(D::KIND, self.name.as_ref());
+        let _hidden = tsan::hide();
         let access = Access::here(operation);
         let since = clock::now();
-        let inside = self.write_to_be();
+        let inside = self.write_to_be(told);
         match self
             .gate
             .enter_write(&REGISTRY, inside.claim.slot, access, since)
@@ -293,6 +319,8 @@ impl<D: Describe> Entrance<D> {
                 });
             }
         }
+        // The panic hook is foreign.
+        let _shown = (!planted("tsan_sees_no_hook")).then(tsan::show);
         panic!("{overlap}")
     }
 }

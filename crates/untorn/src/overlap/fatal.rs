@@ -32,8 +32,9 @@ const SETTLE: Duration = Duration::from_millis(1);
 /// How long a stderr that takes nothing is waited for.
 const WRITE_AT_MOST: Duration = Duration::from_secs(1);
 
-/// How long all of it may take, a write that blocks after all and a backtrace included.
-const END_AT_MOST_SECONDS: u32 = 5;
+/// How long all of it may take, a write that blocks after all and a backtrace included; ThreadSanitizer's reports with it, if it
+/// is there.
+const END_AT_MOST_SECONDS: u32 = if cfg!(untorn_tsan) { 15 } else { 5 };
 
 /// Whether somebody is reporting, and the process is about to end.
 static REPORTING: Flag = Flag::new(false);
@@ -58,7 +59,8 @@ pub(super) fn die(overlap: &Overlap, mut close: impl FnMut() -> bool) -> ! {
     }
     system::ignore_broken_pipes();
     // Whatever blocks from here on: a terminal can say that it takes something and then not take all.
-    system::exit_after(END_AT_MOST_SECONDS);
+    let by_signal = tsan::KEEPS_SIGNALS_BACK && !planted("tsan_is_waited_for_without_end");
+    system::exit_after(END_AT_MOST_SECONDS, by_signal);
     let start = Instant::now();
     while !close() && start.elapsed() < SETTLE {
         thread::yield_now();
@@ -145,14 +147,18 @@ mod system {
         )
     }
 
-    /// Ends the process in so many seconds if it has not ended by itself.
-    pub(super) fn exit_after(seconds: u32) {
+    /// Ends the process in so many seconds if it has not ended by itself, or lets the signal do so.
+    pub(super) fn exit_after(seconds: u32, by_signal: bool) {
         extern "C" fn exit_on_signal(_: libc::c_int) {
             exit();
         }
-        let handler = exit_on_signal as extern "C" fn(libc::c_int);
+        let handler = if by_signal {
+            libc::SIG_DFL
+        } else {
+            exit_on_signal as extern "C" fn(libc::c_int) as libc::sighandler_t
+        };
         // SAFETY: the handler only calls `_exit`, which a signal handler may.
-        unsafe { libc::signal(libc::SIGALRM, handler as libc::sighandler_t) };
+        unsafe { libc::signal(libc::SIGALRM, handler) };
         unblock(libc::SIGALRM);
         // SAFETY: no condition.
         unsafe { libc::alarm(seconds) };
@@ -201,7 +207,7 @@ mod system {
 
     pub(super) fn ignore_broken_pipes() {}
 
-    pub(super) fn exit_after(_seconds: u32) {}
+    pub(super) fn exit_after(_seconds: u32, _by_signal: bool) {}
 
     pub(super) fn hold_exit() {}
 

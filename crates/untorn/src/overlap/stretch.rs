@@ -16,6 +16,7 @@ use self::turns::{Account, Turns};
 use super::clock;
 use super::record::Slot;
 use super::thread::this_thread;
+use super::tsan;
 use crate::planted::planted;
 use crate::random::random_share;
 use crate::sync::thread_local;
@@ -236,6 +237,7 @@ impl Stretching {
 
     #[cold]
     fn stretch_in_turn(&self, setting: Stretch, slot: &Slot, side: Side) {
+        let _hidden = tsan::hide();
         if !self.turns.are_shared_with(this_thread()) {
             return;
         }

@@ -8,6 +8,7 @@ use std::thread::{Builder, JoinHandle, Scope, ScopedJoinHandle};
 
 use super::record::{Record, Registry, Slot, Who};
 use super::site::Name;
+use super::tsan;
 use crate::sync::{Counter, Ordering, current_thread, thread_local};
 
 /// The records of all threads of the process.
@@ -87,6 +88,7 @@ impl Drop for Leave {
         // What uses a map from here on takes a record for each access. Shuttle may have dropped this one before.
         let _ = RECORD.try_with(Cell::take);
         if let Some(record) = self.0.take() {
+            let _hidden = tsan::hide();
             REGISTRY.release(record);
         }
     }
@@ -144,6 +146,7 @@ impl Drop for Claim {
     #[inline(always)]
     fn drop(&mut self) {
         if let Some(record) = self.extra {
+            let _hidden = tsan::hide();
             REGISTRY.release(record);
         }
     }

@@ -1,14 +1,19 @@
 //! What ThreadSanitizer is told: which accesses there are, and nothing of how they are watched.
 //!
-//! In a build with `--cfg untorn_tsan` a map makes the calls that Go's makes under `raceenabled`: each access is one
-//! byte read or written at one address, whatever the key, before anything else is looked at. Two accesses that nothing
-//! orders, one of them a write, are then a race in ThreadSanitizer's eyes, however far apart they were in time.
+//! In a build with `--cfg untorn_tsan` an entrance makes the calls that Go's map makes under `raceenabled`: each access is
+//! one byte read or written at one address, whatever is looked at, before it enters. Two accesses that nothing orders, one of
+//! them a write, are then a race in ThreadSanitizer's eyes, however far apart they were in time. An access lasts: what comes
+//! after has to be ordered after its end, so that is told, too, when it has left.
 //!
 //! The gate would keep it from seeing that, since each access is ordered after the write before it. So what the gate does
 //! is *hidden*: its atomics make no order that ThreadSanitizer knows of. On the machine they are what they always are, so a
-//! program with a race goes on as well as without ThreadSanitizer. Nor does it look at the table's memory: all of that is
-//! the one location. What is foreign is *shown* again: closures with all that they do; `Clone`, `Eq` and `Debug` in a read
-//! with what they order, so that nothing correct is taken for a race. (`Hash` and `Eq` inside a write stay hidden, too.)
+//! program with a race goes on as well as without ThreadSanitizer. Each part of the gate hides itself, and nothing stays
+//! hidden when a call is over: guards may be dropped in any order, or never, and what is done under them is seen.
+//!
+//! The memory of a `GoMap`'s table is not looked at: all of that is the one location. What is foreign in there is *shown*
+//! again: closures with all that they do; `Clone`, `Eq` and `Debug` in a read with what they order, so that nothing correct
+//! is taken for a race. (`Hash` and `Eq` inside a write stay hidden, too.) The value of an `OverlapCell` is the program's own
+//! memory, which is looked at as ever.
 //!
 //! In every other build all of this is empty.
 
@@ -28,27 +33,31 @@ pub(crate) use self::on::*;
 #[cfg(not(untorn_tsan))]
 mod off {
     use std::ffi::CStr;
+    use std::marker::PhantomData;
+
+    use super::super::site::Name;
 
     /// What ThreadSanitizer takes for the thing behind a gate.
     pub(crate) struct Location;
 
+    /// An access that ThreadSanitizer was told of.
+    pub(crate) struct Told<'l>(PhantomData<&'l Location>);
+
     impl Location {
         #[inline(always)]
-        pub(crate) const fn new(_kind: &'static CStr) -> Self {
+        pub(crate) const fn new() -> Self {
             Self
         }
 
         #[inline(always)]
-        pub(crate) fn set_name(&mut self, _name: &str) {}
+        pub(crate) fn read(&self, _kind: &CStr, _name: Option<&Name>) -> Told<'_> {
+            Told(PhantomData)
+        }
 
         #[inline(always)]
-        pub(crate) fn copy_name(&mut self, _other: &Self) {}
-
-        #[inline(always)]
-        pub(crate) fn read(&self) {}
-
-        #[inline(always)]
-        pub(crate) fn write(&self) {}
+        pub(crate) fn write(&self, _kind: &CStr, _name: Option<&Name>) -> Told<'_> {
+            Told(PhantomData)
+        }
     }
 
     /// What it was that ThreadSanitizer saw before.
@@ -76,6 +85,9 @@ mod off {
     /// The process is about to end.
     #[inline(always)]
     pub(crate) fn end() {}
+
+    /// Whether a handler of a signal may have to wait for a report that is being printed, perhaps for ever.
+    pub(crate) const KEEPS_SIGNALS_BACK: bool = false;
 }
 
 #[cfg(untorn_tsan)]
@@ -88,8 +100,9 @@ mod on {
     use std::thread;
     use std::time::{Duration, Instant};
 
+    use super::super::site::Name;
     use crate::planted::planted;
-    use crate::sync::{AtomicBool, AtomicU64, Ordering};
+    use crate::sync::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
     // SAFETY: as compiler-rt declares them, in `tsan_external.cpp`, `tsan_interface.h` and `tsan_interface_ann.cpp`; those that
     // are safe take no pointer that they follow.
@@ -106,77 +119,91 @@ mod on {
         safe fn AnnotateIgnoreSyncEnd(file: *const c_char, line: c_int);
     }
 
-    /// Of the 1024 names that there can be in a process, those that maps may use up.
+    /// Of the 1024 names that there can be in a process, those that maps and cells may use up.
     const NAMES_AT_MOST: usize = 500;
 
     /// What ThreadSanitizer takes for the thing behind a gate: an address, and a name.
     pub(crate) struct Location {
         /// Eight bytes that nothing else is in: it remembers few accesses to so many.
         place: u64,
-        kind: &'static CStr,
-        /// What `__tsan_external_register_tag` returned: a number.
-        tag: usize,
+        /// What `__tsan_external_register_tag` returned; null until the first access, since a cell may be in a static.
+        tag: AtomicPtr<c_void>,
+    }
+
+    /// An access that ThreadSanitizer was told of: that it lasted until here is told when this is dropped.
+    pub(crate) struct Told<'l> {
+        location: &'l Location,
+        writes: bool,
+    }
+
+    impl Drop for Told<'_> {
+        #[inline(always)]
+        fn drop(&mut self) {
+            // If the thread has released nothing since the beginning, to ThreadSanitizer this is the same access, and the
+            // line that it knows stays that of the beginning.
+            if !planted("tsan_is_not_told_of_the_end") {
+                self.location.access(self.writes);
+            }
+        }
     }
 
     impl Location {
-        pub(crate) fn new(kind: &'static CStr) -> Self {
-            let tag = tag(kind).unwrap_or(0);
+        pub(crate) const fn new() -> Self {
             Self {
                 place: 0,
-                kind,
-                tag,
+                tag: AtomicPtr::new(ptr::null_mut()),
             }
         }
 
-        /// Gives it a name that the reports of ThreadSanitizer show, unless too many have one.
-        pub(crate) fn set_name(&mut self, name: &str) {
-            let kind = self.kind.to_string_lossy();
-            // As a literal, so without nul bytes.
-            let named = CString::new(format!("{kind} {name:?}"));
-            if let Some(tag) = named.ok().and_then(|named| tag(&named)) {
-                self.tag = tag;
+        /// A read begins, of a thing that reports call by its kind and name.
+        #[inline(always)]
+        pub(crate) fn read(&self, kind: &CStr, name: Option<&Name>) -> Told<'_> {
+            self.begin(false, kind, name)
+        }
+
+        #[inline(always)]
+        pub(crate) fn write(&self, kind: &CStr, name: Option<&Name>) -> Told<'_> {
+            self.begin(true, kind, name)
+        }
+
+        #[inline(always)]
+        fn begin(&self, writes: bool, kind: &CStr, name: Option<&Name>) -> Told<'_> {
+            // Relaxed, here and below: no order may come of this.
+            if self.tag.load(Ordering::Relaxed).is_null() {
+                self.tag.store(tag(kind, name), Ordering::Relaxed);
             }
-        }
-
-        /// Takes over the name of another one.
-        pub(crate) fn copy_name(&mut self, other: &Self) {
-            self.tag = other.tag;
-        }
-
-        #[inline(always)]
-        pub(crate) fn read(&self) {
-            self.access(|address, tag| {
-                // SAFETY: the address is that of a live value, whose bytes are not touched; the tag is a registered one.
-                unsafe { __tsan_external_read(address, ptr::null(), tag) }
-            });
-        }
-
-        #[inline(always)]
-        pub(crate) fn write(&self) {
-            self.access(|address, tag| {
-                // SAFETY: as in `read`.
-                unsafe { __tsan_external_write(address, ptr::null(), tag) }
-            });
-        }
-
-        #[inline(always)]
-        fn access(&self, tell: impl FnOnce(*const c_void, *const c_void)) {
-            if planted("tsan_is_told_nothing") {
-                return;
-            }
-            // An access from inside a hidden part of another one counts as well.
-            let _shown = see(Sight::Everything);
             if !planted("tsan_knows_old_accesses_only") {
                 // Release: with nothing. Accesses between two releases are one to ThreadSanitizer; it knows the line of
                 // the first, and after some thousand calls not even that.
                 RELEASED.with(|released| released.store(true, Ordering::Release));
             }
-            // Relaxed, here and below: no order may come of this.
+            self.access(writes);
+            Told {
+                location: self,
+                writes,
+            }
+        }
+
+        #[inline(always)]
+        fn access(&self, writes: bool) {
+            if planted("tsan_is_told_nothing") {
+                return;
+            }
+            // An access from inside a hidden part of another one counts as well.
+            let _shown = see(Sight::Everything);
+            let mut place = (&raw const self.place).cast();
+            if planted("tsan_takes_all_for_one") {
+                place = ptr::from_ref(&UNDER_WAY).cast();
+            }
+            let tag = self.tag.load(Ordering::Relaxed);
             UNDER_WAY.fetch_add(1, Ordering::Relaxed);
-            tell(
-                (&raw const self.place).cast(),
-                ptr::without_provenance(self.tag),
-            );
+            if writes {
+                // SAFETY: the address is that of a live value, whose bytes are not touched; the tag is a registered one.
+                unsafe { __tsan_external_write(place, ptr::null(), tag) }
+            } else {
+                // SAFETY: as above.
+                unsafe { __tsan_external_read(place, ptr::null(), tag) }
+            }
             UNDER_WAY.fetch_sub(1, Ordering::Relaxed);
         }
     }
@@ -197,22 +224,29 @@ mod on {
         }
     }
 
-    /// The tag for a text: things of the same name share one.
-    fn tag(text: &CStr) -> Option<usize> {
+    /// It has locks that every thread needs now and then, and keeps them while it prints.
+    pub(crate) const KEEPS_SIGNALS_BACK: bool = true;
+
+    /// The tag for things of this kind and name: things of the same name share one.
+    #[cold]
+    fn tag(kind: &CStr, name: Option<&Name>) -> *mut c_void {
+        // As numbers, which is what they are.
         static TAGS: Mutex<Vec<(CString, usize)>> = Mutex::new(Vec::new());
-        // Two threads that make maps are not thereby ordered.
+        // Two threads that meet here are not thereby ordered.
         let _hidden = hide();
         let mut tags = TAGS.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, tag)) = tags.iter().find(|(known, _)| known.as_c_str() == text) {
-            return Some(*tag);
-        }
-        if tags.len() == NAMES_AT_MOST {
-            return None;
+        let named = name.filter(|_| tags.len() < NAMES_AT_MOST).map(|name| {
+            // As a literal, so without nul bytes.
+            CString::new(format!("{} {:?}", kind.to_string_lossy(), &**name))
+        });
+        let text = named.and_then(Result::ok).unwrap_or_else(|| kind.into());
+        if let Some((_, tag)) = tags.iter().find(|(known, _)| *known == text) {
+            return ptr::without_provenance_mut(*tag);
         }
         // SAFETY: a text that ends with a nul byte, of which a copy is made.
-        let tag = unsafe { __tsan_external_register_tag(text.as_ptr()) }.addr();
-        tags.push((text.to_owned(), tag));
-        Some(tag)
+        let tag = unsafe { __tsan_external_register_tag(text.as_ptr()) };
+        tags.push((text, tag.addr()));
+        tag.cast_mut()
     }
 
     /// What ThreadSanitizer sees of this thread.
@@ -239,7 +273,9 @@ mod on {
     impl Drop for Before {
         #[inline(always)]
         fn drop(&mut self) {
-            change(self.sight);
+            if self.sight != Sight::Everything || !planted("tsan_is_not_shown_again") {
+                change(self.sight);
+            }
         }
     }
 
@@ -261,7 +297,7 @@ mod on {
 
     pub(crate) fn show_order() -> Before {
         see(if planted("tsan_sees_no_clone") {
-            SIGHT.get()
+            Sight::Nothing
         } else {
             Sight::Order
         })

@@ -1,0 +1,326 @@
+//! The same for cells: races that ThreadSanitizer must find on an `OverlapCell`, and what only shows because guards live on
+//! while their thread does something else.
+
+use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use untorn::{OnOverlap, OverlapCell, Reading, Writing, spawn};
+
+use super::races::{apart, touch};
+use super::scenario::{CELL, Expected, Races, Scenario};
+
+/// Without a value, so that nothing but the accesses can be raced on.
+type Cell = OverlapCell<()>;
+
+/// A line, and what is done on it.
+type Access = (u32, fn(&Cell));
+
+const READ: Access = (line!(), |cell| drop(cell.read()));
+const READS: [Access; 6] = [
+    READ,
+    (line!(), |cell| drop(cell.try_read())),
+    (line!(), |cell| _ = format!("{cell:?}")),
+    (line!(), |cell| drop(Reading::map(cell.read(), |it| it))),
+    (line!(), |cell| drop(Reading::filter_map(cell.read(), all))),
+    (line!(), |cell| drop(Reading::filter_map(cell.read(), none))),
+];
+
+const WRITE: Access = (line!(), |cell| drop(cell.write()));
+const WRITES: [Access; 6] = [
+    WRITE,
+    (line!(), |cell| drop(cell.try_write())),
+    (line!(), |cell| cell.replace(())),
+    (line!(), |cell| cell.take()),
+    (line!(), |cell| drop(Writing::map(cell.write(), |it| it))),
+    (line!(), |cell| drop(Writing::filter_map(cell.write(), no))),
+];
+
+fn all(unit: &()) -> Option<&()> {
+    Some(unit)
+}
+
+fn none(_: &()) -> Option<&()> {
+    None
+}
+
+fn no(_: &mut ()) -> Option<&mut ()> {
+    None
+}
+
+/// A clone of a guard is a read of its own; what it is a clone of began on another line.
+fn clone(cell: &Cell) {
+    let first = cell.read();
+    drop(Reading::clone(&first));
+}
+const CLONE: Access = (line!() - 2, clone);
+
+fn cell() -> &'static Cell {
+    // Leaked, so that freeing it is no part of this.
+    Box::leak(Box::new(OverlapCell::named("config", ())))
+}
+
+/// Some accesses, and then, without being ordered after them, others.
+fn race(cell: &'static Cell, first: &[Access], second: &[Access]) {
+    let (first, second) = (first.to_vec(), second.to_vec());
+    apart(
+        move || first.iter().for_each(|(_, run)| run(cell)),
+        move || second.iter().for_each(|(_, run)| run(cell)),
+    );
+}
+
+/// Each of the first ones with each of the second ones, on a cell of its own.
+fn each(first: &[Access], second: &[Access]) {
+    for &first in first {
+        for &second in second {
+            race(cell(), &[first], &[second]);
+        }
+    }
+}
+
+fn each_expected(first: &[Access], second: &[Access]) -> Expected {
+    let pairs = first
+        .iter()
+        .flat_map(|first| second.iter().map(move |second| [first.0, second.0]));
+    expected(pairs)
+}
+
+/// Each of these pairs of lines once, on the cell.
+fn expected(pairs: impl IntoIterator<Item = [u32; 2]>) -> Expected {
+    Expected::Races(Races {
+        of: CELL,
+        file: file!(),
+        pairs: pairs
+            .into_iter()
+            .map(|pair| pair.map(|line| vec![line]))
+            .collect(),
+        others: false,
+        overlap: false,
+    })
+}
+
+/// The same, and other memory is raced on, too.
+fn with_others(pairs: impl IntoIterator<Item = [u32; 2]>) -> Expected {
+    let mut expected = expected(pairs);
+    if let Expected::Races(races) = &mut expected {
+        races.others = true;
+    }
+    expected
+}
+
+static CONFIG: Cell = OverlapCell::named("config", ());
+
+/// The value is looked at as any memory is.
+const SET: (u32, fn(&OverlapCell<u64>)) = (line!(), |cell| *cell.write() = 1);
+const LOOK: (u32, fn(&OverlapCell<u64>)) = (line!(), |cell| assert!(*cell.read() < 2));
+
+fn value() {
+    let cell = Box::leak(Box::new(OverlapCell::named("config", 0)));
+    let cell: &'static _ = cell;
+    apart(|| SET.1(cell), || LOOK.1(cell));
+}
+
+/// Two cells of one name that each thread has for itself, and a third that is raced on, or none.
+fn own_cells(shared: bool) {
+    let (one, other, config) = (cell(), cell(), cell());
+    apart(
+        move || {
+            if shared {
+                READ.1(config);
+            }
+            OWN.1(one);
+        },
+        move || {
+            OWN.1(other);
+            if shared {
+                WRITE.1(config);
+            }
+        },
+    );
+}
+
+const OWN: Access = (line!(), |cell| drop(cell.write()));
+
+/// Somebody is told to go on while a guard is still there, and does when it is not any more: in another run they would
+/// have met.
+fn read_too_long(cell: &Cell, go: &AtomicBool) {
+    let reading = cell.read();
+    go.store(true, Ordering::Release);
+    drop(reading);
+}
+const READ_END: u32 = line!() - 2;
+
+fn write_too_long(cell: &Cell, go: &AtomicBool) {
+    let part = Writing::map(cell.write(), |unit| unit);
+    go.store(true, Ordering::Release);
+    drop(part);
+}
+const WRITE_END: u32 = line!() - 2;
+
+fn too_late(first: fn(&Cell, &AtomicBool), second: fn(&Cell)) {
+    let (cell, go): (_, &AtomicBool) = (cell(), Box::leak(Box::new(AtomicBool::new(false))));
+    apart(
+        move || first(cell, go),
+        move || {
+            while !go.load(Ordering::Acquire) {
+                thread::yield_now();
+            }
+            second(cell);
+        },
+    );
+}
+
+/// What is done under guards is seen: nested, mapped, dropped in the order in which they were taken.
+fn touch_under_guards() {
+    let config = cell();
+    let under_guards = move || {
+        let own = Cell::default();
+        let reading = config.read();
+        let writing = own.write();
+        let part = Reading::map(reading, |unit| {
+            let nested = config.read();
+            let _clone = Reading::clone(&nested);
+            unit
+        });
+        drop(Writing::map(writing, |unit| {
+            touch();
+            unit
+        }));
+        drop(part);
+    };
+    apart(under_guards, under_guards);
+}
+
+/// And what is done after one was forgotten.
+fn touch_after_a_forgotten_guard() {
+    let config = cell();
+    let after = move || {
+        mem::forget(config.read());
+        touch();
+    };
+    apart(after, after);
+}
+
+/// Whoever uses a cell first in the process prepares something for all, and is not thereby ordered before them.
+fn touch_before_the_first() {
+    static ONE: Cell = OverlapCell::new(());
+    static OTHER: Cell = OverlapCell::new(());
+    apart(
+        || {
+            touch();
+            READ.1(&ONE);
+        },
+        || {
+            READ.1(&OTHER);
+            touch();
+        },
+    );
+}
+
+static HELD: AtomicBool = AtomicBool::new(false);
+
+fn hold(cell: &Cell) {
+    let reading = cell.read();
+    HELD.store(true, Ordering::Relaxed);
+    while HELD.load(Ordering::Relaxed) {
+        thread::sleep(Duration::from_millis(1));
+    }
+    drop(reading);
+}
+const HOLD: Access = (line!() - 7, hold);
+
+/// A read is held open until the other access is over.
+fn held(cell: &'static Cell, other: fn(&Cell)) {
+    let reader = spawn("reader", || HOLD.1(cell));
+    let writer = spawn("writer", move || {
+        while !HELD.load(Ordering::Relaxed) {
+            thread::yield_now();
+        }
+        other(cell);
+        HELD.store(false, Ordering::Relaxed);
+    });
+    writer.join().expect("it ends");
+    reader.join().expect("it ends");
+}
+
+const TRY: Access = (line!(), |cell| assert!(cell.try_write().is_err()));
+
+fn overlap() {
+    let exits = OverlapCell::named("config", ()).on_overlap(OnOverlap::Exit);
+    held(Box::leak(Box::new(exits)), WRITE.1);
+}
+
+pub(super) fn scenarios() -> Vec<Scenario> {
+    let mut overlaps = expected([[HOLD.0, WRITE.0]]);
+    if let Expected::Races(races) = &mut overlaps {
+        races.overlap = true;
+    }
+    vec![
+        Scenario::new(
+            "a cell: read, write",
+            each_expected(&READS, &WRITES),
+            || {
+                each(&READS, &WRITES);
+            },
+        ),
+        Scenario::new(
+            "a cell: write, read",
+            each_expected(&WRITES, &READS),
+            || {
+                each(&WRITES, &READS);
+            },
+        ),
+        Scenario::new("a cell: writes", each_expected(&WRITES, &WRITES), || {
+            each(&WRITES, &WRITES);
+        }),
+        Scenario::new(
+            "a cell: clone of a guard, write",
+            expected([[CLONE.0, WRITE.0]]),
+            || race(cell(), &[CLONE], &[WRITE]),
+        ),
+        Scenario::new("a cell in a static", expected([[READ.0, WRITE.0]]), || {
+            race(&CONFIG, &[READ], &[WRITE]);
+        }),
+        Scenario::new("a cell: its value", with_others([[SET.0, LOOK.0]]), value),
+        Scenario::new(
+            "a cell, and cells of one's own",
+            expected([[READ.0, WRITE.0]]),
+            || own_cells(true),
+        ),
+        Scenario::new("cells of one's own only", Expected::Silence, || {
+            own_cells(false);
+        }),
+        Scenario::new(
+            "a cell: a read that ends too late",
+            expected([[READ_END, WRITE.0]]),
+            || too_late(read_too_long, WRITE.1),
+        ),
+        Scenario::new(
+            "a cell: a mapped write that ends too late",
+            expected([[WRITE_END, READ.0]]),
+            || too_late(write_too_long, READ.1),
+        ),
+        Scenario::new(
+            "memory written under guards",
+            with_others([]),
+            touch_under_guards,
+        ),
+        Scenario::new(
+            "memory written after a forgotten guard",
+            with_others([]),
+            touch_after_a_forgotten_guard,
+        ),
+        Scenario::new(
+            "memory written before the first cell is used",
+            with_others([]),
+            touch_before_the_first,
+        ),
+        Scenario::new(
+            "a cell: try_write while a read is held open",
+            expected([[HOLD.0, TRY.0]]),
+            || held(cell(), TRY.1),
+        ),
+        Scenario::new("a cell: write while a read is held open", overlaps, overlap),
+    ]
+}
