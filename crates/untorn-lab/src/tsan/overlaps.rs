@@ -56,7 +56,8 @@ fn stuck_report() {
     });
     // While it is stuck no thread can be started.
     let race = move |key| {
-        thread::sleep(Duration::from_millis(500));
+        // One after the other: the two do not overlap.
+        thread::sleep(Duration::from_millis(500 + 100 * key));
         raced.insert(key, key);
     };
     let others = [
