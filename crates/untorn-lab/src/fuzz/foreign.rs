@@ -143,7 +143,7 @@ impl Spread {
             Self::Mixed | Self::Shifted => keys,
             Self::Neighbours | Self::Identity => keys.min(4096),
             Self::FewBits => keys.min(600),
-            Self::Constant => keys.min(120),
+            Self::Constant => keys.min((keys / 8).clamp(40, 120)),
         }
     }
 }

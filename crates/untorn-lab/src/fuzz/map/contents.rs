@@ -102,10 +102,15 @@ impl<'l> Maker<'l> {
         number % self.keys
     }
 
+    /// How many of `n` keys a range has: it may go round, but not on and on.
+    pub(super) fn count(&self, n: u16) -> u16 {
+        n % (self.keys + 16)
+    }
+
     /// A range of keys, which may go round.
     pub(super) fn range(&self, from: u16, n: u16) -> impl Iterator<Item = u16> + use<> {
         let keys = u32::from(self.keys);
-        (0..u32::from(n)).map(move |i| ((u32::from(from) + i) % keys) as u16)
+        (0..u32::from(self.count(n))).map(move |i| ((u32::from(from) + i) % keys) as u16)
     }
 
     /// A key, and which one it is.

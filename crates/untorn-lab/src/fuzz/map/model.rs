@@ -72,7 +72,7 @@ impl<'l, K: Kind> Model<'l, K> {
     pub(super) fn run(mut self, operations: &[Operation]) {
         for operation in operations {
             self.perform(operation);
-            self.work.spend(16 + usize::from(self.maker.keys) / 64);
+            self.work.spend(4 + usize::from(self.maker.keys) / 64);
             assert_eq!(self.map.revision(), self.now.revision, "revision");
             assert_eq!(self.map.len(), self.now.contents.len(), "length");
             if self.work.is_spent() {
@@ -134,8 +134,10 @@ impl<'l, K: Kind> Model<'l, K> {
 
     fn write(&mut self, fuse: Option<Fuse>, change: &Change) {
         self.work.spend(match *change {
-            Change::Refresh(_, n, ..) | Change::Extend(_, n) => n.into(),
-            Change::Batch(_, ref writes, _) => 16 * writes.len(),
+            Change::Refresh(_, n, ..) => 2 * usize::from(self.maker.count(n)),
+            Change::Extend(_, n) => self.maker.count(n).into(),
+            Change::Clear | Change::Retain(..) => usize::from(self.maker.keys) / 4,
+            Change::Batch(_, ref writes, _) => self.cost(writes),
             _ => 1,
         });
         let mut after = After {
@@ -164,6 +166,16 @@ impl<'l, K: Kind> Model<'l, K> {
         }
     }
 
+    /// What the writes of a batch cost.
+    fn cost(&self, writes: &[Write]) -> usize {
+        let cost = |write: &Write| match *write {
+            Write::Extend(_, n) | Write::RemoveMany(_, n) => self.maker.count(n.into()).into(),
+            Write::Retain(..) | Write::Clear => usize::from(self.maker.keys) / 4,
+            _ => 2,
+        };
+        writes.iter().map(cost).sum()
+    }
+
     fn get(&mut self, fuse: Option<Fuse>, id: u16) {
         let id = self.maker.id(id);
         let expected = self.now.contents.get(id);
@@ -186,7 +198,7 @@ impl<'l, K: Kind> Model<'l, K> {
 
     fn fork(&mut self, writes: &[Write], go_on: bool) {
         self.work
-            .spend(usize::from(self.maker.keys) / 4 + 16 * writes.len());
+            .spend(usize::from(self.maker.keys) + self.cost(writes));
         let fork = self.map.fork();
         assert_eq!(fork.revision(), Revision::FIRST, "a fork begins");
         let mut after = After {
@@ -235,7 +247,7 @@ impl<'l, K: Kind> Model<'l, K> {
         else {
             return;
         };
-        self.work.spend(usize::from(self.maker.keys) / 4);
+        self.work.spend(usize::from(self.maker.keys) / 2);
         let view = self.map.pin();
         let then = (&**snapshot, &*state.contents);
         let now = (&*view, &*self.now.contents);
@@ -244,7 +256,7 @@ impl<'l, K: Kind> Model<'l, K> {
     }
 
     fn read(&mut self, slot: usize) {
-        self.work.spend(usize::from(self.maker.keys) / 4);
+        self.work.spend(self.maker.keys.into());
         let reading = self.readers[slot].get_or_insert_with(|| Reading {
             reader: self.map.reader(),
             shown: None,
@@ -256,7 +268,7 @@ impl<'l, K: Kind> Model<'l, K> {
     }
 
     fn receive(&mut self, slot: usize) {
-        self.work.spend(usize::from(self.maker.keys) / 2);
+        self.work.spend(2 * usize::from(self.maker.keys));
         let following = self.followers[slot].get_or_insert_with(|| Following {
             subscription: self.map.subscribe(),
             shown: self.now.clone(),

@@ -61,7 +61,8 @@ impl<'s, K: Kind, S: Subject<K>> Model<'s, K, S> {
             keys: match spread {
                 // All in one chain, if the numbers are long and end with zeros.
                 Spread::Identity | Spread::Shifted => 300,
-                _ => spread.limit(1500),
+                // Under a fuzzer as many as make it grow five times.
+                _ => spread.limit(if cfg!(fuzzing) { 240 } else { 1500 }),
             },
             work: Work::new(),
             _kind: std::marker::PhantomData,
@@ -70,11 +71,12 @@ impl<'s, K: Kind, S: Subject<K>> Model<'s, K, S> {
 
     /// Runs all of them, or as many as may be afforded.
     pub(super) fn run(mut self, operations: &[Operation]) {
-        for operation in operations {
+        for (number, operation) in operations.iter().enumerate() {
             self.perform(*operation);
             self.work.spend(4);
             assert_eq!(self.subject.len(), self.alive.len());
-            if self.alive.len() < 100 || self.tags.is_multiple_of(8) {
+            // A small table after each operation, a larger one after some.
+            if number.is_multiple_of(self.alive.len() / 16 + 1) {
                 self.check();
             }
             if self.work.is_spent() {
@@ -149,7 +151,7 @@ impl<'s, K: Kind, S: Subject<K>> Model<'s, K, S> {
     }
 
     fn key(&mut self, id: u16) -> K::Key {
-        self.work.spend(1);
+        self.work.spend(2);
         self.tags += 1;
         K::key(id, self.tags, self.ledger)
     }
@@ -235,7 +237,7 @@ impl<'s, K: Kind, S: Subject<K>> Model<'s, K, S> {
     }
 
     fn clone_and_write(&mut self, fuse: Option<Fuse>) {
-        self.work.spend(self.alive.len() * 2);
+        self.work.spend(self.alive.len() * 3);
         let Some(mut clone) = guarded(fuse, || self.subject.to_table()) else {
             return;
         };
@@ -322,7 +324,7 @@ impl<'s, K: Kind, S: Subject<K>> Model<'s, K, S> {
 
     /// The whole contents, and what the table knows of itself.
     fn check(&mut self) {
-        self.work.spend(self.alive.len() / 2);
+        self.work.spend(self.alive.len() + 16);
         self.subject.assert_invariants();
         let mut left = self.alive.len();
         self.subject.for_each(|key, value| {
