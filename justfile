@@ -67,6 +67,24 @@ tsan *NAMES:
 fuzz target="both" seconds="60":
     bash .ci/fuzz {{target}} {{seconds}}
 
+# Which lines of the library its tests reach: the figures, and each line in target/llvm-cov/html.
+coverage:
+    rustup component add llvm-tools
+    cargo llvm-cov --version || cargo install --locked cargo-llvm-cov
+    cargo llvm-cov clean --workspace
+    cargo llvm-cov --no-report -p untorn --all-features
+    cargo llvm-cov report -p untorn --html
+    cargo llvm-cov report -p untorn --summary-only
+
+# Mutants of the table and of the detector, one in so many: what survives is listed in target/mutants/mutants.out/missed.txt.
+mutants shard="0/16":
+    cargo mutants --version || cargo install --locked cargo-mutants
+    CARGO_PROFILE_TEST_OPT_LEVEL=1 CARGO_PROFILE_TEST_DEBUG=0 cargo mutants -p untorn \
+        --sharding round-robin --shard {{shard}} --timeout 200 --build-timeout 600 --baseline skip -o target/mutants \
+        -f 'crates/untorn/src/gomap/{slots,chain,grow,walk,walks,assign,delete,lookup}.rs' \
+        -f 'crates/untorn/src/overlap/{gate,record,entrance,report,stretch}.rs' -f 'crates/untorn/src/overlap/stretch/turns.rs' \
+        -- --lib --test overlaps --test overlap_cell --test stretch --test threads --test exit
+
 # The benchmarks: ratios beside rivals.
 bench:
     cargo bench -p untorn-lab --bench table --bench gate --bench reads --bench writes --bench memory --bench scenario --bench stretch

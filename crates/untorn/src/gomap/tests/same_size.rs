@@ -181,6 +181,18 @@ fn the_count_of_overflow_buckets_is_exact() {
 }
 
 #[test]
+fn from_sixteen_bits_on_half_of_the_overflow_buckets_are_counted() {
+    let mut table = buckets(16);
+    for bucket in 0..512 {
+        fill(&mut table, bucket, 9);
+    }
+    let stats = table.stats();
+    assert_eq!((stats.b, stats.overflow), (16, 512));
+    // 256 on average, 11 the standard deviation.
+    assert!((150..360).contains(&stats.noverflow), "{}", stats.noverflow);
+}
+
+#[test]
 fn preallocated_overflow_buckets_are_used_first() {
     // Sixteen buckets come with one more, thirty-two with two.
     for (b, spare) in [(4, 1), (5, 2), (6, 4)] {

@@ -1,0 +1,185 @@
+//! What values say of themselves: `Debug`, `Display`, and the conversions that lose nothing.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use untorn::gomap::{Float32, Float64, FoldHash, Seeded, Table};
+use untorn::poller::{Activity, NotFresh};
+use untorn::{
+    GoMap, Map, OnOverlap, OverlapCell, OverlapKind, Pinned, Poller, Published, Revision, Snapshot,
+    Stretch,
+};
+
+const HOUR: Duration = Duration::from_secs(3600);
+const LONG: Duration = Duration::from_secs(60);
+
+#[test]
+fn float_keys_look_and_convert_like_floats() {
+    let (double, single) = (Float64::from(0.5), Float32::from(-2.0));
+    assert_eq!((f64::from(double), f32::from(single)), (0.5, -2.0));
+    assert_eq!(format!("{double} {double:?} {single}"), "0.5 0.5 -2");
+    assert_eq!(format!("{single:?}"), "-2.0");
+}
+
+#[test]
+fn a_table_shows_marks_and_flags_but_no_secrets() {
+    let mut table = Table::with_hint(20);
+    table.insert("key", "secret");
+    let chain = table
+        .chains()
+        .find(|chain| chain.clone().any(|bucket| bucket.entry(0).is_some()));
+    let chain = chain.expect("it has an entry");
+    let shown = format!("{chain:?}");
+    let bucket = chain.clone().next().expect("a first bucket");
+    assert_eq!(shown, format!("[{bucket:?}]"));
+    assert_eq!(format!("{:?}", bucket.tophash()), format!("{bucket:?}"));
+    assert!(bucket.tophash()[0] >= 5 && bucket.tophash()[1] == 0);
+
+    let walk = table.walk();
+    let flags = table.stats().flags;
+    assert!(flags.iterator() && flags.old_iterator() && !flags.hash_writing());
+    assert_eq!(format!("{flags:?}"), "iterator|old_iterator");
+    assert_eq!(format!("{walk:?}"), "Walk { over: false, .. }");
+    assert_eq!(format!("{:?}", FoldHash::default()), "FoldHash");
+}
+
+#[test]
+fn a_hasher_of_std_takes_the_seed_of_the_table() {
+    let mut table = Table::with_hasher(Seeded(RandomState::new()));
+    table.extend((0..1_000).map(|n| (n, n)));
+    assert!((0..1_000).all(|n| table.get(&n) == Some(&n)));
+    table.assert_invariants();
+}
+
+#[test]
+fn a_gomap_is_made_filled_and_taken_apart() {
+    let mut map = GoMap::with_hasher(Seeded(RandomState::new())).on_overlap(OnOverlap::Panic);
+    map.extend([("1", "265"), ("2", "17")]);
+    let walk = map.walk();
+    assert_eq!(format!("{walk:?}"), "Walk { over: false, .. }");
+    drop(walk);
+    let table = map.into_table();
+    assert_eq!((table.len(), table.get("2")), (2, Some(&"17")));
+}
+
+#[test]
+fn settings_of_the_detector_say_what_they_are() {
+    let policies = [
+        OnOverlap::Exit,
+        OnOverlap::Panic,
+        OnOverlap::Call(|_| unreachable!("nothing overlaps")),
+    ];
+    let shown = policies.map(|policy| format!("{policy:?}"));
+    assert_eq!(shown, ["Exit", "Panic", "Call(..)"]);
+    let longest = Stretch::percent(1.0).at_most(LONG).longest();
+    assert_eq!((longest, Stretch::default()), (LONG, Stretch::OFF));
+
+    let cell = OverlapCell::named("limits", 100);
+    assert_eq!(cell.name(), Some("limits"));
+    let mut writing = cell.write();
+    *writing += 1;
+    assert_eq!(format!("{writing} {writing:?}"), "101 101");
+    drop(writing);
+    assert_eq!(cell.into_inner(), 101);
+}
+
+#[test]
+fn each_kind_of_overlap_has_the_words_of_go() {
+    let kinds = [
+        OverlapKind::ReadAndWrite,
+        OverlapKind::Writes,
+        OverlapKind::IterationAndWrite,
+        OverlapKind::CloneAndWrite,
+    ];
+    assert_eq!(
+        kinds.map(|kind| kind.to_string()),
+        [
+            "concurrent map read and map write",
+            "concurrent map writes",
+            "concurrent map iteration and map write",
+            "concurrent map clone and map write"
+        ]
+    );
+}
+
+#[test]
+fn the_name_in_an_overlap_reads_as_it_was_given() {
+    let map = OverlapCell::named("limits", 1);
+    let reading = map.read();
+    let overlap = map.try_write().expect_err("a read is going on");
+    drop(reading);
+    let name = overlap.name.expect("it has one");
+    assert_eq!(format!("{name} {name:?}"), r#"limits "limits""#);
+}
+
+#[test]
+fn a_published_value_is_made_and_shown() {
+    let limits: Published<u32> = Published::default();
+    assert_eq!(*limits.pin(), 0);
+    let limits = Published::from(5);
+    assert_eq!(format!("{limits:?}"), "Published { revision: 0, value: 5 }");
+    let pin = limits.pin();
+    let snapshot = limits.snapshot();
+    assert_eq!(
+        (Pinned::as_ref(&pin), Snapshot::as_ref(&snapshot)),
+        (&5, &5)
+    );
+    assert_eq!(format!("{snapshot:?}"), "5");
+    let reader = limits.reader();
+    let subscription = limits.subscribe();
+    limits.publish(6);
+    // A reader shows the newest, which it would read; a subscription tells how far behind it is.
+    assert_eq!(format!("{reader:?}"), "Reader(6)");
+    assert_eq!(
+        format!("{subscription:?}"),
+        "Subscription { shown: 0, newest: 1 }"
+    );
+}
+
+#[test]
+fn a_map_with_a_hasher_of_its_own_has_a_name_too() {
+    let sessions = Map::with_hasher(RandomState::new()).with_name("sessions");
+    sessions.insert("a", 1);
+    assert_eq!(sessions.name(), Some("sessions"));
+    let (view, key) = (sessions.pin(), "a");
+    let hash = view.hasher().hash_one(key);
+    assert_eq!(hash, view.hasher().hash_one(key));
+    assert_eq!(view.get("a"), Some(&1));
+}
+
+#[test]
+fn a_poller_tells_in_a_line_what_it_does() {
+    let config = Arc::new(Map::from([("a", 1)]));
+    let poller = Poller::every(HOUR, || Err::<[(&str, i32); 1], _>("unreachable"))
+        .start(&config)
+        .expect("a thread");
+    let failed = poller.refresh_now(LONG);
+    assert!(matches!(failed, Err(NotFresh::Failed(_))), "{failed:?}");
+    // It tells of a failure a moment before it waits.
+    while !matches!(poller.status().activity, Activity::BackingOff { .. }) {
+        thread::yield_now();
+    }
+    let status = poller.status();
+    assert!(status.activity.due().is_some());
+    let line = status.to_string();
+    assert!(line.starts_with("backing off, revision 0, "), "{line}");
+    assert!(line.contains(", no contents yet, "), "{line}");
+    assert!(line.ends_with(" failed in a row: unreachable"), "{line}");
+    assert!(format!("{poller:?}").starts_with("Poller(Status {"));
+
+    poller.stop();
+    let status = poller.status();
+    assert_eq!(status.activity.due(), None);
+    assert!(status.to_string().starts_with("stopped, revision 0, "));
+    let stopped = poller.wait_until_fresh(LONG);
+    assert_eq!(stopped, Err(NotFresh::Stopped));
+    assert_eq!(NotFresh::Stopped.to_string(), "the poller has stopped");
+    let late = NotFresh::TimedOut {
+        after: LONG,
+        last_error: None,
+    };
+    assert_eq!(late.to_string(), "no fresh contents within 60s");
+    assert_eq!(config.revision(), Revision::FIRST);
+}
