@@ -93,8 +93,9 @@ pub struct IntoIter<K, V, S = FoldHash> {
     table: Table<K, V, S>,
     /// Of the chain that was taken last.
     taken: vec::IntoIter<(K, V)>,
-    /// A random start, and as much more as there were chains.
+    /// Where to go on, from a random start.
     next_chain: usize,
+    chains_left: usize,
 }
 
 impl<K: Key, V, S: SeededBuildHasher> IntoIterator for Table<K, V, S> {
@@ -114,9 +115,10 @@ impl<K: Key, V, S: SeededBuildHasher> IntoIterator for Table<K, V, S> {
     fn into_iter(mut self) -> IntoIter<K, V, S> {
         self.finish_growth();
         IntoIter {
-            table: self,
             taken: Vec::new().into_iter(),
             next_chain: random_u64() as usize,
+            chains_left: self.buckets.count(),
+            table: self,
         }
     }
 }
@@ -129,9 +131,10 @@ impl<K: Key, V, S: SeededBuildHasher> Iterator for IntoIter<K, V, S> {
             if let Some(entry) = self.taken.next() {
                 return Some(entry);
             }
-            if self.table.is_empty() {
+            if self.table.is_empty() || self.chains_left == 0 {
                 return None;
             }
+            self.chains_left -= 1;
             let mut taken = Vec::new();
             self.table
                 .take_from_chain(self.next_chain, &mut |_, _| false, &mut taken);
