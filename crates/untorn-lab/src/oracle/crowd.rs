@@ -55,10 +55,11 @@ impl Crowd {
             return;
         };
         for chain in others {
+            let before = self.present.len();
             self.overflow(*chain);
             // Sparse again, but never empty, which would change the seed.
             let keep = self.random.usize(..3) + 1;
-            let mut here = self.present.len() - 9..self.present.len();
+            let mut here = before..self.present.len();
             while here.len() > keep {
                 let at = self.random.usize(here.clone());
                 self.delete(at);
@@ -75,7 +76,8 @@ impl Crowd {
         }
     }
 
-    /// Fills an empty chain until it has an overflow bucket.
+    /// Fills an empty chain until it has an overflow bucket, or, once in ten thousand times, until there are no more keys for
+    /// it.
     fn overflow(&mut self, chain: usize) {
         for _ in 0..9 {
             self.insert(chain);
@@ -148,6 +150,32 @@ impl Crowd {
             12 => self.operations.push(Operation::Iterate(Slot::A)),
             13 if self.random.u8(..32) == 0 => self.operations.push(Operation::Clear(Slot::A)),
             _ => self.look(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chain_for_which_there_are_few_keys_is_no_hindrance() {
+        for seed in 0..200 {
+            let mut crowd = Crowd {
+                random: Rng::with_seed(seed),
+                operations: Vec::new(),
+                chains: (0..8)
+                    .map(|chain| (chain * 100..chain * 100 + 3 * chain).collect())
+                    .collect(),
+                present: Vec::new(),
+            };
+            crowd.play(52);
+            let written = crowd.operations.iter();
+            let count =
+                |wanted: fn(&Operation) -> bool| written.clone().filter(|o| wanted(o)).count();
+            let inserted = count(|o| matches!(o, Operation::Insert(Slot::A, ..)));
+            let deleted = count(|o| matches!(o, Operation::Delete(Slot::A, _)));
+            assert_eq!(inserted - deleted, crowd.present.len());
         }
     }
 }
