@@ -1,5 +1,6 @@
 //! `tsan` plays every scenario and prints a table; `tsan NAME...` those whose names contain one of the words, with all that
-//! was printed; `tsan run NAME` is what it does in each process. Built and called by `.ci/tsan`.
+//! was printed; `tsan --until-failure` ends at the first that is not as expected; `tsan run NAME` is what it does in each
+//! process. Built and called by `.ci/tsan`.
 
 use std::env;
 use std::process::ExitCode;
@@ -22,11 +23,12 @@ fn main() -> ExitCode {
             (scenario.run)();
             ExitCode::SUCCESS
         }
-        words => table(&scenarios, words),
+        [option] if option == "--until-failure" => table(&scenarios, &[], true),
+        words => table(&scenarios, words, false),
     }
 }
 
-fn table(scenarios: &[Scenario], words: &[String]) -> ExitCode {
+fn table(scenarios: &[Scenario], words: &[String], until_failure: bool) -> ExitCode {
     let chosen: Vec<_> = scenarios
         .iter()
         .filter(|scenario| {
@@ -64,6 +66,9 @@ fn table(scenarios: &[Scenario], words: &[String]) -> ExitCode {
                 );
             }
             failed += 1;
+            if until_failure {
+                break;
+            }
         }
     }
     println!("{} scenarios, {failed} failed", chosen.len());
