@@ -1,13 +1,11 @@
 //! Overlaps of many threads, of threads deep in nested accesses, of threads that end: who is named, and how many.
 
-mod support;
-
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::sync::{Arc, Barrier};
 use std::thread::{Builder, scope};
 
-use support::{Elem, Map, Probe, Valve, attempt, map_of_one};
+use crate::support::{Elem, Map, Probe, Valve, attempt, map_of_one};
 
 const SIZES: [usize; 7] = [1, 2, 3, 7, 15, 31, 63];
 

@@ -1,13 +1,11 @@
 //! Forced overlaps: one access is kept open, another one comes, and each pair with a write is reported with both
 //! sides; nothing else is.
 
-mod support;
-
 use std::fmt::Write;
 use std::sync::Arc;
 use std::thread::{Builder, scope};
 
-use support::{Elem, Map, NOTE, OPS, Op, Probe, Valve, attempt, map_of_one, text};
+use crate::support::{Elem, Map, NOTE, OPS, Op, Probe, Valve, attempt, map_of_one, text};
 use untorn::{AccessKind, Overlap};
 
 /// Keeps `first` open on one thread and runs `second` on another; what the second noticed.

@@ -3,14 +3,16 @@
 
 use std::hash::{Hash, Hasher};
 use std::hint;
-use std::panic::{self, AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Barrier, Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Barrier, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use untorn::gomap::Key;
 use untorn::{GoMap, OnOverlap, Overlap};
+
+use crate::support::silence::{is_report, silence_reports};
 
 /// One test at a time, so that each has two cores; `None`, and says why, where there is but one.
 fn in_parallel() -> Option<MutexGuard<'static, ()>> {
@@ -20,24 +22,6 @@ fn in_parallel() -> Option<MutexGuard<'static, ()>> {
         return None;
     }
     Some(ALONE.lock().unwrap_or_else(PoisonError::into_inner))
-}
-
-/// Keeps the panics of reports, of which there are many, off the screen.
-fn silence_reports() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let before = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            let message = info.payload().downcast_ref::<String>();
-            if !message.is_some_and(|message| is_report(message)) {
-                before(info);
-            }
-        }));
-    });
-}
-
-fn is_report(message: &str) -> bool {
-    message.starts_with("concurrent map ")
 }
 
 /// The result of an access, or `None` if it was reported.
@@ -137,7 +121,6 @@ fn nobody_is_let_in_beside(access: [Access; 2]) {
     let Some(_alone) = in_parallel() else {
         return;
     };
-    silence_reports();
     let lines: Vec<AtomicU64> = (0..4 << 20).map(AtomicU64::new).collect();
     let (mut rounds, mut reports) = (0, 0);
     // On a busy machine the two share a core most of the time, and each round costs a turn of the scheduler.
@@ -168,6 +151,7 @@ fn step_in(access: [Access; 2], lines: &[AtomicU64], seed: u64) -> (usize, usize
         for (me, access) in access.into_iter().enumerate() {
             let (map, start, reports) = (&map, &start, &reports);
             s.spawn(move || {
+                silence_reports();
                 let mut dice = Dice(seed ^ me as u64);
                 for round in 0..ROUNDS {
                     let side = Some(me);
@@ -219,13 +203,13 @@ fn hammer<V: Send + Sync>(
     read: impl Fn(&GoMap<u64, V>, &mut Dice) + Sync,
     write: impl Fn(&GoMap<u64, V>, &mut Dice) + Sync,
 ) -> (usize, usize) {
-    silence_reports();
     let (done, reported) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let start = Barrier::new(4);
     thread::scope(|s| {
         for me in 0..4 {
             let (read, write, done, reported, start) = (&read, &write, &done, &reported, &start);
             s.spawn(move || {
+                silence_reports();
                 let mut dice = Dice(0x2545_F491_4F6C_DD1D ^ me);
                 start.wait();
                 for _ in 0..rounds {

@@ -1,15 +1,13 @@
 //! A map used again from inside one of its own accesses, on one thread: by `Eq`, `Hash`, `Clone`, `Drop`, `Debug` or
 //! a closure. And panics from inside: the gate is free afterwards.
 
-mod support;
-
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-use support::{NOTE, attempt, text};
+use crate::support::{NOTE, attempt, text};
 use untorn::gomap::Key;
 use untorn::{AccessKind, GoMap, Overlap};
 

@@ -1,13 +1,11 @@
 //! Free running, for what is reported: a side is an operation and the line of that operation, never the line of one
 //! access and the name of the next.
 
-mod support;
-
 use std::collections::BTreeSet;
-use std::panic;
 use std::thread;
 
-use support::{NOTE, attempt};
+use crate::support::silence::silence_reports;
+use crate::support::{NOTE, attempt};
 use untorn::{AccessKind, GoMap, Overlap, OverlapKind, Site};
 
 type Map = GoMap<u64, u64>;
@@ -69,6 +67,7 @@ fn is_right(overlap: &Overlap, here: &str, other: &str) -> bool {
 
 /// What thread `me` of two sees of the other: wrong reports, and the operations that were named in all.
 fn look_on(map: &Map, me: usize, rounds: usize) -> (Vec<Overlap>, BTreeSet<&'static str>) {
+    silence_reports();
     let names = ["one", "two"];
     let (mut wrong, mut named) = (Vec::new(), BTreeSet::new());
     for round in 0..rounds {
@@ -88,9 +87,6 @@ fn a_line_belongs_to_its_operation() {
     const ROUNDS: usize = 1_000_000;
     let map = Map::named("busy").on_overlap(NOTE);
     map.insert(1, 1);
-    let hook = panic::take_hook();
-    // There are a great many reports.
-    panic::set_hook(Box::new(|_| {}));
     let seen = thread::scope(|s| {
         let threads = [("one", 0), ("two", 1)].map(|(name, me)| {
             let map = &map;
@@ -100,7 +96,6 @@ fn a_line_belongs_to_its_operation() {
         });
         threads.map(|thread| thread.join().expect("no panic but reports"))
     });
-    panic::set_hook(hook);
     for (wrong, named) in seen {
         println!("the other one was named in {named:?}");
         if let Some(first) = wrong.first() {

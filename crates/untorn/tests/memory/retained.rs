@@ -1,30 +1,13 @@
 //! What a map keeps, in its own numbers and in those of the allocator.
-//!
-//! The allocator is one for the whole process, so the tests of this file take turns.
 
-use std::alloc::System;
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use untorn::{Map, Published, Snapshot};
 
-#[global_allocator]
-static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
-
-static TURN: Mutex<()> = Mutex::new(());
-
-fn turn() -> MutexGuard<'static, ()> {
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Bytes that are allocated now.
-fn live() -> usize {
-    let stats = ALLOCATOR.stats();
-    stats.bytes_allocated - stats.bytes_deallocated
-}
+use crate::{live, turn};
 
 /// What the test harness may allocate beside a test.
 const NOISE: usize = 16 << 10;

@@ -1,24 +1,32 @@
 //! The end of the process: exit status 2 and the report, word for word, for each way in which two accesses can meet;
 //! and the milder policies.
 
-mod support;
-
 use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
-use std::process::Output;
+use std::process::{Command, Output};
 use std::sync::Arc;
 use std::thread::{Builder, spawn};
 
-use support::child::{self, assert_reported, masked, output, run, stderr};
-use support::{Elem, Map, Probe, Valve, config};
+use crate::support::child::{self, assert_reported, masked, output, stderr};
+use crate::support::{Elem, Map, Probe, Valve, config};
 use untorn::{GoMap, OnOverlap};
 
-/// Not a test by itself: what the other tests run in a process of its own.
+/// A child process that plays this body.
+fn command(body: &str) -> Command {
+    child::command("exit::child", body)
+}
+
+/// Plays this body in a child process, to its end.
+fn run(body: &str) -> Output {
+    output(&mut command(body))
+}
+
+/// Plays what the environment names, as a child process of the other tests.
 #[test]
 fn child() {
     if let Some(body) = child::body() {
         play(&body);
-        // Whoever reads this sees that no report came.
+        // Shows the parent that no report came.
         println!("alive");
     }
 }
@@ -286,7 +294,7 @@ fn the_message_of_a_panic_is_the_report() {
 }
 
 fn run_with(body: &str, variable: &str, value: &str) -> Output {
-    output(child::command(body).env(variable, value))
+    output(command(body).env(variable, value))
 }
 
 #[test]

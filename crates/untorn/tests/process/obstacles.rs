@@ -1,27 +1,33 @@
 //! The end of the process with something in its way: a stderr that takes nothing, locks that others hold, threads
 //! that print, and several reporters at once.
 
-#![cfg(unix)]
-
-mod support;
-
 use std::fs::File;
 use std::io::{ErrorKind, PipeReader, PipeWriter, Read, Write, pipe, stderr, stdout};
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitStatus, Stdio, exit};
+use std::process::{Command, ExitStatus, Output, Stdio, exit};
 use std::ptr;
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
-use support::child::{self, assert_reported, masked, output, run, run_on_one_pipe, wait};
-use support::{Elem, Map, Probe, Valve, config};
+use crate::support::child::{self, assert_reported, masked, output, run_on_one_pipe, wait};
+use crate::support::{Elem, Map, Probe, Valve, config};
 use untorn::OverlapCell;
 
-/// Not a test by itself: what the other tests run in a process of its own.
+/// A child process that plays this body.
+fn command(body: &str) -> Command {
+    child::command("obstacles::child", body)
+}
+
+/// Plays this body in a child process, to its end.
+fn run(body: &str) -> Output {
+    output(&mut command(body))
+}
+
+/// Plays what the environment names, as a child process of the other tests.
 #[test]
 fn child() {
     if let Some(body) = child::body() {
@@ -202,7 +208,7 @@ fn the_report_is_the_last_word() {
     const RUNS: usize = 12;
     let mut last = 0;
     for _ in 0..RUNS {
-        let (status, text) = run_on_one_pipe("printers");
+        let (status, text) = run_on_one_pipe(command("printers"));
         let lines: Vec<_> = text.lines().collect();
         let start = lines.iter().position(|line| line.contains("fatal error: "));
         let report = &lines[start.expect("a report")..];
@@ -222,7 +228,7 @@ fn status_with(stderr: impl Into<Stdio>, backtrace: bool) -> ExitStatus {
 }
 
 fn status_of(body: &str, stderr: impl Into<Stdio>, backtrace: bool) -> ExitStatus {
-    let mut command = child::command(body);
+    let mut command = command(body);
     command.stdout(Stdio::null()).stderr(stderr);
     if backtrace {
         command.env("RUST_BACKTRACE", "1");
@@ -331,7 +337,7 @@ fn a_stderr_that_cannot_be_written_changes_nothing() {
 
 #[test]
 fn a_closed_stderr_changes_nothing() {
-    let program = child::command("report");
+    let program = command("report");
     let mut shell = std::process::Command::new("sh");
     shell
         .args(["-c", "exec \"$0\" \"$@\" 2>&-"])
@@ -359,7 +365,7 @@ fn a_process_that_ends_by_itself_waits_for_the_report() {
 #[cfg(target_os = "linux")]
 fn an_alarm_ends_what_blocks_after_all_where_signals_are_blocked_too() {
     let (reader, writer, _) = full_pipe();
-    let mut command = child::command("blocked");
+    let mut command = command("blocked");
     block_all_signals(&mut command);
     command.env("RUST_BACKTRACE", "1").stderr(writer);
     let child = command.stdout(Stdio::null()).spawn();
@@ -371,7 +377,7 @@ fn an_alarm_ends_what_blocks_after_all_where_signals_are_blocked_too() {
 
 #[test]
 fn a_complaint_waits_for_nobody() {
-    let mut command = child::command("complains");
+    let mut command = command("complains");
     let complained = output(command.env("UNTORN_ON_OVERLAP", "abort"));
     assert!(
         complained.status.success(),
@@ -390,7 +396,7 @@ fn a_complaint_waits_for_nobody() {
 fn a_complaint_that_nobody_hears_changes_nothing() {
     let (reader, writer) = pipe().expect("a pipe");
     drop(reader);
-    let mut command = child::command("complains_to_nobody");
+    let mut command = command("complains_to_nobody");
     command.env("UNTORN_STRETCH", "much").stderr(writer);
     let status = wait(
         &mut command

@@ -1,16 +1,14 @@
 //! Stretching on real threads: who is kept open is found, and reported so; and which setting holds.
 
-mod support;
-
 use std::panic;
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use support::child::{self, assert_reported, command, output, stderr};
-use support::{NOTE, attempt};
+use crate::support::child::{self, assert_reported, output, stderr};
+use crate::support::{NOTE, attempt};
 use untorn::{GoMap, OverlapCell, Stretch};
 
 type Map = GoMap<&'static str, u64>;
@@ -42,7 +40,17 @@ impl Used for Cell {
     }
 }
 
-/// Not a test by itself: what the other tests run in a process of its own.
+/// A child process that plays this body.
+fn command(body: &str) -> Command {
+    child::command("stretch::child", body)
+}
+
+/// Plays this body in a child process, to its end.
+fn run(body: &str) -> Output {
+    output(&mut command(body))
+}
+
+/// Plays what the environment names, as a child process of the other tests.
 #[test]
 fn child() {
     if let Some(body) = child::body() {
@@ -125,13 +133,13 @@ fn run_so_many(used: &impl Used) {
 #[test]
 fn a_read_that_is_kept_open_is_found_and_reported_with_its_time() {
     let golden = include_str!("golden/kept_open_read.txt");
-    assert_reported(&child::run("reader"), golden);
+    assert_reported(&run("reader"), golden);
 }
 
 #[test]
 fn a_write_that_is_kept_open_is_found_and_reported_with_its_time() {
     let golden = include_str!("golden/kept_open_write.txt");
-    assert_reported(&child::run("writer"), golden);
+    assert_reported(&run("writer"), golden);
 }
 
 /// What the child said, and whether any access was kept open.

@@ -3,7 +3,7 @@
 use rayon::iter::{IntoParallelIterator, ParallelExtend, ParallelIterator};
 use untorn::{Map, Revision, Snapshot, View};
 
-use crate::while_written;
+use super::while_written;
 
 /// Empty, one segment, and many.
 const SIZES: [u64; 6] = [0, 1, 63, 1_000, 20_000, 100_000];

@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, from_str, to_string, to_value};
 use untorn::{GoMap, Map, OnOverlap, Overlap, OverlapCell, Published, Revision, View};
 
-use crate::while_written;
+use super::while_written;
 
 type Texts = Map<String, Vec<u64>>;
 

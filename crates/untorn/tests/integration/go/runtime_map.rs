@@ -4,9 +4,7 @@ use std::sync::{Arc, Barrier};
 use std::thread::scope;
 
 use untorn::GoMap;
-use untorn::gomap::{Float64, FoldHash, Growth, SeededBuildHasher, Table};
-
-use crate::support::child;
+use untorn::gomap::{Float64, Growth, Table};
 
 #[test]
 fn the_header_has_one_size_whatever_the_entries_are() {
@@ -242,21 +240,6 @@ fn all_keys_and_all_values_are_copied() {
     values.sort_unstable();
     assert_eq!(keys, (0..100).map(item).collect::<Vec<_>>());
     assert_eq!(values, (1000..1100).map(item).collect::<Vec<_>>());
-}
-
-/// Prints one hash under a fixed seed of a table.
-pub(crate) fn print_a_hash() {
-    println!("hash {:016x}", FoldHash::default().hash_one("key", 1));
-}
-
-#[test]
-fn two_processes_hash_differently() {
-    let hash = || {
-        let stdout = String::from_utf8(child::run("hash").stdout).expect("text");
-        let (_, rest) = stdout.split_once("hash ").expect("it printed one");
-        rest.get(..16).expect("sixteen digits").to_owned()
-    };
-    assert_ne!(hash(), hash());
 }
 
 #[test]

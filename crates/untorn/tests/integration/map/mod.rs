@@ -1,8 +1,6 @@
 //! `Map`: nothing torn, no revision without a change, and panics and drops in foreign code.
 
-#[path = "map/foreign.rs"]
 mod foreign;
-#[path = "map/torn.rs"]
 mod torn;
 
 use std::cell::Cell;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use untorn::poller::{Activity, Failure, NotFresh};
 use untorn::{Fetched, Map, Poller, Revision};
 
-use crate::support::{Answer, HOUR, LONG, contents, error, started, steered, unchanged};
+use super::support::{Answer, HOUR, LONG, contents, error, started, steered, unchanged};
 
 type Config = Arc<Map<&'static str, i32>>;
 

@@ -10,8 +10,8 @@ use toml::Value;
 use untorn::poller::NotFresh;
 use untorn::{Fetched, Map, Poller, Revision, Source};
 
-use crate::support::{HOUR, LONG};
-use crate::toml_file::TomlFile;
+use super::support::{HOUR, LONG};
+use super::toml_file::TomlFile;
 
 /// A folder with a file that is polled.
 struct Polled {

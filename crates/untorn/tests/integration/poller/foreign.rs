@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use untorn::{Map, Poller};
 
-use crate::support::{Answer, Steering, contents, started};
+use super::support::{Answer, Steering, contents, started};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum At {

@@ -1,16 +1,11 @@
 //! `Poller`: fresh contents come in, the last good ones stay, and it can be poked, watched and stopped in every state.
 
-#[path = "poller/failures.rs"]
 mod failures;
-#[path = "poller/file.rs"]
 mod file;
-#[path = "poller/foreign.rs"]
 mod foreign;
-#[path = "poller/stop.rs"]
 mod stop;
-#[path = "poller/support.rs"]
 mod support;
-#[path = "../examples/poll_file/toml_file.rs"]
+#[path = "../../../examples/poll_file/toml_file.rs"]
 mod toml_file;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

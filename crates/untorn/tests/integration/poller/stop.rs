@@ -7,7 +7,7 @@ use std::thread;
 use untorn::poller::{Activity, NotFresh};
 use untorn::{Map, Poller, Revision};
 
-use crate::support::{
+use super::support::{
     HOUR, LONG, contents, error, started, steered, unchanged, wait_until_dropped,
 };
 

@@ -8,7 +8,8 @@ use std::thread;
 
 use untorn::GoMap;
 
-use crate::support::child::{command, output, stderr};
+use super::command;
+use crate::support::child::{output, stderr};
 
 /// Two threads for ever, on one map with the keys 5 and 6.
 pub(crate) fn play(body: &str) {

@@ -2,8 +2,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::body;
-use crate::support::child::{self, assert_reported, masked, output, run, stderr};
+use super::{body, command, run};
+use crate::support::child::{assert_reported, masked, output, stderr};
 
 #[test]
 fn a_writer_finds_a_reader() {
@@ -74,10 +74,10 @@ fn the_environment_can_make_cells_exit() {
     let first = not_fatal(golden).lines().next().expect("a line");
     assert!(stderr(&usual).contains(&format!(":\n{first}\n\nthread \"second\"")));
 
-    let exit = output(child::command("usual").env("UNTORN_ON_OVERLAP", "exit"));
+    let exit = output(command("usual").env("UNTORN_ON_OVERLAP", "exit"));
     assert_reported(&exit, golden);
     // What the program says of one cell goes before what the environment says of all.
-    let exit = output(child::command("writer").env("UNTORN_ON_OVERLAP", "panic"));
+    let exit = output(command("writer").env("UNTORN_ON_OVERLAP", "panic"));
     assert_reported(&exit, golden);
 }
 
