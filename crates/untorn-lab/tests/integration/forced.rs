@@ -2,8 +2,11 @@
 
 use untorn_lab::forced::force;
 
+use crate::turns;
+
 #[test]
 fn every_forced_overlap_is_reported_with_both_sides_right() {
+    let _turn = turns::shared();
     let outcome = force(5_000);
     println!("{outcome}");
     let total = outcome.total();

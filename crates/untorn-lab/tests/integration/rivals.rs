@@ -1,21 +1,17 @@
 //! The traffic over every rival; and over maps that are wrong on purpose, which it must notice.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
 use untorn_lab::rivals::{ENTRANTS, Entrant, Keys, Pair, Promise, Rival, Tally, Traffic, play};
 
+use crate::turns::alone;
+
 const SHORT: Traffic = Traffic {
     readers: 3,
     time: Duration::from_millis(300),
 };
-
-/// One play at a time: a thousand threads leave no turn to another.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Each key behind a lock of its own, and a writer that lets others go between both writes.
 struct LockEach;

@@ -2,7 +2,7 @@
 
 use untorn_lab::tsan::Report;
 
-const PAGE: &str = include_str!("../../../docs/thread-sanitizer.md");
+const PAGE: &str = include_str!("../../../../docs/thread-sanitizer.md");
 const NOTE: &str = "examples/note/main.rs";
 
 #[test]

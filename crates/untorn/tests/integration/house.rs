@@ -115,3 +115,38 @@ fn files_stay_short() {
         assert!(lines <= 600, "{name} has {lines} lines");
     }
 }
+
+/// With `autotests = false`, cargo neither runs nor mentions a file that no module declares.
+#[test]
+fn each_test_file_is_compiled() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let mut modules = 0;
+    for path in sources(&tests) {
+        let name = path.file_stem().and_then(|name| name.to_str());
+        let folder = path.parent().expect("below the folder of tests");
+        let declares = |file: &Path| {
+            let text = fs::read_to_string(file).unwrap_or_default();
+            let is_declared = |module: &str| text.contains(&format!("mod {module};"));
+            match name {
+                // A folder is a module of the one above it.
+                Some("mod") => folder.file_name().and_then(|name| name.to_str()),
+                name => name,
+            }
+            .is_some_and(is_declared)
+        };
+        if path.extension().is_none_or(|extension| extension != "rs") || name == Some("main") {
+            continue;
+        }
+        let above = folder.parent().expect("a folder");
+        let candidates = match name {
+            Some("mod") => [above.join("mod.rs"), above.join("main.rs")],
+            _ => [folder.join("mod.rs"), folder.join("main.rs")],
+        };
+        // Shared by several binaries, which name their paths.
+        let shared = folder.ends_with("support");
+        let declared = candidates.iter().any(|file| declares(file));
+        assert!(declared || shared, "no module declares {}", path.display());
+        modules += 1;
+    }
+    assert!(modules > 40, "only {modules} files");
+}

@@ -1,6 +1,6 @@
 //! What may be sent to another thread and what may be shared: a table, checked by the compiler.
 //!
-//! The programs that must not compile for their lifetimes are in `src/compile_fail.rs`.
+//! The programs that must not compile for their lifetimes are in `untorn-lab`, below `tests/integration/compile_fail`.
 
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;

@@ -53,6 +53,7 @@ fn both(history: &[Operation]) -> bool {
 
 #[test]
 fn two_checkers_agree() {
+    let _turn = crate::turns::shared();
     let mut rng = fastrand::Rng::with_seed(super::seed());
     let (mut good, mut bad) = (0, 0);
     let mut count = |is_good| if is_good { good += 1 } else { bad += 1 };

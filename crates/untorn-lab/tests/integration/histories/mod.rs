@@ -16,9 +16,9 @@ use untorn_lab::history::subject::{Subject, Untorn};
 use untorn_lab::history::timeline::timeline;
 use untorn_lab::history::wrong::{KeyByKey, Locked, Mistake};
 
-#[path = "histories/agreement.rs"]
+use crate::turns;
+
 mod agreement;
-#[path = "histories/hand.rs"]
 mod hand;
 
 fn number(variable: &str, default: u64) -> u64 {
@@ -48,16 +48,19 @@ fn assert_good(name: &str, totals: &Totals) {
 
 #[test]
 fn short_histories_are_linearizable() {
+    let _turn = turns::shared();
     assert_good("Map", &short(untorn, seed(), histories(8_000)));
 }
 
 #[test]
 fn long_histories_follow_from_their_revisions() {
+    let _turn = turns::shared();
     assert_good("Map", &long(untorn, seed(), 100_000, histories(8)));
 }
 
 #[test]
 fn a_right_map_passes() {
+    let _turn = turns::shared();
     let right = |_| Locked::new(Mistake::None);
     assert_good("HashMap in a lock", &short(right, seed(), histories(500)));
     let totals = long(right, seed(), 20_000, histories(3));
@@ -66,6 +69,7 @@ fn a_right_map_passes() {
 
 #[test]
 fn wrong_maps_are_caught() {
+    let _turn = turns::shared();
     let seed = seed();
     println!("caught at which history by the black box, and by revisions, as");
     for mistake in Mistake::ALL {
@@ -140,6 +144,7 @@ fn plant_all(
 
 #[test]
 fn planted_anomalies_are_found_by_the_black_box() {
+    let _turn = turns::shared();
     plant_all(
         &Plant::BLACK_BOX,
         number("UNTORN_PLANTS", 40) as usize,
@@ -155,6 +160,7 @@ fn planted_anomalies_are_found_by_the_black_box() {
 
 #[test]
 fn planted_anomalies_are_found_by_their_revisions() {
+    let _turn = turns::shared();
     let plants: Vec<Plant> = [&Plant::BLACK_BOX[..], &Plant::WITH_REVISIONS[..]].concat();
     plant_all(
         &plants,
@@ -173,6 +179,7 @@ fn planted_anomalies_are_found_by_their_revisions() {
 
 #[test]
 fn every_call_and_every_outcome_is_recorded() {
+    let _turn = turns::shared();
     let (mut calls, mut outcomes) = (BTreeMap::new(), BTreeMap::new());
     for seed in 0..200 {
         for operation in record(&Untorn::new(0), &short_plan(seed)) {
@@ -209,6 +216,7 @@ fn a_history_without_threads_beside_each_other_shows_no_overlap() {
 
 #[test]
 fn shrunk_violations_are_violations() {
+    let _turn = turns::shared();
     let mut rng = fastrand::Rng::with_seed(seed());
     let mut sizes = Vec::new();
     for seed in 0..40 {
