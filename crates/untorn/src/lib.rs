@@ -135,8 +135,6 @@
 //!
 //! Each is read once, when the first map is made or the first cell is used. A value that is not understood is named on stderr and ignored.
 
-#[cfg(doctest)]
-mod compile_fail;
 #[cfg(not(untorn_loom))]
 pub mod gomap;
 #[cfg(not(untorn_loom))]

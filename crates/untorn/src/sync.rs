@@ -1,6 +1,6 @@
 //! The one door to atomics, shared cells, and what a thread keeps for itself.
 //!
-//! Nothing else in the crate names `std::sync::atomic` or `std::cell::UnsafeCell` (`tests/house.rs` sees to it), so
+//! Nothing else in the crate names `std::sync::atomic` or `std::cell::UnsafeCell` (`tests/integration/house.rs` sees to it), so
 //! under `--cfg untorn_loom` and `--cfg untorn_shuttle` a model checker stands in for all of them.
 
 #[cfg(not(any(untorn_loom, untorn_shuttle)))]

@@ -17,22 +17,17 @@ pub(crate) fn body() -> Option<String> {
     env::var(BODY).ok()
 }
 
-/// This test binary as a child that runs the test `child` with this body.
-pub(crate) fn command(body: &str) -> Command {
+/// This test binary as a child process that runs this test alone, with this body.
+pub(crate) fn command(test: &str, body: &str) -> Command {
     let mut command = Command::new(env::current_exe().expect("this binary has a path"));
     command
-        .args(["--exact", "child", "--nocapture", "--test-threads=1"])
+        .args(["--exact", test, "--nocapture", "--test-threads=1"])
         .env(BODY, body)
         .env_remove("RUST_BACKTRACE")
         .env_remove("UNTORN_ON_OVERLAP")
         .env_remove("UNTORN_STRETCH")
         .stdin(Stdio::null());
     command
-}
-
-/// Runs a body to its end.
-pub(crate) fn run(body: &str) -> Output {
-    output(&mut command(body))
 }
 
 pub(crate) fn output(command: &mut Command) -> Output {
@@ -57,10 +52,9 @@ pub(crate) fn output(command: &mut Command) -> Output {
     }
 }
 
-/// Runs a body with stdout and stderr as one pipe, as on a terminal; all it said.
-pub(crate) fn run_on_one_pipe(body: &str) -> (ExitStatus, String) {
+/// Runs a child with stdout and stderr as one pipe, as on a terminal, and returns its status and what it printed.
+pub(crate) fn run_on_one_pipe(mut command: Command) -> (ExitStatus, String) {
     let (mut reader, writer) = pipe().expect("a pipe");
-    let mut command = command(body);
     command.stdout(writer.try_clone().expect("a second end"));
     let mut child = command.stderr(writer).spawn().expect("the child starts");
     // It holds ends of the pipe, too.

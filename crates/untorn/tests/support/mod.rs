@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 
 pub(crate) mod child;
+pub(crate) mod silence;
 
 use std::cell::RefCell;
 use std::fmt;

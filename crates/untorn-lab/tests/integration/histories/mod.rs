@@ -1,0 +1,240 @@
+//! Recorded histories of `untorn::Map`, and what shows that its checkers would find something.
+//!
+//! `UNTORN_HISTORIES` multiplies the number of histories, `UNTORN_PLANTS` says how many anomalies of each kind are planted,
+//! `UNTORN_SEED` chooses them; how threads interleave is up to the machine. A longer run is `just histories`.
+
+use std::collections::BTreeMap;
+
+use untorn_lab::history::campaign::{Totals, Until, long, long_plan, short, short_plan, untorn};
+use untorn_lab::history::linear::{Verdict, linearize};
+use untorn_lab::history::model::Operation;
+use untorn_lab::history::plant::{Plant, plant};
+use untorn_lab::history::record::{Calls, Plan, record};
+use untorn_lab::history::revisions::{Anomaly, replay};
+use untorn_lab::history::shrink::shrink;
+use untorn_lab::history::subject::{Subject, Untorn};
+use untorn_lab::history::timeline::timeline;
+use untorn_lab::history::wrong::{KeyByKey, Locked, Mistake};
+
+use crate::turns;
+
+mod agreement;
+mod hand;
+
+fn number(variable: &str, default: u64) -> u64 {
+    match std::env::var(variable) {
+        Ok(number) => number.parse().expect("a number"),
+        Err(_) => default,
+    }
+}
+
+fn seed() -> u64 {
+    let seed = number("UNTORN_SEED", fastrand::u64(..1 << 32));
+    println!("UNTORN_SEED={seed}");
+    seed
+}
+
+fn histories(count: usize) -> Until {
+    Until::Histories(count * number("UNTORN_HISTORIES", 1) as usize)
+}
+
+/// Prints the totals and fails on a violation, or if too little was at the same time to mean anything.
+fn assert_good(name: &str, totals: &Totals) {
+    println!("{name}: {totals}");
+    if let Some(problem) = totals.problem() {
+        panic!("{name}: {problem}");
+    }
+}
+
+#[test]
+fn short_histories_are_linearizable() {
+    let _turn = turns::shared();
+    assert_good("Map", &short(untorn, seed(), histories(8_000)));
+}
+
+#[test]
+fn long_histories_follow_from_their_revisions() {
+    let _turn = turns::shared();
+    assert_good("Map", &long(untorn, seed(), 100_000, histories(8)));
+}
+
+#[test]
+fn a_right_map_passes() {
+    let _turn = turns::shared();
+    let right = |_| Locked::new(Mistake::None);
+    assert_good("HashMap in a lock", &short(right, seed(), histories(500)));
+    let totals = long(right, seed(), 20_000, histories(3));
+    assert_good("HashMap in a lock", &totals);
+}
+
+#[test]
+fn wrong_maps_are_caught() {
+    let _turn = turns::shared();
+    let seed = seed();
+    println!("caught at which history by the black box, and by revisions, as");
+    for mistake in Mistake::ALL {
+        assert_caught(&format!("{mistake:?}"), |_| Locked::new(mistake), seed);
+    }
+    assert_caught("KeyByKey", |_| KeyByKey::new(), seed);
+}
+
+fn assert_caught<S: Subject>(name: &str, map: impl Fn(u64) -> S, seed: u64) {
+    let black_box = short(&map, seed, Until::Histories(2_000));
+    let by_revisions = long(&map, seed, 2_000, Until::Histories(200));
+    report(name, &black_box, &by_revisions);
+    let caught = (black_box.violations, by_revisions.violations);
+    assert_eq!(caught, (1, 1), "{name}");
+}
+
+fn report(name: &str, black_box: &Totals, by_revisions: &Totals) {
+    let at = |totals: &Totals| match totals.violations {
+        0 => format!("not in {}", totals.histories),
+        _ => totals.histories.to_string(),
+    };
+    let first = by_revisions.first.as_deref().unwrap_or("");
+    println!(
+        "  {name:<16} {:>12} {:>4} {}",
+        at(black_box),
+        at(by_revisions),
+        first.split(':').next().unwrap_or(""),
+    );
+    if let Some(first) = &black_box.first {
+        println!("{first}");
+    }
+}
+
+/// Plants each anomaly in histories of a map until it was planted `wanted` times; calls `found` with each.
+fn plant_all(
+    plants: &[Plant],
+    wanted: usize,
+    mut history: impl FnMut(u64) -> Vec<Operation>,
+    mut check: impl FnMut(Plant, &[Operation]) -> Option<String>,
+) {
+    const AT_MOST: u64 = 30_000;
+    let seed = seed();
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let mut planted = vec![0; plants.len()];
+    let mut found: Vec<BTreeMap<String, usize>> = vec![BTreeMap::new(); plants.len()];
+    for i in 0..AT_MOST {
+        let good = history(seed.wrapping_add(i));
+        for (place, &kind) in plants.iter().enumerate() {
+            if planted[place] < wanted
+                && let Some(bad) = plant(&good, kind, &mut rng)
+            {
+                planted[place] += 1;
+                let name = check(kind, &bad).unwrap_or_else(|| {
+                    panic!("{kind:?} was not found in\n{}", timeline(&bad));
+                });
+                *found[place].entry(name).or_default() += 1;
+            }
+        }
+        if planted.iter().all(|count| *count >= wanted) {
+            break;
+        }
+    }
+    for (place, kind) in plants.iter().enumerate() {
+        let total: usize = found[place].values().sum();
+        println!(
+            "  {kind:?}: {} planted, {total} found, as {:?}",
+            planted[place], found[place]
+        );
+        assert!(planted[place] >= wanted, "too few places for {kind:?}");
+    }
+}
+
+#[test]
+fn planted_anomalies_are_found_by_the_black_box() {
+    let _turn = turns::shared();
+    plant_all(
+        &Plant::BLACK_BOX,
+        number("UNTORN_PLANTS", 40) as usize,
+        |seed| record(&Untorn::new(0), &short_plan(seed)),
+        |_, bad| {
+            if bad.len() > 128 || linearize(bad) != Verdict::Violation {
+                return None;
+            }
+            Some("violation".into())
+        },
+    );
+}
+
+#[test]
+fn planted_anomalies_are_found_by_their_revisions() {
+    let _turn = turns::shared();
+    let plants: Vec<Plant> = [&Plant::BLACK_BOX[..], &Plant::WITH_REVISIONS[..]].concat();
+    plant_all(
+        &plants,
+        number("UNTORN_PLANTS", 40) as usize,
+        |seed| record(&Untorn::new(0), &long_plan(seed, 1_000)),
+        |kind, bad| {
+            let violations = replay(bad).violations;
+            let names: Vec<Anomaly> = violations.iter().map(|one| one.anomaly).collect();
+            let name = kind.names().iter().find(|name| names.contains(name));
+            let first = names.first()?;
+            assert!(name.is_some(), "{kind:?} was called {violations:?}");
+            Some(format!("{first:?}"))
+        },
+    );
+}
+
+#[test]
+fn every_call_and_every_outcome_is_recorded() {
+    let _turn = turns::shared();
+    let (mut calls, mut outcomes) = (BTreeMap::new(), BTreeMap::new());
+    for seed in 0..200 {
+        for operation in record(&Untorn::new(0), &short_plan(seed)) {
+            *calls.entry(operation.call).or_insert(0) += 1;
+            *outcomes
+                .entry(format!("{:?}", operation.outcome))
+                .or_insert(0) += 1;
+        }
+    }
+    println!("{calls:?}\n{outcomes:?}");
+    let names: Vec<&str> = calls.into_keys().collect();
+    let expected = "batch clear commit_if contains_key get get_or_insert_with insert latest len pin refresh remove \
+                    retain revision snapshot try_batch update";
+    assert_eq!(names.join(" "), expected);
+    let names: Vec<String> = outcomes.into_keys().collect();
+    assert_eq!(names.join(" "), "Aborted Failed Moved Panicked Took");
+}
+
+#[test]
+fn a_history_without_threads_beside_each_other_shows_no_overlap() {
+    let plan = Plan {
+        threads: 1,
+        operations: 50,
+        keys: 2,
+        calls: Calls::Every,
+        seed: 1,
+    };
+    let history = record(&Untorn::new(0), &plan);
+    let overlaps = untorn_lab::history::timeline::overlaps(&history);
+    assert_eq!((overlaps.operations, overlaps.views_over_batches), (0, 0));
+    assert!(overlaps.views > 0);
+    assert!(matches!(linearize(&history), Verdict::Linearizable(_)));
+}
+
+#[test]
+fn shrunk_violations_are_violations() {
+    let _turn = turns::shared();
+    let mut rng = fastrand::Rng::with_seed(seed());
+    let mut sizes = Vec::new();
+    for seed in 0..40 {
+        let good = record(&Untorn::new(0), &short_plan(seed));
+        for kind in [Plant::TornPair, Plant::StaleRead, Plant::LostUpdate] {
+            if let Some(bad) = plant(&good, kind, &mut rng) {
+                let short = shrink(&bad);
+                assert_eq!(linearize(&short), Verdict::Violation);
+                sizes.push((bad.len(), short.len()));
+            }
+        }
+    }
+    let (before, after): (Vec<usize>, Vec<usize>) = sizes.into_iter().unzip();
+    let mean = |sizes: &[usize]| sizes.iter().sum::<usize>() as f64 / sizes.len() as f64;
+    println!(
+        "{:.1} operations, {:.1} once shrunk",
+        mean(&before),
+        mean(&after)
+    );
+    assert!(mean(&after) < mean(&before) / 2.0);
+}

@@ -1,0 +1,227 @@
+//! serde: what comes back, what wins, whose the error is, that a map is written at one revision, and an overlap on one line.
+
+use std::cell::Cell as StdCell;
+use std::collections::HashMap;
+use std::hash::RandomState;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use serde::ser::Error as _;
+use serde::{Serialize, Serializer};
+use serde_json::{Value, from_str, to_string, to_value};
+use untorn::{GoMap, Map, OnOverlap, Overlap, OverlapCell, Published, Revision, View};
+
+use super::while_written;
+
+type Texts = Map<String, Vec<u64>>;
+
+fn texts(entries: u64) -> Texts {
+    (0..entries)
+        .map(|n| (n.to_string(), (0..n % 4).collect()))
+        .collect()
+}
+
+#[test]
+fn a_map_comes_back_as_it_was() {
+    for entries in [0, 1, 2, 100, 5_000] {
+        let map = texts(entries);
+        map.insert("one \"more\"\n".into(), vec![u64::MAX]);
+        let text = to_string(&map).expect("texts are keys");
+        let back: Texts = from_str(&text).expect("it was written so");
+        assert_eq!(*back.pin(), *map.pin());
+        assert_eq!(
+            (back.revision(), map.revision().get()),
+            (Revision::FIRST, 1)
+        );
+        assert_eq!(back.name(), None);
+        // As std's map would be.
+        let model: HashMap<String, Vec<u64>> = from_str(&text).expect("it was written so");
+        assert_eq!(model.len(), map.len());
+        let view = map.pin();
+        assert!(
+            model
+                .iter()
+                .all(|(key, value)| view.get(key) == Some(value))
+        );
+    }
+    assert_eq!(to_string(&Texts::new()).expect("empty"), "{}");
+    let numbers = Map::<u64, bool, RandomState>::default();
+    numbers.insert(265, true);
+    let back: Map<u64, bool, RandomState> =
+        from_str(&to_string(&numbers).expect("numbers are keys")).expect("it was written so");
+    assert_eq!(*back.pin(), *numbers.pin());
+}
+
+#[test]
+fn whatever_shows_a_view_is_written_as_the_map() {
+    let map = texts(300);
+    let wanted = to_value(&map).expect("texts are keys");
+    let (pin, snapshot) = (map.pin(), map.snapshot());
+    let view: &View<String, Vec<u64>> = &pin;
+    assert_eq!(to_value(view).expect("as above"), wanted);
+    assert_eq!(to_value(&pin).expect("as above"), wanted);
+    map.clear();
+    assert_eq!(
+        to_value(&snapshot).expect("as above"),
+        wanted,
+        "at its own revision"
+    );
+    assert_eq!(to_string(&map).expect("as above"), "{}");
+}
+
+#[test]
+fn a_published_value_is_that_value() {
+    let limits = Published::new((100, "x".to_owned()));
+    limits.publish((200, "y".to_owned()));
+    for text in [
+        to_string(&limits),
+        to_string(&limits.pin()),
+        to_string(&limits.snapshot()),
+    ] {
+        assert_eq!(text.expect("a pair"), r#"[200,"y"]"#);
+    }
+    let back: Published<(u64, String)> = from_str(r#"[200,"y"]"#).expect("a pair");
+    assert_eq!(*back.pin(), (200, "y".to_owned()));
+    assert_eq!(
+        (back.revision(), limits.revision().get()),
+        (Revision::FIRST, 1)
+    );
+    assert_eq!(to_string(&Revision::from(265)).expect("a number"), "265");
+    assert_eq!(from_str::<Revision>("265").expect("a number").get(), 265);
+    assert!(from_str::<Revision>("-1").is_err());
+}
+
+#[test]
+fn of_duplicate_keys_the_last_one_wins() {
+    let text = r#"{"a": 1, "b": 2, "a": 3, "a": 4}"#;
+    let map: Map<String, u64> = from_str(text).expect("duplicates are allowed");
+    assert_eq!(
+        *map.pin(),
+        *Map::from([("a".to_owned(), 4), ("b".to_owned(), 2)]).pin()
+    );
+}
+
+/// Refuses to be written.
+#[derive(Clone)]
+struct Secret;
+
+impl Serialize for Secret {
+    fn serialize<F: Serializer>(&self, _: F) -> Result<F::Ok, F::Error> {
+        Err(F::Error::custom("a secret is not written"))
+    }
+}
+
+#[test]
+fn an_error_is_passed_on() {
+    let read = |text| from_str::<Map<String, u64>>(text).expect_err("not a map of numbers");
+    assert!(read("[1, 2]").to_string().contains("expected a map"));
+    let wrong = read("{\"a\": 1,\n \"b\": \"x\",\n \"c\": 3}");
+    assert!(wrong.is_data());
+    assert_eq!((wrong.line(), wrong.column()), (2, 9), "{wrong}");
+    assert!(read(r#"{"a": 1"#).is_eof());
+    let map = Map::from([("password", Secret)]);
+    let told = to_string(&map).expect_err("a secret").to_string();
+    assert_eq!(told, "a secret is not written");
+    let told = to_string(&Published::new(Secret)).expect_err("a secret");
+    assert_eq!(told.to_string(), "a secret is not written");
+}
+
+#[test]
+fn a_map_is_written_at_one_revision_while_somebody_changes_it() {
+    let (torn, overlapped) = while_written::torn(|map, keys| {
+        let text = to_string(map).expect("texts are keys");
+        let all: HashMap<String, u64> = from_str(&text).expect("it was written so");
+        assert_eq!(all.len(), 2_000);
+        keys.iter().map(|key| all[key]).collect()
+    });
+    assert_eq!(torn, 0, "of {overlapped}");
+}
+
+/// One overlap of a map and one of a cell, each on a thread whose creator is known.
+fn overlaps() -> Vec<Overlap> {
+    untorn::spawn("worker \"7\"\n", || {
+        let cell = OverlapCell::named("config", vec!["correct horse".to_owned()]);
+        let _reading = [cell.read(), cell.read(), cell.read()];
+        let of_cell = cell.try_write().map(drop).expect_err("we read");
+        thread_local! {
+            static MET: StdCell<Option<Overlap>> = const { StdCell::new(None) };
+        }
+        let map = GoMap::from([("hunter2".to_owned(), "battery staple".to_owned())])
+            .on_overlap(OnOverlap::Call(|overlap| MET.set(Some(*overlap))));
+        let met = AssertUnwindSafe(|| map.get_with("hunter2", |_| map.clear()));
+        assert!(catch_unwind(met).is_err());
+        vec![of_cell, MET.take().expect("it was noted")]
+    })
+    .join()
+    .expect("it ends well")
+}
+
+#[test]
+fn an_overlap_is_one_line_with_all_fields() {
+    let overlaps = overlaps();
+    let keys = |value: &Value| {
+        let object = value.as_object().expect("an object");
+        let mut keys: Vec<_> = object.keys().cloned().collect();
+        keys.sort_unstable();
+        keys.join(" ")
+    };
+    for overlap in &overlaps {
+        let line = to_string(overlap).expect("nothing can fail");
+        assert_eq!(line.lines().count(), 1, "{line}");
+        for secret in ["horse", "hunter", "staple"] {
+            assert!(!line.contains(secret), "{line}");
+        }
+        let value: Value = from_str(&line).expect("it is JSON");
+        assert_eq!(
+            keys(&value),
+            "here kind message more name other state subject"
+        );
+        for (name, site) in [("here", overlap.here), ("other", overlap.other)] {
+            let side = &value[name];
+            assert_eq!(
+                keys(side),
+                "at created_at kept_open kind lasted_ns number operation thread"
+            );
+            assert_eq!(side["thread"], "worker \"7\"\n");
+            assert_eq!(side["number"], site.thread_number);
+            let place = site.at.expect("it is inside").to_string();
+            assert_eq!(side["at"].as_str(), Some(&*place));
+            let created = site.created_at.expect("by `spawn`").to_string();
+            assert_eq!(side["created_at"].as_str(), Some(&*created));
+            assert_eq!(side["operation"], site.operation);
+            let lasted = site.lasted.map(|lasted| lasted.as_nanos() as u64);
+            assert_eq!(side["lasted_ns"].as_u64(), lasted);
+        }
+        assert_eq!(
+            (&value["here"]["kind"], &value["other"]["kind"]),
+            (&"write".into(), &"read".into())
+        );
+        assert_eq!(value["kind"], "read_and_write");
+        assert_eq!(value["message"], overlap.message());
+    }
+    let [of_cell, of_map] = [0, 1].map(|n| to_value(overlaps[n]).expect("as above"));
+    assert_eq!(
+        (&of_cell["subject"], &of_cell["name"]),
+        (&"cell".into(), &"config".into())
+    );
+    assert_eq!(of_cell["state"], "alloc::vec::Vec<alloc::string::String>");
+    assert_eq!(of_cell["more"], 2);
+    assert_eq!(
+        (&of_map["subject"], &of_map["name"]),
+        (&"map".into(), &Value::Null)
+    );
+    assert_eq!(of_map["state"], "1 key, B=0, flags=hash_writing");
+}
+
+#[test]
+fn what_is_not_known_is_null() {
+    let thread = std::thread::spawn(|| {
+        let cell = OverlapCell::new(265);
+        let _reading = cell.read();
+        to_value(cell.try_write().map(drop).expect_err("we read"))
+    });
+    let value = thread.join().expect("it ends well").expect("as above");
+    assert_eq!(value["name"], Value::Null);
+    assert_eq!(value["other"]["created_at"], Value::Null);
+    assert_eq!(value["other"]["lasted_ns"], Value::Null);
+    assert_eq!(value["other"]["thread"], "<unnamed>");
+}

@@ -1,0 +1,7 @@
+//! `OverlapCell`: who meets whom, what is told of it, and what guards may do.
+
+mod forgotten;
+mod guards;
+mod model;
+mod pairs;
+mod race;

@@ -1,0 +1,180 @@
+//! The file source of the example `poll_file`, through what editors and deployments do to files.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tempfile::TempDir;
+use toml::Value;
+use untorn::poller::NotFresh;
+use untorn::{Fetched, Map, Poller, Revision, Source};
+
+use super::support::{HOUR, LONG};
+use super::toml_file::TomlFile;
+
+/// A folder with a file that is polled.
+struct Polled {
+    folder: TempDir,
+    config: Arc<Map<Arc<str>, Value>>,
+    poller: Poller,
+}
+
+const FIRST: &str = "name = 'a'\n[limits]\nreads = 1\nwrites = 1\n";
+
+impl Polled {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a place for files");
+        fs::write(folder.path().join("config.toml"), FIRST).expect("written");
+        let config = Arc::new(Map::named("config"));
+        let source = TomlFile::new(folder.path().join("config.toml"));
+        let poller = Poller::every(HOUR, source)
+            .start(&config)
+            .expect("a thread");
+        assert_eq!(poller.wait_until_fresh(LONG), Ok(Revision::from(1)));
+        Self {
+            folder,
+            config,
+            poller,
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("config.toml")
+    }
+
+    fn poll(&self) -> Result<u64, String> {
+        let came = self.poller.refresh_now(LONG);
+        came.map(Revision::get).map_err(|error| match error {
+            NotFresh::Failed(failure) => {
+                let path = self.path().display().to_string();
+                failure.message.replace(&path, "it")
+            }
+            other => panic!("{other}"),
+        })
+    }
+
+    /// Polls what must be refused: its reason.
+    fn refused(&self) -> String {
+        let before = self.config.snapshot();
+        let reason = self.poll().expect_err("it is refused");
+        assert!(std::ptr::eq(&*before, &*self.config.pin()), "kept");
+        reason
+    }
+
+    fn reads(&self) -> Option<i64> {
+        self.config.get("limits.reads")?.as_integer()
+    }
+}
+
+fn document(generation: u32) -> String {
+    format!("name = 'a'\n[limits]\nreads = {generation}\nwrites = {generation}\n")
+}
+
+#[test]
+fn a_file_goes_through_renames_removal_and_broken_halves() {
+    let polled = Polled::new();
+    let path = polled.path();
+    assert_eq!((polled.config.len(), polled.reads()), (3, Some(1)));
+    assert_eq!(polled.poll(), Ok(1), "the same file");
+
+    // Saved by rename, again and again.
+    for generation in 2..5 {
+        let aside = path.with_extension("new");
+        fs::write(&aside, document(generation)).expect("written");
+        fs::rename(&aside, &path).expect("renamed");
+        assert_eq!(polled.poll(), Ok(u64::from(generation)));
+        assert_eq!(polled.reads(), Some(i64::from(generation)));
+    }
+
+    fs::remove_file(&path).expect("removed");
+    let reason = polled.refused();
+    assert!(reason.starts_with("cannot read it: "), "{reason}");
+    assert_eq!(polled.reads(), Some(4));
+
+    fs::write(&path, "name = 'a'\n[limi").expect("written");
+    let reason = polled.refused();
+    assert!(reason.starts_with("cannot read it: line 2: "), "{reason}");
+    fs::write(&path, b"name = '\xff'").expect("written");
+    assert!(polled.refused().contains("UTF-8"));
+    assert_eq!(polled.poller.status().failures_in_a_row, 3);
+
+    // As it was: nothing new.
+    fs::write(&path, document(4)).expect("written");
+    assert_eq!(polled.poll(), Ok(4));
+    assert_eq!(polled.poller.status().failures_in_a_row, 0);
+    fs::write(&path, document(5)).expect("written");
+    assert_eq!((polled.poll(), polled.reads()), (Ok(5), Some(5)));
+}
+
+#[test]
+fn an_edit_of_the_same_length_and_time_is_seen() {
+    let polled = Polled::new();
+    let path = polled.path();
+    let set = |text: &str, modified: SystemTime| {
+        fs::write(&path, text).expect("written");
+        let file = fs::File::options().write(true).open(&path);
+        let set = file.expect("opened").set_modified(modified);
+        set.expect("a time");
+    };
+    let now = SystemTime::now();
+    for (revision, generation) in (2..).zip(2..5) {
+        set(&document(generation), now);
+        assert_eq!(polled.poll(), Ok(revision));
+        assert_eq!(polled.reads(), Some(i64::from(generation)));
+    }
+    // One that was put back by hand.
+    let long_ago = now - Duration::from_secs(86_400);
+    set(&document(5), long_ago);
+    assert_eq!((polled.poll(), polled.reads()), (Ok(5), Some(5)));
+    // A touch is no change.
+    set(&document(5), now - Duration::from_secs(3_600));
+    assert_eq!(polled.poll(), Ok(5));
+}
+
+#[test]
+fn an_old_file_is_read_once() {
+    let folder = tempfile::tempdir().expect("a place for files");
+    let path = folder.path().join("config.toml");
+    let set = |text: &str| {
+        fs::write(&path, text).expect("written");
+        let file = fs::File::options().write(true).open(&path);
+        let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+        let set = file.expect("opened").set_modified(long_ago);
+        set.expect("a time");
+    };
+    set(FIRST);
+    let mut source = TomlFile::new(&path);
+    let fetch = |source: &mut TomlFile| match source.fetch().expect("it can be read") {
+        Fetched::Contents(entries) => Some(entries.len()),
+        Fetched::Unchanged => None,
+    };
+    assert_eq!(fetch(&mut source), Some(3));
+    // Same length, time and file: what cannot be told without reading is not read.
+    set(&FIRST.replace('a', "b"));
+    assert_eq!(fetch(&mut source), None);
+    // What was lost on the way is brought again.
+    source.lost();
+    assert_eq!(fetch(&mut source), Some(3));
+}
+
+#[test]
+fn keys_are_dotted_and_quoted_where_they_must_be() {
+    let polled = Polled::new();
+    let text = "a.b.c = 1\n'x.y'.z = [1, 2]\nempty = {}\n'' = true\n[[list]]\nn = 1\n";
+    fs::write(polled.path(), text).expect("written");
+    assert_eq!(polled.poll(), Ok(2));
+    let view = polled.config.pin();
+    let mut keys: Vec<_> = view.keys().map(|key| &**key).collect();
+    keys.sort_unstable();
+    assert_eq!(keys, ["\"\"", "\"x.y\".z", "a.b.c", "list"]);
+    assert_eq!(view["a.b.c"], Value::Integer(1));
+}
+
+#[test]
+fn what_is_no_file_is_refused_without_opening_it() {
+    let polled = Polled::new();
+    fs::remove_file(polled.path()).expect("removed");
+    fs::create_dir(polled.path()).expect("made");
+    assert_eq!(polled.refused(), "cannot read it: it is not a file");
+}

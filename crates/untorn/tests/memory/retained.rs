@@ -1,0 +1,290 @@
+//! What a map keeps, in its own numbers and in those of the allocator.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use untorn::{Map, Published, Snapshot};
+
+use crate::{live, turn};
+
+/// What the test harness may allocate beside a test.
+const NOISE: usize = 16 << 10;
+
+/// Within three per cent, and the noise.
+fn assert_about(told: usize, counted: usize) {
+    let allowed = counted * 3 / 100 + NOISE;
+    assert!(
+        told.abs_diff(counted) <= allowed,
+        "told {told}, counted {counted}"
+    );
+}
+
+fn numbers(entries: u64) -> Map<u64, u64> {
+    (0..entries).map(|key| (key, 0)).collect()
+}
+
+/// A key below `entries` that is far from the one before it.
+fn scattered(n: u64, entries: u64) -> u64 {
+    (n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) % entries
+}
+
+#[test]
+fn what_is_held_or_leaked_is_all_that_is_kept() {
+    const ENTRIES: u64 = 10_000;
+    let _turn = turn();
+    let map = numbers(ENTRIES);
+    let whole = map.stats().bytes;
+    let (mut idle, mut asleep) = (map.reader(), map.subscribe());
+    let mut held: Vec<Snapshot<_>> = Vec::new();
+    // The revisions that are shown; those of the snapshots are in `held`.
+    let (mut leaked, mut idles, mut asleeps) = (HashSet::new(), None, 0);
+    for n in 1..=10_000 {
+        map.insert(scattered(n, ENTRIES), n);
+        match n {
+            _ if n % 1_000 == 0 => {
+                std::mem::forget(map.pin());
+                leaked.insert(n);
+            }
+            _ if n % 500 == 0 => held.push(map.snapshot()),
+            3_001 => idles = Some(idle.latest().revision().get()),
+            6_001 => {
+                let step = asleep.recv().expect("there are commits");
+                asleeps = Snapshot::revision(&step.to).get();
+            }
+            _ => {}
+        }
+        if n % 50 == 1 {
+            let stats = map.stats();
+            let others = idles.into_iter().chain([asleeps]);
+            let shown = held.len() + leaked.len() + others.filter(|&shown| shown < n).count();
+            assert_eq!(
+                (stats.commits, stats.revision.get(), stats.seen),
+                (n, n, shown)
+            );
+            assert!(stats.retained <= shown + 2, "{stats:?}");
+            assert!(
+                stats.retained_bytes <= (shown + 2) * whole * 5 / 4,
+                "{stats:?}"
+            );
+        }
+    }
+    assert_eq!((held.len(), leaked.len()), (10, 10));
+    drop(held);
+    idle.release();
+    drop(asleep);
+    let before = map.stats();
+    // The newest is the one leaked last.
+    assert_eq!(before.seen, 9);
+    assert_eq!(map.reclaim(), before.retained - 9);
+    let after = map.stats();
+    assert_eq!(
+        (after.retained, after.seen),
+        (9, 9),
+        "leaked ones stay, each one version"
+    );
+    assert!(after.retained_bytes < before.retained_bytes && after.retained_bytes > 0);
+}
+
+#[test]
+fn a_commit_frees_what_it_replaces_if_nobody_sees_it() {
+    let _turn = turn();
+    let (map, value) = (numbers(1_000), Published::new(0));
+    // Many that are seen do not hide it.
+    let held: Vec<_> = (0..100)
+        .map(|n| {
+            let snapshots = (map.snapshot(), value.snapshot());
+            map.insert(n, 1);
+            value.publish(n);
+            snapshots
+        })
+        .collect();
+    for n in 0..1_000 {
+        map.insert(n, 2);
+        map.batch(|batch| batch.remove(&n));
+        map.update(n, |_| Some(3));
+        value.publish(n);
+        value.update(|n| n + 1);
+        assert_eq!((map.retained(), value.retained()), (100, 100));
+    }
+    drop(held);
+    assert_eq!((map.reclaim(), value.reclaim()), (100, 100));
+}
+
+#[test]
+fn bytes_are_those_that_the_allocator_counts() {
+    let _turn = turn();
+    for entries in [20_000, 100_000, 400_000] {
+        let before = live();
+        let map = numbers(entries);
+        assert_about(map.stats().bytes, live() - before);
+        map.retain(|key, _| key % 4 == 0);
+        map.reclaim();
+        assert_about(map.stats().bytes, live() - before);
+    }
+    // Small segments; what the values point to is not counted.
+    let (value, before) = (Arc::new([0; 1_000]), live());
+    let map: Map<u64, _> = (0..50_000).map(|key| (key, Arc::clone(&value))).collect();
+    assert_about(map.stats().bytes, live() - before);
+}
+
+#[test]
+fn retained_bytes_are_those_that_a_reclaim_gives_back() {
+    const ENTRIES: u64 = 100_000;
+    let _turn = turn();
+    // So many versions are held, each of so many changes.
+    for (versions, changes) in [(1, 1), (1, 300), (1, 50_000), (30, 10), (100, 1)] {
+        let map = numbers(ENTRIES);
+        let segment = map.stats().bytes / map.stats().segments;
+        let mut held = Vec::new();
+        for version in 0..versions {
+            held.push(map.snapshot());
+            map.batch(|batch| {
+                for n in 0..changes {
+                    batch.insert(scattered(version * changes + n, ENTRIES), 1);
+                }
+            });
+        }
+        let (stats, with) = (map.stats(), live());
+        assert_eq!(stats.retained as u64, versions);
+        let differs = (versions * changes) as usize;
+        let most = stats.segments * versions as usize;
+        // Twice the mean is a full segment; the pointers to it are less than that.
+        let bound = (differs.min(most) * 2 + versions as usize) * segment * 3 / 2;
+        assert!(stats.retained_bytes <= bound, "{stats:?}, at most {bound}");
+        drop(held);
+        assert_eq!(
+            map.stats().retained_bytes,
+            stats.retained_bytes,
+            "only writers free"
+        );
+        assert_eq!(map.reclaim() as u64, versions);
+        assert_about(stats.retained_bytes, with - live());
+        let after = map.stats();
+        assert_eq!(
+            (after.retained, after.seen, after.retained_bytes),
+            (0, 0, 0)
+        );
+        assert_eq!(after.oldest_pin, None);
+    }
+}
+
+#[test]
+fn the_oldest_pin_is_as_old_as_what_replaced_its_version() {
+    let _turn = turn();
+    let map = numbers(100);
+    let pause = Duration::from_millis(3);
+    assert_eq!(map.stats().oldest_pin, None);
+    let (first, begin) = (map.snapshot(), Instant::now());
+    assert_eq!(map.stats().oldest_pin, None, "it is the newest");
+    map.insert(1, 1);
+    let oldest = || map.stats().oldest_pin;
+    thread::sleep(pause);
+    let early = oldest().expect("the snapshot is older");
+    assert!(pause <= early && early <= begin.elapsed());
+    thread::sleep(pause);
+    let (second, begin_second) = (map.snapshot(), Instant::now());
+    map.insert(1, 2);
+    let late = oldest().expect("the snapshot is older");
+    assert!(early + pause <= late && late <= begin.elapsed());
+    drop(first);
+    let next = oldest().expect("the second one is older, too");
+    assert!(next <= begin_second.elapsed());
+    // Seen by nobody, kept until somebody frees it.
+    drop(second);
+    assert_eq!((oldest(), map.stats().seen), (None, 0));
+    assert!(map.retained() > 0);
+}
+
+#[test]
+fn the_last_view_frees_after_the_map_is_gone() {
+    const ENTRIES: u64 = 100_000;
+    let _turn = turn();
+    let start = live();
+    let map = numbers(ENTRIES);
+    let (view, fork, bytes) = (map.snapshot(), map.fork(), map.stats().bytes);
+    map.batch(|batch| {
+        for key in 0..ENTRIES {
+            batch.insert(key, 1);
+        }
+    });
+    assert_about(2 * bytes, live() - start);
+    drop(map);
+    assert_about(bytes, live() - start);
+    drop(fork);
+    assert_about(bytes, live() - start);
+    drop(view);
+    assert_about(0, live().saturating_sub(start));
+}
+
+/// Everything that can be had of a map, let go in an order that depends on `round`.
+fn live_once(round: usize) {
+    let texts = || (0..200_u64).map(|n| (n.to_string(), Arc::new(n)));
+    let map: Map<String, Arc<u64>> = texts().collect();
+    let limit = Published::new("100".to_owned());
+    let (mut reader, mut changes, mut strings) = (map.reader(), map.subscribe(), limit.subscribe());
+    let (closer, fork) = (changes.closer(), map.fork());
+    let first = map.snapshot();
+    for n in 0..20 {
+        map.insert(n.to_string(), Arc::new(n + 1));
+        limit.publish(n.to_string());
+        reader.latest();
+    }
+    let step = changes.recv().expect("there are commits");
+    map.refresh(texts().skip(50));
+    map.batch(|batch| {
+        batch.clear();
+        batch.insert("x".into(), Arc::new(0));
+        batch.clear();
+        batch.abort();
+    });
+    let refused = map.try_batch(|batch| {
+        batch.clear();
+        Err::<(), _>("no")
+    });
+    assert!(refused.is_err());
+    fork.retain(|_, value| **value % 3 == 0);
+    let second = fork.fork();
+    second.clear();
+    thread::scope(|scope| {
+        let (map, mut changes) = (&map, map.subscribe());
+        scope.spawn(move || changes.recv().map(|_| ()));
+        map.insert("y".into(), Arc::new(1));
+    });
+    #[cfg(feature = "stream")]
+    let streams = {
+        use futures_core::Stream;
+        let mut streams = [map.subscribe().into_stream(), map.subscribe().into_stream()];
+        let mut task = std::task::Context::from_waker(std::task::Waker::noop());
+        for stream in &mut streams {
+            assert!(std::pin::Pin::new(stream).poll_next(&mut task).is_pending());
+        }
+        streams
+    };
+    if round.is_multiple_of(2) {
+        drop((map, limit));
+        closer.close();
+        assert!(changes.recv().is_err() && strings.recv().is_ok());
+        drop((first, step, fork));
+    } else {
+        drop((step, first, reader, changes, strings));
+        map.reclaim();
+        assert_eq!(map.retained(), 0);
+        drop((second, closer));
+    }
+    #[cfg(feature = "stream")]
+    drop(streams);
+}
+
+#[test]
+fn nothing_is_left_when_all_is_let_go() {
+    let _turn = turn();
+    let rounds = |n: usize| (0..n).for_each(live_once);
+    // The records of threads are made once.
+    rounds(50);
+    let before = live();
+    rounds(1_000);
+    let left = live().saturating_sub(before);
+    assert!(left < NOISE, "{left} bytes are left of 1,000 rounds");
+}

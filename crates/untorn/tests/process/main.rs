@@ -1,0 +1,13 @@
+//! Tests that run this binary again as a child process: how a process ends, what it prints, and what its environment sets.
+//!
+//! Each module has a test named `child`, which plays what the environment names and is empty without it.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod exit;
+mod go;
+#[cfg(unix)]
+mod obstacles;
+mod overlap_cell;
+mod stretch;

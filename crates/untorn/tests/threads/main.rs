@@ -1,0 +1,3 @@
+//! Tests that count the threads of their process, so they have one of their own.
+
+mod poller;
