@@ -81,7 +81,9 @@ pub trait Source {
     /// a panic: read everything first, then return it.
     type Entries: IntoIterator;
 
-    /// Why a fetch failed. Its text and that of its [`source`](Error::source)s are what the status shows.
+    /// Why a fetch failed. The status shows its text and that of its [`source`](Error::source)s, up to 32 causes and
+    /// 8 KiB. Its `Display` must end: one that loops without writing, or after its formatter has returned an error,
+    /// keeps the poller from ever stopping.
     type Error: Into<Box<dyn Error + Send + Sync>>;
 
     /// Brings the contents.

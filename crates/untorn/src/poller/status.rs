@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::{Refreshed, Revision};
@@ -111,8 +112,11 @@ pub struct Success {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Failure {
-    /// What went wrong, with its causes, in one line.
-    pub message: String,
+    /// The text of the error and of its [sources](Error::source), or of the panic, in one line.
+    ///
+    /// Shared by all clones of a status. It has at most 8 KiB of foreign text and 32 causes; a mark at its end says
+    /// what was left out, such as `… (300 bytes and further causes left out)`.
+    pub message: Arc<str>,
     /// Whether something panicked; else the source returned an error.
     pub panicked: bool,
     /// When it ended.
