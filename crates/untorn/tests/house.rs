@@ -115,3 +115,12 @@ fn files_stay_short() {
         assert!(lines <= 600, "{name} has {lines} lines");
     }
 }
+
+/// cargo-fuzz sets `fuzzing` for every crate of a build, also for users of this one: it must change nothing here.
+#[test]
+fn no_source_depends_on_cfg_fuzzing() {
+    for (name, code) in files() {
+        let named = words(&code).any(|word| word == "fuzzing");
+        assert!(!named, "{name} names cfg(fuzzing): take untorn_fuzzing");
+    }
+}
