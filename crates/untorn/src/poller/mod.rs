@@ -20,9 +20,10 @@
 
 // `source.rs` is where contents come from; `setup.rs` a poller before it starts; `thread.rs` what the thread does: fetch,
 // refresh, reclaim; `state.rs` what it shares with the handle: whose turn it is, who waits; `backoff.rs` how long it
-// waits, numbers only; `status.rs` and `message.rs` what it tells of itself, and of failures.
+// waits, numbers only; `clock.rs` what time it is; `status.rs` and `message.rs` what it tells of itself, and of failures.
 
 mod backoff;
+mod clock;
 mod message;
 mod setup;
 mod source;
@@ -110,9 +111,14 @@ use crate::Revision;
 /// [a cap](Setup::backoff_up_to). One success and it goes by the period again.
 ///
 /// # Time
-/// Waits are counted from the end of a poll, by a clock that nobody sets. So a slow source delays the next fetch, and
+/// Waits are counted from the end of a poll, by a clock that is never set. So a slow source delays the next fetch, and
 /// fetches never queue. Each wait is a bit shorter or longer, [at random](Setup::jitter). While fetches succeed,
 /// contents are at most as [old](Status::age) as a wait and two fetches take.
+///
+/// Time that the machine was suspended counts, on Linux, Android, Windows and Apple's systems: a poll that became due
+/// meanwhile begins within ten seconds after the machine has resumed, and [`Status::age`] includes the suspend. (Elsewhere
+/// it counts if [`Instant`](std::time::Instant) counts it.) For this a poller with a period of more than ten seconds looks
+/// at the clock every ten seconds, which costs some microseconds each time.
 ///
 /// # Stopping
 /// [`stop`](Self::stop) and drop wait for the thread to end: at once while it sleeps or backs off, else when the fetch
