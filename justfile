@@ -112,6 +112,10 @@ finds runs="30":
 instructions:
     bash .ci/instructions
 
+# How keys in steps of a power of two are spread over the segments of a Map, for so many seeds of the hash function.
+spread seeds="10000":
+    UNTORN_SPREAD_SEEDS={{seeds}} cargo test -p untorn --lib --release four_times_the_mean -- --nocapture
+
 # Recorded histories of Map for so many seconds: linearizable, and as their revisions say.
 histories seconds="600":
     cargo run --release -p untorn-lab --bin histories -- {{seconds}}

@@ -220,7 +220,7 @@ async fn health(State(service): State<Service>) -> (StatusCode, Json<Health>) {
         revision: view.revision().get(),
         settings: view.len(),
         age_in_seconds: age.map(|age| age.as_secs()),
-        error: error.map(|error| error.message),
+        error: error.map(|error| error.message.to_string()),
     };
     let code = match age {
         Some(age) if age <= TOO_OLD => StatusCode::OK,

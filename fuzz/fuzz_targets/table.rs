@@ -1,6 +1,9 @@
 //! `Table` and `GoMap` beside a model; see `untorn_lab::fuzz`.
 #![no_main]
 
+#[cfg(not(untorn_fuzzing))]
+compile_error!("the library is built as its users build it: set RUSTFLAGS=\"--cfg untorn_fuzzing\", as .ci/fuzz does");
+
 use libfuzzer_sys::fuzz_target;
 use untorn_lab::fuzz::{Case, table};
 

@@ -178,7 +178,7 @@ pub use self::published::{
     Closer, Ended, NoTransition, Pinned, Published, Reader, Revision, Snapshot, Subscription,
     Timeout, Transition,
 };
-#[cfg(all(fuzzing, not(untorn_loom)))]
+#[cfg(all(untorn_fuzzing, not(untorn_loom)))]
 #[doc(hidden)]
 pub use self::random::repeat_random_numbers;
 

@@ -48,7 +48,7 @@ const BUGS: &[&str] = &[
     "bytes_count_what_is_shared",
     "readers_free_versions",
     "reclaim_frees_nothing",
-    "bell_rings_early",
+    "notified_before_published",
     "missed_is_one_more",
     "dropped_stream_keeps_its_waker",
 ];

@@ -1,16 +1,16 @@
 //! Random numbers for seeds and random places: rare, so std's own source will do.
 
-#[cfg(not(any(fuzzing, untorn_shuttle)))]
+#[cfg(not(any(untorn_fuzzing, untorn_shuttle)))]
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// A number that differs from call to call and from process to process.
-#[cfg(not(any(fuzzing, untorn_shuttle)))]
+#[cfg(not(any(untorn_fuzzing, untorn_shuttle)))]
 pub(crate) fn random_u64() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
 /// For fuzzers and schedules that are replayed, which must see the same twice: numbers that differ from call to call.
-#[cfg(any(fuzzing, untorn_shuttle))]
+#[cfg(any(untorn_fuzzing, untorn_shuttle))]
 mod repeatable {
     use std::cell::Cell;
 
@@ -36,9 +36,9 @@ mod repeatable {
     }
 }
 
-#[cfg(any(fuzzing, untorn_shuttle))]
+#[cfg(any(untorn_fuzzing, untorn_shuttle))]
 pub(crate) use self::repeatable::random_u64;
-#[cfg(fuzzing)]
+#[cfg(untorn_fuzzing)]
 pub use self::repeatable::repeat_random_numbers;
 #[cfg(all(test, untorn_shuttle))]
 pub(crate) use self::repeatable::repeat_random_numbers;

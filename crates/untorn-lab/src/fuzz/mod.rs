@@ -62,7 +62,7 @@ struct Work(u32);
 
 impl Work {
     fn new() -> Self {
-        Self(if cfg!(fuzzing) { 1_000 } else { 40_000 })
+        Self(if cfg!(untorn_fuzzing) { 1_000 } else { 40_000 })
     }
 
     fn spend(&mut self, work: usize) {
@@ -77,6 +77,6 @@ impl Work {
 
 /// Makes every run of a case the same, where the library is built to allow it.
 fn repeat_random_numbers() {
-    #[cfg(fuzzing)]
+    #[cfg(untorn_fuzzing)]
     untorn::repeat_random_numbers();
 }

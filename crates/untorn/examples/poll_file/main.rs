@@ -136,6 +136,7 @@ fn edit(path: &Path, config: &Config, poller: &Poller) -> Result<(), Box<dyn Err
         fs::rename(&aside, path)
     })?;
     step("removed", &|| fs::remove_file(path))?;
+    step("emptied", &|| fs::write(path, ""))?;
     step("half-written", &|| {
         fs::write(path, "name = \"demo\"\n\n[limi")
     })?;

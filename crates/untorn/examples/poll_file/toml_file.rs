@@ -24,8 +24,9 @@ const COARSEST_CLOCK: Duration = Duration::from_secs(2);
 /// The file at a path, whichever file that is at the moment: editors that save by rename, a file that is missing for a
 /// while and one that is broken are fine, the last good contents stay.
 ///
-/// A file that is written in place shows halves to everybody. Those that are not TOML are refused; those that are, and
-/// stay as they are for longer than [`QUIET`], nobody can tell from the whole: save by rename.
+/// A file that is written in place shows halves. Those without entries (the file is empty, or has comments and empty tables
+/// only) and those that are not TOML are refused. A half with entries that is TOML and stays as it is for longer than
+/// [`QUIET`] cannot be told from the whole: save by rename.
 pub(crate) struct TomlFile {
     path: PathBuf,
     seen: Option<Seen>,
@@ -150,7 +151,7 @@ fn quiet_stamp(path: &Path) -> Result<Stamp, Reason> {
     Err("it is being written".into())
 }
 
-/// The leaves of the document, by dotted key. Empty tables have none.
+/// The leaves of the document, by dotted key; at least one. Empty tables have none.
 fn entries(text: &str) -> Result<Entries, Reason> {
     let table: Table = text.parse().map_err(|error: toml::de::Error| {
         let before = error.span().map_or("", |span| &text[..span.start]);
@@ -159,6 +160,10 @@ fn entries(text: &str) -> Result<Entries, Reason> {
     })?;
     let mut entries = Entries::new();
     flatten("", table, &mut entries);
+    if entries.is_empty() {
+        // A program that writes in place empties the file first, and may take its time to fill it.
+        return Err("it has no entries, which would empty the map".into());
+    }
     Ok(entries)
 }
 

@@ -32,10 +32,12 @@ use crate::published::{
     Pinned, Published, Reader, Revision, Snapshot, Subscription, Timeout, Writer,
 };
 
-/// The default: [foldhash](https://docs.rs/foldhash), fast variant, seeded at random for each map.
+/// The default: [foldhash](https://docs.rs/foldhash), fast variant, with a seed for each map.
 ///
-/// It resists flooding by keys that were chosen without knowledge of the seeds, not an attacker who can watch hashes or
-/// time look-ups; for that use [`std::hash::RandomState`].
+/// foldhash calls itself *minimally* DoS-resistant: no list of keys collides in every program. It does not claim to resist
+/// an attacker who interacts with the program, and does not take its seeds from the random numbers of the system, but
+/// from addresses and the clock. What leaks hashes: the time that a look-up takes, and the order of iteration, which is also
+/// the order of what serde writes. For keys that others choose take [`std::hash::RandomState`].
 pub type DefaultHashBuilder = foldhash::fast::RandomState;
 
 /// A map that many threads read while others change it: reads never wait, and what is written in one batch and read under

@@ -7,11 +7,17 @@ use arrayvec::ArrayString;
 
 use super::site::{AccessKind, Name, Site};
 
-/// Which two accesses met. Its `Display` is what the report of a *map* says, in Go's words; a cell is no map, so what to
-/// print of an [`Overlap`] is its [`message`](Overlap::message), which tells the two apart.
+/// The kinds of the two accesses of an [`Overlap`].
 ///
+/// Its `Display` is right for maps and for cells; [`Overlap::message`] is the first line of a report, which has Go's words
+/// if it is of a map.
+///
+/// # Examples
 /// ```
-/// assert_eq!(untorn::OverlapKind::Writes.to_string(), "concurrent map writes");
+/// use untorn::OverlapKind;
+///
+/// assert_eq!(OverlapKind::Writes.to_string(), "concurrent writes");
+/// assert_eq!(OverlapKind::ReadAndWrite.to_string(), "concurrent read and write");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -61,7 +67,7 @@ impl OverlapKind {
         }
     }
 
-    /// The same for what is no map.
+    /// Words that fit whatever was accessed.
     fn of_cells(self) -> &'static str {
         match self {
             Self::ReadAndWrite => "concurrent read and write",
@@ -74,7 +80,7 @@ impl OverlapKind {
 
 impl fmt::Display for OverlapKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.of_maps())
+        f.write_str(self.of_cells())
     }
 }
 

@@ -1,38 +1,145 @@
-//! What went wrong, in one line.
+//! The text of a failure: one line of bounded length.
+//!
+//! Errors and panic payloads are foreign: an error may be its own source, and a `Display` may write without end. A
+//! `Display` that loops without writing, or ignores the error that its formatter returns, cannot be interrupted.
 
 use std::any::Any;
 use std::error::Error;
+use std::fmt::{self, Write};
+use std::sync::Arc;
 
 use crate::panic::discard;
 
-/// The error and what caused it, outermost first, with a colon between.
-pub(super) fn of_error(error: &(dyn Error + 'static)) -> String {
-    let mut line = one_line(&error.to_string());
+/// The longest chain of causes that a message follows.
+const MAX_CAUSES: usize = 32;
+
+/// The most bytes of foreign text in a message.
+const MAX_TEXT: usize = 8 * 1024;
+
+/// The most bytes beyond [`MAX_TEXT`] that one `Display` may write before it is interrupted: they are counted only.
+const MAX_COUNTED: usize = 1024 * 1024;
+
+/// The error and its causes, outermost first, with a colon between.
+pub(super) fn of_error(error: &(dyn Error + 'static)) -> Arc<str> {
+    let mut line = Line::default();
+    line.push(&Text::of(error));
     let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = one_line(&error.to_string());
-        // Many errors tell their cause themselves.
-        if !line.ends_with(&next) {
-            line.push_str(": ");
-            line.push_str(&next);
+    for _ in 0..MAX_CAUSES {
+        let Some(error) = cause else {
+            return line.end(false);
+        };
+        if line.left_out > 0 {
+            break;
+        }
+        let text = Text::of(error);
+        // Many errors repeat their cause in their own text.
+        if text.left_out > 0 || !line.text.ends_with(&one_line(&text.kept)) {
+            line.text.push_str(": ");
+            line.push(&text);
         }
         cause = error.source();
     }
-    line
+    line.end(cause.is_some())
 }
 
-/// What a panic said.
-pub(super) fn of_panic(payload: Box<dyn Any + Send>) -> String {
+/// The message of a panic.
+pub(super) fn of_panic(payload: Box<dyn Any + Send>) -> Arc<str> {
     let text = match payload.downcast_ref::<&str>() {
         Some(text) => Some(*text),
         None => payload.downcast_ref::<String>().map(String::as_str),
     };
-    let line = match text {
-        Some(text) => format!("panicked: {}", one_line(text)),
+    let message = match text {
+        Some(text) => {
+            let mut line = Line {
+                text: "panicked: ".into(),
+                ..Line::default()
+            };
+            line.push(&Text::of(text));
+            line.end(false)
+        }
         None => "panicked without a text".into(),
     };
     discard(payload);
-    line
+    message
+}
+
+/// The message while it is put together.
+#[derive(Default)]
+struct Line {
+    text: String,
+    /// Bytes of foreign text in it.
+    foreign: usize,
+    /// Bytes of foreign text that had no room.
+    left_out: usize,
+}
+
+impl Line {
+    fn push(&mut self, text: &Text) {
+        let whole = one_line(&text.kept);
+        let fits = prefix(&whole, MAX_TEXT - self.foreign);
+        self.text.push_str(fits);
+        self.foreign += fits.len();
+        self.left_out = text.left_out.saturating_add(whole.len() - fits.len());
+    }
+
+    /// The whole message, with a mark if something is missing.
+    fn end(self, more_causes: bool) -> Arc<str> {
+        let Self {
+            mut text, left_out, ..
+        } = self;
+        let bytes = match left_out {
+            0 => None,
+            1..=MAX_COUNTED => Some(format!("{left_out} bytes")),
+            _ => Some(format!("more than {MAX_COUNTED} bytes")),
+        };
+        let causes = more_causes.then(|| String::from("further causes"));
+        let missing: Vec<_> = bytes.into_iter().chain(causes).collect();
+        if !missing.is_empty() {
+            text.push_str(&format!("… ({} left out)", missing.join(" and ")));
+        }
+        text.into()
+    }
+}
+
+/// The first [`MAX_TEXT`] bytes that a `Display` writes.
+#[derive(Default)]
+struct Text {
+    kept: String,
+    /// Bytes after those, as far as they were counted.
+    left_out: usize,
+}
+
+impl Text {
+    fn of(foreign: &(impl fmt::Display + ?Sized)) -> Self {
+        let mut text = Self::default();
+        // Either it was interrupted, or it failed by itself, as an error's text should not: what it wrote stands.
+        _ = write!(text, "{foreign}");
+        text
+    }
+}
+
+impl Write for Text {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let fits = match self.left_out {
+            0 => prefix(text, MAX_TEXT - self.kept.len()),
+            _ => "",
+        };
+        self.kept.push_str(fits);
+        self.left_out = self.left_out.saturating_add(text.len() - fits.len());
+        if self.left_out > MAX_COUNTED {
+            return Err(fmt::Error);
+        }
+        Ok(())
+    }
+}
+
+/// As much of the beginning as `bytes` hold, in whole characters.
+fn prefix(text: &str, bytes: usize) -> &str {
+    let mut end = text.len().min(bytes);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 fn one_line(text: &str) -> String {
@@ -63,7 +170,7 @@ mod tests {
         }
     }
 
-    fn chain(texts: &[&'static str]) -> String {
+    fn chain(texts: &[&'static str]) -> Arc<str> {
         let add = |inner, text: &&'static str| Some(Box::new(Chained(text, inner)));
         let error = texts.iter().rev().fold(None, add);
         of_error(&*error.expect("at least one"))
@@ -71,31 +178,132 @@ mod tests {
 
     #[test]
     fn an_error_is_told_with_its_causes() {
-        assert_eq!(chain(&["cannot read x"]), "cannot read x");
+        assert_eq!(&*chain(&["cannot read x"]), "cannot read x");
         let told = chain(&["cannot read x", "the disk is gone", "I/O error"]);
-        assert_eq!(told, "cannot read x: the disk is gone: I/O error");
+        assert_eq!(&*told, "cannot read x: the disk is gone: I/O error");
     }
 
     #[test]
     fn a_cause_is_told_once() {
         let told = chain(&["cannot read x: no disk", "no disk", "", "pulled out"]);
-        assert_eq!(told, "cannot read x: no disk: pulled out");
+        assert_eq!(&*told, "cannot read x: no disk: pulled out");
+    }
+
+    /// An error that is its own source.
+    #[derive(Debug)]
+    struct Ring(&'static str);
+
+    impl fmt::Display for Ring {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    impl Error for Ring {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(self)
+        }
+    }
+
+    /// An error whose text has so many pieces.
+    #[derive(Debug)]
+    struct Long(&'static str, usize);
+
+    impl fmt::Display for Long {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            (0..self.1).try_for_each(|_| f.write_str(self.0))
+        }
+    }
+
+    impl Error for Long {}
+
+    #[test]
+    fn an_endless_chain_of_causes_is_cut() {
+        assert_eq!(
+            &*of_error(&Ring("no source")),
+            "no source… (further causes left out)",
+            "each cause repeats the text before it"
+        );
+        let text = of_error(&Ring("a\nb"));
+        assert_eq!(&*text, "a b… (further causes left out)");
+        // As many as there may be are all there.
+        let texts: Vec<&str> = "0123456789abcdefghijklmnopqrstuvwxyz".split("").collect();
+        let most = chain(&texts[1..2 + MAX_CAUSES]);
+        assert_eq!(most.matches(": ").count(), MAX_CAUSES);
+        assert!(most.ends_with(": w"), "{most}");
+        let more = chain(&texts[1..3 + MAX_CAUSES]);
+        assert_eq!(*more, format!("{most}… (further causes left out)"));
+    }
+
+    #[test]
+    fn a_text_is_cut_at_a_character() {
+        // Three bytes each, so that the limit falls inside of one.
+        let whole = MAX_TEXT / 3;
+        let text = of_error(&Long("中", whole));
+        assert_eq!(text.chars().count(), whole, "nothing is cut");
+        let text = of_error(&Long("中", whole + 100));
+        let kept = text.strip_suffix("… (300 bytes left out)").expect("a mark");
+        assert_eq!(kept, "中".repeat(whole));
+    }
+
+    #[test]
+    fn a_display_without_end_is_interrupted() {
+        let text = of_error(&Long("no end ", usize::MAX));
+        let mark = "… (more than 1048576 bytes left out)";
+        let kept = text.strip_suffix(mark).expect("a mark");
+        assert!(kept.len() <= MAX_TEXT && kept.starts_with("no end no end"));
+    }
+
+    #[test]
+    fn causes_share_the_room_for_text() {
+        let half: &'static str = "x".repeat(MAX_TEXT / 2 + 50).leak();
+        let other: &'static str = "y".repeat(MAX_TEXT / 2 + 50).leak();
+        let text = chain(&[half, other, "the last"]);
+        let mark = "y… (100 bytes and further causes left out)";
+        assert!(text.ends_with(mark), "{}", &text[MAX_TEXT..]);
+        assert_eq!(text.len(), MAX_TEXT + ": ".len() + mark.len() - 1);
+    }
+
+    #[test]
+    fn a_long_panic_text_is_cut() {
+        let long = "x".repeat(MAX_TEXT + 265);
+        let text = of_panic(Box::new(long));
+        let kept = text.strip_suffix("… (265 bytes left out)").expect("a mark");
+        assert_eq!(kept.len(), "panicked: ".len() + MAX_TEXT);
+    }
+
+    /// Fails without having been interrupted.
+    #[derive(Debug)]
+    struct Broken;
+
+    impl fmt::Display for Broken {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("half a text")?;
+            Err(fmt::Error)
+        }
+    }
+
+    impl Error for Broken {}
+
+    #[test]
+    fn a_display_that_fails_leaves_what_it_wrote() {
+        assert_eq!(&*of_error(&Broken), "half a text");
     }
 
     #[test]
     fn it_stays_one_line() {
         let told = chain(&["at line 1\n  |\n1 | a =\n\n", "no\r\nvalue"]);
-        assert_eq!(told, "at line 1 | 1 | a =: no value");
+        assert_eq!(&*told, "at line 1 | 1 | a =: no value");
     }
 
     #[test]
     fn a_panic_is_told_by_its_text() {
         let said = |f: fn()| of_panic(catch_unwind(f).expect_err("it panics"));
-        assert_eq!(said(|| panic!("at\nonce")), "panicked: at once");
+        assert_eq!(&*said(|| panic!("at\nonce")), "panicked: at once");
         let one = std::hint::black_box(1);
         let formatted = catch_unwind(|| panic!("{one} of them")).expect_err("it panics");
-        assert_eq!(of_panic(formatted), "panicked: 1 of them");
-        assert_eq!(said(|| panic_any(265)), "panicked without a text");
+        assert_eq!(&*of_panic(formatted), "panicked: 1 of them");
+        assert_eq!(&*said(|| panic_any(265)), "panicked without a text");
     }
 
     #[test]
@@ -114,7 +322,7 @@ mod tests {
             }
         }
         let payload: Box<dyn Any + Send> = Box::new(Bomb);
-        assert_eq!(of_panic(payload), "panicked without a text");
+        assert_eq!(&*of_panic(payload), "panicked without a text");
         assert_eq!(LEFT.get(), 2);
     }
 }

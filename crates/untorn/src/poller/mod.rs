@@ -20,9 +20,10 @@
 
 // `source.rs` is where contents come from; `setup.rs` a poller before it starts; `thread.rs` what the thread does: fetch,
 // refresh, reclaim; `state.rs` what it shares with the handle: whose turn it is, who waits; `backoff.rs` how long it
-// waits, numbers only; `status.rs` and `message.rs` what it tells of itself, and of failures.
+// waits, numbers only; `clock.rs` what time it is; `status.rs` and `message.rs` what it tells of itself, and of failures.
 
 mod backoff;
+mod clock;
 mod message;
 mod setup;
 mod source;
@@ -99,6 +100,8 @@ use crate::Revision;
 ///   source return an error.
 /// - What others write to the map stays until the next fetch that is not [`Fetched::Unchanged`]; it is not told apart.
 /// - A value that does not equal itself (a NaN) makes a revision at each poll.
+/// - A child process that was forked has a copy of the poller without its thread. There `stop` and drop do nothing; every
+///   other method may block for ever. Start pollers after a fork.
 /// - Panics are caught where panics unwind; under `panic = "abort"` they end the process. The panic hook runs first.
 ///
 /// # Failures
@@ -110,9 +113,14 @@ use crate::Revision;
 /// [a cap](Setup::backoff_up_to). One success and it goes by the period again.
 ///
 /// # Time
-/// Waits are counted from the end of a poll, by a clock that nobody sets. So a slow source delays the next fetch, and
+/// Waits are counted from the end of a poll, by a clock that is never set. So a slow source delays the next fetch, and
 /// fetches never queue. Each wait is a bit shorter or longer, [at random](Setup::jitter). While fetches succeed,
 /// contents are at most as [old](Status::age) as a wait and two fetches take.
+///
+/// Time that the machine was suspended counts, on Linux, Android, Windows and Apple's systems: a poll that became due
+/// meanwhile begins within ten seconds after the machine has resumed, and [`Status::age`] includes the suspend. (Elsewhere
+/// it counts if [`Instant`](std::time::Instant) counts it.) For this a poller with a period of more than ten seconds looks
+/// at the clock every ten seconds, which costs some microseconds each time.
 ///
 /// # Stopping
 /// [`stop`](Self::stop) and drop wait for the thread to end: at once while it sleeps or backs off, else when the fetch
@@ -123,6 +131,8 @@ use crate::Revision;
 pub struct Poller {
     shared: Arc<Shared>,
     id: ThreadId,
+    /// The process that the thread is in. A forked child has a copy of this poller and no such thread.
+    process: u32,
     /// Held by who joins, so that everybody who stops it returns when it has ended.
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -158,6 +168,7 @@ impl Poller {
         Self {
             shared,
             id: thread.thread().id(),
+            process: std::process::id(),
             thread: Mutex::new(Some(thread)),
         }
     }
@@ -253,8 +264,17 @@ impl Poller {
         self.shared.status()
     }
 
-    /// Stops, and waits for the thread to end; drop does the same. See [*Stopping*](Self#stopping).
+    /// Whether this is a copy in a forked child, where the thread does not exist.
+    fn is_forked_copy(&self) -> bool {
+        std::process::id() != self.process
+    }
+
+    /// Stops the poller and blocks until its thread has ended; drop does the same. See [*Stopping*](Self#stopping).
     pub fn stop(&self) {
+        // Before any lock: the thread may have held it at the fork.
+        if self.is_forked_copy() {
+            return;
+        }
         self.shared.stop();
         if std::thread::current().id() == self.id {
             return;
@@ -269,7 +289,13 @@ impl Poller {
 
 impl Drop for Poller {
     fn drop(&mut self) {
-        self.stop();
+        if self.is_forked_copy() {
+            // To detach or to join a thread that does not exist is an error.
+            let thread = self.thread.get_mut();
+            std::mem::forget(thread.unwrap_or_else(PoisonError::into_inner).take());
+        } else {
+            self.stop();
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::backoff::Pace;
+use super::clock::Clock;
 use super::source::Source;
 use super::state::Shared;
 use super::status::Failure;
@@ -117,7 +118,7 @@ impl<S: Source> Setup<S> {
             pace,
             on_failure,
         } = self;
-        let shared = Arc::new(Shared::new(pace, map.revision()));
+        let shared = Arc::new(Shared::new(pace, map.revision(), Clock::default()));
         let thread = {
             let (shared, map) = (Arc::clone(&shared), Arc::clone(map));
             try_spawn(name, move || thread::run(&shared, map, source, on_failure))?

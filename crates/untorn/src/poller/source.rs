@@ -18,7 +18,8 @@ pub enum Fetched<E> {
 /// own waiting: who stops the poller waits for the fetch that is going on.
 ///
 /// What it brings is taken as it is: **contents without entries empty the map**. A source whose contents are never
-/// rightly empty, or that can meet a half-written file, refuses those with an error.
+/// rightly empty, or that reads a file, returns an error for those: a program that writes in place empties the file
+/// first, and so does a full disk.
 ///
 /// ```
 /// use std::io;
@@ -73,7 +74,7 @@ pub enum Fetched<E> {
 ///
 /// A half-written file may still pass, and so may a second write of the same length within one tick of the file system's
 /// clock. The example `poll_file` takes more care: it waits until a file is quiet, reads again what is too young to be
-/// told apart, and refuses what does not parse.
+/// distinguished, and refuses what does not parse or has no entries, such as a file of comments only.
 pub trait Source {
     /// The contents: pairs of a key and a value. Of duplicate keys the last one wins.
     ///
@@ -81,7 +82,9 @@ pub trait Source {
     /// a panic: read everything first, then return it.
     type Entries: IntoIterator;
 
-    /// Why a fetch failed. Its text and that of its [`source`](Error::source)s are what the status shows.
+    /// Why a fetch failed. The status shows its text and that of its [`source`](Error::source)s, up to 32 causes and
+    /// 8 KiB. Its `Display` must end: one that loops without writing, or after its formatter has returned an error,
+    /// keeps the poller from ever stopping.
     type Error: Into<Box<dyn Error + Send + Sync>>;
 
     /// Brings the contents.

@@ -2,13 +2,16 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::clock::Moment;
 use crate::{Refreshed, Revision};
 
 /// How a poller is doing: one consistent moment of it.
 ///
-/// Times are [`Instant`]s: they do not jump when a clock is set.
+/// Times are [`Instant`]s: they do not jump when a clock is set. On some systems they stand still while the machine is
+/// suspended; [`age`](Self::age) does not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Status {
@@ -27,12 +30,13 @@ pub struct Status {
 }
 
 impl Status {
-    /// How old the contents are at most, now: the time since the last fetch that succeeded *began*. `None` if none did.
+    /// The age of the contents at most, now: the time since the last fetch that succeeded *began*, with the time that the
+    /// machine was suspended (on Linux, Android, Windows and Apple's systems). `None` if no fetch has succeeded.
     #[must_use]
     pub fn age(&self) -> Option<Duration> {
         self.last_success
             .as_ref()
-            .map(|success| success.began.elapsed())
+            .map(|success| success.age.elapsed())
     }
 }
 
@@ -72,7 +76,8 @@ pub enum Activity {
     },
     /// It waits for the next fetch.
     Sleeping {
-        /// When that is, unless a poke comes first; `None` is too far in the future to be told.
+        /// When that is, unless a poke comes first; `None` is too far in the future for a clock. It is corrected
+        /// within ten seconds after the machine has resumed from a suspend.
         due: Option<Instant>,
     },
     /// It waits after a failure.
@@ -105,14 +110,19 @@ pub struct Success {
     pub ended: Instant,
     /// What it changed: nothing if the source was unchanged.
     pub refreshed: Refreshed,
+    /// `began`, by a clock that counts suspends too.
+    pub(super) age: Moment,
 }
 
 /// A poll that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Failure {
-    /// What went wrong, with its causes, in one line.
-    pub message: String,
+    /// The text of the error and of its [sources](Error::source), or of the panic, in one line.
+    ///
+    /// Shared by all clones of a status. It has at most 8 KiB of foreign text and 32 causes; a mark at its end says
+    /// what was left out, such as `… (300 bytes and further causes left out)`.
+    pub message: Arc<str>,
     /// Whether something panicked; else the source returned an error.
     pub panicked: bool,
     /// When it ended.

@@ -93,7 +93,7 @@ fn event(failure: &Failure) {
         target: "untorn",
         poller = std::thread::current().name(),
         panicked = failure.panicked,
-        error = failure.message,
+        error = &*failure.message,
         "a poll failed",
     );
 }

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use arrayvec::ArrayVec;
 
-use super::bell::{Bell, Unanswered};
+use super::notify::{Notifier, Unanswered, Waiter};
 use super::revision::{Revision, Timeout};
 use crate::overlap::this_thread;
 use crate::planted::planted;
@@ -61,8 +61,8 @@ pub(crate) struct Cell<T> {
     retired: Mutex<VecDeque<Retired<T>>>,
     /// The number of the thread that is the writer, or 0.
     writer: AtomicU64,
-    /// Shared with those who only ring it.
-    pub(super) bell: Arc<Bell>,
+    /// Shared with handles that close a subscription.
+    pub(super) notifier: Arc<Notifier>,
 }
 
 /// The right to publish.
@@ -80,7 +80,7 @@ impl<T> Cell<T> {
             }),
             retired: Mutex::default(),
             writer: AtomicU64::new(0),
-            bell: Arc::default(),
+            notifier: Arc::default(),
         }
     }
 
@@ -114,13 +114,15 @@ impl<T> Cell<T> {
         );
     }
 
-    /// Waits for an answer that may come with a commit.
+    /// Blocks until there is an answer, which comes with revision `wanted` or when the waiter is closed.
     ///
     /// # Panics
     /// If this thread is the writer, and there is no answer yet: it would wait for itself.
     #[track_caller]
     pub(super) fn wait<A>(
         &self,
+        waiter: &Arc<Waiter>,
+        wanted: Revision,
         until: Option<Instant>,
         mut answer: impl FnMut() -> Option<A>,
     ) -> Result<A, Unanswered> {
@@ -130,13 +132,13 @@ impl<T> Cell<T> {
         if until.is_none_or(|until| until > Instant::now()) {
             self.refuse_the_writer(this_thread(), "a wait for a commit");
         }
-        self.bell.wait(until, answer)
+        self.notifier.wait(waiter, wanted, until, answer)
     }
 
     /// Nobody publishes any more: leaves the retired versions to those who see them.
     pub(super) fn end(&self) {
         let retired = std::mem::take(&mut *self.write("a drop").retired);
-        self.bell.end();
+        self.notifier.end();
         drop(retired);
     }
 
@@ -150,7 +152,11 @@ impl<T> Cell<T> {
         // A time beyond the clock's end is no limit.
         let until = Instant::now().checked_add(at_most);
         let reached = || Some(self.revision()).filter(|newest| *newest >= wanted);
-        let waited = self.wait(until, reached);
+        if let Some(newest) = reached() {
+            // Without the allocation of a waiter.
+            return Ok(newest);
+        }
+        let waited = self.wait(&Arc::default(), wanted, until, reached);
         waited.map_err(|_| Timeout {
             wanted,
             newest: self.revision(),
@@ -172,8 +178,8 @@ impl<T> Writer<'_, T> {
     /// Publishes `value` as the next revision, and frees some of what was replaced earlier.
     pub(crate) fn publish(mut self, value: T) -> Revision {
         let revision = self.cell.revision().next();
-        if planted("bell_rings_early") {
-            self.cell.bell.ring().go_on();
+        if planted("notified_before_published") {
+            self.cell.notifier.notify(revision).resume();
         }
         let version = self.cell.newest.swap(Arc::new(Version { revision, value }));
         // In front: it is looked at first, and mostly nobody sees it.
@@ -184,12 +190,13 @@ impl<T> Writer<'_, T> {
         let unseen = self.take_some_unseen();
         let cell = self.cell;
         drop(self);
-        let woken = (!planted("bell_rings_early")).then(|| cell.bell.ring());
+        let notify = || cell.notifier.notify(revision);
+        let panicked = (!planted("notified_before_published")).then(notify);
         // This runs foreign code, which may publish.
         drop(unseen);
         // Last: a drop that panicked while this unwound would end the process.
-        if let Some(woken) = woken {
-            woken.go_on();
+        if let Some(panicked) = panicked {
+            panicked.resume();
         }
         revision
     }

@@ -3,12 +3,12 @@
 //! | file | what |
 //! |---|---|
 //! | `cell.rs` | the one word that names the newest version; who frees the others |
-//! | `bell.rs` | who waits for a commit |
+//! | `notify.rs` | threads and tasks that wait for a revision |
 //! | `pinned.rs` | pin, snapshot and reader |
 //! | `subscription.rs`, `stream.rs` | following the commits |
 
-mod bell;
 mod cell;
+mod notify;
 mod pinned;
 mod revision;
 #[cfg(feature = "stream")]

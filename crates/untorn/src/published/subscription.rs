@@ -6,11 +6,11 @@ use std::iter::FusedIterator;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::bell::{Bell, Unanswered};
 use super::cell::Cell;
+use super::notify::{Notifier, Unanswered, Waiter};
 use super::pinned::Snapshot;
+use super::revision::Revision;
 use crate::planted::planted;
-use crate::sync::{AtomicBool, Ordering};
 
 /// A step from the version that a [`Subscription`] showed last to the newest one.
 ///
@@ -64,7 +64,7 @@ impl<T> Clone for Transition<T> {
 pub struct Subscription<T> {
     cell: Arc<Cell<T>>,
     shown: Snapshot<T>,
-    closed: Arc<AtomicBool>,
+    waiter: Arc<Waiter>,
 }
 
 impl<T> Subscription<T> {
@@ -72,7 +72,7 @@ impl<T> Subscription<T> {
         Self {
             shown: Snapshot::newest(&cell),
             cell,
-            closed: Arc::default(),
+            waiter: Arc::default(),
         }
     }
 
@@ -124,8 +124,8 @@ impl<T> Subscription<T> {
     /// What ends this subscription from elsewhere.
     pub fn closer(&self) -> Closer {
         Closer {
-            bell: Arc::clone(&self.cell.bell),
-            closed: Arc::clone(&self.closed),
+            notifier: Arc::clone(&self.cell.notifier),
+            waiter: Arc::clone(&self.waiter),
         }
     }
 
@@ -140,13 +140,14 @@ impl<T> Subscription<T> {
         let Self {
             cell,
             shown,
-            closed,
+            waiter,
         } = self;
-        let answered = cell.wait(until, || newer(cell, shown, closed));
+        let answer = || newer(cell, shown, waiter);
+        let answered = cell.wait(waiter, wanted(shown), until, answer);
         self.show(answered)
     }
 
-    /// What the bell's answer means.
+    /// Turns the answer of a wait into that of a `recv`.
     pub(super) fn show(
         &mut self,
         answered: Result<Option<Snapshot<T>>, Unanswered>,
@@ -162,14 +163,8 @@ impl<T> Subscription<T> {
                 })
             }
             Ok(None) | Err(Unanswered::Ended) => Err(NoTransition::Ended),
-            Err(Unanswered::Late) => Err(NoTransition::Late),
+            Err(Unanswered::TimedOut) => Err(NoTransition::Late),
         }
-    }
-
-    /// Under which the bell keeps a waker: nobody else has this address.
-    #[cfg(feature = "stream")]
-    fn number(&self) -> usize {
-        Arc::as_ptr(&self.closed).addr()
     }
 
     #[cfg(feature = "stream")]
@@ -177,32 +172,31 @@ impl<T> Subscription<T> {
         &mut self,
         waker: &std::task::Waker,
     ) -> std::task::Poll<Result<Transition<T>, NoTransition>> {
-        let number = self.number();
         let Self {
             cell,
             shown,
-            closed,
+            waiter,
         } = self;
-        let answered = cell
-            .bell
-            .wait_as_task(number, waker, || newer(cell, shown, closed));
-        answered.map(|answered| self.show(answered))
+        let answer = || newer(cell, shown, waiter);
+        let polled = cell.notifier.poll(waiter, wanted(shown), waker, answer);
+        polled.map(|answered| self.show(answered))
     }
 
     #[cfg(feature = "stream")]
     pub(super) fn forget_task(&self) {
-        self.cell.bell.forget_task(self.number());
+        let wanted = wanted(&self.shown);
+        self.cell.notifier.forget(&self.waiter, wanted);
     }
 }
 
+/// The first revision that is newer than `shown`.
+fn wanted<T>(shown: &Snapshot<T>) -> Revision {
+    Snapshot::revision(shown).next()
+}
+
 /// The newest version if it is newer than `shown`; inside, nothing if the subscription was closed.
-fn newer<T>(
-    cell: &Cell<T>,
-    shown: &Snapshot<T>,
-    closed: &AtomicBool,
-) -> Option<Option<Snapshot<T>>> {
-    // Relaxed: the bell's lock, which the closer takes afterwards, orders it.
-    if closed.load(Ordering::Relaxed) {
+fn newer<T>(cell: &Cell<T>, shown: &Snapshot<T>, waiter: &Waiter) -> Option<Option<Snapshot<T>>> {
+    if waiter.is_closed() {
         return Some(None);
     }
     (cell.revision() > Snapshot::revision(shown)).then(|| Some(Snapshot::newest(cell)))
@@ -240,20 +234,19 @@ impl<T: fmt::Debug> fmt::Debug for Subscription<T> {
 #[derive(Clone)]
 #[must_use = "a closer does nothing unless it closes"]
 pub struct Closer {
-    bell: Arc<Bell>,
-    closed: Arc<AtomicBool>,
+    notifier: Arc<Notifier>,
+    waiter: Arc<Waiter>,
 }
 
 impl Closer {
-    /// Ends the subscription at once: who waits is woken, and nothing more is shown, not even what is new by then (ask
-    /// [`try_recv`](Subscription::try_recv) first for that). Does not wait for commits. Other subscribers are woken too, look,
-    /// and go on waiting.
+    /// Ends the subscription at once. A thread or a task that waits for it is woken, and no other. No further transition
+    /// is shown, not even to a revision that is newer by then: call [`try_recv`](Subscription::try_recv) first for that.
+    /// Does not wait for commits.
     ///
     /// # Panics
-    /// As the first waker of a task that does; everybody has been woken all the same.
+    /// If the waker of the task that waits for it panics. The subscription has ended all the same.
     pub fn close(&self) {
-        self.closed.store(true, Ordering::Relaxed);
-        self.bell.ring().go_on();
+        self.notifier.close(&self.waiter).resume();
     }
 }
 

@@ -37,7 +37,7 @@ fn meet(first: &'static Op, second: &'static Op, spawned_first: bool) {
         None => assert!(met.is_ok(), "{case}: reported, but neither writes"),
         Some(text) => {
             let overlap = met.expect_err(&format!("{case}: not reported"));
-            assert_eq!(overlap.kind.to_string(), text, "{case}");
+            assert_eq!(overlap.message(), text, "{case}");
             check_side(&case, &overlap, true, second, comer_created);
             check_side(&case, &overlap, false, first, holder_created);
             assert_eq!(overlap.more, 0, "{case}");
@@ -124,8 +124,8 @@ fn nil_and_empty_maps_overlap_too() {
             for op in OPS.iter().filter(|op| op.kind == AccessKind::Write) {
                 let met = attempt(|| (op.run)(&map, &Valve::open()));
                 let overlap = met.expect_err("a write during an iteration");
-                let kind = overlap.kind.to_string();
-                assert_eq!(kind, "concurrent map iteration and map write");
+                let message = overlap.message();
+                assert_eq!(message, "concurrent map iteration and map write");
                 assert_eq!(overlap.name, None);
             }
             assert_eq!(attempt(|| map.len()).ok(), Some(0));

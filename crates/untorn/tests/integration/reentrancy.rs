@@ -144,7 +144,7 @@ const OUTER: [(AccessKind, When, Use); 8] = [
 
 fn check(overlap: &Overlap, outer: AccessKind, inner: AccessKind) {
     let wanted = text(outer, inner).expect("only pairs with a write are reported");
-    assert_eq!(overlap.kind.to_string(), wanted);
+    assert_eq!(overlap.message(), wanted);
     assert!(overlap.is_reentrant());
     assert_eq!(overlap.here.kind, inner);
     assert_eq!(overlap.other.kind, outer);

@@ -86,7 +86,7 @@ fn settings_of_the_detector_say_what_they_are() {
 }
 
 #[test]
-fn each_kind_of_overlap_has_the_words_of_go() {
+fn the_words_for_a_kind_fit_maps_and_cells() {
     let kinds = [
         OverlapKind::ReadAndWrite,
         OverlapKind::Writes,
@@ -96,10 +96,10 @@ fn each_kind_of_overlap_has_the_words_of_go() {
     assert_eq!(
         kinds.map(|kind| kind.to_string()),
         [
-            "concurrent map read and map write",
-            "concurrent map writes",
-            "concurrent map iteration and map write",
-            "concurrent map clone and map write"
+            "concurrent read and write",
+            "concurrent writes",
+            "concurrent iteration and write",
+            "concurrent clone and write"
         ]
     );
 }

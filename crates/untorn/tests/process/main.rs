@@ -6,6 +6,8 @@
 mod support;
 
 mod exit;
+#[cfg(unix)]
+mod fork;
 mod go;
 #[cfg(unix)]
 mod obstacles;

@@ -76,7 +76,7 @@ impl Case {
         repeat_random_numbers();
         let ledger = Ledger::default();
         // Under a fuzzer the segments and directories are small as well.
-        let least = if cfg!(fuzzing) { 2 } else { 8 };
+        let least = if cfg!(untorn_fuzzing) { 2 } else { 8 };
         let keys = self.spread.limit(1 << (least + self.size));
         Model::<K>::new(&ledger, self.spread, keys).run(&self.operations);
         ledger.assert_settled();

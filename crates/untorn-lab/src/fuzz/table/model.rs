@@ -62,7 +62,7 @@ impl<'s, K: Kind, S: Subject<K>> Model<'s, K, S> {
                 // All in one chain, if the numbers are long and end with zeros.
                 Spread::Identity | Spread::Shifted => 300,
                 // Under a fuzzer as many as make it grow five times.
-                _ => spread.limit(if cfg!(fuzzing) { 240 } else { 1500 }),
+                _ => spread.limit(if cfg!(untorn_fuzzing) { 240 } else { 1500 }),
             },
             work: Work::new(),
             _kind: std::marker::PhantomData,

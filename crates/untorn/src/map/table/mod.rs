@@ -14,6 +14,8 @@
 
 mod directory;
 mod segment;
+#[cfg(test)]
+mod tests;
 
 use self::directory::Directory;
 pub(super) use self::segment::Entry;
@@ -23,7 +25,7 @@ use crate::planted::planted;
 /// Entries for each segment: few where copying one runs foreign code, and fewer if they are large. A segment has up to twice
 /// as many before its turn to be split comes, which fills its table of 64 or 512 slots.
 const fn fill<K, V>() -> usize {
-    let most = if cfg!(fuzzing) {
+    let most = if cfg!(untorn_fuzzing) {
         // So that small maps have many segments: their tables have 8 slots.
         3
     } else if std::mem::needs_drop::<Entry<K, V>>() {
@@ -39,11 +41,15 @@ const fn fill<K, V>() -> usize {
     }
 }
 
-/// The bits of a hash that choose a segment: above the lowest nine, which hashbrown takes inside of one, and so low that hashes
-/// that are small numbers spread too.
+/// The number of which a segment takes the lowest bits: the upper half of the hash times a constant, so that each bit of the
+/// hash counts, small numbers spread too, and what is chosen has little to do with the bits that hashbrown takes inside of a
+/// segment. Bits of the hash itself will not do: those of foldhash's fast variant hardly vary for integers in steps of a
+/// power of two, in one process of a thousand (`just spread`).
 #[inline]
 fn spread(hash: u64) -> usize {
-    (hash >> 9) as usize
+    /// 2^64 divided by the golden ratio, as in Fibonacci hashing.
+    const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
+    ((u128::from(hash) * u128::from(GOLDEN)) >> 64) as usize
 }
 
 /// The segment that segment `i` was split from.

@@ -13,7 +13,7 @@ use super::{Change, View};
 #[derive(Clone, Default)]
 struct Constant;
 
-/// Four of the bits that choose a segment vary, so that some segments overfill and most stay empty.
+/// Sixteen hashes, so that some segments overfill and most stay empty.
 #[derive(Clone, Default)]
 struct Truncated;
 
@@ -71,7 +71,7 @@ impl BuildHasher for Truncated {
     type Hasher = Masked<Inner>;
 
     fn build_hasher(&self) -> Self::Hasher {
-        Masked(Inner::new(), 0x0000_0000_0001_86FF)
+        Masked(Inner::new(), 0x0000_0000_0001_8600)
     }
 }
 

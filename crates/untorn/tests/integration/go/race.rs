@@ -77,8 +77,8 @@ fn a_step_of_a_range_that_began_before_the_write_is_reported() {
         assert_eq!(overlap.here.operation, "GoMap::walk");
         assert_eq!(overlap.here.kind, AccessKind::Iterate);
         assert_eq!(overlap.other.operation, "GoMap::insert");
-        let kind = overlap.kind.to_string();
-        assert_eq!(kind, "concurrent map iteration and map write");
+        let message = overlap.message();
+        assert_eq!(message, "concurrent map iteration and map write");
         valve.release();
     });
     // The step did not count: the entry is still to come, with its new value.

@@ -334,7 +334,7 @@ fn a_step_that_meets_a_write_is_reported_with_the_line_of_the_loop() {
         panic!("{met:?}")
     };
     let text = "concurrent map iteration and map write";
-    assert_eq!(overlap.kind.to_string(), text);
+    assert_eq!(overlap.message(), text);
     assert_eq!(overlap.here.operation, "GoMap::remove");
     assert_eq!(overlap.other.operation, "GoMap::walk");
     let at = overlap.other.at.expect("it is inside");

@@ -56,7 +56,7 @@ fn an_error_keeps_the_last_good_state_and_is_told_with_its_causes() {
     assert_eq!((status.polls, status.failures_in_a_row), (2, 1));
     assert_eq!(status.last_success, before.last_success);
     let told = status.last_error.expect("one");
-    assert_eq!(told.message, "cannot read x: No such file or directory");
+    assert_eq!(&*told.message, "cannot read x: No such file or directory");
     assert!(!told.panicked);
     assert_eq!(steering.lost(), 0, "it brought nothing");
 
@@ -103,7 +103,7 @@ fn a_panic_of_the_source_or_its_entries_is_a_failure_like_an_error() {
             "nothing was published"
         );
         let told = last_error(&poller);
-        assert_eq!((told.message.as_str(), told.panicked), (message, true));
+        assert_eq!((&*told.message, told.panicked), (message, true));
         assert_eq!(poller.status().failures_in_a_row, failures);
         assert_eq!(steering.lost(), lost);
     }
@@ -122,6 +122,60 @@ impl fmt::Display for Mute {
 }
 
 impl Error for Mute {}
+
+/// An error that is its own source, and whose text has no end if it is to have none.
+#[derive(Debug)]
+struct Endless {
+    text: bool,
+}
+
+impl fmt::Display for Endless {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no end")?;
+        while self.text {
+            f.write_str(", no end")?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for Endless {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(self)
+    }
+}
+
+#[test]
+fn endless_errors_are_reported_and_stopped() {
+    for text in [false, true] {
+        let config: Config = config();
+        let source = move || Err::<[_; 0], _>(Endless { text });
+        let poller = Poller::every(HOUR, source).start(&config);
+        let poller = poller.expect("a thread");
+        let answer = poller.refresh_now(LONG);
+        // On a thread: a poller that cannot be stopped must not hang the test.
+        let (stopped, has_stopped) = mpsc::channel();
+        thread::spawn(move || {
+            drop(poller);
+            stopped.send(())
+        });
+        let Err(NotFresh::Failed(failure)) = answer else {
+            panic!("{answer:?}");
+        };
+        assert!(failure.message.starts_with("no end"));
+        assert!(failure.message.ends_with("further causes left out)"));
+        assert!(failure.message.len() < 9 * 1024);
+        has_stopped.recv_timeout(LONG).expect("it stops");
+    }
+}
+
+#[test]
+fn copies_of_a_status_share_the_text() {
+    let config = config();
+    let (poller, _steering) = started(&config, error("no"), |setup| setup);
+    let messages = [(); 3].map(|()| last_error(&poller).message);
+    assert!(messages.iter().all(|text| Arc::ptr_eq(text, &messages[0])));
+}
 
 #[test]
 fn the_backoff_doubles_up_to_the_cap_and_is_over_at_once() {
@@ -207,7 +261,7 @@ fn it_comes_back_by_itself_after_a_backoff() {
     poller.wait_until_fresh(LONG).expect("the fifth fetch");
     assert!(config.wait_for(Revision::from(3), LONG).is_ok());
     assert_eq!(poller.status().failures_in_a_row, 0);
-    assert_eq!(last_error(&poller).message, "not yet");
+    assert_eq!(&*last_error(&poller).message, "not yet");
     // The handle is sent where it is dropped.
     thread::spawn(move || drop(poller))
         .join()

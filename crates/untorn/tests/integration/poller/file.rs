@@ -107,6 +107,21 @@ fn a_file_goes_through_renames_removal_and_broken_halves() {
     assert_eq!((polled.poll(), polled.reads()), (Ok(5), Some(5)));
 }
 
+/// As a program that truncates the file and then takes its time, a full disk, or a power failure leave it.
+#[test]
+fn a_document_without_entries_is_refused() {
+    let polled = Polled::new();
+    let path = polled.path();
+    for empty in ["", "\n\n", "# limits, to come\n", "[limits]\n", "a = {}\n"] {
+        fs::write(&path, empty).expect("written");
+        let reason = "cannot read it: it has no entries, which would empty the map";
+        assert_eq!(polled.refused(), reason, "{empty:?}");
+    }
+    assert_eq!((polled.config.len(), polled.reads()), (3, Some(1)));
+    fs::write(&path, document(2)).expect("written");
+    assert_eq!((polled.poll(), polled.reads()), (Ok(2), Some(2)));
+}
+
 #[test]
 fn an_edit_of_the_same_length_and_time_is_seen() {
     let polled = Polled::new();

@@ -124,7 +124,7 @@ fn sabotage(
     came.expect_err("it panicked");
     let told = poller.status().last_error.expect("one");
     assert!(told.panicked);
-    assert_eq!(told.message, format!("panicked: in {at:?}"));
+    assert_eq!(*told.message, format!("panicked: in {at:?}"));
     match at {
         // What was replaced is dropped after the commit, or later, when readers have let go of it.
         At::Drop => assert!(shown(config) == of(2) || shown(config) == of(1)),

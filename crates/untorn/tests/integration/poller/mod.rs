@@ -238,7 +238,7 @@ fn who_waits_is_told_what_came() {
     let NotFresh::TimedOut { last_error, .. } = &late else {
         panic!("{late}");
     };
-    assert_eq!(last_error.as_ref().expect("one").message, "no disk");
+    assert_eq!(&*last_error.as_ref().expect("one").message, "no disk");
     assert_eq!(
         late.to_string(),
         "no fresh contents within 0ns; the last poll failed: no disk"

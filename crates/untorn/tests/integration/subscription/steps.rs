@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Barrier;
 use std::sync::atomic::AtomicU64;
 use std::thread;
 use std::time::Duration;
@@ -214,6 +215,92 @@ fn each_commit_that_is_waited_for_is_seen() {
             });
         },
     );
+}
+
+/// Threads that wait for revisions, subscriptions that follow, time out or are closed, beside two writers.
+#[test]
+fn no_wakeup_is_lost_in_random_rounds() {
+    const ROUNDS: u64 = 400;
+    const COMMITS: u64 = 40;
+    let mut random = fastrand::Rng::with_seed(265);
+    watched("waits of a random round that end", || {
+        for round in 0..ROUNDS {
+            let value = Published::new(0);
+            let start = Barrier::new(12);
+            thread::scope(|scope| {
+                let (value, start) = (&value, &start);
+                for _ in 0..4 {
+                    let wanted = Revision::from(random.u64(1..=COMMITS));
+                    let timeout = match random.bool() {
+                        true => Duration::MAX,
+                        false => Duration::from_secs(3_600),
+                    };
+                    scope.spawn(move || {
+                        start.wait();
+                        let reached = value.wait_for(wanted, timeout);
+                        assert!(reached.is_ok_and(|newest| newest >= wanted));
+                    });
+                }
+                for _ in 0..3 {
+                    let mut changes = value.subscribe();
+                    let timeout = Duration::from_micros(random.u64(1..200));
+                    let times_out = random.bool();
+                    scope.spawn(move || {
+                        start.wait();
+                        let mut sum = 0;
+                        while sum < COMMITS {
+                            let step = match times_out {
+                                false => changes.recv().expect("the value is there"),
+                                true => match changes.recv_timeout(timeout) {
+                                    Ok(step) => step,
+                                    Err(error) => {
+                                        assert_eq!(error, NoTransition::Late);
+                                        continue;
+                                    }
+                                },
+                            };
+                            sum += 1 + step.missed;
+                        }
+                        assert_eq!((sum, *step_of(&changes)), (COMMITS, COMMITS));
+                    });
+                }
+                let closed = value.subscribe();
+                let closer = closed.closer();
+                scope.spawn(move || {
+                    start.wait();
+                    // Ends by its handle only: the value outlives it.
+                    closed.count()
+                });
+                scope.spawn(move || {
+                    start.wait();
+                    closer.close();
+                });
+                let mut beyond = value.subscribe();
+                scope.spawn(move || {
+                    start.wait();
+                    let none = beyond.recv_timeout(Duration::from_nanos(round));
+                    assert!(!matches!(none, Err(NoTransition::Ended)));
+                });
+                for _ in 0..2 {
+                    let pause = random.u64(0..8);
+                    scope.spawn(move || {
+                        start.wait();
+                        for n in 0..COMMITS / 2 {
+                            value.update(|n| n + 1);
+                            if n % 8 < pause {
+                                thread::yield_now();
+                            }
+                        }
+                    });
+                }
+            });
+        }
+    });
+}
+
+/// The value that a subscription was shown last.
+fn step_of(changes: &Subscription<u64>) -> &u64 {
+    changes.shown()
 }
 
 #[test]

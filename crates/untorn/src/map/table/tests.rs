@@ -1,0 +1,104 @@
+//! How keys are spread over segments, for integers in steps of a power of two and many seeds of the hash function.
+
+use std::hash::BuildHasher;
+
+use foldhash::SharedSeed;
+use foldhash::{fast, quality};
+
+use super::{Table, fill};
+
+const KEYS: u64 = 10_000;
+
+/// Seeds of which some step has a segment of more than four times the mean if segments take bits of the hash itself: of
+/// numbers from 0 on, those for which that is worst.
+const BAD_SEEDS: [u64; 4] = [2254, 2004, 1273, 2546];
+
+/// A table that has as many segments as one of so many entries, and none of them.
+fn grown<K, V>(entries: u64) -> Table<K, V> {
+    let mut table = Table::new();
+    table.set_segments(entries as usize / fill::<K, V>());
+    table
+}
+
+/// The entries of the fullest segment as a multiple of the mean, for keys in steps of `1 << step`.
+fn fullest<K, V>(table: &Table<K, V>, hasher: &impl BuildHasher, step: u32) -> f64 {
+    let mut entries = vec![0_u32; table.segments()];
+    for key in 0..KEYS {
+        entries[table.place(hasher.hash_one(key << step))] += 1;
+    }
+    let most = entries.into_iter().max().expect("there is a segment");
+    f64::from(most) * table.segments() as f64 / KEYS as f64
+}
+
+#[derive(Default)]
+struct Worst {
+    ratio: f64,
+    seed: u64,
+    step: u32,
+    /// Seeds with a segment of more than four times the mean.
+    seeds: Vec<u64>,
+}
+
+impl Worst {
+    fn note(&mut self, ratio: f64, seed: u64, step: u32) {
+        if ratio > self.ratio {
+            (self.ratio, self.seed, self.step) = (ratio, seed, step);
+        }
+        if ratio > 4.0 && self.seeds.last() != Some(&seed) {
+            self.seeds.push(seed);
+        }
+    }
+
+    fn print(&self, what: &str) {
+        let (ratio, seed, step) = (self.ratio, self.seed, self.step);
+        println!("{what}: at most {ratio:.2} times the mean (seed {seed}, step 2^{step})");
+        if !self.seeds.is_empty() {
+            println!("  more than 4 times with seeds {:?}", self.seeds);
+        }
+    }
+}
+
+/// How many seeds are tried, from 0 on; `just spread` tries more.
+fn seeds() -> u64 {
+    let asked = std::env::var("UNTORN_SPREAD_SEEDS");
+    asked.map_or(300, |seeds| seeds.parse().expect("a number of seeds"))
+}
+
+#[test]
+fn no_segment_has_four_times_the_mean() {
+    let small: Table<u64, u64> = grown(KEYS);
+    let dropping: Table<u64, Box<u64>> = grown(KEYS);
+    let mut worst: [Worst; 3] = Default::default();
+    for seed in (0..seeds()).chain(BAD_SEEDS) {
+        let shared = Box::leak(Box::new(SharedSeed::from_u64(seed)));
+        let fast = fast::SeedableRandomState::with_seed(seed, shared);
+        let quality = quality::SeedableRandomState::with_seed(seed, shared);
+        for step in 0..=48 {
+            worst[0].note(fullest(&small, &fast, step), seed, step);
+            worst[1].note(fullest(&dropping, &fast, step), seed, step);
+            worst[2].note(fullest(&dropping, &quality, step), seed, step);
+        }
+    }
+    let [small, dropping, quality] = worst;
+    small.print("fast variant, large segments");
+    dropping.print("fast variant, small segments");
+    quality.print("quality variant, small segments, to compare");
+    for worst in [small, dropping] {
+        assert_eq!(worst.seeds, [0; 0], "{:.2} times the mean", worst.ratio);
+    }
+}
+
+/// A hasher that returns small numbers as they are, or a type whose lowest bits never vary.
+#[test]
+fn hashes_that_vary_in_few_bits_are_spread() {
+    let table: Table<u64, Box<u64>> = grown(KEYS);
+    for shift in 0..=50 {
+        let mut entries = vec![0_u32; table.segments()];
+        for hash in 0..KEYS {
+            entries[table.place(hash << shift)] += 1;
+        }
+        let most = entries.into_iter().max().expect("there is a segment");
+        let ratio = f64::from(most) * table.segments() as f64 / KEYS as f64;
+        assert!(ratio <= 4.0, "{ratio:.2} for hashes shifted by {shift}");
+    }
+}

@@ -1,0 +1,179 @@
+//! The clock of a poller, which counts the time that the machine was suspended.
+//!
+//! [`Instant`] stands still during a suspend on Linux, Android and Apple's systems. There this clock also reads one that
+//! does not. On Windows `Instant` counts a suspend. On other systems it is the only clock there is, and whether it counts
+//! is the system's choice.
+//!
+//! Invariant of the `unsafe` blocks:
+//! - **I1** `clock_gettime` writes a `timespec` through the pointer that it is given, and keeps nothing.
+
+use std::time::{Duration, Instant};
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const COUNTS_SUSPENDS: libc::clockid_t = libc::CLOCK_BOOTTIME;
+// The clock of `mach_continuous_time`.
+#[cfg(target_vendor = "apple")]
+const COUNTS_SUSPENDS: libc::clockid_t = libc::CLOCK_MONOTONIC_RAW;
+
+/// Where a poller takes the time from: the system, or a test.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Clock {
+    #[cfg(test)]
+    pub(super) fake: Option<std::sync::Arc<Fake>>,
+}
+
+/// A moment by both clocks.
+#[derive(Clone, Debug)]
+pub(super) struct Moment {
+    pub(super) instant: Instant,
+    /// By the clock that counts suspends, if there is one.
+    boot: Option<Duration>,
+    clock: Clock,
+}
+
+impl Clock {
+    pub(super) fn now(&self) -> Moment {
+        #[cfg(test)]
+        if let Some(fake) = &self.fake {
+            let (instant, boot) = fake.now();
+            return Moment {
+                instant,
+                boot: Some(boot),
+                clock: self.clone(),
+            };
+        }
+        Moment {
+            instant: Instant::now(),
+            boot: since_boot(),
+            clock: self.clone(),
+        }
+    }
+}
+
+impl Moment {
+    /// The time since then, suspends included.
+    pub(super) fn elapsed(&self) -> Duration {
+        let now = self.clock.now();
+        match (now.boot, self.boot) {
+            (Some(now), Some(then)) => now.saturating_sub(then),
+            _ => now.instant.saturating_duration_since(self.instant),
+        }
+    }
+
+    /// This moment moved back to an earlier instant.
+    pub(super) fn back_to(self, instant: Instant) -> Self {
+        let by = self.instant.saturating_duration_since(instant);
+        Self {
+            instant,
+            boot: self.boot.map(|boot| boot.saturating_sub(by)),
+            clock: self.clock,
+        }
+    }
+}
+
+/// By its two clocks: where it comes from makes no difference.
+impl PartialEq for Moment {
+    fn eq(&self, other: &Self) -> bool {
+        (self.instant, self.boot) == (other.instant, other.boot)
+    }
+}
+
+impl Eq for Moment {}
+
+/// The time since the machine was started, suspends included; `None` if the system has no such clock.
+#[allow(unsafe_code, reason = "std has no clock that counts suspends")]
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+fn since_boot() -> Option<Duration> {
+    let mut time = std::mem::MaybeUninit::uninit();
+    // SAFETY: I1; the pointer is to a `timespec` of this function.
+    let failed = unsafe { libc::clock_gettime(COUNTS_SUSPENDS, time.as_mut_ptr()) };
+    if failed != 0 {
+        return None;
+    }
+    // SAFETY: I1; the call has succeeded.
+    let time: libc::timespec = unsafe { time.assume_init() };
+    let (seconds, nanos) = (time.tv_sec.try_into().ok()?, time.tv_nsec.try_into().ok()?);
+    Some(Duration::new(seconds, nanos))
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+fn since_boot() -> Option<Duration> {
+    None
+}
+
+/// A clock that a test advances.
+#[cfg(test)]
+#[derive(Debug)]
+pub(super) struct Fake {
+    start: Instant,
+    /// Time awake, and time suspended.
+    passed: std::sync::Mutex<(Duration, Duration)>,
+}
+
+#[cfg(test)]
+impl Fake {
+    pub(super) fn new() -> Self {
+        Self {
+            start: Instant::now(),
+            passed: std::sync::Mutex::default(),
+        }
+    }
+
+    fn now(&self) -> (Instant, Duration) {
+        let (awake, suspended) = *self.passed.lock().expect("not poisoned");
+        (self.start + awake, awake + suspended)
+    }
+
+    pub(super) fn pass(&self, awake: Duration, suspended: Duration) {
+        let mut passed = self.passed.lock().expect("not poisoned");
+        passed.0 += awake;
+        passed.1 += suspended;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_clocks_go_on() {
+        let clock = Clock::default();
+        let first = clock.now();
+        let (mut last, mut steps) = (first.clone(), 0);
+        while steps < 1_000 {
+            let next = clock.now();
+            assert!(next.instant >= last.instant && next.boot >= last.boot);
+            steps += u32::from(next != last);
+            last = next;
+        }
+        assert!(first.elapsed() >= last.elapsed());
+        let before = last.clone().back_to(first.instant);
+        assert_eq!(before.instant, first.instant);
+        assert!(before.boot <= last.boot);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_clock_is_the_one_of_the_uptime() {
+        let before = since_boot().expect("Linux has one");
+        let uptime = std::fs::read_to_string("/proc/uptime").expect("readable");
+        let after = since_boot().expect("Linux has one");
+        let seconds = uptime.split(' ').next().and_then(|text| text.parse().ok());
+        let uptime = Duration::from_secs_f64(seconds.expect("a number"));
+        // It is cut to hundredths.
+        let hundredth = Duration::from_millis(10);
+        assert!(before <= uptime + hundredth && uptime <= after);
+    }
+
+    #[test]
+    fn a_suspend_counts_as_elapsed() {
+        let fake = std::sync::Arc::new(Fake::new());
+        let clock = Clock {
+            fake: Some(std::sync::Arc::clone(&fake)),
+        };
+        let then = clock.now();
+        fake.pass(Duration::from_secs(1), Duration::from_secs(3600));
+        assert_eq!(then.elapsed(), Duration::from_secs(3601));
+        assert_eq!(clock.now().instant - then.instant, Duration::from_secs(1));
+    }
+}

@@ -1,0 +1,91 @@
+//! The thread or the task behind a waiter, and how it is woken.
+
+use std::any::Any;
+use std::panic::resume_unwind;
+use std::sync::Arc;
+
+use super::Waiter;
+use crate::panic::discard;
+
+/// A waiter in the list: a blocked thread, or a task.
+pub(super) enum Target {
+    Thread(Arc<Waiter>),
+    #[cfg(feature = "stream")]
+    Task(std::task::Waker),
+}
+
+/// Waiters that were taken out of the list, to be woken without its lock.
+#[derive(Default)]
+pub(super) struct Targets(Vec<Target>);
+
+/// All were woken; the first panic of a waker, if there was one.
+#[must_use = "a panic may have to be resumed"]
+pub(in crate::published) struct Panicked(Option<Box<dyn Any + Send>>);
+
+impl Target {
+    /// Wakes it; returns the panic of a waker.
+    fn wake(self) -> Option<Box<dyn Any + Send>> {
+        match self {
+            Self::Thread(waiter) => {
+                waiter.notified.notify_one();
+                None
+            }
+            #[cfg(feature = "stream")]
+            Self::Task(waker) => {
+                let wake = std::panic::AssertUnwindSafe(|| waker.wake());
+                std::panic::catch_unwind(wake).err()
+            }
+        }
+    }
+
+    fn is_thread(&self) -> bool {
+        matches!(self, Self::Thread(_))
+    }
+}
+
+impl Targets {
+    pub(super) fn push(&mut self, target: Target) {
+        self.0.push(target);
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Wakes all of them, also if a waker panics; tasks last, since their wakers may take their time.
+    pub(super) fn wake(self) -> Panicked {
+        let (threads, tasks): (Vec<_>, Vec<_>) = self.0.into_iter().partition(Target::is_thread);
+        let mut first = None;
+        for payload in threads.into_iter().chain(tasks).filter_map(Target::wake) {
+            match first {
+                None => first = Some(payload),
+                Some(_) => discard(payload),
+            }
+        }
+        Panicked(first)
+    }
+}
+
+impl FromIterator<Target> for Targets {
+    fn from_iter<I: IntoIterator<Item = Target>>(targets: I) -> Self {
+        Self(targets.into_iter().collect())
+    }
+}
+
+impl Panicked {
+    /// Resumes the panic.
+    pub(in crate::published) fn resume(mut self) {
+        if let Some(payload) = self.0.take() {
+            resume_unwind(payload);
+        }
+    }
+}
+
+impl Drop for Panicked {
+    fn drop(&mut self) {
+        if let Some(payload) = self.0.take() {
+            discard(payload);
+        }
+    }
+}
