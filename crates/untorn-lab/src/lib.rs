@@ -1,13 +1,21 @@
 //! The laboratory of untorn: how it is measured, beside whom, what its table is compared with, and what its histories show.
+//!
+//! The command builds the rivals alone; the feature `checkers`, on by default, adds what finds mistakes.
 
 pub mod contest;
 pub mod filter;
-pub mod forced;
-pub mod fuzz;
-pub mod history;
 pub mod keys;
-pub mod oracle;
 pub mod rivals;
 pub mod sheet;
 pub mod toolchain;
+
+#[cfg(feature = "checkers")]
+pub mod forced;
+#[cfg(feature = "checkers")]
+pub mod fuzz;
+#[cfg(feature = "checkers")]
+pub mod history;
+#[cfg(feature = "checkers")]
+pub mod oracle;
+#[cfg(feature = "checkers")]
 pub mod tsan;

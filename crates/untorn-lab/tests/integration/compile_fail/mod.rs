@@ -143,7 +143,7 @@ fn each_wrong_program_is_refused() {
             .collect();
         let announced = announced(program);
         assert!(!announced.is_empty(), "{program} announces no error");
-        assert_eq!(found, announced, "{program}, {told}");
+        assert_eq!(found, announced, "{program}");
     }
     // Nothing else is wrong, such as the library itself.
     let others = errors

@@ -57,7 +57,7 @@ fn a_panic_has_the_same_text() {
     };
     let thread = std::thread::scope(|s| {
         let caught = move || catch_unwind(AssertUnwindSafe(twice));
-        untorn::spawn_scoped(s, "child", caught).join()
+        untorn::spawn_scoped(s, "overlap_cell::child", caught).join()
     });
     let panic = thread.expect("it is caught").expect_err("it panics");
     let message = panic.downcast_ref::<String>().expect("it is formatted");
