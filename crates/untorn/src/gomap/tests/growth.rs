@@ -1,6 +1,6 @@
 //! Doubling: when it begins, who carries it out, when it ends; seeds, hints and clones.
 
-use super::super::grow::over_load_factor;
+use super::super::table::load_factor::over_load_factor;
 use super::super::{Growth, SeededBuildHasher, Stats, Table};
 use super::support::{Constant, Good, Identity, Truncated, evacuated, marks, place};
 

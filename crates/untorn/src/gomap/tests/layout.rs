@@ -1,6 +1,6 @@
 //! Where things are in a bucket, and that every address given out is aligned.
 
-use super::super::bucket::{BUCKET_CNT, Shape};
+use super::super::raw::bucket::{BUCKET_CNT, Shape};
 use super::super::{Key, Table};
 use super::support::address;
 

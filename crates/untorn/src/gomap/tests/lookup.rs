@@ -1,7 +1,7 @@
 //! Look-ups that need no string: nil, empty, one bucket of words, and which function a key and elem type get.
 
-use super::super::bucket::{EMPTY_ONE, EMPTY_REST};
-use super::super::lookup::hashes_first;
+use super::super::raw::tophash::{EMPTY_ONE, EMPTY_REST};
+use super::super::table::lookup::hashes_first;
 use super::super::{Key, SeededBuildHasher, Step, Table};
 use super::support::{Counting, Identity, marks, place};
 use std::borrow::Borrow;

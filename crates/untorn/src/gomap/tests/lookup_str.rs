@@ -1,6 +1,6 @@
 //! The two scans of a one-bucket table for a string key, branch by branch.
 
-use super::super::bucket::EMPTY_ONE;
+use super::super::raw::tophash::EMPTY_ONE;
 use super::super::{Step, Table};
 use super::lookup::{Counted, Way, check};
 use super::support::marks;

@@ -1,6 +1,6 @@
 //! Growth to the same size, and the overflow buckets that cause it.
 
-use super::super::bucket::Shape;
+use super::super::raw::bucket::Shape;
 use super::super::{Growth, Table};
 use super::support::{Constant, Identity, Truncated, address, place};
 

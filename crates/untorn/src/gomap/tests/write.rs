@@ -1,6 +1,6 @@
 //! Inserting: which key stays on an overwrite, what a nil table says, what an insert after a remove finds.
 
-use super::super::assign::Replaced;
+use super::super::table::assign::Replaced;
 use super::super::{Key, Table};
 use super::support::{Counting, Good, Probe, assert_settled, open_ledger};
 use std::sync::Arc;

@@ -5,46 +5,16 @@
 //! writes that follow: each first evacuates the old bucket that it is about to touch and one more, so no single
 //! write pays for the whole. Reads move nothing.
 
-use super::array::Buckets;
-use super::bucket::BUCKET_CNT;
-use super::chain::move_chain;
+use super::Table;
 use super::flags::{ITERATOR, OLD_ITERATOR, SAME_SIZE_GROW};
 use super::hash::SeededBuildHasher;
 use super::key::Key;
-use super::table::Table;
-use crate::planted::planted;
-
-/// The load factor 6.5 as a fraction.
-const LOAD_FACTOR_NUM: usize = 13;
-const LOAD_FACTOR_DEN: usize = 2;
+use super::load_factor::{Growth, over_load_factor, too_many_overflow_buckets};
+use crate::gomap::raw::array::Buckets;
+use crate::gomap::raw::chain::move_chain;
 
 /// How many evacuated buckets `nevacuate` may pass in one write.
 const MARK_AT_MOST: usize = 1024;
-
-/// The two ways a table grows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Growth {
-    /// To twice as many buckets.
-    Doubling,
-    /// To as many buckets with fewer overflow buckets (Go's `sameSizeGrow`).
-    SameSize,
-}
-
-/// Whether `count` entries are too many for 2^b buckets: more than eight, and more than 6.5 a bucket.
-pub(super) fn over_load_factor(count: usize, b: u8) -> bool {
-    let late = usize::from(planted("growth_one_key_late"));
-    count > BUCKET_CNT && count > room(b) + late
-}
-
-/// How many entries 2^b buckets are for.
-pub(super) fn room(b: u8) -> usize {
-    LOAD_FACTOR_NUM.saturating_mul((1_usize << b) / LOAD_FACTOR_DEN)
-}
-
-/// Whether 2^b buckets should not have this many overflow buckets: about as many as buckets, 2^15 at most.
-fn too_many_overflow_buckets(noverflow: u16, b: u8) -> bool {
-    noverflow >= 1 << b.min(15)
-}
 
 impl<K, V, S> Table<K, V, S> {
     /// The growth that one more entry asks for. At most one is carried out at a time.

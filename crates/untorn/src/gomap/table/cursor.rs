@@ -3,8 +3,9 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use super::table::Table;
-use super::walks::{Trail, Walks, lock};
+use super::Table;
+use super::arrays::Arrays;
+use super::cursors::{Trail, Walks, lock};
 
 /// A walk over a [`Table`], between two of its entries: Go's `range` over a map.
 ///
@@ -82,7 +83,16 @@ impl Walk {
             .filter(|walks| walks.id() == self.table)
             .expect("a walk goes over the table that it was begun on, and this is another");
         let trail = self.trail.as_deref()?;
-        let entry = lock(trail).step(table, walks);
+        let arrays = Arrays {
+            current: &table.buckets,
+            old: table.oldbuckets.as_ref(),
+        };
+        // In an empty table nothing is left of what was there at the start.
+        let entry = if table.is_empty() {
+            None
+        } else {
+            lock(trail).step(arrays, walks)
+        };
         if entry.is_none() {
             self.trail = None;
         }

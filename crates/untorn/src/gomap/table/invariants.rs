@@ -1,12 +1,14 @@
 //! The rules that a table keeps between operations, checked.
 
-use super::array::Buckets;
-use super::bucket::{
-    BUCKET_CNT, EMPTY_ONE, EMPTY_REST, EVACUATED_EMPTY, EVACUATED_X, EVACUATED_Y, is_empty,
-};
-use super::hash::{SeededBuildHasher, tophash};
+use super::Table;
+use super::hash::SeededBuildHasher;
 use super::key::Key;
-use super::table::Table;
+use crate::gomap::raw::array::Buckets;
+use crate::gomap::raw::bucket::BUCKET_CNT;
+use crate::gomap::raw::tophash::tophash;
+use crate::gomap::raw::tophash::{
+    EMPTY_ONE, EMPTY_REST, EVACUATED_EMPTY, EVACUATED_X, EVACUATED_Y, is_empty,
+};
 
 impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
     /// Checks every invariant of the table, for tests and fuzzing. O(buckets + entries), and hashes every key.

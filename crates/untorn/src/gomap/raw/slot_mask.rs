@@ -1,13 +1,13 @@
 //! Which slots of a bucket: all eight tophash bytes are looked at as one word.
 
-use super::bucket::{EMPTY_REST, MIN_TOP_HASH};
+use super::tophash::{EMPTY_REST, MIN_TOP_HASH};
 
 const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
 const ONES: u64 = 0x0101_0101_0101_0101;
 
 /// Some of the slots of a bucket: of the byte of each, the top bit. Iterates lowest first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Slots(u64);
+pub(in crate::gomap) struct Slots(u64);
 
 impl Slots {
     pub(super) const NONE: Self = Self(0);
@@ -15,27 +15,27 @@ impl Slots {
 
     /// The slots whose byte of `word` equals `byte`; exact, since a false hit would be an empty slot read.
     #[inline(always)]
-    pub(super) fn equal(word: u64, byte: u8) -> Self {
+    pub(in crate::gomap) fn equal(word: u64, byte: u8) -> Self {
         let differ = word ^ (ONES * u64::from(byte));
         Self(!(((differ & LOW) + LOW) | differ | LOW))
     }
 
     /// Those marked empty: both marks are 0 once the lowest bit is off, and no other byte is.
     #[inline(always)]
-    pub(super) fn empty(word: u64) -> Self {
+    pub(in crate::gomap) fn empty(word: u64) -> Self {
         Self::equal(word & !ONES, EMPTY_REST)
     }
 
     /// Those whose byte is that of a full slot.
     #[inline(always)]
-    pub(super) fn full(word: u64) -> Self {
+    pub(in crate::gomap) fn full(word: u64) -> Self {
         const BELOW: u64 = 0x80 - MIN_TOP_HASH as u64;
         Self((((word & LOW) + ONES * BELOW) | word) & !LOW)
     }
 
     /// A word with `byte` in the bytes of these slots and 0 in the others.
     #[inline(always)]
-    pub(super) fn fill(self, byte: u8) -> u64 {
+    pub(in crate::gomap) fn fill(self, byte: u8) -> u64 {
         (self.0 >> 7) * u64::from(byte)
     }
 
@@ -55,18 +55,18 @@ impl Slots {
     }
 
     #[inline(always)]
-    pub(super) fn contains(self, i: usize) -> bool {
+    pub(in crate::gomap) fn contains(self, i: usize) -> bool {
         self.0 >> (8 * i + 7) & 1 != 0
     }
 
     #[inline(always)]
-    pub(super) fn first(self) -> Option<usize> {
+    pub(in crate::gomap) fn first(self) -> Option<usize> {
         (self.0 != 0).then(|| self.0.trailing_zeros() as usize / 8)
     }
 
     /// Those of them for whose number `choose` says so.
     #[inline(always)]
-    pub(super) fn filter(self, mut choose: impl FnMut(usize) -> bool) -> Self {
+    pub(in crate::gomap) fn filter(self, mut choose: impl FnMut(usize) -> bool) -> Self {
         let mut chosen = 0;
         for i in self {
             chosen |= u64::from(choose(i)) << (8 * i + 7);
@@ -89,7 +89,8 @@ impl Iterator for Slots {
 #[cfg(test)]
 mod tests {
     use super::Slots;
-    use crate::gomap::bucket::{BUCKET_CNT, MIN_TOP_HASH, is_empty};
+    use crate::gomap::raw::bucket::BUCKET_CNT;
+    use crate::gomap::raw::tophash::{MIN_TOP_HASH, is_empty};
 
     /// Words whose bytes are near the marks, so that a carry from one byte to the next would show.
     fn words() -> impl Iterator<Item = [u8; BUCKET_CNT]> {

@@ -3,8 +3,6 @@
 use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher};
 
-use super::bucket::MIN_TOP_HASH;
-
 /// Builds hashers that start from a seed which the table chooses, and chooses anew.
 ///
 /// Every Go map hashes with a seed of its own, `hash0`, drawn when the map is made and, since Go 1.16, drawn again
@@ -52,7 +50,7 @@ pub struct FoldHash {
 #[cfg(test)]
 impl FoldHash {
     /// That of another process.
-    pub(super) fn seeded(process: &'static foldhash::SharedSeed) -> Self {
+    pub(in crate::gomap) fn seeded(process: &'static foldhash::SharedSeed) -> Self {
         Self { process }
     }
 }
@@ -105,16 +103,5 @@ pub(crate) struct KeyHash {
 impl fmt::Debug for KeyHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:#018x}", self.hash)
-    }
-}
-
-/// The top eight bits, moved out of the way of the marks for empty and evacuated slots.
-#[inline(always)]
-pub(super) fn tophash(hash: u64) -> u8 {
-    let top = (hash >> 56) as u8;
-    if top < MIN_TOP_HASH {
-        top + MIN_TOP_HASH
-    } else {
-        top
     }
 }

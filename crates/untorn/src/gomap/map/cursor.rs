@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::hash::FoldHash;
-use super::map::GoMap;
-use super::walk::Walk;
+use super::GoMap;
+use crate::gomap::table::cursor::Walk;
+use crate::gomap::table::hash::FoldHash;
 use crate::overlap::tsan;
 
 /// A walk over a [`GoMap`]: Go's `for k, v := range m`, each step an access of its own.
@@ -26,8 +26,8 @@ use crate::overlap::tsan;
 /// ```
 #[must_use = "a walk shows entries when its `next` is called"]
 pub struct MapWalk<'m, K, V, S = FoldHash> {
-    pub(super) map: &'m GoMap<K, V, S>,
-    pub(super) walk: Walk,
+    pub(in crate::gomap) map: &'m GoMap<K, V, S>,
+    pub(in crate::gomap) walk: Walk,
 }
 
 impl<K, V, S> MapWalk<'_, K, V, S> {

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::iter::FusedIterator;
 
-use super::array::Buckets;
-use super::bucket::{BUCKET_CNT, BucketRef};
-use super::table::Table;
+use super::Table;
+use crate::gomap::raw::array::Buckets;
+use crate::gomap::raw::bucket::{BUCKET_CNT, BucketRef};
 use crate::random::random_u64;
 
 /// The entries of a [`Table`], each once, from a random place on.

@@ -1,19 +1,24 @@
 //! `GoMap`: the table behind the overlap gate.
 
+mod convert;
+pub(super) mod cursor;
+mod header;
+mod rewrite;
+
 use std::borrow::Borrow;
 use std::fmt;
 use std::panic::RefUnwindSafe;
 
-use super::assign::Replaced;
-use super::hash::{FoldHash, KeyHash, SeededBuildHasher};
-use super::header::{Change, Header};
-use super::key::Key;
-use super::lookup::hashes_first;
-use super::map_walk::MapWalk;
-use super::stats::Stats;
-use super::table::Table;
-use super::trace::Lookup;
-use super::walk::Walk;
+use self::cursor::MapWalk;
+use self::header::{Change, Header};
+use crate::gomap::table::Table;
+use crate::gomap::table::assign::Replaced;
+use crate::gomap::table::cursor::Walk;
+use crate::gomap::table::hash::{FoldHash, KeyHash, SeededBuildHasher};
+use crate::gomap::table::key::Key;
+use crate::gomap::table::lookup::hashes_first;
+use crate::gomap::table::stats::Stats;
+use crate::gomap::table::trace::Lookup;
 use crate::overlap::{AccessKind, Guarded, OnOverlap, Operation, Stretch, tsan};
 
 /// Go's map, with Go's rule: whoever reads or writes it while another writes is told so, with both sides named.

@@ -3,8 +3,8 @@
 use std::ffi::CStr;
 use std::fmt::Write;
 
-use super::flags::{FlagSet, HASH_WRITING};
-use super::table::Table;
+use crate::gomap::table::Table;
+use crate::gomap::table::flags::{FlagSet, HASH_WRITING};
 use crate::overlap::{Describe, OnOverlap, State, Subject};
 use crate::sync::{AtomicU64, Ordering};
 
@@ -14,11 +14,11 @@ pub(super) struct Header {
     /// Count, B and flags of the table.
     figures: AtomicU64,
     hash0: AtomicU64,
-    pub(super) nil: bool,
+    pub(in crate::gomap) nil: bool,
 }
 
 impl Header {
-    pub(super) fn of<K, V, S>(table: &Table<K, V, S>) -> Self {
+    pub(in crate::gomap) fn of<K, V, S>(table: &Table<K, V, S>) -> Self {
         let header = Self {
             figures: AtomicU64::new(0),
             hash0: AtomicU64::new(0),
@@ -40,13 +40,13 @@ impl Header {
 
     /// The seed that the table had at the end of the last write.
     #[inline(always)]
-    pub(super) fn hash0(&self) -> u64 {
+    pub(in crate::gomap) fn hash0(&self) -> u64 {
         self.hash0.load(Ordering::Relaxed)
     }
 
     /// Count, B, flags.
     #[inline(always)]
-    pub(super) fn load(&self) -> (u64, u8, FlagSet) {
+    pub(in crate::gomap) fn load(&self) -> (u64, u8, FlagSet) {
         let stored = self.figures.load(Ordering::Relaxed);
         (stored >> 16, (stored >> 8) as u8, FlagSet(stored as u8))
     }
@@ -72,8 +72,8 @@ impl Describe for Header {
 
 /// A table being written to; brings the header up to date at the end, by a panic too.
 pub(super) struct Change<'c, K, V, S> {
-    pub(super) table: &'c mut Table<K, V, S>,
-    pub(super) header: &'c Header,
+    pub(in crate::gomap) table: &'c mut Table<K, V, S>,
+    pub(in crate::gomap) header: &'c Header,
 }
 
 impl<K, V, S> Drop for Change<'_, K, V, S> {

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::iter::FusedIterator;
 
-use super::array::Buckets;
-use super::bucket::{BUCKET_CNT, BucketRef};
-use super::table::Table;
+use super::Table;
+use crate::gomap::raw::array::Buckets;
+use crate::gomap::raw::bucket::{BUCKET_CNT, BucketRef};
 
 impl<K, V, S> Table<K, V, S> {
     /// The chains of the present array, in the order of their numbers: 2^B of them, none while the array is not

@@ -1,15 +1,16 @@
 //! Inserting: Go's `mapassign`.
 
-use super::chain::Found;
-use super::hash::{KeyHash, SeededBuildHasher, tophash};
+use super::Table;
+use super::hash::{KeyHash, SeededBuildHasher};
 use super::key::Key;
-use super::table::Table;
+use crate::gomap::raw::chain::Found;
+use crate::gomap::raw::tophash::tophash;
 
 /// What a write put out of the table; dropped by whoever asked for it, when it is safe to run foreign code.
 pub(crate) struct Replaced<K, V> {
     /// The key that is no longer in the table, or that did not get in because an equal one stays.
-    pub(super) key: K,
-    pub(super) elem: V,
+    pub(in crate::gomap) key: K,
+    pub(in crate::gomap) elem: V,
 }
 
 impl<K, V> Replaced<K, V> {

@@ -17,8 +17,8 @@ use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::mem;
 use std::ptr::NonNull;
 
-use super::bucket::{BUCKET_CNT, Bucket, BucketRef, EMPTY_ONE, MIN_TOP_HASH, Shape};
-use super::chain::ChainMut;
+use super::bucket::{BUCKET_CNT, Bucket, BucketRef, Shape};
+use super::tophash::{EMPTY_ONE, MIN_TOP_HASH};
 use crate::random::random_u64;
 
 /// No machine has this many bytes (Go's `maxAlloc`); to ask the allocator for them would end the process.
@@ -78,7 +78,7 @@ impl<K, V> Drop for Storage<K, V> {
 }
 
 /// 2^B buckets and their overflow buckets. The array itself may not be allocated yet.
-pub(super) struct Buckets<K, V> {
+pub(in crate::gomap) struct Buckets<K, V> {
     storage: Storage<K, V>,
     /// Log2 of the number of buckets. Kept beside the mask, whose bits the oldest x86-64 has no instruction to count.
     b: u8,
@@ -97,7 +97,7 @@ unsafe impl<K: Sync, V: Sync> Sync for Buckets<K, V> {}
 
 impl<K, V> Buckets<K, V> {
     /// 2^b buckets, to be allocated by the first write.
-    pub(super) fn unallocated(b: u8) -> Self {
+    pub(in crate::gomap) fn unallocated(b: u8) -> Self {
         let count = 1_usize
             .checked_shl(u32::from(b))
             .expect("capacity overflow");
@@ -110,7 +110,7 @@ impl<K, V> Buckets<K, V> {
         }
     }
 
-    pub(super) fn allocated(b: u8) -> Self {
+    pub(in crate::gomap) fn allocated(b: u8) -> Self {
         let mut buckets = Self::unallocated(b);
         buckets.allocate();
         buckets
@@ -134,37 +134,37 @@ impl<K, V> Buckets<K, V> {
 
     /// Whether so many entries are more than Go's `makemap` believes: with a bucket for each they would not fit into
     /// [`MAX_ALLOC`].
-    pub(super) fn is_absurd(hint: usize) -> bool {
+    pub(in crate::gomap) fn is_absurd(hint: usize) -> bool {
         let bytes = hint.checked_mul(Shape::<K, V>::SIZE);
         bytes.is_none_or(|bytes| bytes as u64 > MAX_ALLOC)
     }
 
-    pub(super) fn is_allocated(&self) -> bool {
+    pub(in crate::gomap) fn is_allocated(&self) -> bool {
         self.storage.total > 0
     }
 
     /// Log2 of the number of buckets.
     #[inline(always)]
-    pub(super) fn b(&self) -> u8 {
+    pub(in crate::gomap) fn b(&self) -> u8 {
         self.b
     }
 
     #[inline(always)]
-    pub(super) fn mask(&self) -> usize {
+    pub(in crate::gomap) fn mask(&self) -> usize {
         self.mask
     }
 
     /// Number of buckets, overflow buckets not counted.
-    pub(super) fn count(&self) -> usize {
+    pub(in crate::gomap) fn count(&self) -> usize {
         self.mask + 1
     }
 
-    pub(super) fn noverflow(&self) -> u16 {
+    pub(in crate::gomap) fn noverflow(&self) -> u16 {
         self.noverflow
     }
 
     /// Overflow buckets that were taken, exactly.
-    pub(super) fn overflow_taken(&self) -> usize {
+    pub(in crate::gomap) fn overflow_taken(&self) -> usize {
         self.next_overflow - self.count() + self.storage.singles.len()
     }
 
@@ -184,7 +184,7 @@ impl<K, V> Buckets<K, V> {
     /// # Panics
     /// If the array is not allocated.
     #[inline(always)]
-    pub(super) fn bucket(&self, low_bits: usize) -> BucketRef<'_, K, V> {
+    pub(in crate::gomap) fn bucket(&self, low_bits: usize) -> BucketRef<'_, K, V> {
         assert!(self.is_allocated(), "no bucket before the first write");
         // SAFETY: allocated, and the mask keeps the index below 2^B.
         let bucket = unsafe { self.nth(low_bits & self.mask) };
@@ -192,14 +192,12 @@ impl<K, V> Buckets<K, V> {
         unsafe { BucketRef::new(bucket) }
     }
 
-    /// The same, to write to its chain.
+    /// Returns the head of the chain that a hash with these low bits belongs to. Allocates the array first if need be.
     #[inline(always)]
-    pub(super) fn chain_mut(&mut self, low_bits: usize) -> ChainMut<'_, K, V> {
+    pub(in crate::gomap) fn head(&mut self, low_bits: usize) -> Bucket<K, V> {
         self.allocate();
         // SAFETY: allocated, and the mask keeps the index below 2^B.
-        let head = unsafe { self.nth(low_bits & self.mask) };
-        // SAFETY: the head of one of `self`'s chains.
-        unsafe { ChainMut::new(self, head) }
+        unsafe { self.nth(low_bits & self.mask) }
     }
 
     /// Links a new overflow bucket behind `last`, the last bucket of a chain of this array.
@@ -235,7 +233,7 @@ impl<K, V> Buckets<K, V> {
     }
 
     /// Frees an array that every entry has moved out of, without another look at its slots.
-    pub(super) fn free_evacuated(mut self) {
+    pub(in crate::gomap) fn free_evacuated(mut self) {
         debug_assert!((0..self.count()).all(|i| self.bucket(i).evacuated()));
         // Without storage there is nothing left for `drop`.
         drop(mem::replace(&mut self.storage, Storage::none()));

@@ -3,13 +3,13 @@
 //! The clone is sized by the number of entries, so it can be larger or smaller than the array that is cloned. Chains are
 //! packed on the way, and their tophashes copied: nothing is hashed, but for old buckets that the clone splits.
 
-use super::array::Buckets;
-use super::bucket::{BucketRef, Shape};
-use super::chain::ChainEnd;
-use super::grow::{over_load_factor, room};
+use super::Table;
 use super::hash::SeededBuildHasher;
 use super::key::Key;
-use super::table::Table;
+use super::load_factor::{over_load_factor, room};
+use crate::gomap::raw::array::Buckets;
+use crate::gomap::raw::bucket::{BucketRef, Shape};
+use crate::gomap::raw::chain::ChainEnd;
 
 impl<K: Key + Clone, V: Clone, S: SeededBuildHasher + Clone> Clone for Table<K, V, S> {
     /// Go's `maps.Clone`: the same seed, sized by the number of entries; a clone of nil is nil. Calls `Hash` and `Eq` only

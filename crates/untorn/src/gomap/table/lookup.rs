@@ -5,12 +5,14 @@
 
 use std::borrow::Borrow;
 
-use super::bucket::{BUCKET_CNT, BucketRef, EMPTY_REST, MAX_INLINE_SIZE, is_empty};
-use super::grow::Growth;
-use super::hash::{KeyHash, SeededBuildHasher, tophash};
+use super::Table;
+use super::hash::{KeyHash, SeededBuildHasher};
 use super::key::{Key, KeyKind};
-use super::table::Table;
+use super::load_factor::Growth;
 use super::trace::{Lookup, Step};
+use crate::gomap::raw::bucket::{BUCKET_CNT, BucketRef, MAX_INLINE_SIZE};
+use crate::gomap::raw::tophash::tophash;
+use crate::gomap::raw::tophash::{EMPTY_REST, is_empty};
 use crate::planted::planted;
 
 /// Keys shorter than this are compared with every slot of a one-bucket table; longer ones are sorted out first.
@@ -50,7 +52,7 @@ const fn kind_of<Q: Key + ?Sized, V>() -> KeyKind {
 }
 
 /// Whether a look-up in a table of 2^b buckets begins by hashing. The one-bucket paths do without.
-pub(super) const fn hashes_first<Q: Key + ?Sized, V>(b: u8) -> bool {
+pub(in crate::gomap) const fn hashes_first<Q: Key + ?Sized, V>(b: u8) -> bool {
     b > 0 || matches!(kind_of::<Q, V>(), KeyKind::Generic)
 }
 
@@ -85,7 +87,7 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
     }
 
     #[inline(always)]
-    pub(super) fn lookup<Q>(
+    pub(in crate::gomap) fn lookup<Q>(
         &self,
         key: &Q,
         hash: Option<KeyHash>,

@@ -1,9 +1,9 @@
 //! Changing a `GoMap` by what is in it, in one access: `update`, `retain`.
 
-use super::assign::Replaced;
-use super::hash::SeededBuildHasher;
-use super::key::Key;
-use super::map::GoMap;
+use super::GoMap;
+use crate::gomap::table::assign::Replaced;
+use crate::gomap::table::hash::SeededBuildHasher;
+use crate::gomap::table::key::Key;
 use crate::overlap::{AccessKind, Operation, tsan};
 
 const UPDATE: &Operation = &Operation {

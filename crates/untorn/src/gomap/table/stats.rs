@@ -1,7 +1,7 @@
 //! What can be seen of a table's header.
 
 use super::flags::FlagSet;
-use super::grow::Growth;
+use super::load_factor::Growth;
 
 /// The header of a table, as Go keeps it in `hmap`, at one moment. What a [`Map`](crate::Map) keeps is told by
 /// [`untorn::Stats`](crate::Stats).

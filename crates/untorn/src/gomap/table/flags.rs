@@ -15,11 +15,11 @@ pub(crate) const SAME_SIZE_GROW: u8 = 8;
 
 /// The bits themselves. Atomic because iterators set theirs under a shared borrow, as Go's readers do.
 #[derive(Default)]
-pub(super) struct Flags(AtomicU8);
+pub(in crate::gomap) struct Flags(AtomicU8);
 
 impl Flags {
     #[inline(always)]
-    pub(super) fn get(&self) -> FlagSet {
+    pub(in crate::gomap) fn get(&self) -> FlagSet {
         // Relaxed: the bits guard nothing; whoever reads them has the table's own borrow for order.
         FlagSet(self.0.load(Ordering::Relaxed))
     }
@@ -34,7 +34,7 @@ impl Flags {
     }
 
     /// Sets and clears bits for a writer.
-    pub(super) fn change(&mut self, set: u8, clear: u8) {
+    pub(in crate::gomap) fn change(&mut self, set: u8, clear: u8) {
         let bits = self.get().0;
         *self = Self(AtomicU8::new(bits & !clear | set));
     }

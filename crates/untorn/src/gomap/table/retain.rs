@@ -4,11 +4,11 @@ use std::fmt;
 use std::iter::FusedIterator;
 use std::vec;
 
-use super::chain::Found;
+use super::Table;
 use super::delete::sweep;
 use super::hash::{FoldHash, SeededBuildHasher};
 use super::key::Key;
-use super::table::Table;
+use crate::gomap::raw::chain::Found;
 use crate::random::random_u64;
 
 impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {

@@ -2,13 +2,14 @@
 
 use std::borrow::Borrow;
 
-use super::array::Buckets;
+use super::Table;
 use super::assign::Replaced;
-use super::chain::{Found, Hole};
 use super::flags::SAME_SIZE_GROW;
-use super::hash::{KeyHash, SeededBuildHasher, tophash};
+use super::hash::{KeyHash, SeededBuildHasher};
 use super::key::Key;
-use super::table::Table;
+use crate::gomap::raw::array::Buckets;
+use crate::gomap::raw::chain::{Found, Hole};
+use crate::gomap::raw::tophash::tophash;
 use crate::planted::planted;
 use crate::random::random_u64;
 
@@ -76,7 +77,7 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
 
 /// Turns the empty slots that the chain now ends with into `EMPTY_REST`, so that look-ups stop early: backwards
 /// from the hole, across the buckets of the chain, to the first slot that is not empty.
-pub(super) fn sweep<K, V>(mut hole: Hole<'_, K, V>) {
+pub(in crate::gomap) fn sweep<K, V>(mut hole: Hole<'_, K, V>) {
     if !hole.nothing_follows() || planted("sweep_forgets_empty_rest") {
         return;
     }

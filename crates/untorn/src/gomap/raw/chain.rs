@@ -13,36 +13,45 @@
 #![allow(unsafe_code, reason = "named for it: see the invariants above")]
 
 use super::array::Buckets;
-use super::bucket::{BUCKET_CNT, Bucket, BucketRef, EMPTY_ONE, EMPTY_REST, is_empty};
-use super::slots::Slots;
+use super::bucket::{BUCKET_CNT, Bucket, BucketRef};
+use super::slot_mask::Slots;
+use super::tophash::{EMPTY_ONE, EMPTY_REST, is_empty};
 use crate::planted::planted;
 
 /// A chain to write to.
-pub(super) struct ChainMut<'t, K, V> {
+pub(in crate::gomap) struct ChainMut<'t, K, V> {
     buckets: &'t mut Buckets<K, V>,
     head: Bucket<K, V>,
 }
 
 /// What a search of a chain ended with.
-pub(super) enum Found<'t, K, V> {
+pub(in crate::gomap) enum Found<'t, K, V> {
     /// The key is here.
     Occupied(Occupied<'t, K, V>),
     /// The key is not in the chain; it would go here.
     Vacant(Vacant<'t, K, V>),
 }
 
-impl<'t, K, V> ChainMut<'t, K, V> {
-    /// Opens the chain that begins at `head`.
-    ///
-    /// # Safety
-    /// `head` is one of the first 2^B buckets of `buckets`.
-    pub(super) unsafe fn new(buckets: &'t mut Buckets<K, V>, head: Bucket<K, V>) -> Self {
-        Self { buckets, head }
+impl<K, V> Buckets<K, V> {
+    /// Opens the chain that a hash with these low bits belongs to for writing.
+    #[inline(always)]
+    pub(in crate::gomap) fn chain_mut(&mut self, low_bits: usize) -> ChainMut<'_, K, V> {
+        let head = self.head(low_bits);
+        ChainMut {
+            buckets: self,
+            head,
+        }
     }
+}
 
+impl<'t, K, V> ChainMut<'t, K, V> {
     /// Looks for the entry with this tophash whose key `is_key`, and remembers the first free slot on the way.
     #[inline]
-    pub(super) fn find(self, top: u8, mut is_key: impl FnMut(&K) -> bool) -> Found<'t, K, V> {
+    pub(in crate::gomap) fn find(
+        self,
+        top: u8,
+        mut is_key: impl FnMut(&K) -> bool,
+    ) -> Found<'t, K, V> {
         let Self { buckets, head } = self;
         let mut free = None;
         let mut bucket = head;
@@ -78,7 +87,7 @@ impl<'t, K, V> ChainMut<'t, K, V> {
 
 impl<'t, K, V> ChainMut<'t, K, V> {
     /// The end of the chain, to append to.
-    pub(super) fn end(self) -> ChainEnd<'t, K, V> {
+    pub(in crate::gomap) fn end(self) -> ChainEnd<'t, K, V> {
         let mut last = self.head;
         while let Some(next) = last.overflow() {
             last = next;
@@ -91,7 +100,7 @@ impl<'t, K, V> ChainMut<'t, K, V> {
     }
 
     /// Makes the bucket, which must be empty and alone in its chain, a clone of `from`, slot by slot.
-    pub(super) fn copy_bucket(self, from: BucketRef<'_, K, V>)
+    pub(in crate::gomap) fn copy_bucket(self, from: BucketRef<'_, K, V>)
     where
         K: Clone,
         V: Clone,
@@ -112,7 +121,7 @@ impl<'t, K, V> ChainMut<'t, K, V> {
 }
 
 /// The last bucket of a chain, and where in it the next entry may go.
-pub(super) struct ChainEnd<'t, K, V> {
+pub(in crate::gomap) struct ChainEnd<'t, K, V> {
     buckets: &'t mut Buckets<K, V>,
     last: Bucket<K, V>,
     i: usize,
@@ -120,7 +129,7 @@ pub(super) struct ChainEnd<'t, K, V> {
 
 impl<K, V> ChainEnd<'_, K, V> {
     /// Puts the entry into the next empty slot, of a new overflow bucket if this one has none.
-    pub(super) fn push(&mut self, top: u8, key: K, elem: V) {
+    pub(in crate::gomap) fn push(&mut self, top: u8, key: K, elem: V) {
         while self.i < BUCKET_CNT && !is_empty(self.last.tophash(self.i)) {
             self.i += 1;
         }
@@ -136,7 +145,7 @@ impl<K, V> ChainEnd<'_, K, V> {
 }
 
 /// A full slot.
-pub(super) struct Occupied<'t, K, V> {
+pub(in crate::gomap) struct Occupied<'t, K, V> {
     buckets: &'t mut Buckets<K, V>,
     head: Bucket<K, V>,
     bucket: Bucket<K, V>,
@@ -144,14 +153,14 @@ pub(super) struct Occupied<'t, K, V> {
 }
 
 impl<'t, K, V> Occupied<'t, K, V> {
-    pub(super) fn replace_key(&mut self, key: K) -> K {
+    pub(in crate::gomap) fn replace_key(&mut self, key: K) -> K {
         // SAFETY: invariant 2.
         let mut place = unsafe { self.bucket.key(self.i) };
         // SAFETY: initialised, and the `Buckets` is borrowed mutably.
         std::mem::replace(unsafe { place.as_mut() }, key)
     }
 
-    pub(super) fn replace_elem(&mut self, elem: V) -> V {
+    pub(in crate::gomap) fn replace_elem(&mut self, elem: V) -> V {
         // SAFETY: invariant 2.
         let mut place = unsafe { self.bucket.elem(self.i) };
         // SAFETY: initialised, and the `Buckets` is borrowed mutably.
@@ -159,7 +168,7 @@ impl<'t, K, V> Occupied<'t, K, V> {
     }
 
     /// Takes the entry out. What its slot should now be marked with is for the caller to find out.
-    pub(super) fn take(self) -> ((K, V), Hole<'t, K, V>) {
+    pub(in crate::gomap) fn take(self) -> ((K, V), Hole<'t, K, V>) {
         // SAFETY: invariant 2, and the `Buckets` is borrowed mutably.
         let entry = unsafe { self.bucket.take(self.i, EMPTY_ONE) };
         let hole = Hole {
@@ -173,7 +182,7 @@ impl<'t, K, V> Occupied<'t, K, V> {
 }
 
 /// A place for a new entry.
-pub(super) struct Vacant<'t, K, V> {
+pub(in crate::gomap) struct Vacant<'t, K, V> {
     buckets: &'t mut Buckets<K, V>,
     /// The first free slot of the chain, if it has one.
     free: Option<(Bucket<K, V>, usize)>,
@@ -183,7 +192,7 @@ pub(super) struct Vacant<'t, K, V> {
 impl<K, V> Vacant<'_, K, V> {
     /// Puts the entry here, into a new overflow bucket if the chain is full.
     #[inline]
-    pub(super) fn fill(self, top: u8, key: K, elem: V) {
+    pub(in crate::gomap) fn fill(self, top: u8, key: K, elem: V) {
         let (bucket, i) = self.free.unwrap_or_else(|| {
             // SAFETY: no free slot, so by invariants 1 and 2 `last` ends its chain.
             (unsafe { self.buckets.append_overflow(self.last) }, 0)
@@ -194,7 +203,7 @@ impl<K, V> Vacant<'_, K, V> {
 }
 
 /// A slot that was emptied, and a cursor that moves back from it.
-pub(super) struct Hole<'t, K, V> {
+pub(in crate::gomap) struct Hole<'t, K, V> {
     _buckets: &'t mut Buckets<K, V>,
     head: Bucket<K, V>,
     bucket: Bucket<K, V>,
@@ -203,12 +212,12 @@ pub(super) struct Hole<'t, K, V> {
 
 impl<K, V> Hole<'_, K, V> {
     /// Whether this slot is marked empty, but not as the last.
-    pub(super) fn is_empty_one(&self) -> bool {
+    pub(in crate::gomap) fn is_empty_one(&self) -> bool {
         self.bucket.tophash(self.i) == EMPTY_ONE
     }
 
     /// Whether nothing comes after this slot.
-    pub(super) fn nothing_follows(&self) -> bool {
+    pub(in crate::gomap) fn nothing_follows(&self) -> bool {
         let next = if self.i + 1 < BUCKET_CNT {
             Some(self.bucket.tophash(self.i + 1))
         } else {
@@ -218,14 +227,14 @@ impl<K, V> Hole<'_, K, V> {
     }
 
     /// Marks the slot: empty, and nothing comes after it.
-    pub(super) fn mark_empty_rest(&mut self) {
+    pub(in crate::gomap) fn mark_empty_rest(&mut self) {
         assert!(self.is_empty_one());
         // SAFETY: an empty slot stays empty, and the `Buckets` is borrowed mutably.
         unsafe { self.bucket.set_tophash(self.i, EMPTY_REST) };
     }
 
     /// Moves to the slot before this one; false at the first of the chain.
-    pub(super) fn step_back(&mut self) -> bool {
+    pub(in crate::gomap) fn step_back(&mut self) -> bool {
         if self.i > 0 {
             self.i -= 1;
             return true;
@@ -291,7 +300,7 @@ impl<K, V> Destination<K, V> {
 ///
 /// # Panics
 /// If a destination already holds something: then something was written before its old bucket was evacuated.
-pub(super) fn move_chain<K, V>(
+pub(in crate::gomap) fn move_chain<K, V>(
     old: &mut Buckets<K, V>,
     from: usize,
     new: &mut Buckets<K, V>,

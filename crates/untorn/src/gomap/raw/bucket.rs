@@ -25,38 +25,16 @@ use std::alloc::Layout;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
-use super::slots::Slots;
+use super::slot_mask::Slots;
+use super::tophash::{
+    EMPTY_REST, EVACUATED_EMPTY, EVACUATED_X, EVACUATED_Y, MIN_TOP_HASH, evacuated, is_empty,
+};
 
 /// Slots in a bucket (Go's `bucketCnt`).
-pub(super) const BUCKET_CNT: usize = 8;
+pub(in crate::gomap) const BUCKET_CNT: usize = 8;
 
 /// Keys and elems larger than this are boxed (Go's `maxKeySize`, `maxElemSize`).
-pub(super) const MAX_INLINE_SIZE: usize = 128;
-
-/// This slot is empty, and so is every later slot of the bucket and of its overflow chain.
-pub(super) const EMPTY_REST: u8 = 0;
-/// This slot is empty.
-pub(super) const EMPTY_ONE: u8 = 1;
-/// The entry moved to the lower half of the grown table.
-pub(super) const EVACUATED_X: u8 = 2;
-/// The entry moved to the upper half.
-pub(super) const EVACUATED_Y: u8 = 3;
-/// The slot was empty, and its bucket is evacuated.
-pub(super) const EVACUATED_EMPTY: u8 = 4;
-/// The smallest tophash of a full slot.
-pub(super) const MIN_TOP_HASH: u8 = 5;
-
-/// Whether a tophash byte says that its slot is empty.
-#[inline(always)]
-pub(super) fn is_empty(tophash: u8) -> bool {
-    tophash <= EMPTY_ONE
-}
-
-/// Whether the first tophash byte of a bucket says that the bucket is evacuated.
-#[inline(always)]
-pub(super) fn evacuated(tophash0: u8) -> bool {
-    tophash0 > EMPTY_ONE && tophash0 < MIN_TOP_HASH
-}
+pub(in crate::gomap) const MAX_INLINE_SIZE: usize = 128;
 
 const fn round_up(offset: usize, align: usize) -> usize {
     (offset + align - 1) & !(align - 1)
@@ -67,11 +45,11 @@ const fn larger(a: usize, b: usize) -> usize {
 }
 
 /// The layout of a bucket of `K` and `V`, all of it known at compile time.
-pub(super) struct Shape<K, V>(PhantomData<(K, V)>);
+pub(in crate::gomap) struct Shape<K, V>(PhantomData<(K, V)>);
 
 impl<K, V> Shape<K, V> {
-    pub(super) const INDIRECT_KEY: bool = size_of::<K>() > MAX_INLINE_SIZE;
-    pub(super) const INDIRECT_ELEM: bool = size_of::<V>() > MAX_INLINE_SIZE;
+    pub(in crate::gomap) const INDIRECT_KEY: bool = size_of::<K>() > MAX_INLINE_SIZE;
+    pub(in crate::gomap) const INDIRECT_ELEM: bool = size_of::<V>() > MAX_INLINE_SIZE;
 
     const KEY: Layout = if Self::INDIRECT_KEY {
         Layout::new::<*mut K>()
@@ -84,24 +62,25 @@ impl<K, V> Shape<K, V> {
         Layout::new::<V>()
     };
 
-    pub(super) const KEYS: usize = round_up(BUCKET_CNT, Self::KEY.align());
-    pub(super) const ELEMS: usize = round_up(
+    pub(in crate::gomap) const KEYS: usize = round_up(BUCKET_CNT, Self::KEY.align());
+    pub(in crate::gomap) const ELEMS: usize = round_up(
         Self::KEYS + BUCKET_CNT * Self::KEY.size(),
         Self::ELEM.align(),
     );
-    pub(super) const OVERFLOW: usize = round_up(
+    pub(in crate::gomap) const OVERFLOW: usize = round_up(
         Self::ELEMS + BUCKET_CNT * Self::ELEM.size(),
         align_of::<*mut u8>(),
     );
     /// At least that of the eight tophash bytes, which are also read as one word.
-    pub(super) const ALIGN: usize = larger(
+    pub(in crate::gomap) const ALIGN: usize = larger(
         align_of::<u64>(),
         larger(
             align_of::<*mut u8>(),
             larger(Self::KEY.align(), Self::ELEM.align()),
         ),
     );
-    pub(super) const SIZE: usize = round_up(Self::OVERFLOW + size_of::<*mut u8>(), Self::ALIGN);
+    pub(in crate::gomap) const SIZE: usize =
+        round_up(Self::OVERFLOW + size_of::<*mut u8>(), Self::ALIGN);
 
     /// Whether freeing a full slot takes more than forgetting it.
     pub(super) const NEEDS_DROP: bool = std::mem::needs_drop::<K>()
@@ -111,7 +90,7 @@ impl<K, V> Shape<K, V> {
 }
 
 /// The address of a bucket. Copying it copies nothing else.
-pub(super) struct Bucket<K, V> {
+pub(in crate::gomap) struct Bucket<K, V> {
     base: NonNull<u8>,
     entry: PhantomData<*const (K, V)>,
 }
@@ -136,7 +115,7 @@ impl<K, V> Bucket<K, V> {
     /// # Safety
     /// Invariant 1 must hold for as long as the result is used.
     #[inline(always)]
-    pub(super) unsafe fn at(base: NonNull<u8>) -> Self {
+    pub(in crate::gomap) unsafe fn at(base: NonNull<u8>) -> Self {
         Self {
             base,
             entry: PhantomData,
@@ -149,13 +128,13 @@ impl<K, V> Bucket<K, V> {
 
     /// The eight tophash bytes, slot 0 in the lowest.
     #[inline(always)]
-    pub(super) fn word(self) -> u64 {
+    pub(in crate::gomap) fn word(self) -> u64 {
         // SAFETY: invariant 1, and ALIGN is at least that of a u64.
         u64::from_le(unsafe { self.base.cast::<u64>().read() })
     }
 
     #[inline(always)]
-    pub(super) fn tophash(self, i: usize) -> u8 {
+    pub(in crate::gomap) fn tophash(self, i: usize) -> u8 {
         debug_assert!(i < BUCKET_CNT);
         // SAFETY: invariant 1; a bucket begins with its eight tophash bytes.
         let byte = unsafe { self.base.add(i) };
@@ -184,7 +163,7 @@ impl<K, V> Bucket<K, V> {
 
     /// The next bucket of the chain.
     #[inline(always)]
-    pub(super) fn overflow(self) -> Option<Self> {
+    pub(in crate::gomap) fn overflow(self) -> Option<Self> {
         // SAFETY: invariant 1: always initialised, and aligned by the shape; a null pointer is `None`.
         let next = unsafe { self.overflow_slot().read() };
         // SAFETY: invariant 1 holds for what the pointer points at.
@@ -225,7 +204,7 @@ impl<K, V> Bucket<K, V> {
     /// # Safety
     /// Slot `i` is full.
     #[inline(always)]
-    pub(super) unsafe fn key(self, i: usize) -> NonNull<K> {
+    pub(in crate::gomap) unsafe fn key(self, i: usize) -> NonNull<K> {
         if Shape::<K, V>::INDIRECT_KEY {
             // SAFETY: the slot is full, so by invariants 2 and 3 it holds a pointer.
             unsafe { self.key_slot(i).cast::<NonNull<K>>().read() }
@@ -239,7 +218,7 @@ impl<K, V> Bucket<K, V> {
     /// # Safety
     /// Slot `i` is full.
     #[inline(always)]
-    pub(super) unsafe fn elem(self, i: usize) -> NonNull<V> {
+    pub(in crate::gomap) unsafe fn elem(self, i: usize) -> NonNull<V> {
         if Shape::<K, V>::INDIRECT_ELEM {
             // SAFETY: the slot is full, so by invariants 2 and 3 it holds a pointer.
             unsafe { self.elem_slot(i).cast::<NonNull<V>>().read() }
@@ -253,7 +232,7 @@ impl<K, V> Bucket<K, V> {
     /// # Safety
     /// Slot `i` is empty, `tophash` is one of a full slot, and the caller has the `Buckets` to itself.
     #[inline]
-    pub(super) unsafe fn fill(self, i: usize, tophash: u8, key: K, elem: V) {
+    pub(in crate::gomap) unsafe fn fill(self, i: usize, tophash: u8, key: K, elem: V) {
         debug_assert!(is_empty(self.tophash(i)) && tophash >= MIN_TOP_HASH);
         if Shape::<K, V>::INDIRECT_KEY {
             let boxed = NonNull::from(Box::leak(Box::new(key)));
@@ -280,7 +259,7 @@ impl<K, V> Bucket<K, V> {
     /// # Safety
     /// Slot `i` is full, `mark` is not the tophash of a full slot, and the caller has the `Buckets` to itself.
     #[inline]
-    pub(super) unsafe fn take(self, i: usize, mark: u8) -> (K, V) {
+    pub(in crate::gomap) unsafe fn take(self, i: usize, mark: u8) -> (K, V) {
         debug_assert!(self.tophash(i) >= MIN_TOP_HASH && mark < MIN_TOP_HASH);
         // SAFETY: the slot is full.
         let key = unsafe { self.key(i) };
@@ -382,7 +361,7 @@ impl<T> Drop for Owned<T> {
 }
 
 /// A bucket that can be read and does not change meanwhile.
-pub(super) struct BucketRef<'t, K, V> {
+pub(in crate::gomap) struct BucketRef<'t, K, V> {
     bucket: Bucket<K, V>,
     table: PhantomData<&'t (K, V)>,
 }
@@ -408,7 +387,7 @@ impl<'t, K, V> BucketRef<'t, K, V> {
     /// `'t` is no longer than a borrow of the `Buckets` that owns it, and nothing is written to a slot of it for as long as
     /// the result, or anything made of it, is used (invariant 4).
     #[inline(always)]
-    pub(super) unsafe fn new(bucket: Bucket<K, V>) -> Self {
+    pub(in crate::gomap) unsafe fn new(bucket: Bucket<K, V>) -> Self {
         Self {
             bucket,
             table: PhantomData,
@@ -416,17 +395,17 @@ impl<'t, K, V> BucketRef<'t, K, V> {
     }
 
     #[inline(always)]
-    pub(super) fn tophash(self, i: usize) -> u8 {
+    pub(in crate::gomap) fn tophash(self, i: usize) -> u8 {
         self.bucket.tophash(i)
     }
 
     #[inline(always)]
-    pub(super) fn evacuated(self) -> bool {
+    pub(in crate::gomap) fn evacuated(self) -> bool {
         evacuated(self.bucket.tophash(0))
     }
 
     #[inline(always)]
-    pub(super) fn overflow(self) -> Option<Self> {
+    pub(in crate::gomap) fn overflow(self) -> Option<Self> {
         // SAFETY: the same `Buckets` owns the next bucket, for the same borrow.
         self.bucket
             .overflow()
@@ -436,7 +415,7 @@ impl<'t, K, V> BucketRef<'t, K, V> {
     /// Asks for the lines of memory behind the first, so that those of key and elem are under way while the tophash
     /// bytes are looked at. A hint: it changes nothing.
     #[inline(always)]
-    pub(super) fn prefetch_rest(self) {
+    pub(in crate::gomap) fn prefetch_rest(self) {
         #[cfg(target_arch = "x86_64")]
         {
             use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
@@ -458,32 +437,32 @@ impl<'t, K, V> BucketRef<'t, K, V> {
     }
 
     /// This bucket and the rest of its chain.
-    pub(super) fn chain(self) -> impl Iterator<Item = Self> {
+    pub(in crate::gomap) fn chain(self) -> impl Iterator<Item = Self> {
         std::iter::successors(Some(self), |bucket| bucket.overflow())
     }
 
     /// The full slots of this bucket and of the rest of its chain, in order.
-    pub(super) fn entries(self) -> impl Iterator<Item = Full<'t, K, V>> {
+    pub(in crate::gomap) fn entries(self) -> impl Iterator<Item = Full<'t, K, V>> {
         self.chain()
             .flat_map(|bucket| (0..BUCKET_CNT).filter_map(move |i| bucket.full(i)))
     }
 
     /// The full slots whose keys `choose` chooses; it is asked of each once, in order.
     #[inline(always)]
-    pub(super) fn full_slots_where(self, mut choose: impl FnMut(&K) -> bool) -> Slots {
+    pub(in crate::gomap) fn full_slots_where(self, mut choose: impl FnMut(&K) -> bool) -> Slots {
         let bucket = self;
         Slots::full(self.bucket.word()).filter(|i| choose(Full { bucket, i }.key()))
     }
 
     /// Slot `i`, if it is full.
     #[inline(always)]
-    pub(super) fn full(self, i: usize) -> Option<Full<'t, K, V>> {
+    pub(in crate::gomap) fn full(self, i: usize) -> Option<Full<'t, K, V>> {
         (self.tophash(i) >= MIN_TOP_HASH).then_some(Full { bucket: self, i })
     }
 
     /// The full slots whose tophash is `top`, which must be that of a full slot.
     #[inline(always)]
-    pub(super) fn matches(self, top: u8) -> Matches<'t, K, V> {
+    pub(in crate::gomap) fn matches(self, top: u8) -> Matches<'t, K, V> {
         debug_assert!(top >= MIN_TOP_HASH);
         Matches {
             bucket: self,
@@ -499,13 +478,13 @@ impl<'t, K, V> BucketRef<'t, K, V> {
 
     /// Whether no later bucket of the chain holds anything. By the rule of `EMPTY_REST` the last slot knows.
     #[inline(always)]
-    pub(super) fn ends_chain(self) -> bool {
+    pub(in crate::gomap) fn ends_chain(self) -> bool {
         self.bucket.word() >> 56 == u64::from(EMPTY_REST)
     }
 }
 
 /// Full slots that may hold the key, lowest first.
-pub(super) struct Matches<'t, K, V> {
+pub(in crate::gomap) struct Matches<'t, K, V> {
     bucket: BucketRef<'t, K, V>,
     hits: Slots,
 }
@@ -521,22 +500,22 @@ impl<'t, K, V> Iterator for Matches<'t, K, V> {
 }
 
 /// A slot that is known to be full: the witness that lets safe code read key and elem.
-pub(super) struct Full<'t, K, V> {
+pub(in crate::gomap) struct Full<'t, K, V> {
     bucket: BucketRef<'t, K, V>,
     i: usize,
 }
 
 impl<'t, K, V> Full<'t, K, V> {
-    pub(super) fn index(&self) -> usize {
+    pub(in crate::gomap) fn index(&self) -> usize {
         self.i
     }
 
-    pub(super) fn tophash(&self) -> u8 {
+    pub(in crate::gomap) fn tophash(&self) -> u8 {
         self.bucket.tophash(self.i)
     }
 
     #[inline(always)]
-    pub(super) fn key(&self) -> &'t K {
+    pub(in crate::gomap) fn key(&self) -> &'t K {
         // SAFETY: a `Full` is made for full slots only, and stays so by invariant 4.
         let key = unsafe { self.bucket.bucket.key(self.i) };
         // SAFETY: initialised by invariant 2, unchanged for 't by invariant 4.
@@ -544,7 +523,7 @@ impl<'t, K, V> Full<'t, K, V> {
     }
 
     #[inline(always)]
-    pub(super) fn elem(&self) -> &'t V {
+    pub(in crate::gomap) fn elem(&self) -> &'t V {
         // SAFETY: a `Full` is made for full slots only, and stays so by invariant 4.
         let elem = unsafe { self.bucket.bucket.elem(self.i) };
         // SAFETY: initialised by invariant 2, unchanged for 't by invariant 4.

@@ -1,4 +1,38 @@
-//! The table: its header, how it is made, and what can be asked of it as a whole.
+//! Go's table, for one thread. Safe code; its memory is in `../raw/`.
+//!
+//! | file | in Go | what |
+//! |---|---|---|
+//! | `mod.rs` | `hmap` | the header, constructors, `get` |
+//! | `lookup.rs`, `trace.rs` | `mapaccess1`, `_fast32`, `_fast64`, `_faststr` | look-ups, branch by branch |
+//! | `assign.rs`, `delete.rs` | `mapassign`, `mapdelete`, `mapclear` | writes |
+//! | `retain.rs` | `maps.DeleteFunc` | removing many entries |
+//! | `load_factor.rs`, `grow.rs` | `hashGrow`, `growWork`, `evacuate` | growth |
+//! | `cursor.rs`, `cursors.rs`, `arrays.rs` | `mapiterinit`, `mapiternext` | `range`: iterating while the table changes |
+//! | `iter.rs` | | iterating over a borrowed table |
+//! | `hash.rs`, `key.rs`, `float.rs` | `alg.hash`, `hash0`, `f64hash` | hashing, kinds of keys |
+//! | `clone.rs`, `convert.rs` | `mapclone2` | copies and conversions |
+//! | `flags.rs`, `stats.rs`, `inspect.rs`, `invariants.rs` | `hmap.flags` | the state of a table, to look at |
+
+mod arrays;
+pub(super) mod assign;
+mod clone;
+mod convert;
+pub(super) mod cursor;
+mod cursors;
+mod delete;
+pub(super) mod flags;
+pub(super) mod float;
+mod grow;
+pub(super) mod hash;
+pub(super) mod inspect;
+mod invariants;
+pub(super) mod iter;
+pub(super) mod key;
+pub(super) mod load_factor;
+pub(super) mod lookup;
+pub(super) mod retain;
+pub(super) mod stats;
+pub(super) mod trace;
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -6,14 +40,14 @@ use std::hash::Hash;
 use std::ops::Index;
 use std::sync::OnceLock;
 
-use super::array::Buckets;
-use super::flags::Flags;
-use super::grow::{Growth, over_load_factor};
-use super::hash::{FoldHash, KeyHash, SeededBuildHasher};
-use super::key::Key;
-use super::slots::Slots;
-use super::stats::Stats;
-use super::walks::Walks;
+use self::cursors::Walks;
+use self::flags::Flags;
+use self::hash::{FoldHash, KeyHash, SeededBuildHasher};
+use self::key::Key;
+use self::load_factor::{Growth, over_load_factor};
+use self::stats::Stats;
+use crate::gomap::raw::array::Buckets;
+use crate::gomap::raw::slot_mask::Slots;
 use crate::random::random_u64;
 
 /// Go's classic map (Go 1.13 to 1.23) as a single-threaded table: reads borrow it, writes borrow it mutably.

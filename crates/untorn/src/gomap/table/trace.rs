@@ -201,7 +201,7 @@ pub struct Lookup {
 }
 
 impl Lookup {
-    pub(super) fn new(kind: KeyKind, found: bool, steps: Vec<Step>) -> Self {
+    pub(in crate::gomap) fn new(kind: KeyKind, found: bool, steps: Vec<Step>) -> Self {
         Self { kind, found, steps }
     }
 

@@ -16,9 +16,9 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use super::array::Buckets;
-use super::bucket::{BUCKET_CNT, BucketRef, EMPTY_REST, EVACUATED_X, EVACUATED_Y, Full};
-use super::table::Table;
+use super::arrays::Arrays;
+use crate::gomap::raw::bucket::{BUCKET_CNT, BucketRef, Full};
+use crate::gomap::raw::tophash::{EMPTY_REST, EVACUATED_X, EVACUATED_Y};
 use crate::planted::planted;
 use crate::random::random_u64;
 use crate::sync::{Counter, Ordering};
@@ -29,7 +29,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// The walks over one table.
-pub(super) struct Walks {
+pub(in crate::gomap) struct Walks {
     /// Tells this table from every other of the process, also from those that are gone.
     id: u64,
     /// How many growths have begun since the table was first walked over.
@@ -96,7 +96,7 @@ impl Walks {
 
     /// How many walks it keeps a note of.
     #[cfg(test)]
-    pub(super) fn known(&self) -> usize {
+    pub(in crate::gomap) fn known(&self) -> usize {
         let newest = lock(&self.newest).trails.len();
         let eras = self.eras.iter();
         newest + eras.map(|era| era.trails.trails.len()).sum::<usize>()
@@ -323,18 +323,17 @@ impl Trail {
     }
 
     /// The next entry, if there is one. Looks at no more slots than are left, and hashes nothing.
-    pub(super) fn step<'t, K, V, S>(
+    pub(super) fn step<'t, K, V>(
         &mut self,
-        table: &'t Table<K, V, S>,
+        arrays: Arrays<'t, K, V>,
         walks: &Walks,
     ) -> Option<(&'t K, &'t V)> {
-        // In an empty table nothing is left of what was there at the start.
-        if self.over || table.count == 0 {
+        if self.over {
             return None;
         }
         loop {
             while let Some(run) = self.runs.last_mut() {
-                let array = array(table, run.old);
+                let array = arrays.get(run.old);
                 if let Some(full) = run.next_full(array.bucket(run.chain)) {
                     return Some((full.key(), full.elem()));
                 }
@@ -343,7 +342,7 @@ impl Trail {
             if self.left == 0 {
                 return None;
             }
-            self.enter(table, walks);
+            self.enter(arrays, walks);
         }
     }
 
@@ -365,13 +364,12 @@ impl Trail {
     }
 
     /// Enters the next chain: that of the old array if it is still to be evacuated.
-    fn enter<K, V, S>(&mut self, table: &Table<K, V, S>, walks: &Walks) {
+    fn enter<K, V>(&mut self, arrays: Arrays<'_, K, V>, walks: &Walks) {
         let low_bits = self.group | (self.within.reverse_bits() as usize) << self.b;
-        let old = table
-            .oldbuckets
-            .as_ref()
+        let old = arrays
+            .old
             .is_some_and(|old| !old.bucket(low_bits).evacuated());
-        let array = array(table, old);
+        let array = arrays.get(old);
         self.pass(array.b() - self.b);
 
         let chain = low_bits & array.mask();
@@ -390,16 +388,6 @@ impl Trail {
                 from,
                 to,
             });
-        }
-    }
-}
-
-fn array<K, V, S>(table: &Table<K, V, S>, old: bool) -> &Buckets<K, V> {
-    match &table.oldbuckets {
-        Some(array) if old => array,
-        _ => {
-            debug_assert!(!old, "a run in an array that is gone");
-            &table.buckets
         }
     }
 }

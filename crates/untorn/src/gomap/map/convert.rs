@@ -1,21 +1,12 @@
-//! From std's maps, and from a `GoMap` to its entries.
+//! From std's map to a `GoMap`, and from a `GoMap` to its entries.
 
 use std::collections::HashMap;
 
-use super::hash::SeededBuildHasher;
-use super::key::Key;
-use super::map::GoMap;
-use super::retain::IntoIter;
-use super::table::Table;
-
-impl<K: Key, V, R> From<HashMap<K, V, R>> for Table<K, V> {
-    /// With room for all from the beginning, and a hasher of its own.
-    fn from(entries: HashMap<K, V, R>) -> Self {
-        let mut table = Self::with_hint(entries.len());
-        table.extend(entries);
-        table
-    }
-}
+use super::GoMap;
+use crate::gomap::table::Table;
+use crate::gomap::table::hash::SeededBuildHasher;
+use crate::gomap::table::key::Key;
+use crate::gomap::table::retain::IntoIter;
 
 impl<K: Key, V, R> From<HashMap<K, V, R>> for GoMap<K, V> {
     /// With room for all from the beginning, and a hasher of its own.
