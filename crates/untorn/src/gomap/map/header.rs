@@ -8,11 +8,11 @@ use crate::gomap::table::flags::{FlagSet, HASH_WRITING};
 use crate::overlap::{Describe, OnOverlap, State, Subject};
 use crate::sync::{AtomicU64, Ordering};
 
-/// What is known of the table without entering the gate: stored by each write at its end, loaded for reports and
+/// What is known of the table without entering the gate: packed by each write at its end, loaded for reports and
 /// for hashing ahead. May be one write late, which only costs hashing again.
 pub(super) struct Header {
     /// Count, B and flags of the table.
-    figures: AtomicU64,
+    packed: AtomicU64,
     hash0: AtomicU64,
     pub(in crate::gomap) nil: bool,
 }
@@ -20,7 +20,7 @@ pub(super) struct Header {
 impl Header {
     pub(in crate::gomap) fn of<K, V, S>(table: &Table<K, V, S>) -> Self {
         let header = Self {
-            figures: AtomicU64::new(0),
+            packed: AtomicU64::new(0),
             hash0: AtomicU64::new(0),
             nil: table.is_nil(),
         };
@@ -30,11 +30,11 @@ impl Header {
 
     #[inline(always)]
     fn update<K, V, S>(&self, table: &Table<K, V, S>) {
-        let stored = (table.count as u64) << 16
+        let packed = (table.count as u64) << 16
             | u64::from(table.buckets.b()) << 8
             | u64::from(table.flags.get().bits());
-        // Relaxed, here and below: nothing is reached through these figures, and a stale seed is noticed inside.
-        self.figures.store(stored, Ordering::Relaxed);
+        // Relaxed, here and below: nothing is reached through these packed, and a stale seed is noticed inside.
+        self.packed.store(packed, Ordering::Relaxed);
         self.hash0.store(table.hash0, Ordering::Relaxed);
     }
 
@@ -47,8 +47,8 @@ impl Header {
     /// Count, B, flags.
     #[inline(always)]
     pub(in crate::gomap) fn load(&self) -> (u64, u8, FlagSet) {
-        let stored = self.figures.load(Ordering::Relaxed);
-        (stored >> 16, (stored >> 8) as u8, FlagSet(stored as u8))
+        let packed = self.packed.load(Ordering::Relaxed);
+        (packed >> 16, (packed >> 8) as u8, FlagSet(packed as u8))
     }
 }
 
@@ -71,12 +71,12 @@ impl Describe for Header {
 }
 
 /// A table being written to; brings the header up to date at the end, by a panic too.
-pub(super) struct Change<'c, K, V, S> {
+pub(super) struct UpdateOnDrop<'c, K, V, S> {
     pub(in crate::gomap) table: &'c mut Table<K, V, S>,
     pub(in crate::gomap) header: &'c Header,
 }
 
-impl<K, V, S> Drop for Change<'_, K, V, S> {
+impl<K, V, S> Drop for UpdateOnDrop<'_, K, V, S> {
     #[inline(always)]
     fn drop(&mut self) {
         self.header.update(self.table);

@@ -10,7 +10,7 @@ use std::fmt;
 use std::panic::RefUnwindSafe;
 
 use self::cursor::MapWalk;
-use self::header::{Change, Header};
+use self::header::{Header, UpdateOnDrop};
 use crate::gomap::table::Table;
 use crate::gomap::table::assign::Replaced;
 use crate::gomap::table::cursor::Walk;
@@ -225,7 +225,7 @@ impl<K, V, S> GoMap<K, V, S> {
     ) -> R {
         self.cell.write(operation, |table, header| {
             let _hidden = tsan::hide();
-            let change = Change { table, header };
+            let change = UpdateOnDrop { table, header };
             f(change.table)
         })
     }
@@ -340,14 +340,14 @@ impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
 
     /// The same for a look-up, unless it will not want the hash.
     #[inline(always)]
-    fn hash_ahead_to_read<Q: Key + ?Sized>(&self, key: &Q) -> Option<KeyHash> {
+    fn hash_ahead_for_lookup<Q: Key + ?Sized>(&self, key: &Q) -> Option<KeyHash> {
         let (count, b, _) = self.cell.description().load();
         (count > 0 && hashes_first::<Q, V>(b)).then(|| self.hash_ahead(key))
     }
 
     #[inline(always)]
     #[track_caller]
-    fn look_up<Q, R>(
+    fn lookup_with<Q, R>(
         &self,
         operation: &'static Operation,
         key: &Q,
@@ -357,7 +357,7 @@ impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
         K: Borrow<Q>,
         Q: Key + ?Sized,
     {
-        let hash = self.hash_ahead_to_read(key);
+        let hash = self.hash_ahead_for_lookup(key);
         self.read(operation, |table| {
             f(table.lookup(key, hash, &mut ()).map(|(_, elem)| elem))
         })
@@ -372,7 +372,7 @@ impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
         Q: Key + ?Sized,
         V: Clone,
     {
-        self.look_up(operation!(Read "get"), key, |elem| elem.cloned())
+        self.lookup_with(operation!(Read "get"), key, |elem| elem.cloned())
     }
 
     /// Calls `f` with the value of `key` if there is one. The access lasts until `f` returns, so `f` must not write
@@ -384,7 +384,7 @@ impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
         K: Borrow<Q>,
         Q: Key + ?Sized,
     {
-        self.look_up(operation!(Read "get_with"), key, |elem| {
+        self.lookup_with(operation!(Read "get_with"), key, |elem| {
             let _shown = tsan::show();
             elem.map(f)
         })
@@ -404,7 +404,7 @@ impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
         Q: Key + ?Sized,
         V: Clone + Default,
     {
-        self.look_up(operation!(Read "get_or_zero"), key, |elem| elem.cloned())
+        self.lookup_with(operation!(Read "get_or_zero"), key, |elem| elem.cloned())
             .unwrap_or_default()
     }
 
@@ -416,7 +416,7 @@ impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
         K: Borrow<Q>,
         Q: Key + ?Sized,
     {
-        self.look_up(operation!(Read "contains_key"), key, |elem| elem.is_some())
+        self.lookup_with(operation!(Read "contains_key"), key, |elem| elem.is_some())
     }
 
     /// Looks `key` up and tells the way it went. Counts as a read; O(1) on average, and allocates the list of steps.
@@ -433,7 +433,7 @@ impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
         K: Borrow<Q>,
         Q: Key + ?Sized,
     {
-        let hash = self.hash_ahead_to_read(key);
+        let hash = self.hash_ahead_for_lookup(key);
         self.read(operation!(Read "trace"), |table| {
             table.trace_hashed(key, hash)
         })

@@ -82,7 +82,7 @@ impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
                 let _shown = tsan::show();
                 keep(key, elem)
             };
-            table.take_unless(keep, &mut taken);
+            table.retain_into(keep, &mut taken);
         });
         drop(taken);
     }

@@ -8,7 +8,7 @@
 //!
 //! 1. `base` points at `total` zero-initialised buckets of one allocation, or dangles while `total` is 0.
 //! 2. `singles` are overflow buckets with an allocation of their own each. They and the buckets of the array are
-//!    freed only when the `Buckets` is dropped.
+//!    freed only when the `BucketArray` is dropped.
 //! 3. Chains do not share buckets, and every bucket with a full slot is in the chain of one of the first 2^B.
 
 #![allow(unsafe_code, reason = "named for it: see the invariants above")]
@@ -17,7 +17,7 @@ use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::mem;
 use std::ptr::NonNull;
 
-use super::bucket::{BUCKET_CNT, Bucket, BucketRef, Shape};
+use super::bucket::{BUCKET_CNT, Bucket, BucketLayout, BucketRef};
 use super::tophash::{EMPTY_ONE, MIN_TOP_HASH};
 use crate::random::random_u64;
 
@@ -41,8 +41,8 @@ impl<K, V> Storage<K, V> {
     }
 
     fn layout(total: usize) -> Option<Layout> {
-        let size = Shape::<K, V>::SIZE.checked_mul(total)?;
-        Layout::from_size_align(size, Shape::<K, V>::ALIGN).ok()
+        let size = BucketLayout::<K, V>::SIZE.checked_mul(total)?;
+        Layout::from_size_align(size, BucketLayout::<K, V>::ALIGN).ok()
     }
 
     fn allocate(total: usize) -> NonNull<u8> {
@@ -78,7 +78,7 @@ impl<K, V> Drop for Storage<K, V> {
 }
 
 /// 2^B buckets and their overflow buckets. The array itself may not be allocated yet.
-pub(in crate::gomap) struct Buckets<K, V> {
+pub(in crate::gomap) struct BucketArray<K, V> {
     storage: Storage<K, V>,
     /// Log2 of the number of buckets. Kept beside the mask, whose bits the oldest x86-64 has no instruction to count.
     b: u8,
@@ -89,13 +89,13 @@ pub(in crate::gomap) struct Buckets<K, V> {
     noverflow: u16,
 }
 
-// SAFETY: a `Buckets` owns its keys and elems; moving it to another thread moves them.
-unsafe impl<K: Send, V: Send> Send for Buckets<K, V> {}
+// SAFETY: a `BucketArray` owns its keys and elems; moving it to another thread moves them.
+unsafe impl<K: Send, V: Send> Send for BucketArray<K, V> {}
 
-// SAFETY: through a shared `Buckets` only shared keys and elems are reached.
-unsafe impl<K: Sync, V: Sync> Sync for Buckets<K, V> {}
+// SAFETY: through a shared `BucketArray` only shared keys and elems are reached.
+unsafe impl<K: Sync, V: Sync> Sync for BucketArray<K, V> {}
 
-impl<K, V> Buckets<K, V> {
+impl<K, V> BucketArray<K, V> {
     /// 2^b buckets, to be allocated by the first write.
     pub(in crate::gomap) fn unallocated(b: u8) -> Self {
         let count = 1_usize
@@ -126,7 +126,7 @@ impl<K, V> Buckets<K, V> {
         }
     }
 
-    /// Buckets in the array for `b`, the preallocated overflow buckets included.
+    /// BucketArray in the array for `b`, the preallocated overflow buckets included.
     fn array_len(b: u8) -> usize {
         let count = 1 << b;
         if b >= 4 { count + (count >> 4) } else { count }
@@ -134,8 +134,8 @@ impl<K, V> Buckets<K, V> {
 
     /// Whether so many entries are more than Go's `makemap` believes: with a bucket for each they would not fit into
     /// [`MAX_ALLOC`].
-    pub(in crate::gomap) fn is_absurd(hint: usize) -> bool {
-        let bytes = hint.checked_mul(Shape::<K, V>::SIZE);
+    pub(in crate::gomap) fn exceeds_max_alloc(hint: usize) -> bool {
+        let bytes = hint.checked_mul(BucketLayout::<K, V>::SIZE);
         bytes.is_none_or(|bytes| bytes as u64 > MAX_ALLOC)
     }
 
@@ -174,7 +174,7 @@ impl<K, V> Buckets<K, V> {
     unsafe fn nth(&self, i: usize) -> Bucket<K, V> {
         debug_assert!(i < self.storage.total);
         // SAFETY: `i` is inside the allocation, by the contract.
-        let base = unsafe { self.storage.base.add(i * Shape::<K, V>::SIZE) };
+        let base = unsafe { self.storage.base.add(i * BucketLayout::<K, V>::SIZE) };
         // SAFETY: a bucket of the array, by invariant 1.
         unsafe { Bucket::at(base) }
     }
@@ -259,11 +259,11 @@ impl<K, V> Buckets<K, V> {
     }
 }
 
-impl<K, V> Drop for Buckets<K, V> {
+impl<K, V> Drop for BucketArray<K, V> {
     /// Drops every entry once, the others too when one of them panics. The memory goes with `storage`.
     fn drop(&mut self) {
         struct Entries<'b, K, V> {
-            buckets: &'b mut Buckets<K, V>,
+            buckets: &'b mut BucketArray<K, V>,
             chain: usize,
         }
 
@@ -273,7 +273,7 @@ impl<K, V> Drop for Buckets<K, V> {
             }
         }
 
-        if self.is_allocated() && Shape::<K, V>::NEEDS_DROP {
+        if self.is_allocated() && BucketLayout::<K, V>::NEEDS_DROP {
             let mut entries = Entries {
                 buckets: self,
                 chain: 0,

@@ -12,12 +12,12 @@
 //!
 //! # Invariants
 //!
-//! 1. A [`Bucket`] points at a bucket of its shape in memory that its [`Buckets`](super::array::Buckets) owns and
+//! 1. A [`Bucket`] points at a bucket of its shape in memory that its [`BucketArray`](super::array::BucketArray) owns and
 //!    has not freed. It was zeroed when it was allocated, so the tophash bytes and the overflow pointer are always
 //!    initialised, and the overflow pointer is null or upholds this invariant itself.
 //! 2. Key and elem of slot *i* are initialised if and only if `tophash[i] >= MIN_TOP_HASH`.
 //! 3. An indirect slot that is initialised holds a pointer made by `Box::into_raw`, and owns it.
-//! 4. A [`BucketRef`] or [`Full`] lives no longer than a borrow of the `Buckets`; while it lives no slot changes.
+//! 4. A [`BucketRef`] or [`Full`] lives no longer than a borrow of the `BucketArray`; while it lives no slot changes.
 
 #![allow(unsafe_code, reason = "named for it: see the invariants above")]
 
@@ -25,7 +25,7 @@ use std::alloc::Layout;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
-use super::slot_mask::Slots;
+use super::slot_mask::SlotMask;
 use super::tophash::{
     EMPTY_REST, EVACUATED_EMPTY, EVACUATED_X, EVACUATED_Y, MIN_TOP_HASH, evacuated, is_empty,
 };
@@ -45,9 +45,9 @@ const fn larger(a: usize, b: usize) -> usize {
 }
 
 /// The layout of a bucket of `K` and `V`, all of it known at compile time.
-pub(in crate::gomap) struct Shape<K, V>(PhantomData<(K, V)>);
+pub(in crate::gomap) struct BucketLayout<K, V>(PhantomData<(K, V)>);
 
-impl<K, V> Shape<K, V> {
+impl<K, V> BucketLayout<K, V> {
     pub(in crate::gomap) const INDIRECT_KEY: bool = size_of::<K>() > MAX_INLINE_SIZE;
     pub(in crate::gomap) const INDIRECT_ELEM: bool = size_of::<V>() > MAX_INLINE_SIZE;
 
@@ -145,7 +145,7 @@ impl<K, V> Bucket<K, V> {
     /// Marks slot `i`.
     ///
     /// # Safety
-    /// Invariant 2 must still hold afterwards, and the caller has the `Buckets` to itself.
+    /// Invariant 2 must still hold afterwards, and the caller has the `BucketArray` to itself.
     #[inline(always)]
     pub(super) unsafe fn set_tophash(self, i: usize, tophash: u8) {
         debug_assert!(i < BUCKET_CNT);
@@ -158,7 +158,7 @@ impl<K, V> Bucket<K, V> {
     #[inline(always)]
     fn overflow_slot(self) -> NonNull<Option<NonNull<u8>>> {
         // SAFETY: invariant 1; OVERFLOW lies inside a bucket of this shape.
-        unsafe { self.base.add(Shape::<K, V>::OVERFLOW) }.cast()
+        unsafe { self.base.add(BucketLayout::<K, V>::OVERFLOW) }.cast()
     }
 
     /// The next bucket of the chain.
@@ -173,7 +173,7 @@ impl<K, V> Bucket<K, V> {
     /// Links `next` behind this bucket.
     ///
     /// # Safety
-    /// The caller has the `Buckets` to itself, and it owns `next` too.
+    /// The caller has the `BucketArray` to itself, and it owns `next` too.
     pub(super) unsafe fn set_overflow(self, next: Self) {
         // SAFETY: invariant 1, and nobody else looks, by the contract.
         unsafe { self.overflow_slot().write(Some(next.base)) }
@@ -185,7 +185,7 @@ impl<K, V> Bucket<K, V> {
         // SAFETY: invariant 1; eight key slots begin at KEYS.
         unsafe {
             self.base
-                .add(Shape::<K, V>::KEYS + i * Shape::<K, V>::KEY.size())
+                .add(BucketLayout::<K, V>::KEYS + i * BucketLayout::<K, V>::KEY.size())
         }
     }
 
@@ -195,7 +195,7 @@ impl<K, V> Bucket<K, V> {
         // SAFETY: invariant 1; eight elem slots begin at ELEMS.
         unsafe {
             self.base
-                .add(Shape::<K, V>::ELEMS + i * Shape::<K, V>::ELEM.size())
+                .add(BucketLayout::<K, V>::ELEMS + i * BucketLayout::<K, V>::ELEM.size())
         }
     }
 
@@ -205,7 +205,7 @@ impl<K, V> Bucket<K, V> {
     /// Slot `i` is full.
     #[inline(always)]
     pub(in crate::gomap) unsafe fn key(self, i: usize) -> NonNull<K> {
-        if Shape::<K, V>::INDIRECT_KEY {
+        if BucketLayout::<K, V>::INDIRECT_KEY {
             // SAFETY: the slot is full, so by invariants 2 and 3 it holds a pointer.
             unsafe { self.key_slot(i).cast::<NonNull<K>>().read() }
         } else {
@@ -219,7 +219,7 @@ impl<K, V> Bucket<K, V> {
     /// Slot `i` is full.
     #[inline(always)]
     pub(in crate::gomap) unsafe fn elem(self, i: usize) -> NonNull<V> {
-        if Shape::<K, V>::INDIRECT_ELEM {
+        if BucketLayout::<K, V>::INDIRECT_ELEM {
             // SAFETY: the slot is full, so by invariants 2 and 3 it holds a pointer.
             unsafe { self.elem_slot(i).cast::<NonNull<V>>().read() }
         } else {
@@ -230,11 +230,11 @@ impl<K, V> Bucket<K, V> {
     /// Puts an entry into the empty slot `i`.
     ///
     /// # Safety
-    /// Slot `i` is empty, `tophash` is one of a full slot, and the caller has the `Buckets` to itself.
+    /// Slot `i` is empty, `tophash` is one of a full slot, and the caller has the `BucketArray` to itself.
     #[inline]
     pub(in crate::gomap) unsafe fn fill(self, i: usize, tophash: u8, key: K, elem: V) {
         debug_assert!(is_empty(self.tophash(i)) && tophash >= MIN_TOP_HASH);
-        if Shape::<K, V>::INDIRECT_KEY {
+        if BucketLayout::<K, V>::INDIRECT_KEY {
             let boxed = NonNull::from(Box::leak(Box::new(key)));
             // SAFETY: an indirect key slot has room for a pointer, aligned by the shape.
             unsafe { self.key_slot(i).cast::<NonNull<K>>().write(boxed) };
@@ -242,7 +242,7 @@ impl<K, V> Bucket<K, V> {
             // SAFETY: the slot has room for a `K`, aligned by the shape, and is empty: nothing is overwritten.
             unsafe { self.key_slot(i).cast::<K>().write(key) };
         }
-        if Shape::<K, V>::INDIRECT_ELEM {
+        if BucketLayout::<K, V>::INDIRECT_ELEM {
             let boxed = NonNull::from(Box::leak(Box::new(elem)));
             // SAFETY: as for the key.
             unsafe { self.elem_slot(i).cast::<NonNull<V>>().write(boxed) };
@@ -257,7 +257,7 @@ impl<K, V> Bucket<K, V> {
     /// Takes the entry out of the full slot `i` and marks the slot with `mark`.
     ///
     /// # Safety
-    /// Slot `i` is full, `mark` is not the tophash of a full slot, and the caller has the `Buckets` to itself.
+    /// Slot `i` is full, `mark` is not the tophash of a full slot, and the caller has the `BucketArray` to itself.
     #[inline]
     pub(in crate::gomap) unsafe fn take(self, i: usize, mark: u8) -> (K, V) {
         debug_assert!(self.tophash(i) >= MIN_TOP_HASH && mark < MIN_TOP_HASH);
@@ -267,14 +267,14 @@ impl<K, V> Bucket<K, V> {
         let elem = unsafe { self.elem(i) };
         // SAFETY: invariant 2 holds again: whatever was here is moved out below and not touched again.
         unsafe { self.set_tophash(i, mark) };
-        let key = if Shape::<K, V>::INDIRECT_KEY {
+        let key = if BucketLayout::<K, V>::INDIRECT_KEY {
             // SAFETY: invariant 3, and the slot has just given the box up.
             *unsafe { Box::from_raw(key.as_ptr()) }
         } else {
             // SAFETY: it was initialised, and the slot has just given it up.
             unsafe { key.read() }
         };
-        let elem = if Shape::<K, V>::INDIRECT_ELEM {
+        let elem = if BucketLayout::<K, V>::INDIRECT_ELEM {
             // SAFETY: invariant 3, and the slot has just given the box up.
             *unsafe { Box::from_raw(elem.as_ptr()) }
         } else {
@@ -288,7 +288,7 @@ impl<K, V> Bucket<K, V> {
     /// `mark`. (What lies in a box may be larger than the stack.)
     ///
     /// # Safety
-    /// Slot `i` is full, `mark` is not the tophash of a full slot, and the caller has the `Buckets` to itself.
+    /// Slot `i` is full, `mark` is not the tophash of a full slot, and the caller has the `BucketArray` to itself.
     pub(super) unsafe fn drop_entry(self, i: usize, mark: u8) {
         debug_assert!(self.tophash(i) >= MIN_TOP_HASH && mark < MIN_TOP_HASH);
         // SAFETY: the slot is full.
@@ -298,20 +298,20 @@ impl<K, V> Bucket<K, V> {
         // SAFETY: invariant 2 holds again: what was here is dropped below, and not touched again.
         unsafe { self.set_tophash(i, mark) };
         // SAFETY: by invariants 2 and 3, and the slot has just given it up.
-        let _dropped_last = unsafe { Owned::new(elem, Shape::<K, V>::INDIRECT_ELEM) };
+        let _dropped_last = unsafe { DropInPlace::new(elem, BucketLayout::<K, V>::INDIRECT_ELEM) };
         // SAFETY: as above.
-        let _dropped_first = unsafe { Owned::new(key, Shape::<K, V>::INDIRECT_KEY) };
+        let _dropped_first = unsafe { DropInPlace::new(key, BucketLayout::<K, V>::INDIRECT_KEY) };
     }
 
     /// Marks all slots as evacuated, those in `upper` to the upper half. What was in the full ones is then owed to
     /// [`relocate`](Self::relocate).
     ///
     /// # Safety
-    /// The caller has the `Buckets` to itself.
+    /// The caller has the `BucketArray` to itself.
     #[inline(always)]
-    pub(super) unsafe fn mark_evacuated(self, full: Slots, upper: Slots) {
-        let marks = full.fill(EVACUATED_X) | full.intersection(upper).fill(EVACUATED_Y);
-        let marks = marks | full.complement().fill(EVACUATED_EMPTY);
+    pub(super) unsafe fn mark_evacuated(self, full: SlotMask, upper: SlotMask) {
+        let marks = full.splat(EVACUATED_X) | full.intersection(upper).splat(EVACUATED_Y);
+        let marks = marks | full.invert().splat(EVACUATED_EMPTY);
         // SAFETY: invariant 1; no mark is the tophash of a full slot, so invariant 2 asks nothing of key and elem.
         unsafe { self.base.cast::<u64>().write(marks.to_le()) };
     }
@@ -320,27 +320,27 @@ impl<K, V> Bucket<K, V> {
     ///
     /// # Safety
     /// Slot `i` was full until [`mark_evacuated`](Self::mark_evacuated), and its entry was not moved since; slot `j` of
-    /// `dst` is empty, and the caller has the `Buckets` of both to itself.
+    /// `dst` is empty, and the caller has the `BucketArray` of both to itself.
     #[inline(always)]
     pub(super) unsafe fn relocate(self, i: usize, tophash: u8, dst: Self, j: usize) {
         debug_assert!(tophash >= MIN_TOP_HASH && is_empty(dst.tophash(j)));
         let (key, elem) = (self.key_slot(i), self.elem_slot(i));
         // SAFETY: two slots of one shape in two arrays.
-        unsafe { key.copy_to_nonoverlapping(dst.key_slot(j), Shape::<K, V>::KEY.size()) };
+        unsafe { key.copy_to_nonoverlapping(dst.key_slot(j), BucketLayout::<K, V>::KEY.size()) };
         // SAFETY: as above.
-        unsafe { elem.copy_to_nonoverlapping(dst.elem_slot(j), Shape::<K, V>::ELEM.size()) };
+        unsafe { elem.copy_to_nonoverlapping(dst.elem_slot(j), BucketLayout::<K, V>::ELEM.size()) };
         // SAFETY: the entry is in `dst` now, so invariant 2 holds there.
         unsafe { dst.set_tophash(j, tophash) };
     }
 }
 
 /// A key or an elem that no slot owns any more: dropped in place, with its box if it is in one.
-struct Owned<T> {
+struct DropInPlace<T> {
     at: NonNull<T>,
     boxed: bool,
 }
 
-impl<T> Owned<T> {
+impl<T> DropInPlace<T> {
     /// # Safety
     /// What is at `at` is initialised, in a box made by `Box::into_raw` if `boxed`, and nobody else's.
     unsafe fn new(at: NonNull<T>, boxed: bool) -> Self {
@@ -348,7 +348,7 @@ impl<T> Owned<T> {
     }
 }
 
-impl<T> Drop for Owned<T> {
+impl<T> Drop for DropInPlace<T> {
     fn drop(&mut self) {
         if self.boxed {
             // SAFETY: by the contract of `new`.
@@ -384,7 +384,7 @@ impl<'t, K, V> BucketRef<'t, K, V> {
     /// Reads `bucket` for as long as `'t`.
     ///
     /// # Safety
-    /// `'t` is no longer than a borrow of the `Buckets` that owns it, and nothing is written to a slot of it for as long as
+    /// `'t` is no longer than a borrow of the `BucketArray` that owns it, and nothing is written to a slot of it for as long as
     /// the result, or anything made of it, is used (invariant 4).
     #[inline(always)]
     pub(in crate::gomap) unsafe fn new(bucket: Bucket<K, V>) -> Self {
@@ -406,7 +406,7 @@ impl<'t, K, V> BucketRef<'t, K, V> {
 
     #[inline(always)]
     pub(in crate::gomap) fn overflow(self) -> Option<Self> {
-        // SAFETY: the same `Buckets` owns the next bucket, for the same borrow.
+        // SAFETY: the same `BucketArray` owns the next bucket, for the same borrow.
         self.bucket
             .overflow()
             .map(|bucket| unsafe { Self::new(bucket) })
@@ -423,7 +423,7 @@ impl<'t, K, V> BucketRef<'t, K, V> {
             const LINE: usize = 64;
             // Of a larger bucket most lines would be fetched for nothing, and more than a processor fetches at a time.
             const AT_MOST: usize = 6;
-            let lines = Shape::<K, V>::SIZE.div_ceil(LINE);
+            let lines = BucketLayout::<K, V>::SIZE.div_ceil(LINE);
             if lines > AT_MOST {
                 return;
             }
@@ -442,22 +442,25 @@ impl<'t, K, V> BucketRef<'t, K, V> {
     }
 
     /// The full slots of this bucket and of the rest of its chain, in order.
-    pub(in crate::gomap) fn entries(self) -> impl Iterator<Item = Full<'t, K, V>> {
+    pub(in crate::gomap) fn entries(self) -> impl Iterator<Item = FullSlot<'t, K, V>> {
         self.chain()
             .flat_map(|bucket| (0..BUCKET_CNT).filter_map(move |i| bucket.full(i)))
     }
 
-    /// The full slots whose keys `choose` chooses; it is asked of each once, in order.
+    /// The full slots whose keys `predicate` predicates; it is asked of each once, in order.
     #[inline(always)]
-    pub(in crate::gomap) fn full_slots_where(self, mut choose: impl FnMut(&K) -> bool) -> Slots {
+    pub(in crate::gomap) fn full_slots_matching(
+        self,
+        mut predicate: impl FnMut(&K) -> bool,
+    ) -> SlotMask {
         let bucket = self;
-        Slots::full(self.bucket.word()).filter(|i| choose(Full { bucket, i }.key()))
+        SlotMask::match_full(self.bucket.word()).filter(|i| predicate(FullSlot { bucket, i }.key()))
     }
 
     /// Slot `i`, if it is full.
     #[inline(always)]
-    pub(in crate::gomap) fn full(self, i: usize) -> Option<Full<'t, K, V>> {
-        (self.tophash(i) >= MIN_TOP_HASH).then_some(Full { bucket: self, i })
+    pub(in crate::gomap) fn full(self, i: usize) -> Option<FullSlot<'t, K, V>> {
+        (self.tophash(i) >= MIN_TOP_HASH).then_some(FullSlot { bucket: self, i })
     }
 
     /// The full slots whose tophash is `top`, which must be that of a full slot.
@@ -466,14 +469,14 @@ impl<'t, K, V> BucketRef<'t, K, V> {
         debug_assert!(top >= MIN_TOP_HASH);
         Matches {
             bucket: self,
-            hits: Slots::equal(self.bucket.word(), top),
+            hits: SlotMask::match_byte(self.bucket.word(), top),
         }
     }
 
     /// The first slot that is free for a new entry.
     #[inline(always)]
     pub(super) fn first_empty(self) -> Option<usize> {
-        Slots::empty(self.bucket.word()).first()
+        SlotMask::match_empty(self.bucket.word()).lowest_set_bit()
     }
 
     /// Whether no later bucket of the chain holds anything. By the rule of `EMPTY_REST` the last slot knows.
@@ -486,26 +489,26 @@ impl<'t, K, V> BucketRef<'t, K, V> {
 /// Full slots that may hold the key, lowest first.
 pub(in crate::gomap) struct Matches<'t, K, V> {
     bucket: BucketRef<'t, K, V>,
-    hits: Slots,
+    hits: SlotMask,
 }
 
 impl<'t, K, V> Iterator for Matches<'t, K, V> {
-    type Item = Full<'t, K, V>;
+    type Item = FullSlot<'t, K, V>;
 
     #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         let bucket = self.bucket;
-        self.hits.next().map(|i| Full { bucket, i })
+        self.hits.next().map(|i| FullSlot { bucket, i })
     }
 }
 
 /// A slot that is known to be full: the witness that lets safe code read key and elem.
-pub(in crate::gomap) struct Full<'t, K, V> {
+pub(in crate::gomap) struct FullSlot<'t, K, V> {
     bucket: BucketRef<'t, K, V>,
     i: usize,
 }
 
-impl<'t, K, V> Full<'t, K, V> {
+impl<'t, K, V> FullSlot<'t, K, V> {
     pub(in crate::gomap) fn index(&self) -> usize {
         self.i
     }

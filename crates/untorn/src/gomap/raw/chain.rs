@@ -1,26 +1,26 @@
 //! A bucket with its overflow buckets, opened for writing.
 //!
 //! The types here are witnesses: an [`Occupied`] is a slot known to be full, a [`Vacant`] one known to be empty, a
-//! [`Hole`] one that has just been emptied. They hold the `Buckets` exclusively, so the code that uses them
+//! [`VacatedSlot`] one that has just been emptied. They hold the `BucketArray` exclusively, so the code that uses them
 //! (`assign.rs`, `delete.rs`, `grow.rs`) is safe.
 //!
 //! # Invariants
 //!
-//! 1. `head`, `bucket` and `last` are buckets of one chain of the `Buckets` that is borrowed beside them.
+//! 1. `head`, `bucket` and `last` are buckets of one chain of the `BucketArray` that is borrowed beside them.
 //! 2. The slot of an `Occupied` is full, the slot of a `Vacant` is empty. Where a `Vacant` has no free slot, its `last` ends the
 //!    chain and has no overflow bucket; that of a `ChainEnd` never has one.
 
 #![allow(unsafe_code, reason = "named for it: see the invariants above")]
 
-use super::array::Buckets;
+use super::array::BucketArray;
 use super::bucket::{BUCKET_CNT, Bucket, BucketRef};
-use super::slot_mask::Slots;
+use super::slot_mask::SlotMask;
 use super::tophash::{EMPTY_ONE, EMPTY_REST, is_empty};
 use crate::planted::planted;
 
 /// A chain to write to.
 pub(in crate::gomap) struct ChainMut<'t, K, V> {
-    buckets: &'t mut Buckets<K, V>,
+    buckets: &'t mut BucketArray<K, V>,
     head: Bucket<K, V>,
 }
 
@@ -32,7 +32,7 @@ pub(in crate::gomap) enum Found<'t, K, V> {
     Vacant(Vacant<'t, K, V>),
 }
 
-impl<K, V> Buckets<K, V> {
+impl<K, V> BucketArray<K, V> {
     /// Opens the chain that a hash with these low bits belongs to for writing.
     #[inline(always)]
     pub(in crate::gomap) fn chain_mut(&mut self, low_bits: usize) -> ChainMut<'_, K, V> {
@@ -109,11 +109,11 @@ impl<'t, K, V> ChainMut<'t, K, V> {
             assert!(is_empty(self.head.tophash(i)));
             if let Some(full) = from.full(i) {
                 let (key, elem) = (full.key().clone(), full.elem().clone());
-                // SAFETY: the slot is empty, as asserted; the `Buckets` is borrowed mutably, and not by `Clone`.
+                // SAFETY: the slot is empty, as asserted; the `BucketArray` is borrowed mutably, and not by `Clone`.
                 unsafe { self.head.fill(i, full.tophash(), key, elem) };
             } else {
                 assert!(is_empty(from.tophash(i)));
-                // SAFETY: an empty slot stays empty, and the `Buckets` is borrowed mutably.
+                // SAFETY: an empty slot stays empty, and the `BucketArray` is borrowed mutably.
                 unsafe { self.head.set_tophash(i, from.tophash(i)) };
             }
         }
@@ -122,7 +122,7 @@ impl<'t, K, V> ChainMut<'t, K, V> {
 
 /// The last bucket of a chain, and where in it the next entry may go.
 pub(in crate::gomap) struct ChainEnd<'t, K, V> {
-    buckets: &'t mut Buckets<K, V>,
+    buckets: &'t mut BucketArray<K, V>,
     last: Bucket<K, V>,
     i: usize,
 }
@@ -138,7 +138,7 @@ impl<K, V> ChainEnd<'_, K, V> {
             self.last = unsafe { self.buckets.append_overflow(self.last) };
             self.i = 0;
         }
-        // SAFETY: the slot is empty, or its bucket is new; the `Buckets` is borrowed mutably.
+        // SAFETY: the slot is empty, or its bucket is new; the `BucketArray` is borrowed mutably.
         unsafe { self.last.fill(self.i, top, key, elem) };
         self.i += 1;
     }
@@ -146,7 +146,7 @@ impl<K, V> ChainEnd<'_, K, V> {
 
 /// A full slot.
 pub(in crate::gomap) struct Occupied<'t, K, V> {
-    buckets: &'t mut Buckets<K, V>,
+    buckets: &'t mut BucketArray<K, V>,
     head: Bucket<K, V>,
     bucket: Bucket<K, V>,
     i: usize,
@@ -156,34 +156,34 @@ impl<'t, K, V> Occupied<'t, K, V> {
     pub(in crate::gomap) fn replace_key(&mut self, key: K) -> K {
         // SAFETY: invariant 2.
         let mut place = unsafe { self.bucket.key(self.i) };
-        // SAFETY: initialised, and the `Buckets` is borrowed mutably.
+        // SAFETY: initialised, and the `BucketArray` is borrowed mutably.
         std::mem::replace(unsafe { place.as_mut() }, key)
     }
 
     pub(in crate::gomap) fn replace_elem(&mut self, elem: V) -> V {
         // SAFETY: invariant 2.
         let mut place = unsafe { self.bucket.elem(self.i) };
-        // SAFETY: initialised, and the `Buckets` is borrowed mutably.
+        // SAFETY: initialised, and the `BucketArray` is borrowed mutably.
         std::mem::replace(unsafe { place.as_mut() }, elem)
     }
 
     /// Takes the entry out. What its slot should now be marked with is for the caller to find out.
-    pub(in crate::gomap) fn take(self) -> ((K, V), Hole<'t, K, V>) {
-        // SAFETY: invariant 2, and the `Buckets` is borrowed mutably.
+    pub(in crate::gomap) fn take(self) -> ((K, V), VacatedSlot<'t, K, V>) {
+        // SAFETY: invariant 2, and the `BucketArray` is borrowed mutably.
         let entry = unsafe { self.bucket.take(self.i, EMPTY_ONE) };
-        let hole = Hole {
+        let vacated = VacatedSlot {
             _buckets: self.buckets,
             head: self.head,
             bucket: self.bucket,
             i: self.i,
         };
-        (entry, hole)
+        (entry, vacated)
     }
 }
 
 /// A place for a new entry.
 pub(in crate::gomap) struct Vacant<'t, K, V> {
-    buckets: &'t mut Buckets<K, V>,
+    buckets: &'t mut BucketArray<K, V>,
     /// The first free slot of the chain, if it has one.
     free: Option<(Bucket<K, V>, usize)>,
     last: Bucket<K, V>,
@@ -197,27 +197,27 @@ impl<K, V> Vacant<'_, K, V> {
             // SAFETY: no free slot, so by invariants 1 and 2 `last` ends its chain.
             (unsafe { self.buckets.append_overflow(self.last) }, 0)
         });
-        // SAFETY: the slot is empty by invariant 2, or its bucket is new; the `Buckets` is borrowed mutably.
+        // SAFETY: the slot is empty by invariant 2, or its bucket is new; the `BucketArray` is borrowed mutably.
         unsafe { bucket.fill(i, top, key, elem) };
     }
 }
 
 /// A slot that was emptied, and a cursor that moves back from it.
-pub(in crate::gomap) struct Hole<'t, K, V> {
-    _buckets: &'t mut Buckets<K, V>,
+pub(in crate::gomap) struct VacatedSlot<'t, K, V> {
+    _buckets: &'t mut BucketArray<K, V>,
     head: Bucket<K, V>,
     bucket: Bucket<K, V>,
     i: usize,
 }
 
-impl<K, V> Hole<'_, K, V> {
+impl<K, V> VacatedSlot<'_, K, V> {
     /// Whether this slot is marked empty, but not as the last.
     pub(in crate::gomap) fn is_empty_one(&self) -> bool {
         self.bucket.tophash(self.i) == EMPTY_ONE
     }
 
     /// Whether nothing comes after this slot.
-    pub(in crate::gomap) fn nothing_follows(&self) -> bool {
+    pub(in crate::gomap) fn rest_is_empty(&self) -> bool {
         let next = if self.i + 1 < BUCKET_CNT {
             Some(self.bucket.tophash(self.i + 1))
         } else {
@@ -229,7 +229,7 @@ impl<K, V> Hole<'_, K, V> {
     /// Marks the slot: empty, and nothing comes after it.
     pub(in crate::gomap) fn mark_empty_rest(&mut self) {
         assert!(self.is_empty_one());
-        // SAFETY: an empty slot stays empty, and the `Buckets` is borrowed mutably.
+        // SAFETY: an empty slot stays empty, and the `BucketArray` is borrowed mutably.
         unsafe { self.bucket.set_tophash(self.i, EMPTY_REST) };
     }
 
@@ -264,7 +264,7 @@ impl<K, V> Destination<K, V> {
     ///
     /// # Panics
     /// If it already holds something: then something was written before its old bucket was evacuated.
-    fn new(new: &mut Buckets<K, V>, i: usize) -> Self {
+    fn new(new: &mut BucketArray<K, V>, i: usize) -> Self {
         let bucket = new.chain_mut(i).head;
         assert!(bucket.word() == 0 && bucket.overflow().is_none());
         Self { bucket, i: 0 }
@@ -278,7 +278,7 @@ impl<K, V> Destination<K, V> {
     #[inline(always)]
     unsafe fn push(
         &mut self,
-        buckets: &mut Buckets<K, V>,
+        buckets: &mut BucketArray<K, V>,
         from: Bucket<K, V>,
         i: usize,
         tophash: u8,
@@ -301,10 +301,10 @@ impl<K, V> Destination<K, V> {
 /// # Panics
 /// If a destination already holds something: then something was written before its old bucket was evacuated.
 pub(in crate::gomap) fn move_chain<K, V>(
-    old: &mut Buckets<K, V>,
+    old: &mut BucketArray<K, V>,
     from: usize,
-    new: &mut Buckets<K, V>,
-    upper: &[Slots],
+    new: &mut BucketArray<K, V>,
+    upper: &[SlotMask],
 ) {
     assert!(
         upper.is_empty() || new.count() == 2 * old.count(),
@@ -316,12 +316,12 @@ pub(in crate::gomap) fn move_chain<K, V>(
     let mut next = Some(old.chain_mut(from).head);
     while let Some(bucket) = next {
         let word = bucket.word();
-        let full = Slots::full(word);
+        let full = SlotMask::match_full(word);
         assert!(
-            full.union(Slots::empty(word)) == Slots::ALL,
+            full.union(SlotMask::match_empty(word)) == SlotMask::ALL,
             "bad map state"
         );
-        let upper = upper.next().copied().unwrap_or(Slots::NONE);
+        let upper = upper.next().copied().unwrap_or(SlotMask::NONE);
         // Marked first: should a bucket not be had, what was not moved yet is leaked and not dropped twice.
         // SAFETY: `old` is borrowed mutably.
         unsafe { bucket.mark_evacuated(full, upper) };

@@ -7,40 +7,40 @@ const ONES: u64 = 0x0101_0101_0101_0101;
 
 /// Some of the slots of a bucket: of the byte of each, the top bit. Iterates lowest first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(in crate::gomap) struct Slots(u64);
+pub(in crate::gomap) struct SlotMask(u64);
 
-impl Slots {
+impl SlotMask {
     pub(super) const NONE: Self = Self(0);
     pub(super) const ALL: Self = Self(!LOW);
 
     /// The slots whose byte of `word` equals `byte`; exact, since a false hit would be an empty slot read.
     #[inline(always)]
-    pub(in crate::gomap) fn equal(word: u64, byte: u8) -> Self {
+    pub(in crate::gomap) fn match_byte(word: u64, byte: u8) -> Self {
         let differ = word ^ (ONES * u64::from(byte));
         Self(!(((differ & LOW) + LOW) | differ | LOW))
     }
 
     /// Those marked empty: both marks are 0 once the lowest bit is off, and no other byte is.
     #[inline(always)]
-    pub(in crate::gomap) fn empty(word: u64) -> Self {
-        Self::equal(word & !ONES, EMPTY_REST)
+    pub(in crate::gomap) fn match_empty(word: u64) -> Self {
+        Self::match_byte(word & !ONES, EMPTY_REST)
     }
 
     /// Those whose byte is that of a full slot.
     #[inline(always)]
-    pub(in crate::gomap) fn full(word: u64) -> Self {
+    pub(in crate::gomap) fn match_full(word: u64) -> Self {
         const BELOW: u64 = 0x80 - MIN_TOP_HASH as u64;
         Self((((word & LOW) + ONES * BELOW) | word) & !LOW)
     }
 
     /// A word with `byte` in the bytes of these slots and 0 in the others.
     #[inline(always)]
-    pub(in crate::gomap) fn fill(self, byte: u8) -> u64 {
+    pub(in crate::gomap) fn splat(self, byte: u8) -> u64 {
         (self.0 >> 7) * u64::from(byte)
     }
 
     #[inline(always)]
-    pub(super) fn complement(self) -> Self {
+    pub(super) fn invert(self) -> Self {
         Self(self.0 ^ Self::ALL.0)
     }
 
@@ -60,27 +60,27 @@ impl Slots {
     }
 
     #[inline(always)]
-    pub(in crate::gomap) fn first(self) -> Option<usize> {
+    pub(in crate::gomap) fn lowest_set_bit(self) -> Option<usize> {
         (self.0 != 0).then(|| self.0.trailing_zeros() as usize / 8)
     }
 
-    /// Those of them for whose number `choose` says so.
+    /// Those of them for whose number `predicate` says so.
     #[inline(always)]
-    pub(in crate::gomap) fn filter(self, mut choose: impl FnMut(usize) -> bool) -> Self {
+    pub(in crate::gomap) fn filter(self, mut predicate: impl FnMut(usize) -> bool) -> Self {
         let mut chosen = 0;
         for i in self {
-            chosen |= u64::from(choose(i)) << (8 * i + 7);
+            chosen |= u64::from(predicate(i)) << (8 * i + 7);
         }
         Self(chosen)
     }
 }
 
-impl Iterator for Slots {
+impl Iterator for SlotMask {
     type Item = usize;
 
     #[inline(always)]
     fn next(&mut self) -> Option<usize> {
-        let first = self.first()?;
+        let first = self.lowest_set_bit()?;
         self.0 &= self.0 - 1;
         Some(first)
     }
@@ -88,7 +88,7 @@ impl Iterator for Slots {
 
 #[cfg(test)]
 mod tests {
-    use super::Slots;
+    use super::SlotMask;
     use crate::gomap::raw::bucket::BUCKET_CNT;
     use crate::gomap::raw::tophash::{MIN_TOP_HASH, is_empty};
 
@@ -102,7 +102,7 @@ mod tests {
         })
     }
 
-    fn numbers(slots: Slots) -> Vec<usize> {
+    fn numbers(slots: SlotMask) -> Vec<usize> {
         slots.collect()
     }
 
@@ -115,13 +115,16 @@ mod tests {
         for bytes in words() {
             let word = u64::from_le_bytes(bytes);
             assert_eq!(
-                numbers(Slots::full(word)),
+                numbers(SlotMask::match_full(word)),
                 expected(bytes, |b| b >= MIN_TOP_HASH)
             );
-            assert_eq!(numbers(Slots::empty(word)), expected(bytes, is_empty));
+            assert_eq!(
+                numbers(SlotMask::match_empty(word)),
+                expected(bytes, is_empty)
+            );
             for byte in [0, 1, 5, 0x7f, 0x80, 0xff] {
                 assert_eq!(
-                    numbers(Slots::equal(word, byte)),
+                    numbers(SlotMask::match_byte(word, byte)),
                     expected(bytes, |b| b == byte)
                 );
             }
@@ -130,10 +133,10 @@ mod tests {
 
     #[test]
     fn a_filled_word_has_the_byte_in_the_slots_only() {
-        let slots = Slots::ALL.filter(|i| i % 3 == 0);
-        assert_eq!(slots.fill(4).to_le_bytes(), [4, 0, 0, 4, 0, 0, 4, 0]);
+        let slots = SlotMask::ALL.filter(|i| i % 3 == 0);
+        assert_eq!(slots.splat(4).to_le_bytes(), [4, 0, 0, 4, 0, 0, 4, 0]);
         assert_eq!(
-            slots.complement().fill(3).to_le_bytes(),
+            slots.invert().splat(3).to_le_bytes(),
             [0, 3, 3, 0, 3, 3, 0, 3]
         );
         assert!(slots.contains(3) && !slots.contains(4));

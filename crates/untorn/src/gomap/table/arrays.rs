@@ -1,12 +1,12 @@
 //! The two bucket arrays of a table that grows.
 
-use crate::gomap::raw::array::Buckets;
+use crate::gomap::raw::array::BucketArray;
 
 /// The arrays of a table, borrowed to be read.
 pub(super) struct Arrays<'t, K, V> {
-    pub(super) current: &'t Buckets<K, V>,
+    pub(super) current: &'t BucketArray<K, V>,
     /// The array from before the growth, while the growth lasts.
-    pub(super) old: Option<&'t Buckets<K, V>>,
+    pub(super) old: Option<&'t BucketArray<K, V>>,
 }
 
 impl<K, V> Clone for Arrays<'_, K, V> {
@@ -19,7 +19,7 @@ impl<K, V> Copy for Arrays<'_, K, V> {}
 
 impl<'t, K, V> Arrays<'t, K, V> {
     /// Returns the old array or the current one.
-    pub(super) fn get(self, old: bool) -> &'t Buckets<K, V> {
+    pub(super) fn get(self, old: bool) -> &'t BucketArray<K, V> {
         match self.old {
             Some(array) if old => array,
             _ => {

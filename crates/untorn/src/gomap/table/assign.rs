@@ -47,11 +47,11 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
         hash: Option<KeyHash>,
     ) -> Option<Replaced<K, V>> {
         assert!(!self.nil, "assignment to entry in nil map");
-        let hash = self.refreshed(&key, hash);
+        let hash = self.hash_or_rehash(&key, hash);
         let (low_bits, top) = (hash as usize, tophash(hash));
         loop {
             self.grow_work(low_bits & self.buckets.mask());
-            let growth = self.growth_for_one_more();
+            let growth = self.growth_for_insert();
             match self.buckets.chain_mut(low_bits).find(top, |k| *k == key) {
                 Found::Occupied(mut slot) => {
                     let elem = slot.replace_elem(elem);

@@ -6,9 +6,9 @@
 use super::Table;
 use super::hash::SeededBuildHasher;
 use super::key::Key;
-use super::load_factor::{over_load_factor, room};
-use crate::gomap::raw::array::Buckets;
-use crate::gomap::raw::bucket::{BucketRef, Shape};
+use super::load_factor::{capacity_for, over_load_factor};
+use crate::gomap::raw::array::BucketArray;
+use crate::gomap::raw::bucket::{BucketLayout, BucketRef};
 use crate::gomap::raw::chain::ChainEnd;
 
 impl<K: Key + Clone, V: Clone, S: SeededBuildHasher + Clone> Clone for Table<K, V, S> {
@@ -18,7 +18,7 @@ impl<K: Key + Clone, V: Clone, S: SeededBuildHasher + Clone> Clone for Table<K, 
         let b = self.buckets.b();
         // Amid a growth to the same size a table can be overloaded; its clone is then too, and not larger.
         let hint = if over_load_factor(self.count, b) {
-            room(b)
+            capacity_for(b)
         } else {
             self.count
         };
@@ -28,8 +28,8 @@ impl<K: Key + Clone, V: Clone, S: SeededBuildHasher + Clone> Clone for Table<K, 
         if self.count == 0 {
             return clone;
         }
-        let reboxed = Shape::<K, V>::INDIRECT_KEY && K::NEEDS_KEY_UPDATE;
-        if b == 0 && !reboxed && !Shape::<K, V>::INDIRECT_ELEM {
+        let reboxed = BucketLayout::<K, V>::INDIRECT_KEY && K::NEEDS_KEY_UPDATE;
+        if b == 0 && !reboxed && !BucketLayout::<K, V>::INDIRECT_ELEM {
             // Holes and all, as Go copies the bucket as a piece of memory.
             let bucket = self.buckets.bucket(0);
             clone.buckets.chain_mut(0).copy_bucket(bucket);
@@ -45,7 +45,7 @@ impl<K: Key + Clone, V: Clone, S: SeededBuildHasher + Clone> Clone for Table<K, 
             }
         }
         if let Some(old) = &self.oldbuckets {
-            clone.add_old(old);
+            clone.add_old_buckets(old);
         }
         clone
     }
@@ -53,7 +53,7 @@ impl<K: Key + Clone, V: Clone, S: SeededBuildHasher + Clone> Clone for Table<K, 
 
 impl<K: Key + Clone, V: Clone, S: SeededBuildHasher> Table<K, V, S> {
     /// Adds what is not evacuated yet from the old array of the table that is being cloned.
-    fn add_old(&mut self, old: &Buckets<K, V>) {
+    fn add_old_buckets(&mut self, old: &BucketArray<K, V>) {
         // Fewer buckets than here: the entries of one belong into several.
         let splits = old.count() < self.buckets.count();
         for number in 0..old.count() {

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use super::Table;
 use super::arrays::Arrays;
-use super::cursors::{Trail, Walks, lock};
+use super::cursors::{CursorSet, CursorState, lock};
 
 /// A walk over a [`Table`], between two of its entries: Go's `range` over a map.
 ///
 /// It does not borrow the table. Between any two steps the program may insert, overwrite, remove, clear and clone, and
-/// the table may grow; there may be any number of walks at once. What is promised is what Go promises:
+/// the table may grow; there may be any number of cursors at once. What is promised is what Go promises:
 ///
 /// - no entry is shown twice, and an entry that was there from the beginning to the end of the walk is shown;
 /// - an entry that is removed before it was reached is not shown; one that is inserted meanwhile may be;
@@ -24,8 +24,8 @@ use super::cursors::{Trail, Walks, lock};
 /// # Cost
 /// All steps together look at each slot at most once: O(buckets + entries), which also bounds what a single step can
 /// take; a step costs O(1) on average, and O(length of the chain) where a bad hash piles entries up in one. Nothing is hashed or compared, so no step panics in foreign code, and
-/// keys that do not equal themselves are shown too. As long as walks are under way, a write that evacuates a bucket
-/// also looks at each of them, and a table that grows keeps up to eight bytes a bucket, once for all walks that began
+/// keys that do not equal themselves are shown too. As long as cursors are under way, a write that evacuates a bucket
+/// also looks at each of them, and a table that grows keeps up to eight bytes a bucket, once for all cursors that began
 /// between the same two growths. A walk that is dropped stops costing that at the next growth; one that is leaked does
 /// not.
 ///
@@ -48,25 +48,25 @@ pub struct Walk {
     /// The table that it belongs to.
     table: u64,
     /// None when it is over.
-    trail: Option<Arc<Mutex<Trail>>>,
+    state: Option<Arc<Mutex<CursorState>>>,
 }
 
 impl<K, V, S> Table<K, V, S> {
     /// Begins a walk over the entries, during which the table may change: Go's `for k, v := range m`. O(1); the first
     /// walk over a table allocates.
     ///
-    /// Under a shared borrow several threads may begin walks at once; each takes a lock for as long as it takes to be
+    /// Under a shared borrow several threads may begin cursors at once; each takes a lock for as long as it takes to be
     /// put on a list.
     pub fn walk(&self) -> Walk {
-        let walks = self.walks.get_or_init(|| Box::new(Walks::new()));
-        let trail = (self.count > 0).then(|| {
-            self.flags.note_iterator();
+        let cursors = self.cursors.get_or_init(|| Box::new(CursorSet::new()));
+        let state = (self.count > 0).then(|| {
+            self.flags.set_iterator();
             let smaller = self.oldbuckets.as_ref().unwrap_or(&self.buckets);
-            walks.begin(smaller.b())
+            cursors.register(smaller.b())
         });
         Walk {
-            table: walks.id(),
-            trail,
+            table: cursors.id(),
+            state,
         }
     }
 }
@@ -77,12 +77,12 @@ impl Walk {
     /// # Panics
     /// If it is another table: also one that has come into the place of the first by an assignment, and a clone of it.
     pub fn next<'t, K, V, S>(&mut self, table: &'t Table<K, V, S>) -> Option<(&'t K, &'t V)> {
-        let walks = table
-            .walks
+        let cursors = table
+            .cursors
             .get()
-            .filter(|walks| walks.id() == self.table)
+            .filter(|cursors| cursors.id() == self.table)
             .expect("a walk goes over the table that it was begun on, and this is another");
-        let trail = self.trail.as_deref()?;
+        let state = self.state.as_deref()?;
         let arrays = Arrays {
             current: &table.buckets,
             old: table.oldbuckets.as_ref(),
@@ -91,10 +91,10 @@ impl Walk {
         let entry = if table.is_empty() {
             None
         } else {
-            lock(trail).step(arrays, walks)
+            lock(state).step(arrays, cursors)
         };
         if entry.is_none() {
-            self.trail = None;
+            self.state = None;
         }
         entry
     }
@@ -103,7 +103,7 @@ impl Walk {
 impl fmt::Debug for Walk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Walk")
-            .field("over", &self.trail.is_none())
+            .field("over", &self.state.is_none())
             .finish_non_exhaustive()
     }
 }

@@ -1,84 +1,84 @@
-//! What a table knows of the walks over it, and what each walk has still before it.
+//! What a table knows of the cursors over it, and what each walk has still before it.
 //!
 //! A walk goes through the chains that there were when it began, from a random one on. Where one has been split since, it
 //! goes through the parts in the order of their number with the bits reversed: in that order the two chains that a chain
 //! is split into take exactly its place, so a walk always stands between two chains, or inside one, whatever the table
-//! has grown to. Entries leave their chain by evacuation only, and keep their order then. Two things follow, and they are
+//! has growth_started to. Entries leave their chain by evacuation only, and keep their order then. Two things follow, and they are
 //! all that has to be remembered:
 //!
-//! - what a walk has before it in the chain that it is in are *runs* of slots, and an evacuation makes of a run one run
+//! - what a walk has before it in the chain that it is in are *ranges* of slots, and an evacuation makes of a range one range
 //!   in each new chain: it only has to be told;
 //! - of what stands in a chain that the walk has not come to yet, the entries that were in the table when it began to
 //!   grow come first, so one number for each chain tells them from later ones. These *limits* are what lets a walk
-//!   end however much is inserted meanwhile. Walks that began between the same two growths share them (an *era*).
+//!   end however much is inserted meanwhile. CursorSet that began between the same two growths share them (an *generation*).
 //!
-//! No key is hashed or compared, and a table without walks has none of this.
+//! No key is hashed or compared, and a table without cursors has none of this.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::arrays::Arrays;
-use crate::gomap::raw::bucket::{BUCKET_CNT, BucketRef, Full};
+use crate::gomap::raw::bucket::{BUCKET_CNT, BucketRef, FullSlot};
 use crate::gomap::raw::tophash::{EMPTY_REST, EVACUATED_X, EVACUATED_Y};
 use crate::planted::planted;
 use crate::random::random_u64;
 use crate::sync::{Counter, Ordering};
 
-/// Locks what no foreign code runs under, so that no panic can have left it half done.
+/// Locks what no foreign code ranges under, so that no panic can have groups_left it half done.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The walks over one table.
-pub(in crate::gomap) struct Walks {
+/// The cursors over one table.
+pub(in crate::gomap) struct CursorSet {
     /// Tells this table from every other of the process, also from those that are gone.
     id: u64,
     /// How many growths have begun since the table was first walked over.
     growths: u64,
     /// Those that began after the last growth did. Behind a lock, since a walk begins under a shared borrow.
-    newest: Mutex<Trails>,
+    newest: Mutex<CursorList>,
     /// Those that began before it.
-    eras: Vec<Era>,
+    generations: Vec<Generation>,
 }
 
-/// Walks that may be under way; those that are not are left out now and then.
+/// CursorSet that may be under way; those that are not are groups_left out now and then.
 #[derive(Default)]
-struct Trails {
-    trails: Vec<Weak<Mutex<Trail>>>,
-    sift_at: usize,
+struct CursorList {
+    states: Vec<Weak<Mutex<CursorState>>>,
+    prune_at: usize,
 }
 
-impl Trails {
-    fn push(&mut self, trail: &Arc<Mutex<Trail>>) {
-        if self.trails.len() >= self.sift_at {
-            self.sift();
-            self.sift_at = 2 * self.trails.len() + 8;
+impl CursorList {
+    fn push(&mut self, state: &Arc<Mutex<CursorState>>) {
+        if self.states.len() >= self.prune_at {
+            self.prune();
+            self.prune_at = 2 * self.states.len() + 8;
         }
-        self.trails.push(Arc::downgrade(trail));
+        self.states.push(Arc::downgrade(state));
     }
 
-    fn sift(&mut self) {
-        self.trails.retain(|trail| trail.strong_count() > 0);
+    fn prune(&mut self) {
+        self.states.retain(|state| state.strong_count() > 0);
     }
 
-    fn for_each(&self, f: impl FnMut(MutexGuard<'_, Trail>)) {
+    fn for_each(&self, f: impl FnMut(MutexGuard<'_, CursorState>)) {
         let mut f = f;
-        for trail in self.trails.iter().filter_map(Weak::upgrade) {
-            f(lock(&trail));
+        for state in self.states.iter().filter_map(Weak::upgrade) {
+            f(lock(&state));
         }
     }
 }
 
-/// The walks that began between two growths, and how far they may go in each chain.
-struct Era {
+/// The cursors that began between two growths, and how far they may go in each chain.
+struct Generation {
     /// The number of growths that had begun before them.
     number: u64,
-    trails: Trails,
+    states: CursorList,
     limits: Vec<u32>,
     /// The same for the old array while the table grows; none if they began when that was the present one.
     old_limits: Vec<u32>,
 }
 
-impl Walks {
+impl CursorSet {
     pub(super) fn new() -> Self {
         static NEXT: Counter = Counter::new(0);
         Self {
@@ -86,7 +86,7 @@ impl Walks {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             growths: 0,
             newest: Mutex::default(),
-            eras: Vec::new(),
+            generations: Vec::new(),
         }
     }
 
@@ -94,46 +94,51 @@ impl Walks {
         self.id
     }
 
-    /// How many walks it keeps a note of.
+    /// How many cursors it keeps a note of.
     #[cfg(test)]
-    pub(in crate::gomap) fn known(&self) -> usize {
-        let newest = lock(&self.newest).trails.len();
-        let eras = self.eras.iter();
-        newest + eras.map(|era| era.trails.trails.len()).sum::<usize>()
+    pub(in crate::gomap) fn registered(&self) -> usize {
+        let newest = lock(&self.newest).states.len();
+        let generations = self.generations.iter();
+        newest
+            + generations
+                .map(|generation| generation.states.states.len())
+                .sum::<usize>()
     }
 
     /// Begins a walk over arrays of which the smaller has 2^b chains.
-    pub(super) fn begin(&self, b: u8) -> Arc<Mutex<Trail>> {
-        let trail = Arc::new(Mutex::new(Trail::new(self.growths, b)));
-        lock(&self.newest).push(&trail);
-        trail
+    pub(super) fn register(&self, b: u8) -> Arc<Mutex<CursorState>> {
+        let state = Arc::new(Mutex::new(CursorState::new(self.growths, b)));
+        lock(&self.newest).push(&state);
+        state
     }
 
     /// The table has begun to grow, to `count` chains.
-    pub(super) fn grown(&mut self, count: usize) {
+    pub(super) fn growth_started(&mut self, count: usize) {
         let newest = self.newest.get_mut();
-        let mut trails = std::mem::take(newest.unwrap_or_else(PoisonError::into_inner));
-        trails.sift();
-        self.eras.push(Era {
+        let mut states = std::mem::take(newest.unwrap_or_else(PoisonError::into_inner));
+        states.prune();
+        self.generations.push(Generation {
             number: self.growths,
-            trails,
+            states,
             limits: Vec::new(),
             old_limits: Vec::new(),
         });
         self.growths += 1;
-        self.eras.retain_mut(|era| {
-            era.trails.sift();
-            !era.trails.trails.is_empty()
+        self.generations.retain_mut(|generation| {
+            generation.states.prune();
+            !generation.states.states.is_empty()
         });
-        for era in &mut self.eras {
-            era.old_limits = std::mem::replace(&mut era.limits, vec![0; count]);
-            era.trails.for_each(|mut trail| trail.grown());
+        for generation in &mut self.generations {
+            generation.old_limits = std::mem::replace(&mut generation.limits, vec![0; count]);
+            generation
+                .states
+                .for_each(|mut state| state.growth_started());
         }
     }
 
-    /// The table has moved the chain `number` of its old array, whose marks are now at `head`, to the new chain of the
+    /// The table has chain_evacuated the chain `number` of its old array, whose marks are now at `head`, to the new chain of the
     /// same number and, if it was split, to the one `split` further on.
-    pub(super) fn moved<K, V>(
+    pub(super) fn chain_evacuated<K, V>(
         &mut self,
         number: usize,
         split: Option<usize>,
@@ -141,26 +146,27 @@ impl Walks {
     ) {
         let newest = self.newest.get_mut();
         let newest = newest.unwrap_or_else(PoisonError::into_inner);
-        if newest.trails.is_empty() && self.eras.is_empty() {
+        if newest.states.is_empty() && self.generations.is_empty() {
             return;
         }
-        let ranks = Ranks::of(head);
-        let retell = |mut trail: MutexGuard<'_, Trail>| trail.moved(number, split, &ranks);
-        newest.for_each(retell);
-        for era in &mut self.eras {
-            era.trails.for_each(retell);
-            let [x, y] = ranks.at(limit(&era.old_limits, number));
-            era.limits[number] = u32::try_from(x).unwrap_or(u32::MAX);
+        let counts = MovedCounts::of(head);
+        let notify =
+            |mut state: MutexGuard<'_, CursorState>| state.chain_evacuated(number, split, &counts);
+        newest.for_each(notify);
+        for generation in &mut self.generations {
+            generation.states.for_each(notify);
+            let [x, y] = counts.at(limit(&generation.old_limits, number));
+            generation.limits[number] = u32::try_from(x).unwrap_or(u32::MAX);
             if let Some(split) = split {
-                era.limits[number + split] = u32::try_from(y).unwrap_or(u32::MAX);
+                generation.limits[number + split] = u32::try_from(y).unwrap_or(u32::MAX);
             }
         }
     }
 
-    /// The table has grown: the old array is gone.
-    pub(super) fn settled(&mut self) {
-        for era in &mut self.eras {
-            era.old_limits = Vec::new();
+    /// The table has growth_started: the old array is gone.
+    pub(super) fn growth_finished(&mut self) {
+        for generation in &mut self.generations {
+            generation.old_limits = Vec::new();
         }
     }
 
@@ -171,20 +177,34 @@ impl Walks {
         }
         let newest = self.newest.get_mut();
         let newest = std::mem::take(newest.unwrap_or_else(PoisonError::into_inner));
-        let eras = std::mem::take(&mut self.eras);
-        for trails in eras.iter().map(|era| &era.trails).chain([&newest]) {
-            trails.for_each(|mut trail| trail.over = true);
+        let generations = std::mem::take(&mut self.generations);
+        for states in generations
+            .iter()
+            .map(|generation| &generation.states)
+            .chain([&newest])
+        {
+            states.for_each(|mut state| state.cleared = true);
         }
     }
 
-    /// How many slots of this chain may hold what a walk may show that began in the era `number`.
+    /// How many slots of this chain may hold what a walk may show that began in the generation `number`.
     fn limit(&self, number: u64, old: bool, chain: usize) -> usize {
         if number == self.growths || planted("walk_knows_no_limit") {
             return usize::MAX;
         }
-        let era = self.eras.iter().find(|era| era.number == number);
-        let era = era.expect("the era of a walk that is under way is kept");
-        limit(if old { &era.old_limits } else { &era.limits }, chain)
+        let generation = self
+            .generations
+            .iter()
+            .find(|generation| generation.number == number);
+        let generation = generation.expect("the generation of a walk that is under way is kept");
+        limit(
+            if old {
+                &generation.old_limits
+            } else {
+                &generation.limits
+            },
+            chain,
+        )
     }
 }
 
@@ -195,22 +215,22 @@ fn limit(limits: &[u32], chain: usize) -> usize {
 }
 
 /// Where the slots of an evacuated chain went: of those before slot *i*, how many to X and how many to Y.
-struct Ranks(Vec<[usize; 2]>);
+struct MovedCounts(Vec<[usize; 2]>);
 
-impl Ranks {
+impl MovedCounts {
     fn of<K, V>(head: BucketRef<'_, K, V>) -> Self {
-        let (mut ranks, mut rank) = (vec![[0, 0]], [0, 0]);
+        let (mut counts, mut count) = (vec![[0, 0]], [0, 0]);
         for bucket in head.chain() {
             for i in 0..BUCKET_CNT {
                 match bucket.tophash(i) {
-                    EVACUATED_X => rank[0] += 1,
-                    EVACUATED_Y => rank[1] += 1,
+                    EVACUATED_X => count[0] += 1,
+                    EVACUATED_Y => count[1] += 1,
                     _ => {}
                 }
-                ranks.push(rank);
+                counts.push(count);
             }
         }
-        Self(ranks)
+        Self(counts)
     }
 
     fn at(&self, slot: usize) -> [usize; 2] {
@@ -219,7 +239,7 @@ impl Ranks {
 }
 
 /// Slots of one chain, counted from its head through its overflow buckets.
-struct Run {
+struct SlotRange {
     /// Whether the chain is one of the old array, and not evacuated.
     old: bool,
     chain: usize,
@@ -227,9 +247,9 @@ struct Run {
     to: usize,
 }
 
-impl Run {
+impl SlotRange {
     /// Takes the next full slot from the front.
-    fn next_full<'t, K, V>(&mut self, head: BucketRef<'t, K, V>) -> Option<Full<'t, K, V>> {
+    fn next_full<'t, K, V>(&mut self, head: BucketRef<'t, K, V>) -> Option<FullSlot<'t, K, V>> {
         let mut chain = head.chain().skip(self.from / BUCKET_CNT);
         let mut bucket = chain.next()?;
         while self.from < self.to {
@@ -250,55 +270,55 @@ impl Run {
 }
 
 /// What one walk has before it.
-pub(super) struct Trail {
+pub(super) struct CursorState {
     /// The table was cleared.
-    over: bool,
-    /// The era in which it began.
-    era: u64,
+    cleared: bool,
+    /// The generation in which it began.
+    generation: u64,
     /// Where in every chain it begins: a random number, of which the remainder by the length counts.
-    offset: usize,
+    start_offset: usize,
     /// Log2 of the number of chains when it began. Chains with the same b low bits are a group: what one of those chains
     /// has become.
     b: u8,
     /// The group to enter a chain of next.
     group: usize,
     /// Where in the group: the other bits of the chain's number, reversed.
-    within: u64,
+    offset_in_group: u64,
     /// Groups that it has not gone through yet.
-    left: usize,
-    /// What is left of the chain that it is in, and of those that it became; the next last.
-    runs: Vec<Run>,
+    groups_left: usize,
+    /// What is groups_left of the chain that it is in, and of those that it became; the next last.
+    ranges: Vec<SlotRange>,
 }
 
-impl Trail {
-    fn new(era: u64, b: u8) -> Self {
+impl CursorState {
+    fn new(generation: u64, b: u8) -> Self {
         let count = 1 << b;
         Self {
-            over: false,
-            era,
-            offset: (random_u64() >> 40) as usize,
+            cleared: false,
+            generation,
+            start_offset: (random_u64() >> 40) as usize,
             b,
             group: random_u64() as usize & (count - 1),
-            within: 0,
-            left: count,
-            runs: Vec::new(),
+            offset_in_group: 0,
+            groups_left: count,
+            ranges: Vec::new(),
         }
     }
 
-    fn grown(&mut self) {
-        for run in &mut self.runs {
-            run.old = true;
+    fn growth_started(&mut self) {
+        for range in &mut self.ranges {
+            range.old = true;
         }
     }
 
-    fn moved(&mut self, number: usize, split: Option<usize>, ranks: &Ranks) {
-        let before = std::mem::take(&mut self.runs);
-        for run in before {
-            if !(run.old && run.chain == number) {
-                self.runs.push(run);
+    fn chain_evacuated(&mut self, number: usize, split: Option<usize>, counts: &MovedCounts) {
+        let before = std::mem::take(&mut self.ranges);
+        for range in before {
+            if !(range.old && range.chain == number) {
+                self.ranges.push(range);
                 continue;
             }
-            let [from, to] = [ranks.at(run.from), ranks.at(run.to)];
+            let [from, to] = [counts.at(range.from), counts.at(range.to)];
             let from = if planted("walk_starts_a_moved_chain_over") {
                 [0, 0]
             } else {
@@ -311,7 +331,7 @@ impl Trail {
                 }
                 let Some(chain) = chains[half] else { continue };
                 if from[half] < to[half] {
-                    self.runs.push(Run {
+                    self.ranges.push(SlotRange {
                         old: false,
                         chain,
                         from: from[half],
@@ -322,55 +342,55 @@ impl Trail {
         }
     }
 
-    /// The next entry, if there is one. Looks at no more slots than are left, and hashes nothing.
+    /// The next entry, if there is one. Looks at no more slots than are groups_left, and hashes nothing.
     pub(super) fn step<'t, K, V>(
         &mut self,
         arrays: Arrays<'t, K, V>,
-        walks: &Walks,
+        cursors: &CursorSet,
     ) -> Option<(&'t K, &'t V)> {
-        if self.over {
+        if self.cleared {
             return None;
         }
         loop {
-            while let Some(run) = self.runs.last_mut() {
-                let array = arrays.get(run.old);
-                if let Some(full) = run.next_full(array.bucket(run.chain)) {
+            while let Some(range) = self.ranges.last_mut() {
+                let array = arrays.get(range.old);
+                if let Some(full) = range.next_full(array.bucket(range.chain)) {
                     return Some((full.key(), full.elem()));
                 }
-                self.runs.pop();
+                self.ranges.pop();
             }
-            if self.left == 0 {
+            if self.groups_left == 0 {
                 return None;
             }
-            self.enter(arrays, walks);
+            self.enter(arrays, cursors);
         }
     }
 
     /// Goes past one of the 2^split chains of the group.
-    fn pass(&mut self, split: u8) {
+    fn advance(&mut self, split: u8) {
         // None if the group is one chain.
         let width = 1_u64.checked_shl(u64::BITS - u32::from(split));
         debug_assert_eq!(
-            self.within % width.unwrap_or(u64::MAX),
+            self.offset_in_group % width.unwrap_or(u64::MAX),
             0,
             "in the middle of a chain"
         );
-        let within = width.and_then(|width| self.within.checked_add(width));
-        if within.is_none() {
+        let offset_in_group = width.and_then(|width| self.offset_in_group.checked_add(width));
+        if offset_in_group.is_none() {
             self.group = (self.group + 1) & ((1 << self.b) - 1);
-            self.left -= 1;
+            self.groups_left -= 1;
         }
-        self.within = within.unwrap_or(0);
+        self.offset_in_group = offset_in_group.unwrap_or(0);
     }
 
     /// Enters the next chain: that of the old array if it is still to be evacuated.
-    fn enter<K, V>(&mut self, arrays: Arrays<'_, K, V>, walks: &Walks) {
-        let low_bits = self.group | (self.within.reverse_bits() as usize) << self.b;
+    fn enter<K, V>(&mut self, arrays: Arrays<'_, K, V>, cursors: &CursorSet) {
+        let low_bits = self.group | (self.offset_in_group.reverse_bits() as usize) << self.b;
         let old = arrays
             .old
             .is_some_and(|old| !old.bucket(low_bits).evacuated());
         let array = arrays.get(old);
-        self.pass(array.b() - self.b);
+        self.advance(array.b() - self.b);
 
         let chain = low_bits & array.mask();
         let head = array.bucket(chain);
@@ -378,11 +398,11 @@ impl Trail {
             return;
         }
         let slots = head.chain().count() * BUCKET_CNT;
-        let to = slots.min(walks.limit(self.era, old, chain));
+        let to = slots.min(cursors.limit(self.generation, old, chain));
         // From somewhere inside to the end, then from the beginning to there.
-        let start = self.offset.checked_rem(to).unwrap_or(0);
+        let start = self.start_offset.checked_rem(to).unwrap_or(0);
         for (from, to) in [(0, start), (start, to)] {
-            self.runs.push(Run {
+            self.ranges.push(SlotRange {
                 old,
                 chain,
                 from,

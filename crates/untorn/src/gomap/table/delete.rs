@@ -7,16 +7,16 @@ use super::assign::Replaced;
 use super::flags::SAME_SIZE_GROW;
 use super::hash::{KeyHash, SeededBuildHasher};
 use super::key::Key;
-use crate::gomap::raw::array::Buckets;
-use crate::gomap::raw::chain::{Found, Hole};
+use crate::gomap::raw::array::BucketArray;
+use crate::gomap::raw::chain::{Found, VacatedSlot};
 use crate::gomap::raw::tophash::tophash;
 use crate::planted::planted;
 use crate::random::random_u64;
 
 /// Entries on their way out; dropping it drops them.
 pub(crate) struct Cleared<K, V> {
-    _buckets: Buckets<K, V>,
-    _oldbuckets: Option<Buckets<K, V>>,
+    _buckets: BucketArray<K, V>,
+    _oldbuckets: Option<BucketArray<K, V>>,
 }
 
 impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
@@ -55,15 +55,15 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
         if self.count == 0 {
             return None;
         }
-        let hash = self.refreshed(key, hash);
+        let hash = self.hash_or_rehash(key, hash);
         let (low_bits, top) = (hash as usize, tophash(hash));
         self.grow_work(low_bits & self.buckets.mask());
         let chain = self.buckets.chain_mut(low_bits);
         match chain.find(top, |k| k.borrow() == key) {
             Found::Vacant(_) => None,
             Found::Occupied(slot) => {
-                let (entry, hole) = slot.take();
-                sweep(hole);
+                let (entry, vacated) = slot.take();
+                sweep(vacated);
                 self.count -= 1;
                 if self.count == 0 {
                     self.hash0 = random_u64();
@@ -76,14 +76,14 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
 }
 
 /// Turns the empty slots that the chain now ends with into `EMPTY_REST`, so that look-ups stop early: backwards
-/// from the hole, across the buckets of the chain, to the first slot that is not empty.
-pub(in crate::gomap) fn sweep<K, V>(mut hole: Hole<'_, K, V>) {
-    if !hole.nothing_follows() || planted("sweep_forgets_empty_rest") {
+/// from the vacated, across the buckets of the chain, to the first slot that is not empty.
+pub(in crate::gomap) fn sweep<K, V>(mut vacated: VacatedSlot<'_, K, V>) {
+    if !vacated.rest_is_empty() || planted("sweep_forgets_empty_rest") {
         return;
     }
-    while hole.is_empty_one() {
-        hole.mark_empty_rest();
-        if !hole.step_back() {
+    while vacated.is_empty_one() {
+        vacated.mark_empty_rest();
+        if !vacated.step_back() {
             break;
         }
     }
@@ -98,13 +98,13 @@ impl<K, V, S> Table<K, V, S> {
 
     /// Empties the table and hands out what was in it, to be dropped when it is safe to run foreign code.
     pub(crate) fn take_all(&mut self) -> Option<Cleared<K, V>> {
-        if let Some(walks) = self.walks.get_mut() {
-            walks.end();
+        if let Some(cursors) = self.cursors.get_mut() {
+            cursors.end();
         }
         if self.count == 0 {
             return None;
         }
-        let empty = Buckets::unallocated(self.buckets.b());
+        let empty = BucketArray::unallocated(self.buckets.b());
         self.count = 0;
         self.nevacuate = 0;
         self.hash0 = random_u64();

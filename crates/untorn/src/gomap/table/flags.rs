@@ -25,7 +25,7 @@ impl Flags {
     }
 
     /// Notes that there is an iterator. `or`, not a store: there may be another at the same moment.
-    pub(super) fn note_iterator(&self) {
+    pub(super) fn set_iterator(&self) {
         let both = ITERATOR | OLD_ITERATOR;
         if self.get().0 & both != both {
             // Relaxed: as in `get`.

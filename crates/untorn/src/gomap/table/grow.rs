@@ -10,16 +10,16 @@ use super::flags::{ITERATOR, OLD_ITERATOR, SAME_SIZE_GROW};
 use super::hash::SeededBuildHasher;
 use super::key::Key;
 use super::load_factor::{Growth, over_load_factor, too_many_overflow_buckets};
-use crate::gomap::raw::array::Buckets;
+use crate::gomap::raw::array::BucketArray;
 use crate::gomap::raw::chain::move_chain;
 
 /// How many evacuated buckets `nevacuate` may pass in one write.
-const MARK_AT_MOST: usize = 1024;
+const MAX_ADVANCE: usize = 1024;
 
 impl<K, V, S> Table<K, V, S> {
     /// The growth that one more entry asks for. At most one is carried out at a time.
     #[inline(always)]
-    pub(super) fn growth_for_one_more(&self) -> Option<Growth> {
+    pub(super) fn growth_for_insert(&self) -> Option<Growth> {
         if self.oldbuckets.is_some() {
             None
         } else if over_load_factor(self.count + 1, self.buckets.b()) {
@@ -36,7 +36,7 @@ impl<K, V, S> Table<K, V, S> {
     pub(super) fn hash_grow(&mut self, growth: Option<Growth>) {
         let bigger = growth == Some(Growth::Doubling);
         let b = self.buckets.b() + u8::from(bigger);
-        let new = Buckets::allocated(b);
+        let new = BucketArray::allocated(b);
         self.oldbuckets = Some(std::mem::replace(&mut self.buckets, new));
         self.nevacuate = 0;
         // Whoever iterated over the buckets iterates over the old ones now.
@@ -45,8 +45,8 @@ impl<K, V, S> Table<K, V, S> {
             set |= OLD_ITERATOR;
         }
         self.flags.change(set, ITERATOR | OLD_ITERATOR);
-        if let Some(walks) = self.walks.get_mut() {
-            walks.grown(self.buckets.count());
+        if let Some(cursors) = self.cursors.get_mut() {
+            cursors.growth_started(self.buckets.count());
         }
     }
 }
@@ -76,15 +76,15 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
             if old.count() < self.buckets.count() {
                 let new_bit = old.count();
                 upper.extend(head.chain().map(|bucket| {
-                    bucket.full_slots_where(|key| {
+                    bucket.full_slots_matching(|key| {
                         self.hasher.hash_one(key, self.hash0) as usize & new_bit != 0
                     })
                 }));
             }
             move_chain(old, number, &mut self.buckets, upper);
-            if let Some(walks) = self.walks.get_mut() {
+            if let Some(cursors) = self.cursors.get_mut() {
                 let split = (old.count() < self.buckets.count()).then_some(old.count());
-                walks.moved(number, split, old.bucket(number));
+                cursors.chain_evacuated(number, split, old.bucket(number));
             }
         }
         if number == self.nevacuate {
@@ -97,7 +97,7 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
         let Some(old) = &self.oldbuckets else {
             return;
         };
-        let stop = (self.nevacuate + 1 + MARK_AT_MOST).min(old.count());
+        let stop = (self.nevacuate + 1 + MAX_ADVANCE).min(old.count());
         self.nevacuate += 1;
         while self.nevacuate < stop && old.bucket(self.nevacuate).evacuated() {
             self.nevacuate += 1;
@@ -106,8 +106,8 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
         if let Some(old) = self.oldbuckets.take_if(|old| evacuated == old.count()) {
             old.free_evacuated();
             self.flags.change(0, SAME_SIZE_GROW);
-            if let Some(walks) = self.walks.get_mut() {
-                walks.settled();
+            if let Some(cursors) = self.cursors.get_mut() {
+                cursors.growth_finished();
             }
         }
     }

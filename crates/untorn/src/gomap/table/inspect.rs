@@ -4,7 +4,7 @@ use std::fmt;
 use std::iter::FusedIterator;
 
 use super::Table;
-use crate::gomap::raw::array::Buckets;
+use crate::gomap::raw::array::BucketArray;
 use crate::gomap::raw::bucket::{BUCKET_CNT, BucketRef};
 
 impl<K, V, S> Table<K, V, S> {
@@ -34,9 +34,11 @@ impl<K, V, S> Table<K, V, S> {
     }
 }
 
-fn chains<K, V>(array: Option<&Buckets<K, V>>) -> impl ExactSizeIterator<Item = Chain<'_, K, V>> {
+fn chains<K, V>(
+    array: Option<&BucketArray<K, V>>,
+) -> impl ExactSizeIterator<Item = Chain<'_, K, V>> {
     let allocated = array.filter(|array| array.is_allocated());
-    (0..allocated.map_or(0, Buckets::count)).map(move |number| Chain {
+    (0..allocated.map_or(0, BucketArray::count)).map(move |number| Chain {
         next: allocated.map(|array| array.bucket(number)),
     })
 }

@@ -3,7 +3,7 @@
 use super::Table;
 use super::hash::SeededBuildHasher;
 use super::key::Key;
-use crate::gomap::raw::array::Buckets;
+use crate::gomap::raw::array::BucketArray;
 use crate::gomap::raw::bucket::BUCKET_CNT;
 use crate::gomap::raw::tophash::tophash;
 use crate::gomap::raw::tophash::{
@@ -51,7 +51,7 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
     }
 
     /// Checks one array and returns its number of entries.
-    fn assert_array(&self, array: &Buckets<K, V>) -> usize {
+    fn assert_array(&self, array: &BucketArray<K, V>) -> usize {
         if !array.is_allocated() {
             return 0;
         }
@@ -61,7 +61,7 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
             .sum()
     }
 
-    fn assert_chain(&self, array: &Buckets<K, V>, number: usize, is_old: bool) -> usize {
+    fn assert_chain(&self, array: &BucketArray<K, V>, number: usize, is_old: bool) -> usize {
         let head = array.bucket(number);
         let evacuated = head.evacuated();
         assert!(

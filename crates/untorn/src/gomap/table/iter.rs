@@ -4,13 +4,13 @@ use std::fmt;
 use std::iter::FusedIterator;
 
 use super::Table;
-use crate::gomap::raw::array::Buckets;
+use crate::gomap::raw::array::BucketArray;
 use crate::gomap::raw::bucket::{BUCKET_CNT, BucketRef};
 use crate::random::random_u64;
 
 /// The entries of a [`Table`], each once, from a random place on.
 pub struct Iter<'t, K, V> {
-    arrays: [Option<&'t Buckets<K, V>>; 2],
+    arrays: [Option<&'t BucketArray<K, V>>; 2],
     /// Number of the chain in the array at hand, counted from the random start.
     chain: usize,
     /// The rest of that chain.
@@ -25,7 +25,7 @@ impl<K, V, S> Table<K, V, S> {
     /// comes to rely on it (as in Go). The table cannot change meanwhile. O(buckets + entries).
     pub fn iter(&self) -> Iter<'_, K, V> {
         if self.count > 0 {
-            self.flags.note_iterator();
+            self.flags.set_iterator();
         }
         Iter {
             arrays: [Some(&self.buckets), self.oldbuckets.as_ref()],

@@ -19,11 +19,11 @@ pub enum Growth {
 /// Whether `count` entries are too many for 2^b buckets: more than eight, and more than 6.5 a bucket.
 pub(in crate::gomap) fn over_load_factor(count: usize, b: u8) -> bool {
     let late = usize::from(planted("growth_one_key_late"));
-    count > BUCKET_CNT && count > room(b) + late
+    count > BUCKET_CNT && count > capacity_for(b) + late
 }
 
 /// How many entries 2^b buckets are for.
-pub(in crate::gomap) fn room(b: u8) -> usize {
+pub(in crate::gomap) fn capacity_for(b: u8) -> usize {
     LOAD_FACTOR_NUM.saturating_mul((1_usize << b) / LOAD_FACTOR_DEN)
 }
 

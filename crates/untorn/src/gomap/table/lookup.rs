@@ -19,7 +19,7 @@ use crate::planted::planted;
 const SHORT_KEY: usize = 32;
 
 /// Is told each step of a look-up.
-pub(super) trait Tracer {
+pub(in crate::gomap) trait Tracer {
     fn step(&mut self, step: Step);
 }
 
@@ -129,7 +129,7 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
         K: Borrow<Q>,
         Q: Key + ?Sized,
     {
-        let hash = self.refreshed(key, hash);
+        let hash = self.hash_or_rehash(key, hash);
         let (low_bits, top) = (hash as usize, tophash(hash));
         let mut bucket = self.buckets.bucket(low_bits);
         trace.step(Step::Hashed {
@@ -154,7 +154,7 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
         bucket.prefetch_rest();
         loop {
             for full in bucket.matches(top) {
-                let equal = same(full.key().borrow(), key);
+                let equal = keys_equal(full.key().borrow(), key);
                 trace.step(Step::Compared {
                     slot: full.index(),
                     equal,
@@ -176,7 +176,7 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
 
 /// Whether the keys are equal; strings in one place are, without a look at them, as in Go.
 #[inline(always)]
-fn same<Q: Key + ?Sized>(stored: &Q, key: &Q) -> bool {
+fn keys_equal<Q: Key + ?Sized>(stored: &Q, key: &Q) -> bool {
     if !matches!(Q::KIND, KeyKind::FastStr) {
         return stored == key;
     }

@@ -40,19 +40,19 @@ use std::hash::Hash;
 use std::ops::Index;
 use std::sync::OnceLock;
 
-use self::cursors::Walks;
+use self::cursors::CursorSet;
 use self::flags::Flags;
 use self::hash::{FoldHash, KeyHash, SeededBuildHasher};
 use self::key::Key;
 use self::load_factor::{Growth, over_load_factor};
 use self::stats::Stats;
-use crate::gomap::raw::array::Buckets;
-use crate::gomap::raw::slot_mask::Slots;
+use crate::gomap::raw::array::BucketArray;
+use crate::gomap::raw::slot_mask::SlotMask;
 use crate::random::random_u64;
 
 /// Go's classic map (Go 1.13 to 1.23) as a single-threaded table: reads borrow it, writes borrow it mutably.
 ///
-/// Buckets of eight, load factor 6.5, growth that is carried out two old buckets at a time by the writes that
+/// BucketArray of eight, load factor 6.5, growth that is carried out two old buckets at a time by the writes that
 /// follow, no shrinking. [`GoMap`](crate::GoMap) is this table behind the overlap gate; by itself it is for those
 /// who want Go's behaviour without Go's rule.
 ///
@@ -79,15 +79,15 @@ pub struct Table<K, V, S = FoldHash> {
     pub(super) flags: Flags,
     /// The seed of every hash of this table.
     pub(super) hash0: u64,
-    pub(super) buckets: Buckets<K, V>,
+    pub(super) buckets: BucketArray<K, V>,
     /// The array of before the growth, while it is carried out.
-    pub(super) oldbuckets: Option<Buckets<K, V>>,
+    pub(super) oldbuckets: Option<BucketArray<K, V>>,
     /// Every old bucket below this one is evacuated.
     pub(super) nevacuate: usize,
     /// Which entries of the chain being evacuated go to the upper half; kept for its memory.
-    pub(super) upper: Vec<Slots>,
+    pub(super) upper: Vec<SlotMask>,
     /// The walks under way; none before the first.
-    pub(super) walks: OnceLock<Box<Walks>>,
+    pub(super) cursors: OnceLock<Box<CursorSet>>,
     pub(super) hasher: S,
     pub(super) nil: bool,
 }
@@ -131,7 +131,7 @@ impl<K, V, S> Table<K, V, S> {
     /// An empty table with room for `hint` entries that hashes with `hasher` and a random seed.
     #[must_use]
     pub fn with_hint_and_hasher(hint: usize, hasher: S) -> Self {
-        let hint = if Buckets::<K, V>::is_absurd(hint) {
+        let hint = if BucketArray::<K, V>::exceeds_max_alloc(hint) {
             0
         } else {
             hint
@@ -141,9 +141,9 @@ impl<K, V, S> Table<K, V, S> {
             b += 1;
         }
         let buckets = if b == 0 {
-            Buckets::unallocated(0)
+            BucketArray::unallocated(0)
         } else {
-            Buckets::allocated(b)
+            BucketArray::allocated(b)
         };
         Self {
             count: 0,
@@ -153,7 +153,7 @@ impl<K, V, S> Table<K, V, S> {
             oldbuckets: None,
             nevacuate: 0,
             upper: Vec::new(),
-            walks: OnceLock::new(),
+            cursors: OnceLock::new(),
             hasher,
             nil: false,
         }
@@ -196,10 +196,13 @@ impl<K, V, S> Table<K, V, S> {
             } else {
                 0
             },
-            oldbuckets: self.oldbuckets.as_ref().map_or(0, Buckets::count),
+            oldbuckets: self.oldbuckets.as_ref().map_or(0, BucketArray::count),
             noverflow: self.buckets.noverflow(),
             overflow: self.buckets.overflow_taken()
-                + self.oldbuckets.as_ref().map_or(0, Buckets::overflow_taken),
+                + self
+                    .oldbuckets
+                    .as_ref()
+                    .map_or(0, BucketArray::overflow_taken),
             nevacuate: self.nevacuate,
             growth: self.growth(),
         }
@@ -229,7 +232,7 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
 
     /// `hash` if it was made with the present seed, else a new one.
     #[inline(always)]
-    pub(super) fn refreshed<Q: Hash + ?Sized>(&self, key: &Q, hash: Option<KeyHash>) -> u64 {
+    pub(super) fn hash_or_rehash<Q: Hash + ?Sized>(&self, key: &Q, hash: Option<KeyHash>) -> u64 {
         match hash {
             Some(made) if made.hash0 == self.hash0 => made.hash,
             _ => self.hash_of(key).hash,

@@ -13,7 +13,7 @@ use crate::random::random_u64;
 
 impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
     /// Keeps the entries for which `keep` is true, and drops the others when all are out: Go's `maps.DeleteFunc`, but for
-    /// keys that do not equal themselves, which are taken out too.
+    /// keys that do not equal themselves, which are removed out too.
     ///
     /// A growth that is going on is finished first. `keep` is called once for each entry, in unspecified order; if it panics,
     /// those that it refused before are out. O(buckets + entries), and where a bad hash piles entries up in one chain, the
@@ -25,21 +25,21 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
     /// assert_eq!(limits.len(), 2);
     /// ```
     pub fn retain(&mut self, keep: impl FnMut(&K, &V) -> bool) {
-        self.take_unless(keep, &mut Vec::new());
+        self.retain_into(keep, &mut Vec::new());
     }
 
-    /// The same, to `taken`, to be dropped when it is safe to run foreign code.
-    pub(crate) fn take_unless(
+    /// The same, to `removed`, to be dropped when it is safe to run foreign code.
+    pub(crate) fn retain_into(
         &mut self,
         mut keep: impl FnMut(&K, &V) -> bool,
-        taken: &mut Vec<(K, V)>,
+        removed: &mut Vec<(K, V)>,
     ) {
         self.finish_growth();
         for number in 0..self.buckets.count() {
             if self.count == 0 {
                 return;
             }
-            self.take_from_chain(number, &mut keep, taken);
+            self.retain_in_chain(number, &mut keep, removed);
         }
     }
 
@@ -50,12 +50,12 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
         }
     }
 
-    /// Moves the entries of one chain for which `keep` is false to `taken`. No growth is going on, and the table is not empty.
-    fn take_from_chain(
+    /// Moves the entries of one chain for which `keep` is false to `removed`. No growth is going on, and the table is not empty.
+    fn retain_in_chain(
         &mut self,
         low_bits: usize,
         keep: &mut impl FnMut(&K, &V) -> bool,
-        taken: &mut Vec<(K, V)>,
+        removed: &mut Vec<(K, V)>,
     ) {
         let mut kept = 0;
         loop {
@@ -77,13 +77,13 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
             let Found::Occupied(slot) = self.buckets.chain_mut(low_bits).find(top, is_it) else {
                 unreachable!("it was seen in this chain");
             };
-            let (entry, hole) = slot.take();
-            sweep(hole);
+            let (entry, vacated) = slot.take();
+            sweep(vacated);
             self.count -= 1;
             if self.count == 0 {
                 self.hash0 = random_u64();
             }
-            taken.push(entry);
+            removed.push(entry);
         }
     }
 }
@@ -91,8 +91,8 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
 /// The entries of a [`Table`] that is no more; its `IntoIterator` makes it. What was not asked for is dropped with it.
 pub struct IntoIter<K, V, S = FoldHash> {
     table: Table<K, V, S>,
-    /// Of the chain that was taken last.
-    taken: vec::IntoIter<(K, V)>,
+    /// Of the chain that was removed last.
+    removed: vec::IntoIter<(K, V)>,
     /// Where to go on, from a random start.
     next_chain: usize,
     chains_left: usize,
@@ -115,7 +115,7 @@ impl<K: Key, V, S: SeededBuildHasher> IntoIterator for Table<K, V, S> {
     fn into_iter(mut self) -> IntoIter<K, V, S> {
         self.finish_growth();
         IntoIter {
-            taken: Vec::new().into_iter(),
+            removed: Vec::new().into_iter(),
             next_chain: random_u64() as usize,
             chains_left: self.buckets.count(),
             table: self,
@@ -128,23 +128,23 @@ impl<K: Key, V, S: SeededBuildHasher> Iterator for IntoIter<K, V, S> {
 
     fn next(&mut self) -> Option<(K, V)> {
         loop {
-            if let Some(entry) = self.taken.next() {
+            if let Some(entry) = self.removed.next() {
                 return Some(entry);
             }
             if self.table.is_empty() || self.chains_left == 0 {
                 return None;
             }
             self.chains_left -= 1;
-            let mut taken = Vec::new();
+            let mut removed = Vec::new();
             self.table
-                .take_from_chain(self.next_chain, &mut |_, _| false, &mut taken);
+                .retain_in_chain(self.next_chain, &mut |_, _| false, &mut removed);
             self.next_chain = self.next_chain.wrapping_add(1);
-            self.taken = taken.into_iter();
+            self.removed = removed.into_iter();
         }
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.taken.len() + self.table.len();
+        let left = self.removed.len() + self.table.len();
         (left, Some(left))
     }
 }
@@ -156,7 +156,7 @@ impl<K: Key, V, S: SeededBuildHasher> FusedIterator for IntoIter<K, V, S> {}
 impl<K, V, S> fmt::Debug for IntoIter<K, V, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IntoIter")
-            .field("left", &(self.taken.len() + self.table.len()))
+            .field("left", &(self.removed.len() + self.table.len()))
             .finish_non_exhaustive()
     }
 }

@@ -14,10 +14,10 @@ pub struct Stats {
     pub b: u8,
     /// The flag bits.
     pub flags: FlagSet,
-    /// Buckets of the present array, overflow buckets not counted; 0 while none is allocated: before the
+    /// BucketArray of the present array, overflow buckets not counted; 0 while none is allocated: before the
     /// first write, and from a clear to the next write.
     pub buckets: usize,
-    /// Buckets of the array of before the growth; 0 when the table is not growing.
+    /// BucketArray of the array of before the growth; 0 when the table is not growing.
     pub oldbuckets: usize,
     /// Go's count of overflow buckets of the present array: exact below `B = 16`, else a guess.
     pub noverflow: u16,
