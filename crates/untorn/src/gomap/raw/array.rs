@@ -1,17 +1,23 @@
-//! The bucket array with its overflow buckets: who owns the memory, and who drops the entries.
+//! The bucket array with its overflow buckets. It owns their memory and drops the entries.
 //!
-//! From `B = 4` on the array has 2^(B-4) buckets more than it needs; overflow buckets are taken from these first
-//! and allocated one by one when they are used up. (Go also rounds the array up to a size class of its allocator
-//! and uses what that gives; here there is no such thing.)
+//! From `B = 4` on, the array has 2^(B-4) spare buckets. They become overflow buckets first;
+//! further overflow buckets are allocated one by one. (Go also rounds the array up to a size class
+//! of its allocator and uses the extra space. This crate does not, because Rust's allocator reports
+//! no size classes.)
 //!
 //! # Invariants
 //!
-//! 1. `base` points at `total` zero-initialised buckets of one allocation, or dangles while `total` is 0.
-//! 2. `singles` are overflow buckets with an allocation of their own each. They and the buckets of the array are
-//!    freed only when the `BucketArray` is dropped.
-//! 3. Chains do not share buckets, and every bucket with a full slot is in the chain of one of the first 2^B.
+//! 1. `base` points at `total` zero-initialized buckets of one allocation, or dangles while `total`
+//!    is 0.
+//! 2. `singles` are overflow buckets with an allocation of their own each. They and the buckets of
+//!    the array are freed only when the `BucketArray` is dropped.
+//! 3. Chains do not share buckets, and every bucket with a full slot is in the chain of one of the
+//!    first 2^B.
 
-#![allow(unsafe_code, reason = "named for it: see the invariants above")]
+#![allow(
+    unsafe_code,
+    reason = "on the list of unsafe files: see the invariants above"
+)]
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::mem;
@@ -21,10 +27,11 @@ use super::bucket::{BUCKET_CNT, Bucket, BucketLayout, BucketRef};
 use super::tophash::{EMPTY_ONE, MIN_TOP_HASH};
 use crate::random::random_u64;
 
-/// No machine has this many bytes (Go's `maxAlloc`); to ask the allocator for them would end the process.
+/// The size limit of an allocation (Go's `maxAlloc`). No machine has this many bytes, and a failed
+/// allocation would abort the process.
 const MAX_ALLOC: u64 = 1 << 48;
 
-/// The memory; frees it, and knows nothing of entries.
+/// The memory of the buckets. Dropping it frees the memory but drops no entries.
 struct Storage<K, V> {
     base: NonNull<u8>,
     total: usize,
@@ -32,7 +39,8 @@ struct Storage<K, V> {
 }
 
 impl<K, V> Storage<K, V> {
-    fn none() -> Self {
+    /// Returns storage without any allocation.
+    fn empty() -> Self {
         Self {
             base: NonNull::<u64>::dangling().cast(),
             total: 0,
@@ -52,7 +60,8 @@ impl<K, V> Storage<K, V> {
         NonNull::new(base).unwrap_or_else(|| handle_alloc_error(layout))
     }
 
-    fn single(&mut self) -> Bucket<K, V> {
+    /// Allocates one overflow bucket.
+    fn allocate_single(&mut self) -> Bucket<K, V> {
         let base = Self::allocate(1);
         // SAFETY: zeroed memory of one bucket's layout, freed with `self`.
         let bucket = unsafe { Bucket::at(base) };
@@ -65,7 +74,8 @@ impl<K, V> Drop for Storage<K, V> {
     fn drop(&mut self) {
         let free = |base: NonNull<u8>, total| {
             let layout = Self::layout(total).expect("it was allocated with this layout");
-            // SAFETY: by invariants 1 and 2 allocated with this layout, and freed once: here.
+            // SAFETY: by invariants 1 and 2, `base` was allocated with this layout, and it is freed
+            // only here.
             unsafe { dealloc(base.as_ptr(), layout) };
         };
         for bucket in &self.singles {
@@ -77,15 +87,18 @@ impl<K, V> Drop for Storage<K, V> {
     }
 }
 
-/// 2^B buckets and their overflow buckets. The array itself may not be allocated yet.
+/// An array of 2^B buckets with their overflow buckets. It may be unallocated until the first
+/// write.
 pub(in crate::gomap) struct BucketArray<K, V> {
     storage: Storage<K, V>,
-    /// Log2 of the number of buckets. Kept beside the mask, whose bits the oldest x86-64 has no instruction to count.
+    /// Log2 of the number of buckets. Stored beside the mask because baseline x86-64 has no
+    /// instruction to count the bits of the mask.
     b: u8,
     mask: usize,
     /// Index of the next bucket of the array that can serve as an overflow bucket.
     next_overflow: usize,
-    /// Overflow buckets in use: exact below `B = 16`, else a guess, as in Go.
+    /// The number of overflow buckets in use: exact below `B = 16`, approximate from there on, as
+    /// in Go.
     noverflow: u16,
 }
 
@@ -96,13 +109,13 @@ unsafe impl<K: Send, V: Send> Send for BucketArray<K, V> {}
 unsafe impl<K: Sync, V: Sync> Sync for BucketArray<K, V> {}
 
 impl<K, V> BucketArray<K, V> {
-    /// 2^b buckets, to be allocated by the first write.
+    /// Creates an array of 2^b buckets that the first write allocates.
     pub(in crate::gomap) fn unallocated(b: u8) -> Self {
         let count = 1_usize
             .checked_shl(u32::from(b))
             .expect("capacity overflow");
         Self {
-            storage: Storage::none(),
+            storage: Storage::empty(),
             b,
             mask: count - 1,
             next_overflow: count,
@@ -110,13 +123,14 @@ impl<K, V> BucketArray<K, V> {
         }
     }
 
+    /// Creates an array of 2^b buckets and allocates it.
     pub(in crate::gomap) fn allocated(b: u8) -> Self {
         let mut buckets = Self::unallocated(b);
         buckets.allocate();
         buckets
     }
 
-    /// Allocates the array unless it is.
+    /// Allocates the array if it is unallocated.
     #[inline]
     pub(super) fn allocate(&mut self) {
         if self.storage.total == 0 {
@@ -126,13 +140,13 @@ impl<K, V> BucketArray<K, V> {
         }
     }
 
-    /// BucketArray in the array for `b`, the preallocated overflow buckets included.
+    /// Returns the length of an array for `b`, including the preallocated overflow buckets.
     fn array_len(b: u8) -> usize {
         let count = 1 << b;
         if b >= 4 { count + (count >> 4) } else { count }
     }
 
-    /// Whether so many entries are more than Go's `makemap` believes: with a bucket for each they would not fit into
+    /// Returns whether Go's `makemap` ignores this hint: one bucket for each entry would exceed
     /// [`MAX_ALLOC`].
     pub(in crate::gomap) fn exceeds_max_alloc(hint: usize) -> bool {
         let bytes = hint.checked_mul(BucketLayout::<K, V>::SIZE);
@@ -143,7 +157,7 @@ impl<K, V> BucketArray<K, V> {
         self.storage.total > 0
     }
 
-    /// Log2 of the number of buckets.
+    /// Returns log2 of the number of buckets.
     #[inline(always)]
     pub(in crate::gomap) fn b(&self) -> u8 {
         self.b
@@ -154,7 +168,7 @@ impl<K, V> BucketArray<K, V> {
         self.mask
     }
 
-    /// Number of buckets, overflow buckets not counted.
+    /// Returns the number of buckets without overflow buckets.
     pub(in crate::gomap) fn count(&self) -> usize {
         self.mask + 1
     }
@@ -163,11 +177,13 @@ impl<K, V> BucketArray<K, V> {
         self.noverflow
     }
 
-    /// Overflow buckets that were taken, exactly.
+    /// Returns the exact number of overflow buckets in use.
     pub(in crate::gomap) fn overflow_taken(&self) -> usize {
         self.next_overflow - self.count() + self.storage.singles.len()
     }
 
+    /// Returns bucket `i` of the allocation.
+    ///
     /// # Safety
     /// The array is allocated, and `i` is below its `total`.
     #[inline(always)]
@@ -179,10 +195,10 @@ impl<K, V> BucketArray<K, V> {
         unsafe { Bucket::at(base) }
     }
 
-    /// The bucket that a hash with these low bits belongs to.
+    /// Returns the bucket that a hash with these low bits belongs to.
     ///
     /// # Panics
-    /// If the array is not allocated.
+    /// Panics if the array is not allocated.
     #[inline(always)]
     pub(in crate::gomap) fn bucket(&self, low_bits: usize) -> BucketRef<'_, K, V> {
         assert!(self.is_allocated(), "no bucket before the first write");
@@ -192,7 +208,8 @@ impl<K, V> BucketArray<K, V> {
         unsafe { BucketRef::new(bucket) }
     }
 
-    /// Returns the head of the chain that a hash with these low bits belongs to. Allocates the array first if need be.
+    /// Returns the head of the chain that a hash with these low bits belongs to. Allocates the
+    /// array first if it is unallocated.
     #[inline(always)]
     pub(in crate::gomap) fn head(&mut self, low_bits: usize) -> Bucket<K, V> {
         self.allocate();
@@ -211,7 +228,7 @@ impl<K, V> BucketArray<K, V> {
             // SAFETY: below `total`.
             unsafe { self.nth(self.next_overflow - 1) }
         } else {
-            self.storage.single()
+            self.storage.allocate_single()
         };
         self.count_overflow();
         // SAFETY: `self` is borrowed mutably and owns both.
@@ -219,7 +236,8 @@ impl<K, V> BucketArray<K, V> {
         bucket
     }
 
-    /// Counts exactly below `B = 16`; from there on with probability 1 / 2^(B-15), so that sixteen bits suffice.
+    /// Increments `noverflow`: always below `B = 16`, and with probability 1 / 2^(B-15) from there
+    /// on, so that sixteen bits suffice.
     fn count_overflow(&mut self) {
         let b = self.b();
         if b < 16 {
@@ -232,15 +250,16 @@ impl<K, V> BucketArray<K, V> {
         }
     }
 
-    /// Frees an array that every entry has moved out of, without another look at its slots.
+    /// Frees an array whose entries have all been moved out, without scanning its slots.
     pub(in crate::gomap) fn free_evacuated(mut self) {
         debug_assert!((0..self.count()).all(|i| self.bucket(i).evacuated()));
-        // Without storage there is nothing left for `drop`.
-        drop(mem::replace(&mut self.storage, Storage::none()));
+        // `Drop` skips an array without storage.
+        drop(mem::replace(&mut self.storage, Storage::empty()));
     }
 
-    /// Drops the entries of all chains from number `chain` on, which counts along, so that the work can be taken
-    /// up again after a panic: a slot is marked empty before its entry is dropped.
+    /// Drops the entries of all chains from number `chain` on, and advances `chain`.
+    ///
+    /// After a panic a second call resumes: a slot is marked empty before its entry is dropped.
     fn drop_entries(&mut self, chain: &mut usize) {
         while *chain < self.count() {
             // SAFETY: only called while allocated, and `chain` is below 2^B.
@@ -260,7 +279,8 @@ impl<K, V> BucketArray<K, V> {
 }
 
 impl<K, V> Drop for BucketArray<K, V> {
-    /// Drops every entry once, the others too when one of them panics. The memory goes with `storage`.
+    /// Drops every entry once, also when the drop of one of them panics. Dropping `storage` then
+    /// frees the memory.
     fn drop(&mut self) {
         struct Entries<'b, K, V> {
             buckets: &'b mut BucketArray<K, V>,

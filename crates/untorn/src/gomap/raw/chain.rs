@@ -1,16 +1,21 @@
-//! A bucket with its overflow buckets, opened for writing.
+//! A chain (a bucket with its overflow buckets), borrowed for writing.
 //!
-//! The types here are witnesses: an [`Occupied`] is a slot known to be full, a [`Vacant`] one known to be empty, a
-//! [`VacatedSlot`] one that has just been emptied. They hold the `BucketArray` exclusively, so the code that uses them
-//! (`assign.rs`, `delete.rs`, `grow.rs`) is safe.
+//! The types here are witnesses: an [`Occupied`] is a slot that is known to be full, a [`Vacant`]
+//! one that is known to be empty, a [`VacatedSlot`] one that has just been emptied. They borrow the
+//! `BucketArray` mutably, so the code that uses them (`assign.rs`, `delete.rs`, `grow.rs`) is safe.
 //!
 //! # Invariants
 //!
-//! 1. `head`, `bucket` and `last` are buckets of one chain of the `BucketArray` that is borrowed beside them.
-//! 2. The slot of an `Occupied` is full, the slot of a `Vacant` is empty. Where a `Vacant` has no free slot, its `last` ends the
-//!    chain and has no overflow bucket; that of a `ChainEnd` never has one.
+//! 1. `head`, `bucket` and `last` are buckets of one chain of the `BucketArray` that is borrowed
+//!    beside them.
+//! 2. The slot of an `Occupied` is full, the slot of a `Vacant` is empty. Where a `Vacant` has no
+//!    free slot, its `last` ends the chain and has no overflow bucket; the `last` of a `ChainEnd`
+//!    never has one.
 
-#![allow(unsafe_code, reason = "named for it: see the invariants above")]
+#![allow(
+    unsafe_code,
+    reason = "on the list of unsafe files: see the invariants above"
+)]
 
 use super::array::BucketArray;
 use super::bucket::{BUCKET_CNT, Bucket, BucketRef};
@@ -18,22 +23,22 @@ use super::slot_mask::SlotMask;
 use super::tophash::{EMPTY_ONE, EMPTY_REST, is_empty};
 use crate::planted::planted;
 
-/// A chain to write to.
+/// A mutable reference to a chain.
 pub(in crate::gomap) struct ChainMut<'t, K, V> {
     buckets: &'t mut BucketArray<K, V>,
     head: Bucket<K, V>,
 }
 
-/// What a search of a chain ended with.
+/// The result of a search in a chain.
 pub(in crate::gomap) enum Found<'t, K, V> {
-    /// The key is here.
+    /// The slot that holds the key.
     Occupied(Occupied<'t, K, V>),
-    /// The key is not in the chain; it would go here.
+    /// The key is not in the chain; this is the slot for it.
     Vacant(Vacant<'t, K, V>),
 }
 
 impl<K, V> BucketArray<K, V> {
-    /// Opens the chain that a hash with these low bits belongs to for writing.
+    /// Borrows the chain that a hash with these low bits belongs to for writing.
     #[inline(always)]
     pub(in crate::gomap) fn chain_mut(&mut self, low_bits: usize) -> ChainMut<'_, K, V> {
         let head = self.head(low_bits);
@@ -45,7 +50,8 @@ impl<K, V> BucketArray<K, V> {
 }
 
 impl<'t, K, V> ChainMut<'t, K, V> {
-    /// Looks for the entry with this tophash whose key `is_key`, and remembers the first free slot on the way.
+    /// Searches for the entry with this tophash whose key satisfies `is_key`, and records the first
+    /// free slot.
     #[inline]
     pub(in crate::gomap) fn find(
         self,
@@ -56,9 +62,10 @@ impl<'t, K, V> ChainMut<'t, K, V> {
         let mut free = None;
         let mut bucket = head;
         loop {
-            // SAFETY: `buckets` is borrowed for longer, and written to only when this is not used any more.
-            let reading = unsafe { BucketRef::new(bucket) };
-            for full in reading.matches(top) {
+            // SAFETY: `buckets` is borrowed for longer, and written to only after the last use of
+            // `shared`.
+            let shared = unsafe { BucketRef::new(bucket) };
+            for full in shared.matches(top) {
                 if is_key(full.key()) {
                     return Found::Occupied(Occupied {
                         i: full.index(),
@@ -69,10 +76,10 @@ impl<'t, K, V> ChainMut<'t, K, V> {
                 }
             }
             if free.is_none() {
-                free = reading.first_empty().map(|i| (bucket, i));
+                free = shared.first_empty().map(|i| (bucket, i));
             }
             match bucket.overflow() {
-                Some(next) if !reading.ends_chain() => bucket = next,
+                Some(next) if !shared.ends_chain() => bucket = next,
                 _ => {
                     return Found::Vacant(Vacant {
                         buckets,
@@ -86,7 +93,7 @@ impl<'t, K, V> ChainMut<'t, K, V> {
 }
 
 impl<'t, K, V> ChainMut<'t, K, V> {
-    /// The end of the chain, to append to.
+    /// Returns the end of the chain, for appending.
     pub(in crate::gomap) fn end(self) -> ChainEnd<'t, K, V> {
         let mut last = self.head;
         while let Some(next) = last.overflow() {
@@ -99,7 +106,8 @@ impl<'t, K, V> ChainMut<'t, K, V> {
         }
     }
 
-    /// Makes the bucket, which must be empty and alone in its chain, a clone of `from`, slot by slot.
+    /// Clones `from` slot by slot into this bucket, which must be empty and the only one of its
+    /// chain.
     pub(in crate::gomap) fn copy_bucket(self, from: BucketRef<'_, K, V>)
     where
         K: Clone,
@@ -109,7 +117,8 @@ impl<'t, K, V> ChainMut<'t, K, V> {
             assert!(is_empty(self.head.tophash(i)));
             if let Some(full) = from.full(i) {
                 let (key, elem) = (full.key().clone(), full.elem().clone());
-                // SAFETY: the slot is empty, as asserted; the `BucketArray` is borrowed mutably, and not by `Clone`.
+                // SAFETY: the slot is empty, as asserted; the `BucketArray` is borrowed mutably,
+                // and `Clone` has no access to it.
                 unsafe { self.head.fill(i, full.tophash(), key, elem) };
             } else {
                 assert!(is_empty(from.tophash(i)));
@@ -120,7 +129,7 @@ impl<'t, K, V> ChainMut<'t, K, V> {
     }
 }
 
-/// The last bucket of a chain, and where in it the next entry may go.
+/// The last bucket of a chain, and the slot in it from which to search for an empty one.
 pub(in crate::gomap) struct ChainEnd<'t, K, V> {
     buckets: &'t mut BucketArray<K, V>,
     last: Bucket<K, V>,
@@ -128,7 +137,7 @@ pub(in crate::gomap) struct ChainEnd<'t, K, V> {
 }
 
 impl<K, V> ChainEnd<'_, K, V> {
-    /// Puts the entry into the next empty slot, of a new overflow bucket if this one has none.
+    /// Writes the entry into the next empty slot, in a new overflow bucket if this one has none.
     pub(in crate::gomap) fn push(&mut self, top: u8, key: K, elem: V) {
         while self.i < BUCKET_CNT && !is_empty(self.last.tophash(self.i)) {
             self.i += 1;
@@ -156,18 +165,19 @@ impl<'t, K, V> Occupied<'t, K, V> {
     pub(in crate::gomap) fn replace_key(&mut self, key: K) -> K {
         // SAFETY: invariant 2.
         let mut place = unsafe { self.bucket.key(self.i) };
-        // SAFETY: initialised, and the `BucketArray` is borrowed mutably.
+        // SAFETY: initialized, and the `BucketArray` is borrowed mutably.
         std::mem::replace(unsafe { place.as_mut() }, key)
     }
 
     pub(in crate::gomap) fn replace_elem(&mut self, elem: V) -> V {
         // SAFETY: invariant 2.
         let mut place = unsafe { self.bucket.elem(self.i) };
-        // SAFETY: initialised, and the `BucketArray` is borrowed mutably.
+        // SAFETY: initialized, and the `BucketArray` is borrowed mutably.
         std::mem::replace(unsafe { place.as_mut() }, elem)
     }
 
-    /// Takes the entry out. What its slot should now be marked with is for the caller to find out.
+    /// Removes the entry and marks its slot `EMPTY_ONE`. The caller decides whether the slot
+    /// becomes `EMPTY_REST`.
     pub(in crate::gomap) fn take(self) -> ((K, V), VacatedSlot<'t, K, V>) {
         // SAFETY: invariant 2, and the `BucketArray` is borrowed mutably.
         let entry = unsafe { self.bucket.take(self.i, EMPTY_ONE) };
@@ -181,7 +191,7 @@ impl<'t, K, V> Occupied<'t, K, V> {
     }
 }
 
-/// A place for a new entry.
+/// An empty slot, or the end of a chain that has none.
 pub(in crate::gomap) struct Vacant<'t, K, V> {
     buckets: &'t mut BucketArray<K, V>,
     /// The first free slot of the chain, if it has one.
@@ -190,19 +200,20 @@ pub(in crate::gomap) struct Vacant<'t, K, V> {
 }
 
 impl<K, V> Vacant<'_, K, V> {
-    /// Puts the entry here, into a new overflow bucket if the chain is full.
+    /// Writes the entry into the slot, or into a new overflow bucket if the chain is full.
     #[inline]
     pub(in crate::gomap) fn fill(self, top: u8, key: K, elem: V) {
         let (bucket, i) = self.free.unwrap_or_else(|| {
             // SAFETY: no free slot, so by invariants 1 and 2 `last` ends its chain.
             (unsafe { self.buckets.append_overflow(self.last) }, 0)
         });
-        // SAFETY: the slot is empty by invariant 2, or its bucket is new; the `BucketArray` is borrowed mutably.
+        // SAFETY: the slot is empty by invariant 2, or its bucket is new; the `BucketArray` is
+        // borrowed mutably.
         unsafe { bucket.fill(i, top, key, elem) };
     }
 }
 
-/// A slot that was emptied, and a cursor that moves back from it.
+/// A slot that has just been emptied. It can move backwards along its chain.
 pub(in crate::gomap) struct VacatedSlot<'t, K, V> {
     _buckets: &'t mut BucketArray<K, V>,
     head: Bucket<K, V>,
@@ -211,12 +222,12 @@ pub(in crate::gomap) struct VacatedSlot<'t, K, V> {
 }
 
 impl<K, V> VacatedSlot<'_, K, V> {
-    /// Whether this slot is marked empty, but not as the last.
+    /// Returns whether this slot is `EMPTY_ONE`.
     pub(in crate::gomap) fn is_empty_one(&self) -> bool {
         self.bucket.tophash(self.i) == EMPTY_ONE
     }
 
-    /// Whether nothing comes after this slot.
+    /// Returns whether no slot after this one is full.
     pub(in crate::gomap) fn rest_is_empty(&self) -> bool {
         let next = if self.i + 1 < BUCKET_CNT {
             Some(self.bucket.tophash(self.i + 1))
@@ -226,20 +237,20 @@ impl<K, V> VacatedSlot<'_, K, V> {
         next.is_none_or(|tophash| tophash == EMPTY_REST)
     }
 
-    /// Marks the slot: empty, and nothing comes after it.
+    /// Marks the slot `EMPTY_REST`.
     pub(in crate::gomap) fn mark_empty_rest(&mut self) {
         assert!(self.is_empty_one());
         // SAFETY: an empty slot stays empty, and the `BucketArray` is borrowed mutably.
         unsafe { self.bucket.set_tophash(self.i, EMPTY_REST) };
     }
 
-    /// Moves to the slot before this one; false at the first of the chain.
+    /// Moves to the previous slot. Returns false at the first slot of the chain.
     pub(in crate::gomap) fn step_back(&mut self) -> bool {
         if self.i > 0 {
             self.i -= 1;
             return true;
         }
-        // Chains are linked forward only, so the bucket before is found from the head.
+        // Chains are singly linked, so the search for the previous bucket starts at the head.
         let mut before = self.head;
         while let Some(next) = before.overflow() {
             if next == self.bucket {
@@ -253,28 +264,30 @@ impl<K, V> VacatedSlot<'_, K, V> {
     }
 }
 
-/// Where evacuated entries are appended.
+/// A chain that evacuated entries are appended to.
 struct Destination<K, V> {
     bucket: Bucket<K, V>,
     i: usize,
 }
 
 impl<K, V> Destination<K, V> {
-    /// The bucket number `i` of `new`.
+    /// Starts at bucket `i` of `new`.
     ///
     /// # Panics
-    /// If it already holds something: then something was written before its old bucket was evacuated.
+    /// Panics if the bucket is in use: then it was written to before its old bucket was evacuated.
     fn new(new: &mut BucketArray<K, V>, i: usize) -> Self {
         let bucket = new.chain_mut(i).head;
         assert!(bucket.word() == 0 && bucket.overflow().is_none());
         Self { bucket, i: 0 }
     }
 
-    /// Appends the entry that slot `i` of `from`, a bucket of another array, held when its tophash was `tophash`.
+    /// Appends the entry that slot `i` of `from`, a bucket of another array, held when its tophash
+    /// was `tophash`.
     ///
     /// # Safety
-    /// `self.bucket` belongs to `buckets` and has nothing from slot `self.i` on; slot `i` of `from` was full until it
-    /// was marked as evacuated, its entry was not moved since, and the array of `from` is borrowed mutably too.
+    /// `self.bucket` belongs to `buckets` and is empty from slot `self.i` on; slot `i` of `from`
+    /// was full until it was marked as evacuated, its entry was not moved since, and the array of
+    /// `from` is borrowed mutably too.
     #[inline(always)]
     unsafe fn push(
         &mut self,
@@ -284,7 +297,7 @@ impl<K, V> Destination<K, V> {
         tophash: u8,
     ) {
         if self.i == BUCKET_CNT {
-            // SAFETY: by the contract, and nothing was appended behind it yet.
+            // SAFETY: by the contract, and no bucket was appended behind it yet.
             self.bucket = unsafe { buckets.append_overflow(self.bucket) };
             self.i = 0;
         }
@@ -294,12 +307,14 @@ impl<K, V> Destination<K, V> {
     }
 }
 
-/// Moves every entry of the chain at bucket number `from` of `old` to `new`, densely, and marks the old chain as
-/// evacuated. `upper` says of each bucket of the chain which slots go to the upper half of a doubled array; what it does
-/// not tell of goes to the lower one.
+/// Moves every entry of the chain at bucket `from` of `old` to `new` without gaps, and marks the
+/// old chain as evacuated.
+///
+/// `upper` lists, for each bucket of the chain, the slots that move to the upper half of a doubled
+/// array. All other slots move to the lower half.
 ///
 /// # Panics
-/// If a destination already holds something: then something was written before its old bucket was evacuated.
+/// Panics if a destination is in use: then it was written to before its old bucket was evacuated.
 pub(in crate::gomap) fn move_chain<K, V>(
     old: &mut BucketArray<K, V>,
     from: usize,
@@ -322,19 +337,20 @@ pub(in crate::gomap) fn move_chain<K, V>(
             "bad map state"
         );
         let upper = upper.next().copied().unwrap_or(SlotMask::NONE);
-        // Marked first: should a bucket not be had, what was not moved yet is leaked and not dropped twice.
+        // Marked first: if the allocation of a bucket panics, the entries not yet moved leak and
+        // are not dropped twice.
         // SAFETY: `old` is borrowed mutably.
         unsafe { bucket.mark_evacuated(full, upper) };
         for i in full {
             if planted("evacuation_skips_a_slot") && i == 6 {
                 continue;
             }
-            // An index, not a branch: which half it is cannot be predicted.
+            // An index, not a branch: the half is unpredictable.
             let to = &mut destinations[usize::from(upper.contains(i))];
             let tophash = (word >> (8 * i)) as u8;
-            // SAFETY: the destinations are buckets of `new` that were empty and are filled from the front, two different
-            // ones or only the first, as asserted; the slot was full until it was marked just now, and both arrays are
-            // borrowed mutably.
+            // SAFETY: the destinations are buckets of `new` that were empty and are filled from the
+            // front, two different ones or only the first, as asserted; the slot was full until it
+            // was marked just now, and both arrays are borrowed mutably.
             unsafe { to.push(new, bucket, i, tophash) };
         }
         next = bucket.overflow();

@@ -1,11 +1,11 @@
-//! Which slots of a bucket: all eight tophash bytes are looked at as one word.
+//! A set of slots of a bucket, computed from its eight tophash bytes as one word.
 
 use super::tophash::{EMPTY_REST, MIN_TOP_HASH};
 
 const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
 const ONES: u64 = 0x0101_0101_0101_0101;
 
-/// Some of the slots of a bucket: of the byte of each, the top bit. Iterates lowest first.
+/// A set of slots of a bucket: the top bit of byte *i* is set for slot *i*. Iterates lowest first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::gomap) struct SlotMask(u64);
 
@@ -13,27 +13,28 @@ impl SlotMask {
     pub(super) const NONE: Self = Self(0);
     pub(super) const ALL: Self = Self(!LOW);
 
-    /// The slots whose byte of `word` equals `byte`; exact, since a false hit would be an empty slot read.
+    /// Returns the slots whose byte of `word` equals `byte`. Exact: a false positive would read an
+    /// empty slot.
     #[inline(always)]
     pub(in crate::gomap) fn match_byte(word: u64, byte: u8) -> Self {
         let differ = word ^ (ONES * u64::from(byte));
         Self(!(((differ & LOW) + LOW) | differ | LOW))
     }
 
-    /// Those marked empty: both marks are 0 once the lowest bit is off, and no other byte is.
+    /// Returns the empty slots: both marks are 0 without the lowest bit, and no other byte is.
     #[inline(always)]
     pub(in crate::gomap) fn match_empty(word: u64) -> Self {
         Self::match_byte(word & !ONES, EMPTY_REST)
     }
 
-    /// Those whose byte is that of a full slot.
+    /// Returns the full slots.
     #[inline(always)]
     pub(in crate::gomap) fn match_full(word: u64) -> Self {
         const BELOW: u64 = 0x80 - MIN_TOP_HASH as u64;
         Self((((word & LOW) + ONES * BELOW) | word) & !LOW)
     }
 
-    /// A word with `byte` in the bytes of these slots and 0 in the others.
+    /// Returns a word with `byte` in the bytes of these slots and 0 in the others.
     #[inline(always)]
     pub(in crate::gomap) fn splat(self, byte: u8) -> u64 {
         (self.0 >> 7) * u64::from(byte)
@@ -64,14 +65,14 @@ impl SlotMask {
         (self.0 != 0).then(|| self.0.trailing_zeros() as usize / 8)
     }
 
-    /// Those of them for whose number `predicate` says so.
+    /// Returns the slots whose index satisfies `predicate`.
     #[inline(always)]
     pub(in crate::gomap) fn filter(self, mut predicate: impl FnMut(usize) -> bool) -> Self {
-        let mut chosen = 0;
+        let mut mask = 0;
         for i in self {
-            chosen |= u64::from(predicate(i)) << (8 * i + 7);
+            mask |= u64::from(predicate(i)) << (8 * i + 7);
         }
-        Self(chosen)
+        Self(mask)
     }
 }
 
@@ -92,7 +93,7 @@ mod tests {
     use crate::gomap::raw::bucket::BUCKET_CNT;
     use crate::gomap::raw::tophash::{MIN_TOP_HASH, is_empty};
 
-    /// Words whose bytes are near the marks, so that a carry from one byte to the next would show.
+    /// Words whose bytes are close to the marks, so that a carry between bytes would be detected.
     fn words() -> impl Iterator<Item = [u8; BUCKET_CNT]> {
         const BYTES: [u8; 12] = [0, 1, 2, 3, 4, 5, 6, 0x7f, 0x80, 0x81, 0xfe, 0xff];
         (0..20_000_usize).map(|seed| {
@@ -102,7 +103,7 @@ mod tests {
         })
     }
 
-    fn numbers(slots: SlotMask) -> Vec<usize> {
+    fn indices(slots: SlotMask) -> Vec<usize> {
         slots.collect()
     }
 
@@ -111,20 +112,20 @@ mod tests {
     }
 
     #[test]
-    fn each_byte_is_judged_by_itself() {
+    fn no_carry_between_bytes() {
         for bytes in words() {
             let word = u64::from_le_bytes(bytes);
             assert_eq!(
-                numbers(SlotMask::match_full(word)),
+                indices(SlotMask::match_full(word)),
                 expected(bytes, |b| b >= MIN_TOP_HASH)
             );
             assert_eq!(
-                numbers(SlotMask::match_empty(word)),
+                indices(SlotMask::match_empty(word)),
                 expected(bytes, is_empty)
             );
             for byte in [0, 1, 5, 0x7f, 0x80, 0xff] {
                 assert_eq!(
-                    numbers(SlotMask::match_byte(word, byte)),
+                    indices(SlotMask::match_byte(word, byte)),
                     expected(bytes, |b| b == byte)
                 );
             }
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filled_word_has_the_byte_in_the_slots_only() {
+    fn splat_sets_the_byte_in_the_slots_only() {
         let slots = SlotMask::ALL.filter(|i| i % 3 == 0);
         assert_eq!(slots.splat(4).to_le_bytes(), [4, 0, 0, 4, 0, 0, 4, 0]);
         assert_eq!(
