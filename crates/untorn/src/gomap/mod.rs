@@ -1,11 +1,14 @@
-//! Go's map: the [`Table`] of its runtime, and [`GoMap`], the table with Go's rule.
+//! Go's map: the [`Table`] of its runtime, and [`GoMap`], the table behind an overlap detector.
 
-// Go's names in snake case, so that a search for any word of its source (`tophash`, `oldbuckets`, `evacuated`,
-// `keymaybe`, `nevacuate`) lands in the right file. Three floors, imports run downwards:
+// Names are Go's in snake case, so that a search for any identifier of its source (`tophash`,
+// `oldbuckets`, `evacuated`, `keymaybe`, `nevacuate`) finds the right file. There are three layers,
+// and each imports only from those below it:
 //
 // map/    GoMap: the table behind the detector
+//
 // table/  Go's table, for one thread
-// raw/    its memory: all `unsafe` of this folder
+//
+// raw/    its memory: all `unsafe` code of this folder
 
 mod map;
 mod raw;

@@ -1,4 +1,4 @@
-//! From std's map to a `GoMap`, and from a `GoMap` to its entries.
+//! Conversions from the standard library's `HashMap`, and into entries.
 
 use std::collections::HashMap;
 
@@ -9,8 +9,10 @@ use crate::gomap::table::key::Key;
 use crate::gomap::table::retain::IntoIter;
 
 impl<K: Key, V, R> From<HashMap<K, V, R>> for GoMap<K, V> {
-    /// With room for all from the beginning, and a hasher of its own.
+    /// Moves all entries into a new map, which is allocated once and has its own hasher.
+    /// O(entries).
     ///
+    /// # Examples
     /// ```
     /// use std::collections::HashMap;
     /// use untorn::GoMap;
@@ -29,7 +31,15 @@ impl<K: Key, V, S: SeededBuildHasher> IntoIterator for GoMap<K, V, S> {
     type Item = (K, V);
     type IntoIter = IntoIter<K, V, S>;
 
-    /// The entries, as of its [table](GoMap::into_table). Whoever has the map to itself needs no gate: this is no access.
+    /// Returns an owning iterator over the entries of the [table](GoMap::into_table).
+    ///
+    /// This is not an access: ownership proves that no other thread uses the map.
+    ///
+    /// # Examples
+    /// ```
+    /// let config = untorn::GoMap::from([("1", 265)]);
+    /// assert_eq!(config.into_iter().collect::<Vec<_>>(), [("1", 265)]);
+    /// ```
     fn into_iter(self) -> IntoIter<K, V, S> {
         self.into_table().into_iter()
     }

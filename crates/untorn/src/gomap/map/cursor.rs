@@ -1,4 +1,4 @@
-//! Walking over a `GoMap`.
+//! Cursors over a `GoMap`.
 
 use std::fmt;
 
@@ -7,12 +7,14 @@ use crate::gomap::table::cursor::Walk;
 use crate::gomap::table::hash::FoldHash;
 use crate::overlap::tsan;
 
-/// A walk over a [`GoMap`]: Go's `for k, v := range m`, each step an access of its own.
+/// A cursor over a [`GoMap`]: Go's `for k, v := range m`. Each step is one access.
 ///
-/// Between two steps anybody may write to the map, the loop's own body included; a write *during* a step is an overlap,
-/// reported as `concurrent map iteration and map write`. What is shown is as for a [`Walk`] over a table. The
-/// `Iterator` gives clones, made inside the access; [`next_with`](Self::next_with) does without.
+/// Between two steps any thread may write to the map, and so may the body of the loop. A write
+/// *during* a step is an overlap, reported as `concurrent map iteration and map write`. The
+/// guarantees on the entries are those of a [`Walk`] over a table. The `Iterator` returns clones,
+/// made inside the access; [`next_with`](Self::next_with) does not clone.
 ///
+/// # Examples
 /// ```
 /// let map: untorn::GoMap<u64, u64> = (0..100).map(|n| (n, n)).collect();
 /// for (key, value) in map.walk() {
@@ -22,18 +24,25 @@ use crate::overlap::tsan;
 /// assert_eq!(map.len(), 100);
 /// let mut sum = 0;
 /// map.iter_with(|_, value| sum += value);
-/// assert!(sum >= 4950 + 100); // each was shown; an entry made anew may be shown again
+/// assert!(sum >= 4950 + 100); // each was returned; a new entry may be returned again
 /// ```
-#[must_use = "a walk shows entries when its `next` is called"]
+#[must_use = "a walk returns entries only when its `next` is called"]
+#[doc(alias = "range")]
 pub struct MapWalk<'m, K, V, S = FoldHash> {
     pub(in crate::gomap) map: &'m GoMap<K, V, S>,
     pub(in crate::gomap) walk: Walk,
 }
 
 impl<K, V, S> MapWalk<'_, K, V, S> {
-    /// Calls `f` with the next entry, inside the access, and returns what it returns; `None` when all were shown. `f`
-    /// must not write to the map. If `f` panics, the entry counts as shown. O(1) on average, and `f`.
+    /// Calls `f` with the next entry, inside the access, and returns its result, or `None` after
+    /// the last entry.
     ///
+    /// O(1) on average, plus `f`, which must not write to the map.
+    ///
+    /// # Panics
+    /// If `f` panics, the entry counts as returned.
+    ///
+    /// # Examples
     /// ```
     /// let map = untorn::GoMap::from([("1", 265), ("2", 17)]);
     /// let mut walk = map.walk();
@@ -58,8 +67,10 @@ impl<K, V, S> MapWalk<'_, K, V, S> {
 impl<K: Clone, V: Clone, S> Iterator for MapWalk<'_, K, V, S> {
     type Item = (K, V);
 
-    /// The next entry, cloned inside the access. In a `for` loop a report names the line of the `for`; called by an
-    /// adapter of std, a line in std.
+    /// Returns the next entry, cloned inside the access.
+    ///
+    /// In a `for` loop a report shows the line of the `for`. In a call by an iterator adapter it
+    /// shows a line in std.
     #[track_caller]
     fn next(&mut self) -> Option<(K, V)> {
         self.map

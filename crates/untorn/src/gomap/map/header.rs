@@ -1,4 +1,4 @@
-//! What `GoMap` knows of its table without entering the gate.
+//! A copy of the table's header that is readable without an access.
 
 use std::ffi::CStr;
 use std::fmt::Write;
@@ -8,10 +8,12 @@ use crate::gomap::table::flags::{FlagSet, HASH_WRITING};
 use crate::overlap::{Describe, OnOverlap, State, Subject};
 use crate::sync::{AtomicU64, Ordering};
 
-/// What is known of the table without entering the gate: packed by each write at its end, loaded for reports and
-/// for hashing ahead. May be one write late, which only costs hashing again.
+/// A copy of the table's header: stored at the end of each write, loaded for reports and to hash
+/// before an access.
+///
+/// It may be one write late. Then the access hashes again.
 pub(super) struct Header {
-    /// Count, B and flags of the table.
+    /// Count, B and flags of the table, packed into one word.
     packed: AtomicU64,
     hash0: AtomicU64,
     pub(in crate::gomap) nil: bool,
@@ -33,18 +35,19 @@ impl Header {
         let packed = (table.count as u64) << 16
             | u64::from(table.buckets.b()) << 8
             | u64::from(table.flags.get().bits());
-        // Relaxed, here and below: nothing is reached through these packed, and a stale seed is noticed inside.
+        // Relaxed, here and below: no memory is reached through these values, and the access
+        // detects a stale seed.
         self.packed.store(packed, Ordering::Relaxed);
         self.hash0.store(table.hash0, Ordering::Relaxed);
     }
 
-    /// The seed that the table had at the end of the last write.
+    /// Returns the seed of the table at the end of the last write.
     #[inline(always)]
     pub(in crate::gomap) fn hash0(&self) -> u64 {
         self.hash0.load(Ordering::Relaxed)
     }
 
-    /// Count, B, flags.
+    /// Returns count, B and flags.
     #[inline(always)]
     pub(in crate::gomap) fn load(&self) -> (u64, u8, FlagSet) {
         let packed = self.packed.load(Ordering::Relaxed);
@@ -55,22 +58,22 @@ impl Header {
 impl Describe for Header {
     const KIND: &'static CStr = c"GoMap";
 
-    /// As Go does.
+    /// The default of Go.
     const ON_OVERLAP: OnOverlap = OnOverlap::Exit;
 
     fn subject(&self) -> Subject {
         let (count, b, flags) = self.load();
-        // Only asked while there is an overlap, and so a writer.
+        // Called only during an overlap, so a thread is writing.
         let flags = FlagSet(flags.bits() | HASH_WRITING);
         let keys = if count == 1 { "key" } else { "keys" };
         let mut state = State::new();
-        // It has room for the longest: 17 digits of a count, two of B, four flags.
+        // The buffer fits the longest text: 17 digits of the count, two of B, four flags.
         let _ = write!(state, "{count} {keys}, B={b}, flags={flags}");
         Subject::Map(state)
     }
 }
 
-/// A table being written to; brings the header up to date at the end, by a panic too.
+/// A table during a write. Dropping it updates the header, also when a panic unwinds.
 pub(super) struct UpdateOnDrop<'c, K, V, S> {
     pub(in crate::gomap) table: &'c mut Table<K, V, S>,
     pub(in crate::gomap) header: &'c Header,

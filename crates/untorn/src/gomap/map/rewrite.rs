@@ -1,32 +1,27 @@
-//! Changing a `GoMap` by what is in it, in one access: `update`, `retain`.
+//! Read-modify-write in one access: `update`, `retain`.
 
 use super::GoMap;
 use crate::gomap::table::assign::Replaced;
 use crate::gomap::table::hash::SeededBuildHasher;
 use crate::gomap::table::key::Key;
-use crate::overlap::{AccessKind, Operation, tsan};
-
-const UPDATE: &Operation = &Operation {
-    name: "GoMap::update",
-    kind: AccessKind::Write,
-};
-
-const RETAIN: &Operation = &Operation {
-    name: "GoMap::retain",
-    kind: AccessKind::Write,
-};
+use crate::overlap::tsan;
 
 impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
-    /// Replaces the value of `key` by what `f` makes of it, in *one* access, and returns the new one; `None` means no value.
-    /// O(1) on average, and `f`.
+    /// Replaces the value of `key` by the result of `f`, in *one* access, and returns the new
+    /// value. `None` means no value.
     ///
-    /// Go's `m[k]++` is two accesses, and so is `get` and then `insert`: a write of somebody else in between overlaps with
-    /// neither, is lost, and nobody is told. Here it is told. The access lasts until `f` has returned, so `f` must not
-    /// use this map: that is an overlap like any other. What is replaced is dropped when the map is free again.
+    /// O(1) on average, plus `f`. Go's `m[k]++` is two accesses, and so is `get` followed by
+    /// `insert`: a write of another thread in between overlaps with neither, so it is a lost update
+    /// without a report. With `update`, that write overlaps and is reported.
+    ///
+    /// The access lasts until `f` returns, so a use of this map by `f` is an overlap. The replaced
+    /// value is dropped after the access.
     ///
     /// # Panics
-    /// With Go's text, `assignment to entry in nil map`, if the map is [`nil`](Self::nil). If `f` panics, nothing is changed.
+    /// Panics with Go's message, `assignment to entry in nil map`, if the map is
+    /// [`nil`](Self::nil). If `f` panics, nothing is changed.
     ///
+    /// # Examples
     /// ```
     /// let visits = untorn::GoMap::named("visits");
     /// for _ in 0..3 {
@@ -37,17 +32,21 @@ impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
     /// assert!(visits.is_empty());
     /// ```
     #[track_caller]
+    #[doc(alias = "entry")]
+    #[doc(alias = "and_modify")]
+    #[doc(alias = "or_insert")]
+    #[doc(alias = "compute")]
     pub fn update(&self, key: K, f: impl FnOnce(Option<&V>) -> Option<V>) -> Option<V>
     where
         V: Clone,
     {
         if self.is_nil() {
-            // An access all the same: another's clear may overlap with it.
-            self.write(UPDATE, |_| ());
+            // Counted as an access: it may overlap with a `clear` of another thread.
+            self.write(operation!(Write "update"), |_| ());
             panic!("assignment to entry in nil map");
         }
         let hash = self.hash_ahead(&key);
-        let (new, replaced, unused) = self.write(UPDATE, |table| {
+        let (new, replaced, unused) = self.write(operation!(Write "update"), |table| {
             let old = table.lookup(&key, Some(hash), &mut ());
             let new = {
                 let _shown = tsan::show();
@@ -58,32 +57,37 @@ impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
                 None => (new, table.delete(&key, Some(hash)), Some(key)),
             }
         });
-        // Written out: they go when the map is free again.
+        // Dropped after the access, because `Drop` may use the map.
         drop(replaced.map(Replaced::into_entry));
         drop(unused);
         new
     }
 
-    /// Keeps the entries for which `keep` is true, in one access: Go's `maps.DeleteFunc`. Those that were taken out are dropped
-    /// when the map is free again. Does nothing to a nil map. O(buckets + entries).
+    /// Removes the entries for which `keep` returns false, in one access: Go's `maps.DeleteFunc`.
     ///
-    /// `keep` must not use this map. If it panics, those that it refused before are out.
+    /// O(buckets + entries), plus `keep`, which must not use this map. The removed entries are
+    /// dropped after the access. On a nil map this does nothing.
     ///
+    /// # Panics
+    /// If `keep` panics, the entries that it rejected before are removed.
+    ///
+    /// # Examples
     /// ```
     /// let limits = untorn::GoMap::from([("low", 10), ("high", 20), ("off", 0)]);
     /// limits.retain(|_, n| *n > 0);
     /// assert_eq!((limits.len(), limits.get("off")), (2, None));
     /// ```
     #[track_caller]
+    #[doc(alias = "DeleteFunc")]
     pub fn retain(&self, mut keep: impl FnMut(&K, &V) -> bool) {
-        let mut taken = Vec::new();
-        self.write(RETAIN, |table| {
+        let mut removed = Vec::new();
+        self.write(operation!(Write "retain"), |table| {
             let keep = |key: &K, elem: &V| {
                 let _shown = tsan::show();
                 keep(key, elem)
             };
-            table.retain_into(keep, &mut taken);
+            table.retain_into(keep, &mut removed);
         });
-        drop(taken);
+        drop(removed);
     }
 }

@@ -277,7 +277,7 @@ impl<K, V> Bucket<K, V> {
         let key = unsafe { self.key(i) };
         // SAFETY: the slot is full.
         let elem = unsafe { self.elem(i) };
-        // SAFETY: invariant 2 holds again: the entry is moved out below, and the slot is not read
+        // SAFETY: invariant 2 holds again: the entry is moved out below, and the slot is not used
         // again.
         unsafe { self.set_tophash(i, mark) };
         let key = if BucketLayout::<K, V>::INDIRECT_KEY {
@@ -311,8 +311,7 @@ impl<K, V> Bucket<K, V> {
         let elem = unsafe { self.elem(i) };
         // SAFETY: the slot is full.
         let key = unsafe { self.key(i) };
-        // SAFETY: invariant 2 holds again: the entry is dropped below, and the slot is not read
-        // again.
+        // SAFETY: invariant 2 holds again: the entry is dropped below, and not used again.
         unsafe { self.set_tophash(i, mark) };
         // SAFETY: by invariants 2 and 3, and the slot no longer owns the elem.
         let _dropped_last = unsafe { DropInPlace::new(elem, BucketLayout::<K, V>::INDIRECT_ELEM) };

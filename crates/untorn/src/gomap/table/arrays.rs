@@ -1,8 +1,8 @@
-//! The two bucket arrays of a table that grows.
+//! The two bucket arrays of a growing table.
 
 use crate::gomap::raw::array::BucketArray;
 
-/// The arrays of a table, borrowed to be read.
+/// The arrays of a table, borrowed for reading.
 pub(super) struct Arrays<'t, K, V> {
     pub(super) current: &'t BucketArray<K, V>,
     /// The array from before the growth, while the growth lasts.

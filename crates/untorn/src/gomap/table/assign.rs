@@ -1,4 +1,4 @@
-//! Inserting: Go's `mapassign`.
+//! Insertion: Go's `mapassign`.
 
 use super::Table;
 use super::hash::{KeyHash, SeededBuildHasher};
@@ -6,39 +6,51 @@ use super::key::Key;
 use crate::gomap::raw::chain::Found;
 use crate::gomap::raw::tophash::tophash;
 
-/// What a write put out of the table; dropped by whoever asked for it, when it is safe to run foreign code.
+/// An entry that a write replaced or removed. The caller drops it where user code may run.
 pub(crate) struct Replaced<K, V> {
-    /// The key that is no longer in the table, or that did not get in because an equal one stays.
+    /// The key that is no longer in the table, or the new key if the stored equal one was kept.
     pub(in crate::gomap) key: K,
     pub(in crate::gomap) elem: V,
 }
 
 impl<K, V> Replaced<K, V> {
-    /// The value alone.
+    /// Returns the value and drops the key.
     pub(crate) fn into_elem(self) -> V {
-        // Before the value is on its way out: if this panics, the value is not leaked.
+        // The key is dropped first: if that panics, unwinding drops the value.
         drop(self.key);
         self.elem
     }
 
+    /// Returns key and value.
     pub(crate) fn into_entry(self) -> (K, V) {
         (self.key, self.elem)
     }
 }
 
 impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
-    /// Gives `key` the value `elem` and returns the value it had: Go's `m[k] = v`. O(1) on average.
+    /// Sets the value of `key` to `elem` and returns the previous value: Go's `m[k] = v`.
     ///
-    /// Where an equal key is there already, the stored key is replaced if [`Key::NEEDS_KEY_UPDATE`] says so.
+    /// O(1) on average, with at most two chains moved if the table is growing. If the table holds
+    /// an equal key, [`Key::NEEDS_KEY_UPDATE`] decides whether `key` replaces it.
     ///
     /// # Panics
-    /// With Go's text if the table is nil; whatever `Hash` or `Eq` panic with, and then nothing was inserted.
+    /// Panics with Go's message, `assignment to entry in nil map`, if the table is
+    /// [`nil`](Self::nil). If `Hash` or `Eq` panics, nothing is inserted.
+    ///
+    /// # Examples
+    /// ```
+    /// let mut config = untorn::gomap::Table::new();
+    /// assert_eq!(config.insert("1", 265), None);
+    /// assert_eq!(config.insert("1", 17), Some(265));
+    /// ```
     #[inline]
+    #[doc(alias = "mapassign")]
     pub fn insert(&mut self, key: K, elem: V) -> Option<V> {
         self.assign(key, elem, None).map(Replaced::into_elem)
     }
 
-    /// The same, given a hash that was made earlier.
+    /// Inserts like [`insert`](Self::insert), given a hash computed earlier, and returns the
+    /// replaced entry.
     #[inline]
     pub(crate) fn assign(
         &mut self,
@@ -69,7 +81,7 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
                 }
                 Found::Vacant(_) => {}
             }
-            // Start over: in the grown table the entry belongs elsewhere.
+            // Start over: in the grown table the entry has another bucket.
             self.hash_grow(growth);
         }
     }

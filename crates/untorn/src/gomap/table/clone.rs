@@ -1,7 +1,8 @@
 //! Cloning: Go's `maps.Clone`, slot by slot.
 //!
-//! The clone is sized by the number of entries, so it can be larger or smaller than the array that is cloned. Chains are
-//! packed on the way, and their tophashes copied: nothing is hashed, but for old buckets that the clone splits.
+//! The clone is sized by the number of entries, so it can be larger or smaller than the original.
+//! Chains are packed, and their tophashes copied: only the keys of old buckets that the clone
+//! splits are hashed.
 
 use super::Table;
 use super::hash::SeededBuildHasher;
@@ -12,11 +13,22 @@ use crate::gomap::raw::bucket::{BucketLayout, BucketRef};
 use crate::gomap::raw::chain::ChainEnd;
 
 impl<K: Key + Clone, V: Clone, S: SeededBuildHasher + Clone> Clone for Table<K, V, S> {
-    /// Go's `maps.Clone`: the same seed, sized by the number of entries; a clone of nil is nil. Calls `Hash` and `Eq` only
-    /// for what an unfinished growth has not moved yet. O(buckets + entries).
+    /// Returns a table with clones of all entries: Go's `maps.Clone`.
+    ///
+    /// O(buckets + entries). The clone has the seed of the original and is sized by the number of
+    /// entries. A clone of a nil table is nil. `Hash` and `Eq` are called only for entries that an
+    /// unfinished growth has not moved yet.
+    ///
+    /// # Examples
+    /// ```
+    /// let mut config = untorn::gomap::Table::from([("1", 265)]);
+    /// let before = config.clone();
+    /// config.insert("1", 17);
+    /// assert_eq!(before["1"], 265);
+    /// ```
     fn clone(&self) -> Self {
         let b = self.buckets.b();
-        // Amid a growth to the same size a table can be overloaded; its clone is then too, and not larger.
+        // During a same-size growth a table can be overloaded. Its clone then has the same size.
         let hint = if over_load_factor(self.count, b) {
             capacity_for(b)
         } else {
@@ -30,13 +42,14 @@ impl<K: Key + Clone, V: Clone, S: SeededBuildHasher + Clone> Clone for Table<K, 
         }
         let reboxed = BucketLayout::<K, V>::INDIRECT_KEY && K::NEEDS_KEY_UPDATE;
         if b == 0 && !reboxed && !BucketLayout::<K, V>::INDIRECT_ELEM {
-            // Holes and all, as Go copies the bucket as a piece of memory.
+            // Empty slots included: Go copies the memory of the bucket.
             let bucket = self.buckets.bucket(0);
             clone.buckets.chain_mut(0).copy_bucket(bucket);
             clone.count = self.count;
             return clone;
         }
-        // The clone has as many buckets at most, so each of its chains takes in whole chains.
+        // The clone has at most as many buckets, so each of its chains is the concatenation of
+        // whole chains.
         let count = clone.buckets.count();
         for number in 0..count {
             let mut end = clone.buckets.chain_mut(number).end();
@@ -52,9 +65,9 @@ impl<K: Key + Clone, V: Clone, S: SeededBuildHasher + Clone> Clone for Table<K, 
 }
 
 impl<K: Key + Clone, V: Clone, S: SeededBuildHasher> Table<K, V, S> {
-    /// Adds what is not evacuated yet from the old array of the table that is being cloned.
+    /// Clones the entries of the buckets that are not evacuated from the old array of the original.
     fn add_old_buckets(&mut self, old: &BucketArray<K, V>) {
-        // Fewer buckets than here: the entries of one belong into several.
+        // Fewer buckets than in the clone: the entries of one bucket go to several.
         let splits = old.count() < self.buckets.count();
         for number in 0..old.count() {
             let bucket = old.bucket(number);
@@ -73,7 +86,7 @@ impl<K: Key + Clone, V: Clone, S: SeededBuildHasher> Table<K, V, S> {
     }
 }
 
-/// Appends clones of the entries of a chain; returns how many they are.
+/// Appends clones of the entries of a chain, and returns their number.
 fn append<K: Clone, V: Clone>(end: &mut ChainEnd<'_, K, V>, chain: BucketRef<'_, K, V>) -> usize {
     let mut appended = 0;
     for full in chain.entries() {

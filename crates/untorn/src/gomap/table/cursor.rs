@@ -1,4 +1,4 @@
-//! Walking over a table that changes: Go's `range`.
+//! Cursors over a table that may change between two steps: Go's `range`.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -7,34 +7,42 @@ use super::Table;
 use super::arrays::Arrays;
 use super::cursors::{CursorSet, CursorState, lock};
 
-/// A walk over a [`Table`], between two of its entries: Go's `range` over a map.
+/// A cursor over a [`Table`]: Go's `range` over a map.
 ///
-/// It does not borrow the table. Between any two steps the program may insert, overwrite, remove, clear and clone, and
-/// the table may grow; there may be any number of cursors at once. What is promised is what Go promises:
+/// It does not borrow the table. Between two steps the program may insert, overwrite, remove, clear
+/// and clone, and the table may grow. Any number of cursors may be active at once. The guarantees
+/// are those of Go:
 ///
-/// - no entry is shown twice, and an entry that was there from the beginning to the end of the walk is shown;
-/// - an entry that is removed before it was reached is not shown; one that is inserted meanwhile may be;
-/// - the key and value shown are the latest;
-/// - the order is unspecified and begins at a random place.
+/// - No entry is returned twice, and an entry that is present from the creation of the cursor to
+///   its end is returned.
+/// - An entry that is removed before the cursor reaches it is not returned. An entry that is
+///   inserted meanwhile may be returned.
+/// - Key and value are the newest.
+/// - The order is unspecified and starts at a random bucket and slot.
 ///
-/// A key that is removed and inserted again is a new entry. Clearing the table ends the walk, and so does finding it empty;
-/// a walk that began on an empty table is over at once. Every walk ends, whatever is inserted while it is under way: once
-/// the table grows, what is inserted from then on is not shown, but for entries that get the place of a removed one.
+/// A key that is removed and inserted again is a new entry. The cursor ends when the table is
+/// cleared, or when it is empty at a step. A cursor that is created on an empty table ends
+/// immediately. Every cursor ends, whatever is inserted meanwhile: entries inserted after a growth
+/// has started are not returned, except those that take the slot of a removed entry.
 ///
 /// # Cost
-/// All steps together look at each slot at most once: O(buckets + entries), which also bounds what a single step can
-/// take; a step costs O(1) on average, and O(length of the chain) where a bad hash piles entries up in one. Nothing is hashed or compared, so no step panics in foreign code, and
-/// keys that do not equal themselves are shown too. As long as cursors are under way, a write that evacuates a bucket
-/// also looks at each of them, and a table that grows keeps up to eight bytes a bucket, once for all cursors that began
-/// between the same two growths. A walk that is dropped stops costing that at the next growth; one that is leaked does
-/// not.
+/// All steps together visit each slot at most once: O(buckets + entries), which is also the worst
+/// case of a single step. A step is O(1) on average, and O(length of the chain) if a bad hash puts
+/// many entries into one chain. Nothing is hashed or compared: no step can panic in user code, and
+/// keys that are unequal to themselves are returned too.
 ///
+/// While cursors are active, a write that evacuates a bucket also updates each of them, and a
+/// growing table stores up to eight bytes per bucket for each group of cursors that were created
+/// between the same two growths. A dropped cursor stops costing this at the next growth; a leaked
+/// cursor never does.
+///
+/// # Examples
 /// ```
 /// use untorn::gomap::Table;
 ///
 /// let mut queue = Table::from([("a", 3), ("b", 1)]);
 /// let mut done = Vec::new();
-/// let mut walk = queue.walk();
+/// let mut walk = queue.walk(); // does not borrow `queue`
 /// while let Some((&key, &n)) = walk.next(&queue) {
 ///     done.push((key, n));
 ///     queue.remove(key);
@@ -43,20 +51,34 @@ use super::cursors::{CursorSet, CursorState, lock};
 /// assert_eq!(done, [("a", 3), ("b", 1)]);
 /// assert!(queue.is_empty());
 /// ```
-#[must_use = "a walk shows entries when its `next` is called"]
+#[must_use = "a walk returns entries only when its `next` is called"]
+#[doc(alias = "range")]
+#[doc(alias = "hiter")]
 pub struct Walk {
-    /// The table that it belongs to.
+    /// The identity of its table.
     table: u64,
-    /// None when it is over.
+    /// `None` after the last entry.
     state: Option<Arc<Mutex<CursorState>>>,
 }
 
 impl<K, V, S> Table<K, V, S> {
-    /// Begins a walk over the entries, during which the table may change: Go's `for k, v := range m`. O(1); the first
-    /// walk over a table allocates.
+    /// Creates a cursor over the entries that allows changes between its steps: Go's `for k, v :=
+    /// range m`.
     ///
-    /// Under a shared borrow several threads may begin cursors at once; each takes a lock for as long as it takes to be
-    /// put on a list.
+    /// O(1). The first cursor of a table allocates. Several threads that share a borrow may call
+    /// this at once; each holds a lock while it adds its cursor to a list.
+    ///
+    /// # Examples
+    /// ```
+    /// let mut limits = untorn::gomap::Table::from([("low", 10), ("high", 20)]);
+    /// let mut walk = limits.walk();
+    /// while let Some((&key, _)) = walk.next(&limits) {
+    ///     limits.insert(key, 0);
+    /// }
+    /// assert_eq!(limits["low"] + limits["high"], 0);
+    /// ```
+    #[doc(alias = "range")]
+    #[doc(alias = "mapiterinit")]
     pub fn walk(&self) -> Walk {
         let cursors = self.cursors.get_or_init(|| Box::new(CursorSet::new()));
         let state = (self.count > 0).then(|| {
@@ -72,22 +94,37 @@ impl<K, V, S> Table<K, V, S> {
 }
 
 impl Walk {
-    /// The next entry of `table`, which is the table that the walk was begun on. After the first `None` always `None`.
+    /// Returns the next entry of `table`, which must be the table that created the cursor. After
+    /// the first `None` it always returns `None`.
+    ///
+    /// O(1) on average; see [Cost](Self#cost) for the worst case.
     ///
     /// # Panics
-    /// If it is another table: also one that has come into the place of the first by an assignment, and a clone of it.
+    /// Panics if `table` is not the table that created the cursor. A clone of that table, or a
+    /// table assigned in its place, is another table.
+    ///
+    /// # Examples
+    /// ```
+    /// use untorn::gomap::Table;
+    ///
+    /// let table = Table::from([("low", 10)]);
+    /// let mut walk = table.walk();
+    /// assert_eq!(walk.next(&table), Some((&"low", &10)));
+    /// assert_eq!(walk.next(&table), None);
+    /// ```
+    #[doc(alias = "mapiternext")]
     pub fn next<'t, K, V, S>(&mut self, table: &'t Table<K, V, S>) -> Option<(&'t K, &'t V)> {
         let cursors = table
             .cursors
             .get()
             .filter(|cursors| cursors.id() == self.table)
-            .expect("a walk goes over the table that it was begun on, and this is another");
+            .expect("cannot step a walk with another table than the one that created it");
         let state = self.state.as_deref()?;
         let arrays = Arrays {
             current: &table.buckets,
             old: table.oldbuckets.as_ref(),
         };
-        // In an empty table nothing is left of what was there at the start.
+        // An empty table holds no entry from before the cursor was created.
         let entry = if table.is_empty() {
             None
         } else {

@@ -1,16 +1,17 @@
-//! What a table knows of the cursors over it, and what each walk has still before it.
+//! The active cursors of a table, and the slots that each of them has yet to visit.
 //!
-//! A walk goes through the chains that there were when it began, from a random one on. Where one has been split since, it
-//! goes through the parts in the order of their number with the bits reversed: in that order the two chains that a chain
-//! is split into take exactly its place, so a walk always stands between two chains, or inside one, whatever the table
-//! has growth_started to. Entries leave their chain by evacuation only, and keep their order then. Two things follow, and they are
-//! all that has to be remembered:
+//! A cursor visits the chains that existed when it was created, starting at a random one. If a
+//! chain has been split since, the cursor visits the parts in the order of their bit-reversed
+//! numbers. In that order the two halves of a split chain take the place of the original. A cursor
+//! is therefore always between two chains or inside one, however far the table has grown. Entries
+//! leave their chain only by evacuation, which keeps their order. This leaves two things to record:
 //!
-//! - what a walk has before it in the chain that it is in are *ranges* of slots, and an evacuation makes of a range one range
-//!   in each new chain: it only has to be told;
-//! - of what stands in a chain that the walk has not come to yet, the entries that were in the table when it began to
-//!   grow come first, so one number for each chain tells them from later ones. These *limits* are what lets a walk
-//!   end however much is inserted meanwhile. CursorSet that began between the same two growths share them (an *generation*).
+//! - The unvisited slots of the current chain are *ranges*. An evacuation turns a range into one
+//!   range in each new chain, so it only has to update the ranges.
+//! - In a chain that the cursor has not reached, the entries from before the growth come first, so
+//!   one number for each chain separates them from later ones. These *limits* are why a cursor
+//!   terminates however much is inserted meanwhile. Cursors that were created between the same two
+//!   growths share their limits and form a *generation*.
 //!
 //! No key is hashed or compared, and a table without cursors has none of this.
 
@@ -23,24 +24,26 @@ use crate::planted::planted;
 use crate::random::random_u64;
 use crate::sync::{Counter, Ordering};
 
-/// Locks what no foreign code ranges under, so that no panic can have groups_left it half done.
+/// Locks `mutex` and ignores poisoning: no user code runs under these locks, so no panic leaves the
+/// data inconsistent.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The cursors over one table.
+/// The active cursors of one table.
 pub(in crate::gomap) struct CursorSet {
-    /// Tells this table from every other of the process, also from those that are gone.
+    /// The table's identity. Unique in the process, also among tables that have been dropped.
     id: u64,
-    /// How many growths have begun since the table was first walked over.
+    /// The number of growths since the first cursor was created.
     growths: u64,
-    /// Those that began after the last growth did. Behind a lock, since a walk begins under a shared borrow.
+    /// The cursors created since the start of the last growth. Behind a lock because `walk` takes
+    /// `&self`.
     newest: Mutex<CursorList>,
-    /// Those that began before it.
+    /// The cursors created before that.
     generations: Vec<Generation>,
 }
 
-/// CursorSet that may be under way; those that are not are groups_left out now and then.
+/// A list of cursors. Cursors that have been dropped stay in it until the next `prune`.
 #[derive(Default)]
 struct CursorList {
     states: Vec<Weak<Mutex<CursorState>>>,
@@ -68,13 +71,15 @@ impl CursorList {
     }
 }
 
-/// The cursors that began between two growths, and how far they may go in each chain.
+/// The cursors created between two growths, with the limit up to which they visit each chain.
 struct Generation {
-    /// The number of growths that had begun before them.
+    /// The number of growths before this generation.
     number: u64,
     states: CursorList,
+    /// Limits of the chains of the current array.
     limits: Vec<u32>,
-    /// The same for the old array while the table grows; none if they began when that was the present one.
+    /// Limits of the chains of the old array during a growth. Empty if the cursors were created
+    /// when the old array was the current one.
     old_limits: Vec<u32>,
 }
 
@@ -82,7 +87,7 @@ impl CursorSet {
     pub(super) fn new() -> Self {
         static NEXT: Counter = Counter::new(0);
         Self {
-            // Relaxed: only that no two are the same counts.
+            // Relaxed: only uniqueness matters.
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             growths: 0,
             newest: Mutex::default(),
@@ -94,7 +99,7 @@ impl CursorSet {
         self.id
     }
 
-    /// How many cursors it keeps a note of.
+    /// Returns the number of cursors in the lists.
     #[cfg(test)]
     pub(in crate::gomap) fn registered(&self) -> usize {
         let newest = lock(&self.newest).states.len();
@@ -105,14 +110,14 @@ impl CursorSet {
                 .sum::<usize>()
     }
 
-    /// Begins a walk over arrays of which the smaller has 2^b chains.
+    /// Creates a cursor. The smaller of the table's arrays has 2^b chains.
     pub(super) fn register(&self, b: u8) -> Arc<Mutex<CursorState>> {
         let state = Arc::new(Mutex::new(CursorState::new(self.growths, b)));
         lock(&self.newest).push(&state);
         state
     }
 
-    /// The table has begun to grow, to `count` chains.
+    /// Updates the cursors when a growth to `count` chains starts.
     pub(super) fn growth_started(&mut self, count: usize) {
         let newest = self.newest.get_mut();
         let mut states = std::mem::take(newest.unwrap_or_else(PoisonError::into_inner));
@@ -136,8 +141,10 @@ impl CursorSet {
         }
     }
 
-    /// The table has chain_evacuated the chain `number` of its old array, whose marks are now at `head`, to the new chain of the
-    /// same number and, if it was split, to the one `split` further on.
+    /// Updates the cursors when chain `number` of the old array has been evacuated.
+    ///
+    /// Its entries are now in the new chain of that number and, if it was split, in chain `number +
+    /// split`. The marks at `head` show which.
     pub(super) fn chain_evacuated<K, V>(
         &mut self,
         number: usize,
@@ -163,14 +170,14 @@ impl CursorSet {
         }
     }
 
-    /// The table has growth_started: the old array is gone.
+    /// Discards the limits of the old array when the growth is complete.
     pub(super) fn growth_finished(&mut self) {
         for generation in &mut self.generations {
             generation.old_limits = Vec::new();
         }
     }
 
-    /// The table was cleared.
+    /// Ends all cursors when the table is cleared.
     pub(super) fn end(&mut self) {
         if planted("walk_survives_clear") {
             return;
@@ -187,7 +194,7 @@ impl CursorSet {
         }
     }
 
-    /// How many slots of this chain may hold what a walk may show that began in the generation `number`.
+    /// Returns the number of slots that a cursor of generation `number` visits in this chain.
     fn limit(&self, number: u64, old: bool, chain: usize) -> usize {
         if number == self.growths || planted("walk_knows_no_limit") {
             return usize::MAX;
@@ -196,7 +203,7 @@ impl CursorSet {
             .generations
             .iter()
             .find(|generation| generation.number == number);
-        let generation = generation.expect("the generation of a walk that is under way is kept");
+        let generation = generation.expect("the generation of an active cursor is retained");
         limit(
             if old {
                 &generation.old_limits
@@ -214,7 +221,7 @@ fn limit(limits: &[u32], chain: usize) -> usize {
         .map_or(usize::MAX, |limit| *limit as usize)
 }
 
-/// Where the slots of an evacuated chain went: of those before slot *i*, how many to X and how many to Y.
+/// For each slot *i* of an evacuated chain, the numbers of earlier slots that moved to X and to Y.
 struct MovedCounts(Vec<[usize; 2]>);
 
 impl MovedCounts {
@@ -238,9 +245,9 @@ impl MovedCounts {
     }
 }
 
-/// Slots of one chain, counted from its head through its overflow buckets.
+/// A range of slots of one chain, numbered from the head through the overflow buckets.
 struct SlotRange {
-    /// Whether the chain is one of the old array, and not evacuated.
+    /// Whether the chain is in the old array and not evacuated.
     old: bool,
     chain: usize,
     from: usize,
@@ -248,7 +255,7 @@ struct SlotRange {
 }
 
 impl SlotRange {
-    /// Takes the next full slot from the front.
+    /// Removes slots from the front up to the next full one, and returns that.
     fn next_full<'t, K, V>(&mut self, head: BucketRef<'t, K, V>) -> Option<FullSlot<'t, K, V>> {
         let mut chain = head.chain().skip(self.from / BUCKET_CNT);
         let mut bucket = chain.next()?;
@@ -269,24 +276,24 @@ impl SlotRange {
     }
 }
 
-/// What one walk has before it.
+/// The position of one cursor and the slots that it has yet to visit.
 pub(super) struct CursorState {
-    /// The table was cleared.
+    /// Whether the table has been cleared.
     cleared: bool,
-    /// The generation in which it began.
+    /// The generation of the cursor.
     generation: u64,
-    /// Where in every chain it begins: a random number, of which the remainder by the length counts.
+    /// The slot at which it starts in every chain: a random number, reduced modulo the length.
     start_offset: usize,
-    /// Log2 of the number of chains when it began. Chains with the same b low bits are a group: what one of those chains
-    /// has become.
+    /// Log2 of the number of chains at creation. Chains with equal low b bits are a group: the
+    /// parts of one of those chains.
     b: u8,
-    /// The group to enter a chain of next.
+    /// The group of the next chain.
     group: usize,
-    /// Where in the group: the other bits of the chain's number, reversed.
+    /// The position of the next chain in its group: the remaining bits of its number, reversed.
     offset_in_group: u64,
-    /// Groups that it has not gone through yet.
+    /// The number of unfinished groups.
     groups_left: usize,
-    /// What is groups_left of the chain that it is in, and of those that it became; the next last.
+    /// The unvisited slots of the current chain, or of its parts. The next range is last.
     ranges: Vec<SlotRange>,
 }
 
@@ -342,7 +349,7 @@ impl CursorState {
         }
     }
 
-    /// The next entry, if there is one. Looks at no more slots than are groups_left, and hashes nothing.
+    /// Returns the next entry. Visits each remaining slot at most once and hashes nothing.
     pub(super) fn step<'t, K, V>(
         &mut self,
         arrays: Arrays<'t, K, V>,
@@ -366,9 +373,9 @@ impl CursorState {
         }
     }
 
-    /// Goes past one of the 2^split chains of the group.
+    /// Advances past one of the 2^split chains of the group.
     fn advance(&mut self, split: u8) {
-        // None if the group is one chain.
+        // `None` if the group is one chain.
         let width = 1_u64.checked_shl(u64::BITS - u32::from(split));
         debug_assert_eq!(
             self.offset_in_group % width.unwrap_or(u64::MAX),
@@ -383,7 +390,7 @@ impl CursorState {
         self.offset_in_group = offset_in_group.unwrap_or(0);
     }
 
-    /// Enters the next chain: that of the old array if it is still to be evacuated.
+    /// Enters the next chain, in the old array if that has not been evacuated.
     fn enter<K, V>(&mut self, arrays: Arrays<'_, K, V>, cursors: &CursorSet) {
         let low_bits = self.group | (self.offset_in_group.reverse_bits() as usize) << self.b;
         let old = arrays
@@ -399,7 +406,7 @@ impl CursorState {
         }
         let slots = head.chain().count() * BUCKET_CNT;
         let to = slots.min(cursors.limit(self.generation, old, chain));
-        // From somewhere inside to the end, then from the beginning to there.
+        // First from the start slot to the end, then from slot 0 to the start slot.
         let start = self.start_offset.checked_rem(to).unwrap_or(0);
         for (from, to) in [(0, start), (start, to)] {
             self.ranges.push(SlotRange {

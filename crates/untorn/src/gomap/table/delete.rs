@@ -1,4 +1,4 @@
-//! Removing: Go's `mapdelete` and `mapclear`.
+//! Removal: Go's `mapdelete` and `mapclear`.
 
 use std::borrow::Borrow;
 
@@ -13,21 +13,31 @@ use crate::gomap::raw::tophash::tophash;
 use crate::planted::planted;
 use crate::random::random_u64;
 
-/// Entries on their way out; dropping it drops them.
+/// The arrays of a cleared table. Dropping it drops their entries.
 pub(crate) struct Cleared<K, V> {
     _buckets: BucketArray<K, V>,
     _oldbuckets: Option<BucketArray<K, V>>,
 }
 
 impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
-    /// Takes `key` and its value out: Go's `delete(m, k)`. O(1) on average.
+    /// Removes `key` and returns its value: Go's `delete(m, k)`.
     ///
-    /// The table never shrinks. When it becomes empty it draws a new seed. Removing from a nil or empty table does
-    /// nothing, not even hash.
+    /// O(1) on average, with at most two chains moved if the table is growing. The table never
+    /// shrinks. When it becomes empty it draws a new seed. On a nil or empty table this does
+    /// nothing and does not hash.
     ///
     /// # Panics
-    /// Whatever `Hash` or `Eq` panic with, and then nothing was removed.
+    /// If `Hash` or `Eq` panics, nothing is removed.
+    ///
+    /// # Examples
+    /// ```
+    /// let mut config = untorn::gomap::Table::from([("1", 265)]);
+    /// assert_eq!(config.remove("1"), Some(265));
+    /// assert_eq!(config.remove("1"), None);
+    /// ```
     #[inline]
+    #[doc(alias = "delete")]
+    #[doc(alias = "mapdelete")]
     pub fn remove<Q>(&mut self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
@@ -36,7 +46,16 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
         self.delete(key, None).map(Replaced::into_elem)
     }
 
-    /// Takes `key` and its value out, and returns both.
+    /// Removes `key` and returns the stored key and its value. O(1) on average.
+    ///
+    /// # Panics
+    /// If `Hash` or `Eq` panics, nothing is removed.
+    ///
+    /// # Examples
+    /// ```
+    /// let mut config = untorn::gomap::Table::from([("1", 265)]);
+    /// assert_eq!(config.remove_entry("1"), Some(("1", 265)));
+    /// ```
     #[inline]
     pub fn remove_entry<Q>(&mut self, key: &Q) -> Option<(K, V)>
     where
@@ -46,7 +65,7 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
         self.delete(key, None).map(Replaced::into_entry)
     }
 
-    /// The same, given a hash that was made earlier.
+    /// Removes like [`remove_entry`](Self::remove_entry), given a hash computed earlier.
     pub(crate) fn delete<Q>(&mut self, key: &Q, hash: Option<KeyHash>) -> Option<Replaced<K, V>>
     where
         K: Borrow<Q>,
@@ -75,8 +94,10 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
     }
 }
 
-/// Turns the empty slots that the chain now ends with into `EMPTY_REST`, so that look-ups stop early: backwards
-/// from the vacated, across the buckets of the chain, to the first slot that is not empty.
+/// Marks the empty slots at the end of the chain `EMPTY_REST`, so that lookups stop early.
+///
+/// It moves backwards from the vacated slot, across the buckets of the chain, to the last full
+/// slot.
 pub(in crate::gomap) fn sweep<K, V>(mut vacated: VacatedSlot<'_, K, V>) {
     if !vacated.rest_is_empty() || planted("sweep_forgets_empty_rest") {
         return;
@@ -90,13 +111,23 @@ pub(in crate::gomap) fn sweep<K, V>(mut vacated: VacatedSlot<'_, K, V>) {
 }
 
 impl<K, V, S> Table<K, V, S> {
-    /// Takes everything out: Go's `clear(m)`. The number of buckets stays, their memory is given back until the next
-    /// write, the seed is drawn anew, and every [`Walk`](super::Walk) that is under way is over. O(buckets + entries).
+    /// Removes all entries: Go's `clear(m)`.
+    ///
+    /// O(buckets + entries). The table keeps its number of buckets but frees their memory until the
+    /// next write. It draws a new seed, and every active [`Walk`](super::Walk) ends.
+    ///
+    /// # Examples
+    /// ```
+    /// let mut config = untorn::gomap::Table::from([("1", 265)]);
+    /// config.clear();
+    /// assert!(config.is_empty());
+    /// ```
+    #[doc(alias = "mapclear")]
     pub fn clear(&mut self) {
         drop(self.take_all());
     }
 
-    /// Empties the table and hands out what was in it, to be dropped when it is safe to run foreign code.
+    /// Empties the table and returns its arrays, which the caller drops where user code may run.
     pub(crate) fn take_all(&mut self) -> Option<Cleared<K, V>> {
         if let Some(cursors) = self.cursors.get_mut() {
             cursors.end();

@@ -4,27 +4,28 @@ use std::fmt;
 
 use crate::sync::{AtomicU8, Ordering};
 
-/// There may be an iterator over `buckets`.
+/// Set if there may be an iterator over `buckets`.
 pub(crate) const ITERATOR: u8 = 1;
-/// There may be an iterator over `oldbuckets`.
+/// Set if there may be an iterator over `oldbuckets`.
 pub(crate) const OLD_ITERATOR: u8 = 2;
-/// Someone is writing to the map.
+/// Set while a thread writes to the map.
 pub(crate) const HASH_WRITING: u8 = 4;
-/// The growth being carried out is to an array of the same size.
+/// Set during a growth to an array of the same size.
 pub(crate) const SAME_SIZE_GROW: u8 = 8;
 
-/// The bits themselves. Atomic because iterators set theirs under a shared borrow, as Go's readers do.
+/// The flag bits of a table. Atomic because iterators set bits through a shared borrow, as Go's
+/// readers do.
 #[derive(Default)]
 pub(in crate::gomap) struct Flags(AtomicU8);
 
 impl Flags {
     #[inline(always)]
     pub(in crate::gomap) fn get(&self) -> FlagSet {
-        // Relaxed: the bits guard nothing; whoever reads them has the table's own borrow for order.
+        // Relaxed: the bits protect no data, and the borrow of the table orders them with writes.
         FlagSet(self.0.load(Ordering::Relaxed))
     }
 
-    /// Notes that there is an iterator. `or`, not a store: there may be another at the same moment.
+    /// Sets both iterator bits. Uses `fetch_or` because several threads may do so at once.
     pub(super) fn set_iterator(&self) {
         let both = ITERATOR | OLD_ITERATOR;
         if self.get().0 & both != both {
@@ -33,7 +34,7 @@ impl Flags {
         }
     }
 
-    /// Sets and clears bits for a writer.
+    /// Sets and clears bits. Called by writers.
     pub(in crate::gomap) fn change(&mut self, set: u8, clear: u8) {
         let bits = self.get().0;
         *self = Self(AtomicU8::new(bits & !clear | set));
@@ -42,8 +43,9 @@ impl Flags {
 
 /// Go's flag bits of a map: `iterator` 1, `old_iterator` 2, `hash_writing` 4, `same_size_grow` 8.
 ///
-/// Shown by name, joined by `|`; `0` when none is set.
+/// Its `Display` lists the names of the set bits, separated by `|`, or `0` if none is set.
 ///
+/// # Examples
 /// ```
 /// let table = untorn::gomap::Table::from([("1", "265")]);
 /// assert_eq!(table.stats().flags.to_string(), "0");
@@ -54,32 +56,65 @@ impl Flags {
 pub struct FlagSet(pub(crate) u8);
 
 impl FlagSet {
-    /// The bits as Go stores them.
+    /// Returns the bits as Go stores them.
+    ///
+    /// # Examples
+    /// ```
+    /// let table = untorn::gomap::Table::from([("1", "265")]);
+    /// assert_eq!(table.stats().flags.bits(), 0);
+    /// ```
     #[must_use]
     pub fn bits(self) -> u8 {
         self.0
     }
 
-    /// There may be an iterator over the buckets.
+    /// Returns whether there may be an iterator over the buckets.
+    ///
+    /// # Examples
+    /// ```
+    /// let table = untorn::gomap::Table::from([("1", "265")]);
+    /// let _ = table.iter();
+    /// assert!(table.stats().flags.iterator());
+    /// ```
     #[must_use]
     pub fn iterator(self) -> bool {
         self.0 & ITERATOR != 0
     }
 
-    /// There may be an iterator over the old buckets.
+    /// Returns whether there may be an iterator over the old buckets.
+    ///
+    /// # Examples
+    /// ```
+    /// let table = untorn::gomap::Table::from([("1", "265")]);
+    /// assert!(!table.stats().flags.old_iterator());
+    /// ```
     #[must_use]
     pub fn old_iterator(self) -> bool {
         self.0 & OLD_ITERATOR != 0
     }
 
-    /// Someone is writing to the map. Never seen through a [`Table`](crate::gomap::Table), which is borrowed
-    /// mutably then; a report of an overlap shows it.
+    /// Returns whether a thread is writing to the map.
+    ///
+    /// Always false for the flags of a [`Table`](crate::gomap::Table), which a writer borrows
+    /// mutably. The report of an overlap shows it.
+    ///
+    /// # Examples
+    /// ```
+    /// let table = untorn::gomap::Table::from([("1", "265")]);
+    /// assert!(!table.stats().flags.hash_writing());
+    /// ```
     #[must_use]
     pub fn hash_writing(self) -> bool {
         self.0 & HASH_WRITING != 0
     }
 
-    /// The growth being carried out keeps the number of buckets.
+    /// Returns whether the active growth keeps the number of buckets.
+    ///
+    /// # Examples
+    /// ```
+    /// let table = untorn::gomap::Table::from([("1", "265")]);
+    /// assert!(!table.stats().flags.same_size_grow());
+    /// ```
     #[must_use]
     pub fn same_size_grow(self) -> bool {
         self.0 & SAME_SIZE_GROW != 0

@@ -1,4 +1,4 @@
-//! Floats as keys, by Go's rules.
+//! Floats as keys, with Go's semantics.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -12,7 +12,8 @@ macro_rules! float_keys {
         #[derive(Clone, Copy, Default, PartialEq, PartialOrd)]
         pub struct $name(pub $float);
 
-        // Not quite: NaN does not equal itself. A table is made for such keys; see the type's page.
+        // Violates reflexivity: NaN is unequal to itself. A table supports such keys; see the
+        // type's documentation.
         impl Eq for $name {}
 
         impl Hash for $name {
@@ -20,7 +21,7 @@ macro_rules! float_keys {
                 if self.0.is_nan() {
                     random_u64().hash(state);
                 } else {
-                    // Adding zero makes +0 of -0 and changes nothing else.
+                    // Adding zero turns -0 into +0 and changes no other value.
                     (self.0 + 0.0).to_bits().hash(state);
                 }
             }
@@ -57,14 +58,16 @@ macro_rules! float_keys {
 }
 
 float_keys! {
-    /// An `f64` that can be a key, by Go's rules.
+    /// An `f64` as a key, with Go's semantics.
     ///
-    /// `+0` and `-0` are one key, and the one that was written last is stored. NaN equals nothing, itself neither, and
-    /// hashes differently each time, so every insert under NaN adds an entry, which no look-up finds and `remove` does
-    /// not take out: only going over the map shows it, and only `clear` removes it. A complex number is a tuple of two.
+    /// `+0` and `-0` are equal, and the one written last is stored. NaN is unequal to every value,
+    /// itself included, and hashes differently each time. Every insertion with a NaN key therefore
+    /// adds an entry that no lookup finds and `remove` does not remove. Iteration returns it;
+    /// `clear` and `retain` remove it. For a complex number use a tuple of two.
     ///
-    /// For other collections note that this is not the equivalence relation that [`Eq`] stands for.
+    /// In other collections this type breaks the contract of [`Eq`]: its equality is not reflexive.
     ///
+    /// # Examples
     /// ```
     /// use untorn::gomap::{Float64, Table};
     ///
@@ -79,6 +82,14 @@ float_keys! {
     /// ```
     Float64: f64;
 
-    /// An `f32` that can be a key, by the rules of [`Float64`].
+    /// An `f32` as a key, with the semantics of [`Float64`].
+    ///
+    /// # Examples
+    /// ```
+    /// use untorn::gomap::{Float32, Table};
+    ///
+    /// let table = Table::from([(Float32(0.5), "half")]);
+    /// assert_eq!(table.get(&Float32(0.5)), Some(&"half"));
+    /// ```
     Float32: f32;
 }

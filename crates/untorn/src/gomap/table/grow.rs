@@ -1,9 +1,9 @@
-//! When the table grows, and how: a new array at once, the entries a little at a time.
+//! Incremental growth: the new array is allocated at once, and later writes move the entries.
 //!
-//! A write that would pass the load factor of 6.5 gets an array of twice the size; one that finds too many overflow
-//! buckets gets an array of the same size, into which the sparse chains are packed. Entries then move with the
-//! writes that follow: each first evacuates the old bucket that it is about to touch and one more, so no single
-//! write pays for the whole. Reads move nothing.
+//! A write that would exceed the load factor of 6.5 allocates an array of twice the size. A write
+//! that finds too many overflow buckets allocates an array of the same size, into which the sparse
+//! chains are packed. Each later write first evacuates the old bucket that it is about to access
+//! and one more, so no single write moves the whole table. Reads move nothing.
 
 use super::Table;
 use super::flags::{ITERATOR, OLD_ITERATOR, SAME_SIZE_GROW};
@@ -13,11 +13,11 @@ use super::load_factor::{Growth, over_load_factor, too_many_overflow_buckets};
 use crate::gomap::raw::array::BucketArray;
 use crate::gomap::raw::chain::move_chain;
 
-/// How many evacuated buckets `nevacuate` may pass in one write.
+/// The limit on how far one write advances `nevacuate`.
 const MAX_ADVANCE: usize = 1024;
 
 impl<K, V, S> Table<K, V, S> {
-    /// The growth that one more entry asks for. At most one is carried out at a time.
+    /// Returns the growth that an insertion has to start. Only one growth is active at a time.
     #[inline(always)]
     pub(super) fn growth_for_insert(&self) -> Option<Growth> {
         if self.oldbuckets.is_some() {
@@ -31,7 +31,7 @@ impl<K, V, S> Table<K, V, S> {
         }
     }
 
-    /// Starts to grow.
+    /// Starts a growth.
     #[cold]
     pub(super) fn hash_grow(&mut self, growth: Option<Growth>) {
         let bigger = growth == Some(Growth::Doubling);
@@ -39,7 +39,7 @@ impl<K, V, S> Table<K, V, S> {
         let new = BucketArray::allocated(b);
         self.oldbuckets = Some(std::mem::replace(&mut self.buckets, new));
         self.nevacuate = 0;
-        // Whoever iterated over the buckets iterates over the old ones now.
+        // Iterators over the buckets are now iterators over the old buckets.
         let mut set = if bigger { 0 } else { SAME_SIZE_GROW };
         if self.flags.get().iterator() {
             set |= OLD_ITERATOR;
@@ -52,7 +52,7 @@ impl<K, V, S> Table<K, V, S> {
 }
 
 impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
-    /// What a write does for the growth before it touches the bucket `bucket`.
+    /// Evacuates up to two old buckets, before a write accesses `bucket`.
     #[inline]
     pub(super) fn grow_work(&mut self, bucket: usize) {
         if self.oldbuckets.is_some() {
@@ -61,9 +61,10 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
         }
     }
 
-    /// Moves the entries of the old bucket with these low bits, if it is still to be done.
+    /// Moves the entries of the old bucket with these low bits, unless it is evacuated.
     ///
-    /// Their hashes are all computed before the first is moved: a `Hash` that panics leaves the bucket as it was.
+    /// All hashes are computed before the first entry is moved: if `Hash` panics, the bucket is
+    /// unchanged.
     fn evacuate(&mut self, low_bits: usize) {
         let Some(old) = &mut self.oldbuckets else {
             return;
@@ -92,7 +93,7 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
         }
     }
 
-    /// Moves `nevacuate` past what is done, and ends the growth when everything is.
+    /// Advances `nevacuate` past evacuated buckets, and ends the growth when all are evacuated.
     fn advance_evacuation_mark(&mut self) {
         let Some(old) = &self.oldbuckets else {
             return;

@@ -1,17 +1,19 @@
-//! Seeded hashing: `hash0`, the hash function, and the two numbers the table takes from a hash.
+//! Seeded hashing: `hash0`, the hash function, and a hash with its seed.
 
 use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher};
 
-/// Builds hashers that start from a seed which the table chooses, and chooses anew.
+/// A hasher factory whose seed is set, and reset, by the table.
 ///
-/// Every Go map hashes with a seed of its own, `hash0`, drawn when the map is made and, since Go 1.16, drawn again
-/// when the map becomes empty. [`BuildHasher`] cannot express that, so the table asks this trait instead. Any
-/// `BuildHasher` serves through the adapter [`Seeded`].
+/// Every Go map hashes with its own seed, `hash0`, drawn at its creation and, since Go 1.16, drawn
+/// again when the map becomes empty. [`BuildHasher`] has no such parameter, so the table uses this
+/// trait. The adapter [`Seeded`] makes any `BuildHasher` usable.
 ///
-/// Equal seeds must give equal hashes of equal keys, from clones of the value too: a [`GoMap`](crate::GoMap) hashes
-/// with a clone of its table's. Where they do not, keys are not found again; nothing worse.
+/// Equal seeds must produce equal hashes of equal keys, also from clones of the factory: a
+/// [`GoMap`](crate::GoMap) hashes with a clone of its table's. If they do not, lookups miss
+/// existing keys, but memory safety is unaffected.
 ///
+/// # Examples
 /// ```
 /// use std::hash::{BuildHasherDefault, DefaultHasher};
 /// use untorn::gomap::{Seeded, Table};
@@ -21,13 +23,40 @@ use std::hash::{BuildHasher, Hash, Hasher};
 /// assert_eq!(table.get("1"), Some(&"265"));
 /// ```
 pub trait SeededBuildHasher {
-    /// The hasher that is built.
+    /// The type of the hashers.
     type Hasher: Hasher;
 
-    /// A fresh hasher for one key. Equal seeds must give equal hashes of equal keys.
+    /// Returns a new hasher for one key. Equal seeds must produce equal hashes of equal keys.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::hash::{BuildHasher, Hasher, RandomState};
+    /// use untorn::gomap::SeededBuildHasher;
+    ///
+    /// #[derive(Clone)]
+    /// struct SipHash(RandomState);
+    ///
+    /// impl SeededBuildHasher for SipHash {
+    ///     type Hasher = std::hash::DefaultHasher;
+    ///
+    ///     fn build_hasher(&self, hash0: u64) -> Self::Hasher {
+    ///         let mut hasher = self.0.build_hasher();
+    ///         hasher.write_u64(hash0);
+    ///         hasher
+    ///     }
+    /// }
+    /// ```
     fn build_hasher(&self, hash0: u64) -> Self::Hasher;
 
-    /// The hash of one key under the seed `hash0`.
+    /// Returns the hash of `key` with the seed `hash0`.
+    ///
+    /// # Examples
+    /// ```
+    /// use untorn::gomap::{FoldHash, SeededBuildHasher};
+    ///
+    /// let hasher = FoldHash::default();
+    /// assert_eq!(hasher.hash_one("1", 7), hasher.hash_one("1", 7));
+    /// ```
     #[inline]
     fn hash_one<Q: Hash + ?Sized>(&self, key: &Q, hash0: u64) -> u64 {
         let mut hasher = self.build_hasher(hash0);
@@ -36,12 +65,23 @@ pub trait SeededBuildHasher {
     }
 }
 
-/// The default: [foldhash](https://docs.rs/foldhash), quality variant, seeded by `hash0` and by a random
-/// number of the process. (A table chooses the bucket by the lowest bits, which the fast variant fills badly: in one process
-/// of six it puts keys that count up into a half of the buckets.)
+/// The default hasher factory: [foldhash](https://docs.rs/foldhash), quality variant, seeded by
+/// `hash0` and by a random number of the process.
 ///
-/// It resists flooding by keys that were chosen without knowledge of the seeds, not an attacker who can watch
-/// hashes or time look-ups; for that use `Seeded(RandomState::new())`, which is `SipHash`.
+/// A table selects the bucket by the lowest bits, which the fast variant distributes badly: in one
+/// process of six it puts consecutive keys into half of the buckets.
+///
+/// It resists flooding by keys that were chosen without knowledge of the seeds. It does not resist
+/// an attacker who can observe hashes or measure the time of lookups; for that, use
+/// `Seeded(RandomState::new())`, which is `SipHash`.
+///
+/// # Examples
+/// ```
+/// use untorn::gomap::{FoldHash, Table};
+///
+/// let table: Table<&str, u32, FoldHash> = Table::with_hasher(FoldHash::default());
+/// assert!(table.is_empty());
+/// ```
 #[derive(Clone, Copy)]
 pub struct FoldHash {
     process: &'static foldhash::SharedSeed,
@@ -49,7 +89,7 @@ pub struct FoldHash {
 
 #[cfg(test)]
 impl FoldHash {
-    /// That of another process.
+    /// Returns the factory that a process with this seed would have.
     pub(in crate::gomap) fn seeded(process: &'static foldhash::SharedSeed) -> Self {
         Self { process }
     }
@@ -78,7 +118,18 @@ impl SeededBuildHasher for FoldHash {
     }
 }
 
-/// Makes a [`SeededBuildHasher`] of any std [`BuildHasher`]: the seed is hashed before the key.
+/// An adapter that turns any std [`BuildHasher`] into a [`SeededBuildHasher`] by hashing the seed
+/// before the key.
+///
+/// # Examples
+/// ```
+/// use std::hash::RandomState;
+/// use untorn::gomap::{Seeded, Table};
+///
+/// let mut table = Table::with_hasher(Seeded(RandomState::new()));
+/// table.insert("1", "265");
+/// assert_eq!(table.get("1"), Some(&"265"));
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Seeded<S>(pub S);
 
@@ -93,7 +144,7 @@ impl<S: BuildHasher> SeededBuildHasher for Seeded<S> {
     }
 }
 
-/// A hash together with the seed it was made with, so that a hash made before a reseed is noticed.
+/// A hash with its seed, so that a hash from before a reseed is detected.
 #[derive(Clone, Copy)]
 pub(crate) struct KeyHash {
     pub(crate) hash0: u64,

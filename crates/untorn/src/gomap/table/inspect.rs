@@ -1,4 +1,4 @@
-//! The buckets as they are, for whoever compares a table with another one.
+//! Read access to the buckets, for programs that compare tables bucket by bucket.
 
 use std::fmt;
 use std::iter::FusedIterator;
@@ -8,11 +8,13 @@ use crate::gomap::raw::array::BucketArray;
 use crate::gomap::raw::bucket::{BUCKET_CNT, BucketRef};
 
 impl<K, V, S> Table<K, V, S> {
-    /// The chains of the present array, in the order of their numbers: 2^B of them, none while the array is not
-    /// allocated. The last B bits of a key's hash are the number of its chain.
+    /// Returns an iterator over the chains of the current array, in the order of their numbers.
     ///
-    /// This is for tests that compare tables bucket by bucket; [`iter`](Self::iter) is the way to the entries. The whole
-    /// walk is O(buckets + entries).
+    /// There are 2^B chains, or none while the array is unallocated. The last B bits of a key's
+    /// hash are the number of its chain. This is for tests that compare tables bucket by bucket;
+    /// use [`iter`](Self::iter) to visit the entries. O(buckets + entries) in all.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use untorn::gomap::Table;
@@ -27,8 +29,15 @@ impl<K, V, S> Table<K, V, S> {
         chains(Some(&self.buckets))
     }
 
-    /// The chains of the array of before the growth that is being carried out, in the order of their numbers; none if
-    /// the table is not growing. Otherwise as [`chains`](Self::chains).
+    /// Returns an iterator over the chains of the old array, in the order of their numbers.
+    ///
+    /// There are none if the table is not growing. Otherwise this is like [`chains`](Self::chains).
+    ///
+    /// # Examples
+    /// ```
+    /// let table: untorn::gomap::Table<_, _> = (0..27).map(|n| (n, n)).collect();
+    /// assert_eq!((table.old_chains().len(), table.chains().len()), (4, 8)); // doubling
+    /// ```
     pub fn old_chains(&self) -> impl ExactSizeIterator<Item = Chain<'_, K, V>> {
         chains(self.oldbuckets.as_ref())
     }
@@ -43,7 +52,9 @@ fn chains<K, V>(
     })
 }
 
-/// A bucket and its overflow buckets, one after the other.
+/// An iterator over a bucket and its overflow buckets.
+///
+/// [`Table::chains`] and [`Table::old_chains`] create it.
 pub struct Chain<'t, K, V> {
     next: Option<BucketRef<'t, K, V>>,
 }
@@ -72,26 +83,49 @@ impl<K, V> fmt::Debug for Chain<'_, K, V> {
     }
 }
 
-/// One bucket: eight marks, and an entry for each mark that is the tophash of one.
+/// A view of one bucket: eight tophash bytes, and an entry for each byte of at least 5.
+///
+/// # Examples
+/// See [`Table::chains`].
 pub struct BucketView<'t, K, V> {
     bucket: BucketRef<'t, K, V>,
 }
 
 impl<'t, K, V> BucketView<'t, K, V> {
-    /// The marks of the eight slots as Go stores them: 0 `empty_rest`, 1 `empty_one`, 2 to 4 evacuated, and from 5 on
-    /// the top eight bits of the hash of the key that is there.
+    /// Returns the tophash bytes of the eight slots as Go stores them.
+    ///
+    /// 0 is `empty_rest`, 1 `empty_one`, 2 to 4 evacuated; from 5 on, the byte is the top eight
+    /// bits of the hash of the key.
+    ///
+    /// # Examples
+    /// ```
+    /// let table = untorn::gomap::Table::from([("1", "265")]);
+    /// let bucket = table.chains().next().unwrap().next().unwrap();
+    /// assert!(bucket.tophash()[0] >= 5);
+    /// ```
     #[must_use]
     pub fn tophash(&self) -> [u8; BUCKET_CNT] {
         std::array::from_fn(|i| self.bucket.tophash(i))
     }
 
-    /// The entry in slot `i`, if there is one.
+    /// Returns the entry in slot `i`, or `None` if the slot is empty or evacuated.
     ///
     /// # Panics
-    /// If `i` is not below 8.
+    /// Panics if `i` is not below 8.
+    ///
+    /// # Examples
+    /// ```
+    /// let table = untorn::gomap::Table::from([("1", "265")]);
+    /// let bucket = table.chains().next().unwrap().next().unwrap();
+    /// assert_eq!(bucket.entry(0), Some((&"1", &"265")));
+    /// assert_eq!(bucket.entry(1), None);
+    /// ```
     #[must_use]
     pub fn entry(&self, i: usize) -> Option<(&'t K, &'t V)> {
-        assert!(i < BUCKET_CNT, "a bucket has eight slots");
+        assert!(
+            i < BUCKET_CNT,
+            "slot {i} is out of range: a bucket has eight slots"
+        );
         self.bucket.full(i).map(|full| (full.key(), full.elem()))
     }
 }
@@ -105,7 +139,7 @@ impl<K, V> Clone for BucketView<'_, K, V> {
 impl<K, V> Copy for BucketView<'_, K, V> {}
 
 impl<K, V> fmt::Debug for BucketView<'_, K, V> {
-    /// Shows the marks; keys and elems may be secrets.
+    /// Formats the tophash bytes only: keys and elems may be secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.tophash().fmt(f)
     }

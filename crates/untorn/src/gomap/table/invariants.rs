@@ -1,4 +1,4 @@
-//! The rules that a table keeps between operations, checked.
+//! A check of the invariants that a table upholds between operations.
 
 use super::Table;
 use super::hash::SeededBuildHasher;
@@ -11,10 +11,18 @@ use crate::gomap::raw::tophash::{
 };
 
 impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
-    /// Checks every invariant of the table, for tests and fuzzing. O(buckets + entries), and hashes every key.
+    /// Checks every invariant of the table. For tests and fuzzing.
+    ///
+    /// O(buckets + entries). Hashes every key.
     ///
     /// # Panics
-    /// If one does not hold, saying which.
+    /// Panics if an invariant is violated, with a message that names it.
+    ///
+    /// # Examples
+    /// ```
+    /// let table: untorn::gomap::Table<_, _> = (0..100).map(|n| (n, n)).collect();
+    /// table.assert_invariants();
+    /// ```
     pub fn assert_invariants(&self) {
         let mut entries = self.assert_array(&self.buckets);
         if let Some(old) = &self.oldbuckets {
@@ -35,7 +43,7 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
             assert_eq!(
                 same_size,
                 growth == 0,
-                "same_size_grow tells another growth"
+                "same_size_grow contradicts the sizes of the arrays"
             );
         } else {
             assert!(
@@ -50,7 +58,7 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
         }
     }
 
-    /// Checks one array and returns its number of entries.
+    /// Checks one array, and returns its number of entries.
     fn assert_array(&self, array: &BucketArray<K, V>) -> usize {
         if !array.is_allocated() {
             return 0;
@@ -61,12 +69,13 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
             .sum()
     }
 
+    /// Checks one chain, and returns its number of entries.
     fn assert_chain(&self, array: &BucketArray<K, V>, number: usize, is_old: bool) -> usize {
         let head = array.bucket(number);
         let evacuated = head.evacuated();
         assert!(
             !evacuated || is_old,
-            "evacuated bucket {number} in the present array"
+            "evacuated bucket {number} in the current array"
         );
         if !is_old
             && let Some(old) = &self.oldbuckets
@@ -92,7 +101,7 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
                 }
                 assert!(
                     !rest || mark == EMPTY_REST,
-                    "something follows empty_rest in {number}"
+                    "a slot in use follows empty_rest in bucket {number}"
                 );
                 rest |= mark == EMPTY_REST;
                 if !rest {
@@ -108,7 +117,7 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
                 entries += 1;
                 let (key, itself) = (full.key(), full.key());
                 if key != itself {
-                    // Such as NaN: its hash need not be twice the same, so it is in any place.
+                    // A key such as NaN may hash differently each time, so any bucket is valid.
                     continue;
                 }
                 let hash = self.hash_of(full.key()).hash;

@@ -1,4 +1,4 @@
-//! Iterating over a borrowed table.
+//! Iteration over a borrowed table.
 
 use std::fmt;
 use std::iter::FusedIterator;
@@ -8,12 +8,15 @@ use crate::gomap::raw::array::BucketArray;
 use crate::gomap::raw::bucket::{BUCKET_CNT, BucketRef};
 use crate::random::random_u64;
 
-/// The entries of a [`Table`], each once, from a random place on.
+/// An iterator over the entries of a [`Table`], in an unspecified order with a random start.
+///
+/// [`Table::iter`] creates it.
 pub struct Iter<'t, K, V> {
+    /// The current array, then the next one.
     arrays: [Option<&'t BucketArray<K, V>>; 2],
-    /// Number of the chain in the array at hand, counted from the random start.
+    /// The index of the next chain in the current array, relative to the random start.
     chain: usize,
-    /// The rest of that chain.
+    /// The current bucket of the current chain.
     bucket: Option<BucketRef<'t, K, V>>,
     slot: usize,
     start: u64,
@@ -21,8 +24,17 @@ pub struct Iter<'t, K, V> {
 }
 
 impl<K, V, S> Table<K, V, S> {
-    /// The entries, each once. The order is unspecified and begins at a random bucket and slot, so that nobody
-    /// comes to rely on it (as in Go). The table cannot change meanwhile. O(buckets + entries).
+    /// Returns an iterator over the entries, each once.
+    ///
+    /// O(buckets + entries) in all. The order is unspecified and starts at a random bucket and
+    /// slot, as in Go, so that no program can rely on it. The iterator borrows the table;
+    /// [`walk`](Self::walk) does not.
+    ///
+    /// # Examples
+    /// ```
+    /// let limits = untorn::gomap::Table::from([("low", 10), ("high", 20)]);
+    /// assert_eq!(limits.iter().map(|(_, n)| n).sum::<i32>(), 30);
+    /// ```
     pub fn iter(&self) -> Iter<'_, K, V> {
         if self.count > 0 {
             self.flags.set_iterator();
@@ -37,12 +49,24 @@ impl<K, V, S> Table<K, V, S> {
         }
     }
 
-    /// The keys, in the order of [`iter`](Self::iter).
+    /// Returns an iterator over the keys, in the order of [`iter`](Self::iter).
+    ///
+    /// # Examples
+    /// ```
+    /// let limits = untorn::gomap::Table::from([("low", 10)]);
+    /// assert_eq!(limits.keys().collect::<Vec<_>>(), [&"low"]);
+    /// ```
     pub fn keys(&self) -> impl ExactSizeIterator<Item = &K> + Clone {
         self.iter().map(|(key, _)| key)
     }
 
-    /// The values, in the order of [`iter`](Self::iter).
+    /// Returns an iterator over the values, in the order of [`iter`](Self::iter).
+    ///
+    /// # Examples
+    /// ```
+    /// let limits = untorn::gomap::Table::from([("low", 10)]);
+    /// assert_eq!(limits.values().collect::<Vec<_>>(), [&10]);
+    /// ```
     pub fn values(&self) -> impl ExactSizeIterator<Item = &V> + Clone {
         self.iter().map(|(_, elem)| elem)
     }
@@ -58,7 +82,7 @@ impl<'t, K, V> Iterator for Iter<'t, K, V> {
         loop {
             while let Some(bucket) = self.bucket {
                 while self.slot < BUCKET_CNT {
-                    // Slots are rotated by the same random offset in every bucket, as in Go.
+                    // All buckets start at the same random slot, as in Go.
                     let slot = (self.slot + (self.start >> 61) as usize) % BUCKET_CNT;
                     self.slot += 1;
                     if let Some(full) = bucket.full(slot) {

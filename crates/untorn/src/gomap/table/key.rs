@@ -1,34 +1,43 @@
-//! Which look-up a key type takes.
+//! Key types, and the lookup function that each of them selects.
 //!
-//! Go's compiler picks a look-up by the static type of the key: `mapaccess1_fast32`, `_fast64`, `_faststr` or the
-//! generic one. Stable Rust has no specialisation, so the choice is a constant of a trait that every key type
-//! implements; the branch on it is gone before the program runs.
+//! Go's compiler selects a lookup function by the static type of the key: `mapaccess1_fast32`,
+//! `_fast64`, `_faststr` or the generic one. Stable Rust has no specialization, so the choice is a
+//! constant of a trait that every key type implements. The compiler removes the branch on it.
 
 use std::borrow::Cow;
 use std::hash::Hash;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// The four look-ups that Go's compiler chooses from.
+/// The four lookup functions that Go's compiler selects from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyKind {
-    /// Cheap to compare, four bytes (`mapaccess1_fast32`): a table of one bucket compares with `Eq` and never hashes.
+    /// For four bytes that are cheap to compare (`mapaccess1_fast32`). In a table of one bucket, a
+    /// lookup compares with `Eq` and never hashes.
     Fast32,
-    /// The same for eight bytes (`mapaccess1_fast64`).
+    /// For eight bytes that are cheap to compare (`mapaccess1_fast64`). Otherwise like `Fast32`.
     Fast64,
-    /// A string (`mapaccess1_faststr`): look-ups compare length, pointer and bytes of [`Key::key_bytes`]; a table of one
-    /// bucket hashes only if two long keys look alike.
+    /// For strings (`mapaccess1_faststr`). A lookup compares length, pointer and bytes of
+    /// [`Key::key_bytes`]. In a table of one bucket it hashes only if two long keys have equal
+    /// length, equal first four bytes and equal last four bytes.
     FastStr,
-    /// Anything else (`mapaccess1`): always hashed, then compared with `Eq`.
+    /// For all other keys (`mapaccess1`). A lookup always hashes, then compares with `Eq`.
     Generic,
 }
 
-/// A type that a [`Table`](crate::gomap::Table) or a [`GoMap`](crate::GoMap) can be keyed or asked by.
+/// A type of the keys of a [`Table`](crate::gomap::Table) or a [`GoMap`](crate::GoMap), or of their
+/// borrowed form for lookups.
 ///
-/// It is implemented for the integers and their `NonZero`, `bool`, `char`, `str` and `String`, `Path` and `OsStr` and
-/// their owned forms, the addresses of `std::net`, `Duration`, `Instant`, `SystemTime`, `ThreadId`, tuples of up to
-/// six, arrays, slices, `Vec`, `Option`, `&T`, `Box`, `Rc`, `Arc` and `Cow`. For a type of your own one line is enough,
-/// and gives the generic look-up; a type of another crate needs a newtype.
+/// It is implemented for the integers and their `NonZero`, `bool`, `char`, `str` and `String`,
+/// `Path` and `OsStr` and their owned forms, the addresses of `std::net`, `Duration`, `Instant`,
+/// `SystemTime`, `ThreadId`, tuples of up to six, arrays, slices, `Vec`, `Option`, `&T`, `Box`,
+/// `Rc`, `Arc` and `Cow`. For your own type, one line is enough and selects the generic lookup. A
+/// type of another crate needs a newtype.
+///
+/// The trait is safe to implement: a wrong constant or wrong bytes cause wrong results, never
+/// undefined behavior.
+///
+/// # Examples
 ///
 /// ```
 /// use untorn::GoMap;
@@ -42,20 +51,37 @@ pub enum KeyKind {
 /// quotas.insert(Tenant { id: 7, region: 1 }, 100);
 /// assert_eq!(quotas.get(&Tenant { id: 7, region: 1 }), Some(100));
 /// ```
-///
-/// The trait is safe: a wrong constant or wrong bytes give wrong answers, never undefined behaviour.
 pub trait Key: Eq + Hash {
-    /// The look-up this type takes. Where a stored key of type `K` is asked for by a borrowed `Q`
-    /// (`K: Borrow<Q>`), the kind of `Q` decides.
+    /// The lookup function that this type selects. In a lookup by a borrowed form `Q` of the stored
+    /// key, `Q` decides.
     const KIND: KeyKind = KeyKind::Generic;
 
-    /// Whether an insert over an equal key also replaces the stored key, as Go does for types in which equal
-    /// values can differ (floats, interfaces) and, since Go 1.17, for strings, so that the memory of a long-gone
-    /// larger string is not kept alive by a key.
+    /// Whether inserting an equal key also replaces the stored key.
+    ///
+    /// Go does so for types in which equal values can differ (floats, interfaces), and since Go
+    /// 1.17 for strings, so that a key does not keep the memory of an outdated larger string alive.
     const NEEDS_KEY_UPDATE: bool = false;
 
-    /// The bytes that decide equality. Asked for only where [`KIND`](Self::KIND) is [`KeyKind::FastStr`]; equal
-    /// keys must have equal bytes and unequal keys different ones.
+    /// Returns the bytes that decide equality.
+    ///
+    /// Called only if [`KIND`](Self::KIND) is [`KeyKind::FastStr`]. Equal keys must have equal
+    /// bytes, and unequal keys different ones.
+    ///
+    /// # Examples
+    /// ```
+    /// use untorn::gomap::{Key, KeyKind};
+    ///
+    /// #[derive(PartialEq, Eq, Hash)]
+    /// struct Name(String);
+    ///
+    /// impl Key for Name {
+    ///     const KIND: KeyKind = KeyKind::FastStr;
+    ///
+    ///     fn key_bytes(&self) -> &[u8] {
+    ///         self.0.as_bytes()
+    ///     }
+    /// }
+    /// ```
     fn key_bytes(&self) -> &[u8] {
         &[]
     }
@@ -79,7 +105,7 @@ word_keys! {
         std::ffi::OsString;
 }
 
-/// As wide as the pointer, so fast on every target, by one path or the other.
+/// The kind of keys as wide as a pointer: one of the two fast ones on every target.
 const POINTER_WORD: KeyKind = if size_of::<usize>() == 8 {
     KeyKind::Fast64
 } else {

@@ -1,7 +1,7 @@
-//! Looking up: Go's `mapaccess1` and its fast variants, branch by branch.
+//! Lookup: Go's `mapaccess1` and its fast variants, branch by branch.
 //!
-//! The same code serves `get` and `trace`: each decision is told to a [`Tracer`], which for `get` is `()` and costs
-//! nothing.
+//! `get` and `trace` run this code. It reports each decision to a [`Tracer`], which is `()` for
+//! `get` and compiles to nothing.
 
 use std::borrow::Borrow;
 
@@ -15,11 +15,13 @@ use crate::gomap::raw::tophash::tophash;
 use crate::gomap::raw::tophash::{EMPTY_REST, is_empty};
 use crate::planted::planted;
 
-/// Keys shorter than this are compared with every slot of a one-bucket table; longer ones are sorted out first.
+/// The length below which a key is compared with every slot of a one-bucket table. Longer keys are
+/// first filtered by their ends.
 const SHORT_KEY: usize = 32;
 
-/// Is told each step of a look-up.
+/// A receiver of the steps of a lookup.
 pub(in crate::gomap) trait Tracer {
+    /// Records one step.
     fn step(&mut self, step: Step);
 }
 
@@ -34,15 +36,16 @@ impl Tracer for Vec<Step> {
     }
 }
 
-/// What the scan of a one-bucket table for a long string found.
+/// The result of the scan of a one-bucket table for a string.
 enum Scan<T> {
     Found(T),
     Missing,
-    /// Two keys may be the one: only the hash can tell which.
+    /// Two long keys are candidates, so the lookup has to hash.
     DoHash,
 }
 
-/// The look-up that Go's compiler would have chosen: fast ones only for elems that are stored in place.
+/// Returns the lookup function that Go's compiler would select: a fast one only for elems that are
+/// stored in place.
 const fn kind_of<Q: Key + ?Sized, V>() -> KeyKind {
     if size_of::<V>() > MAX_INLINE_SIZE {
         KeyKind::Generic
@@ -51,14 +54,18 @@ const fn kind_of<Q: Key + ?Sized, V>() -> KeyKind {
     }
 }
 
-/// Whether a look-up in a table of 2^b buckets begins by hashing. The one-bucket paths do without.
+/// Returns whether a lookup in a table of 2^b buckets starts by hashing. The one-bucket paths do
+/// not.
 pub(in crate::gomap) const fn hashes_first<Q: Key + ?Sized, V>(b: u8) -> bool {
     b > 0 || matches!(kind_of::<Q, V>(), KeyKind::Generic)
 }
 
 impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
-    /// Looks `key` up and tells the way: which branches the look-up took, in the order of Go's source.
+    /// Looks up `key` and returns the branches taken, in the order of Go's source.
     ///
+    /// O(1) on average. Allocates the list of steps.
+    ///
+    /// # Examples
     /// ```
     /// let config = untorn::gomap::Table::from([("1", "265"), ("2", "17")]);
     /// let lookup = config.trace("2");
@@ -67,6 +74,7 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
     /// println!("{lookup}");
     /// ```
     #[must_use]
+    #[doc(alias = "mapaccess1_faststr")]
     pub fn trace<Q>(&self, key: &Q) -> Lookup
     where
         K: Borrow<Q>,
@@ -75,7 +83,7 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
         self.trace_hashed(key, None)
     }
 
-    /// The same, given a hash that was made earlier.
+    /// Traces like [`trace`](Self::trace), given a hash computed earlier.
     pub(crate) fn trace_hashed<Q>(&self, key: &Q, hash: Option<KeyHash>) -> Lookup
     where
         K: Borrow<Q>,
@@ -86,6 +94,8 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
         Lookup::new(kind_of::<Q, V>(), found, steps)
     }
 
+    /// Looks up `key`, and reports the branches taken to `trace`. `hash` may come from an earlier
+    /// seed.
     #[inline(always)]
     pub(in crate::gomap) fn lookup<Q>(
         &self,
@@ -103,7 +113,8 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
         }
         trace.step(Step::NotWriting);
         if self.buckets.mask() == 0 {
-            // B = 0 is never growing: the ninth key already doubles, and one bucket has no overflow.
+            // A table with B = 0 is never growing: the ninth key doubles at once, and one bucket
+            // has no overflow.
             let bucket = self.buckets.bucket(0);
             match kind_of::<Q, V>() {
                 KeyKind::FastStr => match one_bucket_str(bucket, key, trace) {
@@ -118,6 +129,7 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
         self.lookup_hashed(key, hash, trace)
     }
 
+    /// Looks up `key` by its hash: the part of Go's source after `dohash`.
     #[inline(always)]
     fn lookup_hashed<Q>(
         &self,
@@ -139,7 +151,7 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
             b: self.buckets.b(),
         });
         if let Some(old) = &self.oldbuckets {
-            // The mask of the old array is one bit shorter, unless the growth is to the same size.
+            // The mask of the old array is one bit shorter, except in a same-size growth.
             let old_bucket = old.bucket(low_bits);
             let evacuated = old_bucket.evacuated();
             trace.step(Step::OldBucket {
@@ -174,7 +186,8 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
     }
 }
 
-/// Whether the keys are equal; strings in one place are, without a look at them, as in Go.
+/// Returns whether the keys are equal. Strings with one address and length are equal without a
+/// comparison of bytes, as in Go.
 #[inline(always)]
 fn keys_equal<Q: Key + ?Sized>(stored: &Q, key: &Q) -> bool {
     if !matches!(Q::KIND, KeyKind::FastStr) {
@@ -185,7 +198,8 @@ fn keys_equal<Q: Key + ?Sized>(stored: &Q, key: &Q) -> bool {
         && (stored_bytes.as_ptr() == key_bytes.as_ptr() || stored_bytes == key_bytes)
 }
 
-/// One bucket, keys of four or eight bytes: every full slot is compared, nothing is hashed.
+/// Looks up a key of four or eight bytes in one bucket: compares every full slot and hashes
+/// nothing.
 #[inline(always)]
 fn one_bucket_word<'t, K, V, Q>(
     bucket: BucketRef<'t, K, V>,
@@ -217,7 +231,7 @@ where
     None
 }
 
-/// One bucket, string keys: the two scans of `mapaccess1_faststr`.
+/// Looks up a string in one bucket: the two scans of `mapaccess1_faststr`.
 #[inline(always)]
 fn one_bucket_str<'t, K, V, Q>(
     bucket: BucketRef<'t, K, V>,
@@ -264,7 +278,7 @@ where
             }
             continue;
         }
-        // A long key: try not to compare it more than once.
+        // A long key is compared at most once.
         if stored.first_chunk::<4>() != key.first_chunk::<4>() {
             trace.step(Step::FirstFourDiffer { slot });
             continue;

@@ -1,4 +1,4 @@
-//! Taking out many at once: `retain`, and all by `into_iter`.
+//! Removal of many entries: `retain`, and `into_iter`.
 
 use std::fmt;
 use std::iter::FusedIterator;
@@ -12,23 +12,29 @@ use crate::gomap::raw::chain::Found;
 use crate::random::random_u64;
 
 impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
-    /// Keeps the entries for which `keep` is true, and drops the others when all are out: Go's `maps.DeleteFunc`, but for
-    /// keys that do not equal themselves, which are removed out too.
+    /// Removes the entries for which `keep` returns false: Go's `maps.DeleteFunc`.
     ///
-    /// A growth that is going on is finished first. `keep` is called once for each entry, in unspecified order; if it panics,
-    /// those that it refused before are out. O(buckets + entries), and where a bad hash piles entries up in one chain, the
-    /// square of its length.
+    /// O(buckets + entries), and quadratic in the length of a chain if a bad hash puts many entries
+    /// into one. An active growth is completed first. `keep` is called once for each entry, in
+    /// unspecified order. The removed entries are dropped at the end. Unlike in Go, keys that are
+    /// unequal to themselves can be removed too.
     ///
+    /// # Panics
+    /// If `keep` panics, the entries that it rejected before are removed.
+    ///
+    /// # Examples
     /// ```
     /// let mut limits = untorn::gomap::Table::from([("low", 10), ("high", 20), ("off", 0)]);
     /// limits.retain(|_, n| *n > 0);
     /// assert_eq!(limits.len(), 2);
     /// ```
+    #[doc(alias = "DeleteFunc")]
     pub fn retain(&mut self, keep: impl FnMut(&K, &V) -> bool) {
         self.retain_into(keep, &mut Vec::new());
     }
 
-    /// The same, to `removed`, to be dropped when it is safe to run foreign code.
+    /// Removes like [`retain`](Self::retain), and moves the removed entries into `removed`, which
+    /// the caller drops where user code may run.
     pub(crate) fn retain_into(
         &mut self,
         mut keep: impl FnMut(&K, &V) -> bool,
@@ -43,14 +49,15 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
         }
     }
 
-    /// So that all entries are in one array and stay where they are.
+    /// Completes an active growth, so that all entries are in one array and do not move.
     fn finish_growth(&mut self) {
         while self.oldbuckets.is_some() {
             self.grow_work(self.nevacuate);
         }
     }
 
-    /// Moves the entries of one chain for which `keep` is false to `removed`. No growth is going on, and the table is not empty.
+    /// Moves the entries of one chain for which `keep` returns false into `removed`. The table must
+    /// be non-empty and not growing.
     fn retain_in_chain(
         &mut self,
         low_bits: usize,
@@ -65,17 +72,18 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
                 kept += 1;
                 continue;
             }
-            // Found again by its place among those of its tophash: its key may not equal itself.
+            // Found again by its index among the entries of its tophash: its key may be unequal to
+            // itself.
             let top = full.tophash();
             let before = self.buckets.bucket(low_bits).entries().take(kept);
-            let mut pass = before.filter(|full| full.tophash() == top).count();
-            let is_it = |_: &K| {
-                let found = pass == 0;
-                pass = pass.saturating_sub(1);
+            let mut skip = before.filter(|full| full.tophash() == top).count();
+            let is_entry = |_: &K| {
+                let found = skip == 0;
+                skip = skip.saturating_sub(1);
                 found
             };
-            let Found::Occupied(slot) = self.buckets.chain_mut(low_bits).find(top, is_it) else {
-                unreachable!("it was seen in this chain");
+            let Found::Occupied(slot) = self.buckets.chain_mut(low_bits).find(top, is_entry) else {
+                unreachable!("the entry was found in this chain above");
             };
             let (entry, vacated) = slot.take();
             sweep(vacated);
@@ -88,12 +96,14 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
     }
 }
 
-/// The entries of a [`Table`] that is no more; its `IntoIterator` makes it. What was not asked for is dropped with it.
+/// An owning iterator over the entries of a [`Table`]. Dropping it drops the remaining entries.
+///
+/// The `IntoIterator` implementations of [`Table`] and [`GoMap`](crate::GoMap) create it.
 pub struct IntoIter<K, V, S = FoldHash> {
     table: Table<K, V, S>,
-    /// Of the chain that was removed last.
+    /// The remaining entries of the current chain.
     removed: vec::IntoIter<(K, V)>,
-    /// Where to go on, from a random start.
+    /// The number of the next chain. The first one is random.
     next_chain: usize,
     chains_left: usize,
 }
@@ -102,9 +112,11 @@ impl<K: Key, V, S: SeededBuildHasher> IntoIterator for Table<K, V, S> {
     type Item = (K, V);
     type IntoIter = IntoIter<K, V, S>;
 
-    /// The entries, in unspecified order, a chain at a time. A growth that is going on is finished first, for which keys are
-    /// hashed.
+    /// Returns an owning iterator over the entries, in unspecified order.
     ///
+    /// O(buckets + entries) in all. An active growth is completed first, which hashes keys.
+    ///
+    /// # Examples
     /// ```
     /// use std::collections::BTreeMap;
     ///

@@ -1,27 +1,38 @@
-//! The path of one look-up, told branch by branch.
+//! The trace of one lookup, branch by branch.
 
 use std::fmt;
 
 use super::key::KeyKind;
 
-/// One decision of a look-up, in the order of Go's `mapaccess1_faststr`. Look-ups of words in large tables go by the same
-/// steps, where Go's `mapaccess1_fast32` and `_fast64` compare the keys themselves without a look at the tophash.
+/// One decision of a lookup, in the order of Go's `mapaccess1_faststr`.
 ///
-/// Slots are numbered 0 to 7 within their bucket. The keys themselves are not kept: they may be secrets.
+/// Lookups of words in large tables take these steps too, although Go's `mapaccess1_fast32` and
+/// `_fast64` compare the keys without checking the tophash. Slots are numbered 0 to 7 within their
+/// bucket. Keys are not recorded because they may be secrets.
+///
+/// # Examples
+/// ```
+/// use untorn::gomap::{Step, Table};
+///
+/// let empty = Table::<&str, u32>::new();
+/// assert_eq!(empty.trace("1").steps(), [Step::Empty]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Step {
-    /// `h == nil`: the zero value.
+    /// `h == nil`: the lookup returns the zero value.
     Nil,
-    /// `h.count == 0`: the zero value.
+    /// `h.count == 0`: the lookup returns the zero value.
     Empty,
-    /// `h.flags & hash_writing == 0`: nobody is writing. (Where somebody is, the look-up ends in a report.)
+    /// `h.flags & hash_writing == 0`: no thread is writing. (Otherwise the lookup ends in a
+    /// report.)
     NotWriting,
     /// `h.B == 0` and a string key.
     OneBucketStr {
-        /// Length of the key in bytes.
+        /// The length of the key in bytes.
         len: usize,
-        /// Below 32 bytes: every slot of the same length is compared.
+        /// Whether the key is shorter than 32 bytes. Then every stored key of equal length is
+        /// compared.
         short: bool,
     },
     /// `h.B == 0` and a key of four or eight bytes.
@@ -30,54 +41,55 @@ pub enum Step {
     EmptySlot {
         /// The slot.
         slot: usize,
-        /// `empty_rest`: so are all that follow, and the scan ends.
+        /// Whether the mark is `empty_rest`: all later slots are empty too, and the scan ends.
         rest: bool,
     },
-    /// Keys of different lengths are different.
+    /// The stored key has another length, so it is a different key.
     LengthDiffers {
         /// The slot.
         slot: usize,
     },
-    /// Same length and same pointer: the same key, without a look at its bytes.
+    /// The stored key has equal length and pointer, so it is equal. No byte is compared.
     SamePointer {
         /// The slot.
         slot: usize,
     },
-    /// A short key of the same length: all bytes compared.
+    /// All bytes of a short key of equal length are compared.
     BytesCompared {
         /// The slot.
         slot: usize,
-        /// What came of it.
+        /// Whether the keys are equal.
         equal: bool,
     },
-    /// A long key whose first four bytes differ.
+    /// The first four bytes of a long key differ.
     FirstFourDiffer {
         /// The slot.
         slot: usize,
     },
-    /// A long key whose last four bytes differ.
+    /// The last four bytes of a long key differ.
     LastFourDiffer {
         /// The slot.
         slot: usize,
     },
-    /// A long key that looks alike: remembered as `keymaybe`.
+    /// A long key has equal length and equal ends, and becomes the candidate `keymaybe`.
     KeyMaybe {
         /// The slot.
         slot: usize,
     },
-    /// A second long key that looks alike: `goto dohash`.
+    /// A second candidate is found: `goto dohash`.
     SecondCandidate {
         /// The slot.
         slot: usize,
     },
-    /// The scan is over and there is one `keymaybe`: all its bytes compared.
+    /// After a scan with one `keymaybe`, all its bytes are compared.
     KeyMaybeCompared {
         /// The slot.
         slot: usize,
-        /// What came of it.
+        /// Whether the keys are equal.
         equal: bool,
     },
-    /// `dohash`: the key is hashed; the low B bits choose the bucket, the top eight are the tophash.
+    /// `dohash`: the key is hashed. The low B bits select the bucket, and the top eight are the
+    /// tophash.
     Hashed {
         /// The hash.
         hash: u64,
@@ -85,26 +97,27 @@ pub enum Step {
         top: u8,
         /// The bucket.
         bucket: usize,
-        /// Log2 of the number of buckets.
+        /// The binary logarithm of the number of buckets.
         b: u8,
     },
-    /// The table is growing: the old bucket is read while it is not evacuated.
+    /// The table is growing: the old bucket is read unless it is evacuated.
     OldBucket {
         /// The old bucket.
         bucket: usize,
-        /// The old array is as large as the new one, so the mask is the same.
+        /// Whether the old array is as large as the new one, so that the masks are equal.
         same_size: bool,
-        /// Its entries have moved; the new bucket is read.
+        /// Whether the old bucket is evacuated. Then the new one is read.
         evacuated: bool,
     },
-    /// A slot with the same tophash (in the one-bucket word path: any full slot): the keys compared.
+    /// The keys are compared, because the tophashes are equal, or because the table has one bucket
+    /// of words.
     Compared {
         /// The slot.
         slot: usize,
-        /// What came of it.
+        /// Whether the keys are equal.
         equal: bool,
     },
-    /// On to the overflow bucket.
+    /// The lookup continues in the overflow bucket.
     Overflow,
 }
 
@@ -124,13 +137,13 @@ impl fmt::Display for Step {
                 write!(f, "h.B == 0, one bucket; {how} key: {len} {bound} 32 bytes")
             }
             Self::OneBucketWord => write!(f, "h.B == 0, one bucket; the key is one word"),
-            Self::EmptySlot { slot, rest: false } => write!(f, "slot {slot}: empty_one, go on"),
+            Self::EmptySlot { slot, rest: false } => write!(f, "slot {slot}: empty_one, continue"),
             Self::EmptySlot { slot, rest: true } => write!(f, "slot {slot}: empty_rest, stop"),
-            Self::LengthDiffers { slot } => write!(f, "slot {slot}: another length"),
+            Self::LengthDiffers { slot } => write!(f, "slot {slot}: different length"),
             Self::SamePointer { slot } => {
                 write!(
                     f,
-                    "slot {slot}: same length, same pointer: the key, no byte compared"
+                    "slot {slot}: same length, same pointer: equal, no byte compared"
                 )
             }
             Self::BytesCompared { slot, equal } => {
@@ -187,12 +200,22 @@ impl fmt::Display for Step {
             Self::Compared { slot, equal } => {
                 write!(f, "slot {slot}: keys compared: {}", outcome(equal))
             }
-            Self::Overflow => write!(f, "on to the overflow bucket"),
+            Self::Overflow => write!(f, "continue in the overflow bucket"),
         }
     }
 }
 
-/// The path that one look-up took. Its `Display` has a line for each step and one for the outcome.
+/// The trace of one lookup.
+///
+/// [`Table::trace`](crate::gomap::Table::trace) and [`GoMap::trace`](crate::GoMap::trace) return
+/// it. Its `Display` has a line for the function, one for each step, and one for the result.
+///
+/// # Examples
+/// ```
+/// let config = untorn::gomap::Table::from([("1", "265")]);
+/// let lookup = config.trace("1");
+/// assert_eq!(lookup.to_string().lines().next(), Some("mapaccess1_faststr"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lookup {
     kind: KeyKind,
@@ -205,7 +228,13 @@ impl Lookup {
         Self { kind, found, steps }
     }
 
-    /// Go's name for the function that was taken.
+    /// Returns Go's name of the lookup function.
+    ///
+    /// # Examples
+    /// ```
+    /// let table = untorn::gomap::Table::from([(1_u64, "one")]);
+    /// assert_eq!(table.trace(&1).function(), "mapaccess1_fast64");
+    /// ```
     #[must_use]
     pub fn function(&self) -> &'static str {
         match self.kind {
@@ -216,25 +245,51 @@ impl Lookup {
         }
     }
 
-    /// Whether the key is in the map; if not, Go returns the address of `zeroVal`.
+    /// Returns whether the key is in the map. If not, Go returns the address of `zeroVal`.
+    ///
+    /// # Examples
+    /// ```
+    /// let config = untorn::gomap::Table::from([("1", "265")]);
+    /// assert!(config.trace("1").found() && !config.trace("2").found());
+    /// ```
     #[must_use]
     pub fn found(&self) -> bool {
         self.found
     }
 
-    /// The steps in order.
+    /// Returns the steps in order.
+    ///
+    /// # Examples
+    /// ```
+    /// use untorn::gomap::{Step, Table};
+    ///
+    /// let nil = Table::<&str, u32>::nil();
+    /// assert_eq!(nil.trace("1").steps(), [Step::Nil]);
+    /// ```
     #[must_use]
     pub fn steps(&self) -> &[Step] {
         &self.steps
     }
 
-    /// How often the key was hashed: 0 or 1.
+    /// Returns how often the key was hashed: 0 or 1.
+    ///
+    /// # Examples
+    /// ```
+    /// let config = untorn::gomap::Table::from([("1", "265")]);
+    /// assert_eq!(config.trace("1").hash_calls(), 0);
+    /// ```
     #[must_use]
     pub fn hash_calls(&self) -> usize {
         self.count(|step| matches!(step, Step::Hashed { .. }))
     }
 
-    /// How often two whole keys were compared.
+    /// Returns how often two whole keys were compared.
+    ///
+    /// # Examples
+    /// ```
+    /// let config = untorn::gomap::Table::from([("1", "265"), ("2", "17")]);
+    /// assert_eq!(config.trace("2").full_compares(), 2);
+    /// ```
     #[must_use]
     pub fn full_compares(&self) -> usize {
         self.count(|step| {
@@ -245,8 +300,8 @@ impl Lookup {
         })
     }
 
-    fn count(&self, is_one: impl Fn(&Step) -> bool) -> usize {
-        self.steps.iter().filter(|step| is_one(step)).count()
+    fn count(&self, predicate: impl Fn(&Step) -> bool) -> usize {
+        self.steps.iter().filter(|step| predicate(step)).count()
     }
 }
 

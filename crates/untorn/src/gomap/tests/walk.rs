@@ -211,7 +211,7 @@ fn assert_panics<R>(f: impl FnOnce() -> R) {
     let panic = catch_unwind(AssertUnwindSafe(f)).map(drop);
     let panic = panic.expect_err("a walk over another table");
     let text = panic.downcast_ref::<String>().expect("it is formatted");
-    assert!(text.contains("and this is another"), "{text}");
+    assert!(text.contains("with another table"), "{text}");
 }
 
 #[test]
