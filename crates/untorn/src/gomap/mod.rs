@@ -1,66 +1,34 @@
-//! Go's map: the [`Table`] of its runtime, and [`GoMap`], the table with Go's rule.
+//! Go's map: the [`Table`] of its runtime, and [`GoMap`], the table behind an overlap detector.
 
-// The names are Go's own in snake case, so that a search for any word of its source (`tophash`, `oldbuckets`,
-// `evacuated`, `keymaybe`, `nevacuate`) lands in the right file:
+// Names are Go's in snake case, so that a search for any identifier of its source (`tophash`,
+// `oldbuckets`, `evacuated`, `keymaybe`, `nevacuate`) finds the right file. There are three layers,
+// and each imports only from those below it:
 //
-// table.rs                       hmap                                     the header
-// bucket.rs, array.rs, chain.rs  bmap, makeBucketArray, newoverflow       memory: the only files with `unsafe`
-// slots.rs                       tophash                                  eight tophash bytes as one word
-// lookup.rs                      mapaccess1, _fast32, _fast64, _faststr   looking up, branch by branch
-// assign.rs, delete.rs           mapassign, mapdelete, mapclear           writing
-// retain.rs                      maps.DeleteFunc                          taking out many
-// grow.rs                        hashGrow, growWork, evacuate             growing
-// walk.rs, walks.rs, map_walk.rs mapiterinit, mapiternext                `range`: going over what changes meanwhile
-// float.rs                       f64hash                                  keys that are floats
-// clone.rs                       mapclone2                                cloning
-// hash.rs, key.rs                alg.hash, hash0, choice of a fast path   hashing, kinds of keys
-// inspect.rs                                                              the buckets shown as they are
-// map.rs, map_rewrite.rs         the checks of hashWriting                `GoMap`: the table behind the gate
-// convert.rs                                                              from and to std's maps
+// map/    GoMap: the table behind the detector
+//
+// table/  Go's table, for one thread
+//
+// raw/    its memory: all `unsafe` code of this folder
 
-mod array;
-mod assign;
-mod bucket;
-mod chain;
-mod clone;
-mod convert;
-mod delete;
-mod flags;
-mod float;
-mod grow;
-mod hash;
-mod header;
-mod inspect;
-mod invariants;
-mod iter;
-mod key;
-mod lookup;
 mod map;
-mod map_rewrite;
-mod map_walk;
-mod retain;
+mod raw;
 #[cfg(all(test, untorn_shuttle))]
 mod shuttle;
-mod slots;
-mod stats;
 mod table;
 #[cfg(test)]
 mod tests;
-mod trace;
-mod walk;
-mod walks;
 
-pub use self::flags::FlagSet;
-pub use self::float::{Float32, Float64};
-pub use self::grow::Growth;
-pub use self::hash::{FoldHash, Seeded, SeededBuildHasher};
-pub use self::inspect::{BucketView, Chain};
-pub use self::iter::Iter;
-pub use self::key::{Key, KeyKind};
 pub use self::map::GoMap;
-pub use self::map_walk::MapWalk;
-pub use self::retain::IntoIter;
-pub use self::stats::Stats;
+pub use self::map::cursor::MapWalk;
 pub use self::table::Table;
-pub use self::trace::{Lookup, Step};
-pub use self::walk::Walk;
+pub use self::table::cursor::Walk;
+pub use self::table::flags::FlagSet;
+pub use self::table::float::{Float32, Float64};
+pub use self::table::hash::{FoldHash, Seeded, SeededBuildHasher};
+pub use self::table::inspect::{BucketView, Chain};
+pub use self::table::iter::Iter;
+pub use self::table::key::{Key, KeyKind};
+pub use self::table::load_factor::Growth;
+pub use self::table::retain::IntoIter;
+pub use self::table::stats::Stats;
+pub use self::table::trace::{Lookup, Step};

@@ -1,7 +1,7 @@
 //! Cloning: where in a clone the entries are. All of it as Go's `maps.Clone` has it.
 
 use super::super::{Growth, Table};
-use super::support::{Constant, Counting, Good, Identity, Probe, marks, open_ledger, place};
+use super::support::{Constant, Counting, Good, Identity, Tracked, marks, place, reset_accounting};
 
 type Placed = Table<u64, u64, Identity>;
 
@@ -122,17 +122,17 @@ fn a_clone_leaves_the_flags_of_the_table_alone() {
 
 #[test]
 fn one_long_chain_is_cloned_in_order() {
-    open_ledger();
+    reset_accounting();
     let mut table = Table::with_hasher(Constant);
     for id in 0..100 {
-        table.insert(Probe::<false, 0>::new(id), id);
+        table.insert(Tracked::<false, 0>::new(id), id);
     }
-    let chain = |table: &Table<Probe, u32, Constant>| -> Vec<u32> {
+    let chain = |table: &Table<Tracked, u32, Constant>| -> Vec<u32> {
         let buckets = table.chains().next().expect("the first chain");
         buckets
             .flat_map(|bucket| (0..8).filter_map(move |i| bucket.entry(i).map(|(_, id)| *id)))
             .collect()
     };
-    table.remove(&Probe::new(50));
+    table.remove(&Tracked::new(50));
     assert_eq!(chain(&table.clone()), chain(&table));
 }

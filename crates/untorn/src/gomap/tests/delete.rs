@@ -1,7 +1,7 @@
 //! Removing: the `empty_rest` sweep, what stays findable, what is used again.
 
 use super::super::Table;
-use super::super::bucket::{EMPTY_ONE, EMPTY_REST};
+use super::super::raw::tophash::{EMPTY_ONE, EMPTY_REST};
 use super::support::{Identity, marks, place};
 
 type Placed = Table<u64, u64, Identity>;

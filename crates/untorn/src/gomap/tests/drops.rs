@@ -2,8 +2,8 @@
 
 use super::super::{Growth, SeededBuildHasher, Table};
 use super::support::{
-    Constant, Good, Identity, Probe, Probes, Truncated, alive, assert_settled, contents,
-    open_ledger,
+    Constant, Good, Identity, Tracked, TrackedTable, Truncated, alive, assert_all_dropped,
+    contents, reset_accounting,
 };
 use std::cell::Cell;
 use std::thread;
@@ -11,9 +11,9 @@ use std::thread;
 fn filled<const U: bool, const PAD: usize, S: SeededBuildHasher>(
     n: u32,
     hasher: S,
-) -> Probes<U, PAD, S> {
+) -> TrackedTable<U, PAD, S> {
     let mut table = Table::with_hasher(hasher);
-    table.extend((0..n).map(|id| (Probe::new(id), Probe::new(id))));
+    table.extend((0..n).map(|id| (Tracked::new(id), Tracked::new(id))));
     table
 }
 
@@ -32,17 +32,17 @@ macro_rules! in_every_kind {
 #[test]
 fn an_overwrite_drops_the_old_elem_and_one_key() {
     fn body<const U: bool, const PAD: usize, S: SeededBuildHasher>(hasher: S) {
-        open_ledger();
-        let mut table: Probes<U, PAD, S> = filled(60, hasher);
+        reset_accounting();
+        let mut table: TrackedTable<U, PAD, S> = filled(60, hasher);
         assert_eq!(alive(), 120);
         for id in 0..60 {
-            let old = table.insert(Probe::new(id), Probe::new(id + 100));
+            let old = table.insert(Tracked::new(id), Tracked::new(id + 100));
             assert_eq!(alive(), 121);
             assert_eq!(old.map(|elem| elem.id), Some(id));
             assert_eq!(alive(), 120);
         }
         drop(table);
-        assert_settled();
+        assert_all_dropped();
     }
     in_every_kind!(body);
 }
@@ -50,9 +50,9 @@ fn an_overwrite_drops_the_old_elem_and_one_key() {
 #[test]
 fn a_remove_gives_key_and_elem_away() {
     fn body<const U: bool, const PAD: usize, S: SeededBuildHasher>(hasher: S) {
-        open_ledger();
-        let mut table: Probes<U, PAD, S> = filled(60, hasher);
-        let asked: Vec<Probe<U, PAD>> = (0..70).map(Probe::new).collect();
+        reset_accounting();
+        let mut table: TrackedTable<U, PAD, S> = filled(60, hasher);
+        let asked: Vec<Tracked<U, PAD>> = (0..70).map(Tracked::new).collect();
         for (n, key) in asked.iter().enumerate() {
             let entry = table.remove_entry(key);
             assert_eq!(entry.is_some(), n < 60);
@@ -60,7 +60,7 @@ fn a_remove_gives_key_and_elem_away() {
             assert_eq!(alive(), 70 + 2 * in_table + if n < 60 { 2 } else { 0 });
         }
         drop(asked);
-        assert_settled();
+        assert_all_dropped();
     }
     in_every_kind!(body);
 }
@@ -68,18 +68,18 @@ fn a_remove_gives_key_and_elem_away() {
 #[test]
 fn clear_drops_everything_at_once_and_again() {
     fn body<const U: bool, const PAD: usize, S: SeededBuildHasher>(hasher: S) {
-        open_ledger();
-        let mut table: Probes<U, PAD, S> = Table::with_hasher(hasher);
+        reset_accounting();
+        let mut table: TrackedTable<U, PAD, S> = Table::with_hasher(hasher);
         for n in [0, 1, 8, 9, 30, 53, 105, 230] {
-            table.extend((0..n).map(|id| (Probe::new(id), Probe::new(id))));
+            table.extend((0..n).map(|id| (Tracked::new(id), Tracked::new(id))));
             assert_eq!(alive(), 2 * n as usize);
             table.clear();
-            assert_settled();
+            assert_all_dropped();
             table.assert_invariants();
         }
-        table.insert(Probe::new(1), Probe::new(1));
+        table.insert(Tracked::new(1), Tracked::new(1));
         drop(table);
-        assert_settled();
+        assert_all_dropped();
     }
     in_every_kind!(body);
 }
@@ -87,12 +87,12 @@ fn clear_drops_everything_at_once_and_again() {
 #[test]
 fn a_table_dropped_at_any_moment_of_its_growth_drops_everything() {
     fn body<const U: bool, const PAD: usize, S: SeededBuildHasher + Copy>(hasher: S) {
-        open_ledger();
+        reset_accounting();
         for n in 0..120 {
-            let table: Probes<U, PAD, S> = filled(n, hasher);
+            let table: TrackedTable<U, PAD, S> = filled(n, hasher);
             assert_eq!(alive(), 2 * n as usize);
             drop(table);
-            assert_settled();
+            assert_all_dropped();
         }
     }
     in_every_kind!(body);
@@ -101,32 +101,32 @@ fn a_table_dropped_at_any_moment_of_its_growth_drops_everything() {
 #[test]
 fn growth_drops_nothing() {
     fn body<const U: bool, const PAD: usize, S: SeededBuildHasher>(hasher: S) {
-        open_ledger();
-        let mut table: Probes<U, PAD, S> = Table::with_hasher(hasher);
+        reset_accounting();
+        let mut table: TrackedTable<U, PAD, S> = Table::with_hasher(hasher);
         let mut doublings = 0;
         for id in 0..450 {
             let b = table.stats().b;
-            table.insert(Probe::new(id), Probe::new(id));
+            table.insert(Tracked::new(id), Tracked::new(id));
             doublings += u8::from(table.stats().b > b);
             assert_eq!(alive(), 2 * (id as usize + 1));
         }
         assert_eq!(doublings, 7);
         assert_eq!(contents(&table).len(), 450);
         drop(table);
-        assert_settled();
+        assert_all_dropped();
     }
     in_every_kind!(body);
 }
 
 /// A table of 16 buckets amid a growth to the same size; the ids choose the buckets.
-fn same_size<const PAD: usize>() -> Probes<false, PAD, Identity> {
+fn same_size<const PAD: usize>() -> TrackedTable<false, PAD, Identity> {
     let mut table = Table::with_hint_and_hasher(104, Identity);
     for (bucket, n) in [(3, 49), (7, 49), (11, 33)] {
         let id = |i: u32| bucket + (i << 16);
-        table.extend((0..n).map(|i| (Probe::new(id(i)), Probe::new(id(i)))));
-        (2..n).for_each(|i| drop(table.remove_entry(&Probe::new(id(i)))));
+        table.extend((0..n).map(|i| (Tracked::new(id(i)), Tracked::new(id(i)))));
+        (2..n).for_each(|i| drop(table.remove_entry(&Tracked::new(id(i)))));
     }
-    table.insert(Probe::new(12), Probe::new(12));
+    table.insert(Tracked::new(12), Tracked::new(12));
     assert_eq!(table.stats().growth, Some(Growth::SameSize));
     table
 }
@@ -134,18 +134,18 @@ fn same_size<const PAD: usize>() -> Probes<false, PAD, Identity> {
 #[test]
 fn growth_to_the_same_size_drops_nothing() {
     fn body<const PAD: usize>() {
-        open_ledger();
+        reset_accounting();
         drop(same_size::<PAD>());
-        assert_settled();
+        assert_all_dropped();
         let mut table = same_size::<PAD>();
         while table.stats().growth.is_some() {
             assert_eq!(contents(&table).len(), 7);
             assert_eq!(alive(), 14);
-            assert!(table.remove(&Probe::new(1)).is_none());
+            assert!(table.remove(&Tracked::new(1)).is_none());
         }
         assert_eq!(contents(&table).len(), 7);
         table.clear();
-        assert_settled();
+        assert_all_dropped();
     }
     body::<0>();
     body::<200>();
@@ -154,15 +154,15 @@ fn growth_to_the_same_size_drops_nothing() {
 #[test]
 fn a_clone_has_its_own() {
     fn body<const U: bool, const PAD: usize, S: SeededBuildHasher + Clone>(hasher: S) {
-        open_ledger();
-        let table: Probes<U, PAD, S> = filled(110, hasher);
+        reset_accounting();
+        let table: TrackedTable<U, PAD, S> = filled(110, hasher);
         let clone = table.clone();
         assert_eq!(alive(), 440);
         let ids = contents(&table);
         drop(table);
         assert_eq!((alive(), contents(&clone)), (220, ids));
         drop(clone);
-        assert_settled();
+        assert_all_dropped();
     }
     in_every_kind!(body);
 }

@@ -1,24 +1,24 @@
 //! Doubling: when it begins, who carries it out, when it ends; seeds, hints and clones.
 
-use super::super::grow::over_load_factor;
+use super::super::table::load_factor::over_load_factor;
 use super::super::{Growth, SeededBuildHasher, Stats, Table};
 use super::support::{Constant, Good, Identity, Truncated, evacuated, marks, place};
 
 /// The number of the key that makes 2^(b+1) buckets of 2^b: one more than 6.5 a bucket.
-fn last_straw(b: u8) -> usize {
+fn doubling_point(b: u8) -> usize {
     if b == 0 { 9 } else { (13 << (b - 1)) + 1 }
 }
 
 #[test]
 fn the_load_factor_is_six_and_a_half() {
-    let straws = [9, 14, 27, 53, 105, 209, 417, 833];
-    for (b, straw) in (0..).zip(straws) {
-        assert_eq!(last_straw(b), straw);
+    let points = [9, 14, 27, 53, 105, 209, 417, 833];
+    for (b, point) in (0..).zip(points) {
+        assert_eq!(doubling_point(b), point);
     }
     for b in 0..20 {
-        let straw = last_straw(b);
-        assert!(!over_load_factor(straw - 1, b), "{straw} at {b}");
-        assert!(over_load_factor(straw, b), "{straw} at {b}");
+        let point = doubling_point(b);
+        assert!(!over_load_factor(point - 1, b), "{point} at {b}");
+        assert!(over_load_factor(point, b), "{point} at {b}");
     }
 }
 
@@ -26,9 +26,9 @@ fn the_load_factor_is_six_and_a_half() {
 fn inserting_doubles_at_the_first_key_past_the_load_factor_and_never_else() {
     let mut table = Table::with_hasher(Good);
     let mut b = 0;
-    for n in 1..=last_straw(12) {
+    for n in 1..=doubling_point(12) {
         table.insert(n as u64, ());
-        if n == last_straw(b) {
+        if n == doubling_point(b) {
             b += 1;
             let stats = table.stats();
             // One or two old buckets are evacuated by the write itself.

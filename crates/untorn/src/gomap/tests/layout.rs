@@ -1,12 +1,12 @@
 //! Where things are in a bucket, and that every address given out is aligned.
 
-use super::super::bucket::{BUCKET_CNT, Shape};
+use super::super::raw::bucket::{BUCKET_CNT, BucketLayout};
 use super::super::{Key, Table};
 use super::support::address;
 
 /// Offsets of the keys, the elems and the overflow pointer, size, alignment.
 fn layout<K, V>() -> [usize; 5] {
-    type S<K, V> = Shape<K, V>;
+    type S<K, V> = BucketLayout<K, V>;
     [
         S::<K, V>::KEYS,
         S::<K, V>::ELEMS,
@@ -52,10 +52,10 @@ fn more_than_128_bytes_are_a_pointer() {
     assert_eq!(layout::<[u8; 128], ()>(), [8, 1032, 1032, 1040, 8]);
     assert_eq!(layout::<[u8; 129], ()>(), [8, 72, 72, 80, 8]);
     assert_eq!(layout::<[u8; 129], [u64; 512]>(), [8, 72, 136, 144, 8]);
-    const _: () = assert!(!Shape::<[u8; 128], [u8; 128]>::INDIRECT_KEY);
-    const _: () = assert!(!Shape::<[u8; 128], [u8; 128]>::INDIRECT_ELEM);
-    const _: () = assert!(Shape::<[u8; 129], [u8; 128]>::INDIRECT_KEY);
-    const _: () = assert!(Shape::<[u8; 128], [u8; 129]>::INDIRECT_ELEM);
+    const _: () = assert!(!BucketLayout::<[u8; 128], [u8; 128]>::INDIRECT_KEY);
+    const _: () = assert!(!BucketLayout::<[u8; 128], [u8; 128]>::INDIRECT_ELEM);
+    const _: () = assert!(BucketLayout::<[u8; 129], [u8; 128]>::INDIRECT_KEY);
+    const _: () = assert!(BucketLayout::<[u8; 128], [u8; 129]>::INDIRECT_ELEM);
 }
 
 macro_rules! aligned {
@@ -144,5 +144,5 @@ fn the_slots_of_a_bucket_do_not_overlap() {
         assert!(pair[0].0 + pair[0].1 <= pair[1].0);
     }
     let span = places[15].0 + places[15].1 - places[0].0;
-    assert!(span <= Shape::<u16, u32>::OVERFLOW - Shape::<u16, u32>::KEYS);
+    assert!(span <= BucketLayout::<u16, u32>::OVERFLOW - BucketLayout::<u16, u32>::KEYS);
 }

@@ -1,45 +1,45 @@
 //! Look-ups that need no string: nil, empty, one bucket of words, and which function a key and elem type get.
 
-use super::super::bucket::{EMPTY_ONE, EMPTY_REST};
-use super::super::lookup::hashes_first;
+use super::super::raw::tophash::{EMPTY_ONE, EMPTY_REST};
+use super::super::table::lookup::hashes_first;
 use super::super::{Key, SeededBuildHasher, Step, Table};
 use super::support::{Counting, Identity, marks, place};
 use std::borrow::Borrow;
 use std::fmt::Debug;
 
-pub(super) type Counted<K, V> = Table<K, V, Counting<Identity>>;
+pub(super) type CountingTable<K, V> = Table<K, V, Counting<Identity>>;
 
-/// What a look-up must come to, and by which way.
-pub(super) struct Way<'s, V> {
+/// What a look-up must come to, and by which expected.
+pub(super) struct Expected<'s, V> {
     pub(super) value: Option<V>,
     pub(super) hash_calls: usize,
     pub(super) full_compares: usize,
     pub(super) steps: &'s [Step],
 }
 
-/// Goes this way through `trace`, and checks that `get` comes to the same and hashes as often.
+/// Goes this expected through `trace`, and checks that `get` comes to the same and hashes as often.
 #[track_caller]
-pub(super) fn check<K, V, Q>(table: &Counted<K, V>, key: &Q, way: &Way<'_, V>)
+pub(super) fn check<K, V, Q>(table: &CountingTable<K, V>, key: &Q, expected: &Expected<'_, V>)
 where
     K: Key + Borrow<Q>,
     V: PartialEq + Debug + Clone,
     Q: Key + ?Sized,
 {
     let lookup = table.trace(key);
-    assert_eq!(lookup.steps(), way.steps);
-    assert_eq!(lookup.found(), way.value.is_some());
-    assert_eq!(lookup.hash_calls(), way.hash_calls);
-    assert_eq!(lookup.full_compares(), way.full_compares);
-    assert_eq!(lookup.to_string().lines().count(), way.steps.len() + 2);
+    assert_eq!(lookup.steps(), expected.steps);
+    assert_eq!(lookup.found(), expected.value.is_some());
+    assert_eq!(lookup.hash_calls(), expected.hash_calls);
+    assert_eq!(lookup.full_compares(), expected.full_compares);
+    assert_eq!(lookup.to_string().lines().count(), expected.steps.len() + 2);
     table.hasher().take();
-    assert_eq!(table.get(key), way.value.as_ref());
-    assert_eq!(table.hasher().take(), way.hash_calls);
-    assert_eq!(table.contains_key(key), way.value.is_some());
+    assert_eq!(table.get(key), expected.value.as_ref());
+    assert_eq!(table.hasher().take(), expected.hash_calls);
+    assert_eq!(table.contains_key(key), expected.value.is_some());
 }
 
 /// The hash as the look-up tells it.
 #[track_caller]
-pub(super) fn hashed<V>(table: &Counted<u64, V>, key: u64) -> Step {
+pub(super) fn hashed<V>(table: &CountingTable<u64, V>, key: u64) -> Step {
     let hash = table.hasher().hash_one(&key, table.hash0);
     assert_eq!(hash, key);
     let b = table.stats().b;
@@ -53,40 +53,41 @@ pub(super) fn hashed<V>(table: &Counted<u64, V>, key: u64) -> Step {
 
 #[test]
 fn a_nil_table_is_asked_for_nothing() {
-    let table: Counted<&str, u32> = Table {
+    let table: CountingTable<&str, u32> = Table {
         nil: true,
         ..Table::default()
     };
-    let way = Way {
+    let expected = Expected {
         value: None,
         hash_calls: 0,
         full_compares: 0,
         steps: &[Step::Nil],
     };
-    check(&table, "1", &way);
+    check(&table, "1", &expected);
     assert_eq!(table.get_or_zero("1"), 0);
 }
 
 #[test]
 fn an_empty_table_ends_the_look_up_before_the_hash() {
-    let way = Way {
+    let expected = Expected {
         value: None,
         hash_calls: 0,
         full_compares: 0,
         steps: &[Step::Empty],
     };
-    check(&Counted::<&str, u32>::default(), "1", &way);
-    let mut emptied = Counted::<&str, u32>::default();
+    check(&CountingTable::<&str, u32>::default(), "1", &expected);
+    let mut emptied = CountingTable::<&str, u32>::default();
     emptied.extend((0..40).map(|i| (["a", "b", "c"][i % 3], 0)));
     emptied.clear();
-    check(&emptied, "a", &way);
-    let hinted: Counted<(u8, u8), u32> = Table::with_hint_and_hasher(100, Counting::default());
-    check(&hinted, &(1, 2), &way);
+    check(&emptied, "a", &expected);
+    let hinted: CountingTable<(u8, u8), u32> =
+        Table::with_hint_and_hasher(100, Counting::default());
+    check(&hinted, &(1, 2), &expected);
 }
 
 #[test]
 fn one_bucket_of_words_is_compared_slot_by_slot_and_never_hashed() {
-    let mut table = Counted::default();
+    let mut table = CountingTable::default();
     for key in [10_u64, 11, 12, 13] {
         table.insert(key, key * 2);
     }
@@ -108,13 +109,13 @@ fn one_bucket_of_words_is_compared_slot_by_slot_and_never_hashed() {
         compared(2, false),
         compared(3, true),
     ];
-    let way = Way {
+    let expected = Expected {
         value: Some(26),
         hash_calls: 0,
         full_compares: 3,
         steps: &hit,
     };
-    check(&table, &13, &way);
+    check(&table, &13, &expected);
     let miss = [
         Step::NotWriting,
         Step::OneBucketWord,
@@ -127,28 +128,28 @@ fn one_bucket_of_words_is_compared_slot_by_slot_and_never_hashed() {
             rest: true,
         },
     ];
-    let way = Way {
+    let expected = Expected {
         value: None,
         hash_calls: 0,
         full_compares: 3,
         steps: &miss,
     };
-    check(&table, &99, &way);
+    check(&table, &99, &expected);
     assert_eq!(table.trace(&99).function(), "mapaccess1_fast64");
 }
 
 #[test]
 fn one_full_bucket_of_four_byte_words_ends_with_its_eighth_slot() {
-    let table: Counted<u32, u32> = (0..8).map(|key| (key, key)).collect();
+    let table: CountingTable<u32, u32> = (0..8).map(|key| (key, key)).collect();
     let mut steps = vec![Step::NotWriting, Step::OneBucketWord];
     steps.extend((0..8).map(|slot| Step::Compared { slot, equal: false }));
-    let way = Way {
+    let expected = Expected {
         value: None,
         hash_calls: 0,
         full_compares: 8,
         steps: &steps,
     };
-    check(&table, &8, &way);
+    check(&table, &8, &expected);
     assert_eq!(table.trace(&8).function(), "mapaccess1_fast32");
 }
 
@@ -156,7 +157,7 @@ fn one_full_bucket_of_four_byte_words_ends_with_its_eighth_slot() {
 fn a_word_equals_by_value_whatever_its_tophash() {
     // Equal tophash and low bits, so a look-up by hash would compare both keys; so does this one, in order.
     let (a, b) = (place(0, 7, 1), place(0, 7, 2));
-    let table: Counted<u64, u32> = [(a, 1), (b, 2)].into_iter().collect();
+    let table: CountingTable<u64, u32> = [(a, 1), (b, 2)].into_iter().collect();
     let steps = [
         Step::NotWriting,
         Step::OneBucketWord,
@@ -169,13 +170,13 @@ fn a_word_equals_by_value_whatever_its_tophash() {
             equal: true,
         },
     ];
-    let way = Way {
+    let expected = Expected {
         value: Some(2),
         hash_calls: 0,
         full_compares: 2,
         steps: &steps,
     };
-    check(&table, &b, &way);
+    check(&table, &b, &expected);
 }
 
 #[derive(PartialEq, Eq, Hash, Clone, Copy)]
@@ -185,7 +186,7 @@ impl Key for Tenant {}
 
 #[test]
 fn a_generic_key_is_hashed_even_in_one_bucket() {
-    let table: Counted<Tenant, u32> = [(Tenant(place(0, 9, 1)), 1)].into_iter().collect();
+    let table: CountingTable<Tenant, u32> = [(Tenant(place(0, 9, 1)), 1)].into_iter().collect();
     let key = Tenant(place(0, 9, 1));
     let steps = [
         Step::NotWriting,
@@ -200,39 +201,39 @@ fn a_generic_key_is_hashed_even_in_one_bucket() {
             equal: true,
         },
     ];
-    let way = Way {
+    let expected = Expected {
         value: Some(1),
         hash_calls: 1,
         full_compares: 1,
         steps: &steps,
     };
-    check(&table, &key, &way);
+    check(&table, &key, &expected);
     assert_eq!(table.trace(&key).function(), "mapaccess1");
 }
 
 #[test]
 fn an_elem_of_more_than_128_bytes_takes_the_generic_look_up() {
     let key = place(0, 9, 1);
-    let small: Counted<u64, [u8; 128]> = [(key, [1; 128])].into_iter().collect();
+    let small: CountingTable<u64, [u8; 128]> = [(key, [1; 128])].into_iter().collect();
     let first = Step::Compared {
         slot: 0,
         equal: true,
     };
-    let way = Way {
+    let expected = Expected {
         value: Some([1; 128]),
         hash_calls: 0,
         full_compares: 1,
         steps: &[Step::NotWriting, Step::OneBucketWord, first.clone()],
     };
-    check(&small, &key, &way);
-    let large: Counted<u64, [u8; 129]> = [(key, [1; 129])].into_iter().collect();
-    let way = Way {
+    check(&small, &key, &expected);
+    let large: CountingTable<u64, [u8; 129]> = [(key, [1; 129])].into_iter().collect();
+    let expected = Expected {
         value: Some([1; 129]),
         hash_calls: 1,
         full_compares: 1,
         steps: &[Step::NotWriting, hashed(&large, key), first],
     };
-    check(&large, &key, &way);
+    check(&large, &key, &expected);
     assert_eq!(large.trace(&key).function(), "mapaccess1");
 }
 
@@ -240,7 +241,7 @@ fn an_elem_of_more_than_128_bytes_takes_the_generic_look_up() {
 fn hashes_first_tells_what_the_look_up_does() {
     #[track_caller]
     fn agrees<K: Key + Clone, V: Clone>(keys: &[K], elem: &V) {
-        let mut table: Counted<K, V> = Table::default();
+        let mut table: CountingTable<K, V> = Table::default();
         for key in keys {
             table.insert(key.clone(), elem.clone());
             let (b, lookup) = (table.stats().b, table.trace(key));

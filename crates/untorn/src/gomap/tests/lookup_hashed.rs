@@ -1,11 +1,11 @@
 //! Look-ups by hash: tophash, overflow chains, and which of two arrays is read while the table grows.
 
 use super::super::{Growth, Step, Table};
-use super::lookup::{Counted, Way, check, hashed};
+use super::lookup::{CountingTable, Expected, check, hashed};
 use super::support::{Constant, Good, place};
 
 /// A table of 2^b buckets that holds these keys, each its own elem.
-fn table_of(b: u8, keys: &[u64]) -> Counted<u64, u64> {
+fn table_of(b: u8, keys: &[u64]) -> CountingTable<u64, u64> {
     let hint = if b == 0 { 0 } else { 13 << (b - 1) };
     let mut table = Table::with_hint_and_hasher(hint, super::support::Counting::default());
     table.extend(keys.iter().map(|key| (*key, *key)));
@@ -14,15 +14,21 @@ fn table_of(b: u8, keys: &[u64]) -> Counted<u64, u64> {
 }
 
 #[track_caller]
-fn check_hashed(table: &Counted<u64, u64>, key: u64, hit: bool, compares: usize, scan: &[Step]) {
+fn check_hashed(
+    table: &CountingTable<u64, u64>,
+    key: u64,
+    hit: bool,
+    compares: usize,
+    scan: &[Step],
+) {
     let steps = [&[Step::NotWriting, hashed(table, key)], scan].concat();
-    let way = Way {
+    let expected = Expected {
         value: hit.then_some(key),
         hash_calls: 1,
         full_compares: compares,
         steps: &steps,
     };
-    check(table, &key, &way);
+    check(table, &key, &expected);
 }
 
 fn compared(slot: usize, equal: bool) -> Step {
@@ -55,10 +61,10 @@ fn only_keys_of_the_same_tophash_are_compared() {
         place(1, 7, 2),
     ];
     let table = table_of(1, &keys);
-    let way = [compared(0, false), compared(2, false), compared(4, true)];
-    check_hashed(&table, keys[4], true, 3, &way);
-    let way = [compared(1, false), compared(3, false)];
-    check_hashed(&table, place(1, 8, 2), false, 2, &way);
+    let expected = [compared(0, false), compared(2, false), compared(4, true)];
+    check_hashed(&table, keys[4], true, 3, &expected);
+    let expected = [compared(1, false), compared(3, false)];
+    check_hashed(&table, place(1, 8, 2), false, 2, &expected);
 }
 
 #[test]
@@ -81,12 +87,12 @@ fn a_long_chain_is_followed_bucket_by_bucket() {
     let table = table_of(2, &keys);
     assert_eq!(table.stats().overflow, 2);
     check_hashed(&table, keys[7], true, 1, &[compared(7, true)]);
-    let way = [Step::Overflow, compared(0, true)];
-    check_hashed(&table, keys[8], true, 1, &way);
-    let way = [Step::Overflow, Step::Overflow, compared(3, true)];
-    check_hashed(&table, keys[19], true, 1, &way);
-    let way = [Step::Overflow, Step::Overflow];
-    check_hashed(&table, place(2, 99, 0), false, 0, &way);
+    let expected = [Step::Overflow, compared(0, true)];
+    check_hashed(&table, keys[8], true, 1, &expected);
+    let expected = [Step::Overflow, Step::Overflow, compared(3, true)];
+    check_hashed(&table, keys[19], true, 1, &expected);
+    let expected = [Step::Overflow, Step::Overflow];
+    check_hashed(&table, place(2, 99, 0), false, 0, &expected);
 }
 
 #[test]
@@ -103,7 +109,7 @@ fn a_chain_whose_rest_is_empty_is_not_followed() {
 }
 
 /// Grows a table of four buckets to eight by a write to bucket `target`; each old bucket holds keys of both halves.
-fn doubling(target: u64) -> (Counted<u64, u64>, Vec<u64>) {
+fn doubling(target: u64) -> (CountingTable<u64, u64>, Vec<u64>) {
     let keys: Vec<u64> = (0..26).map(|n| place(n % 8, 20 + n, n)).collect();
     let mut table = table_of(2, &keys);
     let last = place(target, 200, 0);
@@ -129,8 +135,8 @@ fn while_an_old_bucket_is_not_evacuated_it_is_read_with_a_mask_one_bit_shorter()
         assert_eq!(table.get(key), Some(key));
     }
     // Bucket 6 of the new array came from bucket 2 of the old one, where its key is the third in line.
-    let way = [old(2, false), compared(1, true)];
-    check_hashed(&table, keys[6], true, 1, &way);
+    let expected = [old(2, false), compared(1, true)];
+    check_hashed(&table, keys[6], true, 1, &expected);
     check_hashed(&table, place(6, 99, 0), false, 0, &[old(2, false)]);
 }
 
@@ -144,14 +150,14 @@ fn once_an_old_bucket_is_evacuated_the_new_one_is_read() {
     };
     // Keys 1, 9, 17, 25 went to bucket 1 and keys 5, 13, 21 to bucket 5, in order.
     for (n, slot) in [(1, 0), (9, 1), (25, 3), (5, 0), (21, 2)] {
-        let way = [evacuated.clone(), compared(slot, true)];
-        check_hashed(&table, keys[n], true, 1, &way);
+        let expected = [evacuated.clone(), compared(slot, true)];
+        check_hashed(&table, keys[n], true, 1, &expected);
     }
     check_hashed(&table, place(5, 99, 0), false, 0, &[evacuated]);
 }
 
 /// Fills and empties chains of a table of four buckets until it grows to the same size by a write to bucket 3.
-fn same_size() -> (Counted<u64, u64>, Vec<u64>) {
+fn same_size() -> (CountingTable<u64, u64>, Vec<u64>) {
     let mut table = table_of(2, &[]);
     let kept: Vec<u64> = (0..4).map(|bucket| place(bucket, 10, 0)).collect();
     table.extend(kept.iter().map(|key| (*key, *key)));

@@ -1,8 +1,8 @@
 //! The two scans of a one-bucket table for a string key, branch by branch.
 
-use super::super::bucket::EMPTY_ONE;
+use super::super::raw::tophash::EMPTY_ONE;
 use super::super::{Step, Table};
-use super::lookup::{Counted, Way, check};
+use super::lookup::{CountingTable, Expected, check};
 use super::support::marks;
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ fn begin(len: usize) -> [Step; 2] {
 /// The steps after the first two, which only depend on the length of the key.
 #[track_caller]
 fn check_scan<K>(
-    table: &Counted<K, u32>,
+    table: &CountingTable<K, u32>,
     key: &str,
     value: Option<u32>,
     compares: usize,
@@ -33,17 +33,17 @@ fn check_scan<K>(
         .into_iter()
         .chain(scan.iter().cloned())
         .collect();
-    let way = Way {
+    let expected = Expected {
         value,
         hash_calls: 0,
         full_compares: compares,
         steps: &steps,
     };
-    check(table, key, &way);
+    check(table, key, &expected);
     assert_eq!(table.trace(key).function(), "mapaccess1_faststr");
 }
 
-fn table_of<K: super::super::Key>(keys: impl IntoIterator<Item = K>) -> Counted<K, u32> {
+fn table_of<K: super::super::Key>(keys: impl IntoIterator<Item = K>) -> CountingTable<K, u32> {
     keys.into_iter().zip(0..).collect()
 }
 
@@ -147,7 +147,7 @@ fn empty_one_is_skipped_and_empty_rest_stops_the_scan() {
     ];
     check_scan(&table, "b", None, 3, &way_to_nothing);
     table.remove("d");
-    let way = [
+    let expected = [
         compared(0, false),
         Step::EmptySlot {
             slot: 1,
@@ -156,7 +156,7 @@ fn empty_one_is_skipped_and_empty_rest_stops_the_scan() {
         compared(2, false),
         rest(3),
     ];
-    check_scan(&table, "d", None, 2, &way);
+    check_scan(&table, "d", None, 2, &expected);
 }
 
 #[test]
@@ -264,13 +264,18 @@ fn long_keys_skip_empty_one_too() {
 }
 
 /// Two keys that only the hash can tell apart. The hasher takes the tophash from the middle.
-fn twins() -> [String; 2] {
+fn indistinguishable_keys() -> [String; 2] {
     [long("head", "11Aa", "tail"), long("head", "11Ba", "tail")]
 }
 
-/// The way of a key when the scan gave up at slot 1.
+/// The expected of a key when the scan gave up at slot 1.
 #[track_caller]
-fn check_dohash(table: &Counted<String, u32>, key: &str, value: Option<u32>, compared: &[Step]) {
+fn check_dohash(
+    table: &CountingTable<String, u32>,
+    key: &str,
+    value: Option<u32>,
+    compared: &[Step],
+) {
     let hash = table.hash_of(key).hash;
     let steps = [
         &begin(key.len())[..],
@@ -287,19 +292,19 @@ fn check_dohash(table: &Counted<String, u32>, key: &str, value: Option<u32>, com
         compared,
     ]
     .concat();
-    let way = Way {
+    let expected = Expected {
         value,
         hash_calls: 1,
         full_compares: compared.len(),
         steps: &steps,
     };
-    check(table, key, &way);
+    check(table, key, &expected);
 }
 
 #[test]
 fn a_second_candidate_goes_to_the_hash_which_finds_the_right_one_of_the_two() {
-    let table = table_of(twins());
-    for (slot, key) in twins().iter().enumerate() {
+    let table = table_of(indistinguishable_keys());
+    for (slot, key) in indistinguishable_keys().iter().enumerate() {
         let found = Step::Compared { slot, equal: true };
         check_dohash(&table, key, Some(slot as u32), &[found]);
     }
@@ -308,7 +313,7 @@ fn a_second_candidate_goes_to_the_hash_which_finds_the_right_one_of_the_two() {
 #[test]
 fn a_second_candidate_goes_to_the_hash_which_finds_a_third() {
     let third = long("head", "11Ca", "tail");
-    let table = table_of([&twins()[..], std::slice::from_ref(&third)].concat());
+    let table = table_of([&indistinguishable_keys()[..], std::slice::from_ref(&third)].concat());
     let found = Step::Compared {
         slot: 2,
         equal: true,
@@ -318,7 +323,7 @@ fn a_second_candidate_goes_to_the_hash_which_finds_a_third() {
 
 #[test]
 fn a_second_candidate_goes_to_the_hash_which_can_miss() {
-    let table = table_of(twins());
+    let table = table_of(indistinguishable_keys());
     check_dohash(&table, &long("head", "11Da", "tail"), None, &[]);
     // The same tophash as the first of the two: then it is compared, and differs.
     let differs = Step::Compared {

@@ -43,13 +43,13 @@ fn operation() -> impl Strategy<Value = Operation> {
 
 /// What all sequences together came across, so that they cannot become harmless unnoticed.
 #[derive(Default)]
-struct Seen {
+struct Coverage {
     doublings: Cell<usize>,
     same_size: Cell<usize>,
     amid_growth: Cell<usize>,
 }
 
-impl Seen {
+impl Coverage {
     fn note(what: &Cell<usize>) {
         what.set(what.get() + 1);
     }
@@ -61,7 +61,7 @@ struct Pair<K, S> {
 }
 
 impl<K: Key + Hash + Clone + Debug, S: SeededBuildHasher + Clone> Pair<K, S> {
-    fn insert(&mut self, key: &K, elem: u64, seen: &Seen) {
+    fn insert(&mut self, key: &K, elem: u64, coverage: &Coverage) {
         let (b, growth) = (self.table.stats().b, self.table.stats().growth);
         let old = self.table.insert(key.clone(), elem);
         assert_eq!(old, self.model.insert(key.clone(), elem));
@@ -69,12 +69,12 @@ impl<K: Key + Hash + Clone + Debug, S: SeededBuildHasher + Clone> Pair<K, S> {
         let after = self.table.stats();
         if after.b > b {
             assert_eq!(after.b, b + 1);
-            Seen::note(&seen.doublings);
+            Coverage::note(&coverage.doublings);
         } else if growth.is_none() && after.growth == Some(Growth::SameSize) {
-            Seen::note(&seen.same_size);
+            Coverage::note(&coverage.same_size);
         }
         if after.growth.is_some() {
-            Seen::note(&seen.amid_growth);
+            Coverage::note(&coverage.amid_growth);
         }
     }
 
@@ -96,7 +96,7 @@ impl<K: Key + Hash + Clone + Debug, S: SeededBuildHasher + Clone> Pair<K, S> {
     }
 }
 
-fn agree<K, S>(key: fn(u16) -> K, hasher: &S, steps: &[Operation], seen: &Seen)
+fn agree<K, S>(key: fn(u16) -> K, hasher: &S, steps: &[Operation], coverage: &Coverage)
 where
     K: Key + Hash + Clone + Debug,
     S: SeededBuildHasher + Clone,
@@ -108,7 +108,7 @@ where
     let range = |from: u16, n: u16| (from..from + n).map(|n| key(n % KEYS));
     for (step, operation) in steps.iter().enumerate() {
         match *operation {
-            Operation::Insert(n, elem) => pair.insert(&key(n), elem, seen),
+            Operation::Insert(n, elem) => pair.insert(&key(n), elem, coverage),
             Operation::Remove(n) => pair.remove(&key(n)),
             Operation::Get(n) => {
                 let key = key(n);
@@ -117,11 +117,11 @@ where
                 assert_eq!(pair.table.trace(&key).found(), found.is_some());
             }
             Operation::InsertMany(from, n, elem) => {
-                range(from, n).for_each(|key| pair.insert(&key, elem, seen));
+                range(from, n).for_each(|key| pair.insert(&key, elem, coverage));
             }
             Operation::RemoveMany(from, n) => range(from, n).for_each(|key| pair.remove(&key)),
             Operation::Churn(from, n) => {
-                range(from, n).for_each(|key| pair.insert(&key, 0, seen));
+                range(from, n).for_each(|key| pair.insert(&key, 0, coverage));
                 range(from, n).skip(4).for_each(|key| pair.remove(&key));
             }
             Operation::Iterate => pair.compare(),
@@ -145,7 +145,7 @@ where
 }
 
 /// Runs `cases` random sequences and returns what they came across.
-fn run<K, S>(cases: u32, key: fn(u16) -> K, hasher: &S) -> Seen
+fn run<K, S>(cases: u32, key: fn(u16) -> K, hasher: &S) -> Coverage
 where
     K: Key + Hash + Clone + Debug,
     S: SeededBuildHasher + Clone,
@@ -156,17 +156,17 @@ where
         max_shrink_iters: 2000,
         ..Config::default()
     });
-    let seen = Seen::default();
+    let coverage = Coverage::default();
     let outcome = runner.run(&vec(operation(), 1..400), |steps| {
-        agree(key, hasher, &steps, &seen);
+        agree(key, hasher, &steps, &coverage);
         Ok(())
     });
     if let Err(failure) = outcome {
         panic!("{failure}");
     }
-    assert!(seen.doublings.get() > cases as usize);
-    assert!(seen.amid_growth.get() > cases as usize);
-    seen
+    assert!(coverage.doublings.get() > cases as usize);
+    assert!(coverage.amid_growth.get() > cases as usize);
+    coverage
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -217,10 +217,10 @@ agrees_with_std! {
 #[test]
 fn clustered_keys_agree_with_std_through_growth_to_the_same_size() {
     // Neighbours share a bucket, so ranges that come and go leave overflow buckets behind.
-    let seen = run(
+    let coverage = run(
         64,
         |n| place(u64::from(n) / 100, 10 + u64::from(n % 100), 1),
         &Identity,
     );
-    assert!(seen.same_size.get() > 5, "{}", seen.same_size.get());
+    assert!(coverage.same_size.get() > 5, "{}", coverage.same_size.get());
 }

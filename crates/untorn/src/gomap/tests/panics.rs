@@ -2,8 +2,8 @@
 
 use super::super::{Growth, SeededBuildHasher, Table};
 use super::support::{
-    Call, Constant, Good, Identity, Probe, Probes, Truncated, assert_settled, blow, contents,
-    open_ledger,
+    Call, Constant, Good, Identity, Tracked, TrackedTable, Truncated, assert_all_dropped, contents,
+    panic_at_call, reset_accounting,
 };
 
 /// One operation on a table that `make` prepares, with one kind of call that panics at every k.
@@ -13,26 +13,26 @@ use super::support::{
 #[track_caller]
 fn sweep<const U: bool, const PAD: usize, S: SeededBuildHasher>(
     call: Call,
-    make: impl Fn() -> Probes<U, PAD, S>,
-    operation: impl Fn(&mut Probes<U, PAD, S>),
+    make: impl Fn() -> TrackedTable<U, PAD, S>,
+    operation: impl Fn(&mut TrackedTable<U, PAD, S>),
 ) -> usize {
-    open_ledger();
+    reset_accounting();
     let mut table = make();
     let before = contents(&table);
     operation(&mut table);
     let after = contents(&table);
     drop(table);
     for k in 0.. {
-        open_ledger();
+        reset_accounting();
         let mut table = make();
-        let blown = blow(call, k, || operation(&mut table));
-        let happened = !blown || call == Call::Drop;
+        let panicked = panic_at_call(call, k, || operation(&mut table));
+        let happened = !panicked || call == Call::Drop;
         let expected = if happened { &after } else { &before };
         assert_eq!(&contents(&table), expected, "{call:?} number {k}");
         use_again(&mut table);
         drop(table);
-        assert_settled();
-        if !blown {
+        assert_all_dropped();
+        if !panicked {
             return k;
         }
     }
@@ -40,14 +40,19 @@ fn sweep<const U: bool, const PAD: usize, S: SeededBuildHasher>(
 }
 
 /// The table works as any other: grows, finds, removes.
-fn use_again<const U: bool, const PAD: usize, S: SeededBuildHasher>(table: &mut Probes<U, PAD, S>) {
+fn use_again<const U: bool, const PAD: usize, S: SeededBuildHasher>(
+    table: &mut TrackedTable<U, PAD, S>,
+) {
     let mut model = contents(table);
     for id in 1000..1040 {
-        assert!(table.insert(Probe::new(id), Probe::new(id)).is_none());
+        assert!(table.insert(Tracked::new(id), Tracked::new(id)).is_none());
         model.insert(id, id);
     }
     for id in (1000..1040).step_by(3) {
-        assert_eq!(table.remove(&Probe::new(id)).map(|elem| elem.id), Some(id));
+        assert_eq!(
+            table.remove(&Tracked::new(id)).map(|elem| elem.id),
+            Some(id)
+        );
         model.remove(&id);
     }
     assert_eq!(contents(table), model);
@@ -56,13 +61,13 @@ fn use_again<const U: bool, const PAD: usize, S: SeededBuildHasher>(table: &mut 
 /// A table of these many keys, from 0 on; their elems are their doubles.
 fn of<const U: bool, const PAD: usize, S: SeededBuildHasher + Default>(
     n: u32,
-) -> Probes<U, PAD, S> {
+) -> TrackedTable<U, PAD, S> {
     let mut table = Table {
         // The same calls in the same order every time.
         hash0: 1,
         ..Table::default()
     };
-    table.extend((0..n).map(|id| (Probe::new(id), Probe::new(2 * id))));
+    table.extend((0..n).map(|id| (Tracked::new(id), Tracked::new(2 * id))));
     table
 }
 
@@ -103,50 +108,51 @@ fn at_least(floor: usize, points: usize) {
 #[test]
 fn hash_panics_while_a_new_key_is_inserted() {
     let points = sweep_all!(Call::Hash, |table, n| table
-        .insert(Probe::new(n), Probe::new(n)));
+        .insert(Tracked::new(n), Tracked::new(n)));
     at_least(600, points);
 }
 
 #[test]
 fn hash_panics_while_an_elem_is_overwritten() {
     let points = sweep_all!(Call::Hash, |table, n| table
-        .insert(Probe::new(n / 2), Probe::new(n)));
+        .insert(Tracked::new(n / 2), Tracked::new(n)));
     at_least(130, points);
 }
 
 #[test]
 fn hash_panics_while_a_key_is_removed_or_found_absent() {
     let removed = sweep_all!(Call::Hash, |table, n| table
-        .remove_entry(&Probe::new(n / 2)));
+        .remove_entry(&Tracked::new(n / 2)));
     at_least(130, removed);
-    let absent = sweep_all!(Call::Hash, |table, n| table.remove_entry(&Probe::new(n)));
+    let absent = sweep_all!(Call::Hash, |table, n| table.remove_entry(&Tracked::new(n)));
     at_least(130, absent);
 }
 
 #[test]
 fn eq_panics_while_a_key_is_inserted_or_overwritten() {
     let inserted = sweep_all!(Call::Eq, |table, n| table
-        .insert(Probe::new(n), Probe::new(n)));
+        .insert(Tracked::new(n), Tracked::new(n)));
     at_least(700, inserted);
     let overwritten = sweep_all!(Call::Eq, |table, n| table
-        .insert(Probe::new(n - 1), Probe::new(n)));
+        .insert(Tracked::new(n - 1), Tracked::new(n)));
     at_least(450, overwritten);
 }
 
 #[test]
 fn eq_panics_while_a_key_is_removed() {
-    let points = sweep_all!(Call::Eq, |table, n| table.remove_entry(&Probe::new(n - 1)));
+    let points = sweep_all!(Call::Eq, |table, n| table
+        .remove_entry(&Tracked::new(n - 1)));
     at_least(450, points);
 }
 
 #[test]
 fn hash_and_eq_panic_while_a_key_is_looked_up() {
     let hash = sweep_all!(Call::Hash, |table, n| assert!(
-        table.get(&Probe::new(n - 1)).is_some()
+        table.get(&Tracked::new(n - 1)).is_some()
     ));
     at_least(36, hash);
     let eq = sweep_all!(Call::Eq, |table, n| assert!(
-        table.get(&Probe::new(n)).is_none()
+        table.get(&Tracked::new(n)).is_none()
     ));
     at_least(450, eq);
 }
@@ -154,13 +160,13 @@ fn hash_and_eq_panic_while_a_key_is_looked_up() {
 #[test]
 fn drop_panics_while_an_elem_is_overwritten() {
     let points = sweep_all!(Call::Drop, |table, n| table
-        .insert(Probe::new(n / 2), Probe::new(n)));
+        .insert(Tracked::new(n / 2), Tracked::new(n)));
     at_least(72, points);
 }
 
 #[test]
 fn drop_panics_while_a_key_is_removed() {
-    let points = sweep_all!(Call::Drop, |table, n| table.remove(&Probe::new(n / 2)));
+    let points = sweep_all!(Call::Drop, |table, n| table.remove(&Tracked::new(n / 2)));
     at_least(108, points);
 }
 
@@ -219,25 +225,25 @@ fn clone_panics_while_the_entries_are_iterated_over() {
 }
 
 /// A table of 16 buckets amid a growth to the same size; the ids choose the buckets.
-fn same_size() -> Probes<true, 0, Identity> {
+fn same_size() -> TrackedTable<true, 0, Identity> {
     let mut table = Table::with_hint_and_hasher(104, Identity);
     for (bucket, n) in [(3, 49), (7, 49), (11, 33)] {
         let id = |i: u32| bucket + (i << 16);
-        table.extend((0..n).map(|i| (Probe::new(id(i)), Probe::new(id(i)))));
-        (9..n).for_each(|i| drop(table.remove_entry(&Probe::new(id(i)))));
+        table.extend((0..n).map(|i| (Tracked::new(id(i)), Tracked::new(id(i)))));
+        (9..n).for_each(|i| drop(table.remove_entry(&Tracked::new(id(i)))));
     }
-    table.insert(Probe::new(12), Probe::new(12));
+    table.insert(Tracked::new(12), Tracked::new(12));
     assert_eq!(table.stats().growth, Some(Growth::SameSize));
     table
 }
 
 #[test]
 fn every_call_may_panic_amid_a_growth_to_the_same_size() {
-    type Operation = fn(&mut Probes<true, 0, Identity>);
+    type Operation = fn(&mut TrackedTable<true, 0, Identity>);
     let operations: [Operation; 5] = [
-        |table| drop(table.insert(Probe::new(7 + (99 << 16)), Probe::new(1))),
-        |table| drop(table.insert(Probe::new(7 + (8 << 16)), Probe::new(1))),
-        |table| drop(table.remove(&Probe::new(7 + (3 << 16)))),
+        |table| drop(table.insert(Tracked::new(7 + (99 << 16)), Tracked::new(1))),
+        |table| drop(table.insert(Tracked::new(7 + (8 << 16)), Tracked::new(1))),
+        |table| drop(table.remove(&Tracked::new(7 + (3 << 16)))),
         |table| drop(table.clone()),
         Table::clear,
     ];
@@ -252,12 +258,12 @@ fn every_call_may_panic_amid_a_growth_to_the_same_size() {
 
 #[test]
 fn a_hash_that_panics_in_a_growing_write_leaves_the_growth_begun() {
-    open_ledger();
-    let mut table: Probes<false, 0, Good> = of(52);
-    let blown = blow(Call::Hash, 1, || {
-        table.insert(Probe::new(52), Probe::new(0));
+    reset_accounting();
+    let mut table: TrackedTable<false, 0, Good> = of(52);
+    let panicked = panic_at_call(Call::Hash, 1, || {
+        table.insert(Tracked::new(52), Tracked::new(0));
     });
-    assert!(blown);
+    assert!(panicked);
     // The array is there, nothing has moved, and every later write goes on with it.
     let stats = table.stats();
     assert_eq!(stats.growth, Some(Growth::Doubling));
@@ -265,11 +271,11 @@ fn a_hash_that_panics_in_a_growing_write_leaves_the_growth_begun() {
     assert_eq!(contents(&table).len(), 52);
     let mut writes = 0;
     while table.stats().growth.is_some() {
-        assert!(table.remove(&Probe::new(99)).is_none());
+        assert!(table.remove(&Tracked::new(99)).is_none());
         writes += 1;
     }
     assert!(writes <= 8);
     assert_eq!(contents(&table).len(), 52);
     drop(table);
-    assert_settled();
+    assert_all_dropped();
 }

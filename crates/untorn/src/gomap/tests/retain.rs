@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::{Hash, Hasher};
 
 use super::super::{Float64, Key, SeededBuildHasher, Table};
-use super::support::{Constant, Good, Probe, Truncated, assert_settled, open_ledger};
+use super::support::{Constant, Good, Tracked, Truncated, assert_all_dropped, reset_accounting};
 
 fn sorted<K: Key + Ord + Copy, V: Copy, S: SeededBuildHasher>(
     table: &Table<K, V, S>,
@@ -131,14 +131,18 @@ fn a_panic_leaves_out_what_was_refused_before() {
 
 #[test]
 fn everything_is_dropped_once() {
-    open_ledger();
+    reset_accounting();
     for asked_for in [0, 1, 7, 60] {
-        let table: Table<Probe, Probe> = (0..60).map(|n| (Probe::new(n), Probe::new(n))).collect();
+        let table: Table<Tracked, Tracked> = (0..60)
+            .map(|n| (Tracked::new(n), Tracked::new(n)))
+            .collect();
         let mut entries = table.into_iter();
         assert_eq!(entries.by_ref().take(asked_for).count(), asked_for);
         assert_eq!(entries.len(), 60 - asked_for);
     }
-    let mut table: Table<Probe, Probe> = (0..60).map(|n| (Probe::new(n), Probe::new(n))).collect();
+    let mut table: Table<Tracked, Tracked> = (0..60)
+        .map(|n| (Tracked::new(n), Tracked::new(n)))
+        .collect();
     let mut number = 0;
     table.retain(|_, _| {
         number += 1;
@@ -146,7 +150,7 @@ fn everything_is_dropped_once() {
     });
     assert_eq!(table.len(), 30);
     drop(table);
-    assert_settled();
+    assert_all_dropped();
 }
 
 #[test]

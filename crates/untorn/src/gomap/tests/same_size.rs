@@ -1,6 +1,6 @@
 //! Growth to the same size, and the overflow buckets that cause it.
 
-use super::super::bucket::Shape;
+use super::super::raw::bucket::BucketLayout;
 use super::super::{Growth, Table};
 use super::support::{Constant, Identity, Truncated, address, place};
 
@@ -205,7 +205,7 @@ fn preallocated_overflow_buckets_are_used_first() {
         for i in 0..6 {
             let nth = (1 << b) + i;
             let key = keys(5, 56).nth(8 * (i + 1)).unwrap();
-            let inside = place_of(key) == first + nth * Shape::<u64, u64>::SIZE;
+            let inside = place_of(key) == first + nth * BucketLayout::<u64, u64>::SIZE;
             assert_eq!(inside, i < spare, "overflow bucket {i} of B = {b}");
         }
     }
@@ -219,7 +219,7 @@ fn below_sixteen_buckets_no_overflow_bucket_is_preallocated() {
     let place_of = |key| address(table.get_key_value(&key).unwrap().0);
     let array = place_of(place(0, 10, 0));
     let overflow = place_of(keys(5, 9).nth(8).unwrap());
-    assert!(!(array..array + 8 * Shape::<u64, u64>::SIZE).contains(&overflow));
+    assert!(!(array..array + 8 * BucketLayout::<u64, u64>::SIZE).contains(&overflow));
 }
 
 #[test]

@@ -38,31 +38,31 @@ fn a_zero_sized_key_and_elem_are_an_entry_too() {
 
 /// Never equal, so that keys without a size can still be many, as with Go's NaN.
 #[derive(Debug, Clone)]
-struct Stranger;
+struct NeverEqual;
 
-impl Hash for Stranger {
+impl Hash for NeverEqual {
     fn hash<H: Hasher>(&self, _state: &mut H) {}
 }
 
-impl PartialEq for Stranger {
+impl PartialEq for NeverEqual {
     fn eq(&self, _other: &Self) -> bool {
         false
     }
 }
 
-impl Eq for Stranger {}
+impl Eq for NeverEqual {}
 
-impl Key for Stranger {}
+impl Key for NeverEqual {}
 
 #[test]
 fn keys_that_equal_nothing_are_each_an_entry_that_only_clear_removes() {
     let mut table = Table::with_hasher(Good);
     for n in 0..500_u32 {
-        assert_eq!(table.insert(Stranger, n), None);
+        assert_eq!(table.insert(NeverEqual, n), None);
     }
     table.assert_invariants();
-    assert_eq!((table.len(), table.get(&Stranger)), (500, None));
-    assert_eq!(table.remove(&Stranger), None);
+    assert_eq!((table.len(), table.get(&NeverEqual)), (500, None));
+    assert_eq!(table.remove(&NeverEqual), None);
     let mut elems: Vec<u32> = table.values().copied().collect();
     elems.sort_unstable();
     assert_eq!(elems, (0..500).collect::<Vec<_>>());

@@ -157,81 +157,81 @@ pub(super) enum Call {
     Drop,
 }
 
-/// Accounts for every [`Probe`] of this thread: what was made must be dropped once.
+/// Accounts for every [`Tracked`] of this thread: what was made must be dropped once.
 #[derive(Default)]
-struct Ledger {
+struct Accounting {
     alive: Vec<bool>,
     dropped_twice: usize,
-    fuse: Option<(Call, usize)>,
+    panic_at: Option<(Call, usize)>,
 }
 
 thread_local! {
-    static LEDGER: RefCell<Ledger> = RefCell::default();
+    static ACCOUNTING: RefCell<Accounting> = RefCell::default();
 }
 
 /// Opens a new account.
-pub(super) fn open_ledger() {
-    LEDGER.set(Ledger::default());
+pub(super) fn reset_accounting() {
+    ACCOUNTING.set(Accounting::default());
 }
 
-/// Probes that were made and not dropped.
+/// TrackedTable that were made and not dropped.
 pub(super) fn alive() -> usize {
-    LEDGER.with_borrow(|ledger| ledger.alive.iter().filter(|alive| **alive).count())
+    ACCOUNTING.with_borrow(|accounting| accounting.alive.iter().filter(|alive| **alive).count())
 }
 
 /// Every probe was dropped, and once.
 #[track_caller]
-pub(super) fn assert_settled() {
-    let twice = LEDGER.with_borrow(|ledger| ledger.dropped_twice);
+pub(super) fn assert_all_dropped() {
+    let twice = ACCOUNTING.with_borrow(|accounting| accounting.dropped_twice);
     assert_eq!((alive(), twice), (0, 0), "(leaked, dropped twice)");
 }
 
-/// What the fuse panics with.
-struct Blown;
+/// What the panic_at panics with.
+struct InjectedPanic;
 
 /// Runs `operation`, in which the `k`-th such call from now (counted from 0) panics. True if it came to that.
-pub(super) fn blow(call: Call, k: usize, operation: impl FnOnce()) -> bool {
-    LEDGER.with_borrow_mut(|ledger| ledger.fuse = Some((call, k)));
+pub(super) fn panic_at_call(call: Call, k: usize, operation: impl FnOnce()) -> bool {
+    ACCOUNTING.with_borrow_mut(|accounting| accounting.panic_at = Some((call, k)));
     let outcome = catch_unwind(AssertUnwindSafe(operation));
-    let left = LEDGER.with_borrow_mut(|ledger| ledger.fuse.take());
+    let left = ACCOUNTING.with_borrow_mut(|accounting| accounting.panic_at.take());
     match outcome {
         Ok(()) => {
             assert!(left.is_some(), "a panic was swallowed");
             false
         }
-        Err(panic) if panic.is::<Blown>() => true,
+        Err(panic) if panic.is::<InjectedPanic>() => true,
         Err(panic) => resume_unwind(panic),
     }
 }
 
 fn called(call: Call) {
-    let blown = LEDGER.with_borrow_mut(|ledger| match ledger.fuse {
-        Some((armed, 0)) if armed == call => ledger.fuse.take().is_some(),
+    let panicked = ACCOUNTING.with_borrow_mut(|accounting| match accounting.panic_at {
+        Some((armed, 0)) if armed == call => accounting.panic_at.take().is_some(),
         Some((armed, k)) if armed == call => {
-            ledger.fuse = Some((armed, k - 1));
+            accounting.panic_at = Some((armed, k - 1));
             false
         }
         _ => false,
     });
-    if blown {
+    if panicked {
         // Past the panic hook, so that thousands of these print nothing.
-        resume_unwind(Box::new(Blown));
+        resume_unwind(Box::new(InjectedPanic));
     }
 }
 
 /// A key and elem that is accounted for and whose callbacks may panic. `PAD` bytes make it large, `UPDATE` a key
 /// that a newer equal one replaces.
-pub(super) struct Probe<const UPDATE: bool = false, const PAD: usize = 0> {
+pub(super) struct Tracked<const UPDATE: bool = false, const PAD: usize = 0> {
     pub(super) id: u32,
     serial: usize,
     pad: [u8; PAD],
 }
 
-impl<const UPDATE: bool, const PAD: usize> Probe<UPDATE, PAD> {
+impl<const UPDATE: bool, const PAD: usize> Tracked<UPDATE, PAD> {
     pub(super) fn new(id: u32) -> Self {
-        let serial = LEDGER.with_borrow_mut(|ledger| {
-            ledger.alive.push(true);
-            ledger.alive.len() - 1
+        let serial = ACCOUNTING.with_borrow_mut(|accounting| {
+            accounting.alive.push(true);
+            accounting.alive.len() - 1
         });
         let pad = [id as u8; PAD];
         Self { id, serial, pad }
@@ -243,32 +243,32 @@ impl<const UPDATE: bool, const PAD: usize> Probe<UPDATE, PAD> {
     }
 }
 
-impl<const UPDATE: bool, const PAD: usize> Drop for Probe<UPDATE, PAD> {
+impl<const UPDATE: bool, const PAD: usize> Drop for Tracked<UPDATE, PAD> {
     fn drop(&mut self) {
-        LEDGER.with_borrow_mut(|ledger| {
-            if !std::mem::replace(&mut ledger.alive[self.serial], false) {
-                ledger.dropped_twice += 1;
+        ACCOUNTING.with_borrow_mut(|accounting| {
+            if !std::mem::replace(&mut accounting.alive[self.serial], false) {
+                accounting.dropped_twice += 1;
             }
         });
         called(Call::Drop);
     }
 }
 
-impl<const UPDATE: bool, const PAD: usize> Clone for Probe<UPDATE, PAD> {
+impl<const UPDATE: bool, const PAD: usize> Clone for Tracked<UPDATE, PAD> {
     fn clone(&self) -> Self {
         called(Call::Clone);
         Self::new(self.id)
     }
 }
 
-impl<const UPDATE: bool, const PAD: usize> Hash for Probe<UPDATE, PAD> {
+impl<const UPDATE: bool, const PAD: usize> Hash for Tracked<UPDATE, PAD> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         called(Call::Hash);
         state.write_u64(u64::from(self.id));
     }
 }
 
-impl<const UPDATE: bool, const PAD: usize> PartialEq for Probe<UPDATE, PAD> {
+impl<const UPDATE: bool, const PAD: usize> PartialEq for Tracked<UPDATE, PAD> {
     fn eq(&self, other: &Self) -> bool {
         called(Call::Eq);
         assert_eq!(
@@ -279,26 +279,26 @@ impl<const UPDATE: bool, const PAD: usize> PartialEq for Probe<UPDATE, PAD> {
     }
 }
 
-impl<const UPDATE: bool, const PAD: usize> Eq for Probe<UPDATE, PAD> {}
+impl<const UPDATE: bool, const PAD: usize> Eq for Tracked<UPDATE, PAD> {}
 
-impl<const UPDATE: bool, const PAD: usize> Key for Probe<UPDATE, PAD> {
+impl<const UPDATE: bool, const PAD: usize> Key for Tracked<UPDATE, PAD> {
     const NEEDS_KEY_UPDATE: bool = UPDATE;
 }
 
-impl<const UPDATE: bool, const PAD: usize> fmt::Debug for Probe<UPDATE, PAD> {
+impl<const UPDATE: bool, const PAD: usize> fmt::Debug for Tracked<UPDATE, PAD> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}#{}", self.id, self.serial)
     }
 }
 
 /// A table of probes.
-pub(super) type Probes<const UPDATE: bool, const PAD: usize, S> =
-    Table<Probe<UPDATE, PAD>, Probe<UPDATE, PAD>, S>;
+pub(super) type TrackedTable<const UPDATE: bool, const PAD: usize, S> =
+    Table<Tracked<UPDATE, PAD>, Tracked<UPDATE, PAD>, S>;
 
 /// The ids of keys and elems, after checking that each entry is met once and found by its key.
 #[track_caller]
 pub(super) fn contents<const UPDATE: bool, const PAD: usize, S: SeededBuildHasher>(
-    table: &Probes<UPDATE, PAD, S>,
+    table: &TrackedTable<UPDATE, PAD, S>,
 ) -> BTreeMap<u32, u32> {
     table.assert_invariants();
     let mut ids = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Walks: what they show, when they are over, what they refuse; panics and drops between two steps.
+//! CursorSet: what they show, when they are over, what they refuse; panics and drops between two steps.
 
 use std::collections::{BTreeSet, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,7 +7,8 @@ use std::thread::scope;
 
 use super::super::{FlagSet, Float32, Float64, GoMap, Growth, SeededBuildHasher, Table, Walk};
 use super::support::{
-    Call, Constant, Good, Probe, Probes, Truncated, alive, assert_settled, blow, open_ledger,
+    Call, Constant, Good, Tracked, TrackedTable, Truncated, alive, assert_all_dropped,
+    panic_at_call, reset_accounting,
 };
 
 fn of(n: u64) -> Table<u64, u64> {
@@ -210,7 +211,7 @@ fn assert_panics<R>(f: impl FnOnce() -> R) {
     let panic = catch_unwind(AssertUnwindSafe(f)).map(drop);
     let panic = panic.expect_err("a walk over another table");
     let text = panic.downcast_ref::<String>().expect("it is formatted");
-    assert!(text.contains("and this is another"), "{text}");
+    assert!(text.contains("with another table"), "{text}");
 }
 
 #[test]
@@ -295,17 +296,17 @@ fn walks_begin_on_many_threads_at_once_and_each_shows_all() {
 fn hash_and_eq_panic_in_the_writes_between_two_steps() {
     fn sweep<S: SeededBuildHasher + Default>(call: Call, n: u32, steps: u32) -> usize {
         for k in 0.. {
-            open_ledger();
-            let mut table = Probes::<false, 0, S>::with_hasher(S::default());
-            table.extend((0..n).map(|id| (Probe::new(id), Probe::new(id))));
+            reset_accounting();
+            let mut table = TrackedTable::<false, 0, S>::with_hasher(S::default());
+            table.extend((0..n).map(|id| (Tracked::new(id), Tracked::new(id))));
             let mut walk = table.walk();
             let mut shown = BTreeSet::new();
             for _ in 0..steps {
                 let (key, _) = walk.next(&table).expect("so many entries");
                 assert!(shown.insert(key.id));
             }
-            let blown = blow(call, k, || {
-                table.extend((n..2 * n).map(|id| (Probe::new(id), Probe::new(id))));
+            let panicked = panic_at_call(call, k, || {
+                table.extend((n..2 * n).map(|id| (Tracked::new(id), Tracked::new(id))));
             });
             let given = table.len() as u32;
             while let Some((key, elem)) = walk.next(&table) {
@@ -315,8 +316,8 @@ fn hash_and_eq_panic_in_the_writes_between_two_steps() {
             assert!((0..n).all(|id| shown.contains(&id)), "{call:?} number {k}");
             table.assert_invariants();
             drop(table);
-            assert_settled();
-            if !blown {
+            assert_all_dropped();
+            if !panicked {
                 return k;
             }
         }
@@ -336,25 +337,25 @@ fn hash_and_eq_panic_in_the_writes_between_two_steps() {
 
 #[test]
 fn walks_keep_no_entry_alive_and_may_outlive_their_table() {
-    open_ledger();
-    let mut table = Probes::<false, 0, Good>::with_hasher(Good);
-    table.extend((0..100).map(|id| (Probe::new(id), Probe::new(id))));
+    reset_accounting();
+    let mut table = TrackedTable::<false, 0, Good>::with_hasher(Good);
+    table.extend((0..100).map(|id| (Tracked::new(id), Tracked::new(id))));
     let mut walk = table.walk();
     let before = table.walk();
     for _ in 0..10 {
         let (key, _) = walk.next(&table).expect("a hundred entries");
         let id = key.id;
-        drop(table.remove(&Probe::new(id)));
+        drop(table.remove(&Tracked::new(id)));
     }
     assert_eq!(alive(), 180);
-    table.extend((200..600).map(|id| (Probe::new(id), Probe::new(id))));
+    table.extend((200..600).map(|id| (Tracked::new(id), Tracked::new(id))));
     drop(before);
     assert!(walk.next(&table).is_some());
     assert_eq!(alive(), 2 * table.len());
     drop(table);
-    assert_settled();
+    assert_all_dropped();
     drop(walk);
-    assert_settled();
+    assert_all_dropped();
 }
 
 /// A walk that was left behind costs nothing for ever: what the table knows of it goes at the next growth.
@@ -364,14 +365,20 @@ fn a_table_forgets_the_walks_that_are_gone() {
     for _ in 0..100_000 {
         drop(table.walk());
     }
-    let walks = table.walks.get().expect("it was walked over");
-    assert!(walks.known() < 100, "{} walks", walks.known());
+    let cursors = table.cursors.get().expect("a walk was begun");
+    assert!(cursors.registered() < 100, "{} walks", cursors.registered());
     let kept = table.walk();
     table.extend((100..1000).map(|key| (key, 10 * key)));
-    assert_eq!(table.walks.get().map(|walks| walks.known()), Some(1));
+    assert_eq!(
+        table.cursors.get().map(|cursors| cursors.registered()),
+        Some(1)
+    );
     drop(kept);
     table.extend((1000..10_000).map(|key| (key, 10 * key)));
-    assert_eq!(table.walks.get().map(|walks| walks.known()), Some(0));
+    assert_eq!(
+        table.cursors.get().map(|cursors| cursors.registered()),
+        Some(0)
+    );
 }
 
 #[test]

@@ -1,11 +1,11 @@
-//! Walks during both kinds of growth: begun, stepped and ended at every position of both.
+//! CursorSet during both kinds of growth: begun, stepped and ended at every position of both.
 
 use std::collections::BTreeSet;
 
 use super::super::{Growth, SeededBuildHasher, Stats, Table, Walk};
 use super::support::{Constant, Good, Identity, Truncated, place};
 
-/// Walks begun at every moment of a growth, and advanced by these many steps between two writes.
+/// CursorSet begun at every moment of a growth, and advanced by these many steps between two writes.
 struct Case<S> {
     table: Table<u64, u64, S>,
     walks: Vec<Watched>,

@@ -1,4 +1,4 @@
-//! Long random sequences of writes with several walks under way: for each entry the model knows whether a walk must,
+//! Long random sequences of writes with several walks under expected: for each entry the model knows whether a walk must,
 //! may or must not show it.
 
 use std::cell::Cell;
@@ -108,7 +108,7 @@ struct Watched {
 }
 
 #[derive(Default)]
-struct Seen {
+struct Coverage {
     amid_doubling: Cell<usize>,
     amid_same_size: Cell<usize>,
     shown: Cell<usize>,
@@ -129,7 +129,7 @@ struct Model<'s, S> {
     next: u64,
     tags: u32,
     walks: [Option<Watched>; WALKS],
-    seen: &'s Seen,
+    coverage: &'s Coverage,
 }
 
 impl<S: SeededBuildHasher + Clone> Model<'_, S> {
@@ -184,9 +184,9 @@ impl<S: SeededBuildHasher + Clone> Model<'_, S> {
         let Some((key, elem)) = watched.walk.next(&self.table) else {
             assert!(watched.must.is_empty(), "not shown: {:?}", watched.must);
             note(if watched.cleared {
-                &self.seen.cleared
+                &self.coverage.cleared
             } else {
-                &self.seen.ended
+                &self.coverage.ended
             });
             assert!(watched.walk.next(&self.table).is_none());
             self.walks[walk] = None;
@@ -198,10 +198,10 @@ impl<S: SeededBuildHasher + Clone> Model<'_, S> {
         assert_eq!(*overwrites, elem.1, "not the latest value");
         assert!(watched.shown.insert(elem.0), "{key:?} was shown twice");
         watched.must.remove(&elem.0);
-        note(&self.seen.shown);
+        note(&self.coverage.shown);
         match self.table.stats().growth {
-            Some(Growth::Doubling) => note(&self.seen.amid_doubling),
-            Some(Growth::SameSize) => note(&self.seen.amid_same_size),
+            Some(Growth::Doubling) => note(&self.coverage.amid_doubling),
+            Some(Growth::SameSize) => note(&self.coverage.amid_same_size),
             None => {}
         }
         Some(key.clone())
@@ -281,14 +281,14 @@ impl<S: SeededBuildHasher + Clone> Model<'_, S> {
     }
 }
 
-fn run<S: SeededBuildHasher + Clone>(cases: u32, hasher: &S) -> Seen {
+fn run<S: SeededBuildHasher + Clone>(cases: u32, hasher: &S) -> Coverage {
     let mut runner = TestRunner::new(Config {
         cases,
         failure_persistence: None,
         max_shrink_iters: 2000,
         ..Config::default()
     });
-    let seen = Seen::default();
+    let coverage = Coverage::default();
     let outcome = runner.run(&vec(operation(), 1..250), |operations| {
         RANDOM.set(1);
         let mut model = Model {
@@ -298,7 +298,7 @@ fn run<S: SeededBuildHasher + Clone>(cases: u32, hasher: &S) -> Seen {
             next: 0,
             tags: 0,
             walks: [const { None }; WALKS],
-            seen: &seen,
+            coverage: &coverage,
         };
         operations.iter().for_each(|operation| model.run(operation));
         (0..WALKS).for_each(|walk| model.finish(walk));
@@ -308,13 +308,17 @@ fn run<S: SeededBuildHasher + Clone>(cases: u32, hasher: &S) -> Seen {
         panic!("{failure}");
     }
     let cases = cases as usize;
-    assert!(seen.shown.get() > 100 * cases, "{}", seen.shown.get());
-    assert!(seen.ended.get() > cases, "{}", seen.ended.get());
-    let cleared = seen.cleared.get();
+    assert!(
+        coverage.shown.get() > 100 * cases,
+        "{}",
+        coverage.shown.get()
+    );
+    assert!(coverage.ended.get() > cases, "{}", coverage.ended.get());
+    let cleared = coverage.cleared.get();
     assert!(cleared > cases / 8, "{cleared}");
-    let doubling = seen.amid_doubling.get();
+    let doubling = coverage.amid_doubling.get();
     assert!(doubling > 10 * cases, "{doubling}");
-    seen
+    coverage
 }
 
 #[test]
@@ -334,7 +338,7 @@ fn walks_keep_their_promises_when_a_hash_is_four_bits() {
 
 #[test]
 fn walks_keep_their_promises_through_growth_to_the_same_size() {
-    let seen = run(500, &Identity);
-    let amid = seen.amid_same_size.get();
+    let coverage = run(500, &Identity);
+    let amid = coverage.amid_same_size.get();
     assert!(amid > 1000, "{amid} steps amid growth to the same size");
 }

@@ -1,8 +1,8 @@
 //! Inserting: which key stays on an overwrite, what a nil table says, what an insert after a remove finds.
 
-use super::super::assign::Replaced;
+use super::super::table::assign::Replaced;
 use super::super::{Key, Table};
-use super::support::{Counting, Good, Probe, assert_settled, open_ledger};
+use super::support::{Counting, Good, Tracked, assert_all_dropped, reset_accounting};
 use std::sync::Arc;
 
 #[test]
@@ -35,18 +35,18 @@ fn the_newer_string_key_is_kept_in_a_large_and_in_a_growing_table_too() {
 #[test]
 fn keys_are_updated_as_their_type_says() {
     fn stays<const UPDATE: bool>() -> bool {
-        open_ledger();
-        let (older, newer) = (Probe::<UPDATE>::new(1), Probe::<UPDATE>::new(1));
+        reset_accounting();
+        let (older, newer) = (Tracked::<UPDATE>::new(1), Tracked::<UPDATE>::new(1));
         let (first, second) = (older.serial(), newer.serial());
         let mut table = Table::with_hasher(Good);
         table.insert(older, 1);
         table.insert(newer, 2);
-        let (key, elem) = table.remove_entry(&Probe::new(1)).unwrap();
+        let (key, elem) = table.remove_entry(&Tracked::new(1)).unwrap();
         assert_eq!(elem, 2);
         assert!([first, second].contains(&key.serial()));
         let stays = key.serial() == first;
         drop(key);
-        assert_settled();
+        assert_all_dropped();
         stays
     }
     assert!(stays::<false>());
