@@ -12,6 +12,10 @@ demo:
 test:
     cargo test --workspace --all-features
 
+# The library's unit tests, for the time between two edits.
+quick:
+    cargo test -p untorn --lib
+
 # Formatting, lints as errors, documentation without warnings.
 lint:
     cargo fmt --all --check
@@ -20,6 +24,7 @@ lint:
 
 # Licences, sources and bans of the dependencies.
 deny:
+    cargo deny --version || cargo install --locked cargo-deny
     cargo deny check bans licenses sources
 
 # The gate under loom: every interleaving, and every value that the memory model allows.
@@ -45,7 +50,7 @@ forced overlaps="1000000":
 
 # So many correct accesses under a lock, none of which may be reported: a quarter of an hour for 10^10.
 quiet accesses="10000000000":
-    UNTORN_QUIET_ACCESSES={{accesses}} cargo test -p untorn --test quiet -- --nocapture accesses_under_a_lock
+    UNTORN_QUIET_ACCESSES={{accesses}} cargo test -p untorn --test integration -- --nocapture quiet::accesses_under_a_lock
 
 # Each planted bug must be caught.
 planted:
@@ -83,7 +88,7 @@ mutants shard="0/16":
         --sharding round-robin --shard {{shard}} --timeout 200 --build-timeout 600 --baseline skip -o target/mutants \
         -f 'crates/untorn/src/gomap/raw/{slot_mask,chain}.rs' -f 'crates/untorn/src/gomap/table/{grow,cursor,cursors,assign,delete,lookup}.rs' \
         -f 'crates/untorn/src/overlap/{gate,record,entrance,report,stretch}.rs' -f 'crates/untorn/src/overlap/stretch/turns.rs' \
-        -- --lib --test overlaps --test overlap_cell --test stretch --test threads --test exit
+        -- --lib --test integration --test process -- gomap overlap stretch many_threads exit
 
 # The benchmarks: ratios beside rivals.
 bench:
@@ -123,3 +128,7 @@ histories seconds="600":
 # What a push must pass.
 ci:
     bash .ci/run
+
+# The licences, the long forms of what the gate runs briefly, and each model on each weakened ordering: some hours.
+nightly: deny (loom-long "1") (shuttle "100000") (forced "1000000") (quiet "1000000000") (oracle "20000000") (histories "600") (fuzz "both" "600")
+    bash .ci/weakened --all

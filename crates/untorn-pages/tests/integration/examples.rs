@@ -2,8 +2,10 @@
 
 use std::env;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use serde_json::Value;
 
 /// The output shown in the module documentation of an example, after the command that makes it; `None` if it shows none,
 /// because that is another one each time.
@@ -31,22 +33,46 @@ fn source(path: &Path) -> String {
     fs::read_to_string(file).expect("a text")
 }
 
+/// Builds the examples and returns their programs: name and path.
+///
+/// The arguments are those of the usual test run, which has built all of this with the features of the whole workspace.
+/// With this package alone cargo would build the library and its dependencies anew.
+fn programs(root: &Path) -> Vec<(String, PathBuf)> {
+    let cargo = env::var_os("CARGO").unwrap_or("cargo".into());
+    let built = Command::new(cargo)
+        .args(["build", "--quiet", "--locked", "--profile", "test"])
+        .args(["--workspace", "--all-features", "--examples"])
+        .arg("--message-format=json-render-diagnostics")
+        .current_dir(root)
+        .output()
+        .expect("a toolchain");
+    let errors = String::from_utf8_lossy(&built.stderr);
+    assert!(built.status.success(), "{errors}");
+    let messages = String::from_utf8(built.stdout).expect("JSON");
+    messages
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .filter(|message: &Value| message["target"]["kind"][0] == "example")
+        .filter_map(|message| {
+            let name = message["target"]["name"].as_str()?.to_owned();
+            Some((name, message["executable"].as_str()?.into()))
+        })
+        .collect()
+}
+
 #[test]
 fn examples_run_and_print_what_they_say() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let folder = root.join("crates/untorn/examples");
+    let programs = programs(&root);
     let (mut compared, mut run_only) = (0, Vec::new());
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("readable").path();
         let name = path.file_stem().expect("a file").to_str().expect("a name");
-        let cargo = env::var_os("CARGO").unwrap_or("cargo".into());
-        let run = Command::new(cargo)
-            // The profile of this test, so that little has to be built.
-            .args(["run", "--quiet", "--locked", "--profile", "test"])
-            .args(["--package", "untorn", "--example", name])
-            .current_dir(&root)
-            .output()
-            .expect("a toolchain");
+        let built = programs.iter().find(|(built, _)| built == name);
+        let (_, program) = built.unwrap_or_else(|| panic!("{name} is not built"));
+        let run = Command::new(program).current_dir(&root).output();
+        let run = run.expect("it starts");
         let texts = [run.stdout, run.stderr].map(|text| String::from_utf8_lossy(&text).into());
         let [out, err]: [String; 2] = texts;
         assert!(run.status.success(), "{name}: {err}");
