@@ -106,8 +106,16 @@ fn since_boot() -> Option<Duration> {
 #[derive(Debug)]
 pub(super) struct Fake {
     start: Instant,
-    /// Time awake, and time suspended.
-    passed: std::sync::Mutex<(Duration, Duration)>,
+    state: std::sync::Mutex<FakeState>,
+}
+
+#[cfg(test)]
+#[derive(Debug, Default)]
+struct FakeState {
+    awake: Duration,
+    suspended: Duration,
+    /// How often the time was taken from it.
+    looks: u64,
 }
 
 #[cfg(test)]
@@ -115,19 +123,24 @@ impl Fake {
     pub(super) fn new() -> Self {
         Self {
             start: Instant::now(),
-            passed: std::sync::Mutex::default(),
+            state: std::sync::Mutex::default(),
         }
     }
 
     fn now(&self) -> (Instant, Duration) {
-        let (awake, suspended) = *self.passed.lock().expect("not poisoned");
-        (self.start + awake, awake + suspended)
+        let mut state = self.state.lock().expect("not poisoned");
+        state.looks += 1;
+        (self.start + state.awake, state.awake + state.suspended)
+    }
+
+    pub(super) fn looks(&self) -> u64 {
+        self.state.lock().expect("not poisoned").looks
     }
 
     pub(super) fn pass(&self, awake: Duration, suspended: Duration) {
-        let mut passed = self.passed.lock().expect("not poisoned");
-        passed.0 += awake;
-        passed.1 += suspended;
+        let mut state = self.state.lock().expect("not poisoned");
+        state.awake += awake;
+        state.suspended += suspended;
     }
 }
 

@@ -285,10 +285,18 @@ mod tests {
         let (shared, fake) = idle();
         assert_eq!(shared.status().age(), Some(Duration::ZERO));
         let (begun, begins) = mpsc::channel();
+        let looks = fake.looks();
         let thread = {
             let shared = Arc::clone(&shared);
             thread::spawn(move || begun.send(shared.begin()))
         };
+        let start = Instant::now();
+        while fake.looks() == looks {
+            assert!(start.elapsed() < LONG, "it does not look at the clock");
+            thread::yield_now();
+        }
+        // It looked under the lock, so when that is free the thread is asleep.
+        drop(shared.lock());
         fake.pass(HOUR, Duration::ZERO);
         assert_eq!(shared.status().age(), Some(HOUR));
         fake.pass(Duration::ZERO, 7 * HOUR);

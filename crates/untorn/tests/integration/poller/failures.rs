@@ -132,8 +132,10 @@ struct Endless {
 impl fmt::Display for Endless {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("no end")?;
-        while self.text {
-            f.write_str(", no end")?;
+        if self.text {
+            loop {
+                f.write_str(", no end")?;
+            }
         }
         Ok(())
     }
