@@ -47,7 +47,7 @@ use crate::overlap::{Guarded, Operation, tsan};
 /// [`Map`](crate::Map): it is shared in this way too, most of its methods have these names, and its
 /// accesses never conflict.
 ///
-/// # What counts as an overlap
+/// # Overlaps
 /// Two accesses at one time, at least one of them a write (`insert`, `update`, `remove`, `retain`,
 /// `clear`). Unlike in Go, *every* such pair counts: also if the reader was first, for `len`, on an
 /// empty or nil map, and while a value is copied in or out.
@@ -56,7 +56,7 @@ use crate::overlap::{Guarded, Operation, tsan};
 /// reported, whatever orders them. A use of the map from inside one of its own accesses, by `Hash`,
 /// `Eq`, `Clone`, `Drop` or a closure, overlaps with that access if one of the two writes.
 ///
-/// # What happens then
+/// # Action on an overlap
 /// By default, as in Go, a report is written to stderr and the process exits with status 2; this
 /// cannot be caught. [`OnOverlap`](crate::OnOverlap) has milder actions, for one map by
 /// [`on_overlap`](Self::on_overlap), for all by `UNTORN_ON_OVERLAP=panic`. The access that detects
