@@ -15,7 +15,7 @@ fn placed(places: &[(u64, u64)]) -> Placed {
 }
 
 #[test]
-fn one_bucket_is_cloned_holes_and_all() {
+fn clone_of_one_bucket_copies_empty_slots() {
     let mut table = placed(&[(0, 5), (0, 6), (0, 7), (0, 8)]);
     table.remove(&place(0, 6, 1));
     assert_eq!(marks(&table, 0), [[5, 1, 7, 8, 0, 0, 0, 0]]);
@@ -33,7 +33,7 @@ fn one_bucket_with_boxed_elems_is_packed() {
 }
 
 #[test]
-fn chains_are_packed_in_order_and_joined_where_the_clone_is_smaller() {
+fn clone_packs_and_joins_chains_in_order() {
     let places: Vec<_> = (0..14).map(|n| (n % 4, 5 + n)).collect();
     let mut table = placed(&places);
     assert_eq!((table.stats().b, table.stats().growth), (2, None));
@@ -52,7 +52,7 @@ fn chains_are_packed_in_order_and_joined_where_the_clone_is_smaller() {
 }
 
 #[test]
-fn what_a_doubling_has_not_moved_is_hashed_only_where_the_clone_splits_it() {
+fn clone_hashes_only_split_old_buckets() {
     let hasher = Counting::<Good>::default();
     let mut table = Table::with_hasher(hasher.clone());
     table.extend((0..105_u64).map(|n| (n, n)));
@@ -76,7 +76,7 @@ fn what_a_doubling_has_not_moved_is_hashed_only_where_the_clone_splits_it() {
 }
 
 #[test]
-fn an_overloaded_table_has_an_overloaded_clone_of_the_same_size() {
+fn clone_of_an_overloaded_table_has_its_size() {
     let mut table = Table::with_hint_and_hasher(104, Identity);
     let mut numbers = 0..;
     let mut insert = |table: &mut Placed, bucket| {

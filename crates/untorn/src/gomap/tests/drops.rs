@@ -48,7 +48,7 @@ fn an_overwrite_drops_the_old_elem_and_one_key() {
 }
 
 #[test]
-fn a_remove_gives_key_and_elem_away() {
+fn remove_entry_returns_key_and_elem() {
     fn body<const U: bool, const PAD: usize, S: SeededBuildHasher>(hasher: S) {
         reset_accounting();
         let mut table: TrackedTable<U, PAD, S> = filled(60, hasher);
@@ -85,7 +85,7 @@ fn clear_drops_everything_at_once_and_again() {
 }
 
 #[test]
-fn a_table_dropped_at_any_moment_of_its_growth_drops_everything() {
+fn drop_during_growth_drops_everything() {
     fn body<const U: bool, const PAD: usize, S: SeededBuildHasher + Copy>(hasher: S) {
         reset_accounting();
         for n in 0..120 {
@@ -152,7 +152,7 @@ fn growth_to_the_same_size_drops_nothing() {
 }
 
 #[test]
-fn a_clone_has_its_own() {
+fn clones_own_their_entries() {
     fn body<const U: bool, const PAD: usize, S: SeededBuildHasher + Clone>(hasher: S) {
         reset_accounting();
         let table: TrackedTable<U, PAD, S> = filled(110, hasher);
@@ -218,7 +218,7 @@ fn on_a_stack_of<T: Send>(bytes: usize, body: impl FnOnce() -> T + Send) -> T {
 }
 
 #[test]
-fn what_is_larger_than_the_stack_is_dropped_where_it_lies() {
+fn boxed_elems_larger_than_the_stack_drop_in_place() {
     const MIB: usize = 1 << 20;
     type Large = [u8; 4 * MIB];
     let tables = on_a_stack_of(64 * MIB, || {

@@ -23,7 +23,7 @@ fn the_load_factor_is_six_and_a_half() {
 }
 
 #[test]
-fn inserting_doubles_at_the_first_key_past_the_load_factor_and_never_else() {
+fn doubles_only_past_the_load_factor() {
     let mut table = Table::with_hasher(Good);
     let mut b = 0;
     for n in 1..=doubling_point(12) {
@@ -59,7 +59,7 @@ fn the_growth_points_do_not_depend_on_the_hasher() {
 }
 
 #[test]
-fn the_number_of_buckets_follows_from_the_number_of_keys_and_from_the_hint_alike() {
+fn bucket_count_depends_on_keys_or_hint() {
     let table = [
         (0, 1),
         (1, 1),
@@ -121,7 +121,7 @@ fn growing(target: u64) -> Table<u64, u64, Identity> {
 }
 
 #[test]
-fn the_write_that_grows_evacuates_its_own_bucket_and_the_first() {
+fn growing_write_evacuates_its_bucket_and_the_first() {
     for (target, nevacuate) in [(0, 2), (1, 2), (5, 1), (21, 1)] {
         let table = growing(target);
         let old = table.oldbuckets.as_ref().unwrap();
@@ -133,7 +133,7 @@ fn the_write_that_grows_evacuates_its_own_bucket_and_the_first() {
 }
 
 #[test]
-fn every_write_evacuates_two_old_buckets_of_which_one_is_its_own() {
+fn every_write_evacuates_its_bucket_and_the_next() {
     type Write = fn(&mut Table<u64, u64, Identity>, u64);
     // A new key, an overwrite, a remove, and one of an absent key.
     let writes: [Write; 4] = [
@@ -197,7 +197,7 @@ fn reading_evacuates_nothing() {
 }
 
 #[test]
-fn a_growth_is_over_after_as_many_writes_as_there_are_old_buckets() {
+fn growth_ends_within_one_write_per_old_bucket() {
     for target in 0..32 {
         let mut table = growing(target);
         let mut writes = 1;
@@ -263,7 +263,7 @@ fn clear_keeps_the_size_and_ends_the_growth() {
 }
 
 #[test]
-fn the_seed_is_drawn_anew_when_the_table_becomes_empty_and_not_otherwise() {
+fn seed_changes_only_when_the_table_becomes_empty() {
     let mut table = Table::<u32, u32>::new();
     let seed = table.hash0;
     table.extend((0..300).map(|n| (n, n)));
@@ -289,7 +289,7 @@ fn the_seed_is_drawn_anew_when_the_table_becomes_empty_and_not_otherwise() {
 }
 
 #[test]
-fn absurd_hints_are_ignored() {
+fn huge_hints_are_ignored() {
     let hints = [
         usize::MAX,
         usize::MAX / 2,
@@ -315,7 +315,7 @@ fn absurd_hints_are_ignored() {
 
 #[test]
 #[cfg(target_pointer_width = "64")]
-fn a_hint_is_absurd_when_a_bucket_for_each_entry_would_not_fit_into_two_to_the_48_bytes() {
+fn hint_over_max_alloc_is_ignored() {
     // A bucket of two words an entry has 144 bytes. One fewer would be tried, and the allocator would end the process.
     let absurd = (1 << 48) / 144 + 1;
     let table: Table<u64, u64> = Table::with_hint(absurd);

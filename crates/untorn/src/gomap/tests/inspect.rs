@@ -4,7 +4,7 @@ use super::super::Table;
 use super::support::{Identity, place};
 
 #[test]
-fn every_slot_of_both_arrays_is_shown_where_its_hash_says() {
+fn chains_show_every_slot_at_its_hash() {
     let mut table = Table::with_hasher(Identity);
     assert_eq!(table.chains().len(), 0);
     // Ten in the first of two buckets, three in the second.

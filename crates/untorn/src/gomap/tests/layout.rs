@@ -27,7 +27,7 @@ fn buckets_are_as_large_as_those_of_go() {
 
 #[test]
 #[cfg(target_pointer_width = "64")]
-fn keys_and_elems_that_stand_apart_waste_no_padding() {
+fn separate_keys_and_elems_waste_no_padding() {
     // Side by side an i64 and an i8 would take 16 bytes, so 144 in all.
     assert_eq!(layout::<i64, i8>(), [8, 72, 80, 88, 8]);
     assert_eq!(layout::<i8, i64>(), [8, 16, 80, 88, 8]);
@@ -40,7 +40,7 @@ fn keys_and_elems_that_stand_apart_waste_no_padding() {
 
 #[test]
 #[cfg(target_pointer_width = "64")]
-fn nothing_takes_no_room() {
+fn zero_sized_items_take_no_space() {
     assert_eq!(layout::<(), ()>(), [8, 8, 8, 16, 8]);
     assert_eq!(layout::<u64, ()>(), [8, 72, 72, 80, 8]);
     assert_eq!(layout::<(), u64>(), [8, 8, 72, 80, 8]);
@@ -48,7 +48,7 @@ fn nothing_takes_no_room() {
 
 #[test]
 #[cfg(target_pointer_width = "64")]
-fn more_than_128_bytes_are_a_pointer() {
+fn over_128_bytes_a_slot_holds_a_pointer() {
     assert_eq!(layout::<[u8; 128], ()>(), [8, 1032, 1032, 1040, 8]);
     assert_eq!(layout::<[u8; 129], ()>(), [8, 72, 72, 80, 8]);
     assert_eq!(layout::<[u8; 129], [u64; 512]>(), [8, 72, 136, 144, 8]);

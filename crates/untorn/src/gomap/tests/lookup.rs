@@ -52,7 +52,7 @@ pub(super) fn hashed<V>(table: &CountingTable<u64, V>, key: u64) -> Step {
 }
 
 #[test]
-fn a_nil_table_is_asked_for_nothing() {
+fn lookup_in_a_nil_table_finds_nothing() {
     let table: CountingTable<&str, u32> = Table {
         nil: true,
         ..Table::default()
@@ -68,7 +68,7 @@ fn a_nil_table_is_asked_for_nothing() {
 }
 
 #[test]
-fn an_empty_table_ends_the_look_up_before_the_hash() {
+fn lookup_in_an_empty_table_does_not_hash() {
     let expected = Expected {
         value: None,
         hash_calls: 0,
@@ -86,7 +86,7 @@ fn an_empty_table_ends_the_look_up_before_the_hash() {
 }
 
 #[test]
-fn one_bucket_of_words_is_compared_slot_by_slot_and_never_hashed() {
+fn one_bucket_of_words_is_never_hashed() {
     let mut table = CountingTable::default();
     for key in [10_u64, 11, 12, 13] {
         table.insert(key, key * 2);
@@ -139,7 +139,7 @@ fn one_bucket_of_words_is_compared_slot_by_slot_and_never_hashed() {
 }
 
 #[test]
-fn one_full_bucket_of_four_byte_words_ends_with_its_eighth_slot() {
+fn scan_of_a_full_bucket_ends_at_the_eighth_slot() {
     let table: CountingTable<u32, u32> = (0..8).map(|key| (key, key)).collect();
     let mut steps = vec![Step::NotWriting, Step::OneBucketWord];
     steps.extend((0..8).map(|slot| Step::Compared { slot, equal: false }));
@@ -212,7 +212,7 @@ fn a_generic_key_is_hashed_even_in_one_bucket() {
 }
 
 #[test]
-fn an_elem_of_more_than_128_bytes_takes_the_generic_look_up() {
+fn elem_over_128_bytes_takes_the_generic_lookup() {
     let key = place(0, 9, 1);
     let small: CountingTable<u64, [u8; 128]> = [(key, [1; 128])].into_iter().collect();
     let first = Step::Compared {
@@ -238,7 +238,7 @@ fn an_elem_of_more_than_128_bytes_takes_the_generic_look_up() {
 }
 
 #[test]
-fn hashes_first_tells_what_the_look_up_does() {
+fn hashes_first_predicts_the_lookup() {
     #[track_caller]
     fn agrees<K: Key + Clone, V: Clone>(keys: &[K], elem: &V) {
         let mut table: CountingTable<K, V> = Table::default();

@@ -68,7 +68,7 @@ fn only_keys_of_the_same_tophash_are_compared() {
 }
 
 #[test]
-fn hashes_below_the_smallest_tophash_are_moved_out_of_the_way_of_the_marks() {
+fn low_hashes_are_raised_above_the_marks() {
     // The top bytes 0 to 4 and 5 to 9 share five tophashes: 5 to 9.
     let keys: Vec<u64> = (0..10).map(|top: u64| top << 56 | 1).collect();
     let table = table_of(1, &keys);
@@ -119,7 +119,7 @@ fn doubling(target: u64) -> (CountingTable<u64, u64>, Vec<u64>) {
 }
 
 #[test]
-fn while_an_old_bucket_is_not_evacuated_it_is_read_with_a_mask_one_bit_shorter() {
+fn old_bucket_is_read_with_the_shorter_mask() {
     let (table, keys) = doubling(1);
     let old = |bucket, evacuated| Step::OldBucket {
         bucket,
@@ -141,7 +141,7 @@ fn while_an_old_bucket_is_not_evacuated_it_is_read_with_a_mask_one_bit_shorter()
 }
 
 #[test]
-fn once_an_old_bucket_is_evacuated_the_new_one_is_read() {
+fn after_evacuation_the_new_bucket_is_read() {
     let (table, keys) = doubling(1);
     let evacuated = Step::OldBucket {
         bucket: 1,
@@ -176,7 +176,7 @@ fn same_size() -> (CountingTable<u64, u64>, Vec<u64>) {
 }
 
 #[test]
-fn a_growth_to_the_same_size_reads_the_old_bucket_with_the_same_mask() {
+fn same_size_growth_keeps_the_mask() {
     let (table, keys) = same_size();
     for key in &keys {
         let number = *key as usize & 3;

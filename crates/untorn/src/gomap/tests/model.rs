@@ -215,7 +215,7 @@ agrees_with_std! {
 }
 
 #[test]
-fn clustered_keys_agree_with_std_through_growth_to_the_same_size() {
+fn clustered_keys_agree_with_std() {
     // Neighbours share a bucket, so ranges that come and go leave overflow buckets behind.
     let coverage = run(
         64,

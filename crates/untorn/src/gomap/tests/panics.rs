@@ -238,7 +238,7 @@ fn same_size() -> TrackedTable<true, 0, Identity> {
 }
 
 #[test]
-fn every_call_may_panic_amid_a_growth_to_the_same_size() {
+fn any_call_may_panic_during_same_size_growth() {
     type Operation = fn(&mut TrackedTable<true, 0, Identity>);
     let operations: [Operation; 5] = [
         |table| drop(table.insert(Tracked::new(7 + (99 << 16)), Tracked::new(1))),
@@ -257,7 +257,7 @@ fn every_call_may_panic_amid_a_growth_to_the_same_size() {
 }
 
 #[test]
-fn a_hash_that_panics_in_a_growing_write_leaves_the_growth_begun() {
+fn hash_panic_in_a_growing_write_keeps_the_growth() {
     reset_accounting();
     let mut table: TrackedTable<false, 0, Good> = of(52);
     let panicked = panic_at_call(Call::Hash, 1, || {

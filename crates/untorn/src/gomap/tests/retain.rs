@@ -12,7 +12,7 @@ fn sorted<K: Key + Ord + Copy, V: Copy, S: SeededBuildHasher>(
     table.iter().map(|(key, elem)| (*key, *elem)).collect()
 }
 
-fn keeps_what_it_is_told_to<S: SeededBuildHasher + Default + Clone>() {
+fn check_retain<S: SeededBuildHasher + Default + Clone>() {
     let (mut amid_growth, mut overflowing) = (0, 0);
     for n in 0..200_u64 {
         let table: Table<u64, u64, S> = (0..n).map(|key| (key, key * 10)).collect();
@@ -49,14 +49,14 @@ fn keeps_what_it_is_told_to<S: SeededBuildHasher + Default + Clone>() {
 }
 
 #[test]
-fn a_table_keeps_what_it_is_told_to_and_gives_the_rest_out_whole() {
-    keeps_what_it_is_told_to::<Good>();
-    keeps_what_it_is_told_to::<Constant>();
-    keeps_what_it_is_told_to::<Truncated>();
+fn retain_and_into_iter_agree_with_std() {
+    check_retain::<Good>();
+    check_retain::<Constant>();
+    check_retain::<Truncated>();
 }
 
 #[test]
-fn a_walk_goes_on_over_what_was_kept() {
+fn walk_continues_after_retain() {
     for n in [3, 40, 105, 300] {
         let mut table: Table<u64, u64> = (0..n).map(|key| (key, key)).collect();
         let mut walk = table.walk();
@@ -75,7 +75,7 @@ fn a_walk_goes_on_over_what_was_kept() {
 
 /// Nothing finds them by their key.
 #[test]
-fn keys_that_do_not_equal_themselves_are_taken_out_too() {
+fn retain_removes_keys_unequal_to_themselves() {
     let mut table: Table<Float64, usize> = Table::new();
     for n in 0..100 {
         table.insert(Float64(f64::NAN), n);
@@ -91,7 +91,7 @@ fn keys_that_do_not_equal_themselves_are_taken_out_too() {
 
 /// A key of no size that never equals another: all are at one address.
 #[test]
-fn keys_without_a_place_of_their_own_are_told_apart() {
+fn zero_sized_keys_are_told_apart_by_index() {
     #[derive(Clone, Copy)]
     struct Nothing;
     impl Hash for Nothing {
@@ -114,7 +114,7 @@ fn keys_without_a_place_of_their_own_are_told_apart() {
 }
 
 #[test]
-fn a_panic_leaves_out_what_was_refused_before() {
+fn panic_in_retain_keeps_earlier_removals() {
     let mut table: Table<u64, u64> = (0..100).map(|key| (key, key)).collect();
     let mut refused = Vec::new();
     let keep = |key: &u64, _: &u64| {
@@ -154,7 +154,7 @@ fn everything_is_dropped_once() {
 }
 
 #[test]
-fn nil_and_empty_tables_have_nothing_to_take() {
+fn retain_on_nil_and_empty_tables_does_nothing() {
     for mut table in [
         Table::<u64, u64>::nil(),
         Table::new(),

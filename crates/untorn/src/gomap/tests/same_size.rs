@@ -132,7 +132,7 @@ fn a_growing_table_does_not_begin_another_growth() {
 }
 
 #[test]
-fn a_clone_of_a_table_amid_a_growth_to_the_same_size_is_whole() {
+fn clone_during_same_size_growth_is_complete() {
     let (mut table, left) = sparse();
     table.insert(place(15, 250, 0), 0);
     let clone = table.clone();
@@ -181,7 +181,7 @@ fn the_count_of_overflow_buckets_is_exact() {
 }
 
 #[test]
-fn from_sixteen_bits_on_half_of_the_overflow_buckets_are_counted() {
+fn half_the_overflow_is_counted_from_b_sixteen_on() {
     let mut table = buckets(16);
     for bucket in 0..512 {
         fill(&mut table, bucket, 9);
@@ -212,7 +212,7 @@ fn preallocated_overflow_buckets_are_used_first() {
 }
 
 #[test]
-fn below_sixteen_buckets_no_overflow_bucket_is_preallocated() {
+fn no_spare_overflow_below_sixteen_buckets() {
     let mut table = buckets(3);
     table.insert(place(0, 10, 0), 0);
     fill(&mut table, 5, 9);
@@ -223,7 +223,7 @@ fn below_sixteen_buckets_no_overflow_bucket_is_preallocated() {
 }
 
 #[test]
-fn iterator_flags_move_to_the_old_buckets_when_the_table_grows() {
+fn iterator_flags_move_to_the_old_buckets() {
     let (mut table, left) = sparse();
     assert_eq!(table.stats().flags.to_string(), "0");
     let _ = table.iter();

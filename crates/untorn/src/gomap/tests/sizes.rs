@@ -55,7 +55,7 @@ impl Eq for NeverEqual {}
 impl Key for NeverEqual {}
 
 #[test]
-fn keys_that_equal_nothing_are_each_an_entry_that_only_clear_removes() {
+fn keys_equal_to_nothing_are_separate_entries() {
     let mut table = Table::with_hasher(Good);
     for n in 0..500_u32 {
         assert_eq!(table.insert(NeverEqual, n), None);
@@ -91,7 +91,7 @@ fn keys_and_elems_of_four_kibibytes_survive_growth() {
 }
 
 #[test]
-fn a_missing_elem_of_any_size_is_its_zero_value() {
+fn missing_elem_of_any_size_is_its_zero_value() {
     let table: Table<u32, Vec<u8>> = [(1, vec![1])].into_iter().collect();
     assert_eq!(
         (table.get_or_zero(&1), table.get_or_zero(&2)),
@@ -106,7 +106,7 @@ fn a_missing_elem_of_any_size_is_its_zero_value() {
 
 /// Bytes around the border between stored in place and boxed.
 #[test]
-fn both_sides_of_the_border_of_128_bytes_hold_the_same() {
+fn boxed_and_inline_sizes_behave_alike() {
     fn check<const K: usize, const V: usize>() {
         let key = |n: u8| [n; K];
         let elem = |n: u8| [n ^ 0xff; V];

@@ -46,7 +46,7 @@ fn the_order_begins_at_a_random_bucket_and_slot() {
 }
 
 #[test]
-fn a_walk_that_began_on_an_empty_table_is_over_at_once() {
+fn walk_begun_on_an_empty_table_ends_at_once() {
     let mut table = Table::new();
     let mut walk = table.walk();
     let mut nil = Table::<u64, u64>::nil().walk();
@@ -68,7 +68,7 @@ fn a_walk_that_is_over_stays_over() {
 }
 
 #[test]
-fn what_was_removed_before_it_was_reached_is_not_shown() {
+fn walk_skips_entries_removed_before_it() {
     let mut table = of(100);
     let mut walk = table.walk();
     let mut shown = vec![];
@@ -170,7 +170,7 @@ fn a_walk_ends_however_much_is_inserted_at_each_step() {
 }
 
 #[test]
-fn a_walk_ends_when_the_entry_shown_is_removed_and_inserted_again() {
+fn walk_ends_if_each_entry_is_reinserted() {
     for n in [1, 2, 9, 100, 1000] {
         let mut table = of(n);
         let mut walk = table.walk();
@@ -188,7 +188,7 @@ fn a_walk_ends_when_the_entry_shown_is_removed_and_inserted_again() {
 }
 
 #[test]
-fn keys_that_do_not_equal_themselves_are_shown_through_growth_and_go_with_clear() {
+fn nan_keys_are_walked_during_growth_and_cleared() {
     let mut table = Table::new();
     table.extend((0..50_u32).map(|n| (Float64(f64::NAN), n)));
     let mut walk = table.walk();
@@ -265,7 +265,7 @@ fn a_walk_sets_the_flags_that_go_sets() {
 }
 
 #[test]
-fn walks_begin_on_many_threads_at_once_and_each_shows_all() {
+fn many_threads_may_begin_walks_at_once() {
     const THREADS: usize = 8;
     let mut table = of(500);
     let barrier = Barrier::new(THREADS);
@@ -336,7 +336,7 @@ fn hash_and_eq_panic_in_the_writes_between_two_steps() {
 }
 
 #[test]
-fn walks_keep_no_entry_alive_and_may_outlive_their_table() {
+fn walks_own_no_entries_and_may_outlive_the_table() {
     reset_accounting();
     let mut table = TrackedTable::<false, 0, Good>::with_hasher(Good);
     table.extend((0..100).map(|id| (Tracked::new(id), Tracked::new(id))));
@@ -360,7 +360,7 @@ fn walks_keep_no_entry_alive_and_may_outlive_their_table() {
 
 /// A walk that was left behind costs nothing for ever: what the table knows of it goes at the next growth.
 #[test]
-fn a_table_forgets_the_walks_that_are_gone() {
+fn dropped_walks_leave_the_cursor_set() {
     let mut table = of(100);
     for _ in 0..100_000 {
         drop(table.walk());

@@ -89,7 +89,7 @@ fn through_doublings<S: SeededBuildHasher + Default>(n: u64, steps: usize) -> us
 }
 
 #[test]
-fn walks_begun_at_every_moment_of_three_doublings_show_all() {
+fn walks_begun_at_any_point_of_doublings_show_all() {
     for steps in [0, 1, 2, 5] {
         assert_eq!(through_doublings::<Good>(60, steps), 120);
         assert_eq!(through_doublings::<Truncated>(60, steps), 120);
@@ -98,7 +98,7 @@ fn walks_begun_at_every_moment_of_three_doublings_show_all() {
 }
 
 #[test]
-fn a_walk_held_at_every_position_while_the_table_doubles_several_times() {
+fn walk_held_at_every_position_survives_doublings() {
     for n in [1, 8, 13, 14, 26, 27, 40] {
         for held_at in 0..=n {
             let mut case = Case {
@@ -118,7 +118,7 @@ fn a_walk_held_at_every_position_while_the_table_doubles_several_times() {
 }
 
 #[test]
-fn entries_removed_from_a_chain_between_its_moves_are_not_mistaken_for_others() {
+fn walk_tolerates_removals_between_evacuations() {
     // All in one chain, so every hole and every refill is in it.
     for held_at in 0..=20 {
         for removed in 0..20 {
@@ -168,7 +168,7 @@ fn growth(stats: &Stats) -> Option<Growth> {
 }
 
 #[test]
-fn a_walk_held_at_every_position_while_the_chains_are_packed() {
+fn walk_held_at_every_position_survives_packing() {
     let (case, left) = about_to_grow();
     let entries = case.table.len();
     assert_eq!(entries, left.len());
@@ -195,7 +195,7 @@ fn a_walk_held_at_every_position_while_the_chains_are_packed() {
 }
 
 #[test]
-fn what_is_removed_while_the_chains_are_packed_is_not_shown() {
+fn walk_skips_entries_removed_during_packing() {
     let (_, left) = about_to_grow();
     for victim in left {
         for held_at in [0, 1, 7, 12, 20] {

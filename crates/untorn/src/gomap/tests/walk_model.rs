@@ -322,22 +322,22 @@ fn run<S: SeededBuildHasher + Clone>(cases: u32, hasher: &S) -> Coverage {
 }
 
 #[test]
-fn walks_keep_their_promises_under_a_good_hash() {
+fn walk_guarantees_hold_for_a_good_hash() {
     run(300, &Good);
 }
 
 #[test]
-fn walks_keep_their_promises_when_all_hashes_are_one() {
+fn walk_guarantees_hold_for_a_constant_hash() {
     run(40, &Constant);
 }
 
 #[test]
-fn walks_keep_their_promises_when_a_hash_is_four_bits() {
+fn walk_guarantees_hold_for_a_four_bit_hash() {
     run(200, &Truncated);
 }
 
 #[test]
-fn walks_keep_their_promises_through_growth_to_the_same_size() {
+fn walk_guarantees_hold_in_same_size_growth() {
     let coverage = run(500, &Identity);
     let amid = coverage.amid_same_size.get();
     assert!(amid > 1000, "{amid} steps amid growth to the same size");
