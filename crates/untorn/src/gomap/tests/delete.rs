@@ -1,4 +1,4 @@
-//! Removing: the `empty_rest` sweep, what stays findable, what is used again.
+//! Removal: the `empty_rest` sweep, the remaining entries, the reuse of slots.
 
 use super::super::Table;
 use super::super::raw::tophash::{EMPTY_ONE, EMPTY_REST};
@@ -6,20 +6,20 @@ use super::support::{Identity, marks, place};
 
 type Placed = Table<u64, u64, Identity>;
 
-/// Key number `n` of bucket 1, with its own tophash.
+/// Returns key `n` of bucket 1, with a tophash of its own.
 fn key(n: u64) -> u64 {
     place(1, 100 + n, n)
 }
 
-/// The tophash of that key.
+/// Returns the tophash of key `n`.
 fn full(n: u64) -> u8 {
     100 + n as u8
 }
 
-/// Four buckets, of which bucket 1 has `n` keys.
+/// Returns a table of four buckets with `n` keys in bucket 1.
 fn chain_of(n: u64) -> Placed {
     let mut table = Table::with_hint_and_hasher(26, Identity);
-    // Another bucket, so that the table does not become empty.
+    // One key in another bucket, so that the table does not become empty.
     table.insert(place(0, 10, 0), 0);
     table.extend((0..n).map(|i| (key(i), i)));
     table
@@ -102,7 +102,7 @@ fn the_sweep_reaches_the_head_across_overflow_buckets() {
     let mut table = chain_of(20);
     (0..20).for_each(|n| remove(&mut table, n));
     assert_eq!(marks(&table, 1), [[EMPTY_REST; 8]; 3]);
-    // A look-up then ends at the head.
+    // A lookup ends at the head.
     assert_eq!(table.trace(&key(0)).steps().len(), 2);
 }
 

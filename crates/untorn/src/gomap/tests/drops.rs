@@ -1,4 +1,4 @@
-//! Everything that was put into a table is dropped once, and at the moment it should be.
+//! Every key and elem is dropped once, and at the specified time.
 
 use super::super::{Growth, SeededBuildHasher, Table};
 use super::support::{
@@ -17,7 +17,8 @@ fn filled<const U: bool, const PAD: usize, S: SeededBuildHasher>(
     table
 }
 
-/// Runs the body for keys and elems in place and boxed, updated and not, under three hashers.
+/// Runs the body for inline and boxed keys and elems, with and without key update, with three
+/// hashers.
 macro_rules! in_every_kind {
     ($body:ident) => {{
         $body::<false, 0, Good>(Good);
@@ -52,14 +53,14 @@ fn remove_entry_returns_key_and_elem() {
     fn body<const U: bool, const PAD: usize, S: SeededBuildHasher>(hasher: S) {
         reset_accounting();
         let mut table: TrackedTable<U, PAD, S> = filled(60, hasher);
-        let asked: Vec<Tracked<U, PAD>> = (0..70).map(Tracked::new).collect();
-        for (n, key) in asked.iter().enumerate() {
+        let keys: Vec<Tracked<U, PAD>> = (0..70).map(Tracked::new).collect();
+        for (n, key) in keys.iter().enumerate() {
             let entry = table.remove_entry(key);
             assert_eq!(entry.is_some(), n < 60);
             let in_table = 60_usize.saturating_sub(n + 1);
             assert_eq!(alive(), 70 + 2 * in_table + if n < 60 { 2 } else { 0 });
         }
-        drop(asked);
+        drop(keys);
         assert_all_dropped();
     }
     in_every_kind!(body);
@@ -118,7 +119,7 @@ fn growth_drops_nothing() {
     in_every_kind!(body);
 }
 
-/// A table of 16 buckets amid a growth to the same size; the ids choose the buckets.
+/// Returns a table of 16 buckets during a same-size growth. The ids select the buckets.
 fn same_size<const PAD: usize>() -> TrackedTable<false, PAD, Identity> {
     let mut table = Table::with_hint_and_hasher(104, Identity);
     for (bucket, n) in [(3, 49), (7, 49), (11, 33)] {
@@ -171,7 +172,7 @@ thread_local! {
     static MARKERS: Cell<i32> = const { Cell::new(0) };
 }
 
-/// Has no size, and is counted all the same.
+/// A zero-sized value whose instances are counted.
 #[derive(Debug)]
 struct Marker(());
 
@@ -208,7 +209,7 @@ fn elems_without_a_size_are_dropped_once_each() {
     assert_eq!(MARKERS.get(), 0);
 }
 
-/// Runs `body` on a stack of this size.
+/// Runs `body` on a stack of `bytes` bytes.
 fn on_a_stack_of<T: Send>(bytes: usize, body: impl FnOnce() -> T + Send) -> T {
     thread::scope(|s| {
         let thread = thread::Builder::new().stack_size(bytes);

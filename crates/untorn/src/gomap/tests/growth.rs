@@ -1,10 +1,10 @@
-//! Doubling: when it begins, who carries it out, when it ends; seeds, hints and clones.
+//! Doubling: its start, the writes that carry it out, its end; seeds, hints and clones.
 
 use super::super::table::load_factor::over_load_factor;
 use super::super::{Growth, SeededBuildHasher, Stats, Table};
 use super::support::{Constant, Good, Identity, Truncated, evacuated, marks, place};
 
-/// The number of the key that makes 2^(b+1) buckets of 2^b: one more than 6.5 a bucket.
+/// Returns the number of keys at which 2^b buckets double: one more than 6.5 per bucket.
 fn doubling_point(b: u8) -> usize {
     if b == 0 { 9 } else { (13 << (b - 1)) + 1 }
 }
@@ -31,7 +31,7 @@ fn doubles_only_past_the_load_factor() {
         if n == doubling_point(b) {
             b += 1;
             let stats = table.stats();
-            // One or two old buckets are evacuated by the write itself.
+            // The write itself evacuates one or two old buckets.
             let growth = (b > 2).then_some(Growth::Doubling);
             assert_eq!(stats.growth, growth, "at key {n}");
             assert_eq!(stats.oldbuckets, if b > 2 { 1 << (b - 1) } else { 0 });
@@ -81,7 +81,7 @@ fn bucket_count_depends_on_keys_or_hint() {
         let mut inserted = Table::new();
         inserted.extend((0..n).map(|key| (key, key)));
         let mut hinted = Table::with_hint(n);
-        // A table of one bucket waits for its first write.
+        // A table of one bucket is allocated by its first write.
         let allocated = if n <= 8 { 0 } else { buckets };
         assert_eq!(hinted.stats().buckets, allocated, "hint {n}");
         assert_eq!(1 << hinted.stats().b, buckets, "hint {n}");
@@ -109,7 +109,7 @@ fn overwriting_never_grows() {
     }
 }
 
-/// A table that has just grown from 16 buckets to 32 by a write to bucket `target`.
+/// Returns a table that started to grow from 16 buckets to 32 by a write to bucket `target`.
 fn growing(target: u64) -> Table<u64, u64, Identity> {
     let mut table = Table::with_hint_and_hasher(104, Identity);
     table.extend((0..104).map(|n| (place(n % 32, 10 + n, n), n)));
@@ -135,7 +135,7 @@ fn growing_write_evacuates_its_bucket_and_the_first() {
 #[test]
 fn every_write_evacuates_its_bucket_and_the_next() {
     type Write = fn(&mut Table<u64, u64, Identity>, u64);
-    // A new key, an overwrite, a remove, and one of an absent key.
+    // A new key, an overwrite, a removal, and the removal of an absent key.
     let writes: [Write; 4] = [
         |table, bucket| assert_eq!(table.insert(place(bucket, 201, 0), 0), None),
         |table, bucket| {
@@ -153,19 +153,19 @@ fn every_write_evacuates_its_bucket_and_the_next() {
         assert_eq!((evacuated(&table), table.stats().nevacuate), (2, 2));
         write(&mut table, 9);
         assert_eq!((evacuated(&table), table.stats().nevacuate), (4, 3));
-        // The upper half of a bucket that is done: only the next in line is left to do.
+        // The upper half of an evacuated bucket: only the next old bucket is evacuated.
         write(&mut table, 25);
         assert_eq!((evacuated(&table), table.stats().nevacuate), (5, 4));
         write(&mut table, 5);
         assert_eq!((evacuated(&table), table.stats().nevacuate), (7, 6));
-        // Bucket 6 is its own and the next in line; then 7.
+        // Bucket 6 is both its own and the next one; 7 follows.
         write(&mut table, 6);
         assert_eq!((evacuated(&table), table.stats().nevacuate), (9, 8));
-        // 11 and 8; the mark also passes 9, which has been done before.
+        // 11 and 8; `nevacuate` also passes 9, which was evacuated before.
         write(&mut table, 11);
         assert_eq!((evacuated(&table), table.stats().nevacuate), (11, 10));
         write(&mut table, 12);
-        // 12 and 10; the mark passes 11 and 12 too.
+        // 12 and 10; `nevacuate` passes 11 and 12 too.
         assert_eq!((evacuated(&table), table.stats().nevacuate), (13, 13));
         write(&mut table, 13);
         assert_eq!((evacuated(&table), table.stats().nevacuate), (15, 15));
@@ -223,7 +223,7 @@ fn an_evacuated_chain_is_split_by_one_bit_and_packed() {
     table.insert(place(1, 200, 0), 0);
     assert_eq!(table.stats().growth, Some(Growth::Doubling));
     let tops = |bucket| marks(&table, bucket);
-    // Order is kept; the key that came last stands behind the others.
+    // The order is preserved, with the newest key last.
     let lower = (6..26).filter(|n| n % 3 != 0).map(|n| 20 + n as u8);
     let lower: Vec<u8> = lower.chain([200]).collect();
     let upper: Vec<u8> = (6..26).filter(|n| n % 3 == 0).map(|n| 20 + n).collect();
@@ -274,7 +274,7 @@ fn seed_changes_only_when_the_table_becomes_empty() {
     table.remove(&0);
     let second = table.hash0;
     assert_ne!(second, seed);
-    // Nothing is left to become empty.
+    // The table is empty already.
     table.remove(&0);
     table.clear();
     assert_eq!(table.hash0, second);
@@ -294,7 +294,7 @@ fn huge_hints_are_ignored() {
         usize::MAX,
         usize::MAX / 2,
         usize::MAX / 4,
-        // An array for this many can be described, but not had.
+        // A layout for this many exists, but no machine can allocate it.
         #[cfg(target_pointer_width = "64")]
         (1 << 50),
     ];
@@ -316,9 +316,10 @@ fn huge_hints_are_ignored() {
 #[test]
 #[cfg(target_pointer_width = "64")]
 fn hint_over_max_alloc_is_ignored() {
-    // A bucket of two words an entry has 144 bytes. One fewer would be tried, and the allocator would end the process.
-    let absurd = (1 << 48) / 144 + 1;
-    let table: Table<u64, u64> = Table::with_hint(absurd);
+    // A bucket of `u64` keys and elems has 144 bytes. With one entry fewer the allocation would be
+    // attempted and abort the process.
+    let hint = (1 << 48) / 144 + 1;
+    let table: Table<u64, u64> = Table::with_hint(hint);
     assert_eq!((table.stats().b, table.stats().buckets), (0, 0));
 }
 

@@ -1,10 +1,10 @@
-//! Where things are in a bucket, and that every address given out is aligned.
+//! The layout of a bucket, and the alignment of every address that a table returns.
 
 use super::super::raw::bucket::{BUCKET_CNT, BucketLayout};
 use super::super::{Key, Table};
 use super::support::address;
 
-/// Offsets of the keys, the elems and the overflow pointer, size, alignment.
+/// Returns the offsets of the keys, the elems and the overflow pointer, then size and alignment.
 fn layout<K, V>() -> [usize; 5] {
     type S<K, V> = BucketLayout<K, V>;
     [
@@ -28,12 +28,12 @@ fn buckets_are_as_large_as_those_of_go() {
 #[test]
 #[cfg(target_pointer_width = "64")]
 fn separate_keys_and_elems_waste_no_padding() {
-    // Side by side an i64 and an i8 would take 16 bytes, so 144 in all.
+    // Side by side an i64 and an i8 would take 16 bytes: 144 bytes in all.
     assert_eq!(layout::<i64, i8>(), [8, 72, 80, 88, 8]);
     assert_eq!(layout::<i8, i64>(), [8, 16, 80, 88, 8]);
     assert_eq!(layout::<u32, u32>(), [8, 40, 72, 80, 8]);
     assert_eq!(layout::<u8, u32>(), [8, 16, 48, 56, 8]);
-    // Three bytes are no multiple of the pointer's eight: padded before it.
+    // Padding precedes the pointer, because the offset is not a multiple of eight.
     assert_eq!(layout::<[u8; 3], u8>(), [8, 32, 40, 48, 8]);
     assert_eq!(layout::<[u8; 3], u16>(), [8, 32, 48, 56, 8]);
 }
@@ -90,7 +90,7 @@ fn over_aligned_slots_are_padded_to_their_alignment() {
     assert_eq!(layout::<Wide, u8>(), [64, 576, 584, 640, 64]);
     assert_eq!(layout::<u8, Wide>(), [8, 64, 576, 640, 64]);
     assert_eq!(layout::<Widest, Wide>(), [128, 1152, 1664, 1792, 128]);
-    // Larger than 128 bytes by its alignment alone, so a pointer.
+    // Larger than 128 bytes because of its alignment, so boxed.
     assert_eq!(layout::<Boxed, u8>(), [8, 72, 80, 88, 8]);
     assert_eq!(layout::<Nothing, u8>(), [512, 512, 520, 1024, 512]);
 }

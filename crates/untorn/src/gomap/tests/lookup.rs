@@ -1,4 +1,5 @@
-//! Look-ups that need no string: nil, empty, one bucket of words, and which function a key and elem type get.
+//! Lookups without strings: nil, empty, one bucket of words, and the function that a key and elem
+//! type select.
 
 use super::super::raw::tophash::{EMPTY_ONE, EMPTY_REST};
 use super::super::table::lookup::hashes_first;
@@ -9,7 +10,7 @@ use std::fmt::Debug;
 
 pub(super) type CountingTable<K, V> = Table<K, V, Counting<Identity>>;
 
-/// What a look-up must come to, and by which expected.
+/// The expected result of a lookup, and its steps.
 pub(super) struct Expected<'s, V> {
     pub(super) value: Option<V>,
     pub(super) hash_calls: usize,
@@ -17,7 +18,7 @@ pub(super) struct Expected<'s, V> {
     pub(super) steps: &'s [Step],
 }
 
-/// Goes this expected through `trace`, and checks that `get` comes to the same and hashes as often.
+/// Checks `trace` against `expected`, and that `get` has an equal result and number of hashes.
 #[track_caller]
 pub(super) fn check<K, V, Q>(table: &CountingTable<K, V>, key: &Q, expected: &Expected<'_, V>)
 where
@@ -37,7 +38,7 @@ where
     assert_eq!(table.contains_key(key), expected.value.is_some());
 }
 
-/// The hash as the look-up tells it.
+/// Returns the expected hash step of a lookup.
 #[track_caller]
 pub(super) fn hashed<V>(table: &CountingTable<u64, V>, key: u64) -> Step {
     let hash = table.hasher().hash_one(&key, table.hash0);
@@ -155,7 +156,8 @@ fn scan_of_a_full_bucket_ends_at_the_eighth_slot() {
 
 #[test]
 fn a_word_equals_by_value_whatever_its_tophash() {
-    // Equal tophash and low bits, so a look-up by hash would compare both keys; so does this one, in order.
+    // Equal tophash and low bits: a lookup by hash would compare both keys, and so does this one,
+    // in order.
     let (a, b) = (place(0, 7, 1), place(0, 7, 2));
     let table: CountingTable<u64, u32> = [(a, 1), (b, 2)].into_iter().collect();
     let steps = [

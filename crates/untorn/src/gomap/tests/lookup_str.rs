@@ -6,10 +6,11 @@ use super::lookup::{CountingTable, Expected, check};
 use super::support::marks;
 use std::sync::Arc;
 
-/// A long key of 32 bytes or more: four bytes, what the hasher looks at, padding, four bytes.
+/// Returns a key of 32 bytes: four bytes, padding, the bytes that the hasher uses, padding, four
+/// bytes.
 fn long(first: &str, middle: &str, last: &str) -> String {
     assert_eq!((first.len(), middle.len(), last.len()), (4, 4, 4));
-    // Equal padding on both sides puts the middle in the middle.
+    // The padding on both sides is equal, so `middle` is in the middle.
     format!("{first}{:.<10}{middle}{:.<10}{last}", "", "")
 }
 
@@ -18,7 +19,8 @@ fn begin(len: usize) -> [Step; 2] {
     [Step::NotWriting, Step::OneBucketStr { len, short }]
 }
 
-/// The steps after the first two, which only depend on the length of the key.
+/// Checks a lookup whose first two steps depend only on the length of the key; `scan` has the other
+/// steps.
 #[track_caller]
 fn check_scan<K>(
     table: &CountingTable<K, u32>,
@@ -169,7 +171,7 @@ fn the_empty_string_is_a_key_like_any_other() {
     check_scan(&without, "", None, 0, &steps);
 }
 
-/// Keys that differ in the middle only, `len` bytes long.
+/// Returns keys of `len` bytes that differ only in the middle.
 fn alike(len: usize) -> Vec<String> {
     let key = |i| format!("head{:.<1$}{i}tail", "", len - 9);
     (0..4).map(key).collect()
@@ -263,12 +265,13 @@ fn long_keys_skip_empty_one_too() {
     check_scan(&table, &keys[2], Some(2), 1, &scan);
 }
 
-/// Two keys that only the hash can tell apart. The hasher takes the tophash from the middle.
+/// Returns two keys that the scan cannot tell apart. Their hashes differ, because the hasher uses
+/// the middle.
 fn indistinguishable_keys() -> [String; 2] {
     [long("head", "11Aa", "tail"), long("head", "11Ba", "tail")]
 }
 
-/// The expected of a key when the scan gave up at slot 1.
+/// Checks a lookup whose scan ends at slot 1 with `goto dohash`.
 #[track_caller]
 fn check_dohash(
     table: &CountingTable<String, u32>,
@@ -325,7 +328,7 @@ fn dohash_finds_a_third_candidate() {
 fn dohash_can_miss() {
     let table = table_of(indistinguishable_keys());
     check_dohash(&table, &long("head", "11Da", "tail"), None, &[]);
-    // The same tophash as the first of the two: then it is compared, and differs.
+    // A key with the tophash of the first one is compared with it, and differs.
     let differs = Step::Compared {
         slot: 0,
         equal: false,

@@ -1,4 +1,4 @@
-//! Long random sequences of operations, beside std's `HashMap`.
+//! Long random sequences of operations, compared with std's `HashMap`.
 
 use super::super::{Growth, Key, SeededBuildHasher, Table};
 use super::support::{Constant, Good, Identity, Truncated, place};
@@ -41,7 +41,7 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
-/// What all sequences together came across, so that they cannot become harmless unnoticed.
+/// Counts of the states that the sequences reached, so that the test fails if they become trivial.
 #[derive(Default)]
 struct Coverage {
     doublings: Cell<usize>,
@@ -89,10 +89,14 @@ impl<K: Key + Hash + Clone + Debug, S: SeededBuildHasher + Clone> Pair<K, S> {
         let mut left = self.model.clone();
         let mut entries = self.table.iter();
         while let Some((key, elem)) = entries.next() {
-            assert_eq!(left.remove(key), Some(*elem), "{key:?} twice, or unknown");
+            assert_eq!(
+                left.remove(key),
+                Some(*elem),
+                "{key:?} is duplicate or unknown"
+            );
             assert_eq!(entries.len(), left.len());
         }
-        assert!(left.is_empty(), "not met: {left:?}");
+        assert!(left.is_empty(), "not returned: {left:?}");
     }
 }
 
@@ -128,7 +132,8 @@ where
             Operation::Clone => {
                 let clone = pair.table.clone();
                 assert_eq!(clone, pair.table);
-                // The clone goes on, so that it is tried as hard as the original.
+                // The sequence continues with the clone, so that clones are tested as much as
+                // originals.
                 pair.table = clone;
             }
             Operation::Clear => {
@@ -144,7 +149,7 @@ where
     pair.compare();
 }
 
-/// Runs `cases` random sequences and returns what they came across.
+/// Runs `cases` random sequences and returns the coverage.
 fn run<K, S>(cases: u32, key: fn(u16) -> K, hasher: &S) -> Coverage
 where
     K: Key + Hash + Clone + Debug,
@@ -174,7 +179,7 @@ struct Tenant(u32, u8);
 
 impl Key for Tenant {}
 
-/// Short ones, and long ones of which many look alike at both ends.
+/// Returns a short key, or a long one that shares its ends with many others.
 fn name(n: u16) -> String {
     if n.is_multiple_of(3) {
         format!("k{n}")
@@ -216,7 +221,8 @@ agrees_with_std! {
 
 #[test]
 fn clustered_keys_agree_with_std() {
-    // Neighbours share a bucket, so ranges that come and go leave overflow buckets behind.
+    // Consecutive keys share a bucket, so inserting and removing ranges leaves overflow buckets
+    // behind.
     let coverage = run(
         64,
         |n| place(u64::from(n) / 100, 10 + u64::from(n % 100), 1),

@@ -1,4 +1,4 @@
-//! Keys and elems of every size: nothing at all, and whole pages.
+//! Keys and elems of every size, from zero bytes to pages.
 
 use super::super::{Key, Table};
 use super::support::{Constant, Good};
@@ -36,7 +36,8 @@ fn a_zero_sized_key_and_elem_are_an_entry_too() {
     assert_eq!((table.remove(&()), table.remove(&())), (Some(()), None));
 }
 
-/// Never equal, so that keys without a size can still be many, as with Go's NaN.
+/// A zero-sized key that is unequal to every key, so that a table can hold many of them, as with
+/// Go's NaN.
 #[derive(Debug, Clone)]
 struct NeverEqual;
 
@@ -104,7 +105,7 @@ fn missing_elem_of_any_size_is_its_zero_value() {
     );
 }
 
-/// Bytes around the border between stored in place and boxed.
+/// Sizes around the limit of 128 bytes, above which keys and elems are boxed.
 #[test]
 fn boxed_and_inline_sizes_behave_alike() {
     fn check<const K: usize, const V: usize>() {

@@ -1,11 +1,11 @@
-//! CursorSet during both kinds of growth: begun, stepped and ended at every position of both.
+//! Walks during both kinds of growth: begun, stepped and ended at every position.
 
 use std::collections::BTreeSet;
 
 use super::super::{Growth, SeededBuildHasher, Stats, Table, Walk};
 use super::support::{Constant, Good, Identity, Truncated, place};
 
-/// CursorSet begun at every moment of a growth, and advanced by these many steps between two writes.
+/// A table and its walks. Each walk takes a fixed number of steps between two writes.
 struct Case<S> {
     table: Table<u64, u64, S>,
     walks: Vec<Watched>,
@@ -13,7 +13,7 @@ struct Case<S> {
 
 struct Watched {
     walk: Walk,
-    /// What was there when it began and was not removed since.
+    /// The entries present at the start of the walk and not removed since.
     due: BTreeSet<u64>,
     shown: BTreeSet<u64>,
     steps: usize,
@@ -82,7 +82,7 @@ fn through_doublings<S: SeededBuildHasher + Default>(n: u64, steps: usize) -> us
     for key in 0..n {
         case.insert(key);
         case.begin(steps);
-        // Others that hurry, and some that wait for the end.
+        // Faster walks, and some that take no step until the end.
         case.begin((key % 7) as usize * 3);
     }
     case.finish()
@@ -119,7 +119,7 @@ fn walk_held_at_every_position_survives_doublings() {
 
 #[test]
 fn walk_tolerates_removals_between_evacuations() {
-    // All in one chain, so every hole and every refill is in it.
+    // All entries are in one chain, and so are all vacated and reused slots.
     for held_at in 0..=20 {
         for removed in 0..20 {
             let mut case = Case {
@@ -141,7 +141,8 @@ fn walk_tolerates_removals_between_evacuations() {
     }
 }
 
-/// A table of 16 buckets whose next insert begins a growth to the same size; bucket 7 has a chain of seven.
+/// Returns a table of 16 buckets whose next insertion starts a same-size growth. Bucket 7 has a
+/// chain of seven buckets.
 fn about_to_grow() -> (Case<Identity>, Vec<u64>) {
     let mut table = Table::with_hint_and_hasher(104, Identity);
     let mut left = vec![];

@@ -1,4 +1,4 @@
-//! Inserting: which key stays on an overwrite, what a nil table says, what an insert after a remove finds.
+//! Insertion: the key that an overwrite keeps, nil tables, insertion after removal, stale hashes.
 
 use super::super::table::assign::Replaced;
 use super::super::{Key, Table};
