@@ -14,34 +14,34 @@ use crate::sync::Counter;
 
 /// A key whose comparison records that its access is in progress.
 #[derive(Clone, Debug)]
-struct Probe {
+struct RecordingKey {
     number: u64,
     /// Whether the access with this key is a write; `None` for keys in the map.
     writes: Option<bool>,
 }
 
-fn stored(number: u64) -> Probe {
-    Probe {
+fn stored(number: u64) -> RecordingKey {
+    RecordingKey {
         number,
         writes: None,
     }
 }
 
-fn reads(number: u64) -> Probe {
-    Probe {
+fn reads(number: u64) -> RecordingKey {
+    RecordingKey {
         number,
         writes: Some(false),
     }
 }
 
-fn writes(number: u64) -> Probe {
-    Probe {
+fn writes(number: u64) -> RecordingKey {
+    RecordingKey {
         number,
         writes: Some(true),
     }
 }
 
-impl PartialEq for Probe {
+impl PartialEq for RecordingKey {
     fn eq(&self, other: &Self) -> bool {
         if let Some(writes) = self.writes.or(other.writes) {
             visit(writes);
@@ -50,15 +50,15 @@ impl PartialEq for Probe {
     }
 }
 
-impl Eq for Probe {}
+impl Eq for RecordingKey {}
 
-impl Hash for Probe {
+impl Hash for RecordingKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.number.hash(state);
     }
 }
 
-impl Key for Probe {}
+impl Key for RecordingKey {}
 
 /// A value whose halves are equal unless it is torn. Only reads clone it.
 #[derive(Debug, PartialEq)]
@@ -80,7 +80,7 @@ fn assert_whole(Pair(one, two): &Pair) {
     assert_eq!(one, two, "a torn value");
 }
 
-type Map = GoMap<Probe, Pair>;
+type Map = GoMap<RecordingKey, Pair>;
 
 fn map_of(keys: u64) -> Map {
     let map = Map::named("config").on_overlap(OnOverlap::Call(note));

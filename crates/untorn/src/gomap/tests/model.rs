@@ -46,7 +46,7 @@ fn operation() -> impl Strategy<Value = Operation> {
 struct Coverage {
     doublings: Cell<usize>,
     same_size: Cell<usize>,
-    amid_growth: Cell<usize>,
+    during_growth: Cell<usize>,
 }
 
 impl Coverage {
@@ -74,7 +74,7 @@ impl<K: Key + Hash + Clone + Debug, S: SeededBuildHasher + Clone> Pair<K, S> {
             Coverage::note(&coverage.same_size);
         }
         if after.growth.is_some() {
-            Coverage::note(&coverage.amid_growth);
+            Coverage::note(&coverage.during_growth);
         }
     }
 
@@ -170,7 +170,7 @@ where
         panic!("{failure}");
     }
     assert!(coverage.doublings.get() > cases as usize);
-    assert!(coverage.amid_growth.get() > cases as usize);
+    assert!(coverage.during_growth.get() > cases as usize);
     coverage
 }
 

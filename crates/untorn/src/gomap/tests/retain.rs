@@ -14,10 +14,10 @@ fn sorted<K: Key + Ord + Copy, V: Copy, S: SeededBuildHasher>(
 }
 
 fn check_retain<S: SeededBuildHasher + Default + Clone>() {
-    let (mut amid_growth, mut overflowing) = (0, 0);
+    let (mut during_growth, mut overflowing) = (0, 0);
     for n in 0..200_u64 {
         let table: Table<u64, u64, S> = (0..n).map(|key| (key, key * 10)).collect();
-        amid_growth += u64::from(table.stats().growth.is_some());
+        during_growth += u64::from(table.stats().growth.is_some());
         overflowing += u64::from(table.stats().overflow > 0);
         for share in [1, 2, 3, 200] {
             let mut table = table.clone();
@@ -44,8 +44,8 @@ fn check_retain<S: SeededBuildHasher + Default + Clone>() {
         assert_eq!(taken, sorted(&table).into_iter().collect::<Vec<_>>());
     }
     assert!(
-        amid_growth > 10 && overflowing > 10,
-        "{amid_growth} {overflowing}"
+        during_growth > 10 && overflowing > 10,
+        "{during_growth} {overflowing}"
     );
 }
 
@@ -92,7 +92,7 @@ fn retain_removes_keys_unequal_to_themselves() {
 
 /// All keys of a zero-sized type have one address, and these are never equal.
 #[test]
-fn zero_sized_keys_are_told_apart_by_index() {
+fn zero_sized_keys_are_distinguished_by_index() {
     #[derive(Clone, Copy)]
     struct Nothing;
     impl Hash for Nothing {

@@ -110,8 +110,8 @@ struct Watched {
 
 #[derive(Default)]
 struct Coverage {
-    amid_doubling: Cell<usize>,
-    amid_same_size: Cell<usize>,
+    during_doubling: Cell<usize>,
+    during_same_size: Cell<usize>,
     shown: Cell<usize>,
     ended: Cell<usize>,
     cleared: Cell<usize>,
@@ -201,8 +201,8 @@ impl<S: SeededBuildHasher + Clone> Model<'_, S> {
         watched.must.remove(&elem.0);
         note(&self.coverage.shown);
         match self.table.stats().growth {
-            Some(Growth::Doubling) => note(&self.coverage.amid_doubling),
-            Some(Growth::SameSize) => note(&self.coverage.amid_same_size),
+            Some(Growth::Doubling) => note(&self.coverage.during_doubling),
+            Some(Growth::SameSize) => note(&self.coverage.during_same_size),
             None => {}
         }
         Some(key.clone())
@@ -317,7 +317,7 @@ fn run<S: SeededBuildHasher + Clone>(cases: u32, hasher: &S) -> Coverage {
     assert!(coverage.ended.get() > cases, "{}", coverage.ended.get());
     let cleared = coverage.cleared.get();
     assert!(cleared > cases / 8, "{cleared}");
-    let doubling = coverage.amid_doubling.get();
+    let doubling = coverage.during_doubling.get();
     assert!(doubling > 10 * cases, "{doubling}");
     coverage
 }
@@ -340,6 +340,6 @@ fn walk_guarantees_hold_for_a_four_bit_hash() {
 #[test]
 fn walk_guarantees_hold_in_same_size_growth() {
     let coverage = run(500, &Identity);
-    let amid = coverage.amid_same_size.get();
-    assert!(amid > 1000, "{amid} steps amid growth to the same size");
+    let during = coverage.during_same_size.get();
+    assert!(during > 1000, "{during} steps during same-size growth");
 }
