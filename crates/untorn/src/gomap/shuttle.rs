@@ -1,4 +1,5 @@
-//! `GoMap` as a whole under shuttle: guards, records, walks, hashing ahead, reports. `schedules/` draws the schedules.
+//! `GoMap` under shuttle: guards, records, walks, hashing before the access, reports. `schedules/`
+//! selects the schedules.
 
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
@@ -11,52 +12,55 @@ use crate::schedules::{add_reports, assert_quiet, assert_some, attempt, join_all
 use crate::schedules::{schedules, spawn, visit};
 use crate::sync::Counter;
 
-/// A key that tells, while it is compared, that its access is inside.
+/// A key whose comparison records that its access is in progress.
 #[derive(Clone, Debug)]
-struct Probe {
+struct RecordingKey {
     number: u64,
-    /// Whether the access that asks with it writes; `None` in the map.
-    asks: Option<bool>,
+    /// Whether the access with this key is a write; `None` for keys in the map.
+    writes: Option<bool>,
 }
 
-fn stored(number: u64) -> Probe {
-    Probe { number, asks: None }
-}
-
-fn reads(number: u64) -> Probe {
-    Probe {
+fn stored(number: u64) -> RecordingKey {
+    RecordingKey {
         number,
-        asks: Some(false),
+        writes: None,
     }
 }
 
-fn writes(number: u64) -> Probe {
-    Probe {
+fn reads(number: u64) -> RecordingKey {
+    RecordingKey {
         number,
-        asks: Some(true),
+        writes: Some(false),
     }
 }
 
-impl PartialEq for Probe {
+fn writes(number: u64) -> RecordingKey {
+    RecordingKey {
+        number,
+        writes: Some(true),
+    }
+}
+
+impl PartialEq for RecordingKey {
     fn eq(&self, other: &Self) -> bool {
-        if let Some(writes) = self.asks.or(other.asks) {
+        if let Some(writes) = self.writes.or(other.writes) {
             visit(writes);
         }
         self.number == other.number
     }
 }
 
-impl Eq for Probe {}
+impl Eq for RecordingKey {}
 
-impl Hash for Probe {
+impl Hash for RecordingKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.number.hash(state);
     }
 }
 
-impl Key for Probe {}
+impl Key for RecordingKey {}
 
-/// A value that is whole: both halves are the same. Cloned by reads only.
+/// A value whose halves are equal unless it is torn. Only reads clone it.
 #[derive(Debug, PartialEq)]
 struct Pair(u64, u64);
 
@@ -76,7 +80,7 @@ fn assert_whole(Pair(one, two): &Pair) {
     assert_eq!(one, two, "a torn value");
 }
 
-type Map = GoMap<Probe, Pair>;
+type Map = GoMap<RecordingKey, Pair>;
 
 fn map_of(keys: u64) -> Map {
     let map = Map::named("config").on_overlap(OnOverlap::Call(note));
@@ -86,8 +90,8 @@ fn map_of(keys: u64) -> Map {
     map
 }
 
-/// That each side of each report is a thread, an operation and a line that belong together, and that every attempt
-/// either entered or reported.
+/// Asserts that thread, operation and line of each side of each report belong together, and that
+/// every attempt either entered or reported.
 fn assert_reports(attempts: usize) {
     let (overlaps, entered) = overlaps();
     assert_eq!(entered + overlaps.len(), attempts);
@@ -163,7 +167,7 @@ fn shuttle_walks_iterations_and_clones() {
         let shared = Arc::clone(&map);
         let walker = spawn("reader 1", move || {
             let Some(mut walk) = attempt(|| shared.walk()) else {
-                // As many attempts as there would have been at most.
+                // Keeps the number of attempts constant.
                 for _ in 0..4 {
                     attempt(|| ());
                 }
@@ -203,7 +207,7 @@ fn shuttle_walks_iterations_and_clones() {
     assert_some("walks_iterations_and_clones", &REPORTS);
 }
 
-/// Threads end while others scan, and their records go to the next ones.
+/// Threads exit while others scan, and later threads reuse their records.
 #[test]
 fn shuttle_threads_come_and_go() {
     static REPORTS: Counter = Counter::new(0);
@@ -234,7 +238,7 @@ fn shuttle_threads_come_and_go() {
     assert_some("threads_come_and_go", &REPORTS);
 }
 
-/// What is done under a lock is never reported, and comes out as in a plain map.
+/// Accesses under a lock are never reported, and have the results of a plain map.
 #[test]
 fn shuttle_under_a_lock() {
     schedules("under_a_lock", || {
@@ -277,7 +281,8 @@ fn shuttle_under_a_lock() {
     });
 }
 
-/// Handed from task to task by a channel, and read by several at once in between.
+/// A map that tasks pass on by a channel, with concurrent reads between the writes, is never
+/// reported.
 #[test]
 fn shuttle_handed_over_by_a_channel() {
     schedules("handed_over_by_a_channel", || {
@@ -291,7 +296,7 @@ fn shuttle_handed_over_by_a_channel() {
                 tasks.push(spawn("reader", move || {
                     assert_eq!(map.get(&reads(0)), Some(pair(n)));
                     assert_eq!(map.walk().count(), 1);
-                    done.send(()).expect("somebody waits");
+                    done.send(()).expect("the receiver waits");
                 }));
             }
             for _ in 0..2 {

@@ -7,7 +7,6 @@ use crate::gomap::table::assign::Replaced;
 use crate::gomap::table::hash::{KeyHash, SeededBuildHasher};
 use crate::gomap::table::key::Key;
 use crate::gomap::table::lookup::hashes_first;
-use crate::gomap::table::trace::Lookup;
 use crate::overlap::{Operation, tsan};
 
 impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
@@ -155,30 +154,6 @@ impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
         })
     }
 
-    /// Looks up `key` and returns a trace of the branches taken. Counts as a read.
-    ///
-    /// O(1) on average. Allocates the list of steps.
-    ///
-    /// # Examples
-    /// ```
-    /// let config = untorn::GoMap::from([("1", "265")]);
-    /// println!("{}", config.trace("1")); // mapaccess1_faststr, one bucket, short key, ...
-    /// assert_eq!(config.trace("2").full_compares(), 1);
-    /// ```
-    #[must_use]
-    #[track_caller]
-    #[doc(alias = "mapaccess1_faststr")]
-    pub fn trace<Q>(&self, key: &Q) -> Lookup
-    where
-        K: Borrow<Q>,
-        Q: Key + ?Sized,
-    {
-        let hash = self.hash_ahead_for_lookup(key);
-        self.read(operation!(Read "trace"), |table| {
-            table.trace_hashed(key, hash)
-        })
-    }
-
     #[inline(always)]
     #[track_caller]
     fn lookup_with<Q, R>(
@@ -213,7 +188,7 @@ impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
 
     /// Returns the hash of a key for a lookup, or `None` if the lookup does not need it.
     #[inline(always)]
-    fn hash_ahead_for_lookup<Q: Key + ?Sized>(&self, key: &Q) -> Option<KeyHash> {
+    pub(super) fn hash_ahead_for_lookup<Q: Key + ?Sized>(&self, key: &Q) -> Option<KeyHash> {
         let (count, b, _) = self.cell.description().load();
         (count > 0 && hashes_first::<Q, V>(b)).then(|| self.hash_ahead(key))
     }

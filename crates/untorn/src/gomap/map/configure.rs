@@ -1,8 +1,13 @@
-//! The name and the settings of a `GoMap`, and its less common constructors.
+//! The name and the settings of a `GoMap`, its less common constructors, and its inspection.
+
+use std::borrow::Borrow;
 
 use super::GoMap;
 use crate::gomap::table::Table;
+use crate::gomap::table::hash::SeededBuildHasher;
+use crate::gomap::table::key::Key;
 use crate::gomap::table::stats::Stats;
+use crate::gomap::table::trace::Lookup;
 use crate::overlap::{OnOverlap, Stretch};
 
 impl<K, V, S> GoMap<K, V, S> {
@@ -118,7 +123,35 @@ impl<K, V, S> GoMap<K, V, S> {
     pub fn is_nil(&self) -> bool {
         self.cell.description().nil
     }
+}
 
+impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
+    /// Looks up `key` and returns a trace of the branches taken. Counts as a read.
+    ///
+    /// O(1) on average. Allocates the list of steps.
+    ///
+    /// # Examples
+    /// ```
+    /// let config = untorn::GoMap::from([("1", "265")]);
+    /// println!("{}", config.trace("1")); // mapaccess1_faststr, one bucket, short key, ...
+    /// assert_eq!(config.trace("2").full_compares(), 1);
+    /// ```
+    #[must_use]
+    #[track_caller]
+    #[doc(alias = "mapaccess1_faststr")]
+    pub fn trace<Q>(&self, key: &Q) -> Lookup
+    where
+        K: Borrow<Q>,
+        Q: Key + ?Sized,
+    {
+        let hash = self.hash_ahead_for_lookup(key);
+        self.read(operation!(Read "trace"), |table| {
+            table.trace_hashed(key, hash)
+        })
+    }
+}
+
+impl<K, V, S> GoMap<K, V, S> {
     /// Returns a copy of the header of the table: the fields of Go's `hmap`. Counts as a read.
     /// O(1).
     ///

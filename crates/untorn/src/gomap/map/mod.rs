@@ -44,19 +44,19 @@ use crate::overlap::{Guarded, Operation, tsan};
 /// The check is not a lock, and no access waits for another. It is for programs in which writes are
 /// *supposed* to be exclusive, by a lock, a channel or a phase of the program, and which need a
 /// report when they are not. If reads and writes are supposed to run concurrently, use
-/// [`Map`](crate::Map): it is shared in this way too, most of its methods have these names, and its
-/// accesses never conflict.
+/// [`Map`](crate::Map): it is shared in the same way, has most of these methods, and its accesses
+/// never conflict.
 ///
-/// # What counts as an overlap
-/// Two accesses at one time, at least one of them a write (`insert`, `update`, `remove`, `retain`,
-/// `clear`). Unlike in Go, *every* such pair counts: also if the reader was first, for `len`, on an
-/// empty or nil map, and while a value is copied in or out.
+/// # Overlaps
+/// Two concurrent accesses overlap if at least one of them is a write (`insert`, `update`,
+/// `remove`, `retain`, `clear`). Unlike in Go, *every* such pair counts: also if the reader was
+/// first, for `len`, on an empty or nil map, and while a value is copied in or out.
 ///
 /// Of two overlapping accesses at least one reports. Accesses that do not overlap are never
 /// reported, whatever orders them. A use of the map from inside one of its own accesses, by `Hash`,
 /// `Eq`, `Clone`, `Drop` or a closure, overlaps with that access if one of the two writes.
 ///
-/// # What happens then
+/// # Action on an overlap
 /// By default, as in Go, a report is written to stderr and the process exits with status 2; this
 /// cannot be caught. [`OnOverlap`](crate::OnOverlap) has milder actions, for one map by
 /// [`on_overlap`](Self::on_overlap), for all by `UNTORN_ON_OVERLAP=panic`. The access that detects
@@ -64,8 +64,9 @@ use crate::overlap::{Guarded, Operation, tsan};
 ///
 /// # Cost
 /// A read costs the lookup in the table and, for the detector, a few stores to memory of its own
-/// thread, a fence, and a load of a word that readers never write. A write also scans a record for
-/// each thread that was using maps at one time with another, and reads the clock.
+/// thread, a fence, and a load of a word that readers never write. A write also reads the clock and
+/// scans one record for each thread, up to the largest number of threads that have used maps
+/// concurrently.
 ///
 /// No method blocks on another thread, with two exceptions: the process is about to exit with a
 /// report, or two threads create cursors at once and take turns at the lock of a list. No method

@@ -114,7 +114,7 @@ impl<K, V, S> Table<K, V, S> {
     /// Removes all entries: Go's `clear(m)`.
     ///
     /// O(buckets + entries). The table keeps its number of buckets but frees their memory until the
-    /// next write. It draws a new seed, and every active [`Walk`](super::Walk) ends.
+    /// next write. It draws a new seed, and every active [`Walk`](crate::gomap::Walk) ends.
     ///
     /// # Examples
     /// ```

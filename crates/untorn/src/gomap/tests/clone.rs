@@ -1,11 +1,11 @@
-//! Cloning: where in a clone the entries are. All of it as Go's `maps.Clone` has it.
+//! Cloning: the positions of entries in a clone, which are those of Go's `maps.Clone`.
 
 use super::super::{Growth, Table};
 use super::support::{Constant, Counting, Good, Identity, Tracked, marks, place, reset_accounting};
 
 type Placed = Table<u64, u64, Identity>;
 
-/// Entries placed by bucket and tophash.
+/// Returns a table with entries in these buckets, with these tophashes.
 fn placed(places: &[(u64, u64)]) -> Placed {
     let mut table = Table::with_hasher(Identity);
     for (n, (bucket, top)) in (0..).zip(places) {
@@ -15,7 +15,7 @@ fn placed(places: &[(u64, u64)]) -> Placed {
 }
 
 #[test]
-fn one_bucket_is_cloned_holes_and_all() {
+fn clone_of_one_bucket_copies_empty_slots() {
     let mut table = placed(&[(0, 5), (0, 6), (0, 7), (0, 8)]);
     table.remove(&place(0, 6, 1));
     assert_eq!(marks(&table, 0), [[5, 1, 7, 8, 0, 0, 0, 0]]);
@@ -33,7 +33,7 @@ fn one_bucket_with_boxed_elems_is_packed() {
 }
 
 #[test]
-fn chains_are_packed_in_order_and_joined_where_the_clone_is_smaller() {
+fn clone_packs_and_joins_chains_in_order() {
     let places: Vec<_> = (0..14).map(|n| (n % 4, 5 + n)).collect();
     let mut table = placed(&places);
     assert_eq!((table.stats().b, table.stats().growth), (2, None));
@@ -42,7 +42,8 @@ fn chains_are_packed_in_order_and_joined_where_the_clone_is_smaller() {
             table.remove(&place(*bucket, *top, n));
         }
     }
-    // Nine are left, which two buckets have room for: bucket 0 and then 2, bucket 1 and then 3.
+    // Nine entries are left, which fit into two buckets: bucket 0 followed by 2, bucket 1 followed
+    // by 3.
     let clone = table.clone();
     assert_eq!(clone.stats().b, 1);
     let [first, second] = [0, 1].map(|bucket| marks(&clone, bucket));
@@ -52,7 +53,7 @@ fn chains_are_packed_in_order_and_joined_where_the_clone_is_smaller() {
 }
 
 #[test]
-fn what_a_doubling_has_not_moved_is_hashed_only_where_the_clone_splits_it() {
+fn clone_hashes_only_split_old_buckets() {
     let hasher = Counting::<Good>::default();
     let mut table = Table::with_hasher(hasher.clone());
     table.extend((0..105_u64).map(|n| (n, n)));
@@ -65,7 +66,7 @@ fn what_a_doubling_has_not_moved_is_hashed_only_where_the_clone_splits_it() {
     clone.assert_invariants();
     assert_eq!(clone, table);
 
-    // One less fits into the old size, to which the old chains go whole.
+    // With one entry fewer the clone has the old size, and old chains are copied whole.
     table.remove(&50);
     assert_eq!(table.stats().growth, Some(Growth::Doubling));
     hasher.take();
@@ -76,7 +77,7 @@ fn what_a_doubling_has_not_moved_is_hashed_only_where_the_clone_splits_it() {
 }
 
 #[test]
-fn an_overloaded_table_has_an_overloaded_clone_of_the_same_size() {
+fn clone_of_an_overloaded_table_has_its_size() {
     let mut table = Table::with_hint_and_hasher(104, Identity);
     let mut numbers = 0..;
     let mut insert = |table: &mut Placed, bucket| {
@@ -85,14 +86,14 @@ fn an_overloaded_table_has_an_overloaded_clone_of_the_same_size() {
         table.insert(key, 0);
         key
     };
-    // Fifteen of sixteen buckets get an overflow bucket and keep one entry,
+    // Fifteen of sixteen buckets get an overflow bucket and keep one entry.
     for bucket in 0..15 {
         let keys: Vec<_> = (0..9).map(|_| insert(&mut table, bucket)).collect();
         for key in &keys[1..] {
             table.remove(key);
         }
     }
-    // the holes are filled, and the last bucket gets its overflow bucket when 103 of 104 entries are there.
+    // The empty slots are filled. The last bucket gets its overflow bucket at 103 of 104 entries.
     while table.len() < 94 {
         let bucket = table.len() as u64 % 15;
         insert(&mut table, bucket);

@@ -1,4 +1,4 @@
-//! Removing: the `empty_rest` sweep, what stays findable, what is used again.
+//! Removal: the `empty_rest` sweep, the remaining entries, the reuse of slots.
 
 use super::super::Table;
 use super::super::raw::tophash::{EMPTY_ONE, EMPTY_REST};
@@ -6,20 +6,20 @@ use super::support::{Identity, marks, place};
 
 type Placed = Table<u64, u64, Identity>;
 
-/// Key number `n` of bucket 1, with its own tophash.
+/// Returns key `n` of bucket 1, with a tophash of its own.
 fn key(n: u64) -> u64 {
     place(1, 100 + n, n)
 }
 
-/// The tophash of that key.
+/// Returns the tophash of key `n`.
 fn full(n: u64) -> u8 {
     100 + n as u8
 }
 
-/// Four buckets, of which bucket 1 has `n` keys.
+/// Returns a table of four buckets with `n` keys in bucket 1.
 fn chain_of(n: u64) -> Placed {
     let mut table = Table::with_hint_and_hasher(26, Identity);
-    // Another bucket, so that the table does not become empty.
+    // One key in another bucket, so that the table does not become empty.
     table.insert(place(0, 10, 0), 0);
     table.extend((0..n).map(|i| (key(i), i)));
     table
@@ -33,14 +33,14 @@ fn remove(table: &mut Placed, n: u64) {
 }
 
 #[test]
-fn removing_the_last_entry_of_a_bucket_leaves_empty_rest() {
+fn removing_the_last_entry_leaves_empty_rest() {
     let mut table = chain_of(3);
     remove(&mut table, 2);
     assert_eq!(marks(&table, 1), [[full(0), full(1), 0, 0, 0, 0, 0, 0]]);
 }
 
 #[test]
-fn removing_in_the_middle_leaves_empty_one_and_later_entries_findable() {
+fn removing_in_the_middle_leaves_empty_one() {
     let mut table = chain_of(4);
     remove(&mut table, 1);
     let expected = [full(0), EMPTY_ONE, full(2), full(3), 0, 0, 0, 0];
@@ -71,7 +71,7 @@ fn the_sweep_stops_at_the_chain_head() {
 }
 
 #[test]
-fn the_sweep_does_not_begin_while_an_overflow_bucket_holds_something() {
+fn sweep_waits_for_an_empty_overflow_bucket() {
     let mut table = chain_of(9);
     remove(&mut table, 7);
     let mut head: [u8; 8] = std::array::from_fn(|i| full(i as u64));
@@ -102,12 +102,12 @@ fn the_sweep_reaches_the_head_across_overflow_buckets() {
     let mut table = chain_of(20);
     (0..20).for_each(|n| remove(&mut table, n));
     assert_eq!(marks(&table, 1), [[EMPTY_REST; 8]; 3]);
-    // A look-up then ends at the head.
+    // A lookup ends at the head.
     assert_eq!(table.trace(&key(0)).steps().len(), 2);
 }
 
 #[test]
-fn the_sweep_begins_when_the_next_bucket_begins_with_empty_rest() {
+fn sweep_starts_if_the_next_bucket_is_empty_rest() {
     let mut table = chain_of(9);
     remove(&mut table, 8);
     remove(&mut table, 7);
@@ -129,7 +129,7 @@ fn a_new_entry_takes_the_first_free_slot_of_the_chain() {
 }
 
 #[test]
-fn an_overwrite_behind_a_free_slot_does_not_make_a_second_entry() {
+fn overwrite_behind_a_free_slot_adds_no_entry() {
     let mut table = chain_of(12);
     remove(&mut table, 0);
     assert_eq!(table.insert(key(11), 1100), Some(11));
@@ -140,7 +140,7 @@ fn an_overwrite_behind_a_free_slot_does_not_make_a_second_entry() {
 }
 
 #[test]
-fn a_chain_is_filled_and_emptied_again_and_again_without_a_new_bucket() {
+fn refilling_a_chain_reuses_its_buckets() {
     let mut table = chain_of(20);
     for round in 0..50 {
         for n in 0..20 {
@@ -152,7 +152,7 @@ fn a_chain_is_filled_and_emptied_again_and_again_without_a_new_bucket() {
 }
 
 #[test]
-fn remove_returns_the_stored_key_and_not_the_one_asked_for() {
+fn remove_entry_returns_the_stored_key() {
     let stored = String::from("key");
     let text = stored.as_ptr();
     let mut table: Table<String, u32> = [(stored, 1)].into_iter().collect();
@@ -162,7 +162,7 @@ fn remove_returns_the_stored_key_and_not_the_one_asked_for() {
 }
 
 #[test]
-fn fill_delete_half_refill_and_delete_all_keeps_the_marks() {
+fn fill_delete_refill_delete_keeps_the_marks() {
     for hint in [0, 100] {
         let mut table = Table::with_hint(hint);
         table.extend((0..300_u32).map(|n| (n, n)));

@@ -1,4 +1,4 @@
-//! Everything that was put into a table is dropped once, and at the moment it should be.
+//! Every key and elem is dropped once, and at the specified time.
 
 use super::super::{Growth, SeededBuildHasher, Table};
 use super::support::{
@@ -17,7 +17,8 @@ fn filled<const U: bool, const PAD: usize, S: SeededBuildHasher>(
     table
 }
 
-/// Runs the body for keys and elems in place and boxed, updated and not, under three hashers.
+/// Runs the body for inline and boxed keys and elems, with and without key update, with three
+/// hashers.
 macro_rules! in_every_kind {
     ($body:ident) => {{
         $body::<false, 0, Good>(Good);
@@ -48,18 +49,18 @@ fn an_overwrite_drops_the_old_elem_and_one_key() {
 }
 
 #[test]
-fn a_remove_gives_key_and_elem_away() {
+fn remove_entry_returns_key_and_elem() {
     fn body<const U: bool, const PAD: usize, S: SeededBuildHasher>(hasher: S) {
         reset_accounting();
         let mut table: TrackedTable<U, PAD, S> = filled(60, hasher);
-        let asked: Vec<Tracked<U, PAD>> = (0..70).map(Tracked::new).collect();
-        for (n, key) in asked.iter().enumerate() {
+        let keys: Vec<Tracked<U, PAD>> = (0..70).map(Tracked::new).collect();
+        for (n, key) in keys.iter().enumerate() {
             let entry = table.remove_entry(key);
             assert_eq!(entry.is_some(), n < 60);
             let in_table = 60_usize.saturating_sub(n + 1);
             assert_eq!(alive(), 70 + 2 * in_table + if n < 60 { 2 } else { 0 });
         }
-        drop(asked);
+        drop(keys);
         assert_all_dropped();
     }
     in_every_kind!(body);
@@ -85,7 +86,7 @@ fn clear_drops_everything_at_once_and_again() {
 }
 
 #[test]
-fn a_table_dropped_at_any_moment_of_its_growth_drops_everything() {
+fn drop_during_growth_drops_everything() {
     fn body<const U: bool, const PAD: usize, S: SeededBuildHasher + Copy>(hasher: S) {
         reset_accounting();
         for n in 0..120 {
@@ -118,7 +119,7 @@ fn growth_drops_nothing() {
     in_every_kind!(body);
 }
 
-/// A table of 16 buckets amid a growth to the same size; the ids choose the buckets.
+/// Returns a table of 16 buckets during a same-size growth. The ids select the buckets.
 fn same_size<const PAD: usize>() -> TrackedTable<false, PAD, Identity> {
     let mut table = Table::with_hint_and_hasher(104, Identity);
     for (bucket, n) in [(3, 49), (7, 49), (11, 33)] {
@@ -152,7 +153,7 @@ fn growth_to_the_same_size_drops_nothing() {
 }
 
 #[test]
-fn a_clone_has_its_own() {
+fn clones_own_their_entries() {
     fn body<const U: bool, const PAD: usize, S: SeededBuildHasher + Clone>(hasher: S) {
         reset_accounting();
         let table: TrackedTable<U, PAD, S> = filled(110, hasher);
@@ -171,7 +172,7 @@ thread_local! {
     static MARKERS: Cell<i32> = const { Cell::new(0) };
 }
 
-/// Has no size, and is counted all the same.
+/// A zero-sized value whose instances are counted.
 #[derive(Debug)]
 struct Marker(());
 
@@ -208,7 +209,7 @@ fn elems_without_a_size_are_dropped_once_each() {
     assert_eq!(MARKERS.get(), 0);
 }
 
-/// Runs `body` on a stack of this size.
+/// Runs `body` on a stack of `bytes` bytes.
 fn on_a_stack_of<T: Send>(bytes: usize, body: impl FnOnce() -> T + Send) -> T {
     thread::scope(|s| {
         let thread = thread::Builder::new().stack_size(bytes);
@@ -218,7 +219,7 @@ fn on_a_stack_of<T: Send>(bytes: usize, body: impl FnOnce() -> T + Send) -> T {
 }
 
 #[test]
-fn what_is_larger_than_the_stack_is_dropped_where_it_lies() {
+fn boxed_elems_larger_than_the_stack_drop_in_place() {
     const MIB: usize = 1 << 20;
     type Large = [u8; 4 * MIB];
     let tables = on_a_stack_of(64 * MIB, || {

@@ -1,10 +1,10 @@
-//! Doubling: when it begins, who carries it out, when it ends; seeds, hints and clones.
+//! Doubling: its start, the writes that carry it out, its end; seeds, hints and clones.
 
 use super::super::table::load_factor::over_load_factor;
 use super::super::{Growth, SeededBuildHasher, Stats, Table};
 use super::support::{Constant, Good, Identity, Truncated, evacuated, marks, place};
 
-/// The number of the key that makes 2^(b+1) buckets of 2^b: one more than 6.5 a bucket.
+/// Returns the number of keys at which 2^b buckets double: one more than 6.5 per bucket.
 fn doubling_point(b: u8) -> usize {
     if b == 0 { 9 } else { (13 << (b - 1)) + 1 }
 }
@@ -23,7 +23,7 @@ fn the_load_factor_is_six_and_a_half() {
 }
 
 #[test]
-fn inserting_doubles_at_the_first_key_past_the_load_factor_and_never_else() {
+fn doubles_only_past_the_load_factor() {
     let mut table = Table::with_hasher(Good);
     let mut b = 0;
     for n in 1..=doubling_point(12) {
@@ -31,7 +31,7 @@ fn inserting_doubles_at_the_first_key_past_the_load_factor_and_never_else() {
         if n == doubling_point(b) {
             b += 1;
             let stats = table.stats();
-            // One or two old buckets are evacuated by the write itself.
+            // The write itself evacuates one or two old buckets.
             let growth = (b > 2).then_some(Growth::Doubling);
             assert_eq!(stats.growth, growth, "at key {n}");
             assert_eq!(stats.oldbuckets, if b > 2 { 1 << (b - 1) } else { 0 });
@@ -59,7 +59,7 @@ fn the_growth_points_do_not_depend_on_the_hasher() {
 }
 
 #[test]
-fn the_number_of_buckets_follows_from_the_number_of_keys_and_from_the_hint_alike() {
+fn bucket_count_depends_on_keys_or_hint() {
     let table = [
         (0, 1),
         (1, 1),
@@ -81,7 +81,7 @@ fn the_number_of_buckets_follows_from_the_number_of_keys_and_from_the_hint_alike
         let mut inserted = Table::new();
         inserted.extend((0..n).map(|key| (key, key)));
         let mut hinted = Table::with_hint(n);
-        // A table of one bucket waits for its first write.
+        // A table of one bucket is allocated by its first write.
         let allocated = if n <= 8 { 0 } else { buckets };
         assert_eq!(hinted.stats().buckets, allocated, "hint {n}");
         assert_eq!(1 << hinted.stats().b, buckets, "hint {n}");
@@ -109,7 +109,7 @@ fn overwriting_never_grows() {
     }
 }
 
-/// A table that has just grown from 16 buckets to 32 by a write to bucket `target`.
+/// Returns a table that started to grow from 16 buckets to 32 by a write to bucket `target`.
 fn growing(target: u64) -> Table<u64, u64, Identity> {
     let mut table = Table::with_hint_and_hasher(104, Identity);
     table.extend((0..104).map(|n| (place(n % 32, 10 + n, n), n)));
@@ -121,7 +121,7 @@ fn growing(target: u64) -> Table<u64, u64, Identity> {
 }
 
 #[test]
-fn the_write_that_grows_evacuates_its_own_bucket_and_the_first() {
+fn growing_write_evacuates_its_bucket_and_the_first() {
     for (target, nevacuate) in [(0, 2), (1, 2), (5, 1), (21, 1)] {
         let table = growing(target);
         let old = table.oldbuckets.as_ref().unwrap();
@@ -133,9 +133,9 @@ fn the_write_that_grows_evacuates_its_own_bucket_and_the_first() {
 }
 
 #[test]
-fn every_write_evacuates_two_old_buckets_of_which_one_is_its_own() {
+fn every_write_evacuates_its_bucket_and_the_next() {
     type Write = fn(&mut Table<u64, u64, Identity>, u64);
-    // A new key, an overwrite, a remove, and one of an absent key.
+    // A new key, an overwrite, a removal, and the removal of an absent key.
     let writes: [Write; 4] = [
         |table, bucket| assert_eq!(table.insert(place(bucket, 201, 0), 0), None),
         |table, bucket| {
@@ -153,19 +153,19 @@ fn every_write_evacuates_two_old_buckets_of_which_one_is_its_own() {
         assert_eq!((evacuated(&table), table.stats().nevacuate), (2, 2));
         write(&mut table, 9);
         assert_eq!((evacuated(&table), table.stats().nevacuate), (4, 3));
-        // The upper half of a bucket that is done: only the next in line is left to do.
+        // The upper half of an evacuated bucket: only the next old bucket is evacuated.
         write(&mut table, 25);
         assert_eq!((evacuated(&table), table.stats().nevacuate), (5, 4));
         write(&mut table, 5);
         assert_eq!((evacuated(&table), table.stats().nevacuate), (7, 6));
-        // Bucket 6 is its own and the next in line; then 7.
+        // Bucket 6 is both its own and the next one; 7 follows.
         write(&mut table, 6);
         assert_eq!((evacuated(&table), table.stats().nevacuate), (9, 8));
-        // 11 and 8; the mark also passes 9, which has been done before.
+        // 11 and 8; `nevacuate` also passes 9, which was evacuated before.
         write(&mut table, 11);
         assert_eq!((evacuated(&table), table.stats().nevacuate), (11, 10));
         write(&mut table, 12);
-        // 12 and 10; the mark passes 11 and 12 too.
+        // 12 and 10; `nevacuate` passes 11 and 12 too.
         assert_eq!((evacuated(&table), table.stats().nevacuate), (13, 13));
         write(&mut table, 13);
         assert_eq!((evacuated(&table), table.stats().nevacuate), (15, 15));
@@ -197,7 +197,7 @@ fn reading_evacuates_nothing() {
 }
 
 #[test]
-fn a_growth_is_over_after_as_many_writes_as_there_are_old_buckets() {
+fn growth_ends_within_one_write_per_old_bucket() {
     for target in 0..32 {
         let mut table = growing(target);
         let mut writes = 1;
@@ -223,7 +223,7 @@ fn an_evacuated_chain_is_split_by_one_bit_and_packed() {
     table.insert(place(1, 200, 0), 0);
     assert_eq!(table.stats().growth, Some(Growth::Doubling));
     let tops = |bucket| marks(&table, bucket);
-    // Order is kept; the key that came last stands behind the others.
+    // The order is preserved, with the newest key last.
     let lower = (6..26).filter(|n| n % 3 != 0).map(|n| 20 + n as u8);
     let lower: Vec<u8> = lower.chain([200]).collect();
     let upper: Vec<u8> = (6..26).filter(|n| n % 3 == 0).map(|n| 20 + n).collect();
@@ -263,7 +263,7 @@ fn clear_keeps_the_size_and_ends_the_growth() {
 }
 
 #[test]
-fn the_seed_is_drawn_anew_when_the_table_becomes_empty_and_not_otherwise() {
+fn seed_changes_only_when_the_table_becomes_empty() {
     let mut table = Table::<u32, u32>::new();
     let seed = table.hash0;
     table.extend((0..300).map(|n| (n, n)));
@@ -274,7 +274,7 @@ fn the_seed_is_drawn_anew_when_the_table_becomes_empty_and_not_otherwise() {
     table.remove(&0);
     let second = table.hash0;
     assert_ne!(second, seed);
-    // Nothing is left to become empty.
+    // The table is empty already.
     table.remove(&0);
     table.clear();
     assert_eq!(table.hash0, second);
@@ -289,12 +289,12 @@ fn the_seed_is_drawn_anew_when_the_table_becomes_empty_and_not_otherwise() {
 }
 
 #[test]
-fn absurd_hints_are_ignored() {
+fn huge_hints_are_ignored() {
     let hints = [
         usize::MAX,
         usize::MAX / 2,
         usize::MAX / 4,
-        // An array for this many can be described, but not had.
+        // A layout for this many exists, but no machine can allocate it.
         #[cfg(target_pointer_width = "64")]
         (1 << 50),
     ];
@@ -315,10 +315,11 @@ fn absurd_hints_are_ignored() {
 
 #[test]
 #[cfg(target_pointer_width = "64")]
-fn a_hint_is_absurd_when_a_bucket_for_each_entry_would_not_fit_into_two_to_the_48_bytes() {
-    // A bucket of two words an entry has 144 bytes. One fewer would be tried, and the allocator would end the process.
-    let absurd = (1 << 48) / 144 + 1;
-    let table: Table<u64, u64> = Table::with_hint(absurd);
+fn hint_over_max_alloc_is_ignored() {
+    // A bucket of `u64` keys and elems has 144 bytes. With one entry fewer the allocation would be
+    // attempted and abort the process.
+    let hint = (1 << 48) / 144 + 1;
+    let table: Table<u64, u64> = Table::with_hint(hint);
     assert_eq!((table.stats().b, table.stats().buckets), (0, 0));
 }
 

@@ -1,4 +1,5 @@
-//! The default hash function: the lowest bits choose the bucket, so they must be good whatever the seeds are.
+//! The default hash function: the lowest bits select the bucket, so they must be well distributed
+//! for all seeds.
 
 use std::sync::LazyLock;
 
@@ -6,7 +7,7 @@ use foldhash::SharedSeed;
 
 use crate::gomap::{FoldHash, SeededBuildHasher};
 
-/// The largest share that one of four buckets has of 4,096 keys that count up by `step`.
+/// Returns the largest share of one of four buckets, for 4,096 keys at distances of `step`.
 fn fullest_of_four(process: &'static SharedSeed, hash0: u64, step: u64) -> f64 {
     const KEYS: u64 = 4096;
     let hasher = FoldHash::seeded(process);
@@ -17,7 +18,7 @@ fn fullest_of_four(process: &'static SharedSeed, hash0: u64, step: u64) -> f64 {
     f64::from(*buckets.iter().max().expect("four")) / KEYS as f64
 }
 
-/// The seeds of so many processes.
+/// The seeds of 200 processes.
 static PROCESSES: LazyLock<Vec<SharedSeed>> =
     LazyLock::new(|| (0..200).map(SharedSeed::from_u64).collect());
 
@@ -25,7 +26,7 @@ static PROCESSES: LazyLock<Vec<SharedSeed>> =
 fn keys_that_count_up_fill_all_buckets_under_any_seed() {
     for process in &*PROCESSES {
         for (hash0, step) in [(0, 1), (1 << 40, 1), (0x9e37_79b9_7f4a_7c15, 1), (7, 16)] {
-            // A quarter, and nine times the spread that chance has.
+            // A quarter plus nine standard deviations of random hashes.
             let fullest = fullest_of_four(process, hash0, step);
             assert!(fullest < 0.31, "{fullest} in one of four buckets");
         }

@@ -1,13 +1,13 @@
-//! What the chains show.
+//! The inspection of chains.
 
 use super::super::Table;
 use super::support::{Identity, place};
 
 #[test]
-fn every_slot_of_both_arrays_is_shown_where_its_hash_says() {
+fn chains_show_every_slot_at_its_hash() {
     let mut table = Table::with_hasher(Identity);
     assert_eq!(table.chains().len(), 0);
-    // Ten in the first of two buckets, three in the second.
+    // Ten keys in the first of two buckets, three in the second.
     for n in 0..13 {
         table.insert(place(u64::from(n >= 10), 5 + n, n), n);
     }
@@ -25,7 +25,8 @@ fn every_slot_of_both_arrays_is_shown_where_its_hash_says() {
     assert_eq!(second.entry(2), Some((&place(1, 17, 12), &12)));
     assert_eq!(second.entry(3), None);
 
-    // The fourteenth doubles, and both old buckets are evacuated at once; with more the old ones would stay.
+    // The 14th key doubles two buckets, which are evacuated at once. The 27th doubles four, of
+    // which some remain.
     assert_eq!(table.old_chains().len(), 0);
     table.extend((13..27).map(|n| (place(n % 4, 5 + n, n), n)));
     let old: Vec<_> = table.old_chains().map(|mut chain| chain.next()).collect();

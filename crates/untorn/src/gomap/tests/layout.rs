@@ -1,10 +1,10 @@
-//! Where things are in a bucket, and that every address given out is aligned.
+//! The layout of a bucket, and the alignment of every address that a table returns.
 
 use super::super::raw::bucket::{BUCKET_CNT, BucketLayout};
 use super::super::{Key, Table};
 use super::support::address;
 
-/// Offsets of the keys, the elems and the overflow pointer, size, alignment.
+/// Returns the offsets of the keys, the elems and the overflow pointer, then size and alignment.
 fn layout<K, V>() -> [usize; 5] {
     type S<K, V> = BucketLayout<K, V>;
     [
@@ -27,20 +27,20 @@ fn buckets_are_as_large_as_those_of_go() {
 
 #[test]
 #[cfg(target_pointer_width = "64")]
-fn keys_and_elems_that_stand_apart_waste_no_padding() {
-    // Side by side an i64 and an i8 would take 16 bytes, so 144 in all.
+fn separate_keys_and_elems_waste_no_padding() {
+    // Side by side an i64 and an i8 would take 16 bytes: 144 bytes in all.
     assert_eq!(layout::<i64, i8>(), [8, 72, 80, 88, 8]);
     assert_eq!(layout::<i8, i64>(), [8, 16, 80, 88, 8]);
     assert_eq!(layout::<u32, u32>(), [8, 40, 72, 80, 8]);
     assert_eq!(layout::<u8, u32>(), [8, 16, 48, 56, 8]);
-    // Three bytes are no multiple of the pointer's eight: padded before it.
+    // Padding precedes the pointer, because the offset is not a multiple of eight.
     assert_eq!(layout::<[u8; 3], u8>(), [8, 32, 40, 48, 8]);
     assert_eq!(layout::<[u8; 3], u16>(), [8, 32, 48, 56, 8]);
 }
 
 #[test]
 #[cfg(target_pointer_width = "64")]
-fn nothing_takes_no_room() {
+fn zero_sized_items_take_no_space() {
     assert_eq!(layout::<(), ()>(), [8, 8, 8, 16, 8]);
     assert_eq!(layout::<u64, ()>(), [8, 72, 72, 80, 8]);
     assert_eq!(layout::<(), u64>(), [8, 8, 72, 80, 8]);
@@ -48,7 +48,7 @@ fn nothing_takes_no_room() {
 
 #[test]
 #[cfg(target_pointer_width = "64")]
-fn more_than_128_bytes_are_a_pointer() {
+fn over_128_bytes_a_slot_holds_a_pointer() {
     assert_eq!(layout::<[u8; 128], ()>(), [8, 1032, 1032, 1040, 8]);
     assert_eq!(layout::<[u8; 129], ()>(), [8, 72, 72, 80, 8]);
     assert_eq!(layout::<[u8; 129], [u64; 512]>(), [8, 72, 136, 144, 8]);
@@ -90,7 +90,7 @@ fn over_aligned_slots_are_padded_to_their_alignment() {
     assert_eq!(layout::<Wide, u8>(), [64, 576, 584, 640, 64]);
     assert_eq!(layout::<u8, Wide>(), [8, 64, 576, 640, 64]);
     assert_eq!(layout::<Widest, Wide>(), [128, 1152, 1664, 1792, 128]);
-    // Larger than 128 bytes by its alignment alone, so a pointer.
+    // Larger than 128 bytes because of its alignment, so boxed.
     assert_eq!(layout::<Boxed, u8>(), [8, 72, 80, 88, 8]);
     assert_eq!(layout::<Nothing, u8>(), [512, 512, 520, 1024, 512]);
 }

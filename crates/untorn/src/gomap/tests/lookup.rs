@@ -1,4 +1,5 @@
-//! Look-ups that need no string: nil, empty, one bucket of words, and which function a key and elem type get.
+//! Lookups without strings: nil, empty, one bucket of words, and the function that a key and elem
+//! type select.
 
 use super::super::raw::tophash::{EMPTY_ONE, EMPTY_REST};
 use super::super::table::lookup::hashes_first;
@@ -9,7 +10,7 @@ use std::fmt::Debug;
 
 pub(super) type CountingTable<K, V> = Table<K, V, Counting<Identity>>;
 
-/// What a look-up must come to, and by which expected.
+/// The expected result of a lookup, and its steps.
 pub(super) struct Expected<'s, V> {
     pub(super) value: Option<V>,
     pub(super) hash_calls: usize,
@@ -17,7 +18,7 @@ pub(super) struct Expected<'s, V> {
     pub(super) steps: &'s [Step],
 }
 
-/// Goes this expected through `trace`, and checks that `get` comes to the same and hashes as often.
+/// Checks `trace` against `expected`, and that `get` has an equal result and number of hashes.
 #[track_caller]
 pub(super) fn check<K, V, Q>(table: &CountingTable<K, V>, key: &Q, expected: &Expected<'_, V>)
 where
@@ -37,7 +38,7 @@ where
     assert_eq!(table.contains_key(key), expected.value.is_some());
 }
 
-/// The hash as the look-up tells it.
+/// Returns the expected hash step of a lookup.
 #[track_caller]
 pub(super) fn hashed<V>(table: &CountingTable<u64, V>, key: u64) -> Step {
     let hash = table.hasher().hash_one(&key, table.hash0);
@@ -52,7 +53,7 @@ pub(super) fn hashed<V>(table: &CountingTable<u64, V>, key: u64) -> Step {
 }
 
 #[test]
-fn a_nil_table_is_asked_for_nothing() {
+fn lookup_in_a_nil_table_finds_nothing() {
     let table: CountingTable<&str, u32> = Table {
         nil: true,
         ..Table::default()
@@ -68,7 +69,7 @@ fn a_nil_table_is_asked_for_nothing() {
 }
 
 #[test]
-fn an_empty_table_ends_the_look_up_before_the_hash() {
+fn lookup_in_an_empty_table_does_not_hash() {
     let expected = Expected {
         value: None,
         hash_calls: 0,
@@ -86,7 +87,7 @@ fn an_empty_table_ends_the_look_up_before_the_hash() {
 }
 
 #[test]
-fn one_bucket_of_words_is_compared_slot_by_slot_and_never_hashed() {
+fn one_bucket_of_words_is_never_hashed() {
     let mut table = CountingTable::default();
     for key in [10_u64, 11, 12, 13] {
         table.insert(key, key * 2);
@@ -139,7 +140,7 @@ fn one_bucket_of_words_is_compared_slot_by_slot_and_never_hashed() {
 }
 
 #[test]
-fn one_full_bucket_of_four_byte_words_ends_with_its_eighth_slot() {
+fn scan_of_a_full_bucket_ends_at_the_eighth_slot() {
     let table: CountingTable<u32, u32> = (0..8).map(|key| (key, key)).collect();
     let mut steps = vec![Step::NotWriting, Step::OneBucketWord];
     steps.extend((0..8).map(|slot| Step::Compared { slot, equal: false }));
@@ -155,7 +156,8 @@ fn one_full_bucket_of_four_byte_words_ends_with_its_eighth_slot() {
 
 #[test]
 fn a_word_equals_by_value_whatever_its_tophash() {
-    // Equal tophash and low bits, so a look-up by hash would compare both keys; so does this one, in order.
+    // Equal tophash and low bits: a lookup by hash would compare both keys, and so does this one,
+    // in order.
     let (a, b) = (place(0, 7, 1), place(0, 7, 2));
     let table: CountingTable<u64, u32> = [(a, 1), (b, 2)].into_iter().collect();
     let steps = [
@@ -212,7 +214,7 @@ fn a_generic_key_is_hashed_even_in_one_bucket() {
 }
 
 #[test]
-fn an_elem_of_more_than_128_bytes_takes_the_generic_look_up() {
+fn elem_over_128_bytes_takes_the_generic_lookup() {
     let key = place(0, 9, 1);
     let small: CountingTable<u64, [u8; 128]> = [(key, [1; 128])].into_iter().collect();
     let first = Step::Compared {
@@ -238,7 +240,7 @@ fn an_elem_of_more_than_128_bytes_takes_the_generic_look_up() {
 }
 
 #[test]
-fn hashes_first_tells_what_the_look_up_does() {
+fn hashes_first_predicts_the_lookup() {
     #[track_caller]
     fn agrees<K: Key + Clone, V: Clone>(keys: &[K], elem: &V) {
         let mut table: CountingTable<K, V> = Table::default();

@@ -1,10 +1,11 @@
-//! Look-ups by hash: tophash, overflow chains, and which of two arrays is read while the table grows.
+//! Lookups by hash: tophash, overflow chains, and the choice between two arrays while the table
+//! grows.
 
 use super::super::{Growth, Step, Table};
 use super::lookup::{CountingTable, Expected, check, hashed};
 use super::support::{Constant, Good, place};
 
-/// A table of 2^b buckets that holds these keys, each its own elem.
+/// Returns a table of 2^b buckets that holds these keys, with elems equal to the keys.
 fn table_of(b: u8, keys: &[u64]) -> CountingTable<u64, u64> {
     let hint = if b == 0 { 0 } else { 13 << (b - 1) };
     let mut table = Table::with_hint_and_hasher(hint, super::support::Counting::default());
@@ -68,7 +69,7 @@ fn only_keys_of_the_same_tophash_are_compared() {
 }
 
 #[test]
-fn hashes_below_the_smallest_tophash_are_moved_out_of_the_way_of_the_marks() {
+fn low_hashes_are_raised_above_the_marks() {
     // The top bytes 0 to 4 and 5 to 9 share five tophashes: 5 to 9.
     let keys: Vec<u64> = (0..10).map(|top: u64| top << 56 | 1).collect();
     let table = table_of(1, &keys);
@@ -102,13 +103,14 @@ fn a_chain_whose_rest_is_empty_is_not_followed() {
     let absent = place(2, 99, 0);
     check_hashed(&table, absent, false, 0, &[Step::Overflow]);
     table.remove(&keys[8]);
-    // The last slot of the head is full, so only the overflow bucket itself says that it is empty.
+    // The last slot of the head is full, so the lookup continues in the empty overflow bucket.
     check_hashed(&table, absent, false, 0, &[Step::Overflow]);
     table.remove(&keys[7]);
     check_hashed(&table, absent, false, 0, &[]);
 }
 
-/// Grows a table of four buckets to eight by a write to bucket `target`; each old bucket holds keys of both halves.
+/// Returns a table that started to grow from four buckets to eight by a write to bucket `target`.
+/// Each old bucket holds keys of both halves.
 fn doubling(target: u64) -> (CountingTable<u64, u64>, Vec<u64>) {
     let keys: Vec<u64> = (0..26).map(|n| place(n % 8, 20 + n, n)).collect();
     let mut table = table_of(2, &keys);
@@ -119,14 +121,14 @@ fn doubling(target: u64) -> (CountingTable<u64, u64>, Vec<u64>) {
 }
 
 #[test]
-fn while_an_old_bucket_is_not_evacuated_it_is_read_with_a_mask_one_bit_shorter() {
+fn old_bucket_is_read_with_the_shorter_mask() {
     let (table, keys) = doubling(1);
     let old = |bucket, evacuated| Step::OldBucket {
         bucket,
         same_size: false,
         evacuated,
     };
-    // The write evacuated its own bucket 1 and, as the first of the rest, bucket 0.
+    // The write evacuated its own bucket 1 and, as the first of the others, bucket 0.
     for key in &keys {
         let lookup = table.trace(key);
         let number = *key as usize & 3;
@@ -134,21 +136,21 @@ fn while_an_old_bucket_is_not_evacuated_it_is_read_with_a_mask_one_bit_shorter()
         assert_eq!(lookup.steps()[2], old(number, number <= 1), "{key:#x}");
         assert_eq!(table.get(key), Some(key));
     }
-    // Bucket 6 of the new array came from bucket 2 of the old one, where its key is the third in line.
+    // Old bucket 2 becomes new bucket 6. In it this key is in slot 1.
     let expected = [old(2, false), compared(1, true)];
     check_hashed(&table, keys[6], true, 1, &expected);
     check_hashed(&table, place(6, 99, 0), false, 0, &[old(2, false)]);
 }
 
 #[test]
-fn once_an_old_bucket_is_evacuated_the_new_one_is_read() {
+fn after_evacuation_the_new_bucket_is_read() {
     let (table, keys) = doubling(1);
     let evacuated = Step::OldBucket {
         bucket: 1,
         same_size: false,
         evacuated: true,
     };
-    // Keys 1, 9, 17, 25 went to bucket 1 and keys 5, 13, 21 to bucket 5, in order.
+    // Keys 1, 9, 17, 25 moved to bucket 1 and keys 5, 13, 21 to bucket 5, in this order.
     for (n, slot) in [(1, 0), (9, 1), (25, 3), (5, 0), (21, 2)] {
         let expected = [evacuated.clone(), compared(slot, true)];
         check_hashed(&table, keys[n], true, 1, &expected);
@@ -156,7 +158,8 @@ fn once_an_old_bucket_is_evacuated_the_new_one_is_read() {
     check_hashed(&table, place(5, 99, 0), false, 0, &[evacuated]);
 }
 
-/// Fills and empties chains of a table of four buckets until it grows to the same size by a write to bucket 3.
+/// Returns a table of four buckets that started a same-size growth by a write to bucket 3, after
+/// chains were filled and emptied.
 fn same_size() -> (CountingTable<u64, u64>, Vec<u64>) {
     let mut table = table_of(2, &[]);
     let kept: Vec<u64> = (0..4).map(|bucket| place(bucket, 10, 0)).collect();
@@ -176,11 +179,11 @@ fn same_size() -> (CountingTable<u64, u64>, Vec<u64>) {
 }
 
 #[test]
-fn a_growth_to_the_same_size_reads_the_old_bucket_with_the_same_mask() {
+fn same_size_growth_keeps_the_mask() {
     let (table, keys) = same_size();
     for key in &keys {
         let number = *key as usize & 3;
-        // The write evacuated its own bucket 3 and, as the first of the rest, bucket 0.
+        // The write evacuated its own bucket 3 and, as the first of the others, bucket 0.
         let old = Step::OldBucket {
             bucket: number,
             same_size: true,

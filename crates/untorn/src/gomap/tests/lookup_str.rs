@@ -6,10 +6,11 @@ use super::lookup::{CountingTable, Expected, check};
 use super::support::marks;
 use std::sync::Arc;
 
-/// A long key of 32 bytes or more: four bytes, what the hasher looks at, padding, four bytes.
+/// Returns a key of 32 bytes: four bytes, padding, the bytes that the hasher uses, padding, four
+/// bytes.
 fn long(first: &str, middle: &str, last: &str) -> String {
     assert_eq!((first.len(), middle.len(), last.len()), (4, 4, 4));
-    // Equal padding on both sides puts the middle in the middle.
+    // The padding on both sides is equal, so `middle` is in the middle.
     format!("{first}{:.<10}{middle}{:.<10}{last}", "", "")
 }
 
@@ -18,7 +19,8 @@ fn begin(len: usize) -> [Step; 2] {
     [Step::NotWriting, Step::OneBucketStr { len, short }]
 }
 
-/// The steps after the first two, which only depend on the length of the key.
+/// Checks a lookup whose first two steps depend only on the length of the key; `scan` has the other
+/// steps.
 #[track_caller]
 fn check_scan<K>(
     table: &CountingTable<K, u32>,
@@ -65,7 +67,7 @@ fn short_key_of_another_length_is_not_compared() {
 }
 
 #[test]
-fn short_key_with_the_same_pointer_is_a_hit_without_comparing_bytes() {
+fn short_key_with_same_pointer_compares_no_bytes() {
     let keys: [Arc<str>; 2] = ["aa".into(), "bb".into()];
     let table = table_of(keys.clone());
     let differ = Step::BytesCompared {
@@ -98,7 +100,7 @@ fn short_key_with_the_same_pointer_is_a_hit_without_comparing_bytes() {
 }
 
 #[test]
-fn the_same_pointer_with_another_length_is_another_key() {
+fn same_pointer_with_another_length_is_another_key() {
     let text: &'static str = "prefix";
     let table = table_of([text]);
     let steps = [Step::LengthDiffers { slot: 0 }, rest(1)];
@@ -113,7 +115,7 @@ fn short_key_with_equal_bytes_elsewhere_is_a_hit() {
 }
 
 #[test]
-fn short_key_with_different_bytes_is_a_miss_after_all_slots() {
+fn short_key_miss_compares_all_slots() {
     let table = table_of((0..8).map(|i| format!("k{i}")));
     let steps: Vec<_> = (0..8)
         .map(|slot| Step::BytesCompared { slot, equal: false })
@@ -169,14 +171,14 @@ fn the_empty_string_is_a_key_like_any_other() {
     check_scan(&without, "", None, 0, &steps);
 }
 
-/// Keys that differ in the middle only, `len` bytes long.
+/// Returns keys of `len` bytes that differ only in the middle.
 fn alike(len: usize) -> Vec<String> {
     let key = |i| format!("head{:.<1$}{i}tail", "", len - 9);
     (0..4).map(key).collect()
 }
 
 #[test]
-fn a_key_of_31_bytes_is_compared_with_every_slot_of_its_length() {
+fn key_of_31_bytes_is_compared_with_every_slot() {
     let keys = alike(31);
     assert_eq!(keys[0].len(), 31);
     let table = table_of(keys[..3].to_vec());
@@ -188,7 +190,7 @@ fn a_key_of_31_bytes_is_compared_with_every_slot_of_its_length() {
 }
 
 #[test]
-fn a_key_of_32_bytes_is_only_compared_where_both_ends_match() {
+fn key_of_32_bytes_is_compared_if_both_ends_match() {
     let keys = [
         long("aaaa", "mid1", "zzzz"),
         long("head", "mid1", "zzzz"),
@@ -225,7 +227,7 @@ fn keymaybe_is_compared_once_and_can_be_a_miss() {
 }
 
 #[test]
-fn a_long_key_without_any_candidate_is_a_miss_without_a_compare() {
+fn long_key_without_candidate_compares_nothing() {
     let table = table_of([long("head", "mid1", "tail"), long("head", "mid2", "last")]);
     let scan = [
         Step::FirstFourDiffer { slot: 0 },
@@ -236,7 +238,7 @@ fn a_long_key_without_any_candidate_is_a_miss_without_a_compare() {
 }
 
 #[test]
-fn a_long_key_with_the_same_pointer_is_a_hit_even_behind_a_candidate() {
+fn long_key_with_same_pointer_beats_a_candidate() {
     let keys: [Arc<str>; 2] = ["mid1", "mid2"].map(|middle| long("head", middle, "tail").into());
     let table = table_of(keys.clone());
     let scan = [Step::KeyMaybe { slot: 0 }, Step::SamePointer { slot: 1 }];
@@ -263,12 +265,13 @@ fn long_keys_skip_empty_one_too() {
     check_scan(&table, &keys[2], Some(2), 1, &scan);
 }
 
-/// Two keys that only the hash can tell apart. The hasher takes the tophash from the middle.
+/// Returns two keys that the scan cannot tell apart. Their hashes differ, because the hasher uses
+/// the middle.
 fn indistinguishable_keys() -> [String; 2] {
     [long("head", "11Aa", "tail"), long("head", "11Ba", "tail")]
 }
 
-/// The expected of a key when the scan gave up at slot 1.
+/// Checks a lookup whose scan ends at slot 1 with `goto dohash`.
 #[track_caller]
 fn check_dohash(
     table: &CountingTable<String, u32>,
@@ -302,7 +305,7 @@ fn check_dohash(
 }
 
 #[test]
-fn a_second_candidate_goes_to_the_hash_which_finds_the_right_one_of_the_two() {
+fn dohash_finds_the_right_candidate() {
     let table = table_of(indistinguishable_keys());
     for (slot, key) in indistinguishable_keys().iter().enumerate() {
         let found = Step::Compared { slot, equal: true };
@@ -311,7 +314,7 @@ fn a_second_candidate_goes_to_the_hash_which_finds_the_right_one_of_the_two() {
 }
 
 #[test]
-fn a_second_candidate_goes_to_the_hash_which_finds_a_third() {
+fn dohash_finds_a_third_candidate() {
     let third = long("head", "11Ca", "tail");
     let table = table_of([&indistinguishable_keys()[..], std::slice::from_ref(&third)].concat());
     let found = Step::Compared {
@@ -322,10 +325,10 @@ fn a_second_candidate_goes_to_the_hash_which_finds_a_third() {
 }
 
 #[test]
-fn a_second_candidate_goes_to_the_hash_which_can_miss() {
+fn dohash_can_miss() {
     let table = table_of(indistinguishable_keys());
     check_dohash(&table, &long("head", "11Da", "tail"), None, &[]);
-    // The same tophash as the first of the two: then it is compared, and differs.
+    // A key with the tophash of the first one is compared with it, and differs.
     let differs = Step::Compared {
         slot: 0,
         equal: false,
@@ -334,7 +337,7 @@ fn a_second_candidate_goes_to_the_hash_which_can_miss() {
 }
 
 #[test]
-fn a_string_key_is_asked_for_by_borrowed_form() {
+fn string_keys_are_found_by_borrowed_forms() {
     let table: Table<String, u32> = [("1".to_owned(), 265)].into_iter().collect();
     assert_eq!(table.get("1"), Some(&265));
     assert_eq!(table.get(&"1".to_owned()), Some(&265));

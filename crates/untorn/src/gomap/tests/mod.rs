@@ -1,4 +1,4 @@
-//! Tests of the table, one topic a file.
+//! Tests of the table, one topic per file.
 
 mod support;
 

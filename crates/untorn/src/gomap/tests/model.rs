@@ -1,4 +1,4 @@
-//! Long random sequences of operations, beside std's `HashMap`.
+//! Long random sequences of operations, compared with std's `HashMap`.
 
 use super::super::{Growth, Key, SeededBuildHasher, Table};
 use super::support::{Constant, Good, Identity, Truncated, place};
@@ -41,12 +41,12 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
-/// What all sequences together came across, so that they cannot become harmless unnoticed.
+/// Counts of the states that the sequences reached, so that the test fails if they become trivial.
 #[derive(Default)]
 struct Coverage {
     doublings: Cell<usize>,
     same_size: Cell<usize>,
-    amid_growth: Cell<usize>,
+    during_growth: Cell<usize>,
 }
 
 impl Coverage {
@@ -74,7 +74,7 @@ impl<K: Key + Hash + Clone + Debug, S: SeededBuildHasher + Clone> Pair<K, S> {
             Coverage::note(&coverage.same_size);
         }
         if after.growth.is_some() {
-            Coverage::note(&coverage.amid_growth);
+            Coverage::note(&coverage.during_growth);
         }
     }
 
@@ -89,10 +89,14 @@ impl<K: Key + Hash + Clone + Debug, S: SeededBuildHasher + Clone> Pair<K, S> {
         let mut left = self.model.clone();
         let mut entries = self.table.iter();
         while let Some((key, elem)) = entries.next() {
-            assert_eq!(left.remove(key), Some(*elem), "{key:?} twice, or unknown");
+            assert_eq!(
+                left.remove(key),
+                Some(*elem),
+                "{key:?} is duplicate or unknown"
+            );
             assert_eq!(entries.len(), left.len());
         }
-        assert!(left.is_empty(), "not met: {left:?}");
+        assert!(left.is_empty(), "not returned: {left:?}");
     }
 }
 
@@ -128,7 +132,8 @@ where
             Operation::Clone => {
                 let clone = pair.table.clone();
                 assert_eq!(clone, pair.table);
-                // The clone goes on, so that it is tried as hard as the original.
+                // The sequence continues with the clone, so that clones are tested as much as
+                // originals.
                 pair.table = clone;
             }
             Operation::Clear => {
@@ -144,7 +149,7 @@ where
     pair.compare();
 }
 
-/// Runs `cases` random sequences and returns what they came across.
+/// Runs `cases` random sequences and returns the coverage.
 fn run<K, S>(cases: u32, key: fn(u16) -> K, hasher: &S) -> Coverage
 where
     K: Key + Hash + Clone + Debug,
@@ -165,7 +170,7 @@ where
         panic!("{failure}");
     }
     assert!(coverage.doublings.get() > cases as usize);
-    assert!(coverage.amid_growth.get() > cases as usize);
+    assert!(coverage.during_growth.get() > cases as usize);
     coverage
 }
 
@@ -174,7 +179,7 @@ struct Tenant(u32, u8);
 
 impl Key for Tenant {}
 
-/// Short ones, and long ones of which many look alike at both ends.
+/// Returns a short key, or a long one that shares its ends with many others.
 fn name(n: u16) -> String {
     if n.is_multiple_of(3) {
         format!("k{n}")
@@ -215,8 +220,9 @@ agrees_with_std! {
 }
 
 #[test]
-fn clustered_keys_agree_with_std_through_growth_to_the_same_size() {
-    // Neighbours share a bucket, so ranges that come and go leave overflow buckets behind.
+fn clustered_keys_agree_with_std() {
+    // Consecutive keys share a bucket, so inserting and removing ranges leaves overflow buckets
+    // behind.
     let coverage = run(
         64,
         |n| place(u64::from(n) / 100, 10 + u64::from(n % 100), 1),

@@ -1,4 +1,5 @@
-//! Foreign code that panics at its k-th call, for every k: `Hash`, `Eq`, `Clone` and `Drop` in every operation.
+//! User code that panics at call number k, for every k: `Hash`, `Eq`, `Clone` and `Drop` in every
+//! operation.
 
 use super::super::{Growth, SeededBuildHasher, Table};
 use super::support::{
@@ -6,10 +7,10 @@ use super::support::{
     panic_at_call, reset_accounting,
 };
 
-/// One operation on a table that `make` prepares, with one kind of call that panics at every k.
+/// Runs one operation on tables from `make`, with a panic at each call of one kind.
 ///
-/// After a panic the table is what it was before the operation, or, if it was `Drop` that panicked, what it is
-/// after it. Returns the number of calls, which are the points at which a panic was let loose.
+/// After a panic the table must be in its state before the operation, or after it if `Drop`
+/// panicked. Returns the number of calls, which is the number of panics injected.
 #[track_caller]
 fn sweep<const U: bool, const PAD: usize, S: SeededBuildHasher>(
     call: Call,
@@ -39,7 +40,7 @@ fn sweep<const U: bool, const PAD: usize, S: SeededBuildHasher>(
     unreachable!("an operation ends")
 }
 
-/// The table works as any other: grows, finds, removes.
+/// Checks that the table still works: it grows, finds and removes.
 fn use_again<const U: bool, const PAD: usize, S: SeededBuildHasher>(
     table: &mut TrackedTable<U, PAD, S>,
 ) {
@@ -58,12 +59,12 @@ fn use_again<const U: bool, const PAD: usize, S: SeededBuildHasher>(
     assert_eq!(contents(table), model);
 }
 
-/// A table of these many keys, from 0 on; their elems are their doubles.
+/// Returns a table of `n` keys from 0 on, with elems of twice the key.
 fn of<const U: bool, const PAD: usize, S: SeededBuildHasher + Default>(
     n: u32,
 ) -> TrackedTable<U, PAD, S> {
     let mut table = Table {
-        // The same calls in the same order every time.
+        // A fixed seed, so that each run makes equal calls in equal order.
         hash0: 1,
         ..Table::default()
     };
@@ -71,11 +72,12 @@ fn of<const U: bool, const PAD: usize, S: SeededBuildHasher + Default>(
     table
 }
 
-/// The numbers of keys at which something different happens: one bucket, one bucket full, the next key grows, a
-/// growth has begun, a growth is half done.
+/// Numbers of keys with different states: one bucket, a full bucket, before a growth, at the start
+/// of a growth, halfway through it.
 const SIZES: [u32; 9] = [1, 8, 13, 26, 52, 53, 55, 104, 107];
 
-/// Adds up the sweeps of one operation over sizes, hashers, keys that are updated or not, in place or boxed.
+/// Adds up the sweeps of one operation over sizes, hashers, keys with and without update, inline
+/// and boxed.
 macro_rules! sweep_all {
     ($call:expr, |$table:ident, $n:ident| $operation:expr) => {{
         fn kind<const U: bool, const PAD: usize, S: SeededBuildHasher + Default>() -> usize {
@@ -99,7 +101,7 @@ macro_rules! sweep_all {
     }};
 }
 
-/// The points of an operation must not become fewer unnoticed.
+/// Asserts that a sweep still injects at least `floor` panics.
 #[track_caller]
 fn at_least(floor: usize, points: usize) {
     assert!(points >= floor, "{points} points, {floor} expected");
@@ -181,7 +183,7 @@ fn drop_panics_while_the_table_is_cleared() {
 
 #[test]
 fn drop_panics_while_the_table_is_dropped() {
-    // What is left in its place is a new table; the old one drops all of its entries.
+    // `take` leaves a new table; the old one drops all of its entries.
     let points = sweep_all!(Call::Drop, |table, n| {
         assert_eq!(table.len(), n as usize);
         drop(std::mem::take(table));
@@ -194,7 +196,7 @@ fn clone_hash_and_eq_panic_while_the_table_is_cloned() {
     fn kind<const U: bool, const PAD: usize, S: SeededBuildHasher + Clone + Default>(
         call: Call,
     ) -> usize {
-        // A clone hashes only what a doubling has not moved yet.
+        // A clone hashes only the entries that a doubling has not moved yet.
         let sizes = [1, 8, 13, 27, 53, 105];
         sizes
             .into_iter()
@@ -224,7 +226,7 @@ fn clone_panics_while_the_entries_are_iterated_over() {
     at_least(3000, points);
 }
 
-/// A table of 16 buckets amid a growth to the same size; the ids choose the buckets.
+/// Returns a table of 16 buckets during a same-size growth. The ids select the buckets.
 fn same_size() -> TrackedTable<true, 0, Identity> {
     let mut table = Table::with_hint_and_hasher(104, Identity);
     for (bucket, n) in [(3, 49), (7, 49), (11, 33)] {
@@ -238,7 +240,7 @@ fn same_size() -> TrackedTable<true, 0, Identity> {
 }
 
 #[test]
-fn every_call_may_panic_amid_a_growth_to_the_same_size() {
+fn any_call_may_panic_during_same_size_growth() {
     type Operation = fn(&mut TrackedTable<true, 0, Identity>);
     let operations: [Operation; 5] = [
         |table| drop(table.insert(Tracked::new(7 + (99 << 16)), Tracked::new(1))),
@@ -257,14 +259,14 @@ fn every_call_may_panic_amid_a_growth_to_the_same_size() {
 }
 
 #[test]
-fn a_hash_that_panics_in_a_growing_write_leaves_the_growth_begun() {
+fn hash_panic_in_a_growing_write_keeps_the_growth() {
     reset_accounting();
     let mut table: TrackedTable<false, 0, Good> = of(52);
     let panicked = panic_at_call(Call::Hash, 1, || {
         table.insert(Tracked::new(52), Tracked::new(0));
     });
     assert!(panicked);
-    // The array is there, nothing has moved, and every later write goes on with it.
+    // The new array exists, no entry has moved, and later writes complete the growth.
     let stats = table.stats();
     assert_eq!(stats.growth, Some(Growth::Doubling));
     assert_eq!((stats.nevacuate, stats.count), (0, 52));

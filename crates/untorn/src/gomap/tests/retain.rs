@@ -1,4 +1,5 @@
-//! Taking out many at once, beside std's maps: in every stage of growth, in long chains, by keys that are odd.
+//! `retain` and `into_iter` against std's maps: at every stage of growth, in long chains, with
+//! unusual keys.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{Hash, Hasher};
@@ -12,21 +13,21 @@ fn sorted<K: Key + Ord + Copy, V: Copy, S: SeededBuildHasher>(
     table.iter().map(|(key, elem)| (*key, *elem)).collect()
 }
 
-fn keeps_what_it_is_told_to<S: SeededBuildHasher + Default + Clone>() {
-    let (mut amid_growth, mut overflowing) = (0, 0);
+fn check_retain<S: SeededBuildHasher + Default + Clone>() {
+    let (mut during_growth, mut overflowing) = (0, 0);
     for n in 0..200_u64 {
         let table: Table<u64, u64, S> = (0..n).map(|key| (key, key * 10)).collect();
-        amid_growth += u64::from(table.stats().growth.is_some());
+        during_growth += u64::from(table.stats().growth.is_some());
         overflowing += u64::from(table.stats().overflow > 0);
         for share in [1, 2, 3, 200] {
             let mut table = table.clone();
             let mut model: BTreeMap<_, _> = sorted(&table);
-            let mut asked = BTreeMap::new();
+            let mut visited = BTreeMap::new();
             table.retain(|key, elem| {
-                assert_eq!(asked.insert(*key, *elem), None, "asked twice");
+                assert_eq!(visited.insert(*key, *elem), None, "called twice");
                 key % share != 0
             });
-            assert_eq!(asked, model, "each is asked about");
+            assert_eq!(visited, model, "called once for each entry");
             model.retain(|key, _| key % share != 0);
             assert_eq!(sorted(&table), model);
             table.assert_invariants();
@@ -34,7 +35,7 @@ fn keeps_what_it_is_told_to<S: SeededBuildHasher + Default + Clone>() {
                 assert_eq!(table.get(&key), model.get(&key));
             }
             table.extend(model.keys().map(|key| (*key, 1)));
-            assert_eq!(table.len(), model.len(), "they are found again");
+            assert_eq!(table.len(), model.len(), "every key is found");
         }
         let mut taken = table.clone().into_iter();
         assert_eq!(taken.len(), n as usize);
@@ -43,20 +44,20 @@ fn keeps_what_it_is_told_to<S: SeededBuildHasher + Default + Clone>() {
         assert_eq!(taken, sorted(&table).into_iter().collect::<Vec<_>>());
     }
     assert!(
-        amid_growth > 10 && overflowing > 10,
-        "{amid_growth} {overflowing}"
+        during_growth > 10 && overflowing > 10,
+        "{during_growth} {overflowing}"
     );
 }
 
 #[test]
-fn a_table_keeps_what_it_is_told_to_and_gives_the_rest_out_whole() {
-    keeps_what_it_is_told_to::<Good>();
-    keeps_what_it_is_told_to::<Constant>();
-    keeps_what_it_is_told_to::<Truncated>();
+fn retain_and_into_iter_agree_with_std() {
+    check_retain::<Good>();
+    check_retain::<Constant>();
+    check_retain::<Truncated>();
 }
 
 #[test]
-fn a_walk_goes_on_over_what_was_kept() {
+fn walk_continues_after_retain() {
     for n in [3, 40, 105, 300] {
         let mut table: Table<u64, u64> = (0..n).map(|key| (key, key)).collect();
         let mut walk = table.walk();
@@ -73,9 +74,9 @@ fn a_walk_goes_on_over_what_was_kept() {
     }
 }
 
-/// Nothing finds them by their key.
+/// No lookup finds such keys.
 #[test]
-fn keys_that_do_not_equal_themselves_are_taken_out_too() {
+fn retain_removes_keys_unequal_to_themselves() {
     let mut table: Table<Float64, usize> = Table::new();
     for n in 0..100 {
         table.insert(Float64(f64::NAN), n);
@@ -89,9 +90,9 @@ fn keys_that_do_not_equal_themselves_are_taken_out_too() {
     assert_eq!(drained.len(), 10);
 }
 
-/// A key of no size that never equals another: all are at one address.
+/// All keys of a zero-sized type have one address, and these are never equal.
 #[test]
-fn keys_without_a_place_of_their_own_are_told_apart() {
+fn zero_sized_keys_are_distinguished_by_index() {
     #[derive(Clone, Copy)]
     struct Nothing;
     impl Hash for Nothing {
@@ -102,7 +103,7 @@ fn keys_without_a_place_of_their_own_are_told_apart() {
             false
         }
     }
-    // As NaN: what `Eq` promises is not kept, and nothing but look-ups may suffer from that.
+    // Like NaN, this breaks the contract of `Eq`, which may affect lookups only.
     impl Eq for Nothing {}
     impl Key for Nothing {}
     let mut table: Table<Nothing, usize, Constant> = (0..30).map(|n| (Nothing, n)).collect();
@@ -114,31 +115,31 @@ fn keys_without_a_place_of_their_own_are_told_apart() {
 }
 
 #[test]
-fn a_panic_leaves_out_what_was_refused_before() {
+fn panic_in_retain_keeps_earlier_removals() {
     let mut table: Table<u64, u64> = (0..100).map(|key| (key, key)).collect();
-    let mut refused = Vec::new();
+    let mut rejected = Vec::new();
     let keep = |key: &u64, _: &u64| {
-        assert!(refused.len() < 20, "as asked");
-        refused.push(*key);
+        assert!(rejected.len() < 20, "the injected panic");
+        rejected.push(*key);
         false
     };
     let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| table.retain(keep)));
     assert!(caught.is_err());
     assert_eq!(table.len(), 80);
-    assert!(refused.iter().all(|key| !table.contains_key(key)));
+    assert!(rejected.iter().all(|key| !table.contains_key(key)));
     table.assert_invariants();
 }
 
 #[test]
 fn everything_is_dropped_once() {
     reset_accounting();
-    for asked_for in [0, 1, 7, 60] {
+    for taken in [0, 1, 7, 60] {
         let table: Table<Tracked, Tracked> = (0..60)
             .map(|n| (Tracked::new(n), Tracked::new(n)))
             .collect();
         let mut entries = table.into_iter();
-        assert_eq!(entries.by_ref().take(asked_for).count(), asked_for);
-        assert_eq!(entries.len(), 60 - asked_for);
+        assert_eq!(entries.by_ref().take(taken).count(), taken);
+        assert_eq!(entries.len(), 60 - taken);
     }
     let mut table: Table<Tracked, Tracked> = (0..60)
         .map(|n| (Tracked::new(n), Tracked::new(n)))
@@ -154,13 +155,13 @@ fn everything_is_dropped_once() {
 }
 
 #[test]
-fn nil_and_empty_tables_have_nothing_to_take() {
+fn retain_on_nil_and_empty_tables_does_nothing() {
     for mut table in [
         Table::<u64, u64>::nil(),
         Table::new(),
         Table::with_hint(100),
     ] {
-        table.retain(|_, _| panic!("nothing to ask about"));
+        table.retain(|_, _| panic!("there is no entry"));
         assert_eq!(table.into_iter().next(), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Growth to the same size, and the overflow buckets that cause it.
+//! Same-size growth, and the overflow buckets that cause it.
 
 use super::super::raw::bucket::BucketLayout;
 use super::super::{Growth, Table};
@@ -6,7 +6,7 @@ use super::support::{Constant, Identity, Truncated, address, place};
 
 type Placed = Table<u64, u64, Identity>;
 
-/// 2^b buckets, empty.
+/// Returns an empty table of 2^b buckets.
 fn buckets(b: u8) -> Placed {
     let table: Placed = Table::with_hint_and_hasher(13 << (b - 1), Identity);
     assert_eq!(table.stats().b, b);
@@ -28,12 +28,14 @@ fn thin(table: &mut Placed, bucket: u64, n: u64, left: usize) {
     }
 }
 
-/// A table of 16 buckets with 16 overflow buckets, three chains that are `left` of longer ones, and the keys.
+/// Returns a table of 16 buckets with 16 overflow buckets, whose three chains have been reduced to
+/// `left` entries, and the keys.
 fn thinned(left: [usize; 3]) -> (Placed, Vec<u64>) {
     let mut table = buckets(4);
     let mut kept = Vec::new();
     for ((bucket, overflow), left) in [(3, 6), (7, 6), (11, 4)].into_iter().zip(left) {
-        // One key in the last overflow bucket: the next new key would find too many.
+        // The last overflow bucket has one key, so the next new key finds too many overflow
+        // buckets.
         let n = 8 * overflow + 1;
         fill(&mut table, bucket, n);
         thin(&mut table, bucket, n, left);
@@ -52,7 +54,7 @@ fn sparse() -> (Placed, Vec<u64>) {
 #[test]
 fn too_many_overflow_buckets_grow_to_the_same_size() {
     let (mut table, mut left) = sparse();
-    // Neither an overwrite nor a remove begins a growth.
+    // Neither an overwrite nor a removal starts a growth.
     table.insert(left[0], left[0]);
     table.remove(&place(3, 10, 5));
     assert_eq!(table.stats().growth, None);
@@ -88,7 +90,7 @@ fn one_overflow_bucket_fewer_is_not_too_many() {
     assert_eq!(table.stats().noverflow, 15);
     fill(&mut table, 0, 8);
     assert_eq!(table.stats().growth, None);
-    // The bucket that makes sixteen begins nothing: the next insert does.
+    // The sixteenth overflow bucket starts no growth: the next insertion does.
     fill(&mut table, 0, 9);
     assert_eq!((table.stats().noverflow, table.stats().growth), (16, None));
     fill(&mut table, 0, 10);
@@ -97,7 +99,7 @@ fn one_overflow_bucket_fewer_is_not_too_many() {
 
 #[test]
 fn load_wins_over_overflow() {
-    // With one more, 104 entries are not too many for 16 buckets, and 105 are.
+    // The next insertion makes 104 entries, which 16 buckets can hold, or 105, which they cannot.
     for (left, growth) in [
         ([35, 35, 33], Growth::SameSize),
         ([35, 36, 33], Growth::Doubling),
@@ -118,7 +120,7 @@ fn a_growing_table_does_not_begin_another_growth() {
     let (mut table, _) = sparse();
     table.insert(place(15, 250, 0), 0);
     assert_eq!(table.stats().growth, Some(Growth::SameSize));
-    // Removes of an absent key finish it; inserts past the load factor must wait until then.
+    // Insertions past the load factor start no doubling until the same-size growth is complete.
     let mut passed = false;
     let mut n = 0;
     while table.stats().growth == Some(Growth::SameSize) {
@@ -132,7 +134,7 @@ fn a_growing_table_does_not_begin_another_growth() {
 }
 
 #[test]
-fn a_clone_of_a_table_amid_a_growth_to_the_same_size_is_whole() {
+fn clone_during_same_size_growth_is_complete() {
     let (mut table, left) = sparse();
     table.insert(place(15, 250, 0), 0);
     let clone = table.clone();
@@ -181,20 +183,20 @@ fn the_count_of_overflow_buckets_is_exact() {
 }
 
 #[test]
-fn from_sixteen_bits_on_half_of_the_overflow_buckets_are_counted() {
+fn half_the_overflow_is_counted_from_b_sixteen_on() {
     let mut table = buckets(16);
     for bucket in 0..512 {
         fill(&mut table, bucket, 9);
     }
     let stats = table.stats();
     assert_eq!((stats.b, stats.overflow), (16, 512));
-    // 256 on average, 11 the standard deviation.
+    // The mean is 256, the standard deviation 11.
     assert!((150..360).contains(&stats.noverflow), "{}", stats.noverflow);
 }
 
 #[test]
 fn preallocated_overflow_buckets_are_used_first() {
-    // Sixteen buckets come with one more, thirty-two with two.
+    // 16 buckets have one spare bucket, 32 have two.
     for (b, spare) in [(4, 1), (5, 2), (6, 4)] {
         let mut table = buckets(b);
         table.insert(place(0, 10, 0), 0);
@@ -212,7 +214,7 @@ fn preallocated_overflow_buckets_are_used_first() {
 }
 
 #[test]
-fn below_sixteen_buckets_no_overflow_bucket_is_preallocated() {
+fn no_spare_overflow_below_sixteen_buckets() {
     let mut table = buckets(3);
     table.insert(place(0, 10, 0), 0);
     fill(&mut table, 5, 9);
@@ -223,7 +225,7 @@ fn below_sixteen_buckets_no_overflow_bucket_is_preallocated() {
 }
 
 #[test]
-fn iterator_flags_move_to_the_old_buckets_when_the_table_grows() {
+fn iterator_flags_move_to_the_old_buckets() {
     let (mut table, left) = sparse();
     assert_eq!(table.stats().flags.to_string(), "0");
     let _ = table.iter();

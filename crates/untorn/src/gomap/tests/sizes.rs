@@ -1,4 +1,4 @@
-//! Keys and elems of every size: nothing at all, and whole pages.
+//! Keys and elems of every size, from zero bytes to pages.
 
 use super::super::{Key, Table};
 use super::support::{Constant, Good};
@@ -36,7 +36,8 @@ fn a_zero_sized_key_and_elem_are_an_entry_too() {
     assert_eq!((table.remove(&()), table.remove(&())), (Some(()), None));
 }
 
-/// Never equal, so that keys without a size can still be many, as with Go's NaN.
+/// A zero-sized key that is unequal to every key, so that a table can hold many of them, as with
+/// Go's NaN.
 #[derive(Debug, Clone)]
 struct NeverEqual;
 
@@ -55,7 +56,7 @@ impl Eq for NeverEqual {}
 impl Key for NeverEqual {}
 
 #[test]
-fn keys_that_equal_nothing_are_each_an_entry_that_only_clear_removes() {
+fn keys_equal_to_nothing_are_separate_entries() {
     let mut table = Table::with_hasher(Good);
     for n in 0..500_u32 {
         assert_eq!(table.insert(NeverEqual, n), None);
@@ -91,7 +92,7 @@ fn keys_and_elems_of_four_kibibytes_survive_growth() {
 }
 
 #[test]
-fn a_missing_elem_of_any_size_is_its_zero_value() {
+fn missing_elem_of_any_size_is_its_zero_value() {
     let table: Table<u32, Vec<u8>> = [(1, vec![1])].into_iter().collect();
     assert_eq!(
         (table.get_or_zero(&1), table.get_or_zero(&2)),
@@ -104,9 +105,9 @@ fn a_missing_elem_of_any_size_is_its_zero_value() {
     );
 }
 
-/// Bytes around the border between stored in place and boxed.
+/// Sizes around the limit of 128 bytes, above which keys and elems are boxed.
 #[test]
-fn both_sides_of_the_border_of_128_bytes_hold_the_same() {
+fn boxed_and_inline_sizes_behave_alike() {
     fn check<const K: usize, const V: usize>() {
         let key = |n: u8| [n; K];
         let elem = |n: u8| [n ^ 0xff; V];

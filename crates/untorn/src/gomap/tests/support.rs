@@ -1,4 +1,4 @@
-//! What the tests of the table share: hashers that place keys, values that are counted, callbacks that panic.
+//! Shared test support: hashers that place keys, values that are counted, callbacks that panic.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -9,19 +9,21 @@ use std::rc::Rc;
 
 use super::super::{Key, SeededBuildHasher, Table};
 
-/// Mixes every bit of the key and of the seed into every bit of the hash.
+/// A hasher that mixes every bit of the key and of the seed into every bit of the hash.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Good;
 
-/// Gives every key the same hash.
+/// A hasher that returns one hash for all keys.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Constant;
 
-/// Leaves four buckets and four tophashes, the smallest of which are those that must be moved up.
+/// A hasher with hashes for four buckets and four tophashes, all of them below the smallest valid
+/// one.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Truncated;
 
-/// Lets the key choose its own hash, whatever the seed: see [`place`] and [`Verbatim`].
+/// A hasher whose hash is encoded in the key and independent of the seed: see [`place`] and
+/// [`Verbatim`].
 #[derive(Clone, Copy, Default)]
 pub(super) struct Identity;
 
@@ -63,8 +65,8 @@ mixing! {
     Truncated keeps 0x0300_0000_0000_0003;
 }
 
-/// The hash that the key asks for: a word is its own hash; of a string the two bytes in the middle are the tophash
-/// and the low bits.
+/// The hasher of [`Identity`]. A word is its own hash. The two middle bytes of a string are the
+/// tophash and the low bits.
 #[derive(Default)]
 pub(super) struct Verbatim(u64);
 
@@ -98,13 +100,13 @@ impl SeededBuildHasher for Identity {
     }
 }
 
-/// Key number `n` of those that [`Identity`] puts into this bucket with this tophash.
+/// Returns the `n`-th key that [`Identity`] puts into this bucket with this tophash.
 pub(super) fn place(bucket: u64, top: u64, n: u64) -> u64 {
     assert!(bucket < 1 << 16 && (5..256).contains(&top) && n < 1 << 40);
     top << 56 | n << 16 | bucket
 }
 
-/// Counts the hashes that are made.
+/// A hasher that counts the hashes computed.
 #[derive(Clone, Default)]
 pub(super) struct Counting<S> {
     inner: S,
@@ -112,7 +114,7 @@ pub(super) struct Counting<S> {
 }
 
 impl<S> Counting<S> {
-    /// The calls since this was last asked for.
+    /// Returns the number of hashes since the last call of this method.
     pub(super) fn take(&self) -> usize {
         self.calls.take()
     }
@@ -127,7 +129,7 @@ impl<S: SeededBuildHasher> SeededBuildHasher for Counting<S> {
     }
 }
 
-/// How many old buckets are evacuated.
+/// Returns the number of evacuated old buckets.
 pub(super) fn evacuated<K, V, S>(table: &Table<K, V, S>) -> usize {
     let old = table.oldbuckets.as_ref().expect("the table is not growing");
     (0..old.count())
@@ -135,7 +137,7 @@ pub(super) fn evacuated<K, V, S>(table: &Table<K, V, S>) -> usize {
         .count()
 }
 
-/// The tophash bytes of the chain that `low_bits` belong to, a bucket an item.
+/// Returns the tophash bytes of the chain that `low_bits` belong to, one item per bucket.
 pub(super) fn marks<K, V, S>(table: &Table<K, V, S>, low_bits: usize) -> Vec<[u8; 8]> {
     let chain = table.buckets.bucket(low_bits).chain();
     chain
@@ -143,12 +145,12 @@ pub(super) fn marks<K, V, S>(table: &Table<K, V, S>, low_bits: usize) -> Vec<[u8
         .collect()
 }
 
-/// The address of a place.
+/// Returns the address of a value.
 pub(super) fn address<T: ?Sized>(place: &T) -> usize {
     std::ptr::from_ref(place).cast::<u8>().addr()
 }
 
-/// Foreign code that a table calls.
+/// The kinds of user code that a table calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Call {
     Hash,
@@ -157,7 +159,7 @@ pub(super) enum Call {
     Drop,
 }
 
-/// Accounts for every [`Tracked`] of this thread: what was made must be dropped once.
+/// Counts the [`Tracked`] values of this thread. Each must be dropped once.
 #[derive(Default)]
 struct Accounting {
     alive: Vec<bool>,
@@ -169,27 +171,28 @@ thread_local! {
     static ACCOUNTING: RefCell<Accounting> = RefCell::default();
 }
 
-/// Opens a new account.
+/// Resets the counts of this thread.
 pub(super) fn reset_accounting() {
     ACCOUNTING.set(Accounting::default());
 }
 
-/// TrackedTable that were made and not dropped.
+/// Returns the number of tracked values that have not been dropped.
 pub(super) fn alive() -> usize {
     ACCOUNTING.with_borrow(|accounting| accounting.alive.iter().filter(|alive| **alive).count())
 }
 
-/// Every probe was dropped, and once.
+/// Asserts that every tracked value has been dropped once.
 #[track_caller]
 pub(super) fn assert_all_dropped() {
     let twice = ACCOUNTING.with_borrow(|accounting| accounting.dropped_twice);
     assert_eq!((alive(), twice), (0, 0), "(leaked, dropped twice)");
 }
 
-/// What the panic_at panics with.
+/// The payload of an injected panic.
 struct InjectedPanic;
 
-/// Runs `operation`, in which the `k`-th such call from now (counted from 0) panics. True if it came to that.
+/// Runs `operation`, during which call number `k` of this kind, counted from 0, panics. Returns
+/// whether that call occurred.
 pub(super) fn panic_at_call(call: Call, k: usize, operation: impl FnOnce()) -> bool {
     ACCOUNTING.with_borrow_mut(|accounting| accounting.panic_at = Some((call, k)));
     let outcome = catch_unwind(AssertUnwindSafe(operation));
@@ -214,13 +217,15 @@ fn called(call: Call) {
         _ => false,
     });
     if panicked {
-        // Past the panic hook, so that thousands of these print nothing.
+        // Bypasses the panic hook, so that thousands of panics print nothing.
         resume_unwind(Box::new(InjectedPanic));
     }
 }
 
-/// A key and elem that is accounted for and whose callbacks may panic. `PAD` bytes make it large, `UPDATE` a key
-/// that a newer equal one replaces.
+/// A key or elem that counts its drops and whose trait methods may panic.
+///
+/// `PAD` is a number of padding bytes. With `UPDATE`, inserting an equal key replaces the stored
+/// one.
 pub(super) struct Tracked<const UPDATE: bool = false, const PAD: usize = 0> {
     pub(super) id: u32,
     serial: usize,
@@ -237,7 +242,7 @@ impl<const UPDATE: bool, const PAD: usize> Tracked<UPDATE, PAD> {
         Self { id, serial, pad }
     }
 
-    /// Tells equal probes apart.
+    /// Returns a number that is unique among the values of this thread.
     pub(super) fn serial(&self) -> usize {
         self.serial
     }
@@ -273,7 +278,7 @@ impl<const UPDATE: bool, const PAD: usize> PartialEq for Tracked<UPDATE, PAD> {
         called(Call::Eq);
         assert_eq!(
             self.pad, [self.id as u8; PAD],
-            "the key was not moved whole"
+            "the padding of the key changed"
         );
         self.id == other.id
     }
@@ -291,11 +296,12 @@ impl<const UPDATE: bool, const PAD: usize> fmt::Debug for Tracked<UPDATE, PAD> {
     }
 }
 
-/// A table of probes.
+/// A table of tracked values.
 pub(super) type TrackedTable<const UPDATE: bool, const PAD: usize, S> =
     Table<Tracked<UPDATE, PAD>, Tracked<UPDATE, PAD>, S>;
 
-/// The ids of keys and elems, after checking that each entry is met once and found by its key.
+/// Returns the ids of keys and elems. Asserts that iteration returns each entry once and that its
+/// key finds it.
 #[track_caller]
 pub(super) fn contents<const UPDATE: bool, const PAD: usize, S: SeededBuildHasher>(
     table: &TrackedTable<UPDATE, PAD, S>,
@@ -303,7 +309,11 @@ pub(super) fn contents<const UPDATE: bool, const PAD: usize, S: SeededBuildHashe
     table.assert_invariants();
     let mut ids = BTreeMap::new();
     for (key, elem) in table {
-        assert_eq!(ids.insert(key.id, elem.id), None, "{key:?} was met twice");
+        assert_eq!(
+            ids.insert(key.id, elem.id),
+            None,
+            "{key:?} was returned twice"
+        );
         assert_eq!(table.get(key).map(|found| found.id), Some(elem.id));
     }
     assert_eq!(ids.len(), table.len());

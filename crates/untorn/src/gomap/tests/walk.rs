@@ -1,4 +1,4 @@
-//! CursorSet: what they show, when they are over, what they refuse; panics and drops between two steps.
+//! Walks: the entries they return, their end, foreign tables; panics and drops between two steps.
 
 use std::collections::{BTreeSet, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -46,7 +46,7 @@ fn the_order_begins_at_a_random_bucket_and_slot() {
 }
 
 #[test]
-fn a_walk_that_began_on_an_empty_table_is_over_at_once() {
+fn walk_begun_on_an_empty_table_ends_at_once() {
     let mut table = Table::new();
     let mut walk = table.walk();
     let mut nil = Table::<u64, u64>::nil().walk();
@@ -68,13 +68,13 @@ fn a_walk_that_is_over_stays_over() {
 }
 
 #[test]
-fn what_was_removed_before_it_was_reached_is_not_shown() {
+fn walk_skips_entries_removed_before_it() {
     let mut table = of(100);
     let mut walk = table.walk();
     let mut shown = vec![];
     while let Some((&key, _)) = walk.next(&table) {
         shown.push(key);
-        // Half of the others.
+        // Removes half of the other entries.
         if shown.len() == 1 {
             for other in (0..100).filter(|other| *other != key && other % 2 == 0) {
                 table.remove(&other);
@@ -145,8 +145,8 @@ fn removing_everything_ends_a_walk() {
     assert_eq!(walk.next(&table), None);
 }
 
-/// Go's iteration stays on the array that it began on. Without a bound on what is shown of the entries that come in
-/// meanwhile, this loop would show e^20 times as many as there were.
+/// Go's iteration stays on the array on which it started. Without a limit on the new entries that a
+/// walk returns, this loop would return e^20 times the original number.
 #[test]
 fn a_walk_ends_however_much_is_inserted_at_each_step() {
     for per_step in [1, 3, 20] {
@@ -157,8 +157,9 @@ fn a_walk_ends_however_much_is_inserted_at_each_step() {
             let mut shown = BTreeSet::new();
             while let Some((&key, _)) = walk.next(&table) {
                 assert!(shown.insert(key), "{key} was shown twice");
-                // All of them fitted in before the table grew for the first time, or in a slot of that time.
-                assert!(shown.len() as u64 <= 16 * n.max(8), "this has no end");
+                // Every returned entry was inserted before the first growth, or into a slot from
+                // before it.
+                assert!(shown.len() as u64 <= 16 * n.max(8), "the walk does not end");
                 for _ in 0..per_step {
                     table.insert(new, 10 * new);
                     new += 1;
@@ -170,7 +171,7 @@ fn a_walk_ends_however_much_is_inserted_at_each_step() {
 }
 
 #[test]
-fn a_walk_ends_when_the_entry_shown_is_removed_and_inserted_again() {
+fn walk_ends_if_each_entry_is_reinserted() {
     for n in [1, 2, 9, 100, 1000] {
         let mut table = of(n);
         let mut walk = table.walk();
@@ -180,15 +181,15 @@ fn a_walk_ends_when_the_entry_shown_is_removed_and_inserted_again() {
             table.insert(key, 1);
             shown.insert(key);
             steps += 1;
-            assert!(steps <= 4 * n.max(8), "this has no end");
+            assert!(steps <= 4 * n.max(8), "the walk does not end");
         }
-        // All were shown, hence all replaced.
+        // All entries were returned, and therefore all were replaced.
         assert_eq!(shown.len() as u64, n);
     }
 }
 
 #[test]
-fn keys_that_do_not_equal_themselves_are_shown_through_growth_and_go_with_clear() {
+fn nan_keys_are_walked_during_growth_and_cleared() {
     let mut table = Table::new();
     table.extend((0..50_u32).map(|n| (Float64(f64::NAN), n)));
     let mut walk = table.walk();
@@ -225,7 +226,7 @@ fn a_walk_refuses_every_table_but_its_own() {
     let mut other = walked.walk();
     assert_panics(|| walk.next(&walked).is_some());
     assert_panics(|| other.next(&table).is_some());
-    // A table may move; its walks go with it.
+    // A table may be moved; its walks remain valid.
     let moved = std::mem::take(&mut table);
     assert_panics(|| walk.next(&table).is_some());
     assert_eq!(rest(&mut walk, &moved).len(), 4);
@@ -242,7 +243,7 @@ fn a_table_can_be_cloned_at_each_step() {
         let clone = table.clone();
         assert_eq!(clone, table);
         assert_eq!(rest(&mut clone.walk(), &clone).len(), table.len());
-        // The original goes on to grow.
+        // The original continues to grow.
         table.insert(1000 + steps, 10 * (1000 + steps));
         steps += 1;
         assert!(steps < 200);
@@ -259,13 +260,13 @@ fn a_walk_sets_the_flags_that_go_sets() {
     drop(table.walk());
     assert_eq!(flags(&table).to_string(), "iterator|old_iterator");
     table.insert(26, 260);
-    // It was over the buckets that are the old ones now.
+    // The walk was over the buckets that are now the old ones.
     assert_eq!(table.stats().growth, Some(Growth::Doubling));
     assert_eq!(flags(&table).to_string(), "old_iterator");
 }
 
 #[test]
-fn walks_begin_on_many_threads_at_once_and_each_shows_all() {
+fn many_threads_may_begin_walks_at_once() {
     const THREADS: usize = 8;
     let mut table = of(500);
     let barrier = Barrier::new(THREADS);
@@ -291,7 +292,7 @@ fn walks_begin_on_many_threads_at_once_and_each_shows_all() {
     }
 }
 
-/// The steps themselves run no foreign code; what panics is the writes between them, at every call they make.
+/// Steps run no user code. The writes between them panic here, at every call they make.
 #[test]
 fn hash_and_eq_panic_in_the_writes_between_two_steps() {
     fn sweep<S: SeededBuildHasher + Default>(call: Call, n: u32, steps: u32) -> usize {
@@ -336,7 +337,7 @@ fn hash_and_eq_panic_in_the_writes_between_two_steps() {
 }
 
 #[test]
-fn walks_keep_no_entry_alive_and_may_outlive_their_table() {
+fn walks_own_no_entries_and_may_outlive_the_table() {
     reset_accounting();
     let mut table = TrackedTable::<false, 0, Good>::with_hasher(Good);
     table.extend((0..100).map(|id| (Tracked::new(id), Tracked::new(id))));
@@ -358,9 +359,9 @@ fn walks_keep_no_entry_alive_and_may_outlive_their_table() {
     assert_all_dropped();
 }
 
-/// A walk that was left behind costs nothing for ever: what the table knows of it goes at the next growth.
+/// The table discards the state of dropped walks at the next growth at the latest.
 #[test]
-fn a_table_forgets_the_walks_that_are_gone() {
+fn dropped_walks_leave_the_cursor_set() {
     let mut table = of(100);
     for _ in 0..100_000 {
         drop(table.walk());

@@ -1,11 +1,11 @@
-//! CursorSet during both kinds of growth: begun, stepped and ended at every position of both.
+//! Walks during both kinds of growth: begun, stepped and ended at every position.
 
 use std::collections::BTreeSet;
 
 use super::super::{Growth, SeededBuildHasher, Stats, Table, Walk};
 use super::support::{Constant, Good, Identity, Truncated, place};
 
-/// CursorSet begun at every moment of a growth, and advanced by these many steps between two writes.
+/// A table and its walks. Each walk takes a fixed number of steps between two writes.
 struct Case<S> {
     table: Table<u64, u64, S>,
     walks: Vec<Watched>,
@@ -13,7 +13,7 @@ struct Case<S> {
 
 struct Watched {
     walk: Walk,
-    /// What was there when it began and was not removed since.
+    /// The entries present at the start of the walk and not removed since.
     due: BTreeSet<u64>,
     shown: BTreeSet<u64>,
     steps: usize,
@@ -82,14 +82,14 @@ fn through_doublings<S: SeededBuildHasher + Default>(n: u64, steps: usize) -> us
     for key in 0..n {
         case.insert(key);
         case.begin(steps);
-        // Others that hurry, and some that wait for the end.
+        // Faster walks, and some that take no step until the end.
         case.begin((key % 7) as usize * 3);
     }
     case.finish()
 }
 
 #[test]
-fn walks_begun_at_every_moment_of_three_doublings_show_all() {
+fn walks_begun_at_any_point_of_doublings_show_all() {
     for steps in [0, 1, 2, 5] {
         assert_eq!(through_doublings::<Good>(60, steps), 120);
         assert_eq!(through_doublings::<Truncated>(60, steps), 120);
@@ -98,7 +98,7 @@ fn walks_begun_at_every_moment_of_three_doublings_show_all() {
 }
 
 #[test]
-fn a_walk_held_at_every_position_while_the_table_doubles_several_times() {
+fn walk_held_at_every_position_survives_doublings() {
     for n in [1, 8, 13, 14, 26, 27, 40] {
         for held_at in 0..=n {
             let mut case = Case {
@@ -118,8 +118,8 @@ fn a_walk_held_at_every_position_while_the_table_doubles_several_times() {
 }
 
 #[test]
-fn entries_removed_from_a_chain_between_its_moves_are_not_mistaken_for_others() {
-    // All in one chain, so every hole and every refill is in it.
+fn walk_tolerates_removals_between_evacuations() {
+    // All entries are in one chain, and so are all vacated and reused slots.
     for held_at in 0..=20 {
         for removed in 0..20 {
             let mut case = Case {
@@ -141,7 +141,8 @@ fn entries_removed_from_a_chain_between_its_moves_are_not_mistaken_for_others() 
     }
 }
 
-/// A table of 16 buckets whose next insert begins a growth to the same size; bucket 7 has a chain of seven.
+/// Returns a table of 16 buckets whose next insertion starts a same-size growth. Bucket 7 has a
+/// chain of seven buckets.
 fn about_to_grow() -> (Case<Identity>, Vec<u64>) {
     let mut table = Table::with_hint_and_hasher(104, Identity);
     let mut left = vec![];
@@ -168,7 +169,7 @@ fn growth(stats: &Stats) -> Option<Growth> {
 }
 
 #[test]
-fn a_walk_held_at_every_position_while_the_chains_are_packed() {
+fn walk_held_at_every_position_survives_packing() {
     let (case, left) = about_to_grow();
     let entries = case.table.len();
     assert_eq!(entries, left.len());
@@ -195,7 +196,7 @@ fn a_walk_held_at_every_position_while_the_chains_are_packed() {
 }
 
 #[test]
-fn what_is_removed_while_the_chains_are_packed_is_not_shown() {
+fn walk_skips_entries_removed_during_packing() {
     let (_, left) = about_to_grow();
     for victim in left {
         for held_at in [0, 1, 7, 12, 20] {

@@ -1,5 +1,5 @@
-//! Long random sequences of writes with several walks under expected: for each entry the model knows whether a walk must,
-//! may or must not show it.
+//! Long random sequences of writes during several walks. For each entry the model records whether a
+//! walk must, may or must not return it.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -19,7 +19,8 @@ thread_local! {
     static RANDOM: Cell<u64> = const { Cell::new(0) };
 }
 
-/// A key that a newer equal one replaces, or, if it is `loose`, that equals nothing and hashes differently each time.
+/// A key that an equal newer one replaces. If it is `loose`, it is unequal to every key and hashes
+/// differently each time.
 #[derive(Clone, Debug)]
 struct Name {
     id: u32,
@@ -42,7 +43,7 @@ impl Hash for Name {
             RANDOM.set(next);
             state.write_u64(next ^ (next >> 29));
         } else {
-            // Neighbours share a bucket under `Identity`, and differ in their tophash.
+            // With `Identity`, consecutive ids share a bucket and differ in their tophash.
             let (bucket, top) = (u64::from(self.id) / 60, 10 + u64::from(self.id) % 60);
             state.write_u64(top << 56 | bucket);
         }
@@ -62,12 +63,12 @@ enum Operation {
     RemoveMany(u32, u32),
     /// Inserts a range and removes most of it.
     Churn(u32, u32),
-    /// Inserts until the table begins to grow, and steps a walk between the writes that carry it out.
+    /// Inserts until the table starts to grow, and steps a walk between the writes of the growth.
     Grow(usize, u32),
-    /// Begins a walk, in the place of another if need be.
+    /// Begins a walk, and drops the previous one with this index.
     Begin(usize),
     Step(usize, usize),
-    /// Steps, and each time removes the entry that was shown, and puts it back if `true`.
+    /// Steps, removes each returned entry, and inserts it again if `true`.
     Consume(usize, usize, bool),
     Finish(usize),
     Forget(usize),
@@ -96,12 +97,12 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
-/// What an entry is known by: its value, which no other entry ever has, and a counter of its overwrites.
+/// The identity of an entry: a number that no other entry has, and a count of its overwrites.
 type Elem = (u64, u32);
 
 struct Watched {
     walk: Walk,
-    /// Entries that it has still to show.
+    /// The entries that the walk has yet to return.
     must: BTreeSet<u64>,
     shown: BTreeSet<u64>,
     cleared: bool,
@@ -109,8 +110,8 @@ struct Watched {
 
 #[derive(Default)]
 struct Coverage {
-    amid_doubling: Cell<usize>,
-    amid_same_size: Cell<usize>,
+    during_doubling: Cell<usize>,
+    during_same_size: Cell<usize>,
     shown: Cell<usize>,
     ended: Cell<usize>,
     cleared: Cell<usize>,
@@ -122,9 +123,9 @@ fn note(what: &Cell<usize>) {
 
 struct Model<'s, S> {
     table: Table<Name, Elem, S>,
-    /// Key and overwrites of each entry that is in the table.
+    /// The key and the number of overwrites of each entry in the table.
     alive: BTreeMap<u64, (Name, u32)>,
-    /// Entries that can be found by their key.
+    /// The entries that a lookup can find.
     by_id: HashMap<u32, u64>,
     next: u64,
     tags: u32,
@@ -178,7 +179,7 @@ impl<S: SeededBuildHasher + Clone> Model<'_, S> {
         });
     }
 
-    /// One step of this walk; the key that it showed.
+    /// Takes one step of this walk, and returns the key.
     fn step(&mut self, walk: usize) -> Option<Name> {
         let watched = self.walks[walk].as_mut()?;
         let Some((key, elem)) = watched.walk.next(&self.table) else {
@@ -200,8 +201,8 @@ impl<S: SeededBuildHasher + Clone> Model<'_, S> {
         watched.must.remove(&elem.0);
         note(&self.coverage.shown);
         match self.table.stats().growth {
-            Some(Growth::Doubling) => note(&self.coverage.amid_doubling),
-            Some(Growth::SameSize) => note(&self.coverage.amid_same_size),
+            Some(Growth::Doubling) => note(&self.coverage.during_doubling),
+            Some(Growth::SameSize) => note(&self.coverage.during_same_size),
             None => {}
         }
         Some(key.clone())
@@ -316,29 +317,29 @@ fn run<S: SeededBuildHasher + Clone>(cases: u32, hasher: &S) -> Coverage {
     assert!(coverage.ended.get() > cases, "{}", coverage.ended.get());
     let cleared = coverage.cleared.get();
     assert!(cleared > cases / 8, "{cleared}");
-    let doubling = coverage.amid_doubling.get();
+    let doubling = coverage.during_doubling.get();
     assert!(doubling > 10 * cases, "{doubling}");
     coverage
 }
 
 #[test]
-fn walks_keep_their_promises_under_a_good_hash() {
+fn walk_guarantees_hold_for_a_good_hash() {
     run(300, &Good);
 }
 
 #[test]
-fn walks_keep_their_promises_when_all_hashes_are_one() {
+fn walk_guarantees_hold_for_a_constant_hash() {
     run(40, &Constant);
 }
 
 #[test]
-fn walks_keep_their_promises_when_a_hash_is_four_bits() {
+fn walk_guarantees_hold_for_a_four_bit_hash() {
     run(200, &Truncated);
 }
 
 #[test]
-fn walks_keep_their_promises_through_growth_to_the_same_size() {
+fn walk_guarantees_hold_in_same_size_growth() {
     let coverage = run(500, &Identity);
-    let amid = coverage.amid_same_size.get();
-    assert!(amid > 1000, "{amid} steps amid growth to the same size");
+    let during = coverage.during_same_size.get();
+    assert!(during > 1000, "{during} steps during same-size growth");
 }

@@ -1,4 +1,4 @@
-//! Inserting: which key stays on an overwrite, what a nil table says, what an insert after a remove finds.
+//! Insertion: the key that an overwrite keeps, nil tables, insertion after removal, stale hashes.
 
 use super::super::table::assign::Replaced;
 use super::super::{Key, Table};
@@ -17,7 +17,7 @@ fn an_overwrite_of_a_string_key_keeps_the_newer_key() {
 }
 
 #[test]
-fn the_newer_string_key_is_kept_in_a_large_and_in_a_growing_table_too() {
+fn newer_string_key_is_stored_during_growth_too() {
     let mut table: Table<Arc<str>, usize> = Table::new();
     let name = |n: usize| -> Arc<str> { n.to_string().into() };
     table.extend((0..210).map(|n| (name(n), n)));
@@ -54,7 +54,7 @@ fn keys_are_updated_as_their_type_says() {
 }
 
 #[test]
-fn key_kinds_with_a_string_inside_are_updated_and_those_without_are_not() {
+fn keys_that_contain_strings_need_updates() {
     const fn updated<K: Key + ?Sized>() -> bool {
         K::NEEDS_KEY_UPDATE
     }
@@ -65,12 +65,12 @@ fn key_kinds_with_a_string_inside_are_updated_and_those_without_are_not() {
 
 #[test]
 #[should_panic(expected = "assignment to entry in nil map")]
-fn a_nil_table_refuses_an_insert_with_the_text_of_go() {
+fn insert_into_nil_panics_with_gos_message() {
     Table::nil().insert("1", "265");
 }
 
 #[test]
-fn a_nil_table_is_empty_to_every_other_operation() {
+fn nil_table_is_empty_for_other_operations() {
     let mut table: Table<u32, u32> = Table::nil();
     assert_eq!((table.len(), table.get(&1)), (0, None));
     assert_eq!(table.remove(&1), None);
@@ -82,7 +82,7 @@ fn a_nil_table_is_empty_to_every_other_operation() {
 }
 
 #[test]
-fn an_insert_after_a_remove_or_a_clear_starts_from_nothing() {
+fn insert_after_remove_or_clear_finds_no_old_value() {
     let mut table = Table::new();
     table.extend((0..100_u32).map(|n| (n, 1)));
     table.remove(&7);
@@ -109,7 +109,7 @@ fn a_write_hashes_its_own_key_once() {
 }
 
 #[test]
-fn a_hash_of_before_a_reseed_is_not_used() {
+fn stale_hash_is_not_used() {
     let mut table: Table<u32, u32, Counting<Good>> = Table::default();
     table.extend((0..100).map(|n| (n, n)));
     let made = table.hash_of(&7);
