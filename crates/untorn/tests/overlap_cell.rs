@@ -6,6 +6,8 @@ mod body;
 mod forgotten;
 #[path = "overlap_cell/guards.rs"]
 mod guards;
+#[path = "overlap_cell/many.rs"]
+mod many;
 #[path = "overlap_cell/model.rs"]
 mod model;
 #[path = "overlap_cell/pairs.rs"]
