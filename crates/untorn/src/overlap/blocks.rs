@@ -12,9 +12,9 @@
 //!                     └ slots        { Slot, next_free }
 //! ```
 //!
-//! `live` and the levels are the *occupancy bitmap*. A writer's scan reads it from the top, and then
-//! the slots whose bits are set: O(slots in use), however many were in use before. The owner takes
-//! and frees a slot in O(1), but for the allocation of a block that doubles the room.
+//! `live` and the levels are the *occupancy bitmap*. A writer's scan reads it from the top, and
+//! then the slots whose bits are set: O(slots in use), however many were in use before. The owner
+//! takes and frees a slot in O(1), but for the allocation of a block that doubles the room.
 //!
 //! # Invariants
 //!
@@ -22,12 +22,13 @@
 //! 2. Only the thread that owns the record stores here (record.rs, 2).
 //! 3. *Occupancy.* The bit of a slot, the bits above it, and the bit of its block in `live` are set
 //!    before an access is announced in the slot, and cleared after the access is retracted.
-//! 4. *Order.* A bit is stored Relaxed. It is set before the `SeqCst` fence on entering, so a scan that
-//!    must find the access finds the bit (gate.rs, 1). It is cleared after the Release fence in
-//!    `retract`, and a later owner stores after the Release fence in `Identity::set`. So an Acquire load
-//!    of a word in which a bit is clear has also acquired the end of each access that had set it.
-//! 5. *Free list.* Each place below `taken` is in use or in the free list. The places from `taken` on
-//!    were not used by this owner of the record.
+//! 4. *Order.* A bit is stored Relaxed. It is set before the `SeqCst` fence on entering, so a scan
+//!    that must find the access finds the bit (gate.rs, 1). It is cleared after the Release fence
+//!    in `retract`, and a later owner stores after the Release fence in `Identity::set`. So an
+//!    Acquire load of a word in which a bit is clear has also acquired the end of each access that
+//!    had set it.
+//! 5. *Free list.* Each place below `taken` is in use or in the free list. The places from `taken`
+//!    on were not used by this owner of the record.
 
 #![allow(unsafe_code, reason = "named for it: see the invariants above")]
 
@@ -101,6 +102,10 @@ impl SlotBlocks {
         let reused = free != NONE && !planted("slots_of_blocks_are_not_reused");
         let place = if reused { free } else { taken };
         let (number, index) = locate(place);
+        assert!(
+            number < BLOCKS,
+            "cannot begin another access on this thread: {taken} are not over; drop their guards first"
+        );
         let block = match self.own_block(number) {
             Some(block) => block,
             None => self.grow(number, identity),
@@ -165,8 +170,8 @@ impl SlotBlocks {
             live &= live - 1;
             // Acquire: the contents of the block (Release in `grow`).
             let block = self.blocks[number].load(acquire("fold.block"));
-            // SAFETY: invariant 1; only `grow` stores here. A bit that was set just now may be found
-            // before the pointer: then the access finds the pointer of this writer.
+            // SAFETY: invariant 1; only `grow` stores here. A bit that was set just now may be
+            // found before the pointer: then the access finds the pointer of this writer.
             if let Some(block) = unsafe { block.as_ref() } {
                 folded = block.fold(block.levels.len() - 1, 0, folded, fold);
             }

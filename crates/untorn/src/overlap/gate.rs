@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! reader                                   writer
-//! R0 set the slot's bits, if in a block    W0 the same as R0
+//! R0 set the slot's bits, if in a block    W0 as R0
 //! R1 announce (gate, line) in own slot     W1 announce (gate, line) in own slot
 //!                                             fence(Acquire)
 //! R2 fence(SeqCst)                         W2 writer: null -> own slot, by compare-exchange; else overlap
@@ -17,27 +17,29 @@
 //! R5 retract                                  … write …
 //!    fence(Release)                        W5 writer: -> null; retract
 //!                                             fence(Release)
-//! R6 clear the slot's bits, if in a block  W6 the same as R6
+//! R6 clear the slot's bits, if in a block  W6 as R6
 //! ```
 //!
 //! Readers store to their own record only, so they do not slow each other down; the writer pays for looking at all
-//! records. Most accesses are in the slots of a record; R0 and R6 are for those in slot blocks (blocks.rs).
+//! records. Most accesses are in the slots of a record; R0 and R6 are for those in slot blocks
+//! (blocks.rs).
 //!
 //! # Invariants
 //!
 //! 1. *Exclusion.* While a write is inside, no other access is. Of two writes W2 lets one in. Of a read and a write,
-//!    one of R2 and W3 comes first in the single order of `SeqCst` fences: if R2, then W4 sees the slot of R1 and the
-//!    bits of R0, which stay set until R5 is over; if
+//!    one of R2 and W3 comes first in the single order of `SeqCst` fences: if R2, then W4 sees the
+//!    slot of R1 and the bits of R0, which stay set until R5 is over; if
 //!    W3, then R3 sees the pointer of W2. So if both are at the gate at once, at least one of them finds the other.
 //! 2. *Order.* What a write did is seen by each later access: W5 is a Release that R3 and W3 acquire. What a read
-//!    saw comes before each later write: R5 is a Release that W4 acquires, from the slot, or, where W4 finds a bit
-//!    clear, from the word of that bit: R6 stores it after the fence.
+//!    saw comes before each later write: R5 is a Release that W4 acquires, from the slot, or, where
+//!    W4 finds a bit clear, from the word of that bit: R6 stores it after the fence.
 //! 3. *No false report.* A slot says that it reads a gate only between R1 and R5, and the pointer is not null only
 //!    between W2 and W5: so whoever finds one finds an access in progress. Nor is an old value found: after R5 and W5
 //!    comes a Release fence, before W2 an Acquire fence, and R2 is one too; so an access that begins after another has
 //!    ended finds it ended, even if nothing but a Relaxed flag says that it has. (W4 looks at the line, then at the gate.
 //!    It may put the line of a slot's earlier read beside the gate that the owner has described since, and so find a read
-//!    just before R1: one in progress as well, which will find the pointer.) Bits only say which slots W4 looks at.
+//!    just before R1: one in progress as well, which will find the pointer.) Bits only say which
+//!    slots W4 looks at.
 
 use std::hint;
 use std::ptr;

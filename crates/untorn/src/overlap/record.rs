@@ -9,10 +9,10 @@
 //!
 //! # Owner of a record
 //!
-//! A thread acquires a record when it begins its first access, and releases it when it ends. If an access
-//! is in the record then, because a guard is kept in another thread-local, the record is *retired*: the
-//! accesses of the thread go on in it, and the last one to end releases it. A leaked guard never
-//! ends, so its record is never released.
+//! A thread acquires a record when it begins its first access, and releases it when it ends. If an
+//! access is in the record then, because a guard is kept in another thread-local, the record is
+//! *retired*: the accesses of the thread go on in it, and the last one to end releases it. A leaked
+//! guard never ends, so its record is never released.
 //!
 //! # State of a slot
 //!
@@ -29,7 +29,8 @@
 //! # Invariants
 //!
 //! 1. Records, and with them slots and identities, are leaked: a pointer to one is valid for ever.
-//! 2. Only the thread that owns a record stores to its slots, its slot blocks and its identity. It owns one record at most.
+//! 2. Only the thread that owns a record stores to its slots, its slot blocks and its identity. It
+//!    owns one record at most.
 //! 3. `word`, its low bits taken off, is null or came from a `&'static Location`; `operation` is null or came from a
 //!    `&'static Operation`.
 //! 4. *A line and its description.* Before a description changes, first `word` loses its line, then `changes` is counted
@@ -53,8 +54,8 @@ use crate::planted::planted;
 use crate::sync::last_stored;
 use crate::sync::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
-/// The slots in a record itself. The accesses of a thread beyond those are in slot blocks. The models, whose scans take a
-/// step for each, have two.
+/// The slots in a record itself. The accesses of a thread beyond those are in slot blocks. The
+/// models, whose scans take a step for each, have two.
 pub(crate) const SLOTS: usize = if cfg!(untorn_loom) { 2 } else { 4 };
 
 /// The `place` of a slot that is in a record itself.
@@ -100,8 +101,8 @@ pub(crate) struct Slot {
     changes: AtomicU64,
     /// Whether the write in this slot has its gate. For the owner only.
     has_gate: AtomicBool,
-    /// Whether the end of an access in this slot has more to do than to retract it: the slot is in a slot
-    /// block, or the record is retired. For the owner only.
+    /// Whether the end of an access in this slot has more to do than to retract it: the slot is in
+    /// a slot block, or the record is retired. For the owner only.
     needs_cleanup: AtomicBool,
     /// The place among the slots of the record's slot blocks, or `IN_RECORD`.
     place: u32,
@@ -224,7 +225,8 @@ impl Slot {
         self.has_gate.store(has_gate, Ordering::Relaxed);
     }
 
-    /// Returns whether the end of an access in this slot is followed by [`Registry::clean_up`]. For the owner.
+    /// Returns whether the end of an access in this slot is followed by [`Registry::clean_up`]. For
+    /// the owner.
     #[inline(always)]
     pub(crate) fn needs_cleanup(&self) -> bool {
         own!(self.needs_cleanup)
@@ -289,7 +291,8 @@ impl Slot {
 }
 
 /// The accesses of one thread. Aligned so that no two threads store to one cache line, nor to two that the processor
-/// fetches together; in this order, so that a scan finds all that it loads of a thread with few accesses side by side.
+/// fetches together; in this order, so that a scan finds all that it loads of a thread with few
+/// accesses side by side.
 #[repr(C, align(128))]
 pub(crate) struct Record {
     pub(crate) slots: [Slot; SLOTS],
@@ -429,8 +432,8 @@ impl Registry {
         }
     }
 
-    /// Releases a record for the next thread, unless an access is in it; returns whether it did. An access that is
-    /// there for ever, since its guard was leaked, keeps the record.
+    /// Releases a record for the next thread, unless an access is in it; returns whether it did. An
+    /// access whose guard was leaked never ends, and keeps the record.
     pub(crate) fn release(&self, record: &'static Record) -> bool {
         let free = record.slots.iter().all(Slot::is_free);
         if !free && !planted("record_is_reused_while_in_use") {
@@ -451,8 +454,8 @@ impl Registry {
         true
     }
 
-    /// Does what is left to do after an access has ended in a slot that needs it; returns whether the record was
-    /// released. For the owner.
+    /// Frees a slot that needs cleanup after its access has ended, and releases the record if it is
+    /// retired and that was the last access in it; returns whether it did. For the owner.
     pub(crate) fn clean_up(&self, slot: &'static Slot) -> bool {
         let record = own!(slot.identity.record);
         // SAFETY: invariant 1; stored in `push`, and not null since.

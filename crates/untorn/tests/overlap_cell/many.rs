@@ -13,14 +13,15 @@ enum Guard<'c> {
     Write(Writing<'c, usize>),
 }
 
-/// One access that is held, by the model: its cell, and where its guard is among those that are held.
+/// One access that is held, by the model: its cell, and where its guard is among those that are
+/// held.
 struct Held<'c> {
     cell: usize,
     line: u32,
     guard: Guard<'c>,
 }
 
-/// A generator of the xorshift kind: the test is the same in every run.
+/// A xorshift generator with a fixed seed, so that each run makes the same steps.
 struct Random(u64);
 
 impl Random {
@@ -42,7 +43,7 @@ fn take(cell: &OverlapCell<usize>, way: usize) -> Option<(u32, Guard<'_>)> {
     })
 }
 
-/// What an attempt to write meets, which is the only access of its thread.
+/// The result of an attempt to write by a thread that has no other access.
 type Met = Result<(), Box<Overlap>>;
 
 /// The lines of the accesses to each cell that are held; `true` for a write.
@@ -70,12 +71,12 @@ fn each_of_thousands_of_guards_is_reported() {
     let (ask, asked) = mpsc::channel::<usize>();
     let (answer, answers) = mpsc::channel::<Met>();
     scope(|s| {
-        let holder = untorn::spawn_scoped(s, "holder", || {
-            hold(&cells, &|cell| {
+        let held_cells = &cells;
+        let holder = untorn::spawn_scoped(s, "holder", move || {
+            hold(held_cells, &|cell| {
                 ask.send(cell).expect("it is being answered");
                 answers.recv().expect("an answer to each")
             });
-            drop(ask);
         });
         for cell in asked {
             let met = cells[cell].try_write().map(drop).map_err(Box::new);
@@ -88,7 +89,8 @@ fn each_of_thousands_of_guards_is_reported() {
     }
 }
 
-/// Takes and drops guards at random, thousands at once, and asks about the first, a middle and the last one.
+/// Takes and drops guards at random, thousands at once, and has the first, a middle and the last
+/// one met by the other thread.
 fn hold(cells: &[OverlapCell<usize>], attempt: &dyn Fn(usize) -> Met) {
     let mut random = Random(265);
     let (mut held, mut model): (Vec<Held<'_>>, _) = (Vec::new(), Model::new());
@@ -98,7 +100,7 @@ fn hold(cells: &[OverlapCell<usize>], attempt: &dyn Fn(usize) -> Met) {
         let grows = step / 6_000 % 2 == 0;
         if held.is_empty() || random.below(10) < if grows { 9 } else { 1 } {
             let cell = random.below(CELLS);
-            // In a reader's place a write would be reported; of the cells every tenth is written to.
+            // A write beside a read would be reported, so every tenth cell is written to only.
             let way = if cell % 10 == 0 { 3 } else { random.below(3) };
             if let Some((line, guard)) = take(&cells[cell], way) {
                 let writes = matches!(guard, Guard::Write(_));
@@ -142,8 +144,8 @@ fn forget(model: &mut Model, dropped: &Held<'_>) {
     }
 }
 
-/// The first, a middle and the last of thousands, with the others dropped around them: the report names the line of
-/// that one.
+/// The first, a middle and the last of thousands, with the others dropped around them: the report
+/// names the line of that one.
 #[test]
 fn the_first_and_the_last_guard_keep_their_lines() {
     const GUARDS: usize = 5_000;

@@ -1,8 +1,8 @@
-//! Accesses in slot blocks: a scan finds them by the occupancy bitmap, and they end and change hands
-//! as the accesses in the slots of a record do.
+//! Accesses in slot blocks: a scan finds them by the occupancy bitmap, and they end and change
+//! hands as the accesses in the slots of a record do.
 //!
-//! In the models a record has a block of two slots and one of four, and a word of the bitmap has two bits:
-//! so the second block has two levels.
+//! In the models a record has a block of two slots and one of four, and a word of the bitmap has
+//! two bits: so the second block has two levels.
 
 use std::sync::Mutex as Unwatched;
 
@@ -147,7 +147,8 @@ fn model_reads_in_slot_blocks_are_counted() {
     assert_eq!(*reported, [true; 4], "never so many");
 }
 
-/// A read in a slot block, then a Relaxed flag, then a write: it is not reported, and sees the end of the read.
+/// A read in a slot block, then a Relaxed flag, then a write: it is not reported, and sees the end
+/// of the read.
 #[test]
 fn model_a_write_after_a_read_in_a_block_by_a_flag() {
     let found = std::sync::Arc::new(Counter::new(0));
@@ -226,9 +227,9 @@ fn model_an_overlapping_read_in_a_block_is_reported() {
     );
 }
 
-/// A write in a slot block of a new thread: the other writer can tell of it.
+/// A write in a slot block of a new thread: a report of the other writer has all of it.
 #[test]
-fn model_a_writer_in_a_new_block_is_told_of() {
+fn model_a_writer_in_a_new_block_is_reported() {
     fn write(shared: &Shared, number: u64, slot: &'static Slot) {
         if let End::Reported(Some(side)) = shared.write(slot, INSERT, number) {
             let other = 3 - number;
@@ -236,7 +237,7 @@ fn model_a_writer_in_a_new_block_is_told_of() {
         }
     }
     check(
-        "a_writer_in_a_new_block_is_told_of",
+        "a_writer_in_a_new_block_is_reported",
         Bound::Preemptions(4),
         || {
             let shared = Shared::new();
@@ -253,7 +254,8 @@ fn model_a_writer_in_a_new_block_is_told_of() {
     );
 }
 
-/// Thread 1 reads in a slot block and ends; thread 2, which may get its record, reads in a slot block.
+/// Thread 1 reads in a slot block and ends; thread 2, which may get its record, reads in a slot
+/// block.
 fn one_after_another(
     shared: &Arc<Shared>,
     record: &'static Record,
@@ -299,7 +301,7 @@ fn model_what_is_seen_in_a_block_is_of_one_thread() {
     assert_eq!(*seen.lock().expect("not poisoned"), [true; 2]);
 }
 
-/// The same access by two owners in turn: line and description stay, the owner does not.
+/// One access by two owners in turn: line and description stay, the owner does not.
 #[test]
 fn model_what_is_seen_of_the_same_access_in_a_block() {
     check(
@@ -342,8 +344,8 @@ fn model_a_write_while_slot_blocks_change_hands() {
     );
 }
 
-/// The bits that the next owner of a block stores say nothing of a slot that it does not use: a scan that finds
-/// those has seen the end of the read that was there before.
+/// The bits that the next owner of a block stores say nothing of a slot that it does not use: a
+/// scan that finds those has seen the end of the read that was there before.
 #[test]
 fn model_bits_of_the_next_owner_of_a_block() {
     check(
@@ -370,11 +372,12 @@ fn model_bits_of_the_next_owner_of_a_block() {
     );
 }
 
-/// A guard that was leaked in a slot block: no other thread gets its record, and each write reports it.
+/// A guard that was leaked in a slot block: no other thread gets its record, and each write reports
+/// it.
 #[test]
-fn model_a_read_leaked_in_a_block_is_met_for_ever() {
+fn model_a_read_leaked_in_a_block_is_always_reported() {
     check(
-        "a_read_leaked_in_a_block_is_met_for_ever",
+        "a_read_leaked_in_a_block_is_always_reported",
         Bound::None,
         || {
             let shared = Shared::new();

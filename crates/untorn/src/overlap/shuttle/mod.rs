@@ -216,8 +216,8 @@ fn shuttle_cells_records_change_hands() {
     assert_some("cells_records_change_hands", &REPORTS);
 }
 
-/// Holds more guards than a record has slots, keeps the last one until the thread-locals are destroyed, and drops
-/// the others.
+/// Holds more guards than a record has slots, keeps the last one until the thread-locals are
+/// destroyed, and drops the others.
 fn read_in_blocks(cell: &'static Cell) {
     shuttle::thread_local! {
         static KEPT: RefCell<Read<'static>> = const { RefCell::new(None) };
@@ -233,7 +233,8 @@ fn read_in_blocks(cell: &'static Cell) {
     KEPT.with(|kept| kept.replace(last));
 }
 
-/// Accesses in slot blocks, which go to the next threads, by the end of an access after that of its thread too.
+/// Accesses in slot blocks, which go to the next threads, by the end of an access after that of its
+/// thread too.
 #[test]
 fn shuttle_cells_slot_blocks() {
     static REPORTS: Counter = Counter::new(0);

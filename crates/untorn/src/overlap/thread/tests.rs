@@ -1,4 +1,5 @@
-//! What guards leave behind when they are dropped, counted: records, and what a writer's scan reads.
+//! What guards leave behind when they are dropped, counted: records, and what a writer's scan
+//! reads.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -184,7 +185,10 @@ fn records_with_leaked_guards_are_not_reused() {
             assert!(OWN.lock().expect("not poisoned").insert(own), "reused");
         });
     }
-    let overlap = CELL.try_write().map(drop).expect_err("in use for ever");
+    let overlap = CELL
+        .try_write()
+        .map(drop)
+        .expect_err("their guards are leaked");
     assert_eq!(overlap.more, 99);
 }
 
