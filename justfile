@@ -87,7 +87,7 @@ mutants shard="0/16":
     CARGO_PROFILE_TEST_OPT_LEVEL=1 CARGO_PROFILE_TEST_DEBUG=0 cargo mutants -p untorn \
         --sharding round-robin --shard {{shard}} --timeout 200 --build-timeout 600 --baseline skip -o target/mutants \
         -f 'crates/untorn/src/gomap/raw/{slot_mask,chain}.rs' -f 'crates/untorn/src/gomap/table/{grow,cursor,cursors,assign,delete,lookup}.rs' \
-        -f 'crates/untorn/src/overlap/{gate,record,entrance,report,stretch}.rs' -f 'crates/untorn/src/overlap/stretch/turns.rs' \
+        -f 'crates/untorn/src/overlap/{gate,record,blocks,identity,thread,entrance,report,stretch}.rs' -f 'crates/untorn/src/overlap/stretch/turns.rs' \
         -- --lib --test integration --test process -- gomap overlap stretch many_threads exit
 
 # The benchmarks: ratios beside rivals.

@@ -1,6 +1,6 @@
 //! A fixed number of gets, to be counted instruction by instruction: see `just instructions`.
 //!
-//! `instructions nothing|plain|view|quality|reader|pin GETS`
+//! `instructions nothing|plain|view|quality|reader|pin|gomap|cell|write|fifth GETS`
 
 use std::env;
 use std::hint::black_box;
@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use foldhash::fast::FixedState;
 use foldhash::quality;
 use hashbrown::HashMap;
-use untorn::Map;
+use untorn::{GoMap, Map, OverlapCell};
 
 const KEYS: u64 = 1_000;
 
@@ -32,6 +32,10 @@ fn main() -> ExitCode {
     let mut quality = Map::with_hasher(quality::FixedState::with_seed(SEED));
     quality.extend(entries());
     let (view, quality, mut reader) = (map.pin(), quality.pin(), map.reader());
+    let mut gomap = GoMap::new();
+    // One bucket, which is searched without a hash: its seed is random.
+    gomap.extend(entries().take(8));
+    let (cell, others) = (OverlapCell::new(SEED), [(); 4].map(OverlapCell::new));
     match mode.as_str() {
         "nothing" => ask(gets, |key| Some(*key)),
         "plain" => ask(gets, |key| plain.get(key).copied()),
@@ -39,6 +43,14 @@ fn main() -> ExitCode {
         "quality" => ask(gets, |key| quality.get(key).copied()),
         "reader" => ask(gets, |key| reader.latest().get(key).copied()),
         "pin" => ask(gets, |key| map.pin().get(key).copied()),
+        "gomap" => ask(gets, |key| gomap.get(key)),
+        "cell" => ask(gets, |_| Some(*cell.read())),
+        "write" => ask(gets, |_| Some(*cell.write())),
+        // Four guards fill the record of the thread; the next read takes a slot of a slot block.
+        "fifth" => {
+            let _held = others.each_ref().map(OverlapCell::read);
+            ask(gets, |_| Some(*cell.read()));
+        }
         _ => return misused(),
     }
     ExitCode::SUCCESS
@@ -57,6 +69,7 @@ fn ask(gets: u64, mut get: impl FnMut(&u64) -> Option<u64>) {
 }
 
 fn misused() -> ExitCode {
-    eprintln!("usage: instructions nothing|plain|view|quality|reader|pin GETS");
+    eprintln!("usage: instructions MODE GETS");
+    eprintln!("MODE: nothing|plain|view|quality|reader|pin|gomap|cell|write|fifth");
     ExitCode::from(2)
 }

@@ -104,7 +104,7 @@
 //! - Only accesses that *do* overlap are reported; a clean run proves nothing. [`Stretch`] keeps sampled accesses open
 //!   for a share of the time, so that more of them do ([more](pages::stretching)).
 //! - What a value points to, and what is done with a value after it was copied out, is not watched.
-//! - The records of threads (some 500 bytes each) are reused but never freed.
+//! - The records of threads (some 600 bytes each) are reused but never freed.
 //! - The exit of [`OnOverlap::Exit`] is `_exit(2)` on Unix; elsewhere it runs exit handlers.
 //!
 //! Of [`OverlapCell`] the same, and:

@@ -83,9 +83,13 @@ macro_rules! operation {
 /// once.
 ///
 /// # Cost
-/// O(1), without allocating, but for a thread's first access and for one made while it is in four others. A read stores
-/// to memory of the thread's own, so readers on many threads do not slow each other down; a write also looks at a record
-/// for each thread that was using maps or cells at the same time as any other, and at the clock. No method waits for another thread,
+/// Taking a guard is amortized O(1), however many the thread holds, and so is dropping one. The
+/// first access of a thread allocates; a thread that holds more than four guards at once allocates
+/// room for more, which doubles each time and is reused. A read stores to memory of the thread's
+/// own, so readers on many threads do not slow each other down; a write also looks at a record for
+/// each thread that was using maps or cells at the same time as any other, at each guard that a
+/// thread holds beyond four, and at the clock. Guards that were dropped cost later writes nothing.
+/// No method waits for another thread,
 /// unless the process is about to end with a report; and none sleeps, unless [`stretch`](Self::stretch) or `UNTORN_STRETCH`
 /// asks for it. A cell is some 180 bytes larger
 /// than its value. Making one is possible in a `static`.

@@ -7,37 +7,44 @@
 //!
 //! ```text
 //! reader                                   writer
+//! R0 set the slot's bits, if in a block    W0 as R0
 //! R1 announce (gate, line) in own slot     W1 announce (gate, line) in own slot
 //!                                             fence(Acquire)
 //! R2 fence(SeqCst)                         W2 writer: null -> own slot, by compare-exchange; else overlap
 //! R3 writer != null? overlap               W3 fence(SeqCst)
-//!    … read …                              W4 a slot of any record reads this gate? overlap
+//!    … read …                              W4 a slot of any record, or one in a block whose bits are
+//!                                             set, reads this gate? overlap
 //! R5 retract                                  … write …
 //!    fence(Release)                        W5 writer: -> null; retract
 //!                                             fence(Release)
+//! R6 clear the slot's bits, if in a block  W6 as R6
 //! ```
 //!
 //! Readers store to their own record only, so they do not slow each other down; the writer pays for looking at all
-//! records.
+//! records. Most accesses are in the slots of a record; R0 and R6 are for those in slot blocks
+//! (blocks.rs).
 //!
 //! # Invariants
 //!
 //! 1. *Exclusion.* While a write is inside, no other access is. Of two writes W2 lets one in. Of a read and a write,
-//!    one of R2 and W3 comes first in the single order of `SeqCst` fences: if R2, then W4 sees the slot of R1; if
+//!    one of R2 and W3 comes first in the single order of `SeqCst` fences: if R2, then W4 sees the
+//!    slot of R1 and the bits of R0, which stay set until R5 is over; if
 //!    W3, then R3 sees the pointer of W2. So if both are at the gate at once, at least one of them finds the other.
 //! 2. *Order.* What a write did is seen by each later access: W5 is a Release that R3 and W3 acquire. What a read
-//!    saw comes before each later write: R5 is a Release that W4 acquires.
+//!    saw comes before each later write: R5 is a Release that W4 acquires, from the slot, or, where
+//!    W4 finds a bit clear, from the word of that bit: R6 stores it after the fence.
 //! 3. *No false report.* A slot says that it reads a gate only between R1 and R5, and the pointer is not null only
 //!    between W2 and W5: so whoever finds one finds an access in progress. Nor is an old value found: after R5 and W5
 //!    comes a Release fence, before W2 an Acquire fence, and R2 is one too; so an access that begins after another has
 //!    ended finds it ended, even if nothing but a Relaxed flag says that it has. (W4 looks at the line, then at the gate.
 //!    It may put the line of a slot's earlier read beside the gate that the owner has described since, and so find a read
-//!    just before R1: one in progress as well, which will find the pointer.)
+//!    just before R1: one in progress as well, which will find the pointer.) Bits only say which
+//!    slots W4 looks at.
 
 use std::hint;
 use std::ptr;
 
-use super::record::{Registry, Slot};
+use super::record::{Record, Registry, SLOTS, Slot};
 use super::site::Access;
 use super::weakened::{acquire, fence, release, seq_cst};
 use crate::planted::planted;
@@ -60,6 +67,14 @@ pub(crate) struct Busy {
     pub(crate) writes: bool,
     /// How many readers are inside besides that one.
     pub(crate) more: usize,
+}
+
+/// The reads that a scan has found.
+#[derive(Default)]
+struct Readers {
+    first: Option<&'static Slot>,
+    /// How many there are besides the first.
+    more: usize,
 }
 
 impl Gate {
@@ -175,24 +190,55 @@ impl Gate {
         if planted("gate_forgets_the_scan") {
             return Ok(());
         }
-        let readers = || {
-            registry
-                .records()
-                .flat_map(|record| &record.slots)
-                .filter(|slot| slot.reads_at(number))
-        };
-        while planted("gate_waits_for_the_readers") && readers().next().is_some() {
+        while planted("gate_waits_for_the_readers")
+            && Self::readers(registry, number).first.is_some()
+        {
             hint::spin_loop();
         }
-        let mut readers = readers();
-        match readers.next() {
+        let readers = Self::readers(registry, number);
+        match readers.first {
             None => Ok(()),
             Some(other) => Err(Busy {
                 other,
                 writes: false,
-                more: readers.count() + usize::from(planted("all_readers_are_further_ones")),
+                more: readers.more + usize::from(planted("all_readers_are_further_ones")),
             }),
         }
+    }
+
+    /// Returns the reads that are going on: the scan of a writer.
+    #[inline(always)]
+    fn readers(registry: &Registry, number: u64) -> Readers {
+        for record in registry.records() {
+            let first = record.slots.iter().position(|slot| slot.reads_at(number));
+            if first.is_some() || record.has_blocks_in_use() {
+                return Self::readers_from(record, first, number);
+            }
+        }
+        Readers::default()
+    }
+
+    /// The rest of the scan, from a record in which `first` is the first slot that reads.
+    #[cold]
+    fn readers_from(record: &'static Record, first: Option<usize>, number: u64) -> Readers {
+        let count = |mut readers: Readers, slot: &'static Slot| {
+            if slot.reads_at(number) {
+                readers.more += usize::from(readers.first.is_some());
+                readers.first = readers.first.or(Some(slot));
+            }
+            readers
+        };
+        let found = Readers {
+            first: first.map(|first| &record.slots[first]),
+            more: 0,
+        };
+        let rest = first.map_or(SLOTS, |first| first + 1);
+        let found = record.slots[rest..].iter().fold(found, count);
+        let found = record.fold_block_slots(found, count);
+        record.after().fold(found, |found, record| {
+            let found = record.slots.iter().fold(found, count);
+            record.fold_block_slots(found, count)
+        })
     }
 
     /// Leaves after a write, whether it had entered or found the gate taken.

@@ -5,6 +5,8 @@
 //! |---|---|
 //! | `gate.rs` | the protocol: who may be inside, and who is told; loads, stores and fences |
 //! | `record.rs` | what each thread writes down about its accesses |
+//! | `blocks.rs` | slot blocks: room for more accesses of one thread than its record has slots for |
+//! | `identity.rs` | which thread a record belongs to |
 //! | `thread.rs` | this thread's record; `spawn`, `spawn_scoped` |
 //! | `entrance.rs` | the way in: a gate, and what is said and done about an overlap |
 //! | `guarded.rs` | a value behind it, reached by closures: what `GoMap` stands on |
@@ -27,7 +29,9 @@
     )
 )]
 
+mod blocks;
 mod gate;
+mod identity;
 mod record;
 mod site;
 mod weakened;

@@ -3,8 +3,16 @@
 //! ```text
 //! Registry ─head─> Record ─next─> Record ─next─> ∅        a record per thread, reused, never freed
 //!                   ├ identity   number, name, created at, confirmed
-//!                   └ slots[4]   { word, gate, operation, since, kept_open, changes }  one per access of the thread
+//!                   ├ slots[4]   { word, gate, operation, since, kept_open, changes }  one per access of the thread
+//!                   └ blocks     slot blocks for the accesses beyond four: blocks.rs
 //! ```
+//!
+//! # Owner of a record
+//!
+//! A thread acquires a record when it begins its first access, and releases it when it ends. If an
+//! access is in the record then, because a guard is kept in another thread-local, the record is
+//! *retired*: the accesses of the thread go on in it, and the last one to end releases it. A leaked
+//! guard never ends, so its record is never released.
 //!
 //! # State of a slot
 //!
@@ -21,7 +29,8 @@
 //! # Invariants
 //!
 //! 1. Records, and with them slots and identities, are leaked: a pointer to one is valid for ever.
-//! 2. Only the thread that owns a record stores to its slots and its identity.
+//! 2. Only the thread that owns a record stores to its slots, its slot blocks and its identity. It
+//!    owns one record at most.
 //! 3. `word`, its low bits taken off, is null or came from a `&'static Location`; `operation` is null or came from a
 //!    `&'static Operation`.
 //! 4. *A line and its description.* Before a description changes, first `word` loses its line, then `changes` is counted
@@ -29,27 +38,28 @@
 //!    count goes up, then it is stored; it is 0 again before the access ends, so no line is announced beside it. So
 //!    whoever finds the same count before and after looking has seen the lines of one description and nothing but that
 //!    description.
-//! 5. *An identity.* `number` is stored before the rest of it, `confirmed` after; whoever finds `confirmed`, then the
-//!    rest, then the same in `number`, has seen one thread. No two threads have the same number.
+//!    Of what thread it is says `identity.rs`, 1.
 
 #![allow(unsafe_code, reason = "named for it: see the invariants above")]
 
 use std::panic::Location;
 use std::ptr;
 
-use super::site::{Access, AccessKind, Name, Operation};
+use super::blocks::SlotBlocks;
+use super::identity::{Identity, Who, pointer_to};
+use super::site::{Access, AccessKind, Operation};
 use super::weakened::{acquire, fence, release};
 use crate::planted::planted;
 #[cfg(any(untorn_loom, untorn_shuttle))]
 use crate::sync::last_stored;
 use crate::sync::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
-/// Accesses a record has room for. A thread that is in more at once takes further records. The models, whose scans take
-/// a step for each, have two.
+/// The slots in a record itself. The accesses of a thread beyond those are in slot blocks. The
+/// models, whose scans take a step for each, have two.
 pub(crate) const SLOTS: usize = if cfg!(untorn_loom) { 2 } else { 4 };
 
-/// Words of a name. The models, whose names are short, have one.
-const NAME_WORDS: usize = if cfg!(untorn_loom) { 1 } else { Name::LEN / 8 };
+/// The `place` of a slot that is in a record itself.
+const IN_RECORD: u32 = u32::MAX;
 
 /// The bit of `word` for a write. Both bits are free because a `Location` is aligned.
 const WRITE: usize = 1;
@@ -76,90 +86,10 @@ macro_rules! own {
         unsafe { $atomic.unsync_load() }
     };
 }
+pub(super) use own;
 
 /// The `word` of a slot that tells of no line.
 const FREE: *mut Location<'static> = ptr::without_provenance_mut(ENDED);
-
-/// Who a record belongs to.
-pub(crate) struct Identity {
-    number: AtomicU64,
-    name: [AtomicU64; NAME_WORDS],
-    created_at: AtomicPtr<Location<'static>>,
-    confirmed: AtomicU64,
-}
-
-/// The contents of an [`Identity`].
-#[derive(Clone, Copy)]
-pub(crate) struct Who {
-    pub(crate) number: u64,
-    pub(crate) name: Name,
-    pub(crate) created_at: Option<&'static Location<'static>>,
-}
-
-impl Who {
-    /// A thread that has gone before it could be asked: no thread has number 0.
-    pub(crate) fn unknown() -> Self {
-        Self {
-            number: 0,
-            name: Name::new("<unknown>"),
-            created_at: None,
-        }
-    }
-}
-
-fn pointer_to<T>(reference: &'static T) -> *mut T {
-    ptr::from_ref(reference).cast_mut()
-}
-
-impl Identity {
-    fn new() -> Self {
-        Self {
-            number: AtomicU64::new(0),
-            name: std::array::from_fn(|_| AtomicU64::new(0)),
-            created_at: AtomicPtr::new(ptr::null_mut()),
-            confirmed: AtomicU64::new(0),
-        }
-    }
-
-    fn set(&self, who: &Who) {
-        self.number.store(who.number, Ordering::Relaxed);
-        // Release: the number, to whoever sees anything of the rest (Acquire fence in `who`).
-        fence(release("set.fence"));
-        let mut bytes = [0; Name::LEN];
-        bytes[..who.name.len()].copy_from_slice(who.name.as_bytes());
-        for (word, bytes) in self.name.iter().zip(bytes.chunks_exact(8)) {
-            let bytes = bytes.try_into().expect("chunks of eight");
-            word.store(u64::from_ne_bytes(bytes), Ordering::Relaxed);
-        }
-        let created_at = who.created_at.map_or(ptr::null_mut(), pointer_to);
-        self.created_at.store(created_at, Ordering::Relaxed);
-        // Release: all of it (Acquire in `who`).
-        self.confirmed.store(who.number, release("set.confirmed"));
-    }
-
-    /// The thread that this is, unless it changes right now (invariant 5).
-    pub(crate) fn who(&self) -> Option<Who> {
-        // Acquire: the rest (Release in `set`).
-        let confirmed = self.confirmed.load(acquire("who.confirmed"));
-        let mut bytes = [0; Name::LEN];
-        for (word, bytes) in self.name.iter().zip(bytes.chunks_exact_mut(8)) {
-            bytes.copy_from_slice(&word.load(Ordering::Relaxed).to_ne_bytes());
-        }
-        let created_at = self.created_at.load(Ordering::Relaxed);
-        // Acquire: with the fence in `set`. If a load above found something newer, the load below does.
-        fence(acquire("who.fence"));
-        if self.number.load(Ordering::Relaxed) != confirmed {
-            return None;
-        }
-        let len = bytes.iter().position(|&b| b == 0).unwrap_or(bytes.len());
-        Some(Who {
-            number: confirmed,
-            name: Name::new(std::str::from_utf8(&bytes[..len]).ok()?),
-            // SAFETY: null, or made of a `&'static Location` in `set`.
-            created_at: unsafe { created_at.as_ref() },
-        })
-    }
-}
 
 /// One access of one thread.
 pub(crate) struct Slot {
@@ -171,6 +101,11 @@ pub(crate) struct Slot {
     changes: AtomicU64,
     /// Whether the write in this slot has its gate. For the owner only.
     has_gate: AtomicBool,
+    /// Whether the end of an access in this slot has more to do than to retract it: the slot is in
+    /// a slot block, or the record is retired. For the owner only.
+    needs_cleanup: AtomicBool,
+    /// The place among the slots of the record's slot blocks, or `IN_RECORD`.
+    place: u32,
     /// Since when the access is being kept open; 0 if it is not.
     kept_open: AtomicU64,
     identity: &'static Identity,
@@ -187,7 +122,17 @@ pub(crate) struct Seen {
 }
 
 impl Slot {
-    fn new(identity: &'static Identity) -> Self {
+    fn in_record(identity: &'static Identity) -> Self {
+        Self::new(identity, IN_RECORD)
+    }
+
+    /// A slot of a slot block.
+    pub(super) fn in_block(identity: &'static Identity, place: usize) -> Self {
+        let place = u32::try_from(place).expect("slot blocks have room for fewer");
+        Self::new(identity, place)
+    }
+
+    fn new(identity: &'static Identity, place: u32) -> Self {
         Self {
             word: AtomicPtr::new(FREE),
             gate: AtomicU64::new(0),
@@ -195,6 +140,8 @@ impl Slot {
             since: AtomicU64::new(0),
             changes: AtomicU64::new(0),
             has_gate: AtomicBool::new(false),
+            needs_cleanup: AtomicBool::new(place != IN_RECORD),
+            place,
             kept_open: AtomicU64::new(0),
             identity,
         }
@@ -216,7 +163,7 @@ impl Slot {
     }
 
     /// Takes the line of the slot's earlier access back, so that it is not put to another description (invariant 4).
-    fn forget(&self) {
+    pub(super) fn forget(&self) {
         // Relaxed: that the access is over, which a scan may read from this, is in the fence in `retract`, or in `set` if
         // it was another owner's.
         self.word.store(FREE, Ordering::Relaxed);
@@ -278,6 +225,13 @@ impl Slot {
         self.has_gate.store(has_gate, Ordering::Relaxed);
     }
 
+    /// Returns whether the end of an access in this slot is followed by [`Registry::clean_up`]. For
+    /// the owner.
+    #[inline(always)]
+    pub(crate) fn needs_cleanup(&self) -> bool {
+        own!(self.needs_cleanup)
+    }
+
     /// Whether a read of `gate` is going on in this slot.
     #[inline]
     pub(crate) fn reads_at(&self, gate: u64) -> bool {
@@ -337,13 +291,80 @@ impl Slot {
 }
 
 /// The accesses of one thread. Aligned so that no two threads store to one cache line, nor to two that the processor
-/// fetches together.
-#[repr(align(128))]
+/// fetches together; in this order, so that a scan finds all that it loads of a thread with few
+/// accesses side by side.
+#[repr(C, align(128))]
 pub(crate) struct Record {
     pub(crate) slots: [Slot; SLOTS],
-    identity: &'static Identity,
-    owned: AtomicBool,
     next: AtomicPtr<Record>,
+    owned: AtomicBool,
+    /// Whether the last access that ends releases the record. For the owner only.
+    retired: AtomicBool,
+    identity: &'static Identity,
+    blocks: SlotBlocks,
+}
+
+impl Record {
+    fn new() -> Self {
+        let identity: &'static Identity = Box::leak(Box::new(Identity::new()));
+        Self {
+            slots: std::array::from_fn(|_| Slot::in_record(identity)),
+            next: AtomicPtr::new(ptr::null_mut()),
+            owned: AtomicBool::new(true),
+            retired: AtomicBool::new(false),
+            identity,
+            blocks: SlotBlocks::new(),
+        }
+    }
+
+    /// Returns a free slot. For the owner.
+    pub(crate) fn claim(&'static self) -> &'static Slot {
+        let free = self.slots.iter().find(|slot| slot.is_free());
+        free.unwrap_or_else(|| self.claim_in_block())
+    }
+
+    /// Returns a free slot of a slot block. For the owner.
+    pub(crate) fn claim_in_block(&self) -> &'static Slot {
+        self.blocks.claim(self.identity)
+    }
+
+    /// Leaves the release to the last access that ends. For the owner.
+    pub(crate) fn retire(&self) {
+        self.set_retired(true);
+    }
+
+    fn set_retired(&self, retired: bool) {
+        self.retired.store(retired, Ordering::Relaxed);
+        for slot in &self.slots {
+            slot.needs_cleanup.store(retired, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns whether an access may be in a slot block. For a scan.
+    #[inline(always)]
+    pub(crate) fn has_blocks_in_use(&self) -> bool {
+        self.blocks.are_in_use()
+    }
+
+    /// Folds the slots of slot blocks that an access may be in.
+    pub(crate) fn fold_block_slots<B>(
+        &self,
+        initial: B,
+        fold: impl Fn(B, &'static Slot) -> B + Copy,
+    ) -> B {
+        self.blocks.fold(initial, fold)
+    }
+
+    /// Returns every record that comes after this one.
+    pub(crate) fn after(&self) -> impl Iterator<Item = &'static Self> + use<> {
+        std::iter::successors(self.next(), |record| record.next())
+    }
+
+    fn next(&self) -> Option<&'static Self> {
+        // Relaxed: never changes once the record is in the list.
+        // SAFETY: invariant 1; only `push` stores here.
+        unsafe { self.next.load(Ordering::Relaxed).as_ref() }
+    }
 }
 
 /// All records there ever were.
@@ -371,11 +392,7 @@ impl Registry {
         // Acquire: the contents of this record and of all after it (Release in `push`).
         // SAFETY: invariant 1; only `push` stores here.
         let first = unsafe { self.head.load(acquire("records.head")).as_ref() };
-        std::iter::successors(first, |record| {
-            // Relaxed: never changes once the record is in the list.
-            // SAFETY: invariant 1; only `push` stores here.
-            unsafe { record.next.load(Ordering::Relaxed).as_ref() }
-        })
+        std::iter::successors(first, |record| record.next())
     }
 
     /// A record for the thread `who`: one that an ended thread left, or a new one.
@@ -395,13 +412,9 @@ impl Registry {
     }
 
     fn push(&self) -> &'static Record {
-        let identity: &'static Identity = Box::leak(Box::new(Identity::new()));
-        let record: &'static Record = Box::leak(Box::new(Record {
-            slots: std::array::from_fn(|_| Slot::new(identity)),
-            identity,
-            owned: AtomicBool::new(true),
-            next: AtomicPtr::new(ptr::null_mut()),
-        }));
+        let record: &'static Record = Box::leak(Box::new(Record::new()));
+        let identity = record.identity;
+        identity.record.store(pointer_to(record), Ordering::Relaxed);
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
             record.next.store(head, Ordering::Relaxed);
@@ -419,17 +432,38 @@ impl Registry {
         }
     }
 
-    /// Gives a record back, unless an access is still in it: that one was forgotten, and will be met for ever.
-    pub(crate) fn release(&self, record: &'static Record) {
+    /// Releases a record for the next thread, unless an access is in it; returns whether it did. An
+    /// access whose guard was leaked never ends, and keeps the record.
+    pub(crate) fn release(&self, record: &'static Record) -> bool {
         let free = record.slots.iter().all(Slot::is_free);
         if !free && !planted("record_is_reused_while_in_use") {
-            return;
+            return false;
         }
+        if !record.blocks.is_free() && !planted("record_is_reused_while_a_block_is_in_use") {
+            return false;
+        }
+        if own!(record.retired) {
+            record.set_retired(false);
+        }
+        record.blocks.reset();
         for slot in &record.slots {
             slot.forget();
         }
-        // Relaxed: the slots are in the fence in `forget` (Acquire in `acquire`).
+        // Relaxed: the slots and all above are in the fence in `forget` (Acquire in `acquire`).
         record.owned.store(false, Ordering::Relaxed);
+        true
+    }
+
+    /// Frees a slot that needs cleanup after its access has ended, and releases the record if it is
+    /// retired and that was the last access in it; returns whether it did. For the owner.
+    pub(crate) fn clean_up(&self, slot: &'static Slot) -> bool {
+        let record = own!(slot.identity.record);
+        // SAFETY: invariant 1; stored in `push`, and not null since.
+        let record = unsafe { &*record };
+        if slot.place != IN_RECORD {
+            record.blocks.vacate(slot.place);
+        }
+        own!(record.retired) && self.release(record)
     }
 }
 

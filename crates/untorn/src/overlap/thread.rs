@@ -1,14 +1,19 @@
 //! This thread's record, and threads whose creator a report can name.
 
+#[cfg(all(test, not(untorn_shuttle)))]
+mod tests;
+
 use std::cell::Cell;
 use std::io;
 use std::marker::PhantomData;
 use std::panic::Location;
 use std::thread::{Builder, JoinHandle, Scope, ScopedJoinHandle};
 
-use super::record::{Record, Registry, Slot, Who};
+use super::identity::Who;
+use super::record::{Record, Registry, Slot};
 use super::site::Name;
 use super::tsan;
+use crate::planted::planted;
 use crate::sync::{Counter, Ordering, current_thread, thread_local};
 
 /// The records of all threads of the process.
@@ -80,25 +85,31 @@ fn who() -> Who {
     }
 }
 
-/// Gives the record back when the thread ends.
+/// Releases the record when the thread ends.
 struct Leave(Cell<Option<&'static Record>>);
 
 impl Drop for Leave {
     fn drop(&mut self) {
-        // What uses a map from here on takes a record for each access. Shuttle may have dropped this one before.
-        let _ = RECORD.try_with(Cell::take);
         if let Some(record) = self.0.take() {
             let _hidden = tsan::hide();
-            REGISTRY.release(record);
+            if REGISTRY.release(record) {
+                forget_record();
+            } else if !planted("records_are_not_retired") {
+                record.retire();
+            }
         }
     }
+}
+
+/// The record was released. No code of the program has run on this thread since.
+fn forget_record() {
+    // Shuttle may have dropped this one before.
+    let _ = RECORD.try_with(Cell::take);
 }
 
 /// A slot of this thread for one access, free until the access is announced. Not `Send`.
 pub(crate) struct Claim {
     pub(crate) slot: &'static Slot,
-    /// A record taken for this one access; given back with it.
-    extra: Option<&'static Record>,
     _not_send: PhantomData<*const ()>,
 }
 
@@ -108,7 +119,6 @@ impl Claim {
         match RECORD.with(Cell::get) {
             Some(record) if record.slots[0].is_free() => Self {
                 slot: &record.slots[0],
-                extra: None,
                 _not_send: PhantomData,
             },
             _ => Self::slow(),
@@ -118,25 +128,9 @@ impl Claim {
     /// The thread's first access, one inside another, or one while the thread is being torn down.
     #[cold]
     fn slow() -> Self {
-        if RECORD.with(Cell::get).is_none() {
-            let _ = LEAVE.try_with(|leave| {
-                let record = REGISTRY.acquire(&who());
-                leave.0.set(Some(record));
-                RECORD.with(|own| own.set(Some(record)));
-            });
-        }
-        let own = RECORD.with(Cell::get).map(|record| &record.slots);
-        let free = own.and_then(|slots| slots.iter().find(|slot| slot.is_free()));
-        let (slot, extra) = match free {
-            Some(slot) => (slot, None),
-            None => {
-                let record = REGISTRY.acquire(&who());
-                (&record.slots[0], Some(record))
-            }
-        };
+        let record = RECORD.with(Cell::get).unwrap_or_else(acquire_record);
         Self {
-            slot,
-            extra,
+            slot: record.claim(),
             _not_send: PhantomData,
         }
     }
@@ -145,11 +139,29 @@ impl Claim {
 impl Drop for Claim {
     #[inline(always)]
     fn drop(&mut self) {
-        if let Some(record) = self.extra {
-            let _hidden = tsan::hide();
-            REGISTRY.release(record);
+        if self.slot.needs_cleanup() {
+            clean_up(self.slot);
         }
     }
+}
+
+#[cold]
+fn clean_up(slot: &'static Slot) {
+    let _hidden = tsan::hide();
+    if REGISTRY.clean_up(slot) {
+        forget_record();
+    }
+}
+
+/// Makes a record this thread's own.
+fn acquire_record() -> &'static Record {
+    let record = REGISTRY.acquire(&who());
+    RECORD.with(|own| own.set(Some(record)));
+    // While the thread-locals are destroyed, the last access that ends releases it.
+    if LEAVE.try_with(|leave| leave.0.set(Some(record))).is_err() {
+        record.retire();
+    }
+    record
 }
 
 /// Starts a named thread whose creator a report can name: `std::thread::spawn` in every other way.

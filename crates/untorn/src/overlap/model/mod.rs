@@ -13,6 +13,7 @@
 //! | `quiet.rs` | accesses that follow each other are not reported, however weakly the program orders them |
 //! | `reports.rs` | what a report says of the other side is of one access, and of none that had ended before |
 //! | `life.rs` | the same while threads come and go and records change hands |
+//! | `blocks.rs` | all of that for accesses in slot blocks, whose occupancy bitmap a scan reads first |
 //!
 //! Exclusion and order are watched by loom's cell: a read and a write, or two writes, that no chain of Release and Acquire
 //! orders fail the model.
@@ -24,6 +25,7 @@
 
 #![allow(unsafe_code, reason = "reaches the value when the gate has let it in")]
 
+mod blocks;
 mod count;
 mod exclusion;
 mod life;
@@ -38,7 +40,8 @@ use loom::sync::Arc;
 use loom::thread;
 
 use super::gate::Gate;
-use super::record::{Record, Registry, Seen, Slot, Who};
+use super::identity::Who;
+use super::record::{Record, Registry, Seen, Slot};
 use super::site::{Access, AccessKind, Name, Operation};
 use crate::sync::{Counter, Ordering, UnsafeCell};
 
@@ -202,6 +205,23 @@ impl Shared {
 
     fn read(&self, slot: &'static Slot, access: Access) -> End {
         self.read_with(slot, access, || ())
+    }
+
+    /// One read in a slot block of `record`, with `inside` called if it is let in.
+    fn read_in_block_with(
+        &self,
+        record: &'static Record,
+        access: Access,
+        inside: impl FnOnce(),
+    ) -> End {
+        let slot = record.claim_in_block();
+        let end = self.read_with(slot, access, inside);
+        assert!(!self.registry.clean_up(slot), "its thread has not ended");
+        end
+    }
+
+    fn read_in_block(&self, record: &'static Record, access: Access) -> End {
+        self.read_in_block_with(record, access, || ())
     }
 
     /// One write, with `inside` called if it is let in.

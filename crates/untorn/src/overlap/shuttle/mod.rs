@@ -9,10 +9,14 @@
 
 mod log;
 
+use std::cell::RefCell;
+
 use shuttle::sync::{Arc, Mutex, mpsc};
 use shuttle::thread;
 
 use self::log::{Held, assert_reports, begin, begin_log};
+use super::record::SLOTS;
+use super::thread::REGISTRY;
 use super::{OnOverlap, OverlapCell, Reading, Writing};
 use crate::schedules::{add_reports, assert_quiet, assert_some, attempt, join_all, note, overlaps};
 use crate::schedules::{schedules, spawn, tried};
@@ -210,6 +214,49 @@ fn shuttle_cells_records_change_hands() {
         add_reports(&REPORTS);
     });
     assert_some("cells_records_change_hands", &REPORTS);
+}
+
+/// Holds more guards than a record has slots, keeps the last one until the thread-locals are
+/// destroyed, and drops the others.
+fn read_in_blocks(cell: &'static Cell) {
+    shuttle::thread_local! {
+        static KEPT: RefCell<Read<'static>> = const { RefCell::new(None) };
+    }
+
+    let mut held: Vec<_> = (0..SLOTS).map(|_| try_read(cell)).collect();
+    let last = read(cell);
+    look(&last);
+    drop(held.pop());
+    drop(held);
+    look(&last);
+    // First used after the thread's own thread-locals, and so destroyed after them.
+    KEPT.with(|kept| kept.replace(last));
+}
+
+/// Accesses in slot blocks, which go to the next threads, by the end of an access after that of its
+/// thread too.
+#[test]
+fn shuttle_cells_slot_blocks() {
+    static REPORTS: Counter = Counter::new(0);
+    schedules("cells_slot_blocks", || {
+        let shared: &'static Arc<Cell> = Box::leak(Box::new(cell()));
+        let readers = spawn("readers", move || {
+            for name in ["reader 1", "reader 2"] {
+                join_all([spawn(name, move || read_in_blocks(shared))]);
+            }
+        });
+        let writer = spawn("writer", move || {
+            set(write(shared), 1);
+            set(try_write(shared), 2);
+        });
+        join_all([readers, writer]);
+        // None of the accesses is left, and neither is a record for each of them.
+        assert!(shared.try_write().is_ok());
+        assert!(REGISTRY.records().count() <= 4);
+        assert_reports();
+        add_reports(&REPORTS);
+    });
+    assert_some("cells_slot_blocks", &REPORTS);
 }
 
 /// A guard that was forgotten is met for ever, by its thread's name, also when the thread has ended.

@@ -2,6 +2,7 @@
 
 mod forgotten;
 mod guards;
+mod many;
 mod model;
 mod pairs;
 mod race;

@@ -1,0 +1,232 @@
+//! What guards leave behind when they are dropped, counted: records, and what a writer's scan
+//! reads.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::mem::forget;
+use std::sync::Mutex;
+use std::thread;
+
+use super::{RECORD, REGISTRY};
+use crate::overlap::blocks::WORDS_READ;
+use crate::overlap::record::{Record, SLOTS};
+use crate::{OverlapCell, Reading};
+
+const GUARDS: usize = 4_000;
+
+/// The records that threads of other tests may acquire meanwhile.
+const OF_OTHER_TESTS: usize = 200;
+
+fn records() -> usize {
+    REGISTRY.records().count()
+}
+
+/// Runs `body` on a thread of its own, and so in a record with no access.
+fn on_a_thread(body: fn()) {
+    thread::spawn(body).join().expect("it ends well");
+}
+
+fn own_record() -> &'static Record {
+    RECORD.get().expect("after an access")
+}
+
+/// What a scan reads of this thread's slot blocks: words of the bitmap, and slots.
+fn scanned() -> (usize, usize) {
+    WORDS_READ.set(0);
+    let slots = own_record().fold_block_slots(0, |slots, _| slots + 1);
+    (WORDS_READ.get(), slots)
+}
+
+fn cells() -> Vec<OverlapCell<usize>> {
+    (0..GUARDS).map(OverlapCell::new).collect()
+}
+
+type Take = fn(&mut Vec<Reading<'_, usize>>);
+
+/// Orders in which guards are dropped: the last, the first, the middle.
+const ORDERS: [Take; 3] = [
+    |held| drop(held.pop()),
+    |held| drop(held.swap_remove(0)),
+    |held| drop(held.swap_remove(held.len() / 2)),
+];
+
+#[test]
+fn dropped_guards_are_not_scanned() {
+    on_a_thread(|| {
+        let cells = cells();
+        let before = records();
+        for take in ORDERS {
+            let mut held: Vec<_> = cells.iter().map(OverlapCell::read).collect();
+            assert_eq!(scanned().1, GUARDS - SLOTS);
+            while !held.is_empty() {
+                take(&mut held);
+                let (_, slots) = scanned();
+                assert!(slots <= held.len(), "{slots} slots for {}", held.len());
+            }
+            assert_eq!(scanned(), (0, 0));
+            assert!(!own_record().has_blocks_in_use());
+        }
+        assert!(records() < before + OF_OTHER_TESTS);
+    });
+}
+
+#[test]
+fn one_guard_of_many_costs_a_scan_one_slot() {
+    on_a_thread(|| {
+        let cells = cells();
+        for kept in [SLOTS, 70, GUARDS / 2, GUARDS - 1] {
+            let mut held: Vec<_> = cells.iter().map(OverlapCell::read).collect();
+            let kept = held.swap_remove(kept);
+            drop(held);
+            let (words, slots) = scanned();
+            assert_eq!(slots, 1);
+            // A block of 2,048 slots has 32 words, and one above them.
+            assert!(words <= 2, "{words} words");
+            assert!(cells[*kept].try_write().is_err(), "the read goes on");
+        }
+    });
+}
+
+/// The addresses of the slots that a scan finds in this thread's slot blocks.
+fn slots_in_use() -> Vec<usize> {
+    let slots = RefCell::new(Vec::new());
+    own_record().fold_block_slots((), |(), slot| {
+        slots.borrow_mut().push(std::ptr::from_ref(slot).addr());
+    });
+    slots.into_inner()
+}
+
+#[test]
+fn slots_of_blocks_are_reused() {
+    on_a_thread(|| {
+        let cells = cells();
+        let mut used = BTreeSet::new();
+        for take in ORDERS {
+            let mut held: Vec<_> = cells.iter().map(OverlapCell::read).collect();
+            used.extend(slots_in_use());
+            // Some are dropped and taken again before the rest.
+            for _ in 0..GUARDS / 3 {
+                take(&mut held);
+            }
+            held.extend(cells[..GUARDS / 3].iter().map(OverlapCell::read));
+            used.extend(slots_in_use());
+        }
+        assert_eq!(used.len(), GUARDS - SLOTS);
+    });
+}
+
+#[test]
+fn slot_blocks_are_reused_by_later_threads() {
+    static USED: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
+    for _ in 0..50 {
+        on_a_thread(|| {
+            let cells = cells();
+            let _held: Vec<_> = cells.iter().map(OverlapCell::read).collect();
+            let used = slots_in_use();
+            assert_eq!(used.len(), GUARDS - SLOTS);
+            USED.lock().expect("not poisoned").extend(used);
+        });
+    }
+    // Threads of other tests may have taken a record with blocks meanwhile.
+    let used = USED.lock().expect("not poisoned").len();
+    assert!(used < 20 * GUARDS, "{used} slots");
+}
+
+thread_local! {
+    static KEPT: Cell<Vec<Reading<'static, u8>>> = const { Cell::new(Vec::new()) };
+}
+
+/// Returns how many records are left by so many threads, one after the other.
+fn left_by(threads: usize, body: fn()) -> usize {
+    let before = records();
+    for _ in 0..threads {
+        on_a_thread(body);
+    }
+    records() - before
+}
+
+#[test]
+fn guards_in_thread_locals_give_records_back() {
+    static CELL: OverlapCell<u8> = OverlapCell::new(1);
+    let bodies: [(usize, fn()); 4] = [
+        // The thread-local is registered before ours, and so destroyed after it.
+        (8_000, || KEPT.with(|kept| kept.set(vec![CELL.read()]))),
+        // In slot blocks too.
+        (1_000, || {
+            KEPT.with(|kept| kept.set((0..9).map(|_| CELL.read()).collect()));
+        }),
+        // It is registered after ours.
+        (1_000, || {
+            let first = CELL.read();
+            KEPT.set(vec![CELL.read(), first]);
+        }),
+        (1_000, || {
+            let first = CELL.read();
+            KEPT.set((0..9).map(|_| CELL.read()).chain([first]).collect());
+        }),
+    ];
+    for (threads, body) in bodies {
+        let left = left_by(threads, body);
+        assert!(left < OF_OTHER_TESTS, "{left} records");
+        assert!(CELL.try_write().is_ok(), "no guard is left");
+    }
+}
+
+#[test]
+fn records_with_leaked_guards_are_not_reused() {
+    static CELL: OverlapCell<u8> = OverlapCell::new(1);
+    static OWN: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
+    for _ in 0..100 {
+        on_a_thread(|| {
+            // The last one is in a slot block; the others end.
+            let [.., last] = [(); SLOTS + 1].map(|()| CELL.read());
+            forget(last);
+            let own = std::ptr::from_ref(own_record()).addr();
+            assert!(OWN.lock().expect("not poisoned").insert(own), "reused");
+        });
+    }
+    let overlap = CELL
+        .try_write()
+        .map(drop)
+        .expect_err("their guards are leaked");
+    assert_eq!(overlap.more, 99);
+}
+
+static SPOKEN_OF: OverlapCell<u8> = OverlapCell::new(1);
+
+struct LastWords;
+
+impl Drop for LastWords {
+    fn drop(&mut self) {
+        let held: Vec<_> = (0..1_000).map(|_| SPOKEN_OF.read()).collect();
+        assert_eq!(held.len(), 1_000);
+        drop(held);
+        drop(SPOKEN_OF.read());
+    }
+}
+
+thread_local! {
+    static LAST_WORDS: LastWords = const { LastWords };
+}
+
+/// Accesses of a thread whose record was released already share one, however many they are.
+#[test]
+fn accesses_of_destructors_leave_no_records() {
+    let bodies: [fn(); 2] = [
+        || {
+            LAST_WORDS.with(|_| ());
+            drop(SPOKEN_OF.read());
+        },
+        // With a guard in another thread-local, which is destroyed after that.
+        || {
+            KEPT.with(|_| ());
+            LAST_WORDS.with(|_| ());
+            KEPT.set(vec![SPOKEN_OF.read()]);
+        },
+    ];
+    for body in bodies {
+        let left = left_by(200, body);
+        assert!(left < OF_OTHER_TESTS, "{left} records");
+        assert!(SPOKEN_OF.try_write().is_ok(), "no guard is left");
+    }
+}

@@ -1,0 +1,187 @@
+//! Thousands of guards that one thread holds at once: each is reported as if it were the only one.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc;
+use std::thread::scope;
+
+use untorn::{Overlap, OverlapCell, Reading, Writing};
+
+const CELLS: usize = 400;
+
+enum Guard<'c> {
+    Read(Reading<'c, usize>),
+    Write(Writing<'c, usize>),
+}
+
+/// One access that is held, by the model: its cell, and where its guard is among those that are
+/// held.
+struct Held<'c> {
+    cell: usize,
+    line: u32,
+    guard: Guard<'c>,
+}
+
+/// A xorshift generator with a fixed seed, so that each run makes the same steps.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % bound as u64).expect("below a usize")
+    }
+}
+
+/// Takes a guard, on one of four lines.
+fn take(cell: &OverlapCell<usize>, way: usize) -> Option<(u32, Guard<'_>)> {
+    Some(match way {
+        0 => (line!(), Guard::Read(cell.read())),
+        1 => (line!(), Guard::Read(cell.try_read().ok()?)),
+        2 => (line!(), Guard::Read(cell.try_read().ok()?)),
+        _ => (line!(), Guard::Write(cell.try_write().ok()?)),
+    })
+}
+
+/// The result of an attempt to write by a thread that has no other access.
+type Met = Result<(), Box<Overlap>>;
+
+/// The lines of the accesses to each cell that are held; `true` for a write.
+type Model = BTreeMap<usize, Vec<(u32, bool)>>;
+
+fn check(model: &Model, cell: usize, met: &Met) {
+    match (model.get(&cell), met) {
+        (None, Ok(())) => {}
+        (Some(held), Err(overlap)) => {
+            let at = overlap.other.at.expect("it is still inside").line();
+            assert!(held.iter().any(|&(line, _)| line == at), "{overlap}");
+            let writes = overlap.other.operation.ends_with("write");
+            assert_eq!(writes, held.iter().any(|&(_, writes)| writes));
+            assert_eq!(overlap.more, held.len() - 1);
+            assert_eq!(&*overlap.other.thread, "holder");
+            assert!(!overlap.is_reentrant());
+        }
+        (held, met) => panic!("cell {cell}: {held:?}, but {met:?}"),
+    }
+}
+
+#[test]
+fn each_of_thousands_of_guards_is_reported() {
+    let cells: Vec<_> = (0..CELLS).map(OverlapCell::new).collect();
+    let (ask, asked) = mpsc::channel::<usize>();
+    let (answer, answers) = mpsc::channel::<Met>();
+    scope(|s| {
+        let held_cells = &cells;
+        let holder = untorn::spawn_scoped(s, "holder", move || {
+            hold(held_cells, &|cell| {
+                ask.send(cell).expect("it is being answered");
+                answers.recv().expect("an answer to each")
+            });
+        });
+        for cell in asked {
+            let met = cells[cell].try_write().map(drop).map_err(Box::new);
+            answer.send(met).expect("it is waiting");
+        }
+        holder.join().expect("it ends well");
+    });
+    for cell in &cells {
+        assert!(cell.try_write().is_ok(), "no guard is left");
+    }
+}
+
+/// Takes and drops guards at random, thousands at once, and has the first, a middle and the last
+/// one met by the other thread.
+fn hold(cells: &[OverlapCell<usize>], attempt: &dyn Fn(usize) -> Met) {
+    let mut random = Random(265);
+    let (mut held, mut model): (Vec<Held<'_>>, _) = (Vec::new(), Model::new());
+    let mut most = 0;
+    // By turns most steps take a guard, and most drop one.
+    for step in 0..24_000 {
+        let grows = step / 6_000 % 2 == 0;
+        if held.is_empty() || random.below(10) < if grows { 9 } else { 1 } {
+            let cell = random.below(CELLS);
+            // A write beside a read would be reported, so every tenth cell is written to only.
+            let way = if cell % 10 == 0 { 3 } else { random.below(3) };
+            if let Some((line, guard)) = take(&cells[cell], way) {
+                let writes = matches!(guard, Guard::Write(_));
+                model.entry(cell).or_default().push((line, writes));
+                held.push(Held { cell, line, guard });
+            } else {
+                assert!(model.contains_key(&cell));
+            }
+        } else {
+            let which = [0, held.len() / 2, held.len() - 1, random.below(held.len())];
+            let dropped = held.swap_remove(which[random.below(4)]);
+            forget(&mut model, &dropped);
+        }
+        most = most.max(held.len());
+        if step % 50 == 0 {
+            let kept = [0, held.len() / 2, held.len().saturating_sub(1)];
+            let kept = kept.iter().filter_map(|&kept| held.get(kept));
+            let asked: Vec<_> = kept.map(|held| held.cell).collect();
+            for cell in asked.into_iter().chain([random.below(CELLS)]) {
+                check(&model, cell, &attempt(cell));
+            }
+        }
+    }
+    assert!(most > 4_000, "{most} guards at once");
+    let all = held.iter().all(|held| match &held.guard {
+        Guard::Read(value) => **value == held.cell,
+        Guard::Write(value) => **value == held.cell,
+    });
+    assert!(all, "each guard is one of its cell");
+}
+
+fn forget(model: &mut Model, dropped: &Held<'_>) {
+    let writes = matches!(dropped.guard, Guard::Write(_));
+    let lines = model.get_mut(&dropped.cell).expect("it was held");
+    let place = lines
+        .iter()
+        .position(|&held| held == (dropped.line, writes));
+    lines.swap_remove(place.expect("on that line"));
+    if lines.is_empty() {
+        model.remove(&dropped.cell);
+    }
+}
+
+/// The first, a middle and the last of thousands, with the others dropped around them: the report
+/// names the line of that one.
+#[test]
+fn the_first_and_the_last_guard_keep_their_lines() {
+    const GUARDS: usize = 5_000;
+    let cells: Vec<_> = (0..GUARDS).map(OverlapCell::new).collect();
+    let kept = [0, GUARDS / 2, GUARDS - 1];
+    let orders: [fn(&mut Vec<usize>) -> usize; 3] = [
+        |left| left.pop().expect("one is left"),
+        |left| left.remove(0),
+        |left| left.swap_remove(left.len() / 2),
+    ];
+    for next in orders {
+        let mut lines = BTreeMap::new();
+        let mut held = BTreeMap::new();
+        for (number, cell) in cells.iter().enumerate() {
+            let (line, guard) = match number {
+                0 => (line!(), cell.read()),
+                number if number == GUARDS / 2 => (line!(), cell.read()),
+                number if number == GUARDS - 1 => (line!(), cell.read()),
+                _ => (line!(), cell.read()),
+            };
+            lines.insert(number, line);
+            held.insert(number, guard);
+        }
+        let mut left: Vec<_> = (0..GUARDS).filter(|n| !kept.contains(n)).collect();
+        while !left.is_empty() {
+            for number in kept {
+                let overlap = cells[number].try_write().map(drop).expect_err("it is held");
+                let at = overlap.other.at.expect("it is inside").line();
+                assert_eq!((at, overlap.more), (lines[&number], 0));
+            }
+            for _ in 0..500.min(left.len()) {
+                let number = next(&mut left);
+                assert!(cells[number].try_write().is_err());
+                held.remove(&number);
+                assert!(cells[number].try_write().is_ok());
+            }
+        }
+    }
+}
