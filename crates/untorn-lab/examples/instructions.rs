@@ -1,13 +1,12 @@
 //! A fixed number of gets, to be counted instruction by instruction: see `just instructions`.
 //!
-//! `instructions nothing|plain|view|quality|reader|pin GETS`
+//! `instructions nothing|plain|view|reader|pin GETS`
 
 use std::env;
 use std::hint::black_box;
 use std::process::ExitCode;
 
 use foldhash::fast::FixedState;
-use foldhash::quality;
 use hashbrown::HashMap;
 use untorn::Map;
 
@@ -29,14 +28,11 @@ fn main() -> ExitCode {
     plain.extend(entries());
     let mut map = Map::with_hasher(FixedState::with_seed(SEED));
     map.extend(entries());
-    let mut quality = Map::with_hasher(quality::FixedState::with_seed(SEED));
-    quality.extend(entries());
-    let (view, quality, mut reader) = (map.pin(), quality.pin(), map.reader());
+    let (view, mut reader) = (map.pin(), map.reader());
     match mode.as_str() {
         "nothing" => ask(gets, |key| Some(*key)),
         "plain" => ask(gets, |key| plain.get(key).copied()),
         "view" => ask(gets, |key| view.get(key).copied()),
-        "quality" => ask(gets, |key| quality.get(key).copied()),
         "reader" => ask(gets, |key| reader.latest().get(key).copied()),
         "pin" => ask(gets, |key| map.pin().get(key).copied()),
         _ => return misused(),
@@ -57,6 +53,6 @@ fn ask(gets: u64, mut get: impl FnMut(&u64) -> Option<u64>) {
 }
 
 fn misused() -> ExitCode {
-    eprintln!("usage: instructions nothing|plain|view|quality|reader|pin GETS");
+    eprintln!("usage: instructions nothing|plain|view|reader|pin GETS");
     ExitCode::from(2)
 }
