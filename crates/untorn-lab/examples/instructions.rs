@@ -1,13 +1,12 @@
 //! A fixed number of gets, to be counted instruction by instruction: see `just instructions`.
 //!
-//! `instructions nothing|plain|view|quality|reader|pin|gomap|cell|write|fifth GETS`
+//! `instructions nothing|plain|view|reader|pin|gomap|cell|write|fifth GETS`
 
 use std::env;
 use std::hint::black_box;
 use std::process::ExitCode;
 
 use foldhash::fast::FixedState;
-use foldhash::quality;
 use hashbrown::HashMap;
 use untorn::{GoMap, Map, OverlapCell};
 
@@ -29,9 +28,7 @@ fn main() -> ExitCode {
     plain.extend(entries());
     let mut map = Map::with_hasher(FixedState::with_seed(SEED));
     map.extend(entries());
-    let mut quality = Map::with_hasher(quality::FixedState::with_seed(SEED));
-    quality.extend(entries());
-    let (view, quality, mut reader) = (map.pin(), quality.pin(), map.reader());
+    let (view, mut reader) = (map.pin(), map.reader());
     let mut gomap = GoMap::new();
     // One bucket, which is searched without a hash: its seed is random.
     gomap.extend(entries().take(8));
@@ -40,7 +37,6 @@ fn main() -> ExitCode {
         "nothing" => ask(gets, |key| Some(*key)),
         "plain" => ask(gets, |key| plain.get(key).copied()),
         "view" => ask(gets, |key| view.get(key).copied()),
-        "quality" => ask(gets, |key| quality.get(key).copied()),
         "reader" => ask(gets, |key| reader.latest().get(key).copied()),
         "pin" => ask(gets, |key| map.pin().get(key).copied()),
         "gomap" => ask(gets, |key| gomap.get(key)),
@@ -70,6 +66,6 @@ fn ask(gets: u64, mut get: impl FnMut(&u64) -> Option<u64>) {
 
 fn misused() -> ExitCode {
     eprintln!("usage: instructions MODE GETS");
-    eprintln!("MODE: nothing|plain|view|quality|reader|pin|gomap|cell|write|fifth");
+    eprintln!("MODE: nothing|plain|view|reader|pin|gomap|cell|write|fifth");
     ExitCode::from(2)
 }
