@@ -288,7 +288,7 @@ impl Lookup {
     /// # Examples
     /// ```
     /// let config = untorn::gomap::Table::from([("1", "265"), ("2", "17")]);
-    /// assert_eq!(config.trace("2").full_compares(), 2);
+    /// assert_eq!(config.trace("3").full_compares(), 2); // of equal length
     /// ```
     #[must_use]
     pub fn full_compares(&self) -> usize {
