@@ -29,7 +29,7 @@
 //! | to write | take | because |
 //! |---|---|---|
 //! | one key | [`Map::insert`], [`Map::remove`], [`Map::update`], [`Map::get_or_insert_with`] | one commit |
-//! | several that belong together | [`Map::batch`], [`Map::try_batch`], [`Map::commit_if`] | one commit, or none |
+//! | several that belong together | [`Map::batch`], [`Map::begin_batch`], [`Map::try_batch`], [`Map::batch_if_unchanged`] | one commit, or none |
 //! | everything, from a source | [`Map::refresh`] | touches only what differs; no revision if nothing does |
 //!
 //! ```
@@ -164,7 +164,7 @@ mod sync;
 pub use self::gomap::GoMap;
 #[cfg(not(untorn_loom))]
 #[doc(inline)]
-pub use self::map::{Batch, Change, Committed, Map, Moved, Refreshed, Stats, View};
+pub use self::map::{Batch, Change, Committed, Map, Refreshed, RevisionMismatch, Stats, View};
 #[cfg(not(untorn_loom))]
 pub use self::overlap::{
     AccessKind, InvalidStretch, Name, OnOverlap, Overlap, OverlapCell, OverlapKind, Reading, Site,

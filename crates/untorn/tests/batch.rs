@@ -11,7 +11,7 @@ use untorn::{Map, Revision};
 fn a_batch_shows_its_own_writes_and_the_revision_it_began_with() {
     let map = Map::from([("a", 1)]);
     map.insert("b", 2);
-    let committed = map.batch(|batch| {
+    let revision = map.batch(|batch| {
         assert_eq!(batch.revision(), Revision::from(1));
         batch.remove("a");
         batch.insert("c", 3);
@@ -20,10 +20,9 @@ fn a_batch_shows_its_own_writes_and_the_revision_it_began_with() {
         assert_eq!(entries, [(&"b", &2), (&"c", &3)]);
         batch.retain(|key, _| *key == "b");
         assert_eq!(format!("{batch:?}"), r#"{"b": 2}"#);
-        batch.revision()
+        assert_eq!(batch.revision(), Revision::from(1));
     });
-    assert_eq!(committed.value, Revision::from(1));
-    assert_eq!(committed.revision, Revision::from(2));
+    assert_eq!(revision, Revision::from(2));
 }
 
 #[test]

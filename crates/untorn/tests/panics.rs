@@ -108,10 +108,9 @@ const WRITES: [Write; 16] = [
         });
     },
     |map| {
-        map.batch(|batch| {
-            batch.insert(Fused::new(3), Fused::new(1));
-            batch.abort();
-        });
+        let mut batch = map.begin_batch();
+        batch.insert(Fused::new(3), Fused::new(1));
+        drop(batch);
     },
     |map| {
         let refused = map.try_batch(|batch| {
@@ -122,7 +121,9 @@ const WRITES: [Write; 16] = [
         assert!(refused.is_err());
     },
     |map| {
-        let done = map.commit_if(map.revision(), |batch| batch.remove(&Fused::new(3)));
+        let done = map.batch_if_unchanged(&map.snapshot(), |batch| {
+            batch.retain(|key, _| key.0 != 3);
+        });
         assert!(done.is_ok());
     },
     |map| {

@@ -1,10 +1,13 @@
 //! [`Map`]: reads never wait, and what is written in one batch and read under one pin is never seen by halves.
 
-// `table/` is the persistent table, which knows nothing of threads; `view.rs` reads one revision, `batch.rs` writes one,
-// `write.rs` leads from a batch to a commit; `outcome.rs` tells what a commit came to, `stats.rs` what a map keeps. The
-// one word that names the newest version is in `../published/cell.rs`, which knows nothing of tables.
+// `table/` is the persistent table, without threads; `view.rs` reads one revision, `draft.rs` makes the contents of one,
+// `batch.rs` publishes them, `write.rs` has the writes of a map; `outcome.rs` has what a write returns, `stats.rs` what a map
+// keeps, `origin.rs` which map a view is of. The one word that names the newest version is in `../published/cell.rs`,
+// without tables.
 
 mod batch;
+mod draft;
+mod origin;
 mod outcome;
 #[cfg(feature = "rayon")]
 mod rayon;
@@ -19,10 +22,12 @@ use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::batch::Batch;
-pub use self::outcome::{Committed, Moved, Refreshed};
+use self::draft::Draft;
+pub use self::outcome::{Committed, Refreshed, RevisionMismatch};
 #[cfg(feature = "rayon")]
 pub use self::rayon::ParIter;
 pub use self::stats::Stats;
@@ -130,6 +135,7 @@ impl<K, V, S> Map<K, V, S> {
     /// ```
     #[must_use]
     pub fn with_name(self, name: &str) -> Self {
+        self.pin().origin.set_name(name);
         Self {
             published: self.published.with_name(name),
         }
@@ -141,11 +147,12 @@ impl<K, V, S> Map<K, V, S> {
                 table,
                 revision: Revision::FIRST,
                 hasher,
+                origin: Arc::default(),
             }),
         }
     }
 
-    /// The right to publish. `what` is to be done, such as "a write to".
+    /// The right to publish. `what` is to be done, such as "write to".
     #[track_caller]
     fn writer(&self, what: &'static str) -> Writer<'_, View<K, V, S>> {
         self.published.writer(&What(what, self.name()))
@@ -226,7 +233,7 @@ impl<K, V, S> Map<K, V, S> {
     /// Inside the closure of a write to this map: it would wait for itself.
     #[track_caller]
     pub fn reclaim(&self) -> usize {
-        self.writer("a reclaim of").reclaim()
+        self.writer("reclaim versions of").reclaim()
     }
 
     /// How many replaced versions are kept; [`stats`](Self::stats) tells more. Waits for writers.
@@ -236,7 +243,7 @@ impl<K, V, S> Map<K, V, S> {
     #[must_use]
     #[track_caller]
     pub fn retained(&self) -> usize {
-        self.writer("a count of what is retained by")
+        self.writer("count the versions of")
             .retired()
             .len()
     }
@@ -286,14 +293,14 @@ impl<K: Eq + Hash, V, S: BuildHasher> Map<K, V, S> {
     }
 }
 
-/// What is done to which map, for the panic of a write inside a write.
+/// What is done to which map, for the panic of a write inside of another one.
 struct What<'m>(&'static str, Option<&'m str>);
 
 impl fmt::Display for What<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(what, name) = self;
         match name {
-            Some(name) => write!(f, "{what} the map {name:?}"),
+            Some(name) => write!(f, "{what} map {name:?}"),
             None => write!(f, "{what} a map"),
         }
     }
@@ -315,8 +322,10 @@ where
     #[track_caller]
     fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
         let mut entries = entries.into_iter().collect::<Vec<_>>().into_iter();
-        // By reference: what a panic leaves over is dropped when the next writer has been let in.
-        self.batch(|batch| batch.extend(entries.by_ref()));
+        let mut batch = self.begin_batch();
+        // By reference: what a panic leaves over is dropped after the batch, which releases the lock.
+        batch.extend(entries.by_ref());
+        batch.commit();
     }
 }
 
@@ -347,12 +356,13 @@ where
 {
     /// A map that begins with these entries, at revision 0.
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
-        let hasher = S::default();
-        let mut batch = Batch::new(Table::new(), Revision::FIRST, &hasher);
-        batch.extend(entries);
-        let table = batch.take_table();
-        drop(batch);
-        Self::of(table, hasher)
+        let mut draft = Draft::new(Table::new(), S::default());
+        draft.extend(entries);
+        let (table, hasher, leftovers) = draft.into_parts();
+        let map = Self::of(table, hasher);
+        // Written out, so that a panic in a `Drop` drops the map too.
+        drop(leftovers);
+        map
     }
 }
 

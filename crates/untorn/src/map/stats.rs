@@ -58,7 +58,7 @@ impl<K, V, S> Map<K, V, S> {
     #[must_use]
     #[track_caller]
     pub fn stats(&self) -> Stats {
-        let writer = self.writer("stats of");
+        let writer = self.writer("count the memory of");
         let newest = writer.newest();
         let seen = || writer.retired().filter(|retired| retired.is_seen());
         let (count, since) = (seen().count(), seen().map(Retired::since).min());

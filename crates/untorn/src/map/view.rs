@@ -5,8 +5,10 @@ use std::fmt;
 use std::hash::{BuildHasher, Hash};
 use std::iter::FusedIterator;
 use std::ops::Index;
+use std::sync::Arc;
 
 use super::DefaultHashBuilder;
+use super::origin::Origin;
 use super::table::{self, Entry, Table};
 use crate::Revision;
 
@@ -27,9 +29,15 @@ pub struct View<K, V, S = DefaultHashBuilder> {
     pub(super) table: Table<K, V>,
     pub(super) revision: Revision,
     pub(super) hasher: S,
+    pub(super) origin: Arc<Origin>,
 }
 
 impl<K, V, S> View<K, V, S> {
+    /// Whether both are of one map.
+    pub(super) fn is_of_the_map_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.origin, &other.origin)
+    }
+
     /// The number of the commit whose result this is.
     #[must_use]
     pub fn revision(&self) -> Revision {

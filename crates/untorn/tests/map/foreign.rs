@@ -116,10 +116,10 @@ const WRITES: [Write; 10] = [
         map.refresh((30..70).map(of));
     },
     |map, ledger| {
-        let done = map.commit_if(map.revision(), |batch| {
+        let done = map.batch_if_unchanged(&map.snapshot(), |batch| {
             tick();
             batch.clear();
-            batch.insert(Counted::new(1, ledger), Counted::new(1, ledger))
+            batch.insert(Counted::new(1, ledger), Counted::new(1, ledger));
         });
         assert!(done.is_ok());
     },
@@ -318,17 +318,16 @@ fn a_drop_may_write_to_the_same_map() {
             assert!(refused.is_err());
         },
         |map, last| {
-            map.batch(|batch| {
-                batch.insert(1, last);
-                batch.abort();
-            });
+            let mut batch = map.begin_batch();
+            batch.insert(1, last);
+            drop(batch);
         },
         |map, last| {
             let caught = catch_unwind(AssertUnwindSafe(|| {
                 map.batch(|batch| {
                     batch.insert(1, last);
                     panic!("after a write");
-                })
+                });
             }));
             assert!(caught.is_err());
         },
@@ -390,7 +389,7 @@ fn the_key_that_a_write_was_given_is_dropped_where_it_may_write() {
         |map, key| _ = map.update(key, |_| Some(1)),
         |map, key| _ = map.update(key, |_| None),
         |map, key| _ = map.get_or_insert_with(key, || 1),
-        |map, key| _ = map.batch(|batch| batch.insert(key, 1)),
+        |map, key| _ = map.batch(|batch| _ = batch.insert(key, 1)),
     ];
     for write in writes {
         for stored in [false, true] {
