@@ -338,15 +338,114 @@
 //! assert_eq!(kept.unwrap().len(), 1);
 //! ```
 //!
+//! # An error does not end a batch half way and publish the half
+//! ```
+//! fn set(limits: &untorn::Map<&str, u32>, high: &str) -> Result<(), std::num::ParseIntError> {
+//!     limits.try_batch(|batch| {
+//!         batch.insert("low", 10);
+//!         batch.insert("high", high.parse()?);
+//!         Ok::<(), std::num::ParseIntError>(())
+//!     })?;
+//!     Ok(())
+//! }
+//! ```
+//! ```compile_fail,E0277
+//! fn set(limits: &untorn::Map<&str, u32>, high: &str) -> Result<(), std::num::ParseIntError> {
+//!     limits.batch(|batch| {
+//!         batch.insert("low", 10);
+//!         batch.insert("high", high.parse()?);
+//!     });
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Nor does a batch take a result for nothing
+//! ```
+//! let limits = untorn::Map::from([("low", 10)]);
+//! limits.batch(|batch| {
+//!     batch.insert("low", 20);
+//! });
+//! ```
+//! ```compile_fail,E0308
+//! let limits = untorn::Map::from([("low", 10)]);
+//! limits.batch(|batch| {
+//!     batch.insert("low", 20);
+//!     Ok::<(), std::num::ParseIntError>(())
+//! });
+//! ```
+//!
+//! # The batch of a closure is committed by the map
+//! ```
+//! let map = untorn::Map::from([(1, 265)]);
+//! let batch = map.begin_batch();
+//! batch.commit();
+//! ```
+//! ```compile_fail,E0507
+//! let map = untorn::Map::from([(1, 265)]);
+//! map.batch(|batch| _ = batch.commit());
+//! ```
+//!
+//! # The batches of two maps are not exchanged in their closures
+//! ```
+//! let (one, two) = (untorn::Map::from([(1, 265)]), untorn::Map::from([(1, 17)]));
+//! one.batch(|one| two.batch(|two| _ = (one.clear(), two.clear())));
+//! ```
+//! ```compile_fail,E0521
+//! let (one, two) = (untorn::Map::from([(1, 265)]), untorn::Map::from([(1, 17)]));
+//! one.batch(|one| two.batch(|two| std::mem::swap(one, two)));
+//! ```
+//!
+//! # Nor is one exchanged for a guard
+//! ```
+//! let (one, two) = (untorn::Map::from([(1, 265)]), untorn::Map::from([(1, 17)]));
+//! let (mut one, mut two) = (one.begin_batch(), two.begin_batch());
+//! std::mem::swap(&mut one, &mut two); // each still publishes to its own map
+//! # _ = (one.commit(), two.commit());
+//! ```
+//! ```compile_fail,E0521
+//! let (one, two) = (untorn::Map::from([(1, 265)]), untorn::Map::from([(1, 17)]));
+//! let mut one = one.begin_batch();
+//! two.batch(|two| std::mem::swap(&mut one, two));
+//! ```
+//!
+//! # A batch stays on its thread
+//! ```
+//! let map = untorn::Map::from([(1, 265)]);
+//! std::thread::scope(|s| { s.spawn(|| map.begin_batch().commit()); });
+//! ```
+//! ```compile_fail,E0277
+//! let map = untorn::Map::from([(1, 265)]);
+//! let batch = map.begin_batch();
+//! std::thread::scope(|s| { s.spawn(move || batch.commit()); });
+//! ```
+//!
 //! # Nor does what is read in one
 //! ```
 //! let map = untorn::Map::from([(1, String::from("265"))]);
-//! let value = map.batch(|batch| batch.get(&1).cloned()).value;
+//! let mut value = None;
+//! map.batch(|batch| value = batch.get(&1).cloned());
 //! assert_eq!(value.as_deref(), Some("265"));
 //! ```
-//! ```compile_fail
+//! ```compile_fail,E0521
 //! let map = untorn::Map::from([(1, String::from("265"))]);
-//! let value = map.batch(|batch| batch.get(&1)).value;
+//! let mut value = None;
+//! map.batch(|batch| value = batch.get(&1));
+//! assert_eq!(value.map(|value| value.as_str()), Some("265"));
+//! ```
+//!
+//! # Nor outlives a guard that is committed
+//! ```
+//! let map = untorn::Map::from([(1, String::from("265"))]);
+//! let batch = map.begin_batch();
+//! let value = batch.get(&1).cloned();
+//! batch.commit();
+//! assert_eq!(value.as_deref(), Some("265"));
+//! ```
+//! ```compile_fail,E0505
+//! let map = untorn::Map::from([(1, String::from("265"))]);
+//! let batch = map.begin_batch();
+//! let value = batch.get(&1);
+//! batch.commit();
 //! assert_eq!(value.map(|value| value.as_str()), Some("265"));
 //! ```
 //!

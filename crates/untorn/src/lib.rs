@@ -96,7 +96,7 @@
 //! Of [`Map`] (each with what to do instead on [a page](pages::limits)):
 //! - A write clones the neighbours of its key, some three hundred entries, or some forty where they have a `Drop`, and a few
 //!   times as many when the table grows by it: keep values cheap to clone.
-//! - One writer at a time; a write from inside a write to the same map panics.
+//! - One writer at a time; a write on a thread that has another write to the same map open panics.
 //! - References live as long as their pin, snapshot or reader; each of those keeps one version.
 //! - A value with interior mutability is another value in the next version.
 //!

@@ -2,8 +2,14 @@
 
 #[path = "map/foreign.rs"]
 mod foreign;
+#[path = "map/nan.rs"]
+mod nan;
+#[path = "map/survivors.rs"]
+mod survivors;
 #[path = "map/torn.rs"]
 mod torn;
+#[path = "map/unchanged.rs"]
+mod unchanged;
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -149,10 +155,7 @@ fn a_write_inside_a_write_panics_with_a_reason() {
             let reason = "while this thread has a write to it open: this would deadlock; end that write first";
             assert!(message.ends_with(reason), "{message}");
             let waits = message.starts_with("cannot wait for a commit ");
-            assert!(
-                waits || message.contains(r#" map "config" "#),
-                "{message}"
-            );
+            assert!(waits || message.contains(r#" map "config" "#), "{message}");
             assert_eq!(
                 (map.len(), map.get(&1), map.revision().get()),
                 (1, Some(1), 1)
@@ -228,6 +231,10 @@ fn a_view_compares_indexes_and_shows_itself() {
     assert_ne!(*map.pin(), *other.pin());
     other.remove("a");
     assert_ne!(*map.pin(), *other.pin());
+    assert_ne!(map, other);
+    assert_ne!(map.pin(), other.pin());
+    let fork = map.fork();
+    assert!(fork == map && fork.pin() == map.pin() && fork.snapshot() == map.snapshot());
     let view = map.snapshot();
     assert_eq!((view["a"], view["b"]), (1, 2));
     assert_eq!(view.get_key_value("a"), Some((&"a".to_owned(), &1)));

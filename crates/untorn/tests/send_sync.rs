@@ -13,9 +13,9 @@ use untorn::gomap::{
 };
 use untorn::map;
 use untorn::{
-    AccessKind, Batch, Change, Closer, Committed, Ended, GoMap, Map, NoTransition,
-    OnOverlap, Overlap, OverlapCell, OverlapKind, Pinned, Published, Reader, Reading, Refreshed,
-    Revision, RevisionMismatch, Site, Snapshot, Subscription, Timeout, Transition, View, Writing,
+    AccessKind, Batch, Change, Closer, Committed, Ended, GoMap, Map, NoTransition, OnOverlap,
+    Overlap, OverlapCell, OverlapKind, Pinned, Published, Reader, Reading, Refreshed, Revision,
+    RevisionMismatch, Site, Snapshot, Subscription, Timeout, Transition, View, Writing,
 };
 
 /// Says yes or no at compile time: an inherent constant, which the bound selects, goes before the trait's.

@@ -186,7 +186,9 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
     /// goes. They go by position: a key that does not equal itself is not found by a look-up.
     pub(super) fn retain(&mut self, mut keep: impl FnMut(&K, &V) -> bool) -> usize {
         let hash_of = |key: &K| self.hasher.hash_one(key);
-        let going = self.table.positions(|entry| !keep(&entry.key, &entry.value));
+        let going = self
+            .table
+            .positions(|entry| !keep(&entry.key, &entry.value));
         for of_one_segment in going.chunk_by(|(one, _), (other, _)| one == other) {
             let taken = |entry| {
                 self.changed = true;

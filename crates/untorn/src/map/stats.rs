@@ -41,7 +41,7 @@ impl<K, V, S> Map<K, V, S> {
     /// same time takes that for seen.
     ///
     /// # Panics
-    /// Inside the closure of a write to this map: it would wait for itself.
+    /// If this thread has a write to this map open: that would deadlock.
     ///
     /// ```
     /// let config = untorn::Map::from([("1", 265)]);

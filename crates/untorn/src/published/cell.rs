@@ -139,7 +139,11 @@ impl<T> Cell<T> {
         let retired = match self.retired.try_lock() {
             Ok(mut retired) => std::mem::take(&mut *retired),
             Err(TryLockError::Poisoned(retired)) => std::mem::take(&mut *retired.into_inner()),
-            Err(TryLockError::WouldBlock) => VecDeque::new(),
+            Err(TryLockError::WouldBlock) => {
+                // Relaxed: as in `write`. A wait on the thread that leaked it is to end, too.
+                self.writer.store(0, Ordering::Relaxed);
+                VecDeque::new()
+            }
         };
         self.bell.end();
         drop(retired);

@@ -59,7 +59,7 @@ impl fmt::Display for What<'_> {
 /// last handle that could show a value frees it (a [`Closer`] cannot). A leaked pin costs one version.
 ///
 /// # Panics
-/// A write from inside the closure of [`update`](Self::update) on the same value would wait for itself; it panics. What runs
+/// A write from inside the closure of [`update`](Self::update) on the same value would deadlock; it panics. What runs
 /// after the commit may panic too, the `Drop` of a replaced value or the waker of a task that follows: then the write has been
 /// committed.
 ///
@@ -227,7 +227,7 @@ impl<T> Published<T> {
     /// [`Timeout`] if that takes longer than `at_most`. With a time of zero it only looks.
     ///
     /// # Panics
-    /// If it would have to wait inside the closure of a write to this: for itself.
+    /// If it would have to wait inside the closure of a write to this value: that would deadlock.
     ///
     /// ```
     /// use std::time::Duration;
@@ -246,7 +246,7 @@ impl<T> Published<T> {
     /// Frees every replaced version that nobody sees any more and returns how many those were. Waits for writers.
     ///
     /// # Panics
-    /// Inside the closure of a write to this: it would wait for itself.
+    /// Inside the closure of a write to this value: that would deadlock.
     #[track_caller]
     pub fn reclaim(&self) -> usize {
         self.own_writer("reclaim versions of").reclaim()
@@ -255,13 +255,11 @@ impl<T> Published<T> {
     /// How many replaced versions are kept, because somebody sees them or nobody has freed them yet. Waits for writers.
     ///
     /// # Panics
-    /// Inside the closure of a write to this: it would wait for itself.
+    /// Inside the closure of a write to this value: that would deadlock.
     #[must_use]
     #[track_caller]
     pub fn retained(&self) -> usize {
-        self.own_writer("count the versions of")
-            .retired()
-            .len()
+        self.own_writer("count the versions of").retired().len()
     }
 }
 
