@@ -388,11 +388,11 @@
 //! # The batches of two maps are not exchanged in their closures
 //! ```
 //! let (one, two) = (untorn::Map::from([(1, 265)]), untorn::Map::from([(1, 17)]));
-//! one.batch(|one| two.batch(|two| _ = (one.clear(), two.clear())));
+//! one.batch(|one| _ = two.batch(|two| _ = (one.clear(), two.clear())));
 //! ```
 //! ```compile_fail,E0521
 //! let (one, two) = (untorn::Map::from([(1, 265)]), untorn::Map::from([(1, 17)]));
-//! one.batch(|one| two.batch(|two| std::mem::swap(one, two)));
+//! one.batch(|one| _ = two.batch(|two| std::mem::swap(one, two)));
 //! ```
 //!
 //! # Nor is one exchanged for a guard

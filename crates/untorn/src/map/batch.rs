@@ -80,6 +80,8 @@ impl<K, V, S: Clone> Map<K, V, S> {
     /// let revision = batch.commit();
     /// assert_eq!((accounts.get("b"), revision.get()), (Some(30), 1));
     /// ```
+    #[doc(alias = "write")]
+    #[doc(alias = "transaction")]
     #[track_caller]
     pub fn begin_batch(&self) -> Batch<'_, K, V, S> {
         // Every view of a map has a clone of the same hasher. Cloned before the lock is taken: that is foreign code.

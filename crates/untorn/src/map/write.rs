@@ -104,6 +104,8 @@ impl<K, V, S: Clone> Map<K, V, S> {
     /// }
     /// assert_eq!(limits.get("low"), Some(15));
     /// ```
+    #[doc(alias = "compare_exchange")]
+    #[doc(alias = "compare_and_swap")]
     #[track_caller]
     pub fn batch_if_unchanged(
         &self,
