@@ -193,7 +193,8 @@ table! {
     Change<'static, u8, SyncOnly>: true true;
 }
 
-// The entries of a batch are shared with the map that it is for, and its lock is released by the thread that took it.
+// The entries of a batch are shared with the map that it is for, and its lock is released by the
+// thread that took it.
 table! {
     Batch<'static, String, Vec<String>>: false true;
     Batch<'static, u8, Cell<u8>>: false false;

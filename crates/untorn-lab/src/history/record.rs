@@ -373,8 +373,8 @@ impl<'r, S: Subject> Recorder<'r, S> {
         });
     }
 
-    /// Takes a view and reads through it; other operations may come in between. In the end it may write, if nothing has changed
-    /// since the view was taken.
+    /// Takes a view and reads through it; other operations may come in between. In the end it may
+    /// write, if nothing has changed since the view was taken.
     fn view(&mut self, depth: usize, writes: bool) {
         let hold = match self.hand.rng.u8(..3) {
             0 => Some(Hold::Pin),

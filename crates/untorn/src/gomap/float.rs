@@ -59,10 +59,11 @@ macro_rules! float_keys {
 float_keys! {
     /// An `f64` that can be a key, by Go's rules.
     ///
-    /// `+0` and `-0` are one key, and the one that was written last is stored. NaN equals nothing, itself neither, and
-    /// hashes differently each time, so every insert under NaN adds an entry, which no look-up finds and `remove` does
-    /// not take out: only going over the map shows it, and only `clear` and `retain` remove it. In a [`Map`](crate::Map) too;
-    /// how its `refresh` treats such keys is described [there](crate::Map::refresh). A complex number is a tuple of two.
+    /// `+0` and `-0` are one key, and the one that was written last is stored. NaN equals nothing,
+    /// itself neither, and hashes differently each time, so every insert under NaN adds an entry,
+    /// which no look-up finds and `remove` does not take out: only going over the map shows it, and
+    /// only `clear` and `retain` remove it. In a [`Map`](crate::Map) too; how its `refresh` treats
+    /// such keys is described [there](crate::Map::refresh). A complex number is a tuple of two.
     ///
     /// For other collections note that this is not the equivalence relation that [`Eq`] stands for.
     ///

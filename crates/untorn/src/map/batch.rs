@@ -14,19 +14,21 @@ use crate::published::{Version, Writer};
 
 /// Writes to a [`Map`] that become visible together, or not at all.
 ///
-/// [`Map::begin_batch`] returns one; the closures of [`Map::batch`], [`Map::try_batch`] and [`Map::batch_if_unchanged`] borrow
-/// one. A batch reads its own writes; readers of the map observe none of them before the commit. [`commit`](Self::commit)
-/// publishes them as one revision. Dropping the batch publishes nothing, also while a panic unwinds.
+/// [`Map::begin_batch`] returns one; the closures of [`Map::batch`], [`Map::try_batch`] and
+/// [`Map::batch_if_unchanged`] borrow one. A batch reads its own writes; readers of the map observe
+/// none of them before the commit. [`commit`](Self::commit) publishes them as one revision.
+/// Dropping the batch publishes nothing, also while a panic unwinds.
 ///
 /// # Blocking
-/// A batch holds the writer lock of its map from its beginning to its end. Other writers block until then, readers do not. While
-/// the batch is open, a write, a [`reclaim`](Map::reclaim) or a wait for a commit of the same map on the same thread panics. On
-/// another thread it blocks, so a thread must not wait for another one that writes to the map of its open batch. A batch that is
+/// A batch holds the writer lock of its map from its beginning to its end. Other writers block
+/// until then, readers do not. While the batch is open, a write, a [`reclaim`](Map::reclaim) or a
+/// wait for a commit of the same map on the same thread panics. On another thread it blocks, so a
+/// thread must not wait for another one that writes to the map of its open batch. A batch that is
 /// leaked, by [`std::mem::forget`] for example, holds the lock forever. A batch is not `Send`.
 ///
 /// # Memory
-/// Keys and values that a batch overwrites, removes or clears, also those that it wrote itself, are kept until it ends, and
-/// dropped after the writer lock has been released.
+/// Keys and values that a batch overwrites, removes or clears, also those that it wrote itself, are
+/// kept until it ends, and dropped after the writer lock has been released.
 ///
 /// # Examples
 /// ```
@@ -48,11 +50,12 @@ use crate::published::{Version, Writer};
 /// ```
 #[must_use = "a batch that is dropped publishes nothing: call `commit`"]
 pub struct Batch<'m, K, V, S = DefaultHashBuilder> {
-    // Dropped in this order. The cell holds the newest version too, so the first drops nothing foreign; the second releases the
-    // lock; the rest is foreign.
+    // Dropped in this order. The cell holds the newest version too, so the first drops nothing
+    // foreign; the second releases the lock; the rest is foreign.
     newest: Option<Arc<Version<View<K, V, S>>>>,
     writer: Option<Writer<'m, View<K, V, S>>>,
-    /// Of the view that a commit publishes: made at the beginning, so that a commit runs no foreign code before it publishes.
+    /// Of the view that a commit publishes: made at the beginning, so that a commit runs no foreign
+    /// code before it publishes.
     hasher: Option<S>,
     draft: Draft<K, V, S>,
     /// Of the view that the batch began with.
@@ -60,15 +63,17 @@ pub struct Batch<'m, K, V, S = DefaultHashBuilder> {
 }
 
 impl<K, V, S: Clone> Map<K, V, S> {
-    /// Begins a batch: a guard through which several writes become one commit. Blocks until other writers have finished.
+    /// Begins a batch: a guard through which several writes become one commit. Blocks until other
+    /// writers have finished.
     ///
-    /// This is the form of [`batch`](Self::batch) for code that does not fit into a closure: [`Batch::commit`] publishes the
-    /// writes, dropping the batch publishes nothing.
+    /// This is the form of [`batch`](Self::batch) for code that does not fit into a closure:
+    /// [`Batch::commit`] publishes the writes, dropping the batch publishes nothing.
     ///
     /// # Panics
-    /// If this thread has a write to this map open. A thread that has one open must not wait either for another thread, or a task
-    /// on one, that writes to this map: both block forever. So do two threads that hold a batch of a map each and begin
-    /// one of the other's map; take the batches of several maps in one order everywhere.
+    /// If this thread has a write to this map open. A thread that has one open must not wait either
+    /// for another thread, or a task on one, that writes to this map: both block forever. So do two
+    /// threads that hold a batch of a map each and begin one of the other's map; take the batches
+    /// of several maps in one order everywhere.
     ///
     /// # Examples
     /// ```
@@ -84,7 +89,8 @@ impl<K, V, S: Clone> Map<K, V, S> {
     #[doc(alias = "transaction")]
     #[track_caller]
     pub fn begin_batch(&self) -> Batch<'_, K, V, S> {
-        // Every view of a map has a clone of the same hasher. Cloned before the lock is taken: that is foreign code.
+        // Every view of a map has a clone of the same hasher. Cloned before the lock is taken: that
+        // is foreign code.
         let [for_draft, for_view] = {
             let view = self.pin();
             [view.hasher.clone(), view.hasher.clone()]
@@ -102,11 +108,12 @@ impl<K, V, S: Clone> Map<K, V, S> {
 }
 
 impl<K, V, S> Batch<'_, K, V, S> {
-    /// Publishes the writes as one revision and returns it. A batch that wrote nothing makes no revision: this then returns the
-    /// newest one.
+    /// Publishes the writes as one revision and returns it. A batch that wrote nothing makes no
+    /// revision: this then returns the newest one.
     ///
-    /// The commit happens before everything that follows it: before the next writer begins, and before anything that the batch
-    /// replaced is dropped. A panic in such a `Drop` comes out of this call, and the writes are published all the same.
+    /// The commit happens before everything that follows it: before the next writer begins, and
+    /// before anything that the batch replaced is dropped. A panic in such a `Drop` comes out of
+    /// this call, and the writes are published all the same.
     ///
     /// # Examples
     /// ```
@@ -254,8 +261,9 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Batch<'_, K, V, S> {
         self.draft.update(key, f);
     }
 
-    /// Keeps the entries for which `keep` is true. `keep` is called for all of them before the first one goes; only segments that
-    /// lose an entry are copied. Entries go by position, so a key that does not equal itself goes too.
+    /// Keeps the entries for which `keep` is true. `keep` is called for all of them before the
+    /// first one goes; only segments that lose an entry are copied. Entries go by position, so a
+    /// key that does not equal itself goes too.
     pub fn retain(&mut self, keep: impl FnMut(&K, &V) -> bool) {
         self.draft.retain(keep);
     }

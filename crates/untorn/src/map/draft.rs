@@ -1,7 +1,9 @@
-//! Contents that are being written: those of a batch, of a refresh's source and of a map that is being made.
+//! Contents that are being written: those of a batch, of a refresh's source and of a map that is
+//! being made.
 //!
-//! Nothing foreign is dropped here: what goes out of the table, and what a panic in `Hash`, `Eq` or `Clone` stopped on its
-//! way in, stays in the draft. Its owner drops the draft when the writer lock has been released.
+//! Nothing foreign is dropped here: what goes out of the table, and what a panic in `Hash`, `Eq` or
+//! `Clone` stopped on its way in, stays in the draft. Its owner drops the draft when the writer
+//! lock has been released.
 
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
@@ -182,8 +184,9 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
         }
     }
 
-    /// Keeps the entries for which `keep` is true, and returns how many others there were. All are decided on before the first
-    /// goes. They go by position: a key that does not equal itself is not found by a look-up.
+    /// Keeps the entries for which `keep` is true, and returns how many others there were. All are
+    /// decided on before the first goes. They go by position: a key that does not equal itself is
+    /// not found by a look-up.
     pub(super) fn retain(&mut self, mut keep: impl FnMut(&K, &V) -> bool) -> usize {
         let hash_of = |key: &K| self.hasher.hash_one(key);
         let going = self

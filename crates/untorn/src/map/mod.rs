@@ -1,9 +1,9 @@
 //! [`Map`]: reads never wait, and what is written in one batch and read under one pin is never seen by halves.
 
-// `table/` is the persistent table, without threads; `view.rs` reads one revision, `draft.rs` makes the contents of one,
-// `batch.rs` publishes them, `write.rs` has the writes of a map; `outcome.rs` has what a write returns, `stats.rs` what a map
-// keeps, `origin.rs` which map a view is of. The one word that names the newest version is in `../published/cell.rs`,
-// without tables.
+// `table/` is the persistent table, without threads; `view.rs` reads one revision, `draft.rs` makes
+// the contents of one, `batch.rs` publishes them, `write.rs` has the writes of a map; `outcome.rs`
+// has what a write returns, `stats.rs` what a map keeps, `origin.rs` which map a view is of. The
+// one word that names the newest version is in `../published/cell.rs`, without tables.
 
 mod batch;
 mod draft;
@@ -52,14 +52,17 @@ pub type DefaultHashBuilder = foldhash::fast::RandomState;
 /// goes backwards. The claim is *one batch, one pin*: two calls of [`get`](Self::get) may see two revisions.
 ///
 /// # Progress
-/// Pins and reads wait for nobody. Writers wait for each other only: a write holds the writer lock of its map from its beginning to
-/// its commit, closures included, and a [`begin_batch`](Self::begin_batch) until its guard ends. So two threads that each have a batch of
-/// one map open and write to the map of the other wait forever, as with any two locks, and so does a thread with an open write
-/// that waits for another thread, or task, which writes to the same map.
+/// Pins and reads wait for nobody. Writers wait for each other only: a write holds the writer lock
+/// of its map from its beginning to its commit, closures included, and a
+/// [`begin_batch`](Self::begin_batch) until its guard ends. So two threads that each have a batch
+/// of one map open and write to the map of the other wait forever, as with any two locks, and so
+/// does a thread with an open write that waits for another thread, or task, which writes to the
+/// same map.
 ///
 /// # Which writes make a revision
-/// Those that change something: removing what is not there, clearing an empty map, refreshing with the same contents,
-/// a batch without writes and one that is dropped do not. An insert does, even of an equal value.
+/// Those that change something: removing what is not there, clearing an empty map, refreshing with
+/// the same contents, a batch without writes and one that is dropped do not. An insert does, even
+/// of an equal value.
 ///
 /// # Memory
 /// A commit copies the segments that it writes to and shares the rest with the version before. So neighbours of a changed
@@ -72,11 +75,13 @@ pub type DefaultHashBuilder = foldhash::fast::RandomState;
 /// [A page](crate::pages::migrate) has the calls of other maps beside these, and [another](crate::pages::limits) the limits.
 ///
 /// # Panics
-/// A write on a thread that has another write to the same map open, in a closure or by a batch, would deadlock; it panics, and so
-/// does a wait for a commit. A panic in a closure, or in `Hash`, `Eq` or `Clone`, publishes nothing and leaves the map usable. What
-/// did not get into the map is dropped after the writer lock has been released. (Not so what such a closure owned, nor the copies of
-/// neighbours that a `Clone` that panics leaves: if their `Drop` writes to the same map, that is a second panic.) A panic in the
-/// `Drop` of a key or value that was replaced comes after the commit.
+/// A write on a thread that has another write to the same map open, in a closure or by a batch,
+/// would deadlock; it panics, and so does a wait for a commit. A panic in a closure, or in `Hash`,
+/// `Eq` or `Clone`, publishes nothing and leaves the map usable. What did not get into the map is
+/// dropped after the writer lock has been released. (Not so what such a closure owned, nor the
+/// copies of neighbours that a `Clone` that panics leaves: if their `Drop` writes to the same map,
+/// that is a second panic.) A panic in the `Drop` of a key or value that was replaced comes after
+/// the commit.
 ///
 /// ```
 /// use untorn::Map;
@@ -195,7 +200,8 @@ impl<K, V, S> Map<K, V, S> {
     /// [`Timeout`] if that takes longer than `at_most`.
     ///
     /// # Panics
-    /// If it would have to wait while this thread has a write to this map open: that would deadlock.
+    /// If it would have to wait while this thread has a write to this map open: that would
+    /// deadlock.
     #[track_caller]
     pub fn wait_for(&self, wanted: Revision, at_most: Duration) -> Result<Revision, Timeout> {
         self.published.wait_for(wanted, at_most)
@@ -251,8 +257,9 @@ impl<K, V, S> Map<K, V, S> {
 }
 
 impl<K, V, S: Clone> Map<K, V, S> {
-    /// Returns another map that begins with the contents of this one, at revision 0. O(1): both share everything until one
-    /// of them changes it. A view of one is not a view of the other: see [`batch_if_unchanged`](Self::batch_if_unchanged).
+    /// Returns another map that begins with the contents of this one, at revision 0. O(1): both
+    /// share everything until one of them changes it. A view of one is not a view of the other: see
+    /// [`batch_if_unchanged`](Self::batch_if_unchanged).
     #[must_use]
     pub fn fork(&self) -> Self {
         let newest = self.pin();
@@ -308,8 +315,9 @@ impl fmt::Display for What<'_> {
 }
 
 impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> PartialEq for Map<K, V, S> {
-    /// Whether the newest views of both have the same entries, at whatever revisions. Pins each of them once and compares
-    /// entry by entry; a commit to one of the maps meanwhile does not mix two revisions.
+    /// Whether the newest views of both have the same entries, at whatever revisions. Pins each of
+    /// them once and compares entry by entry; a commit to one of the maps meanwhile does not mix
+    /// two revisions.
     ///
     /// ```
     /// let limits = untorn::Map::from([("low", 10), ("high", 20)]);
@@ -342,7 +350,8 @@ where
     fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
         let mut entries = entries.into_iter().collect::<Vec<_>>().into_iter();
         let mut batch = self.begin_batch();
-        // By reference: what a panic leaves over is dropped after the batch, which releases the lock.
+        // By reference: what a panic leaves over is dropped after the batch, which releases the
+        // lock.
         batch.extend(entries.by_ref());
         batch.commit();
     }

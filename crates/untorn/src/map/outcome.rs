@@ -5,8 +5,8 @@ use std::fmt;
 
 use crate::Revision;
 
-/// The result of a write whose closure returns a value: of [`Map::try_batch`](super::Map::try_batch) and
-/// [`Map::update`](super::Map::update).
+/// The result of a write whose closure returns a value: of
+/// [`Map::try_batch`](super::Map::try_batch) and [`Map::update`](super::Map::update).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Committed<R> {
@@ -16,7 +16,8 @@ pub struct Committed<R> {
     pub revision: Revision,
 }
 
-/// Why [`Map::batch_if_unchanged`](super::Map::batch_if_unchanged) wrote nothing: its view is not the newest one of that map.
+/// Why [`Map::batch_if_unchanged`](super::Map::batch_if_unchanged) wrote nothing: its view is not
+/// the newest one of that map.
 ///
 /// # Examples
 /// ```
@@ -73,8 +74,8 @@ impl RevisionMismatch {
         }
     }
 
-    /// Returns whether the view is of another map, such as a fork. Then the two revisions have nothing to do with each other, and
-    /// to retry with a newer view of that map is of no use.
+    /// Returns whether the view is of another map, such as a fork. Then the two revisions have
+    /// nothing to do with each other, and to retry with a newer view of that map is of no use.
     ///
     /// # Examples
     /// ```

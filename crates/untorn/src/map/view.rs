@@ -123,10 +123,11 @@ impl<K: Eq + Hash, V, S: BuildHasher> View<K, V, S> {
 impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> View<K, V, S> {
     /// What differs from an older view, in no particular order: what was added, changed and removed since.
     ///
-    /// For two views of one map, or of its forks, the cost is that of what differs, and a comparison of two pointers for
-    /// each segment that they share; unrelated views are compared entry by entry. It is paid as the iterator goes on. A value
-    /// that does not equal itself, such as a NaN, is reported as changed if a neighbour has changed, and an entry whose key does
-    /// not equal itself as added and as removed.
+    /// For two views of one map, or of its forks, the cost is that of what differs, and a
+    /// comparison of two pointers for each segment that they share; unrelated views are compared
+    /// entry by entry. It is paid as the iterator goes on. A value that does not equal itself, such
+    /// as a NaN, is reported as changed if a neighbour has changed, and an entry whose key does not
+    /// equal itself as added and as removed.
     ///
     /// ```
     /// use untorn::{Change, Map};

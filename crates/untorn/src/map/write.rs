@@ -10,20 +10,23 @@ use super::table::Table;
 use super::{Map, View};
 use crate::Revision;
 
-// In each function, what is foreign is declared before the batch or is a parameter, and so is dropped after it: the batch
-// releases the writer lock first, also while a panic unwinds.
+// In each function, what is foreign is declared before the batch or is a parameter, and so is
+// dropped after it: the batch releases the writer lock first, also while a panic unwinds.
 
 impl<K, V, S: Clone> Map<K, V, S> {
-    /// Makes several writes visible together: runs `f` and publishes what it wrote as one revision, which is returned. `f` reads
-    /// its own writes. Blocks until other writers have finished; readers are not blocked meanwhile.
+    /// Makes several writes visible together: runs `f` and publishes what it wrote as one revision,
+    /// which is returned. `f` reads its own writes. Blocks until other writers have finished;
+    /// readers are not blocked meanwhile.
     ///
-    /// `f` returns nothing, so `?` does not compile in it: half a batch cannot be published by accident. Where a write can fail,
-    /// use [`try_batch`](Self::try_batch), or [`begin_batch`](Self::begin_batch) in the function that returns the error.
+    /// `f` returns nothing, so `?` does not compile in it: half a batch cannot be published by
+    /// accident. Where a write can fail, use [`try_batch`](Self::try_batch), or
+    /// [`begin_batch`](Self::begin_batch) in the function that returns the error.
     ///
     /// # Panics
-    /// If this thread has a write to this map open, or if `f` panics: then nothing is published. `f` must not wait for another
-    /// thread, or for a task on one, that writes to this map: both block forever. So do two threads whose closures each write to
-    /// the map of the other; write to several maps in one order everywhere.
+    /// If this thread has a write to this map open, or if `f` panics: then nothing is published.
+    /// `f` must not wait for another thread, or for a task on one, that writes to this map: both
+    /// block forever. So do two threads whose closures each write to the map of the other; write to
+    /// several maps in one order everywhere.
     ///
     /// # Examples
     /// ```
@@ -43,7 +46,8 @@ impl<K, V, S: Clone> Map<K, V, S> {
         self.commit(batch)
     }
 
-    /// Makes several writes visible together if `f` returns `Ok`; if it returns an error, publishes nothing.
+    /// Makes several writes visible together if `f` returns `Ok`; if it returns an error, publishes
+    /// nothing.
     ///
     /// # Panics
     /// As [`batch`](Self::batch).
@@ -79,15 +83,16 @@ impl<K, V, S: Clone> Map<K, V, S> {
         }
     }
 
-    /// Runs `f` and publishes what it wrote, as [`batch`](Self::batch) does, if the map is still at the revision of `view`. So a
-    /// decision that was made by `view` is not overtaken by another writer (a *lost update*).
+    /// Runs `f` and publishes what it wrote, as [`batch`](Self::batch) does, if the map is still at
+    /// the revision of `view`. So a decision that was made by `view` is not overtaken by another
+    /// writer (a *lost update*).
     ///
     /// # Panics
     /// As [`batch`](Self::batch).
     ///
     /// # Errors
-    /// [`RevisionMismatch`] if another commit came first, or if `view` is not of this map: a [`fork`](Self::fork) is another
-    /// map. Then `f` is not called.
+    /// [`RevisionMismatch`] if another commit came first, or if `view` is not of this map: a
+    /// [`fork`](Self::fork) is another map. Then `f` is not called.
     ///
     /// # Examples
     /// ```
@@ -174,7 +179,8 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
         old
     }
 
-    /// Keeps the entries for which `keep` is true. Entries go by position, so a key that does not equal itself goes too.
+    /// Keeps the entries for which `keep` is true. Entries go by position, so a key that does not
+    /// equal itself goes too.
     #[track_caller]
     pub fn retain(&self, mut keep: impl FnMut(&K, &V) -> bool) {
         let mut batch = self.begin_batch();
@@ -212,8 +218,8 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
         Committed { value, revision }
     }
 
-    /// Returns the value of `key`; if it has none, it gets what `f` makes. `f` is called at most once, while the writer lock is
-    /// held.
+    /// Returns the value of `key`; if it has none, it gets what `f` makes. `f` is called at most
+    /// once, while the writer lock is held.
     #[track_caller]
     pub fn get_or_insert_with(&self, key: K, f: impl FnOnce() -> V) -> V {
         if let Some(value) = self.get(&key) {
@@ -236,12 +242,14 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     /// Replaces the contents by those of `source`, as one commit that touches only what differs. Of duplicate keys the
     /// last one wins. The source is drained before other writers have to wait.
     ///
-    /// Values are compared by their `PartialEq`. A value that does not equal itself, such as a NaN, counts as changed each time:
-    /// whether another such value is stored cannot be found out by comparing, and an update must not be lost. Keys that do not
-    /// equal themselves (a [`Float64`](crate::gomap::Float64) that is NaN) are no duplicates of each other. No look-up finds
-    /// them, so which of them is which cannot be found out either: an entry with such a key stays as it is if the source has one
-    /// with an equal value, and otherwise counts as removed. So a refresh with the same contents makes no revision, unless a
-    /// value does not equal itself. These entries are compared one by one, each with each.
+    /// Values are compared by their `PartialEq`. A value that does not equal itself, such as a NaN,
+    /// counts as changed each time: whether another such value is stored cannot be found out by
+    /// comparing, and an update must not be lost. Keys that do not equal themselves (a
+    /// [`Float64`](crate::gomap::Float64) that is NaN) are no duplicates of each other. No look-up
+    /// finds them, so which of them is which cannot be found out either: an entry with such a key
+    /// stays as it is if the source has one with an equal value, and otherwise counts as removed.
+    /// So a refresh with the same contents makes no revision, unless a value does not equal itself.
+    /// These entries are compared one by one, each with each.
     ///
     /// # Examples
     /// ```

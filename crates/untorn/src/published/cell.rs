@@ -91,7 +91,8 @@ impl<T> Cell<T> {
     /// Becomes the writer; waits for the one before.
     ///
     /// # Panics
-    /// If this thread is the writer already: that would deadlock. `what` is to be done, such as "write to a map".
+    /// If this thread is the writer already: that would deadlock. `what` is to be done, such as
+    /// "write to a map".
     #[track_caller]
     pub(super) fn write(&self, what: impl fmt::Display) -> Writer<'_, T> {
         let thread = this_thread();
@@ -135,7 +136,8 @@ impl<T> Cell<T> {
 
     /// Nobody publishes any more: leaves the retired versions to those who see them.
     pub(super) fn end(&self) {
-        // No borrow of the owner is left, so a writer that still holds the lock was leaked: its list goes with the cell.
+        // No borrow of the owner is left, so a writer that still holds the lock was leaked: its
+        // list goes with the cell.
         let retired = match self.retired.try_lock() {
             Ok(mut retired) => std::mem::take(&mut *retired),
             Err(TryLockError::Poisoned(retired)) => std::mem::take(&mut *retired.into_inner()),

@@ -59,9 +59,9 @@ impl fmt::Display for What<'_> {
 /// last handle that could show a value frees it (a [`Closer`] cannot). A leaked pin costs one version.
 ///
 /// # Panics
-/// A write from inside the closure of [`update`](Self::update) on the same value would deadlock; it panics. What runs
-/// after the commit may panic too, the `Drop` of a replaced value or the waker of a task that follows: then the write has been
-/// committed.
+/// A write from inside the closure of [`update`](Self::update) on the same value would deadlock; it
+/// panics. What runs after the commit may panic too, the `Drop` of a replaced value or the waker of
+/// a task that follows: then the write has been committed.
 ///
 /// ```
 /// use std::thread;

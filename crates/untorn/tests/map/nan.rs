@@ -87,7 +87,8 @@ fn an_update_of_a_value_that_does_not_equal_itself_is_not_lost() {
     let before = map.snapshot();
     map.insert("limit", (f64::NAN, 7));
     assert_eq!(map.pin().diff(&before).count(), 1);
-    // Under a key that does not equal itself either: it takes the place of the old one, and nothing grows.
+    // Under a key that does not equal itself either: it takes the place of the old one, and nothing
+    // grows.
     let map = Map::from([(NAN, f64::NAN)]);
     for _ in 0..10 {
         let done = map.refresh([(NAN, f64::NAN)]);

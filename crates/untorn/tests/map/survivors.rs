@@ -1,5 +1,5 @@
-//! Writes that a panic of foreign code, or a `Drop` that writes to the map, comes in the way of: the commit is there, whole, and
-//! nothing leaks.
+//! Writes that a panic of foreign code, or a `Drop` that writes to the map, comes in the way of:
+//! the commit is there, whole, and nothing leaks.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -74,7 +74,8 @@ fn fill(batch: &mut Batch<'_, Counted, Counted>, hands: Hands<'_>) {
     batch.retain(|key, _| key.0 % 7 != 0);
 }
 
-/// Each kind of write. What a closure drops itself would be dropped while the lock is held, so nothing foreign is.
+/// Each kind of write. What a closure drops itself would be dropped while the lock is held, so
+/// nothing foreign is.
 const WRITES: [Write; 20] = [
     |map, ledger, hands| {
         hands.extend(map.insert(Counted::new(500, ledger), Counted::new(1, ledger)))
@@ -260,7 +261,8 @@ const STEPS: [Step; 7] = [
     },
 ];
 
-/// What the batch holds when it ends: of a step that writes several entries, a panic may leave some of them written.
+/// What the batch holds when it ends: of a step that writes several entries, a panic may leave some
+/// of them written.
 fn run(
     (map, ledger): (&Arc<Counts>, &Arc<Ledger>),
     (end, step, k): (End, Step, usize),

@@ -137,7 +137,8 @@ fn update_model(after: &mut After, id: u16, update: Update, (tag, number): Entry
     number
 }
 
-/// Writes to a map that is at `revision`; the revision that it returns. `old` is a view of the map, perhaps an old one.
+/// Writes to a map that is at `revision`; the revision that it returns. `old` is a view of the map,
+/// perhaps an old one.
 pub(super) fn write_map<K: Kind>(
     (map, old): (&MapOf<K>, Option<&ViewOf<K>>),
     revision: Revision,

@@ -208,7 +208,8 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
         Some(removed)
     }
 
-    /// The entries that `goes` names: the number of the segment, and the position in the order of its iterator.
+    /// The entries that `goes` names: the number of the segment, and the position in the order of
+    /// its iterator.
     pub(super) fn positions(
         &self,
         mut goes: impl FnMut(&Entry<K, V>) -> bool,
@@ -222,8 +223,9 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
         going
     }
 
-    /// Takes out the entries at positions of one segment, in the order of [`positions`](Self::positions). Hands them to `taken`
-    /// unless another table has them too. If foreign code panics, they are still there.
+    /// Takes out the entries at positions of one segment, in the order of
+    /// [`positions`](Self::positions). Hands them to `taken` unless another table has them too. If
+    /// foreign code panics, they are still there.
     pub(super) fn take_out(
         &mut self,
         going: &[(usize, usize)],
@@ -252,7 +254,8 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
         }
     }
 
-    /// Well below what a split leaves, so that a map that goes up and down does not split and merge at each step.
+    /// Well below what a split leaves, so that a map that goes up and down does not split and merge
+    /// at each step.
     fn has_too_many_segments(&self) -> bool {
         self.segments > 1 && self.len < fill::<K, V>() * (self.segments + 1) * 3 / 8
     }
