@@ -29,7 +29,7 @@
 //! | to write | take | because |
 //! |---|---|---|
 //! | one key | [`Map::insert`], [`Map::remove`], [`Map::update`], [`Map::get_or_insert_with`] | one commit |
-//! | several that belong together | [`Map::batch`], [`Map::try_batch`], [`Map::commit_if`] | one commit, or none |
+//! | several that belong together | [`Map::batch`], [`Map::begin_batch`], [`Map::try_batch`], [`Map::batch_if_unchanged`] | one commit, or none |
 //! | everything, from a source | [`Map::refresh`] | touches only what differs; no revision if nothing does |
 //!
 //! ```
@@ -96,7 +96,7 @@
 //! Of [`Map`] (each with what to do instead on [a page](pages::limits)):
 //! - A write clones the neighbours of its key, some three hundred entries, or some forty where they have a `Drop`, and a few
 //!   times as many when the table grows by it: keep values cheap to clone.
-//! - One writer at a time; a write from inside a write to the same map panics.
+//! - One writer at a time; a write on a thread that has another write to the same map open panics.
 //! - References live as long as their pin, snapshot or reader; each of those keeps one version.
 //! - A value with interior mutability is another value in the next version.
 //!
@@ -162,7 +162,7 @@ mod sync;
 pub use self::gomap::GoMap;
 #[cfg(not(untorn_loom))]
 #[doc(inline)]
-pub use self::map::{Batch, Change, Committed, Map, Moved, Refreshed, Stats, View};
+pub use self::map::{Batch, Change, Committed, Map, Refreshed, RevisionMismatch, Stats, View};
 #[cfg(not(untorn_loom))]
 pub use self::overlap::{
     AccessKind, InvalidStretch, Name, OnOverlap, Overlap, OverlapCell, OverlapKind, Reading, Site,

@@ -47,7 +47,7 @@ const BUGS: &[&str] = &[
     "tsan_sees_no_hook",
     "tsan_is_waited_for_without_end",
     "batch_loses_a_write",
-    "abort_is_ignored",
+    "dropped_batch_is_published",
     "split_loses_an_entry",
     "merge_loses_an_entry",
     "diff_skips_a_segment",

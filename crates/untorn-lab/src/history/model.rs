@@ -148,7 +148,7 @@ impl Step {
 pub enum Outcome {
     /// It took effect, if it had one.
     Took,
-    /// The batch was aborted.
+    /// The batch was dropped without a commit.
     Aborted,
     /// The closure returned an error.
     Failed,

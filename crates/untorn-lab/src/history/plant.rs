@@ -49,7 +49,7 @@ pub enum Plant {
     OldView,
     /// A view that is right in itself, of the first revision whose commit began after it.
     FutureView,
-    /// A `commit_if` that was for another revision than the newest.
+    /// A `batch_if_unchanged` that was for another revision than the newest.
     WrongRevision,
 }
 

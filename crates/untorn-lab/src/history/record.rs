@@ -213,7 +213,6 @@ impl Hand {
 #[derive(Clone, Copy, PartialEq)]
 enum End {
     Commit,
-    Abort,
     Fail,
     Panic,
 }
@@ -295,16 +294,13 @@ impl<'r, S: Subject> Recorder<'r, S> {
                 None
             }),
             4 => self.call("revision", |map, _, _| Some(map.revision())),
-            5..10 => _ = self.view(depth),
+            5..10 => self.view(depth, false),
             10..12 => self.update(key),
             12 | 13 => self.refresh(),
-            14..17 => self.batch(How::Batch, None),
+            14 | 15 => self.batch(How::Batch, None),
+            16 => self.batch(How::Begin, None),
             17 => self.batch(How::Try, None),
-            18 | 19 => {
-                let (seen, revision) = self.view(depth);
-                pause(&mut self.hand.rng);
-                self.batch(How::CommitIf(revision), Some(seen));
-            }
+            18 | 19 => self.view(depth, true),
             20..23 => self.call("insert", |map, hand, steps| {
                 let value = hand.fresh();
                 let old = Some(map.insert(key, value));
@@ -377,8 +373,9 @@ impl<'r, S: Subject> Recorder<'r, S> {
         });
     }
 
-    /// Takes a view and reads through it; other operations may come in between. Returns what it showed.
-    fn view(&mut self, depth: usize) -> (Contents, u64) {
+    /// Takes a view and reads through it; other operations may come in between. In the end it may
+    /// write, if nothing has changed since the view was taken.
+    fn view(&mut self, depth: usize, writes: bool) {
         let hold = match self.hand.rng.u8(..3) {
             0 => Some(Hold::Pin),
             1 => Some(Hold::Snapshot),
@@ -392,7 +389,7 @@ impl<'r, S: Subject> Recorder<'r, S> {
         };
         let (clock, subject) = (self.clock, self.subject);
         let (mut returned, mut revision) = (0, 0);
-        let (mut steps, mut all) = (Vec::new(), Contents::default());
+        let mut steps = Vec::new();
         let mut reader = if hold.is_none() {
             self.reader.take()
         } else {
@@ -410,9 +407,12 @@ impl<'r, S: Subject> Recorder<'r, S> {
                 steps.push(self.hand.read(view));
                 pause(&mut self.hand.rng);
             }
-            let entries;
-            (all, entries) = view.all();
+            let (all, entries) = view.all();
             steps.push(Step::All { saw: all, entries });
+            if writes {
+                pause(&mut self.hand.rng);
+                self.batch(How::IfUnchanged(view), Some(all));
+            }
         };
         match (hold, &mut reader) {
             (Some(hold), _) => subject.view(hold, &mut body),
@@ -432,21 +432,20 @@ impl<'r, S: Subject> Recorder<'r, S> {
             revision: Some(revision),
             only_at: None,
         });
-        (all, revision)
     }
 
     /// A batch of any ending; `seen` is what the map must hold if it is still at the revision that is asked for.
-    fn batch(&mut self, how: How, seen: Option<Contents>) {
-        let end = match self.hand.rng.u8(..12) {
-            0 | 1 => End::Abort,
-            2 => End::Panic,
-            3..6 if how == How::Try => End::Fail,
-            _ => End::Commit,
+    fn batch(&mut self, how: How<'_>, seen: Option<Contents>) {
+        let (call, refused, only_at) = match how {
+            How::Batch => ("batch", None, None),
+            How::Begin => ("begin_batch", Some(Outcome::Aborted), None),
+            How::Try => ("try_batch", Some(Outcome::Failed), None),
+            How::IfUnchanged(view) => ("batch_if_unchanged", None, Some(view.revision())),
         };
-        let (call, only_at) = match how {
-            How::Batch => ("batch", None),
-            How::Try => ("try_batch", None),
-            How::CommitIf(revision) => ("commit_if", Some(revision)),
+        let end = match self.hand.rng.u8(..12) {
+            0..6 if refused.is_some() => End::Fail,
+            6 => End::Panic,
+            _ => End::Commit,
         };
         let (clock, subject, hand) = (self.clock, self.subject, &mut self.hand);
         let mut steps = Vec::new();
@@ -458,29 +457,21 @@ impl<'r, S: Subject> Recorder<'r, S> {
                     let entries = batch.len();
                     steps.push(Step::All { saw, entries });
                 }
-                let count = hand.rng.u8(1..6);
-                let aborts_after = hand.rng.u8(..count);
-                for i in 0..count {
+                for _ in 0..hand.rng.u8(1..6) {
                     hand.step(batch, &mut steps);
                     pause(&mut hand.rng);
-                    if end == End::Abort && i == aborts_after {
-                        batch.abort();
-                    }
                 }
                 match end {
                     End::Panic => resume_unwind(Box::new(Planned)),
                     End::Fail => Ending::Fail,
-                    End::Commit | End::Abort => Ending::Commit,
+                    End::Commit => Ending::Commit,
                 }
             })
         }));
         let returned = clock.now();
         let (outcome, revision) = match written {
-            Ok(Written::Committed(revision)) if end == End::Abort => {
-                (Outcome::Aborted, Some(revision))
-            }
             Ok(Written::Committed(revision)) => (Outcome::Took, Some(revision)),
-            Ok(Written::Failed) => (Outcome::Failed, None),
+            Ok(Written::Failed) => (refused.expect("it may be refused"), None),
             Ok(Written::Moved(newest)) => (Outcome::Moved, Some(newest)),
             Err(panic) if panic.is::<Planned>() => (Outcome::Panicked, None),
             Err(panic) => resume_unwind(panic),

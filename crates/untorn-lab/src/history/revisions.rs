@@ -43,7 +43,8 @@ pub enum Anomaly {
     MissingRevision,
     /// A commit numbered before one that had returned when it began.
     CommitOrder,
-    /// `commit_if` committed although the map had moved on, or said that it had when it had not.
+    /// `batch_if_unchanged` committed although the map had moved on, or said that it had when it
+    /// had not.
     WrongRevision,
 }
 

@@ -1,6 +1,6 @@
 //! What can be recorded: the calls of a map, and `untorn::Map` behind them.
 
-use untorn::{Batch, Map, Pinned, Reader, Revision, Snapshot, View};
+use untorn::{Batch, Map, Pinned, Reader, Snapshot, View};
 
 use super::model::{Contents, KEYS, Key, Value};
 
@@ -20,6 +20,10 @@ pub trait Reading {
     fn all(&self) -> (Contents, usize);
     /// The revision.
     fn revision(&self) -> u64;
+    /// The view itself, if it is one of [`Untorn`].
+    fn view(&self) -> Option<&View<u32, Value>> {
+        None
+    }
 }
 
 /// Writing in a batch.
@@ -42,8 +46,6 @@ pub trait Writing {
     fn clear(&mut self);
     /// Keeps the entries for which `keep` is true.
     fn retain(&mut self, keep: &mut Keep<'_>);
-    /// Throws away what the batch writes.
-    fn abort(&mut self);
 }
 
 /// Which kind of view is taken.
@@ -56,14 +58,16 @@ pub enum Hold {
 }
 
 /// Which kind of batch is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum How {
+#[derive(Clone, Copy)]
+pub enum How<'v> {
     /// `batch`
     Batch,
     /// `try_batch`
     Try,
-    /// `commit_if` at this revision
-    CommitIf(u64),
+    /// `begin_batch`
+    Begin,
+    /// `batch_if_unchanged` since this view
+    IfUnchanged(&'v dyn Reading),
 }
 
 /// What the closure of a batch returns.
@@ -71,16 +75,16 @@ pub enum How {
 pub enum Ending {
     /// The batch is to be committed.
     Commit,
-    /// It is not (of `try_batch` only).
+    /// It is not: `try_batch` fails, the batch of `begin_batch` is dropped (of these two only).
     Fail,
 }
 
 /// What a batch returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Written {
-    /// Committed, or aborted; the newest revision.
+    /// Committed; the newest revision.
     Committed(u64),
-    /// The closure's error.
+    /// The closure's error, or nothing: the batch was dropped.
     Failed,
     /// The map had moved on to this revision.
     Moved(u64),
@@ -104,7 +108,7 @@ pub trait Subject: Sync {
     /// The same with the reader's newest view.
     fn latest(&self, reader: &mut Self::Reader, body: &mut dyn FnMut(&dyn Reading));
     /// Makes a batch.
-    fn write(&self, how: How, body: &mut Body<'_>) -> Written;
+    fn write(&self, how: How<'_>, body: &mut Body<'_>) -> Written;
 
     /// The value of a key.
     fn get(&self, key: Key) -> Option<Value> {
@@ -262,6 +266,9 @@ impl Reading for Shown<'_> {
     fn revision(&self) -> u64 {
         self.view.revision().get()
     }
+    fn view(&self) -> Option<&View<u32, Value>> {
+        Some(self.view)
+    }
 }
 
 struct Open<'o, 'b> {
@@ -294,9 +301,6 @@ impl Writing for Open<'_, '_> {
     }
     fn retain(&mut self, keep: &mut Keep<'_>) {
         self.batch.retain(|key, value| kept(*key, *value, keep));
-    }
-    fn abort(&mut self) {
-        self.batch.abort();
     }
 }
 
@@ -334,13 +338,20 @@ impl Subject for Untorn {
             others: self.others,
         });
     }
-    fn write(&self, how: How, body: &mut Body<'_>) -> Written {
+    fn write(&self, how: How<'_>, body: &mut Body<'_>) -> Written {
         let others = self.others;
         let mut run = |batch: &mut Batch<'_, u32, Value>| body(&mut Open { batch, others });
         match how {
             How::Batch => {
-                let committed = self.map.batch(|batch| _ = run(batch));
-                Written::Committed(committed.revision.get())
+                let revision = self.map.batch(|batch| _ = run(batch));
+                Written::Committed(revision.get())
+            }
+            How::Begin => {
+                let mut batch = self.map.begin_batch();
+                match run(&mut batch) {
+                    Ending::Commit => Written::Committed(batch.commit().get()),
+                    Ending::Fail => Written::Failed,
+                }
             }
             How::Try => match self.map.try_batch(|batch| match run(batch) {
                 Ending::Commit => Ok(()),
@@ -349,13 +360,15 @@ impl Subject for Untorn {
                 Ok(committed) => Written::Committed(committed.revision.get()),
                 Err(()) => Written::Failed,
             },
-            How::CommitIf(revision) => {
-                match self
-                    .map
-                    .commit_if(Revision::from(revision), |batch| _ = run(batch))
-                {
-                    Ok(committed) => Written::Committed(committed.revision.get()),
-                    Err(moved) => Written::Moved(moved.newest.get()),
+            How::IfUnchanged(view) => {
+                let view = view.view().expect("a view of this map");
+                match self.map.batch_if_unchanged(view, |batch| _ = run(batch)) {
+                    Ok(revision) => Written::Committed(revision.get()),
+                    Err(refused) => {
+                        assert!(!refused.is_of_another_map());
+                        assert_eq!(refused.expected, view.revision());
+                        Written::Moved(refused.current.get())
+                    }
                 }
             }
         }

@@ -22,13 +22,13 @@ pub enum Mistake {
     OldViews,
     /// A reader asks for a newer view every third time only.
     LazyReader,
-    /// What is aborted or fails is published.
+    /// What is dropped or fails is published.
     AbortsPublish,
     /// A batch works on a copy that was made without the lock.
     CopiesUnlocked,
     /// The number of a commit is chosen before the lock is taken.
     NumbersUnlocked,
-    /// `commit_if` does not look at the revision.
+    /// `batch_if_unchanged` does not compare the revision.
     NeverMoved,
 }
 
@@ -52,7 +52,6 @@ struct State {
     entries: HashMap<Key, Value>,
     revision: u64,
     changed: bool,
-    aborted: bool,
 }
 
 /// A map behind a lock, with a mistake.
@@ -148,21 +147,21 @@ impl Subject for Locked {
         self.show(&reader.state, body);
     }
 
-    fn write(&self, how: How, body: &mut Body<'_>) -> Written {
+    fn write(&self, how: How<'_>, body: &mut Body<'_>) -> Written {
         let early = self.newest().revision;
         let locked = self.mistake != Mistake::CopiesUnlocked;
         let mut writer = locked.then(|| lock(&self.writer));
         let mut made = self.newest().clone();
         let newest = made.revision;
-        if let How::CommitIf(wanted) = how
-            && wanted != newest
+        if let How::IfUnchanged(view) = how
+            && view.revision() != newest
             && self.mistake != Mistake::NeverMoved
         {
             return Written::Moved(newest);
         }
         let ending = body(&mut made);
         writer.get_or_insert_with(|| lock(&self.writer));
-        let refused = made.aborted || ending == Ending::Fail;
+        let refused = ending == Ending::Fail;
         let mut revision = self.newest().revision;
         if made.changed && (!refused || self.mistake == Mistake::AbortsPublish) {
             let before = match self.mistake {
@@ -261,9 +260,6 @@ impl Writing for State {
         self.entries.retain(|key, value| keep(*key, *value));
         self.changed |= self.entries.len() != before;
     }
-    fn abort(&mut self) {
-        self.aborted = true;
-    }
 }
 
 /// A right map, used key by key: each read of a view is a `get` of its own, each write of a batch a commit.
@@ -293,7 +289,7 @@ impl Subject for KeyByKey {
     fn latest(&self, (): &mut (), body: &mut dyn FnMut(&dyn Reading)) {
         body(&Each(&self.0));
     }
-    fn write(&self, _: How, body: &mut Body<'_>) -> Written {
+    fn write(&self, _: How<'_>, body: &mut Body<'_>) -> Written {
         let ending = body(&mut Each(&self.0));
         match ending {
             Ending::Fail => Written::Failed,
@@ -349,5 +345,4 @@ impl Writing for Each<'_> {
     fn retain(&mut self, keep: &mut Keep<'_>) {
         self.0.retain(keep);
     }
-    fn abort(&mut self) {}
 }

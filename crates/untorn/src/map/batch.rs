@@ -3,124 +3,204 @@
 use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
+use std::sync::Arc;
 
-use super::DefaultHashBuilder;
-use super::table::{Entry, Table};
-use super::view::Iter;
+use super::draft::Draft;
+use super::view::{Iter, View};
+use super::{DefaultHashBuilder, Map};
 use crate::Revision;
 use crate::planted::planted;
+use crate::published::{Version, Writer};
 
-/// Writes being collected: the batch sees its own, nobody else does until it is committed.
+/// Writes to a [`Map`] that become visible together, or not at all.
 ///
-/// Given to the closure of [`Map::batch`](super::Map::batch) and its relatives.
+/// [`Map::begin_batch`] returns one; the closures of [`Map::batch`], [`Map::try_batch`] and
+/// [`Map::batch_if_unchanged`] borrow one. A batch reads its own writes; readers of the map observe
+/// none of them before the commit. [`commit`](Self::commit) publishes them as one revision.
+/// Dropping the batch publishes nothing, also while a panic unwinds.
 ///
-/// What it overwrites, removes or clears is kept until it ends, and dropped after the next writer was let in.
-pub struct Batch<'b, K, V, S = DefaultHashBuilder> {
-    table: Table<K, V>,
+/// # Blocking
+/// A batch holds the writer lock of its map from its beginning to its end. Other writers block
+/// until then, readers do not. While the batch is open, a write, a [`reclaim`](Map::reclaim) or a
+/// wait for a commit of the same map on the same thread panics. On another thread it blocks, so a
+/// thread must not wait for another one that writes to the map of its open batch. A batch that is
+/// leaked, by [`std::mem::forget`] for example, holds the lock forever. A batch is not `Send`.
+///
+/// # Memory
+/// Keys and values that a batch overwrites, removes or clears, also those that it wrote itself, are
+/// kept until it ends, and dropped after the writer lock has been released.
+///
+/// # Examples
+/// ```
+/// use untorn::Map;
+///
+/// fn set(limits: &Map<&str, u32>, low: &str, high: &str) -> Result<(), std::num::ParseIntError> {
+///     let mut batch = limits.begin_batch();
+///     batch.insert("low", low.parse()?);
+///     batch.insert("high", high.parse()?); // an error drops the batch: neither is written
+///     batch.commit();
+///     Ok(())
+/// }
+///
+/// let limits = Map::from([("low", 10), ("high", 20)]);
+/// assert!(set(&limits, "30", "forty").is_err());
+/// assert_eq!(limits.get("low"), Some(10));
+/// assert!(set(&limits, "30", "40").is_ok());
+/// assert_eq!(limits.get("low"), Some(30));
+/// ```
+#[must_use = "a batch that is dropped publishes nothing: call `commit`"]
+pub struct Batch<'m, K, V, S = DefaultHashBuilder> {
+    // Dropped in this order. The cell holds the newest version too, so the first drops nothing
+    // foreign; the second releases the lock; the rest is foreign.
+    newest: Option<Arc<Version<View<K, V, S>>>>,
+    writer: Option<Writer<'m, View<K, V, S>>>,
+    /// Of the view that a commit publishes: made at the beginning, so that a commit runs no foreign
+    /// code before it publishes.
+    hasher: Option<S>,
+    draft: Draft<K, V, S>,
     /// Of the view that the batch began with.
     revision: Revision,
-    hasher: &'b S,
-    changed: bool,
-    aborted: bool,
-    /// On its way into the table: here, so that a panic in foreign code does not drop it under the lock.
-    entering: Option<Entry<K, V>>,
-    dropped_later: DroppedLater<K, V>,
 }
 
-/// What went out of the table and to nobody: dropped when the next writer has been let in, since that runs foreign code,
-/// which may write.
-pub(super) struct DroppedLater<K, V> {
-    keys: Vec<K>,
-    values: Vec<V>,
-    tables: Vec<Table<K, V>>,
-}
-
-impl<K, V> DroppedLater<K, V> {
-    fn key(&mut self, key: K) {
-        if std::mem::needs_drop::<K>() {
-            self.keys.push(key);
+impl<K, V, S: Clone> Map<K, V, S> {
+    /// Begins a batch: a guard through which several writes become one commit. Blocks until other
+    /// writers have finished.
+    ///
+    /// This is the form of [`batch`](Self::batch) for code that does not fit into a closure:
+    /// [`Batch::commit`] publishes the writes, dropping the batch publishes nothing.
+    ///
+    /// # Panics
+    /// If this thread has a write to this map open. A thread that has one open must not wait either
+    /// for another thread, or a task on one, that writes to this map: both block forever. So do two
+    /// threads that hold a batch of a map each and begin one of the other's map; take the batches
+    /// of several maps in one order everywhere.
+    ///
+    /// # Examples
+    /// ```
+    /// let accounts = untorn::Map::from([("a", 100), ("b", 0)]);
+    /// let mut batch = accounts.begin_batch();
+    /// batch.update("a", |n| n.map(|n| n - 30));
+    /// batch.update("b", |n| n.map(|n| n + 30));
+    /// assert_eq!(accounts.get("b"), Some(0), "not before the commit");
+    /// let revision = batch.commit();
+    /// assert_eq!((accounts.get("b"), revision.get()), (Some(30), 1));
+    /// ```
+    #[doc(alias = "write")]
+    #[doc(alias = "transaction")]
+    #[track_caller]
+    pub fn begin_batch(&self) -> Batch<'_, K, V, S> {
+        // Every view of a map has a clone of the same hasher. Cloned before the lock is taken: that
+        // is foreign code.
+        let [for_draft, for_view] = {
+            let view = self.pin();
+            [view.hasher.clone(), view.hasher.clone()]
+        };
+        let writer = self.writer("write to");
+        let newest = writer.newest();
+        Batch {
+            revision: newest.value.revision,
+            draft: Draft::new(newest.value.table.clone(), for_draft),
+            hasher: Some(for_view),
+            newest: Some(newest),
+            writer: Some(writer),
         }
     }
-
-    fn value(&mut self, value: V) {
-        if std::mem::needs_drop::<V>() {
-            self.values.push(value);
-        }
-    }
 }
 
-impl<'b, K, V, S> Batch<'b, K, V, S> {
-    pub(super) fn new(table: Table<K, V>, revision: Revision, hasher: &'b S) -> Self {
-        Self {
-            table,
-            revision,
+impl<K, V, S> Batch<'_, K, V, S> {
+    /// Publishes the writes as one revision and returns it. A batch that wrote nothing makes no
+    /// revision: this then returns the newest one.
+    ///
+    /// The commit happens before everything that follows it: before the next writer begins, and
+    /// before anything that the batch replaced is dropped. A panic in such a `Drop` comes out of
+    /// this call, and the writes are published all the same.
+    ///
+    /// # Examples
+    /// ```
+    /// let map = untorn::Map::new();
+    /// let mut batch = map.begin_batch();
+    /// batch.insert("a", 1);
+    /// assert_eq!(batch.commit().get(), 1);
+    /// assert_eq!(map.begin_batch().commit().get(), 1); // nothing was written
+    /// ```
+    pub fn commit(mut self) -> Revision {
+        self.publish()
+    }
+
+    fn publish(&mut self) -> Revision {
+        if !self.draft.is_changed() {
+            return self.revision;
+        }
+        let (Some(newest), Some(writer), Some(hasher)) =
+            (self.newest.take(), self.writer.take(), self.hasher.take())
+        else {
+            return self.revision;
+        };
+        let view = View {
+            table: self.draft.take_table(),
+            revision: self.revision.next(),
             hasher,
-            changed: false,
-            aborted: false,
-            entering: None,
-            dropped_later: DroppedLater {
-                keys: Vec::new(),
-                values: Vec::new(),
-                tables: Vec::new(),
-            },
-        }
+            origin: Arc::clone(&newest.value.origin),
+        };
+        // Or the commit would take it for a version that is referenced elsewhere, and keep it.
+        drop(newest);
+        writer.publish(view)
     }
 
-    /// Whether there is something to publish.
-    pub(super) fn is_to_be_published(&self) -> bool {
-        self.changed && (!self.aborted || planted("abort_is_ignored"))
+    /// The right to publish, until the batch has been committed.
+    pub(super) fn writer(&self) -> Option<&Writer<'_, View<K, V, S>>> {
+        self.writer.as_ref()
     }
 
-    /// The contents.
-    pub(super) fn take_table(&mut self) -> Table<K, V> {
-        std::mem::replace(&mut self.table, Table::new())
+    /// The view that the batch began with, until the batch has been committed.
+    pub(super) fn began_with(&self) -> Option<&View<K, V, S>> {
+        self.newest.as_deref().map(|version| &version.value)
     }
 
-    /// What is to be dropped without the lock.
-    pub(super) fn into_dropped_later(self) -> DroppedLater<K, V> {
-        self.dropped_later
+    /// The contents that are being written.
+    pub(super) fn draft(&mut self) -> &mut Draft<K, V, S> {
+        &mut self.draft
     }
 
-    /// The revision of the map that the batch began with; a commit makes the next one.
+    /// Returns the revision of the map that the batch began with; a commit makes the next one.
     #[must_use]
     pub fn revision(&self) -> Revision {
         self.revision
     }
 
-    /// The entries, with this batch's writes, in no particular order.
+    /// Iterates over the entries, with this batch's writes, in no particular order.
     pub fn iter(&self) -> Iter<'_, K, V> {
-        Iter(self.table.iter())
+        Iter(self.draft.table().iter())
     }
 
-    /// Number of entries, with this batch's writes.
+    /// Returns the number of entries, with this batch's writes.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.table.len()
+        self.draft.table().len()
     }
 
-    /// Whether there is no entry.
+    /// Returns whether there is no entry.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Throws away everything that this batch writes, before this call and after it: no revision is made.
-    pub fn abort(&mut self) {
-        self.aborted = true;
-    }
-
-    /// Takes everything out.
+    /// Removes all entries.
     pub fn clear(&mut self) {
-        if !self.is_empty() {
-            let cleared = self.take_table();
-            self.dropped_later.tables.push(cleared);
-            self.changed = true;
+        self.draft.clear();
+    }
+}
+
+impl<K, V, S> Drop for Batch<'_, K, V, S> {
+    fn drop(&mut self) {
+        if planted("dropped_batch_is_published") {
+            self.publish();
         }
     }
 }
 
 impl<K: Eq + Hash, V, S: BuildHasher> Batch<'_, K, V, S> {
-    /// The value of `key`, with this batch's writes. O(1) on average.
+    /// Returns the value of `key`, with this batch's writes. O(1) on average.
     pub fn get<Q>(&self, key: &Q) -> Option<&V>
     where
         K: Borrow<Q>,
@@ -129,18 +209,17 @@ impl<K: Eq + Hash, V, S: BuildHasher> Batch<'_, K, V, S> {
         self.get_key_value(key).map(|(_, value)| value)
     }
 
-    /// The stored key that equals `key`, and its value, with this batch's writes.
+    /// Returns the stored key that equals `key`, and its value, with this batch's writes.
     pub fn get_key_value<Q>(&self, key: &Q) -> Option<(&K, &V)>
     where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
     {
-        let hash = self.hasher.hash_one(key);
-        let entry = self.table.get(hash, |stored| stored.borrow() == key);
+        let entry = self.draft.get(key);
         entry.map(|entry| (&entry.key, &entry.value))
     }
 
-    /// Whether `key` has a value.
+    /// Returns whether `key` has a value.
     pub fn contains_key<Q>(&self, key: &Q) -> bool
     where
         K: Borrow<Q>,
@@ -154,45 +233,21 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Batch<'_, K, V, S> {
     /// Gives `key` a value and returns the one it had; the stored key stays. O(1) on average, and the first write to a
     /// segment copies it.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
-        let left = self.entering.replace(Entry { key, value });
-        if let Some(Entry { key, value }) = left {
-            // The batch has survived a panic.
-            self.dropped_later.key(key);
-            self.dropped_later.value(value);
-        }
-        let hash = self.hasher.hash_one(&self.entering.as_ref()?.key);
-        if planted("batch_loses_a_write") && self.changed && hash.is_multiple_of(2) {
-            return None;
-        }
-        let hash_of = |key: &K| self.hasher.hash_one(key);
-        self.table.insert(hash, &mut self.entering, hash_of);
-        self.changed = true;
-        let Entry { key, value: old } = self.entering.take()?;
-        self.dropped_later.key(key);
-        Some(old)
+        self.draft.insert(key, value)
     }
 
-    /// Gives `key` a value; the one it had is dropped later.
-    pub(super) fn put(&mut self, key: K, value: V) {
-        if let Some(old) = self.insert(key, value) {
-            self.dropped_later.value(old);
-        }
-    }
-
-    /// Takes `key` out and returns its value. Copies nothing if it has none.
+    /// Removes `key` and returns its value. Copies nothing if it has none.
     pub fn remove<Q>(&mut self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
     {
-        let Entry { key, value } = take_out(&mut self.table, self.hasher, key)?;
-        self.changed = true;
-        self.dropped_later.key(key);
-        Some(value)
+        self.draft.remove(key)
     }
 
     /// Replaces the value of `key` by what `f` makes of it; `None` means no value.
     ///
+    /// # Examples
     /// ```
     /// let stock = untorn::Map::from([("apples", 3), ("pears", 1)]);
     /// stock.batch(|batch| {
@@ -203,62 +258,20 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Batch<'_, K, V, S> {
     /// assert_eq!((stock.get("apples"), stock.get("pears")), (Some(2), None));
     /// ```
     pub fn update(&mut self, key: K, f: impl FnOnce(Option<&V>) -> Option<V>) {
-        if let Some(value) = f(self.get(&key)) {
-            self.put(key, value);
-            return;
-        }
-        if let Some(old) = self.remove(&key) {
-            self.dropped_later.value(old);
-        }
-        self.dropped_later.key(key);
+        self.draft.update(key, f);
     }
 
-    /// Keeps the entries for which `keep` is true. Copies only where one goes.
-    pub fn retain(&mut self, mut keep: impl FnMut(&K, &V) -> bool) {
-        let Self {
-            table,
-            hasher,
-            changed,
-            dropped_later,
-            ..
-        } = self;
-        let DroppedLater { keys, values, .. } = dropped_later;
-        let first = keys.len();
-        let going = table.iter().filter(|entry| !keep(&entry.key, &entry.value));
-        keys.extend(going.map(|entry| entry.key.clone()));
-        for i in first..keys.len() {
-            if let Some(Entry { key, value }) = take_out(table, *hasher, &keys[i]) {
-                *changed = true;
-                keys.push(key);
-                if std::mem::needs_drop::<V>() {
-                    values.push(value);
-                }
-            }
-        }
+    /// Keeps the entries for which `keep` is true. `keep` is called for all of them before the
+    /// first one goes; only segments that lose an entry are copied. Entries go by position, so a
+    /// key that does not equal itself goes too.
+    pub fn retain(&mut self, keep: impl FnMut(&K, &V) -> bool) {
+        self.draft.retain(keep);
     }
-}
-
-/// Takes an entry out of a table.
-fn take_out<K, V, S, Q>(table: &mut Table<K, V>, hasher: &S, key: &Q) -> Option<Entry<K, V>>
-where
-    K: Eq + Hash + Clone + Borrow<Q>,
-    V: Clone,
-    S: BuildHasher,
-    Q: Eq + Hash + ?Sized,
-{
-    let hash_of = |key: &K| hasher.hash_one(key);
-    table.remove(
-        hasher.hash_one(key),
-        |stored| stored.borrow() == key,
-        hash_of,
-    )
 }
 
 impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Extend<(K, V)> for Batch<'_, K, V, S> {
     fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
-        for (key, value) in entries {
-            self.put(key, value);
-        }
+        self.draft.extend(entries);
     }
 }
 

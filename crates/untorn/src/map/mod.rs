@@ -1,10 +1,13 @@
 //! [`Map`]: reads never wait, and what is written in one batch and read under one pin is never seen by halves.
 
-// `table/` is the persistent table, which knows nothing of threads; `view.rs` reads one revision, `batch.rs` writes one,
-// `write.rs` leads from a batch to a commit; `outcome.rs` tells what a commit came to, `stats.rs` what a map keeps. The
-// one word that names the newest version is in `../published/cell.rs`, which knows nothing of tables.
+// `table/` is the persistent table, without threads; `view.rs` reads one revision, `draft.rs` makes
+// the contents of one, `batch.rs` publishes them, `write.rs` has the writes of a map; `outcome.rs`
+// has what a write returns, `stats.rs` what a map keeps, `origin.rs` which map a view is of. The
+// one word that names the newest version is in `../published/cell.rs`, without tables.
 
 mod batch;
+mod draft;
+mod origin;
 mod outcome;
 #[cfg(feature = "rayon")]
 mod rayon;
@@ -19,10 +22,12 @@ use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::batch::Batch;
-pub use self::outcome::{Committed, Moved, Refreshed};
+use self::draft::Draft;
+pub use self::outcome::{Committed, Refreshed, RevisionMismatch};
 #[cfg(feature = "rayon")]
 pub use self::rayon::ParIter;
 pub use self::stats::Stats;
@@ -49,12 +54,17 @@ pub type DefaultHashBuilder = foldhash::fast::RandomState;
 /// goes backwards. The claim is *one batch, one pin*: two calls of [`get`](Self::get) may see two revisions.
 ///
 /// # Progress
-/// Pins and reads wait for nobody. Writers wait for each other only. Two threads that each write to the other's map from
-/// inside a batch wait for each other for ever, as with any two locks.
+/// Pins and reads wait for nobody. Writers wait for each other only: a write holds the writer lock
+/// of its map from its beginning to its commit, closures included, and a
+/// [`begin_batch`](Self::begin_batch) until its guard ends. So two threads that each have a batch
+/// of one map open and write to the map of the other wait forever, as with any two locks, and so
+/// does a thread with an open write that waits for another thread, or task, which writes to the
+/// same map.
 ///
 /// # Which writes make a revision
-/// Those that change something: removing what is not there, clearing an empty map, refreshing with the same contents and
-/// a batch without writes do not. An insert does, even of an equal value.
+/// Those that change something: removing what is not there, clearing an empty map, refreshing with
+/// the same contents, a batch without writes and one that is dropped do not. An insert does, even
+/// of an equal value.
 ///
 /// # Memory
 /// A commit copies the segments that it writes to and shares the rest with the version before. So neighbours of a changed
@@ -67,10 +77,13 @@ pub type DefaultHashBuilder = foldhash::fast::RandomState;
 /// [A page](crate::pages::migrate) has the calls of other maps beside these, and [another](crate::pages::limits) the limits.
 ///
 /// # Panics
-/// A write from inside the closure of another write to the same map would wait for itself; it panics, and so does a wait for
-/// a commit. A panic in a closure, or in `Hash`, `Eq` or `Clone`, publishes nothing and leaves the map usable. (Only what such a
-/// closure owned is dropped while the write is going on; if its `Drop` writes to the same map, that is a second panic.) A panic
-/// in the `Drop` of what was replaced comes after the commit.
+/// A write on a thread that has another write to the same map open, in a closure or by a batch,
+/// would deadlock; it panics, and so does a wait for a commit. A panic in a closure, or in `Hash`,
+/// `Eq` or `Clone`, publishes nothing and leaves the map usable. What did not get into the map is
+/// dropped after the writer lock has been released. (Not so what such a closure owned, nor the
+/// copies of neighbours that a `Clone` that panics leaves: if their `Drop` writes to the same map,
+/// that is a second panic.) A panic in the `Drop` of a key or value that was replaced comes after
+/// the commit.
 ///
 /// ```
 /// use untorn::Map;
@@ -132,6 +145,7 @@ impl<K, V, S> Map<K, V, S> {
     /// ```
     #[must_use]
     pub fn with_name(self, name: &str) -> Self {
+        self.pin().origin.set_name(name);
         Self {
             published: self.published.with_name(name),
         }
@@ -143,11 +157,12 @@ impl<K, V, S> Map<K, V, S> {
                 table,
                 revision: Revision::FIRST,
                 hasher,
+                origin: Arc::default(),
             }),
         }
     }
 
-    /// The right to publish. `what` is to be done, such as "a write to".
+    /// The right to publish. `what` is to be done, such as "write to".
     #[track_caller]
     fn writer(&self, what: &'static str) -> Writer<'_, View<K, V, S>> {
         self.published.writer(&What(what, self.name()))
@@ -187,7 +202,8 @@ impl<K, V, S> Map<K, V, S> {
     /// [`Timeout`] if that takes longer than `at_most`.
     ///
     /// # Panics
-    /// If it would have to wait inside the closure of a write to this map: for itself.
+    /// If it would have to wait while this thread has a write to this map open: that would
+    /// deadlock.
     #[track_caller]
     pub fn wait_for(&self, wanted: Revision, at_most: Duration) -> Result<Revision, Timeout> {
         self.published.wait_for(wanted, at_most)
@@ -225,28 +241,27 @@ impl<K, V, S> Map<K, V, S> {
     /// Frees every replaced version that nobody sees any more and returns how many those were. Waits for writers.
     ///
     /// # Panics
-    /// Inside the closure of a write to this map: it would wait for itself.
+    /// If this thread has a write to this map open: that would deadlock.
     #[track_caller]
     pub fn reclaim(&self) -> usize {
-        self.writer("a reclaim of").reclaim()
+        self.writer("reclaim versions of").reclaim()
     }
 
     /// How many replaced versions are kept; [`stats`](Self::stats) tells more. Waits for writers.
     ///
     /// # Panics
-    /// Inside the closure of a write to this map: it would wait for itself.
+    /// If this thread has a write to this map open: that would deadlock.
     #[must_use]
     #[track_caller]
     pub fn retained(&self) -> usize {
-        self.writer("a count of what is retained by")
-            .retired()
-            .len()
+        self.writer("count the versions of").retired().len()
     }
 }
 
 impl<K, V, S: Clone> Map<K, V, S> {
-    /// A map of its own that begins with the contents of this one, at revision 0. O(1): both share everything until one
-    /// of them changes it.
+    /// Returns another map that begins with the contents of this one, at revision 0. O(1): both
+    /// share everything until one of them changes it. A view of one is not a view of the other: see
+    /// [`batch_if_unchanged`](Self::batch_if_unchanged).
     #[must_use]
     pub fn fork(&self) -> Self {
         let newest = self.pin();
@@ -288,18 +303,37 @@ impl<K: Eq + Hash, V, S: BuildHasher> Map<K, V, S> {
     }
 }
 
-/// What is done to which map, for the panic of a write inside a write.
+/// What is done to which map, for the panic of a write inside of another one.
 struct What<'m>(&'static str, Option<&'m str>);
 
 impl fmt::Display for What<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(what, name) = self;
         match name {
-            Some(name) => write!(f, "{what} the map {name:?}"),
+            Some(name) => write!(f, "{what} map {name:?}"),
             None => write!(f, "{what} a map"),
         }
     }
 }
+
+impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> PartialEq for Map<K, V, S> {
+    /// Whether the newest views of both have the same entries, at whatever revisions. Pins each of
+    /// them once and compares entry by entry; a commit to one of the maps meanwhile does not mix
+    /// two revisions.
+    ///
+    /// ```
+    /// let limits = untorn::Map::from([("low", 10), ("high", 20)]);
+    /// let fork = limits.fork();
+    /// assert_eq!(limits, fork);
+    /// fork.insert("low", 11);
+    /// assert_ne!(limits, fork);
+    /// ```
+    fn eq(&self, other: &Self) -> bool {
+        *self.pin() == *other.pin()
+    }
+}
+
+impl<K: Eq + Hash, V: Eq, S: BuildHasher> Eq for Map<K, V, S> {}
 
 impl<K, V, S: Default> Default for Map<K, V, S> {
     fn default() -> Self {
@@ -317,8 +351,11 @@ where
     #[track_caller]
     fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
         let mut entries = entries.into_iter().collect::<Vec<_>>().into_iter();
-        // By reference: what a panic leaves over is dropped when the next writer has been let in.
-        self.batch(|batch| batch.extend(entries.by_ref()));
+        let mut batch = self.begin_batch();
+        // By reference: what a panic leaves over is dropped after the batch, which releases the
+        // lock.
+        batch.extend(entries.by_ref());
+        batch.commit();
     }
 }
 
@@ -349,12 +386,13 @@ where
 {
     /// A map that begins with these entries, at revision 0.
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
-        let hasher = S::default();
-        let mut batch = Batch::new(Table::new(), Revision::FIRST, &hasher);
-        batch.extend(entries);
-        let table = batch.take_table();
-        drop(batch);
-        Self::of(table, hasher)
+        let mut draft = Draft::new(Table::new(), S::default());
+        draft.extend(entries);
+        let (table, hasher, leftovers) = draft.into_parts();
+        let map = Self::of(table, hasher);
+        // Written out, so that a panic in a `Drop` drops the map too.
+        drop(leftovers);
+        map
     }
 }
 

@@ -1,11 +1,12 @@
-//! What a commit came to.
+//! What writes return.
 
 use std::error::Error;
 use std::fmt;
 
 use crate::Revision;
 
-/// What a commit came to.
+/// The result of a write whose closure returns a value: of
+/// [`Map::try_batch`](super::Map::try_batch) and [`Map::update`](super::Map::update).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Committed<R> {
@@ -15,25 +16,119 @@ pub struct Committed<R> {
     pub revision: Revision,
 }
 
-/// The map was no longer at the revision that a commit was meant for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why [`Map::batch_if_unchanged`](super::Map::batch_if_unchanged) wrote nothing: its view is not
+/// the newest one of that map.
+///
+/// # Examples
+/// ```
+/// let limits = untorn::Map::named("limits");
+/// let view = limits.snapshot();
+/// limits.insert("low", 10);
+/// let refused = limits.batch_if_unchanged(&view, |batch| batch.clear()).unwrap_err();
+/// assert_eq!((refused.expected.get(), refused.current.get()), (0, 1));
+/// assert!(!refused.is_of_another_map());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Moved {
-    /// The revision that the commit was meant for.
-    pub wanted: Revision,
-    /// The newest one.
-    pub newest: Revision,
+pub struct RevisionMismatch {
+    /// The revision of the view.
+    pub expected: Revision,
+    /// The newest revision of the map that was to be written.
+    pub current: Revision,
+    /// If the view is of another map.
+    names: Option<Box<Names>>,
 }
 
-impl Error for Moved {}
+/// The names of two maps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Names {
+    of_the_view: Option<Box<str>>,
+    of_the_map: Option<Box<str>>,
+}
 
-impl fmt::Display for Moved {
+impl RevisionMismatch {
+    /// There was a commit since the view.
+    pub(super) fn overtaken(expected: Revision, current: Revision) -> Self {
+        Self {
+            expected,
+            current,
+            names: None,
+        }
+    }
+
+    /// The view is of another map.
+    pub(super) fn of_another_map(
+        expected: Revision,
+        of_the_view: Option<Box<str>>,
+        current: Revision,
+        of_the_map: Option<Box<str>>,
+    ) -> Self {
+        let names = Names {
+            of_the_view,
+            of_the_map,
+        };
+        Self {
+            expected,
+            current,
+            names: Some(Box::new(names)),
+        }
+    }
+
+    /// Returns whether the view is of another map, such as a fork. Then the two revisions have
+    /// nothing to do with each other, and to retry with a newer view of that map is of no use.
+    ///
+    /// # Examples
+    /// ```
+    /// let limits = untorn::Map::from([("low", 10)]).with_name("limits");
+    /// let fork = limits.fork().with_name("draft");
+    /// let refused = limits.batch_if_unchanged(&fork.pin(), |batch| batch.clear()).unwrap_err();
+    /// assert!(refused.is_of_another_map());
+    /// assert_eq!(
+    ///     refused.to_string(),
+    ///     r#"cannot write to map "limits", which is at revision 0: the view is of map "draft", at revision 0; take a view of the map that is written to"#
+    /// );
+    /// ```
+    #[must_use]
+    pub fn is_of_another_map(&self) -> bool {
+        self.names.is_some()
+    }
+}
+
+impl Error for RevisionMismatch {}
+
+impl fmt::Display for RevisionMismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { wanted, newest } = self;
+        let Self {
+            expected, current, ..
+        } = self;
+        let Some(names) = &self.names else {
+            return write!(
+                f,
+                "cannot write to a map at revision {current}: the view is of revision {expected}; take a new view and retry"
+            );
+        };
+        let Names {
+            of_the_view,
+            of_the_map,
+        } = &**names;
+        f.write_str("cannot write to ")?;
+        name(f, of_the_map.as_deref(), "map")?;
+        write!(f, ", which is at revision {current}: the view is of ")?;
+        // A fork has the name of the map that it is made of.
+        let same = of_the_view.is_some() && of_the_view == of_the_map;
+        let what = if same { "another map" } else { "map" };
+        name(f, of_the_view.as_deref(), what)?;
         write!(
             f,
-            "the map has moved on from revision {wanted} to {newest}; read it again and retry"
+            ", at revision {expected}; take a view of the map that is written to"
         )
+    }
+}
+
+fn name(f: &mut fmt::Formatter<'_>, name: Option<&str>, what: &str) -> fmt::Result {
+    match name {
+        Some(name) => write!(f, "{what} {name:?}"),
+        None => f.write_str("an unnamed map"),
     }
 }
 

@@ -41,7 +41,7 @@ impl<K, V, S> Map<K, V, S> {
     /// same time takes that for seen.
     ///
     /// # Panics
-    /// Inside the closure of a write to this map: it would wait for itself.
+    /// If this thread has a write to this map open: that would deadlock.
     ///
     /// ```
     /// let config = untorn::Map::from([("1", 265)]);
@@ -58,7 +58,7 @@ impl<K, V, S> Map<K, V, S> {
     #[must_use]
     #[track_caller]
     pub fn stats(&self) -> Stats {
-        let writer = self.writer("stats of");
+        let writer = self.writer("count the memory of");
         let newest = writer.newest();
         let seen = || writer.retired().filter(|retired| retired.is_seen());
         let (count, since) = (seen().count(), seen().map(Retired::since).min());

@@ -5,8 +5,10 @@ use std::fmt;
 use std::hash::{BuildHasher, Hash};
 use std::iter::FusedIterator;
 use std::ops::Index;
+use std::sync::Arc;
 
 use super::DefaultHashBuilder;
+use super::origin::Origin;
 use super::table::{self, Entry, Table};
 use crate::Revision;
 
@@ -27,9 +29,15 @@ pub struct View<K, V, S = DefaultHashBuilder> {
     pub(super) table: Table<K, V>,
     pub(super) revision: Revision,
     pub(super) hasher: S,
+    pub(super) origin: Arc<Origin>,
 }
 
 impl<K, V, S> View<K, V, S> {
+    /// Whether both are of one map.
+    pub(super) fn is_of_the_map_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.origin, &other.origin)
+    }
+
     /// The number of the commit whose result this is.
     #[must_use]
     pub fn revision(&self) -> Revision {
@@ -115,9 +123,11 @@ impl<K: Eq + Hash, V, S: BuildHasher> View<K, V, S> {
 impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> View<K, V, S> {
     /// What differs from an older view, in no particular order: what was added, changed and removed since.
     ///
-    /// For two views of one map, or of its forks, the cost is that of what differs, and a comparison of two pointers for
-    /// each segment that they share; unrelated views are compared entry by entry. It is paid as the iterator goes on. A value
-    /// that does not equal itself, such as a NaN, is told as changed if a neighbour has changed.
+    /// For two views of one map, or of its forks, the cost is that of what differs, and a
+    /// comparison of two pointers for each segment that they share; unrelated views are compared
+    /// entry by entry. It is paid as the iterator goes on. A value that does not equal itself, such
+    /// as a NaN, is reported as changed if a neighbour has changed, and an entry whose key does not
+    /// equal itself as added and as removed.
     ///
     /// ```
     /// use untorn::{Change, Map};

@@ -1,43 +1,61 @@
-//! From a batch to a commit.
+//! The writes of a map: each is one commit.
 
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
 
 use super::batch::Batch;
-use super::outcome::{Committed, Moved, Refreshed};
+use super::draft::Draft;
+use super::outcome::{Committed, Refreshed, RevisionMismatch};
 use super::table::Table;
 use super::{Map, View};
 use crate::Revision;
 
-impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
-    /// Writes that become visible together: runs `f`, and publishes what it wrote as one revision. `f` sees its own
-    /// writes. Waits for other writers; readers go on reading meanwhile.
+// In each function, what is foreign is declared before the batch or is a parameter, and so is
+// dropped after it: the batch releases the writer lock first, also while a panic unwinds.
+
+impl<K, V, S: Clone> Map<K, V, S> {
+    /// Makes several writes visible together: runs `f` and publishes what it wrote as one revision,
+    /// which is returned. `f` reads its own writes. Blocks until other writers have finished;
+    /// readers are not blocked meanwhile.
     ///
+    /// `f` returns nothing, so `?` does not compile in it: half a batch cannot be published by
+    /// accident. Where a write can fail, use [`try_batch`](Self::try_batch), or
+    /// [`begin_batch`](Self::begin_batch) in the function that returns the error.
+    ///
+    /// # Panics
+    /// If this thread has a write to this map open, or if `f` panics: then nothing is published.
+    /// `f` must not wait for another thread, or for a task on one, that writes to this map: both
+    /// block forever. So do two threads whose closures each write to the map of the other; write to
+    /// several maps in one order everywhere.
+    ///
+    /// # Examples
     /// ```
     /// let accounts = untorn::Map::from([("a", 100), ("b", 0)]);
-    /// let done = accounts.batch(|batch| {
+    /// let revision = accounts.batch(|batch| {
     ///     let (a, b) = (batch.get("a").copied().unwrap(), batch.get("b").copied().unwrap());
     ///     batch.insert("a", a - 30);
     ///     batch.insert("b", b + 30);
-    ///     30
     /// });
-    /// assert_eq!((done.value, done.revision.get()), (30, 1));
+    /// let view = accounts.pin();
+    /// assert_eq!((view["a"], view["b"], revision), (70, 30, view.revision()));
     /// ```
     #[track_caller]
-    pub fn batch<R>(&self, f: impl FnOnce(&mut Batch<'_, K, V, S>) -> R) -> Committed<R> {
-        let written = self.write(None, |batch| Ok::<_, Refused<Never>>(f(batch)));
-        match written {
-            Ok(committed) => committed,
-            Err(Refused::Moved(_)) => unreachable!("no revision was asked for"),
-            Err(Refused::Error(never)) => match never {},
-        }
+    pub fn batch(&self, f: impl FnOnce(&mut Batch<'_, K, V, S>)) -> Revision {
+        let mut batch = self.begin_batch();
+        f(&mut batch);
+        self.commit(batch)
     }
 
-    /// The same, publishing nothing if `f` fails.
+    /// Makes several writes visible together if `f` returns `Ok`; if it returns an error, publishes
+    /// nothing.
+    ///
+    /// # Panics
+    /// As [`batch`](Self::batch).
     ///
     /// # Errors
     /// The error of `f`.
     ///
+    /// # Examples
     /// ```
     /// let config = untorn::Map::from([("port", 80)]);
     /// let refused = config.try_batch(|batch| {
@@ -52,113 +70,128 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
         &self,
         f: impl FnOnce(&mut Batch<'_, K, V, S>) -> Result<R, E>,
     ) -> Result<Committed<R>, E> {
-        let written = self.write(None, |batch| f(batch).map_err(Refused::Error));
-        written.map_err(|refused| match refused {
-            Refused::Error(error) => error,
-            Refused::Moved(_) => unreachable!("no revision was asked for"),
-        })
+        let mut batch = self.begin_batch();
+        match f(&mut batch) {
+            Ok(value) => {
+                let revision = self.commit(batch);
+                Ok(Committed { value, revision })
+            }
+            Err(error) => {
+                drop(batch);
+                Err(error)
+            }
+        }
     }
 
-    /// A batch that is committed only if the map is still at `revision`.
+    /// Runs `f` and publishes what it wrote, as [`batch`](Self::batch) does, if the map is still at
+    /// the revision of `view`. So a decision that was made by `view` is not overtaken by another
+    /// writer (a *lost update*).
+    ///
+    /// # Panics
+    /// As [`batch`](Self::batch).
     ///
     /// # Errors
-    /// [`Moved`] if another commit came first; then `f` was not called.
+    /// [`RevisionMismatch`] if another commit came first, or if `view` is not of this map: a
+    /// [`fork`](Self::fork) is another map. Then `f` is not called.
     ///
+    /// # Examples
     /// ```
-    /// let config = untorn::Map::from([("1", 265)]);
-    /// let seen = config.revision();
-    /// config.insert("1", 266);
-    /// assert!(config.commit_if(seen, |batch| batch.clear()).is_err());
+    /// let limits = untorn::Map::from([("low", 10), ("high", 20)]);
+    /// loop {
+    ///     let view = limits.snapshot();
+    ///     let middle = (view["low"] + view["high"]) / 2; // without holding up other writers
+    ///     let written = limits.batch_if_unchanged(&view, |batch| {
+    ///         batch.insert("low", middle);
+    ///     });
+    ///     if written.is_ok() {
+    ///         break;
+    ///     }
+    /// }
+    /// assert_eq!(limits.get("low"), Some(15));
     /// ```
+    #[doc(alias = "compare_exchange")]
+    #[doc(alias = "compare_and_swap")]
     #[track_caller]
-    pub fn commit_if<R>(
+    pub fn batch_if_unchanged(
         &self,
-        revision: Revision,
-        f: impl FnOnce(&mut Batch<'_, K, V, S>) -> R,
-    ) -> Result<Committed<R>, Moved> {
-        let written = self.write(Some(revision), |batch| Ok::<_, Refused<Never>>(f(batch)));
-        written.map_err(|refused| match refused {
-            Refused::Moved(moved) => moved,
-            Refused::Error(never) => match never {},
+        view: &View<K, V, S>,
+        f: impl FnOnce(&mut Batch<'_, K, V, S>),
+    ) -> Result<Revision, RevisionMismatch> {
+        let mut batch = self.begin_batch();
+        let current = batch.revision();
+        let is_ours = batch
+            .began_with()
+            .is_some_and(|ours| ours.is_of_the_map_of(view));
+        if is_ours && current == view.revision {
+            f(&mut batch);
+            return Ok(self.commit(batch));
+        }
+        drop(batch);
+        Err(if is_ours {
+            RevisionMismatch::overtaken(view.revision, current)
+        } else {
+            let (other, own) = (view.origin.name(), self.name().map(Into::into));
+            RevisionMismatch::of_another_map(view.revision, other, current, own)
         })
     }
 
-    /// Runs `f` on the newest contents and publishes what it wrote.
+    /// Commits the batch that a closure of this map had.
     #[track_caller]
-    fn write<R, E>(
-        &self,
-        only_at: Option<Revision>,
-        f: impl FnOnce(&mut Batch<'_, K, V, S>) -> Result<R, Refused<E>>,
-    ) -> Result<Committed<R>, Refused<E>> {
-        // Dropped in reverse, also by a panic: what is thrown away goes after the next writer was let in, since that runs
-        // foreign code, which may write.
-        let newest;
-        let mut batch;
-        let _dropped_later;
-        let writer = self.writer("a write to");
-        newest = writer.newest();
-        let View {
-            revision,
-            hasher,
-            table,
-        } = &newest.value;
-        let mut revision = *revision;
-        if let Some(wanted) = only_at
-            && wanted != revision
-        {
-            return Err(Refused::Moved(Moved {
-                wanted,
-                newest: revision,
-            }));
-        }
-        batch = Batch::new(table.clone(), revision, hasher);
-        let value = f(&mut batch)?;
-        if batch.is_to_be_published() {
-            let view = View {
-                hasher: hasher.clone(),
-                revision: revision.next(),
-                table: batch.take_table(),
-            };
-            _dropped_later = batch.into_dropped_later();
-            // Or the commit would take it for a version that somebody sees, and keep it.
-            drop(newest);
-            revision = writer.publish(view);
-        }
-        Ok(Committed { value, revision })
+    fn commit(&self, batch: Batch<'_, K, V, S>) -> Revision {
+        let writer = batch.writer();
+        assert!(
+            writer.is_some_and(|writer| self.published.is_written_by(writer)),
+            "cannot commit a batch of another map that a closure put in the place of its own; commit it inside of the closure"
+        );
+        batch.commit()
     }
 
+    /// Removes all entries, as one commit.
+    #[track_caller]
+    pub fn clear(&self) {
+        let mut batch = self.begin_batch();
+        batch.clear();
+        batch.commit();
+    }
+}
+
+impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     /// Gives `key` a value and returns the one it had: one commit. Several that belong together are a
     /// [`batch`](Self::batch).
     #[track_caller]
     pub fn insert(&self, key: K, value: V) -> Option<V> {
-        self.batch(|batch| batch.insert(key, value)).value
+        let mut batch = self.begin_batch();
+        let old = batch.insert(key, value);
+        batch.commit();
+        old
     }
 
-    /// Takes `key` out and returns its value.
+    /// Removes `key` and returns its value.
     #[track_caller]
     pub fn remove<Q>(&self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
     {
-        self.batch(|batch| batch.remove(key)).value
+        let mut batch = self.begin_batch();
+        let old = batch.remove(key);
+        batch.commit();
+        old
     }
 
-    /// Takes everything out.
+    /// Keeps the entries for which `keep` is true. Entries go by position, so a key that does not
+    /// equal itself goes too.
     #[track_caller]
-    pub fn clear(&self) {
-        self.batch(|batch| batch.clear());
-    }
-
-    /// Keeps the entries for which `keep` is true.
-    #[track_caller]
-    pub fn retain(&self, keep: impl FnMut(&K, &V) -> bool) {
-        self.batch(|batch| batch.retain(keep));
+    pub fn retain(&self, mut keep: impl FnMut(&K, &V) -> bool) {
+        let mut batch = self.begin_batch();
+        batch.retain(&mut keep);
+        batch.commit();
     }
 
     /// Replaces the value of `key` by what `f` makes of it, with no other commit in between; `None` means no value. The
     /// value that is returned is the new one.
     ///
+    /// # Examples
     /// ```
     /// let visits = untorn::Map::new();
     /// for _ in 0..3 {
@@ -168,42 +201,57 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     /// ```
     #[track_caller]
     pub fn update(&self, key: K, f: impl FnOnce(Option<&V>) -> Option<V>) -> Committed<Option<V>> {
-        let mut unused = Unused::of(key);
-        let committed = self.batch(|batch| {
-            let new = f(batch.get(unused.key()));
-            unused.value = match &new {
-                Some(value) => batch.insert(unused.take_key(), value.clone()),
-                None => batch.remove(unused.key()),
-            };
-            new
-        });
-        // Written out, since it is the order that counts: what is unused goes when the next writer has been let in.
-        drop(unused);
-        committed
+        let value;
+        let mut batch = self.begin_batch();
+        let old = batch.get(&key);
+        value = f(old);
+        let (replaced, unused) = match &value {
+            Some(value) => {
+                let value = value.clone();
+                (batch.insert(key, value), None)
+            }
+            None => (batch.remove(&key), Some(key)),
+        };
+        let revision = batch.commit();
+        // Written out, so that a panic in a `Drop` drops the value too.
+        drop((replaced, unused));
+        Committed { value, revision }
     }
 
-    /// The value of `key`; if it has none, it gets what `f` makes. `f` is called at most once, as the only writer.
+    /// Returns the value of `key`; if it has none, it gets what `f` makes. `f` is called at most
+    /// once, while the writer lock is held.
     #[track_caller]
     pub fn get_or_insert_with(&self, key: K, f: impl FnOnce() -> V) -> V {
         if let Some(value) = self.get(&key) {
             return value;
         }
-        let mut unused = Unused::<K, V>::of(key);
-        let committed = self.batch(|batch| match batch.get(unused.key()) {
-            Some(value) => value.clone(),
-            None => {
-                let value = f();
-                batch.insert(unused.take_key(), value.clone());
-                value
-            }
-        });
-        drop(unused);
-        committed.value
+        let value;
+        let mut batch = self.begin_batch();
+        if let Some(stored) = batch.get(&key) {
+            value = stored.clone();
+        } else {
+            value = f();
+            let stored = value.clone();
+            // There is no old value.
+            batch.insert(key, stored);
+        }
+        batch.commit();
+        value
     }
 
     /// Replaces the contents by those of `source`, as one commit that touches only what differs. Of duplicate keys the
     /// last one wins. The source is drained before other writers have to wait.
     ///
+    /// Values are compared by their `PartialEq`. A value that does not equal itself, such as a NaN,
+    /// counts as changed each time: whether another such value is stored cannot be found out by
+    /// comparing, and an update must not be lost. Keys that do not equal themselves (a
+    /// [`Float64`](crate::gomap::Float64) that is NaN) are no duplicates of each other. No look-up
+    /// finds them, so which of them is which cannot be found out either: an entry with such a key
+    /// stays as it is if the source has one with an equal value, and otherwise counts as removed.
+    /// So a refresh with the same contents makes no revision, unless a value does not equal itself.
+    /// These entries are compared one by one, each with each.
+    ///
+    /// # Examples
     /// ```
     /// let config = untorn::Map::from([("1", 265), ("2", 17)]);
     /// let done = config.refresh([("1", 265), ("3", 4)]);
@@ -215,26 +263,40 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     where
         V: PartialEq,
     {
-        let hasher = self.pin().hasher.clone();
-        let mut wanted = Batch::new(Table::new(), Revision::FIRST, &hasher);
+        let mut wanted = Draft::new(Table::new(), self.pin().hasher.clone());
         wanted.extend(source);
-        let committed = self.batch(|batch| {
-            let (mut added, mut changed) = (0, 0);
-            for (key, value) in &wanted {
-                match batch.get(key) {
-                    Some(old) if old == value => continue,
-                    Some(_) => changed += 1,
-                    None => added += 1,
+        // Entries of the source whose keys do not equal themselves.
+        let mut unequal = Vec::new();
+        let mut batch = self.begin_batch();
+        let draft = batch.draft();
+        let (mut added, mut changed) = (0, 0);
+        for entry in wanted.table().iter() {
+            match draft.get(&entry.key) {
+                Some(old) if old.value == entry.value => continue,
+                Some(_) => changed += 1,
+                None if !equals_itself(&entry.key) => {
+                    unequal.push(entry);
+                    continue;
                 }
-                batch.put(key.clone(), value.clone());
+                None => added += 1,
             }
-            let before = batch.len();
-            batch.retain(|key, _| wanted.contains_key(key));
-            (added, changed, before - batch.len())
+            draft.put_clone(&entry.key, &entry.value);
+        }
+        let removed = draft.retain(|key, value| {
+            if wanted.get(key).is_some() {
+                return true;
+            }
+            let stays = !unequal.is_empty() && !equals_itself(key);
+            let stays = stays.then(|| unequal.iter().position(|entry| entry.value == *value));
+            let stays = stays.flatten().map(|i| unequal.swap_remove(i));
+            stays.is_some()
         });
-        let (added, changed, removed) = committed.value;
+        for entry in &unequal {
+            draft.put_clone(&entry.key, &entry.value);
+        }
+        added += unequal.len();
         Refreshed {
-            revision: committed.revision,
+            revision: batch.commit(),
             added,
             changed,
             removed,
@@ -242,34 +304,8 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     }
 }
 
-/// What a write has not used up: outside of the batch, so that also a panic drops it after the next writer was let in.
-struct Unused<K, V> {
-    key: Option<K>,
-    value: Option<V>,
-}
-
-impl<K, V> Unused<K, V> {
-    fn of(key: K) -> Self {
-        Self {
-            key: Some(key),
-            value: None,
-        }
-    }
-
-    fn key(&self) -> &K {
-        self.key.as_ref().expect("not taken yet")
-    }
-
-    fn take_key(&mut self) -> K {
-        self.key.take().expect("not taken yet")
-    }
-}
-
-/// No error at all.
-enum Never {}
-
-/// Why nothing was committed.
-enum Refused<E> {
-    Error(E),
-    Moved(Moved),
+/// False for a NaN, and for what contains one.
+fn equals_itself<K: Eq>(key: &K) -> bool {
+    let other = key;
+    key == other
 }

@@ -13,7 +13,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -91,7 +91,8 @@ impl<T> Cell<T> {
     /// Becomes the writer; waits for the one before.
     ///
     /// # Panics
-    /// If this thread is the writer already: it would wait for itself. `what` is to be done, such as "a write to it".
+    /// If this thread is the writer already: that would deadlock. `what` is to be done, such as
+    /// "write to a map".
     #[track_caller]
     pub(super) fn write(&self, what: impl fmt::Display) -> Writer<'_, T> {
         let thread = this_thread();
@@ -110,14 +111,14 @@ impl<T> Cell<T> {
         // Relaxed: a thread's own number is what it stored itself.
         assert!(
             self.writer.load(Ordering::Relaxed) != thread,
-            "{what} from inside the closure of a write to it: it would wait for itself"
+            "cannot {what} while this thread has a write to it open: this would deadlock; end that write first"
         );
     }
 
     /// Blocks until there is an answer, which comes with revision `wanted` or when the waiter is closed.
     ///
     /// # Panics
-    /// If this thread is the writer, and there is no answer yet: it would wait for itself.
+    /// If this thread is the writer, and there is no answer yet: that would deadlock.
     #[track_caller]
     pub(super) fn wait<A>(
         &self,
@@ -130,14 +131,24 @@ impl<T> Cell<T> {
             return Ok(answer);
         }
         if until.is_none_or(|until| until > Instant::now()) {
-            self.refuse_the_writer(this_thread(), "a wait for a commit");
+            self.refuse_the_writer(this_thread(), "wait for a commit");
         }
         self.notifier.wait(waiter, wanted, until, answer)
     }
 
     /// Nobody publishes any more: leaves the retired versions to those who see them.
     pub(super) fn end(&self) {
-        let retired = std::mem::take(&mut *self.write("a drop").retired);
+        // No borrow of the owner is left, so a writer that still holds the lock was leaked: its
+        // list goes with the cell.
+        let retired = match self.retired.try_lock() {
+            Ok(mut retired) => std::mem::take(&mut *retired),
+            Err(TryLockError::Poisoned(retired)) => std::mem::take(&mut *retired.into_inner()),
+            Err(TryLockError::WouldBlock) => {
+                // Relaxed: as in `write`. A wait on the thread that leaked it is to end, too.
+                self.writer.store(0, Ordering::Relaxed);
+                VecDeque::new()
+            }
+        };
         self.notifier.end();
         drop(retired);
     }
@@ -166,6 +177,11 @@ impl<T> Cell<T> {
 }
 
 impl<T> Writer<'_, T> {
+    /// Whether this is the writer of that cell.
+    pub(super) fn is_of(&self, cell: &Cell<T>) -> bool {
+        std::ptr::eq(self.cell, cell)
+    }
+
     pub(crate) fn newest(&self) -> Arc<Version<T>> {
         self.cell.newest.load_full()
     }

@@ -20,21 +20,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::cell::Cell;
-pub(crate) use self::cell::{Retired, Writer};
+pub(crate) use self::cell::{Retired, Version, Writer};
 pub use self::pinned::{Pinned, Reader, Snapshot};
 pub use self::revision::{Revision, Timeout};
 #[cfg(feature = "stream")]
 pub use self::stream::Transitions;
 pub use self::subscription::{Closer, Ended, NoTransition, Subscription, Transition};
 
-/// What is done to which, for the panic of a write inside a write.
+/// What is done to which, for the panic of a write inside of another one.
 struct What<'p>(&'static str, Option<&'p str>);
 
 impl fmt::Display for What<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(what, name) = self;
         match name {
-            Some(name) => write!(f, "{what} the Published {name:?}"),
+            Some(name) => write!(f, "{what} Published {name:?}"),
             None => write!(f, "{what} a Published"),
         }
     }
@@ -59,9 +59,9 @@ impl fmt::Display for What<'_> {
 /// last handle that could show a value frees it (a [`Closer`] cannot). A leaked pin costs one version.
 ///
 /// # Panics
-/// A write from inside the closure of [`update`](Self::update) on the same value would wait for itself; it panics. What runs
-/// after the commit may panic too, the `Drop` of a replaced value or the waker of a task that follows: then the write has been
-/// committed.
+/// A write from inside the closure of [`update`](Self::update) on the same value would deadlock; it
+/// panics. What runs after the commit may panic too, the `Drop` of a replaced value or the waker of
+/// a task that follows: then the write has been committed.
 ///
 /// ```
 /// use std::thread;
@@ -103,7 +103,7 @@ impl<T> Published<T> {
     ///
     /// ```should_panic
     /// let limit = untorn::Published::named("limit", 100_u64);
-    /// // panics: a write to the Published "limit" from inside the closure of a write to it
+    /// // panics: cannot write to Published "limit" while this thread has a write to it open: this would deadlock
     /// limit.update(|now| limit.publish(now + 1).get());
     /// ```
     #[must_use]
@@ -161,7 +161,7 @@ impl<T> Published<T> {
     /// it. Waits for other writers.
     #[track_caller]
     pub fn publish(&self, value: T) -> Revision {
-        self.own_writer("a write to").publish(value)
+        self.own_writer("write to").publish(value)
     }
 
     /// Replaces the value by what `f` makes of it, with no other commit in between. A panic in `f` publishes nothing.
@@ -174,7 +174,7 @@ impl<T> Published<T> {
     /// ```
     #[track_caller]
     pub fn update(&self, f: impl FnOnce(&T) -> T) -> Revision {
-        let writer = self.own_writer("a write to");
+        let writer = self.own_writer("write to");
         let value = f(&writer.newest().value);
         writer.publish(value)
     }
@@ -191,7 +191,7 @@ impl<T> Published<T> {
     /// ```
     #[track_caller]
     pub fn try_update<E>(&self, f: impl FnOnce(&T) -> Result<T, E>) -> Result<Revision, E> {
-        let writer = self.own_writer("a write to");
+        let writer = self.own_writer("write to");
         let value = f(&writer.newest().value)?;
         Ok(writer.publish(value))
     }
@@ -200,6 +200,11 @@ impl<T> Published<T> {
     #[track_caller]
     pub(crate) fn writer(&self, what: &dyn fmt::Display) -> Writer<'_, T> {
         self.cell.write(what)
+    }
+
+    /// Whether `writer` publishes to this.
+    pub(crate) fn is_written_by(&self, writer: &Writer<'_, T>) -> bool {
+        writer.is_of(&self.cell)
     }
 
     /// What will have been committed, step by step, from now on.
@@ -222,7 +227,7 @@ impl<T> Published<T> {
     /// [`Timeout`] if that takes longer than `at_most`. With a time of zero it only looks.
     ///
     /// # Panics
-    /// If it would have to wait inside the closure of a write to this: for itself.
+    /// If it would have to wait inside the closure of a write to this value: that would deadlock.
     ///
     /// ```
     /// use std::time::Duration;
@@ -241,22 +246,20 @@ impl<T> Published<T> {
     /// Frees every replaced version that nobody sees any more and returns how many those were. Waits for writers.
     ///
     /// # Panics
-    /// Inside the closure of a write to this: it would wait for itself.
+    /// Inside the closure of a write to this value: that would deadlock.
     #[track_caller]
     pub fn reclaim(&self) -> usize {
-        self.own_writer("a reclaim of").reclaim()
+        self.own_writer("reclaim versions of").reclaim()
     }
 
     /// How many replaced versions are kept, because somebody sees them or nobody has freed them yet. Waits for writers.
     ///
     /// # Panics
-    /// Inside the closure of a write to this: it would wait for itself.
+    /// Inside the closure of a write to this value: that would deadlock.
     #[must_use]
     #[track_caller]
     pub fn retained(&self) -> usize {
-        self.own_writer("a count of what is retained by")
-            .retired()
-            .len()
+        self.own_writer("count the versions of").retired().len()
     }
 }
 

@@ -88,6 +88,15 @@ where
     }
 }
 
+impl<T: PartialEq> PartialEq for Pinned<'_, T> {
+    /// Whether the values are equal, at whatever revisions.
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl<T: Eq> Eq for Pinned<'_, T> {}
+
 impl<T: fmt::Debug> fmt::Debug for Pinned<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)

@@ -82,7 +82,8 @@ impl<T> Subscription<T> {
     /// [`Ended`] if there will be none.
     ///
     /// # Panics
-    /// If it would have to wait inside the closure of a write to what it follows: for itself.
+    /// If it would have to wait while this thread has a write to what it follows open: that would
+    /// deadlock.
     #[track_caller]
     pub fn recv(&mut self) -> Result<Transition<T>, Ended> {
         self.wait(None).map_err(|_| Ended)

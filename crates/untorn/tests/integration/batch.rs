@@ -4,6 +4,8 @@ use std::cell::Cell;
 use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
+use std::sync::{Arc, LazyLock};
+use std::thread;
 
 use untorn::{Map, Revision};
 
@@ -11,7 +13,7 @@ use untorn::{Map, Revision};
 fn a_batch_shows_its_own_writes_and_the_revision_it_began_with() {
     let map = Map::from([("a", 1)]);
     map.insert("b", 2);
-    let committed = map.batch(|batch| {
+    let revision = map.batch(|batch| {
         assert_eq!(batch.revision(), Revision::from(1));
         batch.remove("a");
         batch.insert("c", 3);
@@ -20,10 +22,9 @@ fn a_batch_shows_its_own_writes_and_the_revision_it_began_with() {
         assert_eq!(entries, [(&"b", &2), (&"c", &3)]);
         batch.retain(|key, _| *key == "b");
         assert_eq!(format!("{batch:?}"), r#"{"b": 2}"#);
-        batch.revision()
+        assert_eq!(batch.revision(), Revision::from(1));
     });
-    assert_eq!(committed.value, Revision::from(1));
-    assert_eq!(committed.revision, Revision::from(2));
+    assert_eq!(revision, Revision::from(2));
 }
 
 #[test]
@@ -84,4 +85,127 @@ fn a_batch_whose_writer_catches_a_panic_goes_on_and_drops_what_did_not_get_in() 
     assert!(map.contains_key(&key(2)) && !map.contains_key(&key(1)));
     // One here, one in the map: that of the panic is gone.
     assert_eq!(Rc::strong_count(&value), 2);
+}
+
+#[test]
+fn a_guard_publishes_by_commit_only() {
+    let map = Map::from([("low", 10), ("high", 20)]);
+    let before = map.snapshot();
+    let mut batch = map.begin_batch();
+    batch.insert("low", 30);
+    batch.update("high", |high| high.map(|high| high + 20));
+    batch.remove("none");
+    assert_eq!(
+        (batch.get("low"), batch.get("high")),
+        (Some(&30), Some(&40))
+    );
+    // No reader observes it yet, on this thread or on another.
+    assert_eq!(map.get("low"), Some(10));
+    assert!(thread::scope(|scope| scope
+        .spawn(|| map.pin() == map.fork().pin())
+        .join()
+        .unwrap()));
+    assert!(std::ptr::eq(&*map.pin(), &*before));
+    assert_eq!(batch.commit(), Revision::from(1));
+    let view = map.pin();
+    assert_eq!(
+        (view["low"], view["high"], view.revision().get()),
+        (30, 40, 1)
+    );
+}
+
+#[test]
+fn a_guard_that_is_dropped_publishes_nothing() {
+    let map = Map::from([("low", 10)]);
+    let before = map.snapshot();
+    let half = |text: &str| -> Result<Revision, std::num::ParseIntError> {
+        let mut batch = map.begin_batch();
+        batch.insert("low", 30);
+        batch.insert("high", text.parse()?);
+        Ok(batch.commit())
+    };
+    assert!(half("forty").is_err());
+    let panics = || {
+        let mut batch = map.begin_batch();
+        batch.clear();
+        resume_unwind(Box::new("while it is open"));
+    };
+    assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+    drop(map.begin_batch());
+    assert!(std::ptr::eq(&*map.pin(), &*before), "nothing was published");
+    assert_eq!(map.retained(), 0);
+    assert_eq!(half("40"), Ok(Revision::from(1)), "and the lock is free");
+    assert_eq!(map.get("high"), Some(40));
+}
+
+#[test]
+fn a_guard_that_is_leaked_keeps_the_lock_and_nothing_else() {
+    let value = Arc::new(0);
+    let map = Map::named("limits");
+    map.insert(1, Arc::clone(&value));
+    map.insert(1, Arc::clone(&value)); // replaced versions are kept
+    let mut changes = map.subscribe();
+    std::mem::forget(map.begin_batch());
+    let caught = catch_unwind(AssertUnwindSafe(|| map.insert(2, Arc::default())));
+    let message = caught.expect_err("this would deadlock");
+    let message = message.downcast_ref::<String>().expect("a text");
+    assert_eq!(
+        message,
+        "cannot write to map \"limits\" while this thread has a write to it open: this would deadlock; end that write first"
+    );
+    assert_eq!(
+        (map.get(&1), map.len(), map.revision().get()),
+        (Some(Arc::default()), 1, 2)
+    );
+    assert_eq!(*map.fork().pin(), *map.pin());
+    // Dropping the map does not wait for the guard, which can end no more.
+    thread::spawn(move || drop(map)).join().expect("no panic");
+    assert!(changes.recv().is_err(), "it has ended");
+}
+
+#[test]
+fn guards_that_are_exchanged_write_to_their_own_maps() {
+    let (one, two) = (Map::new(), Map::new());
+    let (mut first, mut second) = (one.begin_batch(), two.begin_batch());
+    first.insert(1, 1);
+    second.insert(2, 2);
+    std::mem::swap(&mut first, &mut second);
+    first.insert(22, 22);
+    drop(second);
+    first.commit();
+    assert_eq!((one.len(), two.len()), (0, 2));
+    assert_eq!((one.revision().get(), two.revision().get()), (0, 1));
+}
+
+#[test]
+fn a_closure_cannot_commit_the_batch_of_another_map() {
+    static OTHER: LazyLock<Map<u8, u8>> = LazyLock::new(Map::new);
+    type Change = fn(&mut untorn::Batch<'_, u8, u8>);
+    let replace: [Change; 2] = [
+        |batch| *batch = OTHER.begin_batch(),
+        |batch| {
+            let mut other = OTHER.begin_batch();
+            other.insert(2, 2);
+            // Nothing keeps a closure from ending its own batch like this.
+            drop(std::mem::replace(batch, other));
+        },
+    ];
+    let map = Map::new();
+    for replace in replace {
+        let write = || {
+            map.batch(|batch| {
+                batch.insert(1, 1);
+                replace(batch);
+            });
+        };
+        let caught = catch_unwind(AssertUnwindSafe(write));
+        let message = caught.expect_err("it is of another map");
+        let message = message.downcast_ref::<&str>().copied();
+        assert!(
+            message.is_some_and(|text| text.starts_with("cannot commit a batch of another map"))
+        );
+        assert!(map.is_empty() && OTHER.is_empty());
+    }
+    map.insert(1, 1);
+    OTHER.insert(1, 1);
 }

@@ -309,7 +309,10 @@ fn a_write_inside_a_write_panics_with_a_reason() {
         }));
         let message = caught.expect_err("it would wait for itself");
         let message = message.downcast_ref::<String>().expect("a text");
-        assert!(message.contains("from inside the closure"), "{message}");
+        assert!(
+            message.contains("this thread has a write to it open"),
+            "{message}"
+        );
         assert_eq!(
             (*value.pin(), value.revision().get()),
             (1, 0),

@@ -13,9 +13,9 @@ use untorn::gomap::{
 };
 use untorn::map;
 use untorn::{
-    AccessKind, Batch, Change, Closer, Committed, Ended, GoMap, Map, Moved, NoTransition,
-    OnOverlap, Overlap, OverlapCell, OverlapKind, Pinned, Published, Reader, Reading, Refreshed,
-    Revision, Site, Snapshot, Subscription, Timeout, Transition, View, Writing,
+    AccessKind, Batch, Change, Closer, Committed, Ended, GoMap, Map, NoTransition, OnOverlap,
+    Overlap, OverlapCell, OverlapKind, Pinned, Published, Reader, Reading, Refreshed, Revision,
+    RevisionMismatch, Site, Snapshot, Subscription, Timeout, Transition, View, Writing,
 };
 
 /// Says yes or no at compile time: an inherent constant, which the bound selects, goes before the trait's.
@@ -193,9 +193,10 @@ table! {
     Change<'static, u8, SyncOnly>: true true;
 }
 
-// The entries of a batch are shared with the map that it is for.
+// The entries of a batch are shared with the map that it is for, and its lock is released by the
+// thread that took it.
 table! {
-    Batch<'static, String, Vec<String>>: true true;
+    Batch<'static, String, Vec<String>>: false true;
     Batch<'static, u8, Cell<u8>>: false false;
     Batch<'static, u8, Rc<u8>>: false false;
     Batch<'static, u8, SyncOnly>: false false;
@@ -207,7 +208,7 @@ table! {
     Committed<u8>: true true;
     Committed<Rc<u8>>: false false;
     Refreshed: true true;
-    Moved: true true;
+    RevisionMismatch: true true;
     Timeout: true true;
     Revision: true true;
     Ended: true true;
@@ -306,7 +307,7 @@ fn the_assertions_can_tell() {
 fn what_can_go_wrong_is_an_error() {
     fn is_error<T: std::error::Error + Send + Sync + 'static>() {}
     is_error::<Overlap>();
-    is_error::<Moved>();
+    is_error::<RevisionMismatch>();
     is_error::<Timeout>();
     is_error::<Ended>();
     is_error::<NoTransition>();

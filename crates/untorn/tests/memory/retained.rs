@@ -102,7 +102,7 @@ fn a_commit_frees_what_it_replaces_if_nobody_sees_it() {
         .collect();
     for n in 0..1_000 {
         map.insert(n, 2);
-        map.batch(|batch| batch.remove(&n));
+        map.batch(|batch| _ = batch.remove(&n));
         map.update(n, |_| Some(3));
         value.publish(n);
         value.update(|n| n + 1);
@@ -233,12 +233,11 @@ fn live_once(round: usize) {
     }
     let step = changes.recv().expect("there are commits");
     map.refresh(texts().skip(50));
-    map.batch(|batch| {
-        batch.clear();
-        batch.insert("x".into(), Arc::new(0));
-        batch.clear();
-        batch.abort();
-    });
+    let mut batch = map.begin_batch();
+    batch.clear();
+    batch.insert("x".into(), Arc::new(0));
+    batch.clear();
+    drop(batch);
     let refused = map.try_batch(|batch| {
         batch.clear();
         Err::<(), _>("no")

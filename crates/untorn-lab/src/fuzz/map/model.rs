@@ -144,9 +144,11 @@ impl<'l, K: Kind> Model<'l, K> {
             contents: (*self.now.contents).clone(),
             changed: false,
         };
+        let old = self.kept.iter().flatten().find(|kept| kept.own);
+        let old = old.map(|kept| &*kept.snapshot);
         let told = guarded(fuse, || {
             write_map::<K>(
-                &self.map,
+                (&self.map, old),
                 self.now.revision,
                 &mut after,
                 &self.maker,

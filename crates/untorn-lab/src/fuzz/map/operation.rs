@@ -64,22 +64,22 @@ pub enum Change {
 pub enum Condition {
     /// On nothing.
     None,
-    /// On the revision being the newest.
+    /// On a view that is the newest.
     Newest,
-    /// On a revision that is not the newest.
+    /// On a view that is not: an older one of this map, if there is one, or one of a fork.
     Other(u8),
 }
 
 /// How a batch ends.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub enum End {
-    /// It is committed.
+    /// A closure's batch is committed.
     Commit,
-    /// It was aborted before its writes.
-    AbortFirst,
-    /// It is aborted after them.
-    AbortLast,
-    /// It returns an error.
+    /// A guard is committed.
+    CommitGuard,
+    /// A guard is dropped.
+    DropGuard,
+    /// A closure returns an error.
     Fail,
     /// It panics.
     Panic,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use untorn::{Batch, Map, Revision};
 
-use super::contents::{Contents, Entry, Maker};
+use super::contents::{Contents, Entry, Maker, ViewOf};
 use super::operation::{Change, Condition, End, Update, Write};
 use crate::fuzz::foreign::{Spread, panic_on_purpose};
 use crate::fuzz::kind::{Kind, Value};
@@ -137,9 +137,10 @@ fn update_model(after: &mut After, id: u16, update: Update, (tag, number): Entry
     number
 }
 
-/// Writes to a map that is at `revision`; the revision that it tells.
+/// Writes to a map that is at `revision`; the revision that it returns. `old` is a view of the map,
+/// perhaps an old one.
 pub(super) fn write_map<K: Kind>(
-    map: &MapOf<K>,
+    (map, old): (&MapOf<K>, Option<&ViewOf<K>>),
     revision: Revision,
     after: &mut After,
     maker: &Maker<'_>,
@@ -208,7 +209,8 @@ pub(super) fn write_map<K: Kind>(
             None
         }
         Change::Batch(condition, ref writes, end) => {
-            batch::<K>(map, revision, after, maker, condition, writes, end)
+            let how = (condition, end);
+            batch::<K>((map, old), revision, after, maker, how, writes)
         }
     }
 }
@@ -257,57 +259,64 @@ fn refresh<K: Kind>(
     done.revision
 }
 
+/// A batch of one kind; the revision that it returns.
 fn batch<K: Kind>(
-    map: &MapOf<K>,
+    (map, old): (&MapOf<K>, Option<&ViewOf<K>>),
     revision: Revision,
     after: &mut After,
     maker: &Maker<'_>,
-    condition: Condition,
+    (condition, end): (Condition, End),
     writes: &[Write],
-    end: End,
 ) -> Option<Revision> {
+    if let Condition::Other(_) = condition {
+        let of_a_fork = map.fork().snapshot();
+        let (view, is_old) = match old {
+            Some(view) if view.revision() < revision => (view, true),
+            _ => (&*of_a_fork, false),
+        };
+        let refused = map.batch_if_unchanged(view, |_| panic!("called for another view"));
+        let refused = refused.expect_err("it is not the newest view");
+        assert_eq!(refused.expected, view.revision());
+        assert_eq!(refused.current, revision);
+        assert_eq!(refused.is_of_another_map(), !is_old);
+        after.changed = false;
+        return None;
+    }
     let mut run = |batch: &mut BatchOf<'_, K>| {
         assert_eq!(batch.revision(), revision, "a batch begins with");
-        if matches!(end, End::AbortFirst) {
-            batch.abort();
-        }
         for write in writes {
             write_batch::<K>(batch, after, maker, *write);
         }
-        match end {
-            End::Panic => panic_on_purpose(),
-            End::AbortLast => batch.abort(),
-            End::Commit | End::AbortFirst | End::Fail => {}
-        }
-        if matches!(end, End::Fail) {
-            Err(())
-        } else {
-            Ok(())
+        if matches!(end, End::Panic) {
+            panic_on_purpose();
         }
     };
-    let committed = match condition {
-        Condition::None if matches!(end, End::Fail) => map.try_batch(run).ok(),
-        Condition::None => Some(map.batch(|batch| _ = run(batch))),
-        Condition::Newest => {
-            let committed = map.commit_if(revision, |batch| {
-                if run(batch).is_err() {
-                    batch.abort();
-                }
-            });
-            Some(committed.expect("it is the newest"))
+    match end {
+        End::CommitGuard => {
+            let mut batch = map.begin_batch();
+            run(&mut batch);
+            Some(batch.commit())
         }
-        Condition::Other(distance) => {
-            let wanted = Revision::from(revision.get() ^ (u64::from(distance) + 1));
-            let moved = map
-                .commit_if(wanted, |_| panic!("called for another revision"))
-                .map(|committed| committed.revision)
-                .expect_err("it has moved");
-            assert_eq!((moved.wanted, moved.newest), (wanted, revision));
+        End::DropGuard => {
+            let mut batch = map.begin_batch();
+            run(&mut batch);
+            drop(batch);
+            after.changed = false;
             None
         }
-    };
-    if !matches!(end, End::Commit) {
-        after.changed = false;
+        End::Fail => {
+            let refused = map.try_batch(|batch| {
+                run(batch);
+                Err::<(), _>(())
+            });
+            assert_eq!(refused.map(|committed| committed.value), Err(()));
+            after.changed = false;
+            None
+        }
+        End::Commit | End::Panic if matches!(condition, Condition::Newest) => {
+            let committed = map.batch_if_unchanged(&map.snapshot(), run);
+            Some(committed.expect("it is the newest"))
+        }
+        End::Commit | End::Panic => Some(map.batch(run)),
     }
-    committed.map(|committed| committed.revision)
 }

@@ -22,9 +22,16 @@ macro_rules! programs {
 }
 
 programs! {
+    batch_commit_in_closure
     batch_leaves_closure
+    batch_question_mark
     batch_reference
+    batch_reference_after_commit
     batch_reference_after_write
+    batch_result
+    batch_sent
+    batch_swap_closures
+    batch_swap_guard
     cell_dropped_under_guard
     cell_get_mut_under_guard
     cell_guard_across_await

@@ -191,8 +191,8 @@ fn every_call_and_every_outcome_is_recorded() {
     }
     println!("{calls:?}\n{outcomes:?}");
     let names: Vec<&str> = calls.into_keys().collect();
-    let expected = "batch clear commit_if contains_key get get_or_insert_with insert latest len pin refresh remove \
-                    retain revision snapshot try_batch update";
+    let expected = "batch batch_if_unchanged begin_batch clear contains_key get get_or_insert_with insert latest len \
+                    pin refresh remove retain revision snapshot try_batch update";
     assert_eq!(names.join(" "), expected);
     let names: Vec<String> = outcomes.into_keys().collect();
     assert_eq!(names.join(" "), "Aborted Failed Moved Panicked Took");

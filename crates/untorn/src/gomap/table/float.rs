@@ -63,7 +63,9 @@ float_keys! {
     /// `+0` and `-0` are equal, and the one written last is stored. NaN is unequal to every value,
     /// itself included, and hashes differently each time. Every insertion with a NaN key therefore
     /// adds an entry that no lookup finds and `remove` does not remove. Iteration returns it;
-    /// `clear` and `retain` remove it. For a complex number use a tuple of two.
+    /// `clear` and `retain` remove it. So it is in a [`Map`](crate::Map), whose
+    /// [`refresh`](crate::Map::refresh) describes how it treats such keys. For a complex number use
+    /// a tuple of two.
     ///
     /// In other collections this type breaks the contract of [`Eq`]: its equality is not reflexive.
     ///

@@ -264,6 +264,17 @@ impl<T> Directory<T> {
         }
     }
 
+    /// Element `i`, in nodes that are this directory's own. It may be shared itself.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub(super) fn get_shared_mut(&mut self, i: usize) -> &mut Arc<T> {
+        match self {
+            Self::One(element) => element,
+            Self::Tree(Tree { root, bits }) => root.get_mut(i, *bits),
+        }
+    }
+
     /// Takes the last element away; the first one stays.
     pub(super) fn pop(&mut self) {
         let Self::Tree(Tree { root, bits }) = self else {
@@ -303,11 +314,7 @@ impl<T: Clone> Directory<T> {
     /// # Panics
     /// If there is none.
     pub(super) fn get_mut(&mut self, i: usize) -> &mut T {
-        let element = match self {
-            Self::One(element) => element,
-            Self::Tree(Tree { root, bits }) => root.get_mut(i, *bits),
-        };
-        Arc::make_mut(element)
+        Arc::make_mut(self.get_shared_mut(i))
     }
 }
 

@@ -17,6 +17,8 @@ mod segment;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use self::directory::Directory;
 pub(super) use self::segment::Entry;
 use self::segment::Segment;
@@ -201,8 +203,7 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
         hash_of: impl Fn(&K) -> u64,
     ) -> Option<Entry<K, V>> {
         self.get(hash, &is_key)?;
-        // Well below what a split leaves, so that a map that goes up and down does not do so at each step.
-        if self.segments > 1 && self.len < fill::<K, V>() * (self.segments + 1) * 3 / 8 {
+        if self.has_too_many_segments() {
             self.merge(&hash_of);
         }
         let place = self.place(hash);
@@ -211,6 +212,58 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
         let removed = segment.remove(hash, is_key)?;
         self.len -= 1;
         Some(removed)
+    }
+
+    /// The entries that `goes` names: the number of the segment, and the position in the order of
+    /// its iterator.
+    pub(super) fn positions(
+        &self,
+        mut goes: impl FnMut(&Entry<K, V>) -> bool,
+    ) -> Vec<(usize, usize)> {
+        let mut going = Vec::new();
+        for i in 0..self.segments {
+            let entries = self.segment(i).enumerate();
+            let positions = entries.filter(|(_, entry)| goes(entry));
+            going.extend(positions.map(|(position, _)| (i, position)));
+        }
+        going
+    }
+
+    /// Takes out the entries at positions of one segment, in the order of
+    /// [`positions`](Self::positions). Hands them to `taken` unless another table has them too. If
+    /// foreign code panics, they are still there.
+    pub(super) fn take_out(
+        &mut self,
+        going: &[(usize, usize)],
+        hash_of: impl Fn(&K) -> u64,
+        taken: impl FnMut(Entry<K, V>),
+    ) {
+        let Some((i, _)) = going.first() else {
+            return;
+        };
+        let positions = going.iter().map(|(_, position)| *position);
+        let segment = self.directory.get_shared_mut(*i);
+        if let Some(segment) = Arc::get_mut(segment) {
+            segment.take_out(positions, taken);
+            self.len -= going.len();
+            segment.shrink(hash_of);
+        } else {
+            *segment = Arc::new(segment.without(positions, hash_of));
+            self.len -= going.len();
+        }
+    }
+
+    /// Gives segments up until there are as many as `remove` would leave.
+    pub(super) fn shrink(&mut self, hash_of: impl Fn(&K) -> u64) {
+        while self.has_too_many_segments() {
+            self.merge(&hash_of);
+        }
+    }
+
+    /// Well below what a split leaves, so that a map that goes up and down does not split and merge
+    /// at each step.
+    fn has_too_many_segments(&self) -> bool {
+        self.segments > 1 && self.len < fill::<K, V>() * (self.segments + 1) * 3 / 8
     }
 
     /// Splits the segment whose turn it is.

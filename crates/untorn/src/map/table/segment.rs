@@ -95,6 +95,16 @@ impl<K, V> Segment<K, V> {
         Some(found.ok()?.remove().0)
     }
 
+    /// Takes out the entries at these positions, which ascend, in the order of `iter`.
+    pub(super) fn take_out(
+        &mut self,
+        positions: impl Iterator<Item = usize>,
+        taken: impl FnMut(Entry<K, V>),
+    ) {
+        let mut goes = at(positions);
+        self.entries.extract_if(|_| goes()).for_each(taken);
+    }
+
     /// Moves the entries whose hash `goes` into a segment of their own; all, or none if a hash panics.
     pub(super) fn split_off(
         &mut self,
@@ -120,6 +130,33 @@ impl<K, V> Segment<K, V> {
     /// Bytes that the segment takes, without what its entries point to.
     pub(super) fn bytes(&self) -> usize {
         size_of::<Self>() + self.entries.allocation_size()
+    }
+}
+
+impl<K: Clone, V: Clone> Segment<K, V> {
+    /// A copy without the entries at these positions, which ascend, in the order of `iter`.
+    pub(super) fn without(
+        &self,
+        positions: impl ExactSizeIterator<Item = usize>,
+        hash_of: impl Fn(&K) -> u64,
+    ) -> Self {
+        let mut copy = Self::with_capacity(self.entries.len() - positions.len());
+        let mut goes = at(positions);
+        for entry in self.iter().filter(|_| !goes()) {
+            copy.put_one(hash_of(&entry.key), entry.clone());
+        }
+        copy
+    }
+}
+
+/// Whether the next position is among those, which ascend.
+fn at(positions: impl Iterator<Item = usize>) -> impl FnMut() -> bool {
+    let mut positions = positions.peekable();
+    let mut next = 0;
+    move || {
+        let is_among = positions.next_if_eq(&next).is_some();
+        next += 1;
+        is_among
     }
 }
 

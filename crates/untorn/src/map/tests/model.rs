@@ -22,9 +22,10 @@ enum Write {
 enum Operation {
     One(Write),
     Batch(Vec<Write>),
-    CommitIf(Vec<Write>),
+    IfUnchanged(Vec<Write>),
     Refuse(Vec<Write>),
-    Abort(Vec<Write>),
+    Guard(Vec<Write>),
+    Drop(Vec<Write>),
     Update(u64, Option<u64>),
     GetOrInsert(u64, u64),
     Refresh(u64, u64, u64),
@@ -52,9 +53,10 @@ fn operation(keys: u64) -> impl Strategy<Value = Operation> {
     prop_oneof![
         30 => write(keys).prop_map(One),
         20 => writes().prop_map(Batch),
-        5 => writes().prop_map(CommitIf),
+        5 => writes().prop_map(IfUnchanged),
         5 => writes().prop_map(Refuse),
-        5 => writes().prop_map(Abort),
+        5 => writes().prop_map(Guard),
+        5 => writes().prop_map(Drop),
         10 => (0..keys, any::<Option<u64>>()).prop_map(|(key, value)| Update(key, value)),
         10 => (0..keys, 0..4_u64).prop_map(|(key, value)| GetOrInsert(key, value)),
         3 => (0..keys, 0..keys, 0..4_u64).prop_map(|(from, n, value)| Refresh(from, n, value)),
@@ -183,7 +185,11 @@ impl<K: Key, S: Build> Run<K, S> {
                 model.extend(Self::many(from, n, value));
                 true
             }
-            Write::RemoveMany(..) => map.batch(|batch| write_both(batch, model, write)).value,
+            Write::RemoveMany(..) => {
+                let mut changed = false;
+                map.batch(|batch| changed = write_both(batch, model, write));
+                changed
+            }
             Write::Retain(modulus) => {
                 map.retain(|key, value| (key.number() + value) % modulus != 0);
                 model.retain(|key, value| (key.number() + *value) % modulus != 0);
@@ -229,10 +235,18 @@ impl<K: Key, S: Build> Run<K, S> {
         };
         let changed = match operation {
             Operation::One(write) => self.one(write),
-            Operation::Batch(writes) => map.batch(|batch| all(batch, model, writes)).value,
-            Operation::CommitIf(writes) => {
-                let done = map.commit_if(map.revision(), |batch| all(batch, model, writes));
-                done.expect("nobody else writes").value
+            Operation::Batch(writes) => {
+                let mut changed = false;
+                let revision = map.batch(|batch| changed = all(batch, model, writes));
+                assert_eq!(revision, map.revision());
+                changed
+            }
+            Operation::IfUnchanged(writes) => {
+                let (view, mut changed) = (map.snapshot(), false);
+                let write = |batch: &mut Batch<'_, K, u64, S>| changed = all(batch, model, writes);
+                let done = map.batch_if_unchanged(&view, write);
+                assert_eq!(done.expect("there is no other writer"), map.revision());
+                changed
             }
             Operation::Refuse(writes) => {
                 let mut model = model.clone();
@@ -243,14 +257,17 @@ impl<K: Key, S: Build> Run<K, S> {
                 assert_eq!(refused, Err("no"));
                 false
             }
-            Operation::Abort(writes) => {
-                let mut model = model.clone();
-                map.batch(|batch| {
-                    let (first, second) = writes.split_at(writes.len() / 2);
-                    all(batch, &mut model, first);
-                    batch.abort();
-                    all(batch, &mut model, second);
-                });
+            Operation::Guard(writes) => {
+                let mut batch = map.begin_batch();
+                let changed = all(&mut batch, model, writes);
+                let revision = batch.commit();
+                assert_eq!(revision, map.revision());
+                changed
+            }
+            Operation::Drop(writes) => {
+                let mut batch = map.begin_batch();
+                all(&mut batch, &mut model.clone(), writes);
+                drop(batch);
                 false
             }
             Operation::Update(key, value) => {

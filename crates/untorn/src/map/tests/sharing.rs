@@ -2,7 +2,8 @@
 
 use std::hash::BuildHasher;
 
-use super::super::{DefaultHashBuilder, Map};
+use super::super::table::Table;
+use super::super::{DefaultHashBuilder, Map, View};
 use super::{Build, Identity, Key};
 
 /// The most that one commit replaces: segments, entries in them, and bytes with the pointers that lead there.
@@ -73,4 +74,11 @@ fn a_batch_copies_a_segment_once() {
     let after = map.snapshot();
     let replaced: Vec<_> = after.table.unshared_segments(&before.table).collect();
     assert_eq!(replaced, places);
+}
+
+#[test]
+fn a_version_is_a_table_two_words_and_a_hasher() {
+    // The revision, and which map it is of.
+    let words = size_of::<View<u64, u64, ()>>() - size_of::<Table<u64, u64>>();
+    assert_eq!(words, 2 * size_of::<u64>());
 }

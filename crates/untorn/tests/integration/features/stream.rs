@@ -230,10 +230,9 @@ fn each_stream_is_woken_once_for_a_commit_and_not_at_all_without_one() {
             assert!(task.poll(stream).is_pending());
         }
         map.remove("nothing");
-        map.batch(|batch| {
-            batch.insert("n", 77);
-            batch.abort();
-        });
+        let mut batch = map.begin_batch();
+        batch.insert("n", 77);
+        drop(batch);
         assert!(tasks.iter().all(|task| task.woken() + 1 == n));
         map.insert("n", n);
         assert!(tasks.iter().all(|task| task.woken() == n));
@@ -291,7 +290,7 @@ fn when_a_task_is_woken_the_commit_is_out_and_the_next_writer_is_in() {
                 assert_eq!(map.get("n"), Some(1));
                 assert_eq!(inside.try_recv().expect("it is out").to["n"], 1);
                 map.insert("again", 1);
-                map.batch(|batch| batch.insert("again", 2));
+                map.batch(|batch| _ = batch.insert("again", 2));
                 assert!(map.stats().commits == 3 && map.reclaim() <= 2);
             }
         });

@@ -281,7 +281,7 @@ fn every_method_can_be_called_inside_a_range() {
         map.update(*key, |old| old.copied());
         assert_eq!(map.pin().iter().count(), 5);
         assert_eq!(map.fork().len(), 5);
-        map.batch(|batch| batch.insert(1000, 1));
+        map.batch(|batch| _ = batch.insert(1000, 1));
         map.remove(&1000);
         rounds += 1;
     }

@@ -1,6 +1,6 @@
 //! Foreign code that panics, counts and writes back: `Hash`, `Eq`, `Clone`, `Drop` and closures.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,7 +11,11 @@ use untorn::Map;
 
 thread_local! {
     /// Calls of foreign code until the one that panics; 0 is never.
-    static FUSE: Cell<usize> = const { Cell::new(0) };
+    pub(crate) static FUSE: Cell<usize> = const { Cell::new(0) };
+    /// Drops until the one that writes to a map; 0 is never.
+    pub(crate) static DROPS: Cell<usize> = const { Cell::new(0) };
+    /// What that one does.
+    pub(crate) static ON_DROP: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
 }
 
 fn tick() {
@@ -25,16 +29,16 @@ fn tick() {
 
 /// Counts what lives, and remembers who dropped.
 #[derive(Default)]
-struct Ledger {
-    live: AtomicUsize,
+pub(crate) struct Ledger {
+    pub(crate) live: AtomicUsize,
     dropped_by: Mutex<Vec<ThreadId>>,
 }
 
 /// A key and a value.
-struct Counted(u64, Arc<Ledger>);
+pub(crate) struct Counted(pub(crate) u64, Arc<Ledger>);
 
 impl Counted {
-    fn new(number: u64, ledger: &Arc<Ledger>) -> Self {
+    pub(crate) fn new(number: u64, ledger: &Arc<Ledger>) -> Self {
         ledger.live.fetch_add(1, Ordering::Relaxed);
         Self(number, Arc::clone(ledger))
     }
@@ -56,6 +60,14 @@ impl Drop for Counted {
         if dropped_by.last() != Some(&thread) {
             dropped_by.push(thread);
         }
+        drop(dropped_by);
+        let left = DROPS.get();
+        DROPS.set(left.saturating_sub(1));
+        if left == 1
+            && let Some(write) = ON_DROP.take()
+        {
+            write();
+        }
     }
 }
 
@@ -75,11 +87,11 @@ impl Hash for Counted {
     }
 }
 
-type Counts = Map<Counted, Counted>;
+pub(crate) type Counts = Map<Counted, Counted>;
 type Write = fn(&Counts, &Arc<Ledger>);
 
 /// Each makes exactly one revision.
-const WRITES: [Write; 10] = [
+const WRITES: [Write; 13] = [
     |map, ledger| _ = map.insert(Counted::new(500, ledger), Counted::new(1, ledger)),
     |map, ledger| _ = map.insert(Counted::new(3, ledger), Counted::new(1, ledger)),
     |map, ledger| _ = map.remove(&Counted::new(3, ledger)),
@@ -116,12 +128,38 @@ const WRITES: [Write; 10] = [
         map.refresh((30..70).map(of));
     },
     |map, ledger| {
-        let done = map.commit_if(map.revision(), |batch| {
+        let done = map.batch_if_unchanged(&map.snapshot(), |batch| {
             tick();
             batch.clear();
-            batch.insert(Counted::new(1, ledger), Counted::new(1, ledger))
+            batch.insert(Counted::new(1, ledger), Counted::new(1, ledger));
         });
         assert!(done.is_ok());
+    },
+    |map, ledger| {
+        let mut batch = map.begin_batch();
+        for key in 10..40 {
+            tick();
+            batch.update(Counted::new(key, ledger), |old| {
+                (key % 2 == 0).then(|| Counted::new(old.map_or(7, |old| old.0 + 1), ledger))
+            });
+        }
+        batch.retain(|key, _| {
+            tick();
+            key.0 % 5 != 0
+        });
+        batch.commit();
+    },
+    |map, ledger| {
+        let done = map.try_batch(|batch| {
+            tick();
+            batch.clear();
+            batch.extend((0..5).map(|key| (Counted::new(key, ledger), Counted::new(0, ledger))));
+            Ok::<_, ()>(Counted::new(0, ledger))
+        });
+        assert!(done.is_ok());
+    },
+    |mut map, ledger| {
+        map.extend((50..90).map(|key| (Counted::new(key, ledger), Counted::new(0, ledger))));
     },
 ];
 
@@ -318,17 +356,16 @@ fn a_drop_may_write_to_the_same_map() {
             assert!(refused.is_err());
         },
         |map, last| {
-            map.batch(|batch| {
-                batch.insert(1, last);
-                batch.abort();
-            });
+            let mut batch = map.begin_batch();
+            batch.insert(1, last);
+            drop(batch);
         },
         |map, last| {
             let caught = catch_unwind(AssertUnwindSafe(|| {
                 map.batch(|batch| {
                     batch.insert(1, last);
                     panic!("after a write");
-                })
+                });
             }));
             assert!(caught.is_err());
         },
@@ -390,7 +427,7 @@ fn the_key_that_a_write_was_given_is_dropped_where_it_may_write() {
         |map, key| _ = map.update(key, |_| Some(1)),
         |map, key| _ = map.update(key, |_| None),
         |map, key| _ = map.get_or_insert_with(key, || 1),
-        |map, key| _ = map.batch(|batch| batch.insert(key, 1)),
+        |map, key| _ = map.batch(|batch| _ = batch.insert(key, 1)),
     ];
     for write in writes {
         for stored in [false, true] {

@@ -1,7 +1,10 @@
 //! `Map`: nothing torn, no revision without a change, and panics and drops in foreign code.
 
 mod foreign;
+mod nan;
+mod survivors;
 mod torn;
+mod unchanged;
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -16,7 +19,7 @@ use untorn::{Map, Pinned, Reader, Revision, Snapshot, View};
 #[test]
 fn what_changes_nothing_makes_no_revision() {
     let map = Map::from([("a", 1), ("b", 2)]);
-    let idle: [fn(&Map<&'static str, i32>); 9] = [
+    let idle: [fn(&Map<&'static str, i32>); 10] = [
         |map| {
             let done = map.refresh([("b", 2), ("a", 0), ("a", 1)]);
             assert_eq!((done.added, done.changed, done.removed), (0, 0, 0));
@@ -27,13 +30,13 @@ fn what_changes_nothing_makes_no_revision() {
         |map| assert_eq!(map.update("c", |_| None).value, None),
         |map| assert_eq!(map.get_or_insert_with("a", || 3), 1),
         |map| {
-            map.batch(|batch| {
-                batch.clear();
-                batch.abort();
-                batch.insert("d", 4);
-                assert_eq!(batch.len(), 1);
-            });
+            let mut batch = map.begin_batch();
+            batch.clear();
+            batch.insert("d", 4);
+            assert_eq!(batch.len(), 1);
+            drop(batch);
         },
+        |map| assert_eq!(map.begin_batch().commit(), Revision::FIRST),
         |map| {
             let refused = map.try_batch(|batch| {
                 batch.clear();
@@ -42,10 +45,10 @@ fn what_changes_nothing_makes_no_revision() {
             assert_eq!(refused, Err("no"));
         },
         |map| {
-            let moved = map.commit_if(Revision::from(7), |_| panic!("not called"));
-            let moved = moved.map(|_| ()).expect_err("it is at 0");
-            assert_eq!((moved.wanted.get(), moved.newest.get()), (7, 0));
-            assert!(moved.to_string().contains("moved on from revision 7 to 0"));
+            let fork = map.fork();
+            let refused = map.batch_if_unchanged(&fork.pin(), |_| panic!("not called"));
+            let refused = refused.expect_err("a fork is another map");
+            assert!(refused.is_of_another_map());
         },
     ];
     let before = map.snapshot();
@@ -65,38 +68,42 @@ fn what_changes_nothing_makes_no_revision() {
         1,
         "an insert makes one, even of an equal value"
     );
-    let done = map.commit_if(Revision::from(1), |batch| batch.remove("a"));
+    let view = map.snapshot();
+    let mut removed = None;
+    let done = map.batch_if_unchanged(&view, |batch| removed = batch.remove("a"));
     let done = done.expect("it is at 1");
-    assert_eq!((done.value, done.revision.get()), (Some(1), 2));
-    assert!(
-        map.commit_if(Revision::FIRST, |batch| batch.clear())
-            .is_err()
-    );
+    assert_eq!((removed, done.get()), (Some(1), 2));
+    let refused = map.batch_if_unchanged(&view, |_| panic!("not called"));
+    let refused = refused.expect_err("there was a commit");
+    assert_eq!((refused.expected.get(), refused.current.get()), (1, 2));
+    assert!(!refused.is_of_another_map());
     assert_eq!(
-        map.wait_for(done.revision, Duration::ZERO),
-        Ok(done.revision)
+        refused.to_string(),
+        "cannot write to a map at revision 2: the view is of revision 1; take a new view and retry"
     );
+    assert_eq!(map.wait_for(done, Duration::ZERO), Ok(done));
 }
 
 #[test]
 fn a_write_inside_a_write_panics_with_a_reason() {
     type Write = fn(&Map<u64, u64>);
     type Around = fn(&Map<u64, u64>, Write);
-    let inner: [Write; 10] = [
+    let inner: [Write; 11] = [
         |map| _ = map.insert(2, 2),
         |map| _ = map.remove(&1),
         |map| map.clear(),
         |map| _ = map.refresh([]),
-        |map| _ = map.commit_if(map.revision(), |_| ()),
+        |map| _ = map.batch_if_unchanged(&map.snapshot(), |_| ()),
+        |map| _ = map.begin_batch(),
         |map| _ = map.reclaim(),
         |map| _ = map.retained(),
         |map| _ = map.stats(),
         |map| _ = map.wait_for(Revision::from(99), Duration::MAX),
         |map| _ = map.subscribe().recv(),
     ];
-    let outer: [Around; 6] = [
+    let outer: [Around; 7] = [
         |map, write| {
-            _ = map.batch(|batch| {
+            map.batch(|batch| {
                 batch.insert(9, 9);
                 write(map);
             });
@@ -125,22 +132,25 @@ fn a_write_inside_a_write_panics_with_a_reason() {
                 9
             });
         },
-        |map, write| _ = map.commit_if(map.revision(), |_| write(map)),
+        |map, write| _ = map.batch_if_unchanged(&map.snapshot(), |_| write(map)),
+        |map, write| {
+            let mut batch = map.begin_batch();
+            batch.insert(9, 9);
+            write(map);
+            batch.commit();
+        },
     ];
     let map = Map::named("config");
     map.insert(1, 1);
     for write in inner {
         for around in outer {
             let caught = catch_unwind(AssertUnwindSafe(|| around(&map, write)));
-            let message = caught.expect_err("it would wait for itself");
+            let message = caught.expect_err("this would deadlock");
             let message = message.downcast_ref::<String>().expect("a text");
-            let told = "from inside the closure of a write to it: it would wait for itself";
-            assert!(message.contains(told), "{message}");
-            let waits = message.starts_with("a wait for a commit");
-            assert!(
-                waits || message.contains(r#" the map "config" "#),
-                "{message}"
-            );
+            let reason = "while this thread has a write to it open: this would deadlock; end that write first";
+            assert!(message.ends_with(reason), "{message}");
+            let waits = message.starts_with("cannot wait for a commit ");
+            assert!(waits || message.contains(r#" map "config" "#), "{message}");
             assert_eq!(
                 (map.len(), map.get(&1), map.revision().get()),
                 (1, Some(1), 1)
@@ -216,6 +226,10 @@ fn a_view_compares_indexes_and_shows_itself() {
     assert_ne!(*map.pin(), *other.pin());
     other.remove("a");
     assert_ne!(*map.pin(), *other.pin());
+    assert_ne!(map, other);
+    assert_ne!(map.pin(), other.pin());
+    let fork = map.fork();
+    assert!(fork == map && fork.pin() == map.pin() && fork.snapshot() == map.snapshot());
     let view = map.snapshot();
     assert_eq!((view["a"], view["b"]), (1, 2));
     assert_eq!(view.get_key_value("a"), Some((&"a".to_owned(), &1)));

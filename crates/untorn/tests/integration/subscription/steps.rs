@@ -351,26 +351,24 @@ fn what_makes_no_revision_is_no_step() {
     let mut changes = map.subscribe();
     map.refresh([("a", 1)]);
     map.remove("b");
-    map.batch(|batch| {
-        batch.insert("a", 2);
-        batch.abort();
-    });
+    let mut batch = map.begin_batch();
+    batch.insert("a", 2);
+    drop(batch);
     let caught = catch_unwind(AssertUnwindSafe(|| {
         map.batch(|batch| {
             batch.insert("a", 2);
             panic!("after a write");
-        })
+        });
     }));
     assert!(caught.is_err());
     assert_eq!(changes.try_recv().map(|_| ()), Err(NoTransition::Late));
     // One that begins inside of a batch begins before it.
-    let mut inside = map.batch(|batch| {
-        batch.insert("a", 3);
-        let mut inside = map.subscribe();
-        assert_eq!(inside.try_recv().map(|_| ()), Err(NoTransition::Late));
-        inside
-    });
-    for changes in [&mut changes, &mut inside.value] {
+    let mut batch = map.begin_batch();
+    batch.insert("a", 3);
+    let mut inside = map.subscribe();
+    assert_eq!(inside.try_recv().map(|_| ()), Err(NoTransition::Late));
+    batch.commit();
+    for changes in [&mut changes, &mut inside] {
         let step = changes.try_recv().expect("there is a commit");
         assert_eq!((step.from["a"], step.to["a"], step.missed), (1, 3, 0));
     }

@@ -1,0 +1,230 @@
+//! Contents that are being written: those of a batch, of a refresh's source and of a map that is
+//! being made.
+//!
+//! Nothing foreign is dropped here: what goes out of the table, and what a panic in `Hash`, `Eq` or
+//! `Clone` stopped on its way in, stays in the draft. Its owner drops the draft when the writer
+//! lock has been released.
+
+use std::borrow::Borrow;
+use std::hash::{BuildHasher, Hash};
+use std::mem::needs_drop;
+
+use super::table::{Entry, Table};
+use crate::planted::planted;
+
+pub(super) struct Draft<K, V, S> {
+    table: Table<K, V>,
+    hasher: S,
+    changed: bool,
+    leftovers: Leftovers<K, V>,
+}
+
+/// What is dropped with the draft.
+pub(super) struct Leftovers<K, V> {
+    /// An entry on its way into the table.
+    entering: Option<Entry<K, V>>,
+    /// A key whose value is still being made.
+    key: Option<K>,
+    keys: Vec<K>,
+    values: Vec<V>,
+    tables: Vec<Table<K, V>>,
+}
+
+impl<K, V> Leftovers<K, V> {
+    fn key(&mut self, key: K) {
+        if needs_drop::<K>() {
+            self.keys.push(key);
+        }
+    }
+
+    fn value(&mut self, value: V) {
+        if needs_drop::<V>() {
+            self.values.push(value);
+        }
+    }
+
+    fn entry(&mut self, Entry { key, value }: Entry<K, V>) {
+        self.key(key);
+        self.value(value);
+    }
+
+    /// Holds a key whose value is about to be made.
+    fn hold(&mut self, key: K) {
+        // A key is there already if the batch survived a panic.
+        if let Some(left) = self.key.replace(key) {
+            self.key(left);
+        }
+    }
+}
+
+impl<K, V, S> Draft<K, V, S> {
+    pub(super) fn new(table: Table<K, V>, hasher: S) -> Self {
+        Self {
+            table,
+            hasher,
+            changed: false,
+            leftovers: Leftovers {
+                entering: None,
+                key: None,
+                keys: Vec::new(),
+                values: Vec::new(),
+                tables: Vec::new(),
+            },
+        }
+    }
+
+    /// Whether something was written.
+    pub(super) fn is_changed(&self) -> bool {
+        self.changed
+    }
+
+    /// The contents, to read.
+    pub(super) fn table(&self) -> &Table<K, V> {
+        &self.table
+    }
+
+    /// Takes the contents out.
+    pub(super) fn take_table(&mut self) -> Table<K, V> {
+        std::mem::replace(&mut self.table, Table::new())
+    }
+
+    /// The contents, the hasher, and what is still to be dropped.
+    pub(super) fn into_parts(self) -> (Table<K, V>, S, Leftovers<K, V>) {
+        (self.table, self.hasher, self.leftovers)
+    }
+
+    pub(super) fn clear(&mut self) {
+        if self.table.len() > 0 {
+            let cleared = self.take_table();
+            self.leftovers.tables.push(cleared);
+            self.changed = true;
+        }
+    }
+}
+
+impl<K: Eq + Hash, V, S: BuildHasher> Draft<K, V, S> {
+    pub(super) fn get<Q>(&self, key: &Q) -> Option<&Entry<K, V>>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        let hash = self.hasher.hash_one(key);
+        self.table.get(hash, |stored| stored.borrow() == key)
+    }
+}
+
+impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
+    /// Gives `key` a value and returns the one it had.
+    pub(super) fn insert(&mut self, key: K, value: V) -> Option<V> {
+        let left = self.leftovers.entering.replace(Entry { key, value });
+        if let Some(left) = left {
+            // The batch has survived a panic.
+            self.leftovers.entry(left);
+        }
+        let entering = &mut self.leftovers.entering;
+        let hash = self.hasher.hash_one(&entering.as_ref()?.key);
+        if planted("batch_loses_a_write") && self.changed && hash.is_multiple_of(2) {
+            return None;
+        }
+        let hash_of = |key: &K| self.hasher.hash_one(key);
+        self.table.insert(hash, entering, hash_of);
+        self.changed = true;
+        let Entry { key, value: old } = entering.take()?;
+        self.leftovers.key(key);
+        Some(old)
+    }
+
+    /// Gives `key` a value; the one it had is dropped with the draft.
+    pub(super) fn put(&mut self, key: K, value: V) {
+        if let Some(old) = self.insert(key, value) {
+            self.leftovers.value(old);
+        }
+    }
+
+    /// Gives a clone of `key` a clone of `value`.
+    pub(super) fn put_clone(&mut self, key: &K, value: &V) {
+        self.leftovers.hold(key.clone());
+        let value = value.clone();
+        if let Some(key) = self.leftovers.key.take() {
+            self.put(key, value);
+        }
+    }
+
+    /// Takes `key` out and returns its value.
+    pub(super) fn remove<Q>(&mut self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        let Entry { key, value } = take_out(&mut self.table, &self.hasher, key)?;
+        self.changed = true;
+        self.leftovers.key(key);
+        Some(value)
+    }
+
+    /// Replaces the value of `key` by what `f` makes of it.
+    pub(super) fn update(&mut self, key: K, f: impl FnOnce(Option<&V>) -> Option<V>) {
+        self.leftovers.hold(key);
+        let Some(key) = &self.leftovers.key else {
+            return;
+        };
+        let old = self.get(key).map(|entry| &entry.value);
+        if let Some(value) = f(old) {
+            if let Some(key) = self.leftovers.key.take() {
+                self.put(key, value);
+            }
+        } else {
+            if let Some(removed) = take_out(&mut self.table, &self.hasher, key) {
+                self.changed = true;
+                self.leftovers.entry(removed);
+            }
+            if let Some(key) = self.leftovers.key.take() {
+                self.leftovers.key(key);
+            }
+        }
+    }
+
+    /// Keeps the entries for which `keep` is true, and returns how many others there were. All are
+    /// decided on before the first goes. They go by position: a key that does not equal itself is
+    /// not found by a look-up.
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(&K, &V) -> bool) -> usize {
+        let hash_of = |key: &K| self.hasher.hash_one(key);
+        let going = self
+            .table
+            .positions(|entry| !keep(&entry.key, &entry.value));
+        for of_one_segment in going.chunk_by(|(one, _), (other, _)| one == other) {
+            let taken = |entry| {
+                self.changed = true;
+                self.leftovers.entry(entry);
+            };
+            self.table.take_out(of_one_segment, hash_of, taken);
+            self.changed = true;
+        }
+        if !going.is_empty() {
+            self.table.shrink(hash_of);
+        }
+        going.len()
+    }
+
+    pub(super) fn extend(&mut self, entries: impl IntoIterator<Item = (K, V)>) {
+        for (key, value) in entries {
+            self.put(key, value);
+        }
+    }
+}
+
+/// Takes an entry out of a table.
+fn take_out<K, V, S, Q>(table: &mut Table<K, V>, hasher: &S, key: &Q) -> Option<Entry<K, V>>
+where
+    K: Eq + Hash + Clone + Borrow<Q>,
+    V: Clone,
+    S: BuildHasher,
+    Q: Eq + Hash + ?Sized,
+{
+    let hash_of = |key: &K| hasher.hash_one(key);
+    table.remove(
+        hasher.hash_one(key),
+        |stored| stored.borrow() == key,
+        hash_of,
+    )
+}

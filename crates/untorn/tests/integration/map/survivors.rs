@@ -1,0 +1,344 @@
+//! Writes that a panic of foreign code, or a `Drop` that writes to the map, comes in the way of:
+//! the commit is there, whole, and nothing leaks.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use untorn::{Batch, View};
+
+use super::foreign::{Counted, Counts, DROPS, FUSE, Ledger, ON_DROP};
+
+/// What a `Drop` writes.
+const WRITTEN: u64 = 1_000_000;
+
+fn of(key: u64, value: u64, ledger: &Arc<Ledger>) -> (Counted, Counted) {
+    (Counted::new(key, ledger), Counted::new(value, ledger))
+}
+
+fn contents(view: &View<Counted, Counted>) -> HashMap<u64, u64> {
+    assert_eq!(view.iter().count(), view.len());
+    let entries = view.iter().map(|(key, value)| (key.0, value.0));
+    let all: HashMap<_, _> = entries.collect();
+    assert_eq!(all.len(), view.len(), "a key is there twice");
+    all
+}
+
+/// A map of so many entries, with replaced versions that the next commits free.
+fn map_of(entries: u64, ledger: &Arc<Ledger>) -> Arc<Counts> {
+    let map: Counts = (0..entries).map(|key| of(key, key, ledger)).collect();
+    let held = [0, 1].map(|key| {
+        let snapshot = map.snapshot();
+        let (key, value) = of(key, 77, ledger);
+        map.insert(key, value);
+        snapshot
+    });
+    drop(held);
+    Arc::new(map)
+}
+
+/// Lets the `k`th drop from now on write to the map.
+fn arm(k: usize, map: &Arc<Counts>, ledger: &Arc<Ledger>) {
+    let (map, ledger) = (Arc::clone(map), Arc::clone(ledger));
+    DROPS.set(k);
+    ON_DROP.set(Some(Box::new(move || {
+        let (key, value) = of(WRITTEN, 0, &ledger);
+        map.insert(key, value);
+    })));
+}
+
+/// Whether that has happened.
+fn has_written() -> bool {
+    DROPS.set(0);
+    ON_DROP.take().is_none()
+}
+
+/// What a write is given, made before it begins, and what it returns, dropped after it.
+type Hands<'h> = &'h mut Vec<Counted>;
+type Write = fn(&Counts, &Arc<Ledger>, Hands<'_>);
+
+/// Takes one of those that were made before.
+fn next(hands: Hands<'_>) -> Counted {
+    hands.pop().expect("enough were made")
+}
+
+fn fill(batch: &mut Batch<'_, Counted, Counted>, hands: Hands<'_>) {
+    for _ in 0..20 {
+        let (key, value) = (next(hands), next(hands));
+        if let Some(old) = batch.insert(key, value) {
+            hands.insert(0, old);
+        }
+    }
+    batch.update(next(hands), |_| None);
+    batch.retain(|key, _| key.0 % 7 != 0);
+}
+
+/// Each kind of write. What a closure drops itself would be dropped while the lock is held, so
+/// nothing foreign is.
+const WRITES: [Write; 20] = [
+    |map, ledger, hands| {
+        hands.extend(map.insert(Counted::new(500, ledger), Counted::new(1, ledger)))
+    },
+    |map, ledger, hands| hands.extend(map.insert(Counted::new(3, ledger), Counted::new(1, ledger))),
+    |map, _, hands| hands.extend(map.remove(&Counted::clone(&hands[0]))),
+    |map, ledger, _| _ = map.update(Counted::new(3, ledger), |_| Some(Counted::new(1, ledger))),
+    |map, ledger, _| _ = map.update(Counted::new(600, ledger), |_| Some(Counted::new(1, ledger))),
+    |map, ledger, _| _ = map.update(Counted::new(3, ledger), |_| None),
+    |map, ledger, _| _ = map.get_or_insert_with(Counted::new(3, ledger), || unreachable!()),
+    |map, ledger, _| {
+        _ = map.get_or_insert_with(Counted::new(700, ledger), || Counted::new(1, ledger));
+    },
+    |map, _, hands| _ = map.batch(|batch| fill(batch, hands)),
+    |map, _, hands| {
+        let done = map.try_batch(|batch| {
+            fill(batch, hands);
+            Ok::<_, ()>(next(hands))
+        });
+        assert!(done.is_ok());
+    },
+    |map, _, hands| {
+        let refused = map.try_batch(|batch| {
+            fill(batch, hands);
+            batch.clear();
+            Err::<(), _>(next(hands))
+        });
+        assert!(refused.is_err());
+    },
+    |map, _, hands| {
+        let mut batch = map.begin_batch();
+        fill(&mut batch, hands);
+        batch.clear();
+        fill(&mut batch, hands);
+        batch.commit();
+    },
+    |map, _, hands| {
+        let mut batch = map.begin_batch();
+        fill(&mut batch, hands);
+        batch.clear();
+        drop(batch);
+    },
+    |map, _, hands| {
+        let done = map.batch_if_unchanged(&map.snapshot(), |batch| fill(batch, hands));
+        assert!(done.is_ok());
+    },
+    |map, ledger, _| {
+        let twice = (10..60).chain(20..40);
+        _ = map.refresh(twice.map(|key| of(key, key % 3, ledger)));
+    },
+    |map, ledger, _| _ = map.refresh((0..30).map(|key| of(key, key, ledger))),
+    |map, _, _| map.retain(|key, _| key.0.is_multiple_of(3)),
+    |map, _, _| map.retain(|_, _| false),
+    |map, _, _| map.clear(),
+    |mut map, ledger, _| map.extend((10..200).map(|key| of(key % 100, key, ledger))),
+];
+
+/// What a write may take: entries by turns of value and key, and some keys.
+fn hands(ledger: &Arc<Ledger>) -> Vec<Counted> {
+    (0..120).map(|n| Counted::new(3 + n % 50, ledger)).collect()
+}
+
+#[test]
+fn the_drop_at_any_place_of_a_write_may_write() {
+    let mut written = 0;
+    for entries in [20, 60, 120] {
+        for write in WRITES {
+            for k in 1.. {
+                let ledger = Arc::new(Ledger::default());
+                let map = map_of(entries, &ledger);
+                let fork = map.fork();
+                let mut given = hands(&ledger);
+                write(&fork, &ledger, &mut given);
+                drop(given);
+                let mut given = hands(&ledger);
+                arm(k, &map, &ledger);
+                write(&map, &ledger, &mut given);
+                let wrote = has_written();
+                drop(given);
+                let mut expected = contents(&fork.pin());
+                if wrote {
+                    expected.insert(WRITTEN, 0);
+                }
+                assert_eq!(contents(&map.pin()), expected, "at drop {k} of {entries}");
+                drop((map, fork));
+                assert_eq!(ledger.live.load(Ordering::Relaxed), 0, "nothing leaks");
+                if !wrote {
+                    break;
+                }
+                written += 1;
+            }
+        }
+    }
+    assert!(written > 3_000, "{written} drops wrote");
+}
+
+/// How a batch ends after a panic of its last step, and whether it is committed.
+type End = fn(&Counts, &mut dyn FnMut(&mut Batch<'_, Counted, Counted>)) -> bool;
+
+const ENDS: [End; 7] = [
+    |map, steps| {
+        map.batch(|batch| steps(batch));
+        true
+    },
+    |map, steps| {
+        let done = map.try_batch(|batch| {
+            steps(batch);
+            Ok::<_, ()>(())
+        });
+        done.is_ok()
+    },
+    |map, steps| {
+        let refused = map.try_batch(|batch| {
+            steps(batch);
+            Err::<(), _>(())
+        });
+        refused.is_ok()
+    },
+    |map, steps| {
+        let mut batch = map.begin_batch();
+        steps(&mut batch);
+        batch.commit();
+        true
+    },
+    |map, steps| {
+        let mut batch = map.begin_batch();
+        steps(&mut batch);
+        drop(batch);
+        false
+    },
+    |map, steps| {
+        let done = map.batch_if_unchanged(&map.snapshot(), |batch| steps(batch));
+        done.is_ok()
+    },
+    |map, steps| {
+        let batch = || {
+            map.batch(|batch| {
+                steps(batch);
+                resume_unwind(Box::new("out of the closure too"));
+            });
+        };
+        catch_unwind(AssertUnwindSafe(batch)).is_ok()
+    },
+];
+
+/// A step of a batch, of which a call of foreign code panics.
+type Step = fn(&mut Batch<'_, Counted, Counted>, Hands<'_>);
+
+const STEPS: [Step; 7] = [
+    // A key that is there, and one that is not; keys and values alternate.
+    |batch, hands| {
+        let (key, value) = (next(hands), next(hands));
+        let old = batch.insert(key, value);
+        hands.splice(0..0, old);
+    },
+    |batch, hands| {
+        let (mut key, value) = (next(hands), next(hands));
+        key.0 = 800;
+        let old = batch.insert(key, value);
+        hands.splice(0..0, old);
+    },
+    |batch, hands| {
+        let old = batch.remove(&hands[0]);
+        hands.splice(0..0, old);
+    },
+    |batch, hands| {
+        let (key, mut value) = (next(hands), Some(next(hands)));
+        batch.update(key, |_| value.take());
+    },
+    |batch, hands| batch.update(next(hands), |_| None),
+    |batch, _| batch.retain(|key, _| key.0 > 40),
+    |batch, hands| {
+        let entries = hands.split_off(hands.len() - 60);
+        let mut entries = entries.into_iter();
+        // What is left over is not dropped here.
+        while let (Some(key), Some(value)) = (entries.next(), entries.next()) {
+            let inserted = catch_unwind(AssertUnwindSafe(|| batch.extend([(key, value)])));
+            if let Err(panic) = inserted {
+                hands.extend(entries);
+                resume_unwind(panic);
+            }
+        }
+    },
+];
+
+/// What the batch holds when it ends: of a step that writes several entries, a panic may leave some
+/// of them written.
+fn run(
+    (map, ledger): (&Arc<Counts>, &Arc<Ledger>),
+    (end, step, k): (End, Step, usize),
+    given: Hands<'_>,
+) -> (HashMap<u64, u64>, bool, bool) {
+    let (mut held, mut panicked) = (HashMap::new(), false);
+    let (mut first, before) = (Some(of(900, 1, ledger)), contents(&map.pin()));
+    let committed = end(map, &mut |batch| {
+        let (key, value) = first.take().expect("called once");
+        batch.insert(key, value);
+        FUSE.set(k);
+        let caught = catch_unwind(AssertUnwindSafe(|| step(batch, given)));
+        panicked = caught.is_err();
+        FUSE.set(0);
+        held = batch.iter().map(|(key, value)| (key.0, value.0)).collect();
+        assert_eq!(held.len(), batch.len());
+        // From here on nothing foreign is dropped before the lock is released.
+        arm(1, map, ledger);
+    });
+    if !committed {
+        held = before;
+    }
+    (held, committed, panicked)
+}
+
+#[test]
+fn a_batch_that_survives_a_panic_of_its_last_step_ends_as_any() {
+    let mut panics = 0;
+    for entries in [20, 28, 60, 120] {
+        for end in ENDS {
+            for step in STEPS {
+                for k in 1.. {
+                    let ledger = Arc::new(Ledger::default());
+                    let map = map_of(entries, &ledger);
+                    let before = map.revision().get();
+                    let mut given = hands(&ledger);
+                    let (mut expected, committed, panicked) =
+                        run((&map, &ledger), (end, step, k), &mut given);
+                    // At the latest what was given and not taken writes.
+                    drop(given);
+                    assert!(has_written());
+                    expected.insert(WRITTEN, 0);
+                    assert_eq!(contents(&map.pin()), expected, "at call {k} of {entries}");
+                    assert_eq!(map.revision().get(), before + 1 + u64::from(committed));
+                    assert_eq!(map.contains_key(&Counted::new(900, &ledger)), committed);
+                    drop(map);
+                    assert_eq!(ledger.live.load(Ordering::Relaxed), 0, "nothing leaks");
+                    if !panicked {
+                        break;
+                    }
+                    panics += 1;
+                }
+            }
+        }
+    }
+    assert!(panics > 3_000, "{panics} panics");
+}
+
+#[test]
+fn what_did_not_get_in_is_dropped_after_the_commit() {
+    let ledger = Arc::new(Ledger::default());
+    for end in ENDS {
+        let map = map_of(20, &ledger);
+        let mut entries = Some((of(900, 1, &ledger), of(901, 1, &ledger)));
+        let committed = end(&map, &mut |batch| {
+            let ((key, value), refused) = entries.take().expect("called once");
+            batch.insert(key, value);
+            // The hash of its key panics, so both are dropped with the batch.
+            FUSE.set(1);
+            let insert = AssertUnwindSafe(|| batch.insert(refused.0, refused.1));
+            assert!(catch_unwind(insert).is_err());
+            arm(1, &map, &ledger);
+        });
+        assert!(has_written(), "it was dropped, and could write");
+        let expected = [900, 901, WRITTEN].map(|key| map.contains_key(&Counted::new(key, &ledger)));
+        assert_eq!(expected, [committed, false, true]);
+    }
+    assert_eq!(ledger.live.load(Ordering::Relaxed), 0);
+}
