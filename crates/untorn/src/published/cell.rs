@@ -16,10 +16,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use arrayvec::ArrayVec;
 
 use super::bell::{Bell, Unanswered};
+use super::newest::Newest;
 use super::revision::{Revision, Timeout};
 use crate::overlap::this_thread;
 use crate::planted::planted;
@@ -56,7 +56,7 @@ impl<T> Retired<T> {
 }
 
 pub(crate) struct Cell<T> {
-    pub(super) newest: ArcSwap<Version<T>>,
+    pub(super) newest: Newest<T>,
     /// Versions that were replaced; whoever locks it is the writer.
     retired: Mutex<VecDeque<Retired<T>>>,
     /// The number of the thread that is the writer, or 0.
@@ -74,7 +74,7 @@ pub(crate) struct Writer<'c, T> {
 impl<T> Cell<T> {
     pub(super) fn new(value: T) -> Self {
         Self {
-            newest: ArcSwap::from_pointee(Version {
+            newest: Newest::new(Version {
                 revision: Revision::FIRST,
                 value,
             }),

@@ -5,6 +5,7 @@ use super::super::{Key, Table};
 use super::support::address;
 
 /// Offsets of the keys, the elems and the overflow pointer, size, alignment.
+#[cfg(target_pointer_width = "64")]
 fn layout<K, V>() -> [usize; 5] {
     type S<K, V> = Shape<K, V>;
     [
