@@ -4,9 +4,9 @@
 //! revision is out: so nobody falls asleep past one. A commit for which nobody waits pays for an uncontended lock.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use self::tasks::{Tasks, Woken};
+use crate::clock::Limit;
 
 mod tasks;
 
@@ -65,7 +65,7 @@ impl Bell {
     /// Sleeps until `answer` gives one. It is asked at once, after each commit and once more at the end.
     pub(super) fn wait<A>(
         &self,
-        until: Option<Instant>,
+        limit: Limit,
         mut answer: impl FnMut() -> Option<A>,
     ) -> Result<A, Unanswered> {
         let mut waiting = self.lock();
@@ -76,7 +76,7 @@ impl Bell {
             if waiting.ended {
                 return Err(Unanswered::Ended);
             }
-            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            let left = limit.left();
             if left.is_some_and(|left| left.is_zero()) {
                 return Err(Unanswered::Late);
             }

@@ -21,6 +21,7 @@ use arrayvec::ArrayVec;
 use super::bell::{Bell, Unanswered};
 use super::newest::Newest;
 use super::revision::{Revision, Timeout};
+use crate::clock::{self, Limit, THREADS};
 use crate::overlap::this_thread;
 use crate::planted::planted;
 use crate::sync::{AtomicU64, Ordering};
@@ -40,12 +41,13 @@ pub(crate) struct Version<T> {
 /// A version that was replaced.
 pub(crate) struct Retired<T> {
     pub(crate) version: Arc<Version<T>>,
-    since: Instant,
+    /// For statistics only. `None` without a clock.
+    since: Option<Instant>,
 }
 
 impl<T> Retired<T> {
-    /// When it was replaced.
-    pub(crate) fn since(&self) -> Instant {
+    /// When it was replaced; `None` without a clock.
+    pub(crate) fn since(&self) -> Option<Instant> {
         self.since
     }
 
@@ -117,20 +119,25 @@ impl<T> Cell<T> {
     /// Waits for an answer that may come with a commit.
     ///
     /// # Panics
-    /// If this thread is the writer, and there is no answer yet: it would wait for itself.
+    /// If this thread is the writer, and there is no answer yet: it would wait for itself. If the wait has no limit and
+    /// the target has no threads.
     #[track_caller]
     pub(super) fn wait<A>(
         &self,
-        until: Option<Instant>,
+        limit: Limit,
         mut answer: impl FnMut() -> Option<A>,
     ) -> Result<A, Unanswered> {
         if let Some(answer) = answer() {
             return Ok(answer);
         }
-        if until.is_none_or(|until| until > Instant::now()) {
+        if limit.left().is_none_or(|left| !left.is_zero()) {
             self.refuse_the_writer(this_thread(), "a wait for a commit");
+            assert!(
+                THREADS,
+                "cannot wait for a commit: this target has no threads, so none would come; call try_recv"
+            );
         }
-        self.bell.wait(until, answer)
+        self.bell.wait(limit, answer)
     }
 
     /// Nobody publishes any more: leaves the retired versions to those who see them.
@@ -147,10 +154,8 @@ impl<T> Cell<T> {
         wanted: Revision,
         at_most: Duration,
     ) -> Result<Revision, Timeout> {
-        // A time beyond the clock's end is no limit.
-        let until = Instant::now().checked_add(at_most);
         let reached = || Some(self.revision()).filter(|newest| *newest >= wanted);
-        let waited = self.wait(until, reached);
+        let waited = self.wait(Limit::after(at_most), reached);
         waited.map_err(|_| Timeout {
             wanted,
             newest: self.revision(),
@@ -179,7 +184,7 @@ impl<T> Writer<'_, T> {
         // In front: it is looked at first, and mostly nobody sees it.
         self.retired.push_front(Retired {
             version,
-            since: Instant::now(),
+            since: clock::now(),
         });
         let unseen = self.take_some_unseen();
         let cell = self.cell;

@@ -4,11 +4,12 @@ use std::error::Error;
 use std::fmt;
 use std::iter::FusedIterator;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::bell::{Bell, Unanswered};
 use super::cell::Cell;
 use super::pinned::Snapshot;
+use crate::clock::Limit;
 use crate::planted::planted;
 use crate::sync::{AtomicBool, Ordering};
 
@@ -82,13 +83,14 @@ impl<T> Subscription<T> {
     /// [`Ended`] if there will be none.
     ///
     /// # Panics
-    /// If it would have to wait inside the closure of a write to what it follows: for itself.
+    /// If it would have to wait inside the closure of a write to what it follows: for itself. If it would have to wait on a
+    /// target without threads, such as `wasm32-unknown-unknown`: no commit could come.
     #[track_caller]
     pub fn recv(&mut self) -> Result<Transition<T>, Ended> {
-        self.wait(None).map_err(|_| Ended)
+        self.wait(Limit::Never).map_err(|_| Ended)
     }
 
-    /// The same, for so long at most.
+    /// The same, for so long at most. Does not block on a target without threads or without a clock.
     ///
     /// # Errors
     /// [`NoTransition::Late`] if there was none within that time, [`NoTransition::Ended`] if there will be none.
@@ -104,8 +106,7 @@ impl<T> Subscription<T> {
     /// ```
     #[track_caller]
     pub fn recv_timeout(&mut self, at_most: Duration) -> Result<Transition<T>, NoTransition> {
-        // A time beyond the clock's end is no limit.
-        self.wait(Instant::now().checked_add(at_most))
+        self.wait(Limit::after(at_most))
     }
 
     /// The same, without waiting.
@@ -113,7 +114,7 @@ impl<T> Subscription<T> {
     /// # Errors
     /// As [`recv_timeout`](Self::recv_timeout).
     pub fn try_recv(&mut self) -> Result<Transition<T>, NoTransition> {
-        self.wait(Some(Instant::now()))
+        self.wait(Limit::Now)
     }
 
     /// The version shown last.
@@ -136,13 +137,13 @@ impl<T> Subscription<T> {
     }
 
     #[track_caller]
-    fn wait(&mut self, until: Option<Instant>) -> Result<Transition<T>, NoTransition> {
+    fn wait(&mut self, limit: Limit) -> Result<Transition<T>, NoTransition> {
         let Self {
             cell,
             shown,
             closed,
         } = self;
-        let answered = cell.wait(until, || newer(cell, shown, closed));
+        let answered = cell.wait(limit, || newer(cell, shown, closed));
         self.show(answered)
     }
 
