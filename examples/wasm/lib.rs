@@ -43,10 +43,7 @@ pub extern "C" fn message() -> usize {
 /// The length of the last message.
 #[unsafe(no_mangle)]
 pub extern "C" fn message_len() -> usize {
-    MESSAGE
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .len()
+    MESSAGE.lock().unwrap_or_else(PoisonError::into_inner).len()
 }
 
 /// Exports each check by its name, and makes a test of it for the host.

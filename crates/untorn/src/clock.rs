@@ -9,10 +9,8 @@ use std::time::{Duration, Instant};
 pub(crate) const EXISTS: bool = !cfg!(all(target_family = "wasm", target_os = "unknown"));
 
 /// Whether another thread can end a wait. The condition variables of std panic where it cannot.
-pub(crate) const THREADS: bool = !cfg!(all(
-    target_family = "wasm",
-    not(target_feature = "atomics")
-));
+pub(crate) const THREADS: bool =
+    !cfg!(all(target_family = "wasm", not(target_feature = "atomics")));
 
 /// The present moment, if there is a clock.
 pub(crate) fn now() -> Option<Instant> {

@@ -2,7 +2,7 @@
 
 use super::super::{Growth, SeededBuildHasher, Table};
 use super::support::{
-    Constant, Good, Identity, Probe, Probes, Truncated, alive, assert_settled, contents,
+    Constant, Good, Identity, Probe, Probes, STRIDE, Truncated, alive, assert_settled, contents,
     open_ledger,
 };
 use std::cell::Cell;
@@ -88,7 +88,7 @@ fn clear_drops_everything_at_once_and_again() {
 fn a_table_dropped_at_any_moment_of_its_growth_drops_everything() {
     fn body<const U: bool, const PAD: usize, S: SeededBuildHasher + Copy>(hasher: S) {
         open_ledger();
-        for n in 0..120 {
+        for n in (0..120).step_by(STRIDE) {
             let table: Probes<U, PAD, S> = filled(n, hasher);
             assert_eq!(alive(), 2 * n as usize);
             drop(table);

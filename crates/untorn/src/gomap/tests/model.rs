@@ -12,6 +12,9 @@ use std::hash::Hash;
 
 const KEYS: u16 = 400;
 
+/// The most operations of a sequence: few under Miri, where each takes thousands of times as long.
+const LONGEST: usize = if cfg!(miri) { 30 } else { 400 };
+
 #[derive(Clone, Debug)]
 enum Operation {
     Insert(u16, u64),
@@ -151,21 +154,23 @@ where
     S: SeededBuildHasher + Clone,
 {
     let mut runner = TestRunner::new(Config {
-        cases,
+        cases: if cfg!(miri) { 1 } else { cases },
         failure_persistence: None,
         max_shrink_iters: 2000,
         ..Config::default()
     });
     let seen = Seen::default();
-    let outcome = runner.run(&vec(operation(), 1..400), |steps| {
+    let outcome = runner.run(&vec(operation(), 1..LONGEST), |steps| {
         agree(key, hasher, &steps, &seen);
         Ok(())
     });
     if let Err(failure) = outcome {
         panic!("{failure}");
     }
-    assert!(seen.doublings.get() > cases as usize);
-    assert!(seen.amid_growth.get() > cases as usize);
+    if !cfg!(miri) {
+        assert!(seen.doublings.get() > cases as usize);
+        assert!(seen.amid_growth.get() > cases as usize);
+    }
     seen
 }
 
@@ -222,5 +227,9 @@ fn clustered_keys_agree_with_std_through_growth_to_the_same_size() {
         |n| place(u64::from(n) / 100, 10 + u64::from(n % 100), 1),
         &Identity,
     );
-    assert!(seen.same_size.get() > 5, "{}", seen.same_size.get());
+    assert!(
+        cfg!(miri) || seen.same_size.get() > 5,
+        "{}",
+        seen.same_size.get()
+    );
 }

@@ -67,14 +67,18 @@ fn of<const U: bool, const PAD: usize, S: SeededBuildHasher + Default>(
 }
 
 /// The numbers of keys at which something different happens: one bucket, one bucket full, the next key grows, a
-/// growth has begun, a growth is half done.
-const SIZES: [u32; 9] = [1, 8, 13, 26, 52, 53, 55, 104, 107];
+/// growth has begun, a growth is half done. Under Miri, where each point takes thousands of times as long, some of them.
+const SIZES: &[u32] = if cfg!(miri) {
+    &[8, 13, 27]
+} else {
+    &[1, 8, 13, 26, 52, 53, 55, 104, 107]
+};
 
 /// Adds up the sweeps of one operation over sizes, hashers, keys that are updated or not, in place or boxed.
 macro_rules! sweep_all {
     ($call:expr, |$table:ident, $n:ident| $operation:expr) => {{
         fn kind<const U: bool, const PAD: usize, S: SeededBuildHasher + Default>() -> usize {
-            let sizes = SIZES.into_iter();
+            let sizes = SIZES.iter().copied();
             sizes
                 .map(|$n| {
                     sweep(
@@ -97,7 +101,10 @@ macro_rules! sweep_all {
 /// The points of an operation must not become fewer unnoticed.
 #[track_caller]
 fn at_least(floor: usize, points: usize) {
-    assert!(points >= floor, "{points} points, {floor} expected");
+    assert!(
+        cfg!(miri) || points >= floor,
+        "{points} points, {floor} expected"
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::{Growth, SeededBuildHasher, Stats, Table, Walk};
-use super::support::{Constant, Good, Identity, Truncated, place};
+use super::support::{Constant, Good, Identity, STRIDE, Truncated, place};
 
 /// Walks begun at every moment of a growth, and advanced by these many steps between two writes.
 struct Case<S> {
@@ -100,7 +100,7 @@ fn walks_begun_at_every_moment_of_three_doublings_show_all() {
 #[test]
 fn a_walk_held_at_every_position_while_the_table_doubles_several_times() {
     for n in [1, 8, 13, 14, 26, 27, 40] {
-        for held_at in 0..=n {
+        for held_at in (0..=n).step_by(STRIDE) {
             let mut case = Case {
                 table: Table::with_hasher(Good),
                 walks: vec![],
@@ -120,8 +120,8 @@ fn a_walk_held_at_every_position_while_the_table_doubles_several_times() {
 #[test]
 fn entries_removed_from_a_chain_between_its_moves_are_not_mistaken_for_others() {
     // All in one chain, so every hole and every refill is in it.
-    for held_at in 0..=20 {
-        for removed in 0..20 {
+    for held_at in (0..=20).step_by(STRIDE) {
+        for removed in (0..20).step_by(STRIDE) {
             let mut case = Case {
                 table: Table::with_hasher(Constant),
                 walks: vec![],
@@ -172,7 +172,7 @@ fn a_walk_held_at_every_position_while_the_chains_are_packed() {
     let (case, left) = about_to_grow();
     let entries = case.table.len();
     assert_eq!(entries, left.len());
-    for held_at in 0..=entries {
+    for held_at in (0..=entries).step_by(STRIDE) {
         for steps in [0, 1, 3] {
             let (mut case, _) = about_to_grow();
             case.begin(steps);
@@ -197,7 +197,7 @@ fn a_walk_held_at_every_position_while_the_chains_are_packed() {
 #[test]
 fn what_is_removed_while_the_chains_are_packed_is_not_shown() {
     let (_, left) = about_to_grow();
-    for victim in left {
+    for victim in left.into_iter().step_by(STRIDE) {
         for held_at in [0, 1, 7, 12, 20] {
             let (mut case, _) = about_to_grow();
             case.begin(0);
