@@ -1,5 +1,5 @@
-//! Every type in a few steps, with threads where they matter: small enough for Miri, which checks each
-//! step for undefined behavior, and for an emulator.
+//! Every type in a few steps, with threads where they matter: small enough for Miri, which checks
+//! each step for undefined behavior, and for an emulator.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};

@@ -14,7 +14,8 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
     /// # Panics
     /// If one does not hold, saying which.
     pub fn assert_invariants(&self) {
-        // In the unit tests under Miri, where a call takes thousands of times as long, one in sixteen.
+        // In the unit tests under Miri, where a call takes thousands of times as long, one in
+        // sixteen.
         #[cfg(all(test, miri))]
         {
             thread_local!(static CALLS: std::cell::Cell<u32> = const { std::cell::Cell::new(0) });

@@ -47,9 +47,9 @@ pub type DefaultHashBuilder = foldhash::fast::RandomState;
 /// goes backwards. The claim is *one batch, one pin*: two calls of [`get`](Self::get) may see two revisions.
 ///
 /// # Progress
-/// Pins and reads wait for nobody; on targets whose pointers have fewer than 64 bits a pin may wait while a commit swaps
-/// one pointer. Writers wait for each other only. Two threads that each write to the other's map from
-/// inside a batch wait for each other for ever, as with any two locks.
+/// Pins and reads wait for nobody; on targets whose pointers have fewer than 64 bits a pin may wait
+/// while a commit swaps one pointer. Writers wait for each other only. Two threads that each write
+/// to the other's map from inside a batch wait for each other for ever, as with any two locks.
 ///
 /// # Which writes make a revision
 /// Those that change something: removing what is not there, clearing an empty map, refreshing with the same contents and

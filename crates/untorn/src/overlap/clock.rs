@@ -1,9 +1,9 @@
 //! The clock that writers read on entering: only differences count, and only in a report.
 //!
 //! On x86-64 it is the processor's time-stamp counter, which costs a quarter of what `Instant::now`
-//! does; its frequency is determined when a report needs it, by comparing both clocks since the first
-//! access. Elsewhere, and under Miri, which has no such instruction, it is `Instant`; where there is
-//! no clock it stands still and no duration is reported.
+//! does; its frequency is determined when a report needs it, by comparing both clocks since the
+//! first access. Elsewhere, and under Miri, which has no such instruction, it is `Instant`; where
+//! there is no clock it stands still and no duration is reported.
 
 #![allow(unsafe_code, reason = "one instruction: see `ticks`")]
 

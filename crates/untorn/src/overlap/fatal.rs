@@ -212,7 +212,8 @@ mod system {
     }
 }
 
-/// Without POSIX, and under Miri: std's stderr, which may wait for its lock, and an exit that runs exit handlers.
+/// Without POSIX, and under Miri: std's stderr, which may wait for its lock, and an exit that runs
+/// exit handlers.
 #[cfg(not(all(unix, not(miri))))]
 mod system {
     use std::io::Write;

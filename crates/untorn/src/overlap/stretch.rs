@@ -33,7 +33,8 @@ use crate::sync::thread_local;
 /// others wait meanwhile, so they too lose 1 % at most. Over any piece of time a thread may exceed
 /// this by one stretch, and a map by one of a read and one of a write. An access that is not stretched looks at a clock, some 10 ns.
 ///
-/// A map that only one thread has used so far is never stretched; without a clock (`wasm32-unknown-unknown`) none is.
+/// A map that only one thread has used so far is never stretched; without a clock
+/// (`wasm32-unknown-unknown`) none is.
 ///
 /// # How long one access takes
 /// A stretched access sleeps for between a half and the whole of [`longest`](Self::longest), 1 ms unless told otherwise,

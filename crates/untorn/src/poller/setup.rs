@@ -103,8 +103,8 @@ impl<S: Source> Setup<S> {
     /// The poller holds the map: it lives until the poller has stopped, also if nobody else has it any more.
     ///
     /// # Errors
-    /// If the operating system cannot create a thread. [`io::ErrorKind::Unsupported`] on a target without threads or
-    /// without a clock, such as `wasm32-unknown-unknown`.
+    /// If the operating system cannot create a thread. [`io::ErrorKind::Unsupported`] on a target
+    /// without threads or without a clock, such as `wasm32-unknown-unknown`.
     #[track_caller]
     pub fn start<K, V, H>(self, map: &Arc<Map<K, V, H>>) -> io::Result<Poller>
     where

@@ -119,8 +119,8 @@ impl<T> Cell<T> {
     /// Waits for an answer that may come with a commit.
     ///
     /// # Panics
-    /// If this thread is the writer, and there is no answer yet: it would wait for itself. If the wait has no limit and
-    /// the target has no threads.
+    /// If this thread is the writer, and there is no answer yet: it would wait for itself. If the
+    /// wait has no limit and the target has no threads.
     #[track_caller]
     pub(super) fn wait<A>(
         &self,
@@ -132,10 +132,12 @@ impl<T> Cell<T> {
         }
         if limit.left().is_none_or(|left| !left.is_zero()) {
             self.refuse_the_writer(this_thread(), "a wait for a commit");
-            assert!(
-                THREADS,
-                "cannot wait for a commit: this target has no threads, so none would come; call try_recv"
-            );
+            if !THREADS {
+                panic!(
+                    "cannot wait for a commit: this target has no threads, so none would come; \
+                     call try_recv"
+                );
+            }
         }
         self.bell.wait(limit, answer)
     }

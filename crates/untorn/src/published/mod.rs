@@ -52,8 +52,9 @@ impl fmt::Display for What<'_> {
 /// one. A thread never goes backwards.
 ///
 /// # Progress
-/// Reading waits for nobody. Writers wait for each other only. On targets whose pointers have fewer than 64 bits a pin, a
-/// snapshot and [`Reader::latest`] take a read lock for one pointer copy: they may wait while a commit swaps that pointer.
+/// Reading waits for nobody. Writers wait for each other only. On targets whose pointers have fewer
+/// than 64 bits a pin, a snapshot and [`Reader::latest`] take a read lock for one pointer copy:
+/// they may wait while a commit swaps that pointer.
 ///
 /// # Memory
 /// A replaced version, which is a value and its revision, is kept while a pin, a snapshot, a reader or a subscription shows
@@ -219,8 +220,8 @@ impl<T> Published<T> {
         Subscription::new(Arc::clone(&self.cell))
     }
 
-    /// Waits until revision `wanted`, or a later one, is the newest, and returns the newest. Does not block on a target
-    /// without threads or without a clock.
+    /// Waits until revision `wanted`, or a later one, is the newest, and returns the newest. Does
+    /// not block on a target without threads or without a clock.
     ///
     /// # Errors
     /// [`Timeout`] if that takes longer than `at_most`. With a time of zero it only looks.

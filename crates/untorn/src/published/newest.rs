@@ -1,9 +1,9 @@
 //! The publication word of a cell: names the newest version. Two forms with one interface.
 //!
 //! With 64-bit pointers the word is an `ArcSwap`, so loading it waits for nothing. Elsewhere, and
-//! under `--cfg untorn_rwlock_cell`, it is an `RwLock` that is held for one pointer copy. With 32-bit
-//! pointers the generation counter of arc-swap 1.9.5 wraps after 2^30 loads that find no free slot;
-//! after that, safe code reads freed values.
+//! under `--cfg untorn_rwlock_cell`, it is an `RwLock` that is held for one pointer copy. With
+//! 32-bit pointers the generation counter of arc-swap 1.9.5 wraps after 2^30 loads that find no
+//! free slot; after that, safe code reads freed values.
 
 pub(super) use self::form::{Latest, Loaded, Newest};
 
@@ -105,8 +105,8 @@ mod form {
             mem::replace(&mut *word, version)
         }
 
-        /// Replaces `version` if it is no longer the newest. Dropping the old one frees nothing: the
-        /// cell's list of replaced versions has it.
+        /// Replaces `version` if it is no longer the newest. Dropping the old one frees nothing:
+        /// the cell's list of replaced versions has it.
         fn renew(&self, version: &mut Arc<Version<T>>) {
             let word = self.word.read().unwrap_or_else(PoisonError::into_inner);
             if !Arc::ptr_eq(&word, version) {

@@ -83,14 +83,16 @@ impl<T> Subscription<T> {
     /// [`Ended`] if there will be none.
     ///
     /// # Panics
-    /// If it would have to wait inside the closure of a write to what it follows: for itself. If it would have to wait on a
-    /// target without threads, such as `wasm32-unknown-unknown`: no commit could come.
+    /// If it would have to wait inside the closure of a write to what it follows: for itself. If it
+    /// would have to wait on a target without threads, such as `wasm32-unknown-unknown`: no commit
+    /// could come.
     #[track_caller]
     pub fn recv(&mut self) -> Result<Transition<T>, Ended> {
         self.wait(Limit::Never).map_err(|_| Ended)
     }
 
-    /// The same, for so long at most. Does not block on a target without threads or without a clock.
+    /// Waits for a version newer than the one shown last, for `at_most` at the longest. Does not
+    /// block on a target without threads or without a clock.
     ///
     /// # Errors
     /// [`NoTransition::Late`] if there was none within that time, [`NoTransition::Ended`] if there will be none.

@@ -66,8 +66,9 @@ fn of<const U: bool, const PAD: usize, S: SeededBuildHasher + Default>(
     table
 }
 
-/// The numbers of keys at which something different happens: one bucket, one bucket full, the next key grows, a
-/// growth has begun, a growth is half done. Under Miri, where each point takes thousands of times as long, some of them.
+/// The numbers of keys at which something different happens: one bucket, one bucket full, the next
+/// key grows, a growth has begun, a growth is half done. Under Miri, where each point takes
+/// thousands of times as long, some of them.
 const SIZES: &[u32] = if cfg!(miri) {
     &[8, 13, 27]
 } else {

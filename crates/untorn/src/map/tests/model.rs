@@ -314,7 +314,7 @@ impl<K: Key, S: Build> Run<K, S> {
 fn random<K: Key, S: Build>(keys: u64, cases: u32) {
     // Under Miri each operation takes thousands of times as long.
     let (keys, cases, longest) = if cfg!(miri) {
-        (keys.min(150), 1, 6)
+        (keys.min(30), 1, 6)
     } else {
         (keys, cases, 30)
     };
@@ -338,7 +338,7 @@ fn random<K: Key, S: Build>(keys: u64, cases: u32) {
 
 /// Up over many splits and down again, one key a commit; old snapshots stay whole.
 fn up_and_down<K: Key, S: Build>(entries: u64) {
-    let entries = if cfg!(miri) { entries.min(67) } else { entries };
+    let entries = if cfg!(miri) { entries.min(37) } else { entries };
     let mut run = Run::<K, S>::new();
     let mut old = Vec::new();
     for round in 0..2 {
