@@ -125,6 +125,34 @@ spread seeds="10000":
 histories seconds="600":
     cargo run --release -p untorn-lab --bin histories -- {{seconds}}
 
+# All tests of the library as 32-bit x86 programs.
+i686:
+    bash .ci/i686 all
+
+# The publication word of 32-bit targets, with the tests of the maps, on this one.
+rwlock-cell:
+    RUSTFLAGS="--cfg untorn_rwlock_cell" CARGO_TARGET_DIR=target/rwlock cargo test -p untorn --lib --test every_type --test integration --test memory
+
+# Every type on wasm32-unknown-unknown, called from node.
+wasm:
+    bash .ci/wasm
+
+# The library type-checked for other targets, and with the oldest toolchain that it supports.
+targets:
+    bash .ci/targets
+
+# What Miri says: some minutes (nightly), or the parts that are named.
+miri *PARTS:
+    bash .ci/miri {{PARTS}}
+
+# Every part of it: hours.
+miri-long:
+    bash .ci/miri all
+
+# The tests of the library on emulated processors of other kinds.
+qemu *TARGETS:
+    bash .ci/qemu {{TARGETS}}
+
 # What a push must pass.
 ci:
     bash .ci/run

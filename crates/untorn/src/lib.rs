@@ -112,7 +112,16 @@
 //! - A `try_read` or `try_write` is met by others while it lasts, also one that fails.
 //! - A panic while a guard is alive leaves the value as it is: there is no poison.
 //!
-//! All of it has been tested on x86-64 Linux only.
+//! # Platforms
+//!
+//! [A page](pages::limits) says what has been tested where. These targets differ:
+//!
+//! | target | difference |
+//! |---|---|
+//! | pointers of 32 bits | pins, snapshots and [`Reader::latest`] of a [`Map`] or a [`Published`] take a read lock for one pointer copy: they may wait while a commit swaps that pointer, and readers write to a shared word |
+//! | no 64-bit atomics (32-bit PowerPC) | the counters of a [`GoMap`] and an [`OverlapCell`] take a lock, for some instructions |
+//! | `wasm32-unknown-unknown` | no clock and no threads: durations are absent from reports and [`map::Stats`], waits do not block, [`Poller`] does not start and [`spawn`] panics; [`OnOverlap::Exit`] panics and traps |
+//! | Miri | durations come from `Instant`, and [`OnOverlap::Exit`] runs exit handlers |
 //!
 //! # Features
 //!
@@ -135,6 +144,8 @@
 //!
 //! Each is read once, when the first map is made or the first cell is used. A value that is not understood is named on stderr and ignored.
 
+#[cfg(not(untorn_loom))]
+mod clock;
 #[cfg(not(untorn_loom))]
 pub mod gomap;
 #[cfg(not(untorn_loom))]

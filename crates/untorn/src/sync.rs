@@ -2,9 +2,18 @@
 //!
 //! Nothing else in the crate names `std::sync::atomic` or `std::cell::UnsafeCell` (`tests/integration/house.rs` sees to it), so
 //! under `--cfg untorn_loom` and `--cfg untorn_shuttle` a model checker stands in for all of them.
+//! On targets without 64-bit atomics they are those of `portable-atomic`, which take a lock.
 
 #[cfg(not(any(untorn_loom, untorn_shuttle)))]
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU64, Ordering, fence};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, Ordering, fence};
+
+#[cfg(not(target_has_atomic = "64"))]
+use portable_atomic as atomic_64;
+#[cfg(target_has_atomic = "64")]
+use std::sync::atomic as atomic_64;
+
+#[cfg(not(any(untorn_loom, untorn_shuttle)))]
+pub(crate) use self::atomic_64::AtomicU64;
 
 #[cfg(untorn_loom)]
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering, fence};
@@ -22,7 +31,7 @@ pub(crate) use std::{thread::current as current_thread, thread_local};
 /// A counter in a static, from which numbers are drawn: no model checker watches it, since all that counts is that no
 /// number is drawn twice.
 #[cfg(any(test, not(untorn_loom)))]
-pub(crate) use std::sync::atomic::AtomicU64 as Counter;
+pub(crate) use self::atomic_64::AtomicU64 as Counter;
 
 /// A flag of the process, which lives on when a model checker's execution has ended.
 #[cfg(not(untorn_loom))]

@@ -54,7 +54,8 @@ pub type DefaultHashBuilder = foldhash::fast::RandomState;
 /// goes backwards. The claim is *one batch, one pin*: two calls of [`get`](Self::get) may see two revisions.
 ///
 /// # Progress
-/// Pins and reads wait for nobody. Writers wait for each other only: a write holds the writer lock
+/// Pins and reads never block; on targets whose pointers have fewer than 64 bits a pin may wait
+/// while a commit swaps one pointer. Writers wait for each other only: a write holds the writer lock
 /// of its map from its beginning to its commit, closures included, and a
 /// [`begin_batch`](Self::begin_batch) until its guard ends. So two threads that each have a batch
 /// of one map open and write to the map of the other wait forever, as with any two locks, and so

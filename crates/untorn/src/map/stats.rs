@@ -31,7 +31,7 @@ pub struct Stats {
     /// Bytes of the replaced versions that are kept, less what they share with each other and with the newest view.
     pub retained_bytes: usize,
     /// How long ago the oldest version that is still shown was replaced: its pin, snapshot or idle reader is older than
-    /// that.
+    /// that. `None` if there is none, or if the target has no clock (`wasm32-unknown-unknown`).
     pub oldest_pin: Option<Duration>,
 }
 
@@ -61,7 +61,7 @@ impl<K, V, S> Map<K, V, S> {
         let writer = self.writer("count the memory of");
         let newest = writer.newest();
         let seen = || writer.retired().filter(|retired| retired.is_seen());
-        let (count, since) = (seen().count(), seen().map(Retired::since).min());
+        let (count, since) = (seen().count(), seen().filter_map(Retired::since).min());
         let mut retired: Vec<_> = writer
             .retired()
             .map(|retired| Arc::clone(&retired.version))

@@ -1,13 +1,16 @@
-//! The clock that writers look at on entering: only differences count, and only when a report is made.
+//! The clock that writers read on entering: only differences count, and only in a report.
 //!
-//! On x86-64 it is the processor's time-stamp counter, which costs a quarter of what `Instant::now` does; how fast
-//! it runs is found out when a report needs it, by comparing both clocks since the first access. Elsewhere it is
-//! `Instant`.
+//! On x86-64 it is the processor's time-stamp counter, which costs a quarter of what `Instant::now`
+//! does; its frequency is determined when a report needs it, by comparing both clocks since the
+//! first access. Elsewhere, and under Miri, which has no such instruction, it is `Instant`; where
+//! there is no clock it stands still and no duration is reported.
 
 #![allow(unsafe_code, reason = "one instruction: see `ticks`")]
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
+
+use crate::clock;
 
 /// Both clocks at the same moment.
 struct Origin {
@@ -15,25 +18,30 @@ struct Origin {
     instant: Instant,
 }
 
-fn origin() -> &'static Origin {
-    static ORIGIN: OnceLock<Origin> = OnceLock::new();
-    ORIGIN.get_or_init(|| Origin {
-        ticks: ticks(),
-        instant: Instant::now(),
-    })
+/// `None` without a clock.
+fn origin() -> Option<&'static Origin> {
+    static ORIGIN: OnceLock<Option<Origin>> = OnceLock::new();
+    let origin = ORIGIN.get_or_init(|| {
+        let ticks = ticks();
+        clock::now().map(|instant| Origin { ticks, instant })
+    });
+    origin.as_ref()
 }
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", not(miri)))]
 #[inline(always)]
 fn ticks() -> u64 {
     // SAFETY: every x86-64 processor has the instruction. Where a system forbids it, it is a fault and nothing worse.
     unsafe { std::arch::x86_64::_rdtsc() }
 }
 
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(not(all(target_arch = "x86_64", not(miri))))]
 fn ticks() -> u64 {
     static START: OnceLock<Instant> = OnceLock::new();
-    let elapsed = START.get_or_init(Instant::now).elapsed();
+    let Some(now) = clock::now() else {
+        return 0;
+    };
+    let elapsed = now.saturating_duration_since(*START.get_or_init(|| now));
     u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
 }
 
@@ -49,13 +57,13 @@ pub(super) fn start() {
     origin();
 }
 
-/// How long ago `moment` was; nothing if it is not in the past.
-pub(super) fn since(moment: u64) -> Duration {
-    let origin = origin();
+/// How long ago `moment` was, zero if it is not in the past; `None` without a clock.
+pub(super) fn since(moment: u64) -> Option<Duration> {
+    let origin = origin()?;
     let (ticks, elapsed) = (ticks(), origin.instant.elapsed());
     let running = ticks.saturating_sub(origin.ticks).max(1);
     let ago = ticks.saturating_sub(moment);
-    elapsed.mul_f64((ago as f64 / running as f64).min(1.0))
+    Some(elapsed.mul_f64((ago as f64 / running as f64).min(1.0)))
 }
 
 #[cfg(test)]
@@ -71,7 +79,7 @@ mod tests {
         let moment = now();
         sleep(Duration::from_millis(20));
         // Sleeping takes at least as long as asked; one percent for what lies between the looks at both clocks.
-        assert!(since(moment) > Duration::from_micros(19_800));
-        assert_eq!(since(u64::MAX), Duration::ZERO);
+        assert!(since(moment) > Some(Duration::from_micros(19_800)));
+        assert_eq!(since(u64::MAX), Some(Duration::ZERO));
     }
 }

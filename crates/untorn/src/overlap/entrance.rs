@@ -270,7 +270,7 @@ impl<D: Describe> Entrance<D> {
             slot.identity().who().unwrap_or_else(Who::unknown),
             operation,
             Some(at),
-            since.map(clock::since),
+            since.and_then(clock::since),
         );
         let other = match seen {
             Some(seen) => {
@@ -280,7 +280,7 @@ impl<D: Describe> Entrance<D> {
                 } else {
                     kept_open
                 };
-                let lasted = since.map(clock::since);
+                let lasted = since.and_then(clock::since);
                 Site {
                     kept_open: kept_open.is_some(),
                     ..site(seen.who, seen.operation, Some(seen.at), lasted)

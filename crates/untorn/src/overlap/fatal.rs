@@ -4,6 +4,10 @@
 //! 4096 bytes, which a pipe that can take anything takes whole, so it is not mixed with what others write; a pipe
 //! that takes nothing is waited for no longer than [`WRITE_AT_MOST`]. A process that ends by itself meanwhile, because
 //! `main` returns or somebody calls `exit`, waits for the report and ends as it does.
+//!
+//! Without POSIX, and under Miri, which has no alarm, std's stderr and `exit` take their place. On
+//! `wasm32-unknown-unknown`, which has neither, the report is the message of a panic and the module
+//! traps.
 
 #![allow(
     unsafe_code,
@@ -12,6 +16,8 @@
 
 use std::backtrace::Backtrace;
 use std::fmt::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,6 +26,7 @@ use arrayvec::ArrayString;
 use super::policy::Environment;
 use super::report::Overlap;
 use super::tsan;
+use crate::clock;
 use crate::planted::planted;
 use crate::sync::{Flag, Ordering};
 
@@ -51,6 +58,9 @@ pub(super) fn say(text: &str) {
 
 /// Reports `overlap` and ends the process. `close` shuts the gate to everybody, or says that it could not yet.
 pub(super) fn die(overlap: &Overlap, mut close: impl FnMut() -> bool) -> ! {
+    if !clock::EXISTS {
+        trap(overlap);
+    }
     // Relaxed: only that one thread comes first.
     if REPORTING.swap(true, Ordering::Relaxed) && !planted("reports_mix") {
         loop {
@@ -88,10 +98,17 @@ pub(super) fn die(overlap: &Overlap, mut close: impl FnMut() -> bool) -> ! {
     system::exit()
 }
 
+/// Reports by a panic hook, which a program for the browser has for that, and aborts: also where
+/// panics unwind, nothing can catch it.
+fn trap(overlap: &Overlap) -> ! {
+    let _ = catch_unwind(AssertUnwindSafe(|| panic!("{}", overlap.fatal())));
+    process::abort()
+}
+
 /// Go's exit status for a fatal error of the runtime.
 const STATUS: i32 = 2;
 
-#[cfg(unix)]
+#[cfg(all(unix, not(miri)))]
 mod system {
     use std::mem::MaybeUninit;
     use std::ptr;
@@ -195,8 +212,9 @@ mod system {
     }
 }
 
-/// Without POSIX: std's stderr, which may wait for its lock, and an exit that runs exit handlers.
-#[cfg(not(unix))]
+/// Without POSIX, and under Miri: std's stderr, which may wait for its lock, and an exit that runs
+/// exit handlers.
+#[cfg(not(all(unix, not(miri))))]
 mod system {
     use std::io::Write;
     use std::time::Duration;

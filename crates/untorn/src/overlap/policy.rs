@@ -39,8 +39,10 @@ use super::stretch::{InvalidStretch, Stretch};
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum OnOverlap {
-    /// Go's way: the report on stderr, then the process ends with exit status 2. No destructor, no `catch_unwind`,
-    /// no `atexit` function runs.
+    /// Go's way: the report on stderr, then the process ends with exit status 2. No destructor, no
+    /// `catch_unwind`, no `atexit` function runs. That takes a Unix; elsewhere, and under Miri,
+    /// exit handlers run. On `wasm32-unknown-unknown`, which has neither stderr nor an exit status,
+    /// the report is the message of a panic, which the panic hook gets, and the module traps.
     Exit,
     /// A panic with the report as its message. The map or cell stays usable.
     Panic,

@@ -171,7 +171,7 @@ pub struct Site {
     /// What the method does.
     pub kind: AccessKind,
     /// How long the access had been going on; known of writers, and of reads that are kept open, only, since reading a
-    /// clock costs more than the gate.
+    /// clock costs more than the gate. `None` on a target without a clock.
     pub lasted: Option<Duration>,
     /// Whether the access was being kept open: see [`Stretch`](crate::Stretch).
     pub kept_open: bool,

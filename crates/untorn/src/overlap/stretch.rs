@@ -17,6 +17,7 @@ use super::clock;
 use super::record::Slot;
 use super::thread::this_thread;
 use super::tsan;
+use crate::clock::EXISTS;
 use crate::planted::planted;
 use crate::random::random_share;
 use crate::sync::thread_local;
@@ -32,7 +33,8 @@ use crate::sync::thread_local;
 /// others wait meanwhile, so they too lose 1 % at most. Over any piece of time a thread may exceed
 /// this by one stretch, and a map by one of a read and one of a write. An access that is not stretched looks at a clock, some 10 ns.
 ///
-/// A map that only one thread has used so far is never stretched.
+/// A map that only one thread has used so far is never stretched; without a clock
+/// (`wasm32-unknown-unknown`) none is.
 ///
 /// # How long one access takes
 /// A stretched access sleeps for between a half and the whole of [`longest`](Self::longest), 1 ms unless told otherwise,
@@ -238,7 +240,8 @@ impl Stretching {
     #[cold]
     fn stretch_in_turn(&self, setting: Stretch, slot: &Slot, side: Side) {
         let _hidden = tsan::hide();
-        if !self.turns.are_shared_with(this_thread()) {
+        // Without a clock nothing says how long a stretch was.
+        if !EXISTS || !self.turns.are_shared_with(this_thread()) {
             return;
         }
         let began = clock::now();

@@ -170,7 +170,8 @@ fn acquire_record() -> &'static Record {
 /// number.
 ///
 /// # Panics
-/// If the operating system cannot create a thread, as `std::thread::spawn` does, and if `name` has a nul byte.
+/// If the operating system cannot create a thread, as `std::thread::spawn` does, and if `name` has
+/// a nul byte. Always on a target without threads, such as `wasm32-unknown-unknown`.
 ///
 /// ```
 /// let poller = untorn::spawn("poller", || 7);

@@ -13,6 +13,7 @@ use super::state::Shared;
 use super::status::Failure;
 use super::{Poller, thread};
 use crate::Map;
+use crate::clock;
 use crate::overlap::try_spawn;
 
 /// How a poller is to be; [`start`](Self::start) starts it. Made by [`Poller::every`].
@@ -103,7 +104,8 @@ impl<S: Source> Setup<S> {
     /// The poller holds the map: it lives until the poller has stopped, also if nobody else has it any more.
     ///
     /// # Errors
-    /// If the operating system cannot create a thread.
+    /// If the operating system cannot create a thread. [`io::ErrorKind::Unsupported`] on a target
+    /// without threads or without a clock, such as `wasm32-unknown-unknown`.
     #[track_caller]
     pub fn start<K, V, H>(self, map: &Arc<Map<K, V, H>>) -> io::Result<Poller>
     where
@@ -112,6 +114,11 @@ impl<S: Source> Setup<S> {
         H: BuildHasher + Clone + Send + Sync + 'static,
         S: Source<Entries: IntoIterator<Item = (K, V)>> + Send + 'static,
     {
+        if !clock::EXISTS || !clock::THREADS {
+            let refusal =
+                "cannot start a poller: this target has no threads or no clock; call Map::refresh";
+            return Err(io::Error::new(io::ErrorKind::Unsupported, refusal));
+        }
         let Self {
             source,
             name,

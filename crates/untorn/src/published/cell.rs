@@ -16,11 +16,12 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use arrayvec::ArrayVec;
 
+use super::newest::Newest;
 use super::notify::{Notifier, Unanswered, Waiter};
 use super::revision::{Revision, Timeout};
+use crate::clock::{self, Limit, THREADS};
 use crate::overlap::this_thread;
 use crate::planted::planted;
 use crate::sync::{AtomicU64, Ordering};
@@ -40,12 +41,13 @@ pub(crate) struct Version<T> {
 /// A version that was replaced.
 pub(crate) struct Retired<T> {
     pub(crate) version: Arc<Version<T>>,
-    since: Instant,
+    /// For statistics only. `None` without a clock.
+    since: Option<Instant>,
 }
 
 impl<T> Retired<T> {
-    /// When it was replaced.
-    pub(crate) fn since(&self) -> Instant {
+    /// When it was replaced; `None` without a clock.
+    pub(crate) fn since(&self) -> Option<Instant> {
         self.since
     }
 
@@ -56,7 +58,7 @@ impl<T> Retired<T> {
 }
 
 pub(crate) struct Cell<T> {
-    pub(super) newest: ArcSwap<Version<T>>,
+    pub(super) newest: Newest<T>,
     /// Versions that were replaced; whoever locks it is the writer.
     retired: Mutex<VecDeque<Retired<T>>>,
     /// The number of the thread that is the writer, or 0.
@@ -74,7 +76,7 @@ pub(crate) struct Writer<'c, T> {
 impl<T> Cell<T> {
     pub(super) fn new(value: T) -> Self {
         Self {
-            newest: ArcSwap::from_pointee(Version {
+            newest: Newest::new(Version {
                 revision: Revision::FIRST,
                 value,
             }),
@@ -118,22 +120,29 @@ impl<T> Cell<T> {
     /// Blocks until there is an answer, which comes with revision `wanted` or when the waiter is closed.
     ///
     /// # Panics
-    /// If this thread is the writer, and there is no answer yet: that would deadlock.
+    /// If this thread is the writer, and there is no answer yet: that would deadlock. If the wait
+    /// has no limit and the target has no threads.
     #[track_caller]
     pub(super) fn wait<A>(
         &self,
         waiter: &Arc<Waiter>,
         wanted: Revision,
-        until: Option<Instant>,
+        limit: Limit,
         mut answer: impl FnMut() -> Option<A>,
     ) -> Result<A, Unanswered> {
         if let Some(answer) = answer() {
             return Ok(answer);
         }
-        if until.is_none_or(|until| until > Instant::now()) {
+        if limit.left().is_none_or(|left| !left.is_zero()) {
             self.refuse_the_writer(this_thread(), "wait for a commit");
+            if !THREADS {
+                panic!(
+                    "cannot wait for a commit: this target has no threads, so none would come; \
+                     call try_recv"
+                );
+            }
         }
-        self.notifier.wait(waiter, wanted, until, answer)
+        self.notifier.wait(waiter, wanted, limit, answer)
     }
 
     /// Nobody publishes any more: leaves the retired versions to those who see them.
@@ -160,14 +169,12 @@ impl<T> Cell<T> {
         wanted: Revision,
         at_most: Duration,
     ) -> Result<Revision, Timeout> {
-        // A time beyond the clock's end is no limit.
-        let until = Instant::now().checked_add(at_most);
         let reached = || Some(self.revision()).filter(|newest| *newest >= wanted);
         if let Some(newest) = reached() {
             // Without the allocation of a waiter.
             return Ok(newest);
         }
-        let waited = self.wait(&Arc::default(), wanted, until, reached);
+        let waited = self.wait(&Arc::default(), wanted, Limit::after(at_most), reached);
         waited.map_err(|_| Timeout {
             wanted,
             newest: self.revision(),
@@ -201,7 +208,7 @@ impl<T> Writer<'_, T> {
         // In front: it is looked at first, and mostly nobody sees it.
         self.retired.push_front(Retired {
             version,
-            since: Instant::now(),
+            since: clock::now(),
         });
         let unseen = self.take_some_unseen();
         let cell = self.cell;

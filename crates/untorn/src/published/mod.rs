@@ -2,12 +2,14 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `cell.rs` | the one word that names the newest version; who frees the others |
+//! | `cell.rs` | the versions: which is the newest, who frees the others |
+//! | `newest.rs` | the one word that names the newest version |
 //! | `notify.rs` | threads and tasks that wait for a revision |
 //! | `pinned.rs` | pin, snapshot and reader |
 //! | `subscription.rs`, `stream.rs` | following the commits |
 
 mod cell;
+mod newest;
 mod notify;
 mod pinned;
 mod revision;
@@ -50,7 +52,9 @@ impl fmt::Display for What<'_> {
 /// one. A thread never goes backwards.
 ///
 /// # Progress
-/// Reading waits for nobody. Writers wait for each other only.
+/// Reading waits for nobody. Writers wait for each other only. On targets whose pointers have fewer
+/// than 64 bits a pin, a snapshot and [`Reader::latest`] take a read lock for one pointer copy:
+/// they may wait while a commit swaps that pointer.
 ///
 /// # Memory
 /// A replaced version, which is a value and its revision, is kept while a pin, a snapshot, a reader or a subscription shows
@@ -221,7 +225,8 @@ impl<T> Published<T> {
         Subscription::new(Arc::clone(&self.cell))
     }
 
-    /// Waits until revision `wanted`, or a later one, is the newest, and returns the newest.
+    /// Waits until revision `wanted`, or a later one, is the newest, and returns the newest. Does
+    /// not block on a target without threads or without a clock.
     ///
     /// # Errors
     /// [`Timeout`] if that takes longer than `at_most`. With a time of zero it only looks.

@@ -19,11 +19,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 pub(super) use self::target::Panicked;
 use self::target::{Target, Targets};
 use super::revision::Revision;
+use crate::clock::Limit;
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
 
 mod target;
@@ -144,7 +144,7 @@ impl Notifier {
         &self,
         waiter: &Arc<Waiter>,
         wanted: Revision,
-        until: Option<Instant>,
+        limit: Limit,
         mut answer: impl FnMut() -> Option<A>,
     ) -> Result<A, Unanswered> {
         let mut waiters = self.lock();
@@ -155,7 +155,7 @@ impl Notifier {
             if waiters.ended {
                 break Err(Unanswered::Ended);
             }
-            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            let left = limit.left();
             if left.is_some_and(|left| left.is_zero()) {
                 break Err(Unanswered::TimedOut);
             }

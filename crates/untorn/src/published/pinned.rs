@@ -5,16 +5,15 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::{Arc, MutexGuard};
 
-use arc_swap::{ArcSwap, Cache, Guard};
-
 use super::cell::{Cell, Version};
+use super::newest::{Latest, Loaded};
 use super::revision::Revision;
 
 /// A thread's short borrow of the newest version: made for reading several things of one revision.
 ///
 /// It shows the same version for as long as it lives; a pin made later, even inside, may show a newer one. It is not `Send`,
 /// and keeps one version from being freed. Nobody waits for it. It counts no references as long as few pins of the thread
-/// live at once and no commit replaces what it shows.
+/// live at once and no commit replaces what it shows; with 32-bit pointers it always counts one.
 ///
 /// ```
 /// use untorn::{Pinned, Published};
@@ -35,7 +34,7 @@ use super::revision::Revision;
 /// ```
 #[must_use = "a pin shows its version only while it lives"]
 pub struct Pinned<'p, T> {
-    version: Guard<Arc<Version<T>>>,
+    version: Loaded<T>,
     /// A guard of std's is what is `Sync` and not `Send`.
     _not_send: PhantomData<(&'p T, MutexGuard<'static, ()>)>,
 }
@@ -184,17 +183,6 @@ impl<T: fmt::Debug> fmt::Debug for Snapshot<T> {
     }
 }
 
-/// The newest word of a cell, reached through the cell.
-struct Newest<T>(Arc<Cell<T>>);
-
-impl<T> Deref for Newest<T> {
-    type Target = ArcSwap<Version<T>>;
-
-    fn deref(&self) -> &Self::Target {
-        &self.0.newest
-    }
-}
-
 /// An owned handle of one thread that remembers its version and asks by one load whether there is a newer one: the
 /// cheapest way to read again and again.
 ///
@@ -214,12 +202,12 @@ impl<T> Deref for Newest<T> {
 /// ```
 pub struct Reader<T> {
     cell: Arc<Cell<T>>,
-    cache: Option<Cache<Newest<T>, Arc<Version<T>>>>,
+    latest: Option<Latest<T>>,
 }
 
 impl<T> Reader<T> {
     pub(super) fn new(cell: Arc<Cell<T>>) -> Self {
-        Self { cell, cache: None }
+        Self { cell, latest: None }
     }
 
     /// The newest value. It is not exchanged for a newer one as long as the reference lives. Waits for nobody.
@@ -234,15 +222,13 @@ impl<T> Reader<T> {
     }
 
     fn version(&mut self) -> &Version<T> {
-        let Self { cell, cache } = self;
-        cache
-            .get_or_insert_with(|| Cache::new(Newest(Arc::clone(cell))))
-            .load()
+        let Self { cell, latest } = self;
+        latest.get_or_insert_with(|| Latest::new(cell)).load()
     }
 
     /// Lets go of the version that was shown last, so that it can be freed.
     pub fn release(&mut self) {
-        self.cache = None;
+        self.latest = None;
     }
 }
 

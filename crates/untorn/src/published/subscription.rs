@@ -4,12 +4,13 @@ use std::error::Error;
 use std::fmt;
 use std::iter::FusedIterator;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::cell::Cell;
 use super::notify::{Notifier, Unanswered, Waiter};
 use super::pinned::Snapshot;
 use super::revision::Revision;
+use crate::clock::Limit;
 use crate::planted::planted;
 
 /// A step from the version that a [`Subscription`] showed last to the newest one.
@@ -83,13 +84,15 @@ impl<T> Subscription<T> {
     ///
     /// # Panics
     /// If it would have to wait while this thread has a write to what it follows open: that would
-    /// deadlock.
+    /// deadlock. If it would have to wait on a target without threads, such as
+    /// `wasm32-unknown-unknown`: no commit could come.
     #[track_caller]
     pub fn recv(&mut self) -> Result<Transition<T>, Ended> {
-        self.wait(None).map_err(|_| Ended)
+        self.wait(Limit::Never).map_err(|_| Ended)
     }
 
-    /// The same, for so long at most.
+    /// Waits for a version newer than the one shown last, for `at_most` at the longest. Does not
+    /// block on a target without threads or without a clock.
     ///
     /// # Errors
     /// [`NoTransition::Late`] if there was none within that time, [`NoTransition::Ended`] if there will be none.
@@ -105,8 +108,7 @@ impl<T> Subscription<T> {
     /// ```
     #[track_caller]
     pub fn recv_timeout(&mut self, at_most: Duration) -> Result<Transition<T>, NoTransition> {
-        // A time beyond the clock's end is no limit.
-        self.wait(Instant::now().checked_add(at_most))
+        self.wait(Limit::after(at_most))
     }
 
     /// The same, without waiting.
@@ -114,7 +116,7 @@ impl<T> Subscription<T> {
     /// # Errors
     /// As [`recv_timeout`](Self::recv_timeout).
     pub fn try_recv(&mut self) -> Result<Transition<T>, NoTransition> {
-        self.wait(Some(Instant::now()))
+        self.wait(Limit::Now)
     }
 
     /// The version shown last.
@@ -137,14 +139,14 @@ impl<T> Subscription<T> {
     }
 
     #[track_caller]
-    fn wait(&mut self, until: Option<Instant>) -> Result<Transition<T>, NoTransition> {
+    fn wait(&mut self, limit: Limit) -> Result<Transition<T>, NoTransition> {
         let Self {
             cell,
             shown,
             waiter,
         } = self;
         let answer = || newer(cell, shown, waiter);
-        let answered = cell.wait(waiter, wanted(shown), until, answer);
+        let answered = cell.wait(waiter, wanted(shown), limit, answer);
         self.show(answered)
     }
 

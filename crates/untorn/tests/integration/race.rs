@@ -259,7 +259,7 @@ fn pairs_are_never_torn() {
             }
         },
         |map, dice| {
-            let n = dice.below(1 << 40) as u64;
+            let n = dice.below(1 << 30) as u64 * 1_021;
             match dice.below(2000) {
                 // Begins to grow from one bucket anew.
                 0 => map.clear(),

@@ -2,7 +2,7 @@
 
 use super::super::{Growth, SeededBuildHasher, Table};
 use super::support::{
-    Constant, Good, Identity, Tracked, TrackedTable, Truncated, alive, assert_all_dropped,
+    Constant, Good, Identity, STRIDE, Tracked, TrackedTable, Truncated, alive, assert_all_dropped,
     contents, reset_accounting,
 };
 use std::cell::Cell;
@@ -89,7 +89,7 @@ fn clear_drops_everything_at_once_and_again() {
 fn drop_during_growth_drops_everything() {
     fn body<const U: bool, const PAD: usize, S: SeededBuildHasher + Copy>(hasher: S) {
         reset_accounting();
-        for n in 0..120 {
+        for n in (0..120).step_by(STRIDE) {
             let table: TrackedTable<U, PAD, S> = filled(n, hasher);
             assert_eq!(alive(), 2 * n as usize);
             drop(table);

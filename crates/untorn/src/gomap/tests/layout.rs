@@ -5,6 +5,7 @@ use super::super::{Key, Table};
 use super::support::address;
 
 /// Returns the offsets of the keys, the elems and the overflow pointer, then size and alignment.
+#[cfg(target_pointer_width = "64")]
 fn layout<K, V>() -> [usize; 5] {
     type S<K, V> = BucketLayout<K, V>;
     [

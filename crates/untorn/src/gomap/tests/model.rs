@@ -12,6 +12,9 @@ use std::hash::Hash;
 
 const KEYS: u16 = 400;
 
+/// The most operations of a sequence: few under Miri, where each takes thousands of times as long.
+const LONGEST: usize = if cfg!(miri) { 30 } else { 400 };
+
 #[derive(Clone, Debug)]
 enum Operation {
     Insert(u16, u64),
@@ -156,21 +159,23 @@ where
     S: SeededBuildHasher + Clone,
 {
     let mut runner = TestRunner::new(Config {
-        cases,
+        cases: if cfg!(miri) { 1 } else { cases },
         failure_persistence: None,
         max_shrink_iters: 2000,
         ..Config::default()
     });
     let coverage = Coverage::default();
-    let outcome = runner.run(&vec(operation(), 1..400), |steps| {
+    let outcome = runner.run(&vec(operation(), 1..LONGEST), |steps| {
         agree(key, hasher, &steps, &coverage);
         Ok(())
     });
     if let Err(failure) = outcome {
         panic!("{failure}");
     }
-    assert!(coverage.doublings.get() > cases as usize);
-    assert!(coverage.during_growth.get() > cases as usize);
+    if !cfg!(miri) {
+        assert!(coverage.doublings.get() > cases as usize);
+        assert!(coverage.during_growth.get() > cases as usize);
+    }
     coverage
 }
 
@@ -228,5 +233,6 @@ fn clustered_keys_agree_with_std() {
         |n| place(u64::from(n) / 100, 10 + u64::from(n % 100), 1),
         &Identity,
     );
-    assert!(coverage.same_size.get() > 5, "{}", coverage.same_size.get());
+    let same_size = coverage.same_size.get();
+    assert!(cfg!(miri) || same_size > 5, "{same_size}");
 }

@@ -73,15 +73,20 @@ fn of<const U: bool, const PAD: usize, S: SeededBuildHasher + Default>(
 }
 
 /// Numbers of keys with different states: one bucket, a full bucket, before a growth, at the start
-/// of a growth, halfway through it.
-const SIZES: [u32; 9] = [1, 8, 13, 26, 52, 53, 55, 104, 107];
+/// of a growth, halfway through it. Under Miri, where each point takes thousands
+/// of times as long, some of them.
+const SIZES: &[u32] = if cfg!(miri) {
+    &[8, 13, 27]
+} else {
+    &[1, 8, 13, 26, 52, 53, 55, 104, 107]
+};
 
 /// Adds up the sweeps of one operation over sizes, hashers, keys with and without update, inline
 /// and boxed.
 macro_rules! sweep_all {
     ($call:expr, |$table:ident, $n:ident| $operation:expr) => {{
         fn kind<const U: bool, const PAD: usize, S: SeededBuildHasher + Default>() -> usize {
-            let sizes = SIZES.into_iter();
+            let sizes = SIZES.iter().copied();
             sizes
                 .map(|$n| {
                     sweep(
@@ -104,7 +109,10 @@ macro_rules! sweep_all {
 /// Asserts that a sweep still injects at least `floor` panics.
 #[track_caller]
 fn at_least(floor: usize, points: usize) {
-    assert!(points >= floor, "{points} points, {floor} expected");
+    assert!(
+        cfg!(miri) || points >= floor,
+        "{points} points, {floor} expected"
+    );
 }
 
 #[test]

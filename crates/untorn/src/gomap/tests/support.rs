@@ -9,6 +9,10 @@ use std::rc::Rc;
 
 use super::super::{Key, SeededBuildHasher, Table};
 
+/// Loops over all positions go over some of them under Miri, where each takes thousands of times as
+/// long.
+pub(super) const STRIDE: usize = if cfg!(miri) { 11 } else { 1 };
+
 /// A hasher that mixes every bit of the key and of the seed into every bit of the hash.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Good;

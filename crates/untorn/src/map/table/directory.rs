@@ -12,8 +12,13 @@ use std::sync::Arc;
 
 use arrayvec::ArrayVec;
 
-/// Bits of a number that choose among the children of a node. For a fuzzer few, so that small maps have deep trees.
-const BITS: u32 = if cfg!(untorn_fuzzing) { 2 } else { 7 };
+/// Bits of a number that choose among the children of a node. For a fuzzer few, so that small maps
+/// have deep trees; for the unit tests under Miri too.
+const BITS: u32 = if cfg!(any(untorn_fuzzing, all(test, miri))) {
+    2
+} else {
+    7
+};
 const CHILDREN: usize = 1 << BITS;
 
 type Children<T> = ArrayVec<Arc<T>, CHILDREN>;

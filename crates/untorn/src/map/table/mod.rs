@@ -27,7 +27,7 @@ use crate::planted::planted;
 /// Entries for each segment: few where copying one runs foreign code, and fewer if they are large. A segment has up to twice
 /// as many before its turn to be split comes, which fills its table of 64 or 512 slots.
 const fn fill<K, V>() -> usize {
-    let most = if cfg!(untorn_fuzzing) {
+    let most = if cfg!(any(untorn_fuzzing, all(test, miri))) {
         // So that small maps have many segments: their tables have 8 slots.
         3
     } else if std::mem::needs_drop::<Entry<K, V>>() {

@@ -329,12 +329,18 @@ impl<K: Key, S: Build> Run<K, S> {
 }
 
 fn random<K: Key, S: Build>(keys: u64, cases: u32) {
+    // Under Miri each operation takes thousands of times as long.
+    let (keys, cases, longest) = if cfg!(miri) {
+        (keys.min(30), 1, 6)
+    } else {
+        (keys, cases, 30)
+    };
     let config = Config {
         cases,
         failure_persistence: None,
         ..Config::default()
     };
-    let sequences = vec(operation(keys), 1..30);
+    let sequences = vec(operation(keys), 1..longest);
     let result = TestRunner::new(config).run(&sequences, |operations| {
         let mut run = Run::<K, S>::new();
         for operation in &operations {
@@ -349,6 +355,7 @@ fn random<K: Key, S: Build>(keys: u64, cases: u32) {
 
 /// Up over many splits and down again, one key a commit; old snapshots stay whole.
 fn up_and_down<K: Key, S: Build>(entries: u64) {
+    let entries = if cfg!(miri) { entries.min(37) } else { entries };
     let mut run = Run::<K, S>::new();
     let mut old = Vec::new();
     for round in 0..2 {

@@ -54,7 +54,7 @@ fn stretches_of_this_thread() -> u64 {
 /// Writes and reads, and says how often this thread was kept inside for longer.
 fn use_often(map: &GoMap<u32, u32>) -> u64 {
     let before = stretches_of_this_thread();
-    for n in 0..100 {
+    for n in 0..if cfg!(miri) { 20 } else { 100 } {
         map.insert(n, n);
         assert_eq!(map.get(&n), Some(n));
     }
@@ -187,7 +187,7 @@ proptest! {
         slowness in 0..20_u32,
         accesses in prop::collection::vec(
             (0..4_usize, 0..3_usize, 0..2_usize, 0..1_000_u64, 1..2_000_u64),
-            1..1_000,
+            1..if cfg!(miri) { 50 } else { 1_000 },
         ),
     ) {
         let share = percent / 100.0;
@@ -213,6 +213,7 @@ proptest! {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "three million steps of arithmetic")]
 fn most_of_the_budget_is_used() {
     for share in [0.01, 0.1, 0.9] {
         let mut world = World::new(share, 1, 2);
@@ -229,19 +230,21 @@ fn most_of_the_budget_is_used() {
 
 #[test]
 fn every_write_is_kept_open_where_writes_are_rare() {
+    const WRITES: usize = if cfg!(miri) { 5 } else { 100 };
     let mut world = World::new(0.01, 1, 2);
-    for _ in 0..100 {
+    for _ in 0..WRITES {
         for _ in 0..1_000 {
             world.now += 1_000;
             world.access(0, 0, Side::Read, 1_000);
         }
         assert!(world.access(1, 0, Side::Write, 1_000));
     }
-    let reads = world.stretched.len() - 100;
-    assert!(reads > 100, "{reads}");
+    let reads = world.stretched.len() - WRITES;
+    assert!(reads > WRITES, "{reads}");
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "a million steps of arithmetic")]
 fn each_access_of_a_burst_has_its_turn() {
     const BURST: usize = 10;
     let mut world = World::new(0.01, 1, 1);
@@ -257,6 +260,7 @@ fn each_access_of_a_burst_has_its_turn() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "two million steps of arithmetic")]
 fn a_thread_that_becomes_slow_does_not_wait_for_as_many_accesses_as_before() {
     let mut world = World::new(0.01, 1, 1);
     while world.stretched.len() < 10 {
