@@ -78,7 +78,7 @@ fn fill(batch: &mut Batch<'_, Counted, Counted>, hands: Hands<'_>) {
 /// nothing foreign is.
 const WRITES: [Write; 20] = [
     |map, ledger, hands| {
-        hands.extend(map.insert(Counted::new(500, ledger), Counted::new(1, ledger)))
+        hands.extend(map.insert(Counted::new(500, ledger), Counted::new(1, ledger)));
     },
     |map, ledger, hands| hands.extend(map.insert(Counted::new(3, ledger), Counted::new(1, ledger))),
     |map, _, hands| hands.extend(map.remove(&Counted::clone(&hands[0]))),
