@@ -168,12 +168,26 @@ impl<K, V, S: Clone> From<Table<K, V, S>> for GoMap<K, V, S> {
 }
 
 impl<K: Key, V, const N: usize> From<[(K, V); N]> for GoMap<K, V> {
+    /// Creates a map of these entries. The last value of equal keys is stored.
+    ///
+    /// # Examples
+    /// ```
+    /// let config = untorn::GoMap::from([("1", 265), ("2", 17)]);
+    /// assert_eq!(config.len(), 2);
+    /// ```
     fn from(entries: [(K, V); N]) -> Self {
         Self::from_iter(entries)
     }
 }
 
 impl<K: Key, V, S: SeededBuildHasher + Default + Clone> FromIterator<(K, V)> for GoMap<K, V, S> {
+    /// Creates a map of these entries. The last value of equal keys is stored.
+    ///
+    /// # Examples
+    /// ```
+    /// let squares: untorn::GoMap<_, _> = (0..10).map(|n| (n, n * n)).collect();
+    /// assert_eq!(squares.get(&9), Some(81));
+    /// ```
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
         Self::from(Table::from_iter(entries))
     }
@@ -190,6 +204,7 @@ impl<K: Key, V, S: SeededBuildHasher> Extend<(K, V)> for GoMap<K, V, S> {
 }
 
 impl<K, V, S: Default + Clone> Default for GoMap<K, V, S> {
+    /// Creates an empty map with the default hasher.
     fn default() -> Self {
         Self::from(Table::default())
     }

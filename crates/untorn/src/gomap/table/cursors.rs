@@ -110,7 +110,7 @@ impl CursorSet {
                 .sum::<usize>()
     }
 
-    /// Creates a cursor. The smaller of the table's arrays has 2^b chains.
+    /// Creates and registers a cursor. The smaller of the table's arrays has 2^b chains.
     pub(super) fn register(&self, b: u8) -> Arc<Mutex<CursorState>> {
         let state = Arc::new(Mutex::new(CursorState::new(self.growths, b)));
         lock(&self.newest).push(&state);

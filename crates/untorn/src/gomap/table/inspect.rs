@@ -53,8 +53,14 @@ fn chains<K, V>(
 }
 
 /// An iterator over a bucket and its overflow buckets.
-///
 /// [`Table::chains`] and [`Table::old_chains`] create it.
+///
+/// # Examples
+/// ```
+/// let table = untorn::gomap::Table::from([("1", "265")]);
+/// let chain = table.chains().next().unwrap();
+/// assert_eq!(chain.count(), 1); // one bucket without overflow buckets
+/// ```
 pub struct Chain<'t, K, V> {
     next: Option<BucketRef<'t, K, V>>,
 }
@@ -84,9 +90,13 @@ impl<K, V> fmt::Debug for Chain<'_, K, V> {
 }
 
 /// A view of one bucket: eight tophash bytes, and an entry for each byte of at least 5.
-///
 /// # Examples
-/// See [`Table::chains`].
+/// ```
+/// let table = untorn::gomap::Table::from([("1", "265")]);
+/// let bucket = table.chains().next().unwrap().next().unwrap();
+/// assert_eq!(bucket.tophash()[1..], [0; 7]); // empty_rest
+/// assert_eq!(bucket.entry(0), Some((&"1", &"265")));
+/// ```
 pub struct BucketView<'t, K, V> {
     bucket: BucketRef<'t, K, V>,
 }

@@ -9,8 +9,17 @@ use crate::gomap::raw::bucket::{BUCKET_CNT, BucketRef};
 use crate::random::random_u64;
 
 /// An iterator over the entries of a [`Table`], in an unspecified order with a random start.
-///
 /// [`Table::iter`] creates it.
+///
+/// # Examples
+/// ```
+/// let limits = untorn::gomap::Table::from([("low", 10), ("high", 20)]);
+/// let mut sum = 0;
+/// for (_, n) in &limits {
+///     sum += n;
+/// }
+/// assert_eq!(sum, 30);
+/// ```
 pub struct Iter<'t, K, V> {
     /// The current array, then the next one.
     arrays: [Option<&'t BucketArray<K, V>>; 2],

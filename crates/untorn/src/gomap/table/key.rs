@@ -10,6 +10,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 /// The four lookup functions that Go's compiler selects from.
+///
+/// # Examples
+/// ```
+/// use untorn::gomap::{Key, KeyKind};
+///
+/// assert_eq!(<str as Key>::KIND, KeyKind::FastStr);
+/// assert_eq!(<u64 as Key>::KIND, KeyKind::Fast64);
+/// assert_eq!(<u8 as Key>::KIND, KeyKind::Generic);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyKind {
     /// For four bytes that are cheap to compare (`mapaccess1_fast32`). In a table of one bucket, a

@@ -278,7 +278,7 @@ where
             }
             continue;
         }
-        // A long key is compared at most once.
+        // In this scan a long key is compared at most once.
         if stored.first_chunk::<4>() != key.first_chunk::<4>() {
             trace.step(Step::FirstFourDiffer { slot });
             continue;

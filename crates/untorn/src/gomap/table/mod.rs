@@ -135,6 +135,7 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
 }
 
 impl<K, V, S: Default> Default for Table<K, V, S> {
+    /// Creates an empty table with the default hasher.
     fn default() -> Self {
         Self::with_hasher(S::default())
     }
@@ -147,6 +148,7 @@ impl<K: fmt::Debug, V: fmt::Debug, S> fmt::Debug for Table<K, V, S> {
 }
 
 impl<K: Key, V: PartialEq, S: SeededBuildHasher> PartialEq for Table<K, V, S> {
+    /// Returns whether the tables have equal entries. Seeds and numbers of buckets may differ.
     fn eq(&self, other: &Self) -> bool {
         self.len() == other.len()
             && self
@@ -158,6 +160,7 @@ impl<K: Key, V: PartialEq, S: SeededBuildHasher> PartialEq for Table<K, V, S> {
 impl<K: Key, V: Eq, S: SeededBuildHasher> Eq for Table<K, V, S> {}
 
 impl<K: Key, V, S: SeededBuildHasher> Extend<(K, V)> for Table<K, V, S> {
+    /// Inserts the entries one by one.
     fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
         for (key, elem) in entries {
             self.insert(key, elem);
@@ -166,6 +169,13 @@ impl<K: Key, V, S: SeededBuildHasher> Extend<(K, V)> for Table<K, V, S> {
 }
 
 impl<K: Key, V, S: SeededBuildHasher + Default> FromIterator<(K, V)> for Table<K, V, S> {
+    /// Creates a table of these entries. The last value of equal keys is stored.
+    ///
+    /// # Examples
+    /// ```
+    /// let squares: untorn::gomap::Table<_, _> = (0..10).map(|n| (n, n * n)).collect();
+    /// assert_eq!(squares[&9], 81);
+    /// ```
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
         let mut table = Self::default();
         table.extend(entries);
@@ -174,6 +184,13 @@ impl<K: Key, V, S: SeededBuildHasher + Default> FromIterator<(K, V)> for Table<K
 }
 
 impl<K: Key, V, const N: usize> From<[(K, V); N]> for Table<K, V> {
+    /// Creates a table of these entries. The last value of equal keys is stored.
+    ///
+    /// # Examples
+    /// ```
+    /// let config = untorn::gomap::Table::from([("1", 265), ("2", 17)]);
+    /// assert_eq!(config.len(), 2);
+    /// ```
     fn from(entries: [(K, V); N]) -> Self {
         Self::from_iter(entries)
     }

@@ -97,8 +97,13 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
 }
 
 /// An owning iterator over the entries of a [`Table`]. Dropping it drops the remaining entries.
-///
 /// The `IntoIterator` implementations of [`Table`] and [`GoMap`](crate::GoMap) create it.
+///
+/// # Examples
+/// ```
+/// let entries = untorn::gomap::Table::from([("low", 10), ("high", 20)]).into_iter();
+/// assert_eq!(entries.map(|(_, n)| n).sum::<i32>(), 30);
+/// ```
 pub struct IntoIter<K, V, S = FoldHash> {
     table: Table<K, V, S>,
     /// The remaining entries of the current chain.
