@@ -117,7 +117,7 @@ fn every_test_after_go_is_on_its_page() {
     let folders = ["integration", "process"].map(|part| format!("crates/untorn/tests/{part}/go"));
     let files = folders.iter().flat_map(|folder| {
         let files = fs::read_dir(repository().join(folder)).expect("a folder");
-        files.map(|file| (folder, file.expect("readable").file_name()))
+        files.map(move |file| (folder, file.expect("readable").file_name()))
     });
     let mut tests = 0;
     for (folder, file) in files {
