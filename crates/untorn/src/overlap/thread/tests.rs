@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::mem::forget;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use super::{RECORD, REGISTRY};
@@ -16,6 +16,13 @@ const GUARDS: usize = 4_000;
 
 /// The records that threads of other tests may acquire meanwhile.
 const OF_OTHER_TESTS: usize = 200;
+
+/// Held by each test here: some keep records, which others would have to replace.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn records() -> usize {
     REGISTRY.records().count()
@@ -52,6 +59,7 @@ const ORDERS: [Take; 3] = [
 
 #[test]
 fn dropped_guards_are_not_scanned() {
+    let _alone = alone();
     on_a_thread(|| {
         let cells = cells();
         let before = records();
@@ -72,6 +80,7 @@ fn dropped_guards_are_not_scanned() {
 
 #[test]
 fn one_guard_of_many_costs_a_scan_one_slot() {
+    let _alone = alone();
     on_a_thread(|| {
         let cells = cells();
         for kept in [SLOTS, 70, GUARDS / 2, GUARDS - 1] {
@@ -98,6 +107,7 @@ fn slots_in_use() -> Vec<usize> {
 
 #[test]
 fn slots_of_blocks_are_reused() {
+    let _alone = alone();
     on_a_thread(|| {
         let cells = cells();
         let mut used = BTreeSet::new();
@@ -117,6 +127,7 @@ fn slots_of_blocks_are_reused() {
 
 #[test]
 fn slot_blocks_are_reused_by_later_threads() {
+    let _alone = alone();
     static USED: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
     for _ in 0..50 {
         on_a_thread(|| {
@@ -147,6 +158,7 @@ fn left_by(threads: usize, body: fn()) -> usize {
 
 #[test]
 fn guards_in_thread_locals_give_records_back() {
+    let _alone = alone();
     static CELL: OverlapCell<u8> = OverlapCell::new(1);
     let bodies: [(usize, fn()); 4] = [
         // The thread-local is registered before ours, and so destroyed after it.
@@ -174,6 +186,7 @@ fn guards_in_thread_locals_give_records_back() {
 
 #[test]
 fn records_with_leaked_guards_are_not_reused() {
+    let _alone = alone();
     static CELL: OverlapCell<u8> = OverlapCell::new(1);
     static OWN: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
     for _ in 0..100 {
@@ -212,6 +225,7 @@ thread_local! {
 /// Accesses of a thread whose record was released already share one, however many they are.
 #[test]
 fn accesses_of_destructors_leave_no_records() {
+    let _alone = alone();
     let bodies: [fn(); 2] = [
         || {
             LAST_WORDS.with(|_| ());

@@ -101,7 +101,11 @@ fn hold(cells: &[OverlapCell<usize>], attempt: &dyn Fn(usize) -> Met) {
         if held.is_empty() || random.below(10) < if grows { 9 } else { 1 } {
             let cell = random.below(CELLS);
             // A write beside a read would be reported, so every tenth cell is written to only.
-            let way = if cell % 10 == 0 { 3 } else { random.below(3) };
+            let way = if cell.is_multiple_of(10) {
+                3
+            } else {
+                random.below(3)
+            };
             if let Some((line, guard)) = take(&cells[cell], way) {
                 let writes = matches!(guard, Guard::Write(_));
                 model.entry(cell).or_default().push((line, writes));
