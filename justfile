@@ -122,7 +122,7 @@ i686:
 
 # The publication word of 32-bit targets, with the tests of the maps, on this one.
 rwlock-cell:
-    RUSTFLAGS="--cfg untorn_rwlock_cell" CARGO_TARGET_DIR=target/rwlock cargo test -p untorn --lib --test every_type --test map --test published --test retained --test send_sync --test subscription
+    RUSTFLAGS="--cfg untorn_rwlock_cell" CARGO_TARGET_DIR=target/rwlock cargo test -p untorn --features stream --test every_type --test map --test published --test retained --test send_sync --test subscription
 
 # Every type on wasm32-unknown-unknown, called from node.
 wasm:
