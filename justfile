@@ -131,7 +131,7 @@ i686:
 
 # The publication word of 32-bit targets, with the tests of the maps, on this one.
 rwlock-cell:
-    RUSTFLAGS="--cfg untorn_rwlock_cell" CARGO_TARGET_DIR=target/rwlock cargo test -p untorn --lib --test every_type --test integration --test memory
+    RUSTFLAGS="--cfg untorn_rwlock_cell" CARGO_TARGET_DIR=target/rwlock cargo test -p untorn --features stream --lib --test every_type --test integration --test memory
 
 # Every type on wasm32-unknown-unknown, called from node.
 wasm:

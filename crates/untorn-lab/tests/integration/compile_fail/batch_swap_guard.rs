@@ -12,8 +12,7 @@ fn right() {
 }
 
 #[cfg(untorn_wrong)]
-fn wrong() {
-    let (one, two) = (untorn::Map::from([(1, 265)]), untorn::Map::from([(1, 17)]));
-    let mut one = one.begin_batch();
-    two.batch(|two| std::mem::swap(&mut one, two)); //~ E0521
+fn wrong(one: &'static untorn::Map<u8, u8>, two: &'static untorn::Map<u8, u8>) {
+    let mut guard = one.begin_batch();
+    two.batch(|batch| std::mem::swap(&mut guard, batch)); //~ E0521
 }
