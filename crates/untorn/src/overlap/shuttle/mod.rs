@@ -16,7 +16,6 @@ use shuttle::thread;
 
 use self::log::{Held, assert_reports, begin, begin_log};
 use super::record::SLOTS;
-use super::thread::REGISTRY;
 use super::{OnOverlap, OverlapCell, Reading, Writing};
 use crate::schedules::{add_reports, assert_quiet, assert_some, attempt, join_all, note, overlaps};
 use crate::schedules::{schedules, spawn, tried};
@@ -250,9 +249,7 @@ fn shuttle_cells_slot_blocks() {
             set(try_write(shared), 2);
         });
         join_all([readers, writer]);
-        // None of the accesses is left, and neither is a record for each of them.
-        assert!(shared.try_write().is_ok());
-        assert!(REGISTRY.records().count() <= 4);
+        assert!(shared.try_write().is_ok(), "an access is left");
         assert_reports();
         add_reports(&REPORTS);
     });
