@@ -7,9 +7,9 @@
 #[cfg(not(any(untorn_loom, untorn_shuttle)))]
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, Ordering, fence};
 
-#[cfg(not(target_has_atomic = "64"))]
+#[cfg(all(any(test, not(untorn_loom)), not(target_has_atomic = "64")))]
 use portable_atomic as atomic_64;
-#[cfg(target_has_atomic = "64")]
+#[cfg(all(any(test, not(untorn_loom)), target_has_atomic = "64"))]
 use std::sync::atomic as atomic_64;
 
 #[cfg(not(any(untorn_loom, untorn_shuttle)))]
