@@ -1,52 +1,60 @@
-//! Maps that many threads read while others change them.
+//! Concurrent maps for data that one thread keeps refreshing and many threads read, and a detector
+//! of overlapping access.
 //!
-//! One thread keeps pulling fresh configuration into a map, many threads read it. In Go that program dies with
-//! `fatal error: concurrent map read and map write`. This crate has that map, with its rule and a report that names
-//! both sides; and the cure, a map whose reads never wait and never mix two refreshes.
-//!
-//! # Which one do I want?
-//!
-//! | you want | type | what concurrent use gives |
-//! |---|---|---|
-//! | to be **safe** | [`Map`]; [`Published`] for one value | reads never wait; what is written in one batch and read under one pin is never seen by halves |
-//! | to be **told** | [`GoMap`] | an overlap of a write with any other access ends in a report that names both sides |
-//! | the same for anything else | [`OverlapCell`] | as a `RefCell` for threads, whose panic names the other borrower too |
-//! | to stay **fresh** | [`Poller`] | a [`Map`] refreshed from a source, again and again; the last good state is never lost |
-//! | Go's map on one thread | [`gomap::Table`] | nothing: writes need `&mut` |
-//!
-//! Start with [`Map`], unless one key at a time is all you ever read (then papaya, scc or moka are faster to write to) or
-//! the table is replaced as a whole each time (then a [`Published`] `HashMap` will do, refreshed by a thread of your own: a
-//! [`Poller`] serves a [`Map`]).
-//!
-//! | to read a [`Map`] | take | because |
-//! |---|---|---|
-//! | one key, once | [`Map::get`] | it clones the value, and the next call may see the next revision |
-//! | several keys that belong together, now | [`Map::pin`] | a borrow of one revision; stays on this thread |
-//! | the same for long, elsewhere, across an `.await` | [`Map::snapshot`] | owned, `Send`; keeps its version |
-//! | again and again, in a loop of one thread | [`Map::reader`] | asks by one load whether there is a newer revision |
-//! | what has changed | [`Map::subscribe`], [`View::diff`] | two snapshots, and the entries that differ |
-//!
-//! | to write | take | because |
-//! |---|---|---|
-//! | one key | [`Map::insert`], [`Map::remove`], [`Map::update`], [`Map::get_or_insert_with`] | one commit |
-//! | several that belong together | [`Map::batch`], [`Map::begin_batch`], [`Map::try_batch`], [`Map::batch_if_unchanged`] | one commit, or none |
-//! | everything, from a source | [`Map::refresh`] | touches only what differs; no revision if nothing does |
+//! Reads of a [`Map`] never block, and a batch of writes is seen whole or not at all:
 //!
 //! ```
 //! use untorn::Map;
 //!
-//! let config = Map::named("config");
-//! config.batch(|batch| {
-//!     batch.insert("1", 265);
-//!     batch.insert("2", 265);
+//! let limits = Map::from([("low", 10), ("high", 20)]);
+//! limits.batch(|batch| {
+//!     batch.insert("low", 110);
+//!     batch.insert("high", 120); // readers see both changes or neither
 //! });
-//! let view = config.pin(); // of one revision
-//! assert_eq!(view.get("1"), view.get("2"));
+//! let view = limits.pin(); // a snapshot of one revision; never blocks
+//! assert_eq!(view["high"] - view["low"], 10);
 //! ```
 //!
-//! Safe Rust forbids the data race that Go's check is about; what it does not forbid is that two parts of a program
-//! use shared state at a time when only one should. `GoMap` is for being told about that. It never makes anyone wait,
-//! so it is no way to share a map that is *meant* to be read while it is written.
+//! In Go, a program whose readers and writers meet in a map dies with
+//! `fatal error: concurrent map read and map write`. [`GoMap`] is that map with that rule: an
+//! access that overlaps a write is reported, with the thread and the source line of both sides.
+//! [`OverlapCell`] applies the rule to any other value.
+//!
+//! # Which type do I want?
+//!
+//! | task | type | under concurrent use |
+//! |---|---|---|
+//! | share a table that is mostly read | [`Map`] | reads never block; batches are atomic, and a view is a snapshot of one revision |
+//! | share one value | [`Published`] | reads never block; the value is replaced as a whole |
+//! | keep a map fresh | [`Poller`] | a thread refreshes a [`Map`] from a closure or a [`Source`]; errors and panics leave the last good contents |
+//! | find overlapping access to a map | [`GoMap`] | a write that overlaps any other access ends in a report that names both sides |
+//! | find it for any other value | [`OverlapCell`] | a `RefCell` for threads, whose panic names the other borrower |
+//! | use Go's map on one thread | [`gomap::Table`] | writes need `&mut` |
+//!
+//! Start with [`Map`]. If you only ever read one key at a time, papaya, scc or moka are faster to
+//! write to. If the table is always replaced as a whole, a [`Published`] `HashMap` will do; refresh
+//! it from a thread of your own, since a [`Poller`] serves a [`Map`].
+//!
+//! | to read a [`Map`] | call | because |
+//! |---|---|---|
+//! | one key, once | [`Map::get`] | clones the value; the next call may see the next revision |
+//! | several keys that belong together | [`Map::pin`] | borrows one revision; stays on this thread |
+//! | one revision for long, elsewhere, or across an `.await` | [`Map::snapshot`] | owned and `Send`; retains its version |
+//! | the newest revision in a loop | [`Map::reader`] | one load checks whether there is a newer revision |
+//! | what has changed | [`Map::subscribe`], [`View::diff`] | two snapshots, and the entries that differ |
+//!
+//! | to write a [`Map`] | call | because |
+//! |---|---|---|
+//! | one key | [`Map::insert`], [`Map::remove`], [`Map::update`], [`Map::get_or_insert_with`] | one commit each |
+//! | several keys that belong together | [`Map::batch`], [`Map::begin_batch`], [`Map::try_batch`], [`Map::batch_if_unchanged`] | one commit, or none |
+//! | all keys, from a source | [`Map::refresh`] | touches only what differs; no revision if nothing does |
+//!
+//! # Detecting overlapping access
+//!
+//! Safe Rust forbids the data race that Go's check is about. It does not forbid that two parts of a
+//! program use shared state at a time when only one should. [`GoMap`] and [`OverlapCell`] find that
+//! mistake. They are checkers, not locks: no access ever blocks. If reads and writes are supposed to
+//! run concurrently, use a [`Map`].
 //!
 //! ```
 //! use std::sync::Arc;
@@ -61,7 +69,8 @@
 //! assert_eq!(config.get("1"), Some("265"));
 //! ```
 //!
-//! The same rule for any other value, by guards as those of a `RefCell`; [a page](pages::overlap_cell) has its uses:
+//! The guards of an [`OverlapCell`] are like those of a `RefCell`; [the guide](pages::overlap_cell)
+//! has its uses:
 //!
 //! ```
 //! use untorn::OverlapCell;
@@ -76,45 +85,54 @@
 //!
 //! # Consistency
 //!
-//! Of [`Map`] and [`Published`]: commits are totally ordered; every view is exactly the state after some commit; a commit
-//! that returned before a pin began is in that pin's view, also when the pin is nested in an older one; a batch is all or
-//! nothing; a thread never goes backwards. Two separate `get`s may see two revisions.
+//! [`Map`] and [`Published`]: commits are totally ordered, and batches are serializable. Every view
+//! is exactly the state after some commit. A commit that returned before a pin began is in that
+//! pin's view, also when the pin is nested in an older one. A thread never goes backwards. Two
+//! separate calls of [`Map::get`] may see two revisions. A read followed by a write across two calls
+//! can lose an update, unless both happen in one batch or by [`Map::batch_if_unchanged`].
 //!
-//! Of [`GoMap`] and [`OverlapCell`]: *every overlap is noticed*: of two accesses to one of them that overlap in time, at least one of them a write, at
-//! least one reports. *Nothing else is*: accesses that do not overlap are never reported. *Order*: an access that
-//! begins after another has ended sees all that it did, whatever order there was otherwise, so a program that breaks
-//! the rule still has no data race. The access that notices does not proceed.
+//! [`GoMap`] and [`OverlapCell`]:
+//! - *No false negative*: if two accesses to one of them overlap in time and at least one is a
+//!   write, at least one of the two reports it.
+//! - *No false positive*: accesses that do not overlap are never reported.
+//! - *Order*: the end of an access happens-before the beginning of each access that begins after
+//!   it. So a program that breaks the rule still has no data race. The access that notices the
+//!   overlap does not proceed.
 //!
-//! What an access is: every call of a method of `GoMap`, from the moment it enters the gate to the moment it leaves
-//! it, values being copied in or out included, hashing the key and dropping what was replaced not included.
-//! [`GoMap::iter_with`] and [`GoMap::get_with`] last until their closure has returned. Each step of a
-//! [`GoMap::walk`] is an access of its own, so between two steps the map may be written to. Of a cell, an access lasts as long
-//! as its guard, and an attempt as long as the call.
+//! An access is a call of a method of [`GoMap`], from entering its gate to leaving it. That includes
+//! copying values in or out, but neither hashing the key nor dropping what was replaced.
+//! [`GoMap::iter_with`] and [`GoMap::get_with`] last until their closure has returned. Each step of
+//! a [`GoMap::walk`] is an access of its own, so the map may be written to between two steps. An
+//! access to a cell lasts as long as its guard, and a failed attempt as long as its call.
 //!
 //! # Limits
 //!
-//! Of [`Map`] (each with what to do instead on [a page](pages::limits)):
-//! - A write clones the neighbours of its key, some three hundred entries, or some forty where they have a `Drop`, and a few
-//!   times as many when the table grows by it: keep values cheap to clone.
-//! - One writer at a time; a write on a thread that has another write to the same map open panics.
-//! - References live as long as their pin, snapshot or reader; each of those keeps one version.
+//! [`Map`] (the [list of limits](pages::limits) says what to do instead):
+//! - A write clones the neighbors of its key: some 300 entries, or some 40 if they have a `Drop`, and
+//!   a few times as many when the table grows. Keep values cheap to clone.
+//! - There is one writer at a time. A write panics on a thread that has another write to the same
+//!   map open.
+//! - References live as long as their pin, snapshot or reader; each of those retains one version.
 //! - A value with interior mutability is another value in the next version.
 //!
-//! Of [`GoMap`]:
-//! - Only accesses that *do* overlap are reported; a clean run proves nothing. [`Stretch`] keeps sampled accesses open
-//!   for a share of the time, so that more of them do ([more](pages::stretching)).
-//! - What a value points to, and what is done with a value after it was copied out, is not watched.
+//! [`GoMap`]:
+//! - Only accesses that *do* overlap are reported: a run without a report proves nothing.
+//!   [`Stretch`] injects delays into sampled accesses, so that more of them do
+//!   ([guide](pages::stretching)).
+//! - What a value points to, and what a program does with a copied value, is not checked.
 //! - The records of threads (some 600 bytes each) are reused but never freed.
-//! - The exit of [`OnOverlap::Exit`] is `_exit(2)` on Unix; elsewhere it runs exit handlers.
+//! - [`OnOverlap::Exit`] calls `_exit(2)` on Unix; elsewhere it runs exit handlers.
 //!
-//! Of [`OverlapCell`] the same, and:
-//! - A guard that is forgotten keeps its cell in use for ever; every later report names its thread and line.
-//! - A `try_read` or `try_write` is met by others while it lasts, also one that fails.
-//! - A panic while a guard is alive leaves the value as it is: there is no poison.
+//! [`OverlapCell`], besides those:
+//! - A leaked guard keeps its cell in use until the process ends; every later report names the
+//!   guard's thread and line.
+//! - A `try_read` or `try_write` can itself be reported by a conflicting access while it runs, also
+//!   if it fails.
+//! - A panic while a guard is alive leaves the value as it is: there is no poisoning.
 //!
 //! # Platforms
 //!
-//! [A page](pages::limits) says what has been tested where. These targets differ:
+//! The [list of limits](pages::limits) says what has been tested where. These targets differ:
 //!
 //! | target | difference |
 //! |---|---|
@@ -129,20 +147,21 @@
 //!
 //! | feature | adds |
 //! |---|---|
-//! | `serde` | [`Map`], [`View`] and what shows one are written as a map, an [`Overlap`] as a structure; [`Map`], [`Published`] and [`Revision`] are read (for `Arc` keys and values, serde's own feature `rc`) |
+//! | `serde` | [`Map`], [`View`] and the handles of a view serialize as a map, an [`Overlap`] as a structure; [`Map`], [`Published`] and [`Revision`] deserialize (for `Arc` keys and values, enable serde's own feature `rc`) |
 //! | `rayon` | `View::par_iter`; a [`Map`] is collected and extended in parallel |
 //! | `stream` | `Subscription::into_stream`, for tasks of any runtime |
-//! | `tracing` | each overlap that ends in a panic is also an event, with both sides as fields, and each poll that fails a warning |
+//! | `tracing` | an event for each overlap that ends in a panic, with both sides as fields, and a warning for each poll that fails |
 //!
 //! # Environment
 //!
 //! | variable | meaning |
 //! |---|---|
-//! | `UNTORN_ON_OVERLAP` | `exit` or `panic`: what maps and cells do on an overlap that were not told by [`GoMap::on_overlap`] or [`OverlapCell::on_overlap`] |
-//! | `UNTORN_STRETCH` | such as `1%`, up to `90%`: the share of the time for which accesses are kept open, to maps and cells that were not told by [`GoMap::stretch`] or [`OverlapCell::stretch`]; off by default |
-//! | `RUST_BACKTRACE` | if set and not `0`, the report is followed by the noticing side's backtrace |
+//! | `UNTORN_ON_OVERLAP` | `exit` or `panic`: the policy of maps and cells that do not set one by [`GoMap::on_overlap`] or [`OverlapCell::on_overlap`] |
+//! | `UNTORN_STRETCH` | such as `1%`, up to `90%`: the share of the time for which accesses are delayed, for maps and cells that do not set one by [`GoMap::stretch`] or [`OverlapCell::stretch`]; off by default |
+//! | `RUST_BACKTRACE` | if set and not `0`, a backtrace of the reporting side follows the report |
 //!
-//! Each is read once, when the first map is made or the first cell is used. A value that is not understood is named on stderr and ignored.
+//! Each is read once, when the first map is created or the first cell is used. A value that cannot
+//! be parsed is reported on stderr and ignored.
 
 #[cfg(not(untorn_loom))]
 mod clock;

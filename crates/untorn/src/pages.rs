@@ -30,7 +30,7 @@ pub mod migrate {}
 
 #[doc = "[stretching.md]: crate::pages::stretching"]
 #[doc = "[../DESIGN.md#measured]: crate::pages"]
-#[doc = "[../README.md#what-there-is]: crate"]
+#[doc = "[../README.md#which-type-do-i-want]: crate"]
 #[doc = "[thread-sanitizer.md#cells]: crate::pages"]
 #[doc = ""]
 #[doc = include_str!("../pages/overlap-cell.md")]

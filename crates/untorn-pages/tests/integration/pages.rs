@@ -186,17 +186,10 @@ fn what_the_readmes_name_is_there() {
                 assert!(anchors(&there).contains(wanted), "{name}: {link}");
             }
         }
-        let shell = blocks(&text)
-            .into_iter()
-            .find(|block| block.language == "sh")
-            .expect("commands");
-        let commands = shell
-            .code
-            .lines()
-            .map(|line| line.split('#').next().unwrap_or(line));
-        let files: Vec<_> = commands
-            .flat_map(str::split_whitespace)
-            .filter(|word| word.contains(['/', '.']))
+        // The dump that a command is given.
+        let files: Vec<_> = text
+            .split(|c: char| c.is_whitespace() || c == '`')
+            .filter(|word| word.starts_with("crates/") && word.ends_with(".txt"))
             .collect();
         assert_eq!(files.len(), 1, "{name}: {files:?}");
         for file in files {

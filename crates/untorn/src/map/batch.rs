@@ -147,17 +147,17 @@ impl<K, V, S> Batch<'_, K, V, S> {
         writer.publish(view)
     }
 
-    /// The right to publish, until the batch has been committed.
+    /// Returns the writer lock, until the batch has been committed.
     pub(super) fn writer(&self) -> Option<&Writer<'_, View<K, V, S>>> {
         self.writer.as_ref()
     }
 
-    /// The view that the batch began with, until the batch has been committed.
+    /// Returns the view that the batch began with, until the batch has been committed.
     pub(super) fn began_with(&self) -> Option<&View<K, V, S>> {
         self.newest.as_deref().map(|version| &version.value)
     }
 
-    /// The contents that are being written.
+    /// Returns the contents that are being written.
     pub(super) fn draft(&mut self) -> &mut Draft<K, V, S> {
         &mut self.draft
     }
@@ -230,8 +230,8 @@ impl<K: Eq + Hash, V, S: BuildHasher> Batch<'_, K, V, S> {
 }
 
 impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Batch<'_, K, V, S> {
-    /// Gives `key` a value and returns the one it had; the stored key stays. O(1) on average, and the first write to a
-    /// segment copies it.
+    /// Inserts a value for `key` and returns the value that it replaces. The stored key stays. O(1)
+    /// on average, but the first write to a segment copies it.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         self.draft.insert(key, value)
     }
@@ -245,7 +245,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Batch<'_, K, V, S> {
         self.draft.remove(key)
     }
 
-    /// Replaces the value of `key` by what `f` makes of it; `None` means no value.
+    /// Replaces the value of `key` by the one that `f` returns; `None` removes the key.
     ///
     /// # Examples
     /// ```

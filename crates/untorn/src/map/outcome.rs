@@ -10,9 +10,9 @@ use crate::Revision;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Committed<R> {
-    /// What the closure returned.
+    /// The value that the closure returned.
     pub value: R,
-    /// The newest revision after the commit: its own if it changed anything.
+    /// The newest revision after the write: that of its own commit if it changed anything.
     pub revision: Revision,
 }
 
@@ -132,23 +132,24 @@ fn name(f: &mut fmt::Formatter<'_>, name: Option<&str>, what: &str) -> fmt::Resu
     }
 }
 
-/// What a refresh changed.
+/// The numbers of keys that a refresh added, changed and removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refreshed {
-    /// The newest revision: its own if it changed anything.
+    /// The newest revision: that of its own commit if it changed anything.
     pub revision: Revision,
-    /// Keys that were new.
+    /// The number of keys that were new.
     pub added: usize,
-    /// Keys whose value changed.
+    /// The number of keys whose value changed.
     pub changed: usize,
-    /// Keys that the source no longer has.
+    /// The number of keys that the source no longer has.
     pub removed: usize,
 }
 
 impl Refreshed {
-    /// Whether nothing was different: then there is no new revision.
+    /// Returns whether nothing differed: then there is no new revision.
     ///
+    /// # Examples
     /// ```
     /// let config = untorn::Map::from([("1", 265)]);
     /// assert!(config.refresh([("1", 265)]).is_unchanged());
@@ -160,8 +161,9 @@ impl Refreshed {
 }
 
 impl fmt::Display for Refreshed {
-    /// A line for a log.
+    /// Formats one line for a log.
     ///
+    /// # Examples
     /// ```
     /// let config = untorn::Map::from([("1", 265), ("2", 17)]);
     /// let refreshed = config.refresh([("1", 266)]);

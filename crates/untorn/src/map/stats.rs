@@ -1,4 +1,4 @@
-//! What a map keeps, in numbers.
+//! Versions that a map retains, and their memory.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,43 +6,49 @@ use std::time::Duration;
 use super::Map;
 use crate::published::{Retired, Revision};
 
-/// What a map keeps, in numbers: made by [`Map::stats`]. (What Go keeps in the header of its map is
-/// [`gomap::Stats`](crate::gomap::Stats).)
+/// The versions of a map and the memory that they take, from [`Map::stats`]. (The header of Go's
+/// table is a [`gomap::Stats`](crate::gomap::Stats).)
 ///
-/// Bytes are those of the tables; what keys and values point to is not counted.
+/// Bytes are those of the tables. Memory that keys and values point to is not counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
     /// The newest revision.
     pub revision: Revision,
-    /// Entries of the newest view.
+    /// The number of entries in the newest view.
     pub len: usize,
-    /// Hash tables that they are in: a commit copies the ones that it writes to.
+    /// The number of hash tables that hold them. A commit copies those that it writes to.
     pub segments: usize,
-    /// Bytes of the newest view.
+    /// The bytes of the newest view.
     pub bytes: usize,
-    /// Commits that this map has published.
+    /// The number of commits.
     pub commits: u64,
-    /// Replaced versions that are kept.
+    /// The number of replaced versions that are retained.
     pub retained: usize,
-    /// How many of those a pin, a snapshot, a reader or a subscription shows. The others are freed by the next commits, or
-    /// by [`Map::reclaim`].
+    /// The number of those that a pin, a snapshot, a reader or a subscription references. The
+    /// others are freed by the next commits, or by [`Map::reclaim`].
     pub seen: usize,
-    /// Bytes of the replaced versions that are kept, less what they share with each other and with the newest view.
+    /// The bytes of the retained versions, without what they share with each other and with the
+    /// newest view.
     pub retained_bytes: usize,
-    /// How long ago the oldest version that is still shown was replaced: its pin, snapshot or idle reader is older than
-    /// that. `None` if there is none, or if the target has no clock (`wasm32-unknown-unknown`).
+    /// The time since the oldest version that is still referenced was replaced: the pin, snapshot or
+    /// idle reader is older than that. `None` if there is none, or if the target has no clock
+    /// (`wasm32-unknown-unknown`).
     pub oldest_pin: Option<Duration>,
 }
 
 impl<K, V, S> Map<K, V, S> {
-    /// What the map keeps. Waits for writers; costs a visit of each segment of the newest view, and of those that the
-    /// replaced versions do not share with it. While it counts, it holds what it counts: a commit, `reclaim` or `stats` at the
-    /// same time takes that for seen.
+    /// Returns which versions are retained and how much memory they take. Blocks until other writers
+    /// have finished. O(segments), of the newest view and of what replaced versions do not share
+    /// with it.
+    ///
+    /// References the retained versions while it counts: a concurrent commit, `reclaim` or `stats`
+    /// sees them as in use.
     ///
     /// # Panics
     /// If this thread has a write to this map open: that would deadlock.
     ///
+    /// # Examples
     /// ```
     /// let config = untorn::Map::from([("1", 265)]);
     /// let before = config.snapshot();
@@ -86,5 +92,47 @@ impl<K, V, S> Map<K, V, S> {
             retained_bytes,
             oldest_pin: since.map(|since| since.elapsed()),
         }
+    }
+
+    /// Returns how many replaced versions are retained; [`stats`](Self::stats) returns more. Blocks
+    /// until other writers have finished.
+    ///
+    /// # Panics
+    /// If this thread has a write to this map open: that would deadlock.
+    ///
+    /// # Examples
+    /// ```
+    /// let config = untorn::Map::from([("1", 265)]);
+    /// let before = config.snapshot();
+    /// config.insert("1", 266);
+    /// assert_eq!(config.retained(), 1);
+    /// # drop(before);
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn retained(&self) -> usize {
+        self.writer("count the versions of").retired().len()
+    }
+
+    /// Frees every replaced version that nothing references any more, and returns how many those
+    /// were. Blocks until other writers have finished.
+    ///
+    /// Commits free replaced versions too, two at most each. A map that is no longer written to
+    /// retains what was replaced last, until this is called.
+    ///
+    /// # Panics
+    /// If this thread has a write to this map open: that would deadlock. If a `Drop` of a key or a
+    /// value panics.
+    ///
+    /// # Examples
+    /// ```
+    /// let config = untorn::Map::from([("1", 265)]);
+    /// config.insert("1", 266);
+    /// config.reclaim();
+    /// assert_eq!(config.retained(), 0);
+    /// ```
+    #[track_caller]
+    pub fn reclaim(&self) -> usize {
+        self.writer("reclaim versions of").reclaim()
     }
 }

@@ -12,11 +12,13 @@ use super::origin::Origin;
 use super::table::{self, Entry, Table};
 use crate::Revision;
 
-/// The immutable contents of a [`Map`](super::Map) at one revision.
+/// The immutable contents of a [`Map`](super::Map) at one revision: a snapshot.
 ///
-/// A [`Pinned`](crate::Pinned), a [`Snapshot`](crate::Snapshot) and a [`Reader`](crate::Reader) of a map lead to one.
-/// What is read through one view is of one revision.
+/// A [`Pinned`](crate::Pinned) and a [`Snapshot`](crate::Snapshot) of a map dereference to a view, and
+/// [`Reader::latest`](crate::Reader::latest) returns one. All that is read through one view is of one
+/// revision.
 ///
+/// # Examples
 /// ```
 /// use untorn::Map;
 ///
@@ -33,46 +35,54 @@ pub struct View<K, V, S = DefaultHashBuilder> {
 }
 
 impl<K, V, S> View<K, V, S> {
-    /// Whether both are of one map.
+    /// Returns whether both are views of one map.
     pub(super) fn is_of_the_map_of(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.origin, &other.origin)
     }
 
-    /// The number of the commit whose result this is.
+    /// Returns the revision: the number of the commit that made these contents.
     #[must_use]
     pub fn revision(&self) -> Revision {
         self.revision
     }
 
-    /// Number of entries. O(1).
+    /// Returns the number of entries. O(1).
     #[must_use]
     pub fn len(&self) -> usize {
         self.table.len()
     }
 
-    /// Whether there is no entry.
+    /// Returns whether there is no entry. O(1).
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// What the keys are hashed with.
+    /// Returns the hasher of the map.
     #[must_use]
     pub fn hasher(&self) -> &S {
         &self.hasher
     }
 
-    /// The entries, in no particular order. O(entries + segments) for all of them.
+    /// Returns an iterator over the entries, in no particular order. O(entries + segments) for all
+    /// of them.
+    ///
+    /// # Examples
+    /// ```
+    /// let limits = untorn::Map::from([("low", 10), ("high", 20)]);
+    /// let view = limits.pin();
+    /// assert_eq!(view.iter().map(|(_, limit)| limit).sum::<i32>(), 30);
+    /// ```
     pub fn iter(&self) -> Iter<'_, K, V> {
         Iter(self.table.iter())
     }
 
-    /// The keys, in the order of [`iter`](Self::iter).
+    /// Returns an iterator over the keys, in the order of [`iter`](Self::iter).
     pub fn keys(&self) -> impl ExactSizeIterator<Item = &K> + Clone {
         self.iter().map(|(key, _)| key)
     }
 
-    /// The values, in the order of [`iter`](Self::iter).
+    /// Returns an iterator over the values, in the order of [`iter`](Self::iter).
     pub fn values(&self) -> impl ExactSizeIterator<Item = &V> + Clone {
         self.iter().map(|(_, value)| value)
     }
@@ -89,7 +99,13 @@ impl<K: Eq + Hash, V, S: BuildHasher> View<K, V, S> {
         self.table.get(hash, |stored| stored.borrow() == key)
     }
 
-    /// The value of `key`. O(1) on average, waits for nobody.
+    /// Returns the value of `key`. O(1) on average; never blocks.
+    ///
+    /// # Examples
+    /// ```
+    /// let limits = untorn::Map::from([("low", 10)]);
+    /// assert_eq!(limits.pin().get("low"), Some(&10));
+    /// ```
     #[inline]
     pub fn get<Q>(&self, key: &Q) -> Option<&V>
     where
@@ -99,7 +115,7 @@ impl<K: Eq + Hash, V, S: BuildHasher> View<K, V, S> {
         self.entry(key).map(|entry| &entry.value)
     }
 
-    /// The stored key that equals `key`, and its value.
+    /// Returns the stored key that equals `key`, and its value. O(1) on average; never blocks.
     #[inline]
     pub fn get_key_value<Q>(&self, key: &Q) -> Option<(&K, &V)>
     where
@@ -109,7 +125,7 @@ impl<K: Eq + Hash, V, S: BuildHasher> View<K, V, S> {
         self.entry(key).map(|entry| (&entry.key, &entry.value))
     }
 
-    /// Whether `key` has a value.
+    /// Returns whether `key` has a value. O(1) on average; never blocks.
     #[inline]
     pub fn contains_key<Q>(&self, key: &Q) -> bool
     where
@@ -121,14 +137,16 @@ impl<K: Eq + Hash, V, S: BuildHasher> View<K, V, S> {
 }
 
 impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> View<K, V, S> {
-    /// What differs from an older view, in no particular order: what was added, changed and removed since.
+    /// Returns an iterator over the differences from an older view, in no particular order: the
+    /// entries that were added, changed and removed since.
     ///
-    /// For two views of one map, or of its forks, the cost is that of what differs, and a
-    /// comparison of two pointers for each segment that they share; unrelated views are compared
-    /// entry by entry. It is paid as the iterator goes on. A value that does not equal itself, such
-    /// as a NaN, is reported as changed if a neighbour has changed, and an entry whose key does not
-    /// equal itself as added and as removed.
+    /// Two views of one map, or of its forks, share structure: then the cost is that of what differs,
+    /// and one pointer comparison for each shared segment. Unrelated views are compared entry by
+    /// entry. The iterator is lazy. A value that does not equal itself, such as a NaN, is reported as
+    /// changed if a neighbor has changed, and an entry whose key does not equal itself as added and
+    /// as removed.
     ///
+    /// # Examples
     /// ```
     /// use untorn::{Change, Map};
     ///
@@ -154,7 +172,7 @@ impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> View<K, V, S> {
     }
 }
 
-/// How an entry differs between two views.
+/// A difference of one entry between two views.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change<'v, K, V> {
     /// Only the newer view has the key.
@@ -190,10 +208,10 @@ where
 {
     type Output = V;
 
-    /// The value of `key`.
+    /// Returns the value of `key`.
     ///
     /// # Panics
-    /// If it has none.
+    /// If `key` is absent.
     #[track_caller]
     fn index(&self, key: &Q) -> &V {
         self.get(key).expect("no entry for this key")
@@ -201,7 +219,8 @@ where
 }
 
 impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> PartialEq for View<K, V, S> {
-    /// Whether both have the same entries, at whatever revision. Compares all of them.
+    /// Returns whether both have equal entries, at whatever revisions. O(entries), unless the numbers
+    /// of entries differ.
     fn eq(&self, other: &Self) -> bool {
         let same = |(key, value): (&K, &V)| other.get(key).is_some_and(|other| value == other);
         self.len() == other.len() && self.iter().all(same)
@@ -225,7 +244,7 @@ impl<'v, K, V, S> IntoIterator for &'v View<K, V, S> {
     }
 }
 
-/// The entries of a [`View`] or of a [`Batch`](super::Batch).
+/// An iterator over the entries of a [`View`] or of a [`Batch`](super::Batch).
 #[must_use = "iterators are lazy"]
 pub struct Iter<'v, K, V>(pub(super) table::Iter<'v, K, V>);
 

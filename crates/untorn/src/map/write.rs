@@ -13,6 +13,211 @@ use crate::Revision;
 // In each function, what is foreign is declared before the batch or is a parameter, and so is
 // dropped after it: the batch releases the writer lock first, also while a panic unwinds.
 
+impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
+    /// Inserts a value for `key`, as one commit, and returns the value that it replaces. The stored
+    /// key stays. Blocks until other writers have finished; readers are not blocked.
+    ///
+    /// Writes that belong together go into one [`batch`](Self::batch).
+    ///
+    /// # Panics
+    /// If this thread has a write to this map open: that would deadlock.
+    ///
+    /// # Examples
+    /// ```
+    /// let limits = untorn::Map::new();
+    /// assert_eq!(limits.insert("low", 10), None);
+    /// assert_eq!(limits.insert("low", 11), Some(10));
+    /// ```
+    #[doc(alias = "store")]
+    #[doc(alias = "swap")]
+    #[track_caller]
+    pub fn insert(&self, key: K, value: V) -> Option<V> {
+        let mut batch = self.begin_batch();
+        let old = batch.insert(key, value);
+        batch.commit();
+        old
+    }
+
+    /// Removes `key`, as one commit, and returns its value. Makes no revision if the key is absent.
+    /// Blocks until other writers have finished.
+    ///
+    /// # Panics
+    /// If this thread has a write to this map open: that would deadlock.
+    ///
+    /// # Examples
+    /// ```
+    /// let limits = untorn::Map::from([("low", 10)]);
+    /// assert_eq!((limits.remove("low"), limits.remove("low")), (Some(10), None));
+    /// assert_eq!(limits.revision().get(), 1);
+    /// ```
+    #[track_caller]
+    pub fn remove<Q>(&self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        let mut batch = self.begin_batch();
+        let old = batch.remove(key);
+        batch.commit();
+        old
+    }
+
+    /// Replaces the value of `key` by the one that `f` returns, with no other commit in between;
+    /// `None` removes the key. Returns the new value with the revision. `f` runs while the writer
+    /// lock is held.
+    ///
+    /// # Panics
+    /// If this thread has a write to this map open, or if `f` panics: then nothing is published.
+    ///
+    /// # Examples
+    /// ```
+    /// let visits = untorn::Map::new();
+    /// for _ in 0..3 {
+    ///     visits.update("home", |count| Some(count.copied().unwrap_or(0) + 1));
+    /// }
+    /// assert_eq!(visits.get("home"), Some(3));
+    /// ```
+    #[doc(alias = "entry")]
+    #[track_caller]
+    pub fn update(&self, key: K, f: impl FnOnce(Option<&V>) -> Option<V>) -> Committed<Option<V>> {
+        let value;
+        let mut batch = self.begin_batch();
+        let old = batch.get(&key);
+        value = f(old);
+        let (replaced, unused) = match &value {
+            Some(value) => {
+                let value = value.clone();
+                (batch.insert(key, value), None)
+            }
+            None => (batch.remove(&key), Some(key)),
+        };
+        let revision = batch.commit();
+        // Written out, so that a panic in a `Drop` drops the value too.
+        drop((replaced, unused));
+        Committed { value, revision }
+    }
+
+    /// Returns the value of `key`, after inserting the one that `f` returns if there is none.
+    ///
+    /// `f` runs at most once, while the writer lock is held: other writers wait for it, whatever
+    /// their key is.
+    ///
+    /// # Panics
+    /// If the key is absent and this thread has a write to this map open. If `f` panics: then
+    /// nothing is published.
+    ///
+    /// # Examples
+    /// ```
+    /// let limits = untorn::Map::from([("low", 10)]);
+    /// assert_eq!(limits.get_or_insert_with("low", || unreachable!()), 10);
+    /// assert_eq!(limits.get_or_insert_with("high", || 20), 20);
+    /// ```
+    #[doc(alias = "entry")]
+    #[doc(alias = "get_or_insert")]
+    #[track_caller]
+    pub fn get_or_insert_with(&self, key: K, f: impl FnOnce() -> V) -> V {
+        if let Some(value) = self.get(&key) {
+            return value;
+        }
+        let value;
+        let mut batch = self.begin_batch();
+        if let Some(stored) = batch.get(&key) {
+            value = stored.clone();
+        } else {
+            value = f();
+            let stored = value.clone();
+            // There is no old value.
+            batch.insert(key, stored);
+        }
+        batch.commit();
+        value
+    }
+
+    /// Replaces the contents by those of `source`, as one commit that touches only what differs. Of
+    /// duplicate keys the last one wins. `source` is drained before the writer lock is acquired.
+    ///
+    /// Values are compared by their `PartialEq`. A value that does not equal itself, such as a NaN,
+    /// counts as changed each time: whether another such value is stored cannot be found out by
+    /// comparing, and an update must not be lost. Keys that do not equal themselves (a
+    /// [`Float64`](crate::gomap::Float64) that is NaN) are no duplicates of each other. No look-up
+    /// finds them, so which of them is which cannot be found out either: an entry with such a key
+    /// stays as it is if the source has one with an equal value, and otherwise counts as removed.
+    /// So a refresh with the same contents makes no revision, unless a value does not equal itself.
+    /// These entries are compared one by one, each with each.
+    ///
+    /// # Examples
+    /// ```
+    /// let config = untorn::Map::from([("1", 265), ("2", 17)]);
+    /// let done = config.refresh([("1", 265), ("3", 4)]);
+    /// assert_eq!((done.added, done.changed, done.removed), (1, 0, 1));
+    /// assert_eq!(config.refresh([("3", 4), ("1", 265)]).revision, done.revision); // nothing new
+    /// ```
+    #[doc(alias = "replace_all")]
+    #[track_caller]
+    pub fn refresh(&self, source: impl IntoIterator<Item = (K, V)>) -> Refreshed
+    where
+        V: PartialEq,
+    {
+        let mut wanted = Draft::new(Table::new(), self.pin().hasher.clone());
+        wanted.extend(source);
+        // Entries of the source whose keys do not equal themselves.
+        let mut unequal = Vec::new();
+        let mut batch = self.begin_batch();
+        let draft = batch.draft();
+        let (mut added, mut changed) = (0, 0);
+        for entry in wanted.table().iter() {
+            match draft.get(&entry.key) {
+                Some(old) if old.value == entry.value => continue,
+                Some(_) => changed += 1,
+                None if !equals_itself(&entry.key) => {
+                    unequal.push(entry);
+                    continue;
+                }
+                None => added += 1,
+            }
+            draft.put_clone(&entry.key, &entry.value);
+        }
+        let removed = draft.retain(|key, value| {
+            if wanted.get(key).is_some() {
+                return true;
+            }
+            let stays = !unequal.is_empty() && !equals_itself(key);
+            let stays = stays.then(|| unequal.iter().position(|entry| entry.value == *value));
+            let stays = stays.flatten().map(|i| unequal.swap_remove(i));
+            stays.is_some()
+        });
+        for entry in &unequal {
+            draft.put_clone(&entry.key, &entry.value);
+        }
+        added += unequal.len();
+        Refreshed {
+            revision: batch.commit(),
+            added,
+            changed,
+            removed,
+        }
+    }
+
+    /// Keeps the entries for which `keep` returns true, as one commit. Entries are removed by
+    /// position, so one whose key does not equal itself can be removed too. O(entries).
+    ///
+    /// # Panics
+    /// If this thread has a write to this map open, or if `keep` panics: then nothing is published.
+    ///
+    /// # Examples
+    /// ```
+    /// let limits = untorn::Map::from([("low", 10), ("high", 20)]);
+    /// limits.retain(|_, limit| *limit > 10);
+    /// assert_eq!(limits.len(), 1);
+    /// ```
+    #[track_caller]
+    pub fn retain(&self, mut keep: impl FnMut(&K, &V) -> bool) {
+        let mut batch = self.begin_batch();
+        batch.retain(&mut keep);
+        batch.commit();
+    }
+}
+
 impl<K, V, S: Clone> Map<K, V, S> {
     /// Makes several writes visible together: runs `f` and publishes what it wrote as one revision,
     /// which is returned. `f` reads its own writes. Blocks until other writers have finished;
@@ -146,161 +351,22 @@ impl<K, V, S: Clone> Map<K, V, S> {
         batch.commit()
     }
 
-    /// Removes all entries, as one commit.
+    /// Removes all entries, as one commit. Makes no revision if there are none.
+    ///
+    /// # Panics
+    /// If this thread has a write to this map open: that would deadlock.
+    ///
+    /// # Examples
+    /// ```
+    /// let limits = untorn::Map::from([("low", 10)]);
+    /// limits.clear();
+    /// assert!(limits.is_empty());
+    /// ```
     #[track_caller]
     pub fn clear(&self) {
         let mut batch = self.begin_batch();
         batch.clear();
         batch.commit();
-    }
-}
-
-impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
-    /// Gives `key` a value and returns the one it had: one commit. Several that belong together are a
-    /// [`batch`](Self::batch).
-    #[track_caller]
-    pub fn insert(&self, key: K, value: V) -> Option<V> {
-        let mut batch = self.begin_batch();
-        let old = batch.insert(key, value);
-        batch.commit();
-        old
-    }
-
-    /// Removes `key` and returns its value.
-    #[track_caller]
-    pub fn remove<Q>(&self, key: &Q) -> Option<V>
-    where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
-    {
-        let mut batch = self.begin_batch();
-        let old = batch.remove(key);
-        batch.commit();
-        old
-    }
-
-    /// Keeps the entries for which `keep` is true. Entries go by position, so a key that does not
-    /// equal itself goes too.
-    #[track_caller]
-    pub fn retain(&self, mut keep: impl FnMut(&K, &V) -> bool) {
-        let mut batch = self.begin_batch();
-        batch.retain(&mut keep);
-        batch.commit();
-    }
-
-    /// Replaces the value of `key` by what `f` makes of it, with no other commit in between; `None` means no value. The
-    /// value that is returned is the new one.
-    ///
-    /// # Examples
-    /// ```
-    /// let visits = untorn::Map::new();
-    /// for _ in 0..3 {
-    ///     visits.update("home", |count| Some(count.copied().unwrap_or(0) + 1));
-    /// }
-    /// assert_eq!(visits.get("home"), Some(3));
-    /// ```
-    #[track_caller]
-    pub fn update(&self, key: K, f: impl FnOnce(Option<&V>) -> Option<V>) -> Committed<Option<V>> {
-        let value;
-        let mut batch = self.begin_batch();
-        let old = batch.get(&key);
-        value = f(old);
-        let (replaced, unused) = match &value {
-            Some(value) => {
-                let value = value.clone();
-                (batch.insert(key, value), None)
-            }
-            None => (batch.remove(&key), Some(key)),
-        };
-        let revision = batch.commit();
-        // Written out, so that a panic in a `Drop` drops the value too.
-        drop((replaced, unused));
-        Committed { value, revision }
-    }
-
-    /// Returns the value of `key`; if it has none, it gets what `f` makes. `f` is called at most
-    /// once, while the writer lock is held.
-    #[track_caller]
-    pub fn get_or_insert_with(&self, key: K, f: impl FnOnce() -> V) -> V {
-        if let Some(value) = self.get(&key) {
-            return value;
-        }
-        let value;
-        let mut batch = self.begin_batch();
-        if let Some(stored) = batch.get(&key) {
-            value = stored.clone();
-        } else {
-            value = f();
-            let stored = value.clone();
-            // There is no old value.
-            batch.insert(key, stored);
-        }
-        batch.commit();
-        value
-    }
-
-    /// Replaces the contents by those of `source`, as one commit that touches only what differs. Of duplicate keys the
-    /// last one wins. The source is drained before other writers have to wait.
-    ///
-    /// Values are compared by their `PartialEq`. A value that does not equal itself, such as a NaN,
-    /// counts as changed each time: whether another such value is stored cannot be found out by
-    /// comparing, and an update must not be lost. Keys that do not equal themselves (a
-    /// [`Float64`](crate::gomap::Float64) that is NaN) are no duplicates of each other. No look-up
-    /// finds them, so which of them is which cannot be found out either: an entry with such a key
-    /// stays as it is if the source has one with an equal value, and otherwise counts as removed.
-    /// So a refresh with the same contents makes no revision, unless a value does not equal itself.
-    /// These entries are compared one by one, each with each.
-    ///
-    /// # Examples
-    /// ```
-    /// let config = untorn::Map::from([("1", 265), ("2", 17)]);
-    /// let done = config.refresh([("1", 265), ("3", 4)]);
-    /// assert_eq!((done.added, done.changed, done.removed), (1, 0, 1));
-    /// assert_eq!(config.refresh([("3", 4), ("1", 265)]).revision, done.revision); // nothing new
-    /// ```
-    #[track_caller]
-    pub fn refresh(&self, source: impl IntoIterator<Item = (K, V)>) -> Refreshed
-    where
-        V: PartialEq,
-    {
-        let mut wanted = Draft::new(Table::new(), self.pin().hasher.clone());
-        wanted.extend(source);
-        // Entries of the source whose keys do not equal themselves.
-        let mut unequal = Vec::new();
-        let mut batch = self.begin_batch();
-        let draft = batch.draft();
-        let (mut added, mut changed) = (0, 0);
-        for entry in wanted.table().iter() {
-            match draft.get(&entry.key) {
-                Some(old) if old.value == entry.value => continue,
-                Some(_) => changed += 1,
-                None if !equals_itself(&entry.key) => {
-                    unequal.push(entry);
-                    continue;
-                }
-                None => added += 1,
-            }
-            draft.put_clone(&entry.key, &entry.value);
-        }
-        let removed = draft.retain(|key, value| {
-            if wanted.get(key).is_some() {
-                return true;
-            }
-            let stays = !unequal.is_empty() && !equals_itself(key);
-            let stays = stays.then(|| unequal.iter().position(|entry| entry.value == *value));
-            let stays = stays.flatten().map(|i| unequal.swap_remove(i));
-            stays.is_some()
-        });
-        for entry in &unequal {
-            draft.put_clone(&entry.key, &entry.value);
-        }
-        added += unequal.len();
-        Refreshed {
-            revision: batch.commit(),
-            added,
-            changed,
-            removed,
-        }
     }
 }
 

@@ -1,17 +1,17 @@
-//! How long to wait until the next fetch: numbers only, no clock and no dice.
+//! The delay before the next fetch: numbers only, without a clock or a random source.
 
 use std::time::Duration;
 
-/// The wait after a first failure, if the period is not shorter.
+/// The delay after a first failure, if the period is not shorter.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 
-/// What the longest backoff is at least, unless it was set.
+/// The least of the longest backoff, unless it was set.
 const USUAL_CAP: Duration = Duration::from_secs(60);
 
-/// How much shorter or longer a wait is, unless it was set.
+/// The jitter, unless it was set.
 const USUAL_JITTER: f64 = 0.1;
 
-/// The waits of one poller.
+/// The delays of one poller.
 #[derive(Clone, Debug)]
 pub(super) struct Pace {
     period: Duration,
@@ -22,7 +22,7 @@ pub(super) struct Pace {
 impl Pace {
     #[track_caller]
     pub(super) fn every(period: Duration) -> Self {
-        assert!(!period.is_zero(), "a period of zero would never rest");
+        assert!(!period.is_zero(), "the poll period must not be zero");
         Self {
             period,
             cap: period.max(USUAL_CAP),
@@ -32,7 +32,7 @@ impl Pace {
 
     #[track_caller]
     pub(super) fn set_cap(&mut self, cap: Duration) {
-        assert!(!cap.is_zero(), "a backoff of zero would never rest");
+        assert!(!cap.is_zero(), "the longest backoff must not be zero");
         self.cap = cap;
     }
 
@@ -40,12 +40,12 @@ impl Pace {
     pub(super) fn set_jitter(&mut self, share: f64) {
         assert!(
             (0.0..=1.0).contains(&share),
-            "a jitter of {share} is not a share from 0 to 1"
+            "the jitter must be from 0 to 1, and is {share}"
         );
         self.jitter = share;
     }
 
-    /// The wait after so many failures in a row; `random` is from 0 to 1.
+    /// Returns the delay after so many failures in a row; `random` is from 0 to 1.
     pub(super) fn wait(&self, failures_in_a_row: u64, random: f64) -> Duration {
         let Some(doublings) = failures_in_a_row.checked_sub(1) else {
             return self.jittered(self.period, random);

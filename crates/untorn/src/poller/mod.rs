@@ -1,4 +1,5 @@
-//! A thread that keeps pulling fresh contents into a [`Map`](crate::Map), and keeps the last good ones when that fails.
+//! [`Poller`]: a thread that keeps fetching contents into a [`Map`](crate::Map), and keeps the last good
+//! ones when a fetch fails.
 //!
 //! ```text
 //!          start
@@ -18,9 +19,9 @@
 //!      stop, drop: to Stopped; from Fetching when the fetch has ended, else at once
 //! ```
 
-// `source.rs` is where contents come from; `setup.rs` a poller before it starts; `thread.rs` what the thread does: fetch,
-// refresh, reclaim; `state.rs` what it shares with the handle: whose turn it is, who waits; `backoff.rs` how long it
-// waits, numbers only; `clock.rs` what time it is; `status.rs` and `message.rs` what it tells of itself, and of failures.
+// `source.rs` has the trait of sources, `setup.rs` the builder, `thread.rs` the loop of the thread: fetch, refresh, reclaim;
+// `state.rs` the state shared with the handle, `backoff.rs` the delays (numbers only), `clock.rs` the clock; `status.rs` and
+// `message.rs` the status and the texts of failures.
 
 mod backoff;
 mod clock;
@@ -42,13 +43,15 @@ use self::state::Shared;
 pub use self::status::{Activity, Failure, NotFresh, Status, Success};
 use crate::Revision;
 
-/// A thread that asks a [`Source`] for the contents of a [`Map`](crate::Map) again and again, until it is stopped or
-/// dropped.
+/// A thread that keeps a [`Map`](crate::Map) fresh: it fetches the contents from a [`Source`]
+/// periodically, until it is stopped or dropped.
 ///
-/// Each *poll* asks the source for everything (a *fetch*), takes it over by [`Map::refresh`](crate::Map::refresh), as one
-/// commit of what differs, and then frees what readers have let go of ([`Map::reclaim`](crate::Map::reclaim)). Readers
-/// go on meanwhile, and never see two refreshes mixed.
+/// Each *poll* fetches everything from the source, commits the differences by
+/// [`Map::refresh`](crate::Map::refresh), and then frees versions that readers have released
+/// ([`Map::reclaim`](crate::Map::reclaim)). Readers are not blocked, and a view never mixes two
+/// refreshes.
 ///
+/// # Examples
 /// ```
 /// use std::io;
 /// use std::sync::Arc;
@@ -71,7 +74,7 @@ use crate::Revision;
 /// # }
 /// ```
 ///
-/// The map may be a `static`, and then is made at its first use:
+/// The map may be a `static`, which is created at its first use:
 ///
 /// ```
 /// # use std::sync::{Arc, LazyLock};
@@ -86,64 +89,71 @@ use crate::Revision;
 /// # Ok::<_, std::io::Error>(())
 /// ```
 ///
-/// What is fetched by a future is a source too: a closure that calls `handle.block_on(fetch())`, with the `Handle` of an async
-/// runtime, blocks the poller's thread and no other.
+/// A future can be a source: a closure that calls `handle.block_on(fetch())`, with the `Handle` of an
+/// async runtime, blocks the poller's thread and no other.
 ///
 /// # Limits
-/// - A poller serves a [`Map`](crate::Map). A [`Published`](crate::Published) value wants a thread of your own that calls
-///   `publish`.
-/// - Stopping waits for the fetch that is going on, and nothing can interrupt one: **a source must bound its own
-///   waiting**, by the timeouts of its sockets and the like.
-/// - Do not stop or drop a poller while holding what its source waits for, nor inside a batch of its map: both would wait
-///   for ever.
-/// - The contents of a fetch are taken as they are; no entries at all empty the map. If that must not happen, let the
-///   source return an error.
-/// - What others write to the map stays until the next fetch that is not [`Fetched::Unchanged`]; it is not told apart.
+/// - A poller serves a [`Map`](crate::Map). For a [`Published`](crate::Published) value, call `publish`
+///   from a thread of your own.
+/// - Stopping waits for a running fetch, and nothing can interrupt one: **a source must bound its own
+///   waiting**, by socket timeouts for example.
+/// - Do not stop or drop a poller while holding what its source waits for, nor inside a batch of its
+///   map: both would block forever.
+/// - The contents of a fetch are taken as they are; a fetch without entries empties the map. Where
+///   that cannot be right, let the source return an error.
+/// - Entries that other threads write to the map stay until the next fetch that is not
+///   [`Fetched::Unchanged`]; the poller does not distinguish them from its own.
 /// - A value that does not equal itself (a NaN) makes a revision at each poll.
-/// - A child process that was forked has a copy of the poller without its thread. There `stop` and drop do nothing; every
-///   other method may block for ever. Start pollers after a fork.
-/// - Panics are caught where panics unwind; under `panic = "abort"` they end the process. The panic hook runs first.
+/// - A forked child process has a copy of the poller without its thread. There `stop` and drop do
+///   nothing, and every other method may block forever. Start pollers after a fork.
+/// - Panics are caught where panics unwind; under `panic = "abort"` they end the process. The panic hook
+///   runs first.
 ///
 /// # Failures
-/// If the source returns an error or panics, or if its entries panic while they are taken over, nothing is published,
-/// the map keeps what it has, and the [`status`](Self::status) tells; [`Setup::on_failure`] and, with the feature `tracing`, an
-/// event of level `WARN` tell of each. (A panic in the `Drop` of what was replaced is a
-/// failure too, but it comes after the commit.) Then the poller backs off: the next fetch is after a second, or the
-/// period if that is shorter, and after twice as long with each failure in a row, up to
-/// [a cap](Setup::backoff_up_to). One success and it goes by the period again.
+/// If the source returns an error or panics, or if its entries panic during the refresh, nothing is
+/// published and the map keeps its contents. (A panic in the `Drop` of a replaced key or value is a
+/// failure too, but it comes after the commit.) The failure is reported by [`status`](Self::status),
+/// by [`Setup::on_failure`] and, with the feature `tracing`, by an event of level `WARN`.
+///
+/// Then the poller backs off: the next fetch begins after a second, or after the period if that is
+/// shorter, and after twice as long with each further failure, up to [a cap](Setup::backoff_up_to). A
+/// success ends the backoff.
 ///
 /// # Time
-/// Waits are counted from the end of a poll, by a clock that is never set. So a slow source delays the next fetch, and
-/// fetches never queue. Each wait is a bit shorter or longer, [at random](Setup::jitter). While fetches succeed,
-/// contents are at most as [old](Status::age) as a wait and two fetches take.
+/// A delay begins at the end of a poll and is measured by a monotonic clock. So a slow source delays the
+/// next fetch, and fetches never queue. Each delay has [jitter](Setup::jitter). While fetches succeed,
+/// the [age](Status::age) of the contents is at most one delay and the time of two fetches.
 ///
-/// Time that the machine was suspended counts, on Linux, Android, Windows and Apple's systems: a poll that became due
-/// meanwhile begins within ten seconds after the machine has resumed, and [`Status::age`] includes the suspend. (Elsewhere
-/// it counts if [`Instant`](std::time::Instant) counts it.) For this a poller with a period of more than ten seconds looks
-/// at the clock every ten seconds, which costs some microseconds each time.
+/// Time that the machine was suspended counts, on Linux, Android, Windows and Apple's systems: a poll
+/// that became due meanwhile begins within ten seconds after the machine has resumed, and
+/// [`Status::age`] includes the suspend. (Elsewhere it counts if [`Instant`](std::time::Instant) counts
+/// it.) For this a poller with a period of more than ten seconds checks the clock every ten seconds,
+/// which costs some microseconds each time.
 ///
 /// # Stopping
-/// [`stop`](Self::stop) and drop wait for the thread to end: at once while it sleeps or backs off, else when the fetch
-/// has ended, whose contents are still taken over. From inside the source (or any code that the thread runs) they
-/// cannot wait for their own thread: they return at once, and the thread ends after this poll. The source is dropped on
-/// the thread.
+/// [`stop`](Self::stop) and drop block until the thread has ended: at once while it sleeps or backs off,
+/// otherwise when the running fetch has ended, whose contents are still committed. Called from the
+/// source, or from other code that the thread runs, they cannot wait for their own thread: they return
+/// at once, and the thread ends after this poll. The source is dropped on the thread.
 #[must_use = "a poller stops when it is dropped"]
 pub struct Poller {
     shared: Arc<Shared>,
     id: ThreadId,
     /// The process that the thread is in. A forked child has a copy of this poller and no such thread.
     process: u32,
-    /// Held by who joins, so that everybody who stops it returns when it has ended.
+    /// Locked while joining, so that each call of `stop` returns after the thread has ended.
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Poller {
-    /// A poller that is to ask `source` with a pause of `period` between two fetches. A closure that returns a `Result`
-    /// of key-value pairs is a source. `Duration::MAX` means only when [poked](Self::poke), and after failures.
+    /// Returns a builder for a poller that pauses for `period` between two fetches from `source`. A
+    /// closure that returns a `Result` of key-value pairs is a source. With `Duration::MAX` the poller
+    /// fetches at the start, after failures, and when it is [poked](Self::poke).
     ///
     /// # Panics
     /// If the period is zero.
     ///
+    /// # Examples
     /// ```
     /// use std::sync::Arc;
     /// use std::time::Duration;
@@ -173,12 +183,13 @@ impl Poller {
         }
     }
 
-    /// Asks for a fetch now, also out of a backoff. Does not wait for it.
+    /// Requests a fetch now, also during a backoff. Does not block.
     ///
-    /// If a fetch is going on, another one follows: it may have read what has changed since. Pokes that come before a
-    /// fetch begins are one. A fetch that fails is a failure like any other, and the backoff goes on from there. After a
-    /// stop nothing happens.
+    /// If a fetch is running, another one follows, since the running one may have read older contents.
+    /// Requests that come before a fetch begins are merged. If the fetch fails, the backoff continues
+    /// from there. After a stop this does nothing.
     ///
+    /// # Examples
     /// ```
     /// # use std::sync::Arc;
     /// # use std::time::Duration;
@@ -192,16 +203,16 @@ impl Poller {
         self.shared.poke();
     }
 
-    /// Asks for a fetch now and waits for it, for so long at most. Returns the revision that the map then had.
-    ///
-    /// # Errors
-    /// [`NotFresh::Failed`] if it fails, [`NotFresh::TimedOut`], or [`NotFresh::Stopped`].
+    /// Requests a fetch now, blocks until it has ended or `at_most` has passed, and returns the revision
+    /// of the map after it. In async code, call this by `spawn_blocking`.
     ///
     /// # Panics
-    /// From inside the source, or any code that the poller's thread runs: it would wait for itself.
+    /// If called from the source or other code that the poller's thread runs: that would deadlock.
     ///
-    /// Blocks the thread; in async code by `spawn_blocking`.
+    /// # Errors
+    /// [`NotFresh::Failed`] if the fetch fails, [`NotFresh::TimedOut`], or [`NotFresh::Stopped`].
     ///
+    /// # Examples
     /// ```
     /// # use std::sync::Arc;
     /// # use std::time::Duration;
@@ -219,17 +230,29 @@ impl Poller {
         self.shared.wait_for(self.shared.poke(), false, at_most)
     }
 
-    /// Waits, for so long at most, until a fetch has succeeded that began after the last [poke](Self::poke), or the first
-    /// one since the start if there was none. Failures in between are waited out. Returns at once if there was such a
-    /// fetch. Returns the revision that the map had after the last success: who reads after that sees it, or a later one.
+    /// Blocks until a fetch has succeeded that began after the last [poke](Self::poke) (or, without a
+    /// poke, any fetch), or until `at_most` has passed. Waits through failures in between.
     ///
-    /// # Errors
-    /// [`NotFresh::TimedOut`] or [`NotFresh::Stopped`]. With a time of zero it only looks.
+    /// Returns the revision of the map after the last success; reads after that see this revision or a
+    /// later one. In async code, call this by `spawn_blocking`.
     ///
     /// # Panics
-    /// From inside the source, or any code that the poller's thread runs: it would wait for itself.
+    /// If called from the source or other code that the poller's thread runs: that would deadlock.
     ///
-    /// Blocks the thread; in async code by `spawn_blocking`.
+    /// # Errors
+    /// [`NotFresh::TimedOut`] or [`NotFresh::Stopped`]. With a time of zero this does not block.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use std::time::Duration;
+    /// # use untorn::{Map, Poller};
+    /// let config = Arc::new(Map::new());
+    /// let poller = Poller::every(Duration::from_secs(10), || Ok::<_, String>([("1", 265)])).start(&config)?;
+    /// poller.wait_until_fresh(Duration::from_secs(5)).unwrap();
+    /// assert_eq!(config.get("1"), Some(265));
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
     #[track_caller]
     pub fn wait_until_fresh(&self, at_most: Duration) -> Result<Revision, NotFresh> {
         self.refuse_its_own_thread();
@@ -240,12 +263,13 @@ impl Poller {
     fn refuse_its_own_thread(&self) {
         assert!(
             std::thread::current().id() != self.id,
-            "a wait for a poll on the poller's own thread: it would wait for itself"
+            "cannot wait for a poll on the poller's own thread: this would deadlock; return from the source instead"
         );
     }
 
-    /// How it is doing. Waits for no fetch.
+    /// Returns the status of the poller. Does not wait for a running fetch.
     ///
+    /// # Examples
     /// ```
     /// # use std::sync::Arc;
     /// # use std::time::Duration;
@@ -264,12 +288,25 @@ impl Poller {
         self.shared.status()
     }
 
-    /// Whether this is a copy in a forked child, where the thread does not exist.
+    /// Returns whether this is a copy in a forked child, where the thread does not exist.
     fn is_forked_copy(&self) -> bool {
         std::process::id() != self.process
     }
 
-    /// Stops the poller and blocks until its thread has ended; drop does the same. See [*Stopping*](Self#stopping).
+    /// Stops the poller, and blocks until its thread has ended, as dropping it does. See
+    /// [*Stopping*](Self#stopping).
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use std::time::Duration;
+    /// # use untorn::{Map, Poller};
+    /// let config = Arc::new(Map::new());
+    /// let poller = Poller::every(Duration::from_secs(10), || Ok::<_, String>([("1", 265)])).start(&config)?;
+    /// poller.stop();
+    /// assert!(poller.refresh_now(Duration::from_secs(5)).is_err());
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
     pub fn stop(&self) {
         // Before any lock: the thread may have held it at the fork.
         if self.is_forked_copy() {

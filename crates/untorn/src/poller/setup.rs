@@ -1,4 +1,4 @@
-//! A poller before it starts.
+//! The builder of a poller.
 
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
@@ -16,7 +16,22 @@ use crate::Map;
 use crate::clock;
 use crate::overlap::try_spawn;
 
-/// How a poller is to be; [`start`](Self::start) starts it. Made by [`Poller::every`].
+/// A builder for [`Poller`], from [`Poller::every`].
+///
+/// # Examples
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use untorn::{Map, Poller};
+///
+/// let config = Arc::new(Map::new());
+/// let poller = Poller::every(Duration::from_secs(10), || Ok::<_, String>([("1", 265)]))
+///     .named("config poller")
+///     .jitter(0.5)
+///     .backoff_up_to(Duration::from_secs(30))
+///     .start(&config)?;
+/// # Ok::<_, std::io::Error>(())
+/// ```
 #[derive(Clone)]
 #[must_use = "nothing is polled until it is started"]
 pub struct Setup<S> {
@@ -26,7 +41,7 @@ pub struct Setup<S> {
     on_failure: Option<OnFailure>,
 }
 
-/// Who is told of failures.
+/// A callback for failures.
 pub(super) type OnFailure = Arc<dyn Fn(&Failure) + Send + Sync>;
 
 impl<S: Source> Setup<S> {
@@ -40,19 +55,22 @@ impl<S: Source> Setup<S> {
         }
     }
 
-    /// The name of the thread, which reports and panic messages show; "poller" if not set.
+    /// Sets the name of the thread, which reports and panic messages show. The default is "poller".
     ///
     /// # Panics
-    /// If it has a nul byte.
+    /// If the name has a nul byte.
     #[track_caller]
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
-        assert!(!self.name.contains('\0'), "a thread's name has no nul byte");
+        assert!(
+            !self.name.contains('\0'),
+            "cannot name a thread with a nul byte in its name"
+        );
         self
     }
 
-    /// The longest wait after failures, before jitter; a minute, or the period if that is longer, if not set. May be
-    /// shorter than the period.
+    /// Sets the longest delay after failures, before jitter. It may be shorter than the period. The
+    /// default is a minute, or the period if that is longer.
     ///
     /// # Panics
     /// If it is zero.
@@ -62,9 +80,9 @@ impl<S: Source> Setup<S> {
         self
     }
 
-    /// How much shorter or longer than told each wait is, at random, as a share from 0 to 1: so that many processes
-    /// that were started at once do not go on asking a server at once. 0.1 if not set, which is up to a tenth both
-    /// ways; 0 is none.
+    /// Randomizes each delay by up to this fraction, from 0 to 1, so that processes that were started
+    /// together do not keep polling a server together. The default is 0.1: up to a tenth shorter or
+    /// longer. 0 means no jitter.
     ///
     /// # Panics
     /// If it is not from 0 to 1.
@@ -74,13 +92,14 @@ impl<S: Source> Setup<S> {
         self
     }
 
-    /// Calls `tell` after each poll that failed, to log it, say: without this (and without the feature `tracing`) a failure
-    /// shows in [`Poller::status`] only.
+    /// Sets a callback that runs after each failed poll, to log it for example. Without this (and without
+    /// the feature `tracing`) a failure shows in [`Poller::status`] only.
     ///
-    /// It is called on the poller's thread, before the status tells of the failure and before [`Poller::refresh_now`] returns
-    /// it; both wait for `tell`, and so does the next fetch, so it should be short. No lock is held meanwhile. If it panics,
-    /// the poller goes on.
+    /// The callback runs on the poller's thread, without a lock, before the status reports the failure
+    /// and before [`Poller::refresh_now`] returns it. Both wait for the callback, and so does the next
+    /// fetch: keep it short. If it panics, the poller continues.
     ///
+    /// # Examples
     /// ```
     /// use std::sync::Arc;
     /// use std::time::Duration;
@@ -93,15 +112,15 @@ impl<S: Source> Setup<S> {
     /// assert!(poller.refresh_now(Duration::from_secs(5)).is_err());
     /// # Ok::<_, std::io::Error>(())
     /// ```
-    pub fn on_failure(mut self, tell: impl Fn(&Failure) + Send + Sync + 'static) -> Self {
-        self.on_failure = Some(Arc::new(tell));
+    pub fn on_failure(mut self, callback: impl Fn(&Failure) + Send + Sync + 'static) -> Self {
+        self.on_failure = Some(Arc::new(callback));
         self
     }
 
-    /// Starts the thread, which fetches at once and then goes on until the poller is stopped or dropped. Does not wait
-    /// for the first fetch; [`Poller::wait_until_fresh`] does.
+    /// Starts the thread, which fetches at once, and then periodically until the poller is stopped or
+    /// dropped. Does not wait for the first fetch; [`Poller::wait_until_fresh`] does.
     ///
-    /// The poller holds the map: it lives until the poller has stopped, also if nobody else has it any more.
+    /// The poller holds a reference to the map until it has stopped.
     ///
     /// # Errors
     /// If the operating system cannot create a thread. [`io::ErrorKind::Unsupported`] on a target

@@ -1,26 +1,28 @@
-//! Where fresh contents come from.
+//! Sources of contents.
 
 use std::error::Error;
 
-/// What a fetch brought.
+/// The result of a fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fetched<E> {
-    /// The contents, all of them: a key that is not among them is taken out of the map.
+    /// All contents: a key that is not among them is removed from the map.
     Contents(E),
-    /// The source knows that they are what it brought last. Nothing is compared, nothing is published.
+    /// The contents are those of the last fetch. Nothing is compared, nothing is published.
     Unchanged,
 }
 
-/// A place that a [`Poller`](super::Poller) fetches contents from, with a state of its own: a file and when it was
-/// written, a connection, an entity tag. Where no state is needed, a closure that returns a `Result` is a source.
+/// A source that a [`Poller`](super::Poller) fetches contents from, with state of its own: a file and its
+/// time stamp, a connection, an entity tag. Where no state is needed, a closure that returns a `Result`
+/// is a source.
 ///
-/// A source is called on the poller's thread only, one call at a time, and no lock is held meanwhile. It must bound its
-/// own waiting: who stops the poller waits for the fetch that is going on.
+/// The poller calls a source on its own thread, one call at a time, without a lock. A source must bound
+/// its own waiting: stopping the poller waits for a running fetch.
 ///
-/// What it brings is taken as it is: **contents without entries empty the map**. A source whose contents are never
-/// rightly empty, or that reads a file, returns an error for those: a program that writes in place empties the file
-/// first, and so does a full disk.
+/// The contents are taken as they are: **contents without entries empty the map**. If empty contents
+/// cannot be right, or if the source reads a file, let it return an error for them: a program that writes
+/// in place truncates the file first, and so does a full disk.
 ///
+/// # Examples
 /// ```
 /// use std::io;
 /// use std::path::PathBuf;
@@ -78,29 +80,29 @@ pub enum Fetched<E> {
 pub trait Source {
     /// The contents: pairs of a key and a value. Of duplicate keys the last one wins.
     ///
-    /// It is drained on the poller's thread, before writers of the map have to wait. It has no way to fail half-way but
-    /// a panic: read everything first, then return it.
+    /// It is drained on the poller's thread, before the writer lock of the map is acquired. It can fail
+    /// halfway by a panic only: read everything first, then return it.
     type Entries: IntoIterator;
 
-    /// Why a fetch failed. The status shows its text and that of its [`source`](Error::source)s, up to 32 causes and
-    /// 8 KiB. Its `Display` must end: one that loops without writing, or after its formatter has returned an error,
-    /// keeps the poller from ever stopping.
+    /// The error of a fetch. The status has its text and that of its [`source`](Error::source)s, up to 32
+    /// causes and 8 KiB. Its `Display` must end: one that loops without writing, or after its formatter
+    /// has returned an error, keeps the poller from ever stopping.
     type Error: Into<Box<dyn Error + Send + Sync>>;
 
-    /// Brings the contents.
-    ///
-    /// # Errors
-    /// Anything that keeps it from bringing all of them. The map keeps what it has.
+    /// Fetches the contents.
     ///
     /// # Panics
-    /// It may: that is a failure like an error, and it is called again. It should leave itself in a state that bears
-    /// that.
+    /// A panic is a failure like an error, and `fetch` is called again: an implementation must stay
+    /// usable after its own panics.
+    ///
+    /// # Errors
+    /// If not all contents can be fetched. The map keeps what it has.
     fn fetch(&mut self) -> Result<Fetched<Self::Entries>, Self::Error>;
 
-    /// Called when what [`fetch`](Self::fetch) just brought did not get into the map, because something panicked while
-    /// it was drained or compared. A source that answers [`Fetched::Unchanged`] forgets here what it has seen, so that
-    /// the next fetch brings everything again. (If the panic came after the commit, that was for nothing.) Does nothing
-    /// by default.
+    /// Called if the contents of the last [`fetch`](Self::fetch) did not get into the map, because their
+    /// iteration or comparison panicked. A source that returns [`Fetched::Unchanged`] resets its state
+    /// here, so that the next fetch returns all contents again. (After a panic that comes after the
+    /// commit, that is redundant.) Does nothing by default.
     fn lost(&mut self) {}
 }
 

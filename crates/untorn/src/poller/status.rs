@@ -1,4 +1,4 @@
-//! What a poller tells of itself.
+//! The status of a poller, and its errors.
 
 use std::error::Error;
 use std::fmt;
@@ -8,30 +8,31 @@ use std::time::{Duration, Instant};
 use super::clock::Moment;
 use crate::{Refreshed, Revision};
 
-/// How a poller is doing: one consistent moment of it.
+/// The status of a [`Poller`](super::Poller) at one moment, from [`Poller::status`](super::Poller::status).
 ///
-/// Times are [`Instant`]s: they do not jump when a clock is set. On some systems they stand still while the machine is
-/// suspended; [`age`](Self::age) does not.
+/// Times are [`Instant`]s: they do not jump when a clock is set. On some systems they do not advance
+/// while the machine is suspended; [`age`](Self::age) does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Status {
-    /// What it is doing.
+    /// The current activity.
     pub activity: Activity,
-    /// The map's newest revision when the last poll had ended; before the first, when the poller was started.
+    /// The newest revision of the map at the end of the last poll, or at the start of the poller.
     pub revision: Revision,
-    /// How many polls have ended, well or not.
+    /// The number of polls that have ended, failed ones included.
     pub polls: u64,
-    /// How many of the last ones failed, without one that did not.
+    /// The number of failed polls since the last success.
     pub failures_in_a_row: u64,
-    /// The last poll that succeeded.
+    /// The last successful poll.
     pub last_success: Option<Success>,
-    /// The last one that failed; it stays when later ones succeed.
+    /// The last failed poll. A later success does not clear it.
     pub last_error: Option<Failure>,
 }
 
 impl Status {
-    /// The age of the contents at most, now: the time since the last fetch that succeeded *began*, with the time that the
-    /// machine was suspended (on Linux, Android, Windows and Apple's systems). `None` if no fetch has succeeded.
+    /// Returns an upper bound for the age of the contents: the time since the last successful fetch
+    /// *began*, including time that the machine was suspended (on Linux, Android, Windows and Apple's
+    /// systems). `None` if no fetch has succeeded.
     #[must_use]
     pub fn age(&self) -> Option<Duration> {
         self.last_success
@@ -41,7 +42,7 @@ impl Status {
 }
 
 impl fmt::Display for Status {
-    /// A line for a log.
+    /// Formats one line for a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let doing = match self.activity {
             Activity::Fetching { .. } => "fetching",
@@ -65,32 +66,33 @@ impl fmt::Display for Status {
     }
 }
 
-/// What a poller is doing.
+/// The activity of a poller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Activity {
-    /// It asks the source, or takes in what that brought.
+    /// The poller fetches from the source, or refreshes the map.
     Fetching {
-        /// Since when.
+        /// The beginning of the fetch.
         since: Instant,
     },
-    /// It waits for the next fetch.
+    /// The poller waits for the next fetch.
     Sleeping {
-        /// When that is, unless a poke comes first; `None` is too far in the future for a clock. It is corrected
-        /// within ten seconds after the machine has resumed from a suspend.
+        /// The time of the next fetch, unless a poke comes first; `None` if that is beyond the range of the
+        /// clock. It is corrected within ten seconds after the machine has resumed from a suspend.
         due: Option<Instant>,
     },
-    /// It waits after a failure.
+    /// The poller waits after a failure.
     BackingOff {
-        /// When the next fetch is, unless a poke comes first; `None` is too far in the future to be told.
+        /// The time of the next fetch, unless a poke comes first; `None` if that is beyond the range of the
+        /// clock.
         due: Option<Instant>,
     },
-    /// Its thread has ended, or is about to and calls nothing any more.
+    /// The thread has ended, or is about to and calls no foreign code any more.
     Stopped,
 }
 
 impl Activity {
-    /// When the next fetch is due, if it waits for one.
+    /// Returns the time of the next fetch, if the poller waits for one.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
         match *self {
@@ -100,21 +102,21 @@ impl Activity {
     }
 }
 
-/// A poll that succeeded.
+/// A successful poll.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Success {
-    /// When the fetch began.
+    /// The beginning of the fetch.
     pub began: Instant,
-    /// When its contents were in the map.
+    /// The end of the poll, when the contents were in the map.
     pub ended: Instant,
-    /// What it changed: nothing if the source was unchanged.
+    /// The changes to the map: none if the source was unchanged.
     pub refreshed: Refreshed,
-    /// `began`, by a clock that counts suspends too.
+    /// `began`, by a clock that also counts suspends.
     pub(super) age: Moment,
 }
 
-/// A poll that failed.
+/// A failed poll.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Failure {
@@ -123,32 +125,32 @@ pub struct Failure {
     /// Shared by all clones of a status. It has at most 8 KiB of foreign text and 32 causes; a mark at its end says
     /// what was left out, such as `… (300 bytes and further causes left out)`.
     pub message: Arc<str>,
-    /// Whether something panicked; else the source returned an error.
+    /// Whether the poll panicked; otherwise the source returned an error.
     pub panicked: bool,
-    /// When it ended.
+    /// The end of the poll.
     pub ended: Instant,
 }
 
 impl Error for Failure {}
 
 impl fmt::Display for Failure {
-    /// The message.
+    /// Formats the message.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
 }
 
-/// Fresh contents were waited for and did not come.
+/// The error of a wait for fresh contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NotFresh {
-    /// The poll that was asked for failed.
+    /// The requested poll failed.
     Failed(Failure),
-    /// They did not come in time.
+    /// There were no fresh contents in time.
     TimedOut {
-        /// The time.
+        /// The duration of the wait.
         after: Duration,
-        /// How the last poll failed, if it did.
+        /// The failure of the last poll, if it failed.
         last_error: Option<Failure>,
     },
     /// The poller has stopped.

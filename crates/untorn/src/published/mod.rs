@@ -1,4 +1,4 @@
-//! One value, replaced as a whole, read without waiting.
+//! One value that is replaced as a whole and read without blocking.
 //!
 //! | file | what |
 //! |---|---|
@@ -42,31 +42,14 @@ impl fmt::Display for What<'_> {
     }
 }
 
-/// A value that some threads read while others replace it: readers never wait, and never see half of a change.
+/// A value that many threads read while others replace it: reads never block, and a reader sees one
+/// whole value.
 ///
-/// Each replacement is a commit with a number of its own, the [`Revision`]. Share it by `Arc` or a scope.
+/// Each replacement is a commit with a number, its [`Revision`]. Share a `Published` by `Arc`, by a
+/// scope or in a `static` with a `LazyLock`. For many keys of which few change use a
+/// [`Map`](crate::Map).
 ///
-/// # Consistency
-/// Commits are totally ordered. What a pin, a snapshot or a reader shows is exactly the value of one commit. A commit
-/// that returned before a pin began is in that pin's value, or a later one is, also when the pin is nested in an older
-/// one. A thread never goes backwards.
-///
-/// # Progress
-/// Reading waits for nobody. Writers wait for each other only. On targets whose pointers have fewer
-/// than 64 bits a pin, a snapshot and [`Reader::latest`] take a read lock for one pointer copy:
-/// they may wait while a commit swaps that pointer.
-///
-/// # Memory
-/// A replaced version, which is a value and its revision, is kept while a pin, a snapshot, a reader or a subscription shows
-/// it, and freed by a later writer: each commit frees two at most, after the next writer was let in;
-/// [`reclaim`](Self::reclaim) frees all that nobody sees. Readers free nothing while the `Published` lives; after that, the
-/// last handle that could show a value frees it (a [`Closer`] cannot). A leaked pin costs one version.
-///
-/// # Panics
-/// A write from inside the closure of [`update`](Self::update) on the same value would deadlock; it
-/// panics. What runs after the commit may panic too, the `Drop` of a replaced value or the waker of
-/// a task that follows: then the write has been committed.
-///
+/// # Examples
 /// ```
 /// use std::thread;
 /// use untorn::Published;
@@ -87,6 +70,28 @@ impl fmt::Display for What<'_> {
 ///     });
 /// });
 /// ```
+///
+/// # Consistency
+/// Commits are totally ordered. The value of a pin, a snapshot or a reader is exactly the value of
+/// one commit. If a commit returned before a pin began, the pin has its value or a later one, also
+/// when the pin is nested in an older one. A thread never goes backwards.
+///
+/// # Progress
+/// Reads never block. Writers wait for each other only. On targets whose pointers have fewer
+/// than 64 bits a pin, a snapshot and [`Reader::latest`] take a read lock for one pointer copy:
+/// they may wait while a commit swaps that pointer.
+///
+/// # Memory
+/// A version is a value and its revision. A replaced version is retained while a pin, a snapshot, a
+/// reader or a subscription references it, and then freed by a writer: each commit frees two at most,
+/// after it has released the writer lock, and [`reclaim`](Self::reclaim) frees all that nothing
+/// references. Readers free nothing while the `Published` lives. After that, the last handle that
+/// references a version frees it (a [`Closer`] references none). A leaked pin retains one version.
+///
+/// # Panics
+/// A write from inside the closure of [`update`](Self::update) on the same value would deadlock; it
+/// panics. The `Drop` of a replaced value, or the waker of a task that follows, may panic after the
+/// commit: then the write has been committed.
 pub struct Published<T> {
     /// Shared with readers only; every other handle borrows.
     cell: Arc<Cell<T>>,
@@ -94,7 +99,13 @@ pub struct Published<T> {
 }
 
 impl<T> Published<T> {
-    /// Publishes `value` as revision 0.
+    /// Creates a `Published` with `value` as revision 0.
+    ///
+    /// # Examples
+    /// ```
+    /// let limit = untorn::Published::new(100);
+    /// assert_eq!((*limit.pin(), limit.revision().get()), (100, 0));
+    /// ```
     #[must_use]
     pub fn new(value: T) -> Self {
         Self {
@@ -103,8 +114,9 @@ impl<T> Published<T> {
         }
     }
 
-    /// The same with a name, which its `Debug` and its panics show.
+    /// Creates a `Published` with a name, which its `Debug` and its panics show.
     ///
+    /// # Examples
     /// ```should_panic
     /// let limit = untorn::Published::named("limit", 100_u64);
     /// // panics: cannot write to Published "limit" while this thread has a write to it open: this would deadlock
@@ -115,8 +127,9 @@ impl<T> Published<T> {
         Self::new(value).with_name(name)
     }
 
-    /// Gives it a name, which its `Debug` and its panics show.
+    /// Gives this a name, which its `Debug` and its panics show.
     ///
+    /// # Examples
     /// ```
     /// let limit = untorn::Published::from(100).with_name("limit");
     /// assert_eq!(limit.name(), Some("limit"));
@@ -127,50 +140,93 @@ impl<T> Published<T> {
         self
     }
 
-    /// The name.
+    /// Returns the name, if there is one.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 
-    /// The right to publish, for this type's own methods.
+    /// Acquires the writer lock, for the methods of this type.
     #[track_caller]
     fn own_writer(&self, what: &'static str) -> Writer<'_, T> {
         self.writer(&What(what, self.name()))
     }
 
-    /// Borrows the newest value for a moment. O(1), waits for nobody.
+    /// Borrows the newest value. O(1); never blocks.
+    ///
+    /// # Examples
+    /// ```
+    /// let limits = untorn::Published::new((10, 20));
+    /// let pin = limits.pin();
+    /// assert_eq!(pin.1 - pin.0, 10); // both of one revision
+    /// ```
+    #[doc(alias = "load")]
+    #[doc(alias = "read")]
+    #[doc(alias = "borrow")]
     pub fn pin(&self) -> Pinned<'_, T> {
         Pinned::new(&self.cell)
     }
 
-    /// The newest value, to keep. O(1), waits for nobody.
+    /// Returns an owned reference to the newest value, which may be kept, cloned and sent to other
+    /// threads. O(1); never blocks.
+    ///
+    /// # Examples
+    /// ```
+    /// let limit = untorn::Published::new(100);
+    /// let before = limit.snapshot();
+    /// limit.publish(200);
+    /// assert_eq!(*before, 100);
+    /// ```
+    #[doc(alias = "load_full")]
     pub fn snapshot(&self) -> Snapshot<T> {
         Pinned::snapshot(&self.pin())
     }
 
-    /// A handle that reads the newest value again and again at the least cost.
+    /// Returns a handle that reads the newest value repeatedly at the least cost.
+    ///
+    /// # Examples
+    /// ```
+    /// let limit = untorn::Published::new(100);
+    /// let mut reader = limit.reader();
+    /// assert_eq!(*reader.latest(), 100);
+    /// ```
     #[must_use]
     pub fn reader(&self) -> Reader<T> {
         Reader::new(Arc::clone(&self.cell))
     }
 
-    /// The newest revision.
+    /// Returns the newest revision. O(1); never blocks.
     #[must_use]
     pub fn revision(&self) -> Revision {
         self.cell.revision()
     }
 
-    /// Replaces the value and returns the number of the commit. Every reader that comes after this has returned sees
-    /// it. Waits for other writers.
+    /// Replaces the value, and returns the revision of the commit. Every read that begins after this
+    /// call has returned sees the value, or a later one. Blocks until other writers have finished.
+    ///
+    /// # Panics
+    /// If this thread has a write to this value open: that would deadlock.
+    ///
+    /// # Examples
+    /// ```
+    /// let limit = untorn::Published::new(100);
+    /// assert_eq!(limit.publish(200).get(), 1);
+    /// assert_eq!(*limit.pin(), 200);
+    /// ```
+    #[doc(alias = "store")]
+    #[doc(alias = "swap")]
     #[track_caller]
     pub fn publish(&self, value: T) -> Revision {
         self.own_writer("write to").publish(value)
     }
 
-    /// Replaces the value by what `f` makes of it, with no other commit in between. A panic in `f` publishes nothing.
-    /// Waits for other writers; readers go on reading meanwhile.
+    /// Replaces the value by the one that `f` returns for it, with no other commit in between. Blocks
+    /// until other writers have finished; readers are not blocked meanwhile.
     ///
+    /// # Panics
+    /// If this thread has a write to this value open, or if `f` panics: then nothing is published.
+    ///
+    /// # Examples
     /// ```
     /// let list = untorn::Published::new(vec![1]);
     /// list.update(|list| list.iter().copied().chain([2]).collect());
@@ -183,11 +239,16 @@ impl<T> Published<T> {
         writer.publish(value)
     }
 
-    /// The same if `f` makes a value; if it fails, nothing is published.
+    /// Replaces the value as [`update`](Self::update) does if `f` returns `Ok`; if it returns an
+    /// error, publishes nothing.
+    ///
+    /// # Panics
+    /// As [`update`](Self::update).
     ///
     /// # Errors
-    /// What `f` fails with.
+    /// The error of `f`.
     ///
+    /// # Examples
     /// ```
     /// let limit = untorn::Published::new(255_u8);
     /// assert!(limit.try_update(|now| now.checked_add(1).ok_or("too large")).is_err());
@@ -200,19 +261,20 @@ impl<T> Published<T> {
         Ok(writer.publish(value))
     }
 
-    /// The right to publish, for who needs the newest value first. `what` is to be done.
+    /// Acquires the writer lock, to read the newest value before publishing. `what` is the operation.
     #[track_caller]
     pub(crate) fn writer(&self, what: &dyn fmt::Display) -> Writer<'_, T> {
         self.cell.write(what)
     }
 
-    /// Whether `writer` publishes to this.
+    /// Returns whether `writer` publishes to this.
     pub(crate) fn is_written_by(&self, writer: &Writer<'_, T>) -> bool {
         writer.is_of(&self.cell)
     }
 
-    /// What will have been committed, step by step, from now on.
+    /// Subscribes to the commits made after this call.
     ///
+    /// # Examples
     /// ```
     /// let limit = untorn::Published::new(100);
     /// let mut changes = limit.subscribe();
@@ -225,15 +287,17 @@ impl<T> Published<T> {
         Subscription::new(Arc::clone(&self.cell))
     }
 
-    /// Waits until revision `wanted`, or a later one, is the newest, and returns the newest. Does
+    /// Blocks until revision `wanted`, or a later one, is the newest, and returns the newest. Does
     /// not block on a target without threads or without a clock.
-    ///
-    /// # Errors
-    /// [`Timeout`] if that takes longer than `at_most`. With a time of zero it only looks.
     ///
     /// # Panics
     /// If it would have to wait inside the closure of a write to this value: that would deadlock.
     ///
+    /// # Errors
+    /// [`Timeout`] if the revision is not reached within `at_most`. With a time of zero this does not
+    /// block.
+    ///
+    /// # Examples
     /// ```
     /// use std::time::Duration;
     /// use untorn::{Published, Revision};
@@ -248,7 +312,8 @@ impl<T> Published<T> {
         self.cell.wait_for(wanted, at_most)
     }
 
-    /// Frees every replaced version that nobody sees any more and returns how many those were. Waits for writers.
+    /// Frees every replaced version that nothing references any more, and returns how many those
+    /// were. Blocks until other writers have finished.
     ///
     /// # Panics
     /// Inside the closure of a write to this value: that would deadlock.
@@ -257,7 +322,8 @@ impl<T> Published<T> {
         self.own_writer("reclaim versions of").reclaim()
     }
 
-    /// How many replaced versions are kept, because somebody sees them or nobody has freed them yet. Waits for writers.
+    /// Returns how many replaced versions are retained: those that are referenced, and those that no
+    /// writer has freed yet. Blocks until other writers have finished.
     ///
     /// # Panics
     /// Inside the closure of a write to this value: that would deadlock.

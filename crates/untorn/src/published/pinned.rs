@@ -1,4 +1,4 @@
-//! The ways to hold a version: for a moment, for long, and always the newest.
+//! Handles of a version: a pin, a snapshot, and a reader of the newest.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -9,12 +9,14 @@ use super::cell::{Cell, Version};
 use super::newest::{Latest, Loaded};
 use super::revision::Revision;
 
-/// A thread's short borrow of the newest version: made for reading several things of one revision.
+/// A short borrow of the newest version, to read several things of one revision.
 ///
-/// It shows the same version for as long as it lives; a pin made later, even inside, may show a newer one. It is not `Send`,
-/// and keeps one version from being freed. Nobody waits for it. It counts no references as long as few pins of the thread
-/// live at once and no commit replaces what it shows; with 32-bit pointers it always counts one.
+/// A pin dereferences to one version as long as it lives. A pin made later, even inside, may have a
+/// newer one. It stays on its thread (it is not `Send`), retains one version, and delays no writer.
+/// It counts no reference as long as the thread has at most eight pins at once and no commit replaces
+/// the version; with 32-bit pointers it always counts one.
 ///
+/// # Examples
 /// ```
 /// use untorn::{Pinned, Published};
 ///
@@ -47,13 +49,14 @@ impl<T> Pinned<'_, T> {
         }
     }
 
-    /// The revision that this pin shows. A function, so that it cannot hide one of the value's.
+    /// Returns the revision of a pin. An associated function, so that it does not hide a method of the
+    /// value.
     #[must_use]
     pub fn revision(pin: &Self) -> Revision {
         pin.version.revision
     }
 
-    /// The same version, to keep. O(1).
+    /// Returns an owned reference to the version of a pin. O(1).
     pub fn snapshot(pin: &Self) -> Snapshot<T> {
         Snapshot {
             version: Arc::clone(&pin.version),
@@ -88,7 +91,7 @@ where
 }
 
 impl<T: PartialEq> PartialEq for Pinned<'_, T> {
-    /// Whether the values are equal, at whatever revisions.
+    /// Returns whether the values are equal, at whatever revisions.
     fn eq(&self, other: &Self) -> bool {
         **self == **other
     }
@@ -102,10 +105,13 @@ impl<T: fmt::Debug> fmt::Debug for Pinned<'_, T> {
     }
 }
 
-/// An owned version: it can be kept for hours, cloned, sent to other threads and held across an `.await`.
+/// An owned reference to a version: it can be kept for hours, cloned, sent to other threads and held
+/// across an `.await`.
 ///
-/// While it lives, its version is kept; dropping it frees nothing as long as the [`Published`](super::Published) lives.
+/// It retains its version. Dropping it frees nothing while the [`Published`](super::Published) or the
+/// [`Map`](crate::Map) lives.
 ///
+/// # Examples
 /// ```
 /// use untorn::{Published, Snapshot};
 ///
@@ -127,7 +133,8 @@ impl<T> Snapshot<T> {
         }
     }
 
-    /// The revision of this snapshot.
+    /// Returns the revision of a snapshot. An associated function, so that it does not hide a method of
+    /// the value.
     #[must_use]
     pub fn revision(snapshot: &Self) -> Revision {
         snapshot.version.revision
@@ -169,7 +176,7 @@ where
 }
 
 impl<T: PartialEq> PartialEq for Snapshot<T> {
-    /// Whether the values are equal, at whatever revisions.
+    /// Returns whether the values are equal, at whatever revisions.
     fn eq(&self, other: &Self) -> bool {
         **self == **other
     }
@@ -183,14 +190,16 @@ impl<T: fmt::Debug> fmt::Debug for Snapshot<T> {
     }
 }
 
-/// An owned handle of one thread that remembers its version and asks by one load whether there is a newer one: the
-/// cheapest way to read again and again.
+/// An owned handle of one thread that caches a version and checks by one load whether there is a
+/// newer one: the cheapest way to read repeatedly.
 ///
 /// It is `Send` and borrows nothing, so a thread or a task can own one. Between two calls of
-/// [`latest`](Self::latest) it keeps the version that it showed last: an idle reader costs one version, until
-/// [`release`](Self::release). A clone is another reader, which has shown nothing yet. When what it reads is dropped, a reader,
-/// also one that was released, keeps the last version readable.
+/// [`latest`](Self::latest) it retains the version that it returned last, until
+/// [`release`](Self::release). A clone is another reader with an empty cache. When the
+/// [`Published`](super::Published) or the [`Map`](crate::Map) is dropped, a reader, also a released
+/// one, keeps the last version readable.
 ///
+/// # Examples
 /// ```
 /// use untorn::Published;
 ///
@@ -210,12 +219,13 @@ impl<T> Reader<T> {
         Self { cell, latest: None }
     }
 
-    /// The newest value. It is not exchanged for a newer one as long as the reference lives. Waits for nobody.
+    /// Returns the newest value; the reference stays at that value as long as it lives. O(1); never
+    /// blocks.
     pub fn latest(&mut self) -> &T {
         &self.version().value
     }
 
-    /// The newest value and its revision.
+    /// Returns the newest value and its revision. O(1); never blocks.
     pub fn latest_with_revision(&mut self) -> (&T, Revision) {
         let version = self.version();
         (&version.value, version.revision)
@@ -226,7 +236,7 @@ impl<T> Reader<T> {
         latest.get_or_insert_with(|| Latest::new(cell)).load()
     }
 
-    /// Lets go of the version that was shown last, so that it can be freed.
+    /// Releases the cached version, so that a writer can free it.
     pub fn release(&mut self) {
         self.latest = None;
     }
@@ -239,7 +249,7 @@ impl<T> Clone for Reader<T> {
 }
 
 impl<T: fmt::Debug> fmt::Debug for Reader<T> {
-    /// Shows the newest value.
+    /// Formats the newest value.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let newest = self.cell.newest.load();
         f.debug_tuple("Reader").field(&newest.value).finish()

@@ -4,8 +4,9 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-/// The number of a published state: 0 is the first, each commit adds 1.
+/// The number of a published state: 0 is the first, and each commit adds 1.
 ///
+/// # Examples
 /// ```
 /// use untorn::{Published, Revision};
 ///
@@ -18,16 +19,16 @@ use std::time::Duration;
 pub struct Revision(u64);
 
 impl Revision {
-    /// The number of the first state.
+    /// The revision of the first state.
     pub const FIRST: Self = Self(0);
 
-    /// The number.
+    /// Returns the number.
     #[must_use]
     pub const fn get(self) -> u64 {
         self.0
     }
 
-    /// The one after this.
+    /// Returns the revision after this one.
     pub(crate) const fn next(self) -> Self {
         Self(self.0 + 1)
     }
@@ -51,15 +52,15 @@ impl fmt::Display for Revision {
     }
 }
 
-/// A wait for a revision that did not come in time.
+/// The error of a wait for a revision that was not reached in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timeout {
-    /// The revision that was waited for.
+    /// The revision that was wanted.
     pub wanted: Revision,
-    /// The newest one when the time was over.
+    /// The newest revision at the end of the wait.
     pub newest: Revision,
-    /// The time.
+    /// The duration of the wait.
     pub after: Duration,
 }
 

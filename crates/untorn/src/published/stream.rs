@@ -8,10 +8,11 @@ use futures_core::{FusedStream, Stream};
 
 use super::subscription::{NoTransition, Subscription, Transition};
 
-/// The transitions of a [`Subscription`] as a stream, made by [`Subscription::into_stream`].
+/// A stream of the transitions of a [`Subscription`], from [`Subscription::into_stream`].
 ///
-/// It ends with the subscription. It can be dropped at any time: nothing is lost but what it would have shown.
+/// It ends with the subscription. It can be dropped at any time.
 ///
+/// # Examples
 /// ```
 /// use futures_core::Stream;
 /// use std::pin::pin;
@@ -41,7 +42,7 @@ impl<T> Transitions<T> {
         }
     }
 
-    /// What is followed, to be asked in other ways.
+    /// Returns the subscription.
     pub fn get_ref(&self) -> &Subscription<T> {
         &self.subscription
     }

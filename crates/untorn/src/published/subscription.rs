@@ -13,17 +13,18 @@ use super::revision::Revision;
 use crate::clock::Limit;
 use crate::planted::planted;
 
-/// A step from the version that a [`Subscription`] showed last to the newest one.
+/// A step from the version that a [`Subscription`] returned last to the newest one.
 ///
-/// Both are snapshots, so what changed can be asked for at leisure: for a map by [`View::diff`](crate::View::diff).
+/// Both are snapshots, so they can be compared at any time: those of a map by
+/// [`View::diff`](crate::View::diff).
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Transition<T> {
-    /// The version that was shown last; at first, the newest one when the subscription began.
+    /// The version that was returned last; at first, the newest one when the subscription began.
     pub from: Snapshot<T>,
     /// The newest version.
     pub to: Snapshot<T>,
-    /// How many revisions lie between the two: they were replaced before they were asked for.
+    /// The number of revisions between the two, which were replaced before they were received.
     pub missed: u64,
 }
 
@@ -37,15 +38,17 @@ impl<T> Clone for Transition<T> {
     }
 }
 
-/// Follows a [`Published`](crate::Published) or a [`Map`](crate::Map): waits for a commit and shows what it led to.
+/// A receiver of the commits of a [`Published`](crate::Published) or a [`Map`](crate::Map).
 ///
-/// Latest wins: whoever asks late gets one [`Transition`] to the newest version, and is told how many revisions it
-/// skipped. A subscription runs no code of yours and is called by nobody, so one that is slow, asleep or forgotten costs
-/// itself only: it keeps the version that it showed last. It ends when what it follows is dropped, after it has shown the
-/// last version; and when a [`Closer`] says so, at once.
+/// The latest version wins: a late receiver gets one [`Transition`] to the newest version, with the
+/// number of revisions that it skipped. There is no queue and no callback, so a slow or idle
+/// subscription delays no other thread; it retains the version that it returned last.
 ///
-/// As an iterator it waits for each transition, and ends with the subscription.
+/// A subscription ends when the map or value is dropped, after it has returned the last version, or at
+/// once when a [`Closer`] closes it. Its iterator blocks for each transition, and ends with the
+/// subscription.
 ///
+/// # Examples
 /// ```
 /// use std::thread;
 /// use untorn::Map;
@@ -77,26 +80,29 @@ impl<T> Subscription<T> {
         }
     }
 
-    /// Waits for a version newer than the one shown last. Waits as long as nobody commits.
-    ///
-    /// # Errors
-    /// [`Ended`] if there will be none.
+    /// Blocks until there is a version newer than the one returned last, and returns the transition to
+    /// it.
     ///
     /// # Panics
-    /// If it would have to wait while this thread has a write to what it follows open: that would
+    /// If it would have to wait while this thread has a write to the map or value open: that would
     /// deadlock. If it would have to wait on a target without threads, such as
     /// `wasm32-unknown-unknown`: no commit could come.
+    ///
+    /// # Errors
+    /// [`Ended`] if the subscription has ended.
     #[track_caller]
     pub fn recv(&mut self) -> Result<Transition<T>, Ended> {
         self.wait(Limit::Never).map_err(|_| Ended)
     }
 
-    /// Waits for a version newer than the one shown last, for `at_most` at the longest. Does not
-    /// block on a target without threads or without a clock.
+    /// Blocks until there is a version newer than the one returned last, for `at_most` at the longest.
+    /// Does not block on a target without threads or without a clock.
     ///
     /// # Errors
-    /// [`NoTransition::Late`] if there was none within that time, [`NoTransition::Ended`] if there will be none.
+    /// [`NoTransition::Late`] if there was none within that time, [`NoTransition::Ended`] if the
+    /// subscription has ended.
     ///
+    /// # Examples
     /// ```
     /// use std::time::Duration;
     /// use untorn::{NoTransition, Published};
@@ -111,7 +117,7 @@ impl<T> Subscription<T> {
         self.wait(Limit::after(at_most))
     }
 
-    /// The same, without waiting.
+    /// Returns the transition to a newer version if there is one. Never blocks.
     ///
     /// # Errors
     /// As [`recv_timeout`](Self::recv_timeout).
@@ -119,12 +125,12 @@ impl<T> Subscription<T> {
         self.wait(Limit::Now)
     }
 
-    /// The version shown last.
+    /// Returns the version that was returned last.
     pub fn shown(&self) -> &Snapshot<T> {
         &self.shown
     }
 
-    /// What ends this subscription from elsewhere.
+    /// Returns a handle that closes this subscription from another thread.
     pub fn closer(&self) -> Closer {
         Closer {
             notifier: Arc::clone(&self.cell.notifier),
@@ -132,7 +138,8 @@ impl<T> Subscription<T> {
         }
     }
 
-    /// This subscription as a stream, for tasks: it needs no runtime, and wakes from the thread that commits.
+    /// Converts this subscription into a stream, for tasks of any runtime. The thread that commits
+    /// calls the waker.
     #[cfg(feature = "stream")]
     pub fn into_stream(self) -> super::stream::Transitions<T> {
         super::stream::Transitions::new(self)
@@ -150,7 +157,7 @@ impl<T> Subscription<T> {
         self.show(answered)
     }
 
-    /// Turns the answer of a wait into that of a `recv`.
+    /// Converts the result of a wait into that of a `recv`.
     pub(super) fn show(
         &mut self,
         answered: Result<Option<Snapshot<T>>, Unanswered>,
@@ -192,12 +199,13 @@ impl<T> Subscription<T> {
     }
 }
 
-/// The first revision that is newer than `shown`.
+/// Returns the first revision that is newer than `shown`.
 fn wanted<T>(shown: &Snapshot<T>) -> Revision {
     Snapshot::revision(shown).next()
 }
 
-/// The newest version if it is newer than `shown`; inside, nothing if the subscription was closed.
+/// Returns the newest version if it is newer than `shown`; the inner option is `None` if the
+/// subscription was closed.
 fn newer<T>(cell: &Cell<T>, shown: &Snapshot<T>, waiter: &Waiter) -> Option<Option<Snapshot<T>>> {
     if waiter.is_closed() {
         return Some(None);
@@ -224,8 +232,9 @@ impl<T: fmt::Debug> fmt::Debug for Subscription<T> {
     }
 }
 
-/// Ends a [`Subscription`] from another thread, also one that is waiting.
+/// A handle that closes a [`Subscription`] from another thread, also one that is blocked.
 ///
+/// # Examples
 /// ```
 /// let limit = untorn::Published::new(100);
 /// let changes = limit.subscribe();
@@ -242,12 +251,12 @@ pub struct Closer {
 }
 
 impl Closer {
-    /// Ends the subscription at once. A thread or a task that waits for it is woken, and no other. No further transition
-    /// is shown, not even to a revision that is newer by then: call [`try_recv`](Subscription::try_recv) first for that.
-    /// Does not wait for commits.
+    /// Closes the subscription at once, and wakes the thread or task that waits for it, but no other.
+    /// No further transition is returned, not even to a revision that is newer already: call
+    /// [`try_recv`](Subscription::try_recv) first for that. Does not wait for writers.
     ///
     /// # Panics
-    /// If the waker of the task that waits for it panics. The subscription has ended all the same.
+    /// If the waker of the waiting task panics. The subscription is closed all the same.
     pub fn close(&self) {
         self.notifier.close(&self.waiter).resume();
     }
@@ -259,7 +268,8 @@ impl fmt::Debug for Closer {
     }
 }
 
-/// There will be no more transitions: what was followed is gone, or the subscription was closed.
+/// The error of a subscription that has ended: the map or value was dropped, or the subscription was
+/// closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended;
 
@@ -271,12 +281,12 @@ impl fmt::Display for Ended {
     }
 }
 
-/// Why there is no transition.
+/// The reason why there is no transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoTransition {
-    /// Nothing newer came in time.
+    /// There was no newer version in time.
     Late,
-    /// There will be no more.
+    /// The subscription has ended.
     Ended,
 }
 

@@ -306,10 +306,10 @@ fn a_setup_refuses_what_makes_no_sense() {
     type SetUp = fn(Setup<Read>) -> Setup<Read>;
     let source: Read = || Ok([("a", 1)]);
     let setups: [(&str, SetUp); 4] = [
-        ("no nul byte", |setup| setup.named("a\0b")),
-        ("never rest", |setup| setup.backoff_up_to(Duration::ZERO)),
-        ("not a share", |setup| setup.jitter(1.5)),
-        ("not a share", |setup| setup.jitter(f64::NAN)),
+        ("with a nul byte", |setup| setup.named("a\0b")),
+        ("must not be zero", |setup| setup.backoff_up_to(Duration::ZERO)),
+        ("must be from 0 to 1", |setup| setup.jitter(1.5)),
+        ("must be from 0 to 1", |setup| setup.jitter(f64::NAN)),
     ];
     for (reason, set_up) in setups {
         let setup = Poller::every(HOUR, source);

@@ -1,0 +1,108 @@
+//! Conversions, comparison and formatting of maps.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::{BuildHasher, Hash};
+
+use super::draft::Draft;
+use super::{Map, Table};
+
+impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> PartialEq for Map<K, V, S> {
+    /// Returns whether the newest views of both maps have equal entries, at whatever revisions. Pins
+    /// each map once, and compares all entries unless the numbers of entries differ.
+    ///
+    /// # Examples
+    /// ```
+    /// let limits = untorn::Map::from([("low", 10), ("high", 20)]);
+    /// let fork = limits.fork();
+    /// assert_eq!(limits, fork);
+    /// fork.insert("low", 11);
+    /// assert_ne!(limits, fork);
+    /// ```
+    fn eq(&self, other: &Self) -> bool {
+        *self.pin() == *other.pin()
+    }
+}
+
+impl<K: Eq + Hash, V: Eq, S: BuildHasher> Eq for Map<K, V, S> {}
+
+impl<K, V, S: Default> Default for Map<K, V, S> {
+    fn default() -> Self {
+        Self::with_hasher(S::default())
+    }
+}
+
+impl<K, V, S> Extend<(K, V)> for &Map<K, V, S>
+where
+    K: Eq + Hash + Clone,
+    V: Clone,
+    S: BuildHasher + Clone,
+{
+    /// Inserts all entries, in one commit. `entries` is drained before the writer lock is acquired.
+    #[track_caller]
+    fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
+        let mut entries = entries.into_iter().collect::<Vec<_>>().into_iter();
+        let mut batch = self.begin_batch();
+        // By reference: what a panic leaves over is dropped after the batch, which releases the
+        // lock.
+        batch.extend(entries.by_ref());
+        batch.commit();
+    }
+}
+
+impl<K, V, S> Extend<(K, V)> for Map<K, V, S>
+where
+    K: Eq + Hash + Clone,
+    V: Clone,
+    S: BuildHasher + Clone,
+{
+    /// Inserts all entries, as `Extend` for `&Map` does.
+    #[track_caller]
+    fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
+        (&*self).extend(entries);
+    }
+}
+
+impl<K: Eq + Hash + Clone, V: Clone, R> From<HashMap<K, V, R>> for Map<K, V> {
+    fn from(entries: HashMap<K, V, R>) -> Self {
+        entries.into_iter().collect()
+    }
+}
+
+impl<K, V, S> FromIterator<(K, V)> for Map<K, V, S>
+where
+    K: Eq + Hash + Clone,
+    V: Clone,
+    S: BuildHasher + Clone + Default,
+{
+    /// Creates a map with these entries, at revision 0. Of duplicate keys the last one wins.
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
+        let mut draft = Draft::new(Table::new(), S::default());
+        draft.extend(entries);
+        let (table, hasher, leftovers) = draft.into_parts();
+        let map = Self::of(table, hasher);
+        // Written out, so that a panic in a `Drop` drops the map too.
+        drop(leftovers);
+        map
+    }
+}
+
+impl<K: Eq + Hash + Clone, V: Clone, const N: usize> From<[(K, V); N]> for Map<K, V> {
+    fn from(entries: [(K, V); N]) -> Self {
+        Self::from_iter(entries)
+    }
+}
+
+impl<K: fmt::Debug, V: fmt::Debug, S> fmt::Debug for Map<K, V, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let newest = self.pin();
+        let mut debug = f.debug_struct("Map");
+        if let Some(name) = self.name() {
+            debug.field("name", &name);
+        }
+        debug
+            .field("revision", &newest.revision.get())
+            .field("entries", &*newest)
+            .finish()
+    }
+}

@@ -1,0 +1,71 @@
+//! Following the commits of a map.
+
+use std::time::Duration;
+
+use super::{Map, View};
+use crate::published::{Revision, Subscription, Timeout};
+
+impl<K, V, S> Map<K, V, S> {
+    /// Subscribes to the commits made after this call. Each transition is a pair of snapshots: the
+    /// one received last, and the newest.
+    ///
+    /// A slow subscriber skips revisions and receives their number. It delays neither writers nor
+    /// other subscribers.
+    ///
+    /// # Examples
+    /// ```
+    /// let config = untorn::Map::from([("1", 265), ("2", 17)]);
+    /// let mut changes = config.subscribe();
+    /// config.insert("1", 266);
+    /// config.remove("2");
+    /// let change = changes.recv().unwrap();
+    /// assert_eq!((change.to.diff(&change.from).count(), change.missed), (2, 1));
+    /// drop(config);
+    /// assert!(changes.recv().is_err(), "a subscription ends with its map");
+    /// ```
+    #[doc(alias = "watch")]
+    #[doc(alias = "on_change")]
+    pub fn subscribe(&self) -> Subscription<View<K, V, S>> {
+        self.published.subscribe()
+    }
+
+    /// Returns the newest revision. O(1); never blocks.
+    ///
+    /// # Examples
+    /// ```
+    /// let config = untorn::Map::from([("1", 265)]);
+    /// assert_eq!(config.revision().get(), 0);
+    /// config.insert("1", 266);
+    /// assert_eq!(config.revision().get(), 1);
+    /// ```
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.published.revision()
+    }
+
+    /// Blocks until `wanted` or a later revision is the newest, and returns the newest.
+    ///
+    /// # Panics
+    /// If it would have to wait while this thread has a write to this map open: that would
+    /// deadlock.
+    ///
+    /// # Errors
+    /// [`Timeout`] if the revision is not reached within `at_most`.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::{thread, time::Duration};
+    /// use untorn::{Map, Revision};
+    ///
+    /// let config = Map::from([("1", 265)]);
+    /// thread::scope(|scope| {
+    ///     scope.spawn(|| config.insert("1", 266));
+    ///     let newest = config.wait_for(Revision::from(1), Duration::from_secs(5));
+    ///     assert_eq!(newest.unwrap().get(), 1);
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn wait_for(&self, wanted: Revision, at_most: Duration) -> Result<Revision, Timeout> {
+        self.published.wait_for(wanted, at_most)
+    }
+}
