@@ -1,4 +1,4 @@
-//! `OverlapCell`: the rule of `GoMap` for any value.
+//! `OverlapCell`: the overlap check of `GoMap` for any value.
 //!
 //! # Invariants
 //!
@@ -25,9 +25,9 @@ use super::site::{AccessKind, Name, Operation};
 use super::stretch::{Side, Stretch, Stretching};
 use crate::sync::UnsafeCell;
 
-/// What is said of a cell without entering.
+/// The description of a cell, which is read without entering its gate.
 pub(super) struct Contents {
-    /// A function, since a name of a type is not to be had at compile time.
+    /// A function, since the name of a type is not available at compile time.
     type_name: fn() -> &'static str,
 }
 
@@ -51,49 +51,15 @@ macro_rules! operation {
     };
 }
 
-/// A value that many may read or one may write, where breaking that rule is reported with **both** sides: a `RefCell` that
-/// can be shared between threads and knows who the other borrower is.
+/// A `RefCell` that threads can share: many reads or one write at a time, and a report that names
+/// **both** borrowers if an access breaks that rule.
 ///
-/// It is not a lock: nobody ever waits. It is for state of which something *else* is meant to keep the accesses apart (a
-/// phase of the program, a channel, an event loop, a foreign library, an `unsafe impl Sync`), to be told where that is not
-/// so. [A page](crate::pages::overlap_cell) has the usual cases.
+/// It is a checker, not a lock: no access ever blocks. Use it for state whose accesses something *else*
+/// is supposed to keep apart (a phase of the program, a channel, an event loop, a foreign library, an
+/// `unsafe impl Sync`), to find out where that fails. [The guide](crate::pages::overlap_cell) has the
+/// usual cases.
 ///
-/// # What counts as an overlap
-/// Two accesses at the same time, at least one of them a write, on two threads or on one. An access lasts from the call to
-/// the drop of its guard. An attempt counts while it lasts: also a [`try_write`](Self::try_write) that fails may be met by
-/// another thread's read. Of two overlapping accesses at least one reports; accesses that do not overlap are never
-/// reported.
-///
-/// # What happens then
-/// By default a panic, as with a `RefCell`, whose message is the report; [`OnOverlap`] has the other ways, for one cell by
-/// [`on_overlap`](Self::on_overlap), for all by `UNTORN_ON_OVERLAP=exit`. The access that noticed does not proceed, the
-/// other is not disturbed, and the cell stays usable. `try_read` and `try_write` return the [`Overlap`] instead, whatever
-/// the policy.
-///
-/// # Order
-/// An access that begins after another has ended sees all that it did, whatever order there was otherwise. So there is no
-/// data race even in a program that breaks the rule.
-///
-/// # Guards
-/// They may be nested (reads with reads), dropped in any order and held while others panic: a guard that unwinding drops
-/// ends its access, and whether the value is then half changed is for the program to know, as with a `RefCell`. They stay
-/// on their thread. A guard that is *forgotten* ([`std::mem::forget`], a leak, a cycle of `Rc`) is an access that never
-/// ends: the cell is in use for ever, also when the thread has ended, and every later report names that access's thread and
-/// line. Nothing is lost but that: `get_mut`, `into_inner` and dropping the cell go on working, and what it holds is dropped
-/// once.
-///
-/// # Cost
-/// Taking a guard is amortized O(1), however many the thread holds, and so is dropping one. The
-/// first access of a thread allocates; a thread that holds more than four guards at once allocates
-/// room for more, which doubles each time and is reused. A read stores to memory of the thread's
-/// own, so readers on many threads do not slow each other down; a write also looks at a record for
-/// each thread that was using maps or cells at the same time as any other, at each guard that a
-/// thread holds beyond four, and at the clock. Guards that were dropped cost later writes nothing.
-/// No method waits for another thread,
-/// unless the process is about to end with a report; and none sleeps, unless [`stretch`](Self::stretch) or `UNTORN_STRETCH`
-/// asks for it. A cell is some 180 bytes larger
-/// than its value. Making one is possible in a `static`.
-///
+/// # Examples
 /// ```
 /// use untorn::OverlapCell;
 ///
@@ -102,10 +68,49 @@ macro_rules! operation {
 /// LIMITS.write().push(100);
 /// let reading = LIMITS.read();
 /// assert_eq!(*reading, [100]);
-/// let overlap = LIMITS.try_write().unwrap_err(); // somebody reads: who?
+/// let overlap = LIMITS.try_write().unwrap_err(); // names the other borrower
 /// assert_eq!(overlap.other.at.unwrap().line(), reading_was_made_in_line());
 /// # fn reading_was_made_in_line() -> u32 { line!() - 4 }
 /// ```
+///
+/// # Overlaps
+/// Two accesses overlap if they are in progress at the same time and at least one of them is a write, on
+/// two threads or on one. An access lasts from the call to the drop of its guard. An attempt is an access
+/// while it lasts: the read of another thread can conflict even with a [`try_write`](Self::try_write)
+/// that fails. Of two overlapping accesses at least one reports it (no false negative), and accesses that
+/// do not overlap are never reported (no false positive).
+///
+/// By default the access that notices panics, as with a `RefCell`, with the report as its message.
+/// [`OnOverlap`] has the other policies, set for one cell by [`on_overlap`](Self::on_overlap) and for all
+/// by `UNTORN_ON_OVERLAP=exit`. The access that notices does not proceed, the other one is not disturbed,
+/// and the cell stays usable. `try_read` and `try_write` return the [`Overlap`] instead, whatever the
+/// policy.
+///
+/// # Order
+/// The end of an access happens-before the beginning of each access that begins after it, also without
+/// any other synchronization. So there is no data race even in a program that breaks the rule.
+///
+/// # Guards
+/// Read guards may be nested, and guards may be dropped in any order and held while other code panics.
+/// A guard that is dropped by unwinding ends its access. There is no poisoning: as with a `RefCell`, the
+/// program has to know whether the value is then half changed. Guards stay on their thread.
+///
+/// A *leaked* guard ([`std::mem::forget`], a cycle of `Rc`) is an access that never ends: the cell stays
+/// in use until the process ends, also when the thread has ended, and every later report names the
+/// guard's thread and line. `get_mut`, `into_inner` and dropping the cell still work, and the value is
+/// dropped once.
+///
+/// # Cost
+/// Taking a guard is amortized O(1), however many the thread holds, and so is dropping one. The
+/// first access of a thread allocates; a thread that holds more than four guards at once allocates
+/// room for more, which doubles each time and is reused. A read stores to the thread's own record, so
+/// readers on many threads do not slow each other down. A write also scans a record for each thread
+/// that was using maps or cells at the same time as any other, and each guard that a thread holds beyond
+/// four; and it reads the clock. Guards that were dropped cost later writes nothing.
+///
+/// No method waits for another thread, unless the process is about to end with a report, and none
+/// sleeps, unless [`stretch`](Self::stretch) or `UNTORN_STRETCH` enables it. A cell is some 180 bytes
+/// larger than its value. It can be created at compile time, in a `static`.
 pub struct OverlapCell<T: ?Sized> {
     entrance: Entrance<Contents>,
     stretching: Stretching,
@@ -117,7 +122,13 @@ pub struct OverlapCell<T: ?Sized> {
 unsafe impl<T: ?Sized + Send + Sync> Sync for OverlapCell<T> {}
 
 impl<T> OverlapCell<T> {
-    /// A cell without a name. Can be called at compile time.
+    /// Creates a cell without a name.
+    ///
+    /// # Examples
+    /// ```
+    /// let cell = untorn::OverlapCell::new(265);
+    /// assert_eq!(*cell.read(), 265);
+    /// ```
     #[must_use]
     pub const fn new(value: T) -> Self {
         Self {
@@ -129,8 +140,9 @@ impl<T> OverlapCell<T> {
         }
     }
 
-    /// A cell with a name that reports show. Names of more than 64 bytes are cut. Can be called at compile time.
+    /// Creates a cell with a name that reports show. Names of more than 64 bytes are cut.
     ///
+    /// # Examples
     /// ```
     /// use untorn::OverlapCell;
     ///
@@ -142,9 +154,9 @@ impl<T> OverlapCell<T> {
         Self::new(value).with_name(name)
     }
 
-    /// Gives the cell a name that reports show, such as one that was made by `Default`, `From` or `Clone`. Can be called at
-    /// compile time.
+    /// Gives the cell a name that reports show, for cells from `Default`, `From` or `Clone`.
     ///
+    /// # Examples
     /// ```
     /// use untorn::OverlapCell;
     ///
@@ -157,12 +169,13 @@ impl<T> OverlapCell<T> {
         self
     }
 
-    /// Sets what an access does that notices an overlap, whatever the environment says. Can be called at compile time.
+    /// Sets the policy of accesses that notice an overlap. It takes precedence over the environment.
     ///
+    /// # Examples
     /// ```
     /// use untorn::{OnOverlap, OverlapCell};
     ///
-    /// // As Go: the report on stderr, exit status 2, and nothing that could catch it.
+    /// // As Go does: the report on stderr and exit status 2, which no code can catch.
     /// static CONFIG: OverlapCell<u32> = OverlapCell::named("config", 265).on_overlap(OnOverlap::Exit);
     /// assert_eq!(*CONFIG.read(), 265);
     /// ```
@@ -172,9 +185,10 @@ impl<T> OverlapCell<T> {
         self
     }
 
-    /// Sets how much time is spent on keeping accesses open, so that those that rarely meet do meet, whatever the
-    /// environment says. [`Stretch`] says what it costs. Can be called at compile time.
+    /// Sets the share of the time for which accesses are delayed, so that accesses that rarely overlap
+    /// do. It takes precedence over the environment. [`Stretch`] says what it costs.
     ///
+    /// # Examples
     /// ```
     /// use untorn::{OverlapCell, Stretch};
     ///
@@ -187,17 +201,18 @@ impl<T> OverlapCell<T> {
         self
     }
 
-    /// The value without its gate. That there is no guard is known at compile time, and so is nothing checked.
+    /// Returns the value. No check is needed: ownership proves that no guard exists.
     #[must_use]
     pub fn into_inner(self) -> T {
         self.value.into_inner()
     }
 
-    /// Puts `value` in and returns what was there. One write; on an overlap `value` is dropped and nothing is changed.
+    /// Replaces the value in one write, and returns the old one.
     ///
     /// # Panics
-    /// As [`write`](Self::write).
+    /// As [`write`](Self::write). Then `value` is dropped and the cell is unchanged.
     ///
+    /// # Examples
     /// ```
     /// let cell = untorn::OverlapCell::new(17);
     /// assert_eq!(cell.replace(265), 17);
@@ -207,11 +222,13 @@ impl<T> OverlapCell<T> {
         std::mem::replace(&mut *self.begin_write(operation!(Write "replace")), value)
     }
 
-    /// Takes the value out and leaves its `Default`, which is made before the write begins.
+    /// Replaces the value by its `Default`, which is created before the write begins, and returns the old
+    /// one.
     ///
     /// # Panics
     /// As [`write`](Self::write).
     ///
+    /// # Examples
     /// ```
     /// let cell = untorn::OverlapCell::new(vec![265]);
     /// assert_eq!(cell.take(), [265]);
@@ -228,18 +245,20 @@ impl<T> OverlapCell<T> {
 }
 
 impl<T: ?Sized> OverlapCell<T> {
-    /// The name that reports show, cut to 64 bytes.
+    /// Returns the name that reports show, cut to 64 bytes.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.entrance.name.as_deref()
     }
 
-    /// Begins a read, which lasts until the guard is dropped. Never waits. Any number of reads may go on at once.
+    /// Begins a read, which lasts until the guard is dropped. Never blocks. Reads do not conflict with
+    /// each other.
     ///
     /// # Panics
-    /// If somebody is writing, or trying to, with the report as the message, unless
-    /// [`on_overlap`](Self::on_overlap) or the environment says otherwise.
+    /// If a write, or an attempt to write, is in progress, with the report as the message, unless
+    /// [`on_overlap`](Self::on_overlap) or the environment sets another policy.
     ///
+    /// # Examples
     /// ```
     /// let cell = untorn::OverlapCell::new(265);
     /// let (one, two) = (cell.read(), cell.read());
@@ -251,12 +270,14 @@ impl<T: ?Sized> OverlapCell<T> {
         self.begin_read(operation!(Read "read"))
     }
 
-    /// Begins a write, which lasts until the guard is dropped. Never waits. Nothing else may go on meanwhile.
+    /// Begins a write, which lasts until the guard is dropped. Never blocks. A write conflicts with every
+    /// other access.
     ///
     /// # Panics
-    /// If somebody is reading or writing, or trying to write, with the report as the message, unless
-    /// [`on_overlap`](Self::on_overlap) or the environment says otherwise.
+    /// If a read, a write, or an attempt to write is in progress, with the report as the message, unless
+    /// [`on_overlap`](Self::on_overlap) or the environment sets another policy.
     ///
+    /// # Examples
     /// ```
     /// let cell = untorn::OverlapCell::new(17);
     /// *cell.write() = 265; // dropped at the end of the statement
@@ -268,19 +289,22 @@ impl<T: ?Sized> OverlapCell<T> {
         self.begin_write(operation!(Write "write"))
     }
 
-    /// Begins a read, or tells who is in the way. Never waits, and does not do what the policy says: it is for those who
-    /// have something else to do, not for trying again and again, since a write that begins during an attempt meets it,
-    /// and reports it.
+    /// Begins a read, or returns the conflicting access. Never blocks, and does not apply the policy.
+    ///
+    /// Use it where the program can do something else instead. Do not call it in a retry loop: a write
+    /// that begins during an attempt conflicts with it, and reports it.
     ///
     /// # Errors
-    /// If somebody is writing, or trying to. The [`Overlap`] is described in place, without allocating, and so is large
-    /// (some 500 bytes): a function that passes it on had better `map_err(Box::new)`.
+    /// If a write, or an attempt to write, is in progress. The [`Overlap`] is stored inline, without an
+    /// allocation, and so is large (some 500 bytes): a function that returns it should
+    /// `map_err(Box::new)`.
     ///
+    /// # Examples
     /// ```
     /// let cell = untorn::OverlapCell::new(265);
     /// let writing = cell.write();
     /// let overlap = cell.try_read().unwrap_err();
-    /// assert!(overlap.is_reentrant()); // we are both sides ourselves
+    /// assert!(overlap.is_reentrant()); // both sides are this thread
     /// drop(writing);
     /// assert!(cell.try_read().is_ok());
     /// ```
@@ -294,13 +318,15 @@ impl<T: ?Sized> OverlapCell<T> {
         Ok(self.reading(inside))
     }
 
-    /// Begins a write, or tells who is in the way, of several readers one and how many more. Never waits, and does not do
-    /// what the policy says: it is for those who have something else to do, not for trying again and again, since an
-    /// access that begins during an attempt meets it, and reports it.
+    /// Begins a write, or returns the conflicting access: of several readers one, and the number of the
+    /// others. Never blocks, and does not apply the policy. As with [`try_read`](Self::try_read), do not
+    /// call it in a retry loop.
     ///
     /// # Errors
-    /// If somebody is reading or writing, or trying to write. As for [`try_read`](Self::try_read), the error is large.
+    /// If a read, a write, or an attempt to write is in progress. The error is large, as that of
+    /// [`try_read`](Self::try_read).
     ///
+    /// # Examples
     /// ```
     /// let cell = untorn::OverlapCell::new(265);
     /// let readings = [cell.read(), cell.read(), cell.read()];
@@ -320,8 +346,8 @@ impl<T: ?Sized> OverlapCell<T> {
         Ok(self.writing(inside))
     }
 
-    /// The value. Whoever has the cell to itself needs no gate, so this is no access; a guard that was forgotten does not
-    /// matter here.
+    /// Returns a reference to the value. The exclusive borrow proves that no other access is in progress,
+    /// so this is no access and checks nothing, also after a guard was leaked.
     #[must_use]
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
@@ -369,12 +395,13 @@ impl<T: ?Sized> OverlapCell<T> {
 }
 
 impl<T: Clone> Clone for OverlapCell<T> {
-    /// A cell with a clone of the value, which is made in one read. It has the same name, policy and stretch, and a gate of
-    /// its own.
+    /// Creates a cell with a clone of the value, which is made in one read, and with the name, policy and
+    /// stretch of this one.
     ///
     /// # Panics
     /// As [`read`](Self::read).
     ///
+    /// # Examples
     /// ```
     /// let cell = untorn::OverlapCell::named("limits", vec![100]);
     /// let other = cell.clone();
@@ -393,7 +420,7 @@ impl<T: Clone> Clone for OverlapCell<T> {
 }
 
 impl<T: ?Sized + PartialEq> PartialEq for OverlapCell<T> {
-    /// Compares the values, in a read of each.
+    /// Compares the values, in one read of each cell.
     ///
     /// # Panics
     /// As [`read`](Self::read).
@@ -420,7 +447,7 @@ impl<T: Default> Default for OverlapCell<T> {
 }
 
 impl<T: ?Sized + fmt::Debug> fmt::Debug for OverlapCell<T> {
-    /// Shows the value if it can be read, as a `try_read` would, and `<in use>` otherwise.
+    /// Formats the value if a `try_read` succeeds, and `<in use>` otherwise.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         prepare();
         let mut cell = f.debug_struct("OverlapCell");

@@ -1,4 +1,4 @@
-//! The guards of an `OverlapCell`: the value while an access lasts.
+//! The guards of an `OverlapCell`.
 //!
 //! # Invariants
 //!
@@ -21,12 +21,12 @@ use super::cell::Contents;
 use super::entrance::{OngoingRead, OngoingWrite};
 use super::site::{AccessKind, Operation};
 
-/// A read of an [`OverlapCell`](crate::OverlapCell) that goes on until this is dropped. Not `Send`: its access is written
-/// down in a record of the thread.
+/// A read guard of an [`OverlapCell`](crate::OverlapCell): the read lasts until this is dropped.
 ///
-/// What can be done with it besides looking are associated functions (`Reading::map(reading, ..)`), so that they do not hide
-/// the methods of `T`.
+/// It is not `Send`, since its access is recorded for the thread. Its operations are associated functions
+/// (`Reading::map(reading, ..)`), so that they do not hide methods of `T`.
 ///
+/// # Examples
 /// ```
 /// use untorn::{OverlapCell, Reading};
 ///
@@ -52,11 +52,12 @@ impl<'c, T: ?Sized> Reading<'c, T> {
         Self { value, inside }
     }
 
-    /// Another read of the same, which lasts by itself and is counted as one more. O(1).
+    /// Begins another read of the same value, which lasts by itself and counts as one more reader. O(1).
     ///
     /// # Panics
-    /// As [`OverlapCell::read`](crate::OverlapCell::read): if somebody is just trying to write.
+    /// As [`OverlapCell::read`](crate::OverlapCell::read), if an attempt to write is in progress.
     ///
+    /// # Examples
     /// ```
     /// use untorn::{OverlapCell, Reading};
     ///
@@ -82,7 +83,8 @@ impl<'c, T: ?Sized> Reading<'c, T> {
         }
     }
 
-    /// A part of it, in the same read: it goes on until the part is dropped. If `f` panics, the read is over.
+    /// Returns a guard of a part of the value; the read lasts until that guard is dropped. If `f` panics,
+    /// the read ends.
     pub fn map<U: ?Sized>(this: Self, f: impl FnOnce(&T) -> &U) -> Reading<'c, U> {
         Reading {
             value: NonNull::from(f(&this)),
@@ -90,11 +92,12 @@ impl<'c, T: ?Sized> Reading<'c, T> {
         }
     }
 
-    /// A part of it if there is one, in the same read.
+    /// Returns a guard of a part of the value, if `f` returns one.
     ///
     /// # Errors
-    /// The read as it was, if `f` finds nothing.
+    /// The unchanged guard, if `f` returns `None`.
     ///
+    /// # Examples
     /// ```
     /// use untorn::{OverlapCell, Reading};
     ///
@@ -140,9 +143,11 @@ impl<T: ?Sized + fmt::Display> fmt::Display for Reading<'_, T> {
     }
 }
 
-/// A write to an [`OverlapCell`](crate::OverlapCell) that goes on until this is dropped. Not `Send`: its access is written
-/// down in a record of the thread.
+/// A write guard of an [`OverlapCell`](crate::OverlapCell): the write lasts until this is dropped.
 ///
+/// It is not `Send`, since its access is recorded for the thread. Its operations are associated functions.
+///
+/// # Examples
 /// ```
 /// use untorn::{OverlapCell, Writing};
 ///
@@ -176,7 +181,8 @@ impl<'c, T: ?Sized> Writing<'c, T> {
         }
     }
 
-    /// A part of it, in the same write: it goes on until the part is dropped. If `f` panics, the write is over.
+    /// Returns a guard of a part of the value; the write lasts until that guard is dropped. If `f` panics,
+    /// the write ends.
     pub fn map<U: ?Sized>(mut this: Self, f: impl FnOnce(&mut T) -> &mut U) -> Writing<'c, U> {
         Writing {
             value: NonNull::from(f(&mut this)),
@@ -185,11 +191,12 @@ impl<'c, T: ?Sized> Writing<'c, T> {
         }
     }
 
-    /// A part of it if there is one, in the same write.
+    /// Returns a guard of a part of the value, if `f` returns one.
     ///
     /// # Errors
-    /// The write as it was, if `f` finds nothing.
+    /// The unchanged guard, if `f` returns `None`.
     ///
+    /// # Examples
     /// ```
     /// use untorn::{OverlapCell, Writing};
     ///

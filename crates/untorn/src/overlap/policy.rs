@@ -1,4 +1,4 @@
-//! What happens on an overlap, and the settings that come from the environment.
+//! The policy on overlaps, and the settings from the environment.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -9,16 +9,18 @@ use super::fatal;
 use super::report::Overlap;
 use super::stretch::{InvalidStretch, Stretch};
 
-/// What the access that notices an overlap does.
+/// The policy of an access that notices an overlap.
 ///
-/// The other side is not stopped: it had begun first. Either way the noticing access does not proceed, so the map or cell
-/// is never touched by two sides at once. Maps exit unless told otherwise, cells panic. An overlap that is noticed while a panic unwinds, such as by a `Drop` that
-/// uses the map again, ends the process, as every second panic does.
+/// The other access, which began first, is not stopped. The access that notices does not proceed under
+/// any policy, so two sides never touch the map or cell at once. The default is [`Exit`](Self::Exit) for
+/// maps and [`Panic`](Self::Panic) for cells. An overlap that is noticed while a panic unwinds, by a `Drop`
+/// that uses the map again for example, ends the process, as every second panic does.
 ///
-/// Of each overlap that is acted on, a program with the feature `tracing` is also told by an event of level `ERROR` with the
-/// target `untorn`: before the panic, and before the function is called. On `Exit` there is no event, since a
-/// subscriber may lock, allocate or write, and nothing of that may delay the report.
+/// With the feature `tracing`, each overlap is also an event of level `ERROR` with the target `untorn`,
+/// before the panic and before the function is called. `Exit` emits no event, since a subscriber may lock,
+/// allocate or write, which could delay the report.
 ///
+/// # Examples
 /// ```
 /// use std::sync::atomic::{AtomicUsize, Ordering};
 /// use untorn::{GoMap, OnOverlap, Overlap};
@@ -39,19 +41,19 @@ use super::stretch::{InvalidStretch, Stretch};
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum OnOverlap {
-    /// Go's way: the report on stderr, then the process ends with exit status 2. No destructor, no
-    /// `catch_unwind`, no `atexit` function runs. That takes a Unix; elsewhere, and under Miri,
+    /// Go's policy: writes the report to stderr and ends the process with exit status 2. No destructor, no
+    /// `catch_unwind` and no `atexit` function runs. That takes a Unix; elsewhere, and under Miri,
     /// exit handlers run. On `wasm32-unknown-unknown`, which has neither stderr nor an exit status,
     /// the report is the message of a panic, which the panic hook gets, and the module traps.
     Exit,
-    /// A panic with the report as its message. The map or cell stays usable.
+    /// Panics with the report as the message. The map or cell stays usable.
     Panic,
-    /// Calls the function, on the thread that noticed, then panics with the report: the access cannot proceed. The function
-    /// is a plain `fn`, not a closure, so that a policy is `Copy` and can be given to the cell of a `static`; what it keeps
-    /// is in statics, as in the example above.
+    /// Calls the function on the thread that notices, then panics with the report, since the access cannot
+    /// proceed. The function is a plain `fn`, not a closure, so that a policy is `Copy` and can be set for
+    /// the cell of a `static`. It keeps its state in statics, as in the example above.
     ///
-    /// The function may use the map or cell, but the other side may be in it still; an overlap that the function meets itself
-    /// only panics.
+    /// The function may use the map or cell, but the other access may still be in progress; an overlap
+    /// that the function itself notices only panics.
     Call(fn(&Overlap)),
 }
 
@@ -65,7 +67,7 @@ impl fmt::Debug for OnOverlap {
     }
 }
 
-/// What the environment says, read once: a report must not wait for the environment's lock.
+/// The settings from the environment, read once: a report must not wait for the environment's lock.
 pub(super) struct Environment {
     pub(super) on_overlap: Option<OnOverlap>,
     pub(super) stretch: Stretch,
@@ -75,13 +77,13 @@ pub(super) struct Environment {
 static READ: OnceLock<Environment> = OnceLock::new();
 
 impl Environment {
-    /// What was read already.
+    /// Returns the settings if they were read already.
     #[inline]
     pub(super) fn known() -> Option<&'static Self> {
         READ.get()
     }
 
-    /// Reads it at the first call, which also says what was not understood.
+    /// Reads the settings at the first call, which also reports values that cannot be parsed.
     pub(super) fn get() -> &'static Self {
         let mut complaints = String::new();
         let environment = READ.get_or_init(|| Self::read(&mut complaints));
@@ -126,7 +128,7 @@ impl Environment {
     }
 }
 
-/// The policy that a value of `UNTORN_ON_OVERLAP` asks for.
+/// Parses a value of `UNTORN_ON_OVERLAP`.
 fn parse(value: &OsStr) -> Option<OnOverlap> {
     match value.to_str()? {
         "exit" => Some(OnOverlap::Exit),

@@ -33,7 +33,7 @@ pub enum OverlapKind {
 }
 
 impl OverlapKind {
-    /// For machines.
+    /// The name in serialized reports.
     #[cfg(any(feature = "serde", feature = "tracing"))]
     pub(super) fn key(self) -> &'static str {
         match self {
@@ -44,7 +44,7 @@ impl OverlapKind {
         }
     }
 
-    /// What the meeting of these two is called. One of them writes.
+    /// Returns the kind of an overlap of these two accesses, of which one writes.
     pub(super) fn of(one: AccessKind, other: AccessKind) -> Self {
         let harmless = if one == AccessKind::Write { other } else { one };
         match harmless {
@@ -57,7 +57,7 @@ impl OverlapKind {
 }
 
 impl OverlapKind {
-    /// Go's words.
+    /// Returns Go's message for maps.
     fn of_maps(self) -> &'static str {
         match self {
             Self::ReadAndWrite => "concurrent map read and map write",
@@ -67,7 +67,7 @@ impl OverlapKind {
         }
     }
 
-    /// Words that fit whatever was accessed.
+    /// Returns a message for any value.
     fn of_cells(self) -> &'static str {
         match self {
             Self::ReadAndWrite => "concurrent read and write",
@@ -84,28 +84,30 @@ impl fmt::Display for OverlapKind {
     }
 }
 
-/// What was accessed, and a few words on it.
+/// The map or cell of an overlap.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Subject {
-    /// A map, in the state that it says it is in, such as `2 keys, B=0, flags=hash_writing`.
+    /// A map, with its state, such as `2 keys, B=0, flags=hash_writing`.
     Map(State),
     /// A cell with a value of this type.
     Cell(&'static str),
 }
 
-/// A few words on the state of a map.
+/// The state of a map, as text.
 pub(crate) type State = ArrayString<112>;
 
-/// The most bytes of the name of a type in a report: it has to fit as a whole, and names of types have no end.
+/// The most bytes of the name of a type in a report, which has a bounded length.
 const TYPE_NAME_LEN: usize = 256;
 
-/// Two accesses in time, at least one of them a write, with both sides.
+/// Two accesses that overlapped, at least one of them a write, with both sides.
 ///
-/// Its `Display` is the report, the last line without its line break. Where the report ends the process it has Go's
-/// `fatal error: ` before it; in a panic and here nothing was fatal. Values and keys are never part of it. With the feature
-/// `serde` it is also written as a structure, such as one line of JSON (`message`, `kind`, `here`, `other`, `more`, `name`,
-/// `subject`, `state`; of each side `thread`, `number`, `created_at`, `at`, `operation`, `kind`, `lasted_ns`, `kept_open`).
+/// Its `Display` is the report, without a line break at the end. Where the report ends the process, Go's
+/// `fatal error: ` precedes it; in a panic and here nothing was fatal. Values and keys are never part of
+/// it. With the feature `serde` it serializes as a structure, such as one line of JSON (`message`,
+/// `kind`, `here`, `other`, `more`, `name`, `subject`, `state`; of each side `thread`, `number`,
+/// `created_at`, `at`, `operation`, `kind`, `lasted_ns`, `kept_open`).
 ///
+/// # Examples
 /// ```
 /// use untorn::OverlapCell;
 ///
@@ -121,29 +123,29 @@ const TYPE_NAME_LEN: usize = 256;
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Overlap {
-    /// Which kinds of access met.
+    /// The kinds of the two accesses.
     pub kind: OverlapKind,
-    /// The side that noticed.
+    /// The side that reports the overlap.
     pub here: Site,
-    /// The side that it found inside.
+    /// The access that was in progress.
     pub other: Site,
-    /// How many more readers were inside.
+    /// The number of further reads that were in progress.
     pub more: usize,
-    /// The name of the map or cell, if it was given one.
+    /// The name of the map or cell, if it has one.
     pub name: Option<Name>,
     pub(super) subject: Subject,
 }
 
 impl Overlap {
-    /// Whether one thread is on both sides: it used a map again from inside an access, by way of a `Hash`, `Eq`, `Clone`,
-    /// `Drop` or a closure, or a cell of which it has a guard.
+    /// Returns whether one thread is on both sides: it accessed a map again during an access, from a
+    /// `Hash`, `Eq`, `Clone`, `Drop` or closure, or a cell of which it holds a guard.
     #[must_use]
     pub fn is_reentrant(&self) -> bool {
         self.here.thread_number == self.other.thread_number
     }
 
-    /// What happened in a few words: Go's for a map (`concurrent map read and map write`), `concurrent read and write` or
-    /// `concurrent writes` for a cell.
+    /// Returns the first line of the report: Go's message for a map (`concurrent map read and map write`),
+    /// `concurrent read and write` or `concurrent writes` for a cell.
     #[must_use]
     pub fn message(&self) -> &'static str {
         match self.subject {
@@ -152,7 +154,7 @@ impl Overlap {
         }
     }
 
-    /// What can be done about it, one or two lines.
+    /// Returns the advice at the end of the report, one or two lines.
     fn advice(&self) -> &'static str {
         match (self.subject, self.is_reentrant()) {
             (Subject::Map(_), true) => {
@@ -172,13 +174,13 @@ impl Overlap {
         }
     }
 
-    /// The report of what ends the process: the same, behind Go's first words.
+    /// Returns the report of an overlap that ends the process: it begins with Go's `fatal error: `.
     pub(super) fn fatal(&self) -> impl fmt::Display {
         Fatal(self)
     }
 }
 
-/// An overlap whose first line begins as Go's.
+/// An overlap that is formatted with Go's `fatal error: `.
 struct Fatal<'o>(&'o Overlap);
 
 impl fmt::Display for Fatal<'_> {
@@ -213,7 +215,7 @@ impl fmt::Display for Overlap {
     }
 }
 
-/// The name of a type, cut to [`TYPE_NAME_LEN`].
+/// Returns the name of a type, cut to [`TYPE_NAME_LEN`].
 struct Shortened(&'static str);
 
 impl fmt::Display for Shortened {

@@ -1,26 +1,26 @@
-//! Who and where: the two sides of an overlap.
+//! The sides of an overlap: thread, source location, operation.
 
 use std::fmt::{self, Write};
 use std::ops::Deref;
 use std::panic::Location;
 use std::time::Duration;
 
-/// What an access does to what it is for.
+/// The kind of an access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AccessKind {
-    /// Looks, and changes nothing.
+    /// A read.
     Read,
-    /// Changes something.
+    /// A write.
     Write,
-    /// Goes through all entries.
+    /// An iteration over all entries.
     Iterate,
-    /// Copies everything.
+    /// A clone of all contents.
     Clone,
 }
 
 impl AccessKind {
-    /// For machines.
+    /// The name in serialized reports.
     #[cfg(any(feature = "serde", feature = "tracing"))]
     pub(super) fn key(self) -> &'static str {
         match self {
@@ -31,7 +31,7 @@ impl AccessKind {
         }
     }
 
-    /// The state that the report gives a thread in this access, where Go has `[running]`.
+    /// Returns the state of the thread in the report, where Go has `[running]`.
     pub(super) fn state(self) -> &'static str {
         match self {
             Self::Read => "reading",
@@ -42,14 +42,14 @@ impl AccessKind {
     }
 }
 
-/// A kind of access by its public name, such as `GoMap::get`.
+/// A method by its public name, such as `GoMap::get`, and the kind of its access.
 #[derive(Debug)]
 pub(crate) struct Operation {
     pub(crate) name: &'static str,
     pub(crate) kind: AccessKind,
 }
 
-/// An access about to be made: what, and on which line of the program.
+/// An access that is about to begin: its operation and source location.
 #[derive(Clone, Copy)]
 pub(crate) struct Access {
     pub(crate) operation: &'static Operation,
@@ -57,7 +57,7 @@ pub(crate) struct Access {
 }
 
 impl Access {
-    /// One that the caller is about to make.
+    /// An access by the caller.
     #[inline(always)]
     #[track_caller]
     pub(super) fn here(operation: &'static Operation) -> Self {
@@ -71,19 +71,20 @@ impl Access {
 /// The most bytes of a [`Name`].
 const NAME_LEN: usize = 64;
 
-/// A short name, kept in place, so that a report needs no allocation; longer ones end in `…`.
+/// A short name, stored inline, so that a report needs no allocation. Longer names are cut and end in
+/// `…`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Name {
-    /// UTF-8, and zeroes from `len` on.
+    /// UTF-8, and zeros from `len` on.
     bytes: [u8; NAME_LEN],
     len: usize,
 }
 
 impl Name {
-    /// Bytes of the longest name.
+    /// The bytes of the longest name.
     pub(super) const LEN: usize = NAME_LEN;
 
-    /// Also for names of statics, so without what is not to be had at compile time.
+    /// For statics too, so a `const fn`.
     pub(crate) const fn new(name: &str) -> Self {
         const CUT: &[u8] = "…".as_bytes();
         let (mut kept, cut) = if name.len() <= NAME_LEN {
@@ -153,27 +154,30 @@ impl fmt::Debug for Name {
     }
 }
 
-/// One side of an overlap: which thread, created where, at which line, doing what, for how long.
+/// One side of an overlap: the thread, where it was created, the source location, the operation, and its
+/// duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Site {
-    /// Name of the thread; `<unnamed>` if it has none, `<unknown>` if the thread was gone before it could be read.
+    /// The name of the thread: `<unnamed>` if it has none, `<unknown>` if the thread had ended its access
+    /// before the name could be read.
     pub thread: Name,
-    /// Number of the thread, in the order in which [`spawn`](crate::spawn) created the threads or, for others,
-    /// in which they first used a map or a cell of this crate. 1 is usually the main thread. 0 if it is unknown.
+    /// The number of the thread, in the order in which [`spawn`](crate::spawn) created the threads or, for
+    /// other threads, in which they first used a map or a cell of this crate. 1 is usually the main
+    /// thread. 0 if it is unknown.
     pub thread_number: u64,
-    /// Where the thread was created; `None` if not by [`spawn`](crate::spawn).
+    /// The location where the thread was created; `None` if not by [`spawn`](crate::spawn).
     pub created_at: Option<&'static Location<'static>>,
-    /// The line of the access. `None` if the thread was already gone from it when the report was made.
+    /// The location of the access; `None` if the thread had ended the access before it could be read.
     pub at: Option<&'static Location<'static>>,
     /// The method, such as `GoMap::insert` or `OverlapCell::write`.
     pub operation: &'static str,
-    /// What the method does.
+    /// The kind of the access.
     pub kind: AccessKind,
-    /// How long the access had been going on; known of writers, and of reads that are kept open, only, since reading a
-    /// clock costs more than the gate. `None` on a target without a clock.
+    /// The time since the beginning of the access. Known for writes and for delayed reads only, since
+    /// reading a clock costs more than the check. `None` on a target without a clock.
     pub lasted: Option<Duration>,
-    /// Whether the access was being kept open: see [`Stretch`](crate::Stretch).
+    /// Whether the access was being delayed: see [`Stretch`](crate::Stretch).
     pub kept_open: bool,
 }
 
@@ -186,7 +190,7 @@ impl Site {
 }
 
 impl fmt::Display for Site {
-    /// Three lines in the shape of a goroutine of Go's dump, the last one without its line break.
+    /// Formats three lines in the shape of a goroutine of Go's dump, without a line break at the end.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             thread,

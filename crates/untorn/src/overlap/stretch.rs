@@ -1,7 +1,7 @@
-//! Stretching: keeping a sampled access open a little longer, so that overlaps that luck would hide are found.
+//! Delay injection (*stretching*): sampled accesses are delayed, so that rare overlaps happen more often.
 //!
-//! An access that is stretched sleeps after it has entered the gate, before it touches the value; whoever may not be
-//! there at the same time and comes meanwhile finds it. `turns.rs` has the rules of whose turn it is.
+//! A stretched access sleeps after it has entered the gate, before it touches the value; a conflicting access that
+//! begins meanwhile finds it. `turns.rs` has the budgets.
 
 #[cfg(test)]
 mod tests;
@@ -22,25 +22,29 @@ use crate::planted::planted;
 use crate::random::random_share;
 use crate::sync::thread_local;
 
-/// How much time may be spent on keeping accesses open, so that accesses that rarely meet do meet.
+/// The share of the time for which accesses are delayed, so that accesses that rarely overlap do (delay
+/// injection).
 ///
-/// Set for one map or cell by [`GoMap::stretch`](crate::GoMap::stretch) or
-/// [`OverlapCell::stretch`](crate::OverlapCell::stretch), for all that were not told otherwise by `UNTORN_STRETCH=1%`; off by default. [A page](crate::pages::stretching) has what is found by it, and how soon.
+/// Set it for one map or cell by [`GoMap::stretch`](crate::GoMap::stretch) or
+/// [`OverlapCell::stretch`](crate::OverlapCell::stretch), and for all others by `UNTORN_STRETCH=1%`. It is
+/// off by default. [The guide](crate::pages::stretching) says which overlaps it finds, and how soon.
 ///
 /// # What it costs
-/// A share of 1 % means: each thread spends at most 1 % of its time asleep in accesses, over all its maps, and a map is
-/// kept open for at most 1 % of the time, over all its threads, half of it by reads and half by writes. Under a lock the
-/// others wait meanwhile, so they too lose 1 % at most. Over any piece of time a thread may exceed
-/// this by one stretch, and a map by one of a read and one of a write. An access that is not stretched looks at a clock, some 10 ns.
+/// A share of 1 % means: each thread spends at most 1 % of its time asleep in accesses, over all its maps,
+/// and a map is kept in use by delays for at most 1 % of the time, over all its threads, half of it by
+/// reads and half by writes. If the accesses are under a lock, the threads that wait for it lose at most
+/// 1 % too. Within any period a thread may exceed this by one delay, and a map by one of a read and one of
+/// a write. An access that is not delayed reads the clock, which costs some 10 ns.
 ///
-/// A map that only one thread has used so far is never stretched; without a clock
-/// (`wasm32-unknown-unknown`) none is.
+/// Accesses to a map that only one thread has used so far are never delayed, and without a clock
+/// (`wasm32-unknown-unknown`) none are.
 ///
 /// # How long one access takes
-/// A stretched access sleeps for between a half and the whole of [`longest`](Self::longest), 1 ms unless told otherwise,
-/// and for as much more as the operating system is late in waking it: about 60 µs on an idle Linux, milliseconds on a busy
-/// machine. What it slept in the end is what counts for the share.
+/// A delayed access sleeps for between a half and the whole of [`longest`](Self::longest), by default 1 ms,
+/// and for the latency of the operating system's timers: about 60 µs on an idle Linux, milliseconds on a
+/// busy machine. The time that it really slept counts for the share.
 ///
+/// # Examples
 /// ```
 /// use untorn::{GoMap, Stretch};
 ///
@@ -58,14 +62,15 @@ pub struct Stretch {
 const MOST: f64 = 90.0;
 
 impl Stretch {
-    /// No time at all, which is the default.
+    /// No delays, which is the default.
     pub const OFF: Self = Self::percent(0.0);
 
-    /// So many percent of the time.
+    /// Creates a share of so many percent of the time.
     ///
     /// # Panics
     /// If that is less than 0 or more than 90.
     ///
+    /// # Examples
     /// ```
     /// use untorn::Stretch;
     ///
@@ -84,19 +89,22 @@ impl Stretch {
         }
     }
 
-    /// The same share in stretches of another length: an access sleeps for between a half of `longest` and all of it.
+    /// Sets the length of the delays, with the same share: an access sleeps for between a half of `longest`
+    /// and all of it.
     ///
-    /// Fewer but longer stretches find as much where accesses come at random. They find more where two threads keep time
-    /// so well that they always miss each other by the same distance: one of them has to be kept open for that long.
+    /// If accesses come at random, fewer but longer delays find as many overlaps. They find more if two
+    /// threads are so regular that they always miss each other by the same time: then a delay has to be
+    /// that long.
     ///
     /// # Panics
     /// If `longest` is zero.
     ///
+    /// # Examples
     /// ```
     /// use std::time::Duration;
     /// use untorn::{GoMap, Stretch};
     ///
-    /// // Both sides use it each 10 ms, at different times.
+    /// // Both sides use the map every 10 ms, at different times.
     /// let stretch = Stretch::percent(10.0).at_most(Duration::from_millis(20));
     /// let config = GoMap::from([("1", "265")]).stretch(stretch);
     /// assert_eq!(config.get("1"), Some("265"));
@@ -108,7 +116,7 @@ impl Stretch {
         self
     }
 
-    /// The longest that an access is asked to sleep.
+    /// Returns the longest delay.
     #[must_use]
     pub const fn longest(&self) -> Duration {
         self.longest
@@ -125,11 +133,12 @@ impl Default for Stretch {
 impl FromStr for Stretch {
     type Err = InvalidStretch;
 
-    /// Understands what `UNTORN_STRETCH` may be: a percentage from `0%` to `90%`.
+    /// Parses a percentage from `0%` to `90%`, as in `UNTORN_STRETCH`.
     ///
     /// # Errors
-    /// If it is anything else; the percent sign has to be there.
+    /// If the text is anything else. The percent sign is required.
     ///
+    /// # Examples
     /// ```
     /// use untorn::Stretch;
     ///
@@ -148,14 +157,14 @@ impl FromStr for Stretch {
 }
 
 impl fmt::Display for Stretch {
-    /// The share, such as `1%`, with at most three digits behind the point.
+    /// Formats the share, such as `1%`, with at most three digits after the point.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let percent = (self.share * 1e5).round() / 1e3;
         write!(f, "{percent}%")
     }
 }
 
-/// A text that is no [`Stretch`].
+/// The error of a text that is not a [`Stretch`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidStretch(());
 

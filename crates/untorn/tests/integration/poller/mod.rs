@@ -307,7 +307,9 @@ fn a_setup_refuses_what_makes_no_sense() {
     let source: Read = || Ok([("a", 1)]);
     let setups: [(&str, SetUp); 4] = [
         ("with a nul byte", |setup| setup.named("a\0b")),
-        ("must not be zero", |setup| setup.backoff_up_to(Duration::ZERO)),
+        ("must not be zero", |setup| {
+            setup.backoff_up_to(Duration::ZERO)
+        }),
         ("must be from 0 to 1", |setup| setup.jitter(1.5)),
         ("must be from 0 to 1", |setup| setup.jitter(f64::NAN)),
     ];
