@@ -15,7 +15,7 @@
 //! assert_eq!(view["high"] - view["low"], 10);
 //! ```
 //!
-//! In Go, a program whose readers and writers meet in a map dies with
+//! In Go, a program that reads and writes a map concurrently terminates with
 //! `fatal error: concurrent map read and map write`. [`GoMap`] is that map with that rule: an
 //! access that overlaps a write is reported, with the thread and the source line of both sides.
 //! [`OverlapCell`] applies the rule to any other value.
@@ -27,13 +27,13 @@
 //! | share a table that is mostly read | [`Map`] | reads never block; batches are atomic, and a view is a snapshot of one revision |
 //! | share one value | [`Published`] | reads never block; the value is replaced as a whole |
 //! | keep a map fresh | [`Poller`] | a thread refreshes a [`Map`] from a closure or a [`Source`]; errors and panics leave the last good contents |
-//! | find overlapping access to a map | [`GoMap`] | a write that overlaps any other access ends in a report that names both sides |
+//! | find overlapping access to a map | [`GoMap`] | an access that overlaps a write ends in a report that names both sides |
 //! | find it for any other value | [`OverlapCell`] | a `RefCell` for threads, whose panic names the other borrower |
 //! | use Go's map on one thread | [`gomap::Table`] | writes need `&mut` |
 //!
 //! Start with [`Map`]. If you only ever read one key at a time, papaya, scc or moka are faster to
-//! write to. If the table is always replaced as a whole, a [`Published`] `HashMap` will do; refresh
-//! it from a thread of your own, since a [`Poller`] serves a [`Map`].
+//! write to. If the table is always replaced as a whole, a `Published<HashMap<K, V>>` will do;
+//! refresh it from a thread of your own, since a [`Poller`] serves a [`Map`].
 //!
 //! | to read a [`Map`] | call | because |
 //! |---|---|---|
@@ -42,6 +42,7 @@
 //! | one revision for long, elsewhere, or across an `.await` | [`Map::snapshot`] | owned and `Send`; retains its version |
 //! | the newest revision in a loop | [`Map::reader`] | one load checks whether there is a newer revision |
 //! | what has changed | [`Map::subscribe`], [`View::diff`] | two snapshots, and the entries that differ |
+//! | a revision that is still to come | [`Map::wait_for`], [`Poller::wait_until_fresh`] | block, with a timeout |
 //!
 //! | to write a [`Map`] | call | because |
 //! |---|---|---|
@@ -52,8 +53,8 @@
 //! # Detecting overlapping access
 //!
 //! Safe Rust forbids the data race that Go's check is about. It does not forbid that two parts of a
-//! program use shared state at a time when only one should. [`GoMap`] and [`OverlapCell`] find that
-//! mistake. They are checkers, not locks: no access ever blocks. If reads and writes are supposed to
+//! program use shared state at the same time although only one should. [`GoMap`] and [`OverlapCell`] find that
+//! mistake. They are checkers, not locks: no access waits for another access. If reads and writes are supposed to
 //! run concurrently, use a [`Map`].
 //!
 //! ```
@@ -77,30 +78,31 @@
 //!
 //! static LIMITS: OverlapCell<Vec<u32>> = OverlapCell::named("limits", Vec::new());
 //! LIMITS.write().push(265);
-//! let reading = LIMITS.read();
+//! let guard = LIMITS.read();
 //! let overlap = LIMITS.try_write().unwrap_err(); // `write` would panic with this as its message
 //! assert_eq!(overlap.other.operation, "OverlapCell::read");
-//! # drop(reading);
+//! # drop(guard);
 //! ```
 //!
 //! # Consistency
 //!
 //! [`Map`] and [`Published`]: commits are totally ordered, and batches are serializable. Every view
 //! is exactly the state after some commit. A commit that returned before a pin began is in that
-//! pin's view, also when the pin is nested in an older one. A thread never goes backwards. Two
+//! pin's view, even if the thread holds an older pin. Successive pins of one thread never return
+//! older revisions. Two
 //! separate calls of [`Map::get`] may see two revisions. A read followed by a write across two calls
 //! can lose an update, unless both happen in one batch or by [`Map::batch_if_unchanged`].
 //!
 //! [`GoMap`] and [`OverlapCell`]:
-//! - *No false negative*: if two accesses to one of them overlap in time and at least one is a
+//! - *No false negative*: if two accesses to one map or cell overlap in time and at least one is a
 //!   write, at least one of the two reports it.
 //! - *No false positive*: accesses that do not overlap are never reported.
 //! - *Order*: the end of an access happens-before the beginning of each access that begins after
 //!   it. So a program that breaks the rule still has no data race. The access that notices the
 //!   overlap does not proceed.
 //!
-//! An access is a call of a method of [`GoMap`], from entering its gate to leaving it. That includes
-//! copying values in or out, but neither hashing the key nor dropping what was replaced.
+//! An access is a call of a method of [`GoMap`]. It includes copying values in or out, but neither
+//! hashing the key nor dropping what was replaced.
 //! [`GoMap::iter_with`] and [`GoMap::get_with`] last until their closure has returned. Each step of
 //! a [`GoMap::walk`] is an access of its own, so the map may be written to between two steps. An
 //! access to a cell lasts as long as its guard, and a failed attempt as long as its call.
@@ -113,7 +115,10 @@
 //! - There is one writer at a time. A write panics on a thread that has another write to the same
 //!   map open.
 //! - References live as long as their pin, snapshot or reader; each of those retains one version.
-//! - A value with interior mutability is another value in the next version.
+//!   [`Map::stats`] shows the retained versions, and [`Map::reclaim`] frees those that nothing
+//!   references.
+//! - Cloning a value with interior mutability splits it: a later change is visible in one version only.
+//!   Put such values behind an `Arc`.
 //!
 //! [`GoMap`]:
 //! - Only accesses that *do* overlap are reported: a run without a report proves nothing.
@@ -126,7 +131,7 @@
 //! [`OverlapCell`], besides those:
 //! - A leaked guard keeps its cell in use until the process ends; every later report names the
 //!   guard's thread and line.
-//! - A `try_read` or `try_write` can itself be reported by a conflicting access while it runs, also
+//! - A `try_read` or `try_write` can itself be reported by a conflicting access while it runs, even
 //!   if it fails.
 //! - A panic while a guard is alive leaves the value as it is: there is no poisoning.
 //!
@@ -147,7 +152,7 @@
 //!
 //! | feature | adds |
 //! |---|---|
-//! | `serde` | [`Map`], [`View`] and the handles of a view serialize as a map, an [`Overlap`] as a structure; [`Map`], [`Published`] and [`Revision`] deserialize (for `Arc` keys and values, enable serde's own feature `rc`) |
+//! | `serde` | [`Map`], [`View`], [`Published`], [`Pinned`], [`Snapshot`], [`Revision`] and [`Overlap`] serialize; [`Map`], [`Published`] and [`Revision`] deserialize (for `Arc` keys and values, enable serde's own feature `rc`) |
 //! | `rayon` | `View::par_iter`; a [`Map`] is collected and extended in parallel |
 //! | `stream` | `Subscription::into_stream`, for tasks of any runtime |
 //! | `tracing` | an event for each overlap that ends in a panic, with both sides as fields, and a warning for each poll that fails |
@@ -160,7 +165,7 @@
 //! | `UNTORN_STRETCH` | such as `1%`, up to `90%`: the share of the time for which accesses are delayed, for maps and cells that do not set one by [`GoMap::stretch`] or [`OverlapCell::stretch`]; off by default |
 //! | `RUST_BACKTRACE` | if set and not `0`, a backtrace of the reporting side follows the report |
 //!
-//! Each is read once, when the first map is created or the first cell is used. A value that cannot
+//! Each is read once, when the first [`GoMap`] is created or the first cell is used. A value that cannot
 //! be parsed is reported on stderr and ignored.
 
 #[cfg(not(untorn_loom))]

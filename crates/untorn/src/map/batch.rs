@@ -21,14 +21,15 @@ use crate::published::{Version, Writer};
 ///
 /// # Blocking
 /// A batch holds the writer lock of its map from its beginning to its end. Other writers block
-/// until then, readers do not. While the batch is open, a write, a [`reclaim`](Map::reclaim) or a
-/// wait for a commit of the same map on the same thread panics. On another thread it blocks, so a
+/// until then, readers do not. While the batch is open, a write, [`reclaim`](Map::reclaim),
+/// [`retained`](Map::retained), [`stats`](Map::stats) or a wait for a commit of the same map on the same
+/// thread panics. On another thread it blocks, so a
 /// thread must not wait for another one that writes to the map of its open batch. A batch that is
 /// leaked, by [`std::mem::forget`] for example, holds the lock forever. A batch is not `Send`.
 ///
 /// # Memory
-/// Keys and values that a batch overwrites, removes or clears, also those that it wrote itself, are
-/// kept until it ends, and dropped after the writer lock has been released.
+/// Keys and values that a batch overwrites, removes or clears and does not return to the caller, even
+/// those that it wrote itself, are kept until it ends, and dropped after the writer lock has been released.
 ///
 /// # Examples
 /// ```
@@ -236,7 +237,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Batch<'_, K, V, S> {
         self.draft.insert(key, value)
     }
 
-    /// Removes `key` and returns its value. Copies nothing if it has none.
+    /// Removes `key` and returns its value. Copies nothing if `key` is absent.
     pub fn remove<Q>(&mut self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,

@@ -9,7 +9,7 @@ impl<K, V, S> Map<K, V, S> {
     /// Subscribes to the commits made after this call. Each transition is a pair of snapshots: the
     /// one received last, and the newest.
     ///
-    /// A slow subscriber skips revisions and receives their number. It delays neither writers nor
+    /// A slow subscriber skips revisions; [`Transition::missed`](crate::Transition) counts them. It delays neither writers nor
     /// other subscribers.
     ///
     /// # Examples

@@ -8,9 +8,9 @@
 //! | `follow.rs` | subscriptions and waits |
 //! | `stats.rs` | retained versions and memory |
 //! | `origin.rs` | which map a view is of |
-//! | `table/` | the persistent table, which knows no threads |
+//! | `table/` | the persistent table, without threads |
 //!
-//! The word that names the newest version is in `../published/`, which knows no tables.
+//! The word that names the newest version is in `../published/`, without tables.
 
 // In the order in which the documentation shows the methods of a map.
 mod construct;
@@ -90,8 +90,8 @@ pub type DefaultHashBuilder = foldhash::fast::RandomState;
 ///
 /// # Consistency
 /// Commits are totally ordered, and batches are serializable. Every view is exactly the state after
-/// some commit. A commit that returned before a pin began is in that pin's view, also when the pin
-/// is nested in an older one. A thread never goes backwards.
+/// some commit. A commit that returned before a pin began is in that pin's view, even if the thread
+/// holds an older pin. Successive pins of one thread never return older revisions.
 ///
 /// The claim is *one batch, one pin*: two calls of [`get`](Self::get) may see two revisions (read
 /// skew). A read followed by a write across two calls can lose an update, unless both happen in one
@@ -101,10 +101,9 @@ pub type DefaultHashBuilder = foldhash::fast::RandomState;
 /// Pins and reads never block; on targets whose pointers have fewer than 64 bits a pin may wait
 /// while a commit swaps one pointer. Writers wait for each other only: a write holds the writer lock
 /// of its map from its beginning to its commit, closures included, and a
-/// [`begin_batch`](Self::begin_batch) until its guard ends. So two threads that each have a batch
-/// of one map open and write to the map of the other wait forever, as with any two locks, and so
-/// does a thread with an open write that waits for another thread, or task, which writes to the
-/// same map.
+/// [`begin_batch`](Self::begin_batch) until its guard ends. Two threads that each hold a batch of one
+/// map and write to the other's map deadlock, as with any two locks. So does a thread with an open
+/// write that waits for another thread, or a task, that writes to the same map.
 ///
 /// # Which writes make a revision
 /// A write makes a revision if it changes something, and every insert does, even of an equal value.
@@ -115,18 +114,19 @@ pub type DefaultHashBuilder = foldhash::fast::RandomState;
 /// The map is persistent: a commit copies the segments that it writes to (copy-on-write) and shares
 /// the rest with the version before. So it clones the neighbors of a changed key: for one key some
 /// 300, and hardly ever over 1,000 if it splits a segment. If keys or values have a `Drop`, it clones
-/// some 40, and hardly ever over 150; and fewer if entries are larger than 64 bytes. (With a hasher
-/// that spreads keys badly, more.) Keep values cheap to clone, and put large ones behind an `Arc`. A
-/// value with interior mutability is another value in the next version. [`Published`] says which
+/// some 40, and hardly ever over 150. Large entries are fewer for each segment. (With a hasher that
+/// spreads keys badly, more are cloned.) Keep values cheap to clone, and put large ones behind an `Arc`. Cloning
+/// a value with interior mutability splits it: a later change is visible in one version only. [`Published`] says which
 /// versions are retained and when they are freed.
 ///
 /// # Panics
 /// A write on a thread that has another write to the same map open, in a closure or by a batch,
-/// would deadlock; it panics, and so does a wait for a commit. A panic in a closure, or in `Hash`,
+/// would deadlock; it panics, and so does a wait for a commit, [`stats`](Self::stats),
+/// [`retained`](Self::retained) and [`reclaim`](Self::reclaim). A panic in a closure, or in `Hash`,
 /// `Eq` or `Clone`, publishes nothing and leaves the map usable. What did not get into the map is
-/// dropped after the writer lock has been released. (Not so what such a closure owned, nor the
-/// copies of neighbors that a `Clone` that panics leaves: if their `Drop` writes to the same map,
-/// that is a second panic.) A panic in the `Drop` of a key or value that was replaced comes after
+/// dropped after the writer lock has been released. (Exceptions: values owned by the closure, and
+/// clones already made when a `Clone` panics, are dropped while the lock is held; if their `Drop`
+/// writes to the same map, that is a second panic, which aborts.) A panic in the `Drop` of a key or value that was replaced comes after
 /// the commit.
 pub struct Map<K, V, S = DefaultHashBuilder> {
     published: Published<View<K, V, S>>,

@@ -75,7 +75,7 @@ impl RevisionMismatch {
     }
 
     /// Returns whether the view is of another map, such as a fork. Then the two revisions have
-    /// nothing to do with each other, and to retry with a newer view of that map is of no use.
+    /// nothing to do with each other, and retrying with a newer view of that map cannot succeed.
     ///
     /// # Examples
     /// ```

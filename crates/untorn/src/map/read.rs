@@ -71,7 +71,7 @@ impl<K, V, S> Map<K, V, S> {
         self.len() == 0
     }
 
-    /// Borrows the newest view: what is read through it is of one revision. O(1); never blocks.
+    /// Borrows the newest view: all reads through it observe one revision. O(1); never blocks.
     ///
     /// A pin stays on its thread and retains its version, so it is for one request or one step of a
     /// loop. A [`snapshot`](Self::snapshot) may be kept and sent.
@@ -81,7 +81,7 @@ impl<K, V, S> Map<K, V, S> {
     /// let config = untorn::Map::from([("1", 265), ("2", 17)]);
     /// let view = config.pin();
     /// config.clear();
-    /// assert_eq!((view["1"], view["2"]), (265, 17)); // as it was
+    /// assert_eq!((view["1"], view["2"]), (265, 17)); // the pinned revision
     /// assert!(config.pin().is_empty());
     /// ```
     #[doc(alias = "load")]

@@ -31,8 +31,8 @@ pub struct Stats {
     /// The bytes of the retained versions, without what they share with each other and with the
     /// newest view.
     pub retained_bytes: usize,
-    /// The time since the oldest version that is still referenced was replaced: the pin, snapshot or
-    /// idle reader is older than that. `None` if there is none, or if the target has no clock
+    /// The time since the oldest version that is still referenced was replaced. Its pin, snapshot,
+    /// reader or subscription is at least that old. `None` if there is none, or if the target has no clock
     /// (`wasm32-unknown-unknown`).
     pub oldest_pin: Option<Duration>,
 }
@@ -42,7 +42,7 @@ impl<K, V, S> Map<K, V, S> {
     /// have finished. O(segments), of the newest view and of what replaced versions do not share
     /// with it.
     ///
-    /// References the retained versions while it counts: a concurrent commit, `reclaim` or `stats`
+    /// While it counts, it references the retained versions: a concurrent commit, `reclaim` or `stats`
     /// sees them as in use.
     ///
     /// # Panics
@@ -114,8 +114,8 @@ impl<K, V, S> Map<K, V, S> {
         self.writer("count the versions of").retired().len()
     }
 
-    /// Frees every replaced version that nothing references any more, and returns how many those
-    /// were. Blocks until other writers have finished.
+    /// Frees every replaced version that nothing references any more, and returns their number.
+    /// Blocks until other writers have finished.
     ///
     /// Commits free replaced versions too, two at most each. A map that is no longer written to
     /// retains what was replaced last, until this is called.

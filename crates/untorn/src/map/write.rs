@@ -135,12 +135,13 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
 
     /// Replaces the contents by those of `source`, as one commit that touches only what differs. Of
     /// duplicate keys the last one wins. `source` is drained before the writer lock is acquired.
+    /// O(entries of the source + entries of the map).
     ///
     /// Values are compared by their `PartialEq`. A value that does not equal itself, such as a NaN,
     /// counts as changed each time: whether another such value is stored cannot be found out by
     /// comparing, and an update must not be lost. Keys that do not equal themselves (a
     /// [`Float64`](crate::gomap::Float64) that is NaN) are no duplicates of each other. No look-up
-    /// finds them, so which of them is which cannot be found out either: an entry with such a key
+    /// finds them, so they cannot be matched up either: an entry with such a key
     /// stays as it is if the source has one with an equal value, and otherwise counts as removed.
     /// So a refresh with the same contents makes no revision, unless a value does not equal itself.
     /// These entries are compared one by one, each with each.
@@ -289,8 +290,8 @@ impl<K, V, S: Clone> Map<K, V, S> {
     }
 
     /// Runs `f` and publishes what it wrote, as [`batch`](Self::batch) does, if the map is still at
-    /// the revision of `view`. So a decision that was made by `view` is not overtaken by another
-    /// writer (a *lost update*).
+    /// the revision of `view`. This prevents a *lost update*: a decision based on `view` is
+    /// applied only if no commit came in between.
     ///
     /// # Panics
     /// As [`batch`](Self::batch).

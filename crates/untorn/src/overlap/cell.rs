@@ -54,7 +54,7 @@ macro_rules! operation {
 /// A `RefCell` that threads can share: many reads or one write at a time, and a report that names
 /// **both** borrowers if an access breaks that rule.
 ///
-/// It is a checker, not a lock: no access ever blocks. Use it for state whose accesses something *else*
+/// It is a checker, not a lock: no access waits for another access. Use it for state whose accesses something *else*
 /// is supposed to keep apart (a phase of the program, a channel, an event loop, a foreign library, an
 /// `unsafe impl Sync`), to find out where that fails. [The guide](crate::pages::overlap_cell) has the
 /// usual cases.
@@ -82,7 +82,7 @@ macro_rules! operation {
 ///
 /// By default the access that notices panics, as with a `RefCell`, with the report as its message.
 /// [`OnOverlap`] has the other policies, set for one cell by [`on_overlap`](Self::on_overlap) and for all
-/// by `UNTORN_ON_OVERLAP=exit`. The access that notices does not proceed, the other one is not disturbed,
+/// others by `UNTORN_ON_OVERLAP=exit`. The access that notices does not proceed, the other one is not disturbed,
 /// and the cell stays usable. `try_read` and `try_write` return the [`Overlap`] instead, whatever the
 /// policy.
 ///
@@ -104,9 +104,9 @@ macro_rules! operation {
 /// Taking a guard is amortized O(1), however many the thread holds, and so is dropping one. The
 /// first access of a thread allocates; a thread that holds more than four guards at once allocates
 /// room for more, which doubles each time and is reused. A read stores to the thread's own record, so
-/// readers on many threads do not slow each other down. A write also scans a record for each thread
-/// that was using maps or cells at the same time as any other, and each guard that a thread holds beyond
-/// four; and it reads the clock. Guards that were dropped cost later writes nothing.
+/// readers on many threads do not slow each other down. A write also reads the clock, and scans one record
+/// for each thread (as many as ever used this crate at once) and one slot for each guard that a thread
+/// holds beyond four. Guards that were dropped cost later writes nothing.
 ///
 /// No method waits for another thread, unless the process is about to end with a report, and none
 /// sleeps, unless [`stretch`](Self::stretch) or `UNTORN_STRETCH` enables it. A cell is some 180 bytes
@@ -185,8 +185,8 @@ impl<T> OverlapCell<T> {
         self
     }
 
-    /// Sets the share of the time for which accesses are delayed, so that accesses that rarely overlap
-    /// do. It takes precedence over the environment. [`Stretch`] says what it costs.
+    /// Sets the share of the time for which accesses are delayed, so that rare overlaps become
+    /// likely. It takes precedence over the environment. [`Stretch`] says what it costs.
     ///
     /// # Examples
     /// ```

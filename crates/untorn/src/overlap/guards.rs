@@ -33,7 +33,7 @@ use super::site::{AccessKind, Operation};
 /// let config = OverlapCell::new((265, "on".to_string()));
 /// let name = Reading::map(config.read(), |(_, name)| name.as_str());
 /// assert_eq!(&*name, "on");
-/// assert!(config.try_write().is_err()); // the read goes on
+/// assert!(config.try_write().is_err()); // the read is still in progress
 /// ```
 #[must_use = "the read is over when this is dropped"]
 pub struct Reading<'c, T: ?Sized> {
@@ -154,7 +154,7 @@ impl<T: ?Sized + fmt::Display> fmt::Display for Reading<'_, T> {
 /// let config = OverlapCell::new((265, "on".to_string()));
 /// let mut name = Writing::map(config.write(), |(_, name)| name);
 /// name.push_str("ce");
-/// assert!(config.try_read().is_err()); // the write goes on
+/// assert!(config.try_read().is_err()); // the write is still in progress
 /// drop(name);
 /// assert_eq!(config.read().1, "once");
 /// ```

@@ -14,10 +14,10 @@ use super::stretch::{InvalidStretch, Stretch};
 /// The other access, which began first, is not stopped. The access that notices does not proceed under
 /// any policy, so two sides never touch the map or cell at once. The default is [`Exit`](Self::Exit) for
 /// maps and [`Panic`](Self::Panic) for cells. An overlap that is noticed while a panic unwinds, by a `Drop`
-/// that uses the map again for example, ends the process, as every second panic does.
+/// that uses the map again for example, ends the process, as a panic during unwinding does.
 ///
-/// With the feature `tracing`, each overlap is also an event of level `ERROR` with the target `untorn`,
-/// before the panic and before the function is called. `Exit` emits no event, since a subscriber may lock,
+/// With the feature `tracing`, each overlap that ends in a panic is also an event of level `ERROR` with the
+/// target `untorn`, before the panic and before the function of `Call` runs. `Exit` emits no event, since a subscriber may lock,
 /// allocate or write, which could delay the report.
 ///
 /// # Examples
@@ -29,7 +29,7 @@ use super::stretch::{InvalidStretch, Stretch};
 ///
 /// fn count(overlap: &Overlap) {
 ///     OVERLAPS.fetch_add(1, Ordering::Relaxed);
-///     eprintln!("{}: {} met {}", overlap.message(), overlap.here.operation, overlap.other.operation);
+///     eprintln!("{}: {} overlapped {}", overlap.message(), overlap.here.operation, overlap.other.operation);
 /// }
 ///
 /// let map = GoMap::from([(1, 10)]).on_overlap(OnOverlap::Call(count));

@@ -102,7 +102,7 @@ const TYPE_NAME_LEN: usize = 256;
 /// Two accesses that overlapped, at least one of them a write, with both sides.
 ///
 /// Its `Display` is the report, without a line break at the end. Where the report ends the process, Go's
-/// `fatal error: ` precedes it; in a panic and here nothing was fatal. Values and keys are never part of
+/// `fatal error: ` precedes it; the text of a panic and of `Display` omits it. Values and keys are never part of
 /// it. With the feature `serde` it serializes as a structure, such as one line of JSON (`message`,
 /// `kind`, `here`, `other`, `more`, `name`, `subject`, `state`; of each side `thread`, `number`,
 /// `created_at`, `at`, `operation`, `kind`, `lasted_ns`, `kept_open`).

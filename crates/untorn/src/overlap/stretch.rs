@@ -22,8 +22,8 @@ use crate::planted::planted;
 use crate::random::random_share;
 use crate::sync::thread_local;
 
-/// The share of the time for which accesses are delayed, so that accesses that rarely overlap do (delay
-/// injection).
+/// Delay injection: the share of the time for which accesses are delayed, so that rare overlaps become
+/// likely.
 ///
 /// Set it for one map or cell by [`GoMap::stretch`](crate::GoMap::stretch) or
 /// [`OverlapCell::stretch`](crate::OverlapCell::stretch), and for all others by `UNTORN_STRETCH=1%`. It is
@@ -34,7 +34,8 @@ use crate::sync::thread_local;
 /// and a map is kept in use by delays for at most 1 % of the time, over all its threads, half of it by
 /// reads and half by writes. If the accesses are under a lock, the threads that wait for it lose at most
 /// 1 % too. Within any period a thread may exceed this by one delay, and a map by one of a read and one of
-/// a write. An access that is not delayed reads the clock, which costs some 10 ns.
+/// a write. While this is enabled, an access that is not delayed reads the
+/// clock, which costs some 10 ns.
 ///
 /// Accesses to a map that only one thread has used so far are never delayed, and without a clock
 /// (`wasm32-unknown-unknown`) none are.
@@ -49,7 +50,7 @@ use crate::sync::thread_local;
 /// use untorn::{GoMap, Stretch};
 ///
 /// let config = GoMap::named("config").stretch(Stretch::percent(1.0));
-/// config.insert("1", "265"); // nobody else has used the map: not stretched
+/// config.insert("1", "265"); // no other thread has used the map: not delayed
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stretch {
@@ -68,7 +69,7 @@ impl Stretch {
     /// Creates a share of so many percent of the time.
     ///
     /// # Panics
-    /// If that is less than 0 or more than 90.
+    /// If that is not from 0 to 90.
     ///
     /// # Examples
     /// ```

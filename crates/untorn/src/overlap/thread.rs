@@ -164,15 +164,16 @@ fn acquire_record() -> &'static Record {
     record
 }
 
-/// Starts a named thread whose creator a report can name: `std::thread::spawn` in every other way.
+/// Starts a named thread whose creation site appears in reports; otherwise like `std::thread::spawn`.
 ///
-/// The first thread that is created or that uses a map gets number 1, the next 2, and so on; reports show name and
-/// number.
+/// Threads are numbered from 1, in the order in which they are created by `spawn` or first use this crate;
+/// a creator is numbered before the thread that it creates. Reports show name and number.
 ///
 /// # Panics
 /// If the operating system cannot create a thread, as `std::thread::spawn` does, and if `name` has
 /// a nul byte. Always on a target without threads, such as `wasm32-unknown-unknown`.
 ///
+/// # Examples
 /// ```
 /// let poller = untorn::spawn("poller", || 7);
 /// assert_eq!(poller.join().unwrap(), 7);
@@ -203,11 +204,13 @@ where
     })
 }
 
-/// The same in a scope: the thread may borrow what outlives the scope.
+/// Starts a named scoped thread, which may borrow what outlives the scope, and whose creation site appears
+/// in reports.
 ///
 /// # Panics
 /// As [`spawn`].
 ///
+/// # Examples
 /// ```
 /// use untorn::{GoMap, spawn_scoped};
 ///

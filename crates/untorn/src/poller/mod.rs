@@ -48,8 +48,8 @@ use crate::Revision;
 ///
 /// Each *poll* fetches everything from the source, commits the differences by
 /// [`Map::refresh`](crate::Map::refresh), and then frees versions that readers have released
-/// ([`Map::reclaim`](crate::Map::reclaim)). Readers are not blocked, and a view never mixes two
-/// refreshes.
+/// ([`Map::reclaim`](crate::Map::reclaim)). Readers are not blocked, and every view is of one
+/// refresh.
 ///
 /// # Examples
 /// ```
@@ -63,7 +63,7 @@ use crate::Revision;
 /// # }
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let config = Arc::new(Map::named("config"));
-/// let poller = Poller::every(Duration::from_secs(10), || read_config())
+/// let poller = Poller::every(Duration::from_secs(10), read_config)
 ///     .named("config poller")
 ///     .start(&config)?;
 /// poller.wait_until_fresh(Duration::from_secs(5))?; // the first contents
@@ -122,7 +122,7 @@ use crate::Revision;
 /// # Time
 /// A delay begins at the end of a poll and is measured by a monotonic clock. So a slow source delays the
 /// next fetch, and fetches never queue. Each delay has [jitter](Setup::jitter). While fetches succeed,
-/// the [age](Status::age) of the contents is at most one delay and the time of two fetches.
+/// the [age](Status::age) of the contents is at most one delay and the duration of two polls.
 ///
 /// Time that the machine was suspended counts, on Linux, Android, Windows and Apple's systems: a poll
 /// that became due meanwhile begins within ten seconds after the machine has resumed, and
@@ -220,8 +220,8 @@ impl Poller {
     /// let config = Arc::new(Map::new());
     /// let read = || std::fs::read_to_string("no such file").map(|text| [("text", text)]);
     /// let poller = Poller::every(Duration::from_secs(10), read).start(&config)?;
-    /// let told = poller.refresh_now(Duration::from_secs(5)).unwrap_err();
-    /// assert!(told.to_string().starts_with("the poll failed: "));
+    /// let error = poller.refresh_now(Duration::from_secs(5)).unwrap_err();
+    /// assert!(error.to_string().starts_with("the poll failed: "));
     /// # Ok::<_, std::io::Error>(())
     /// ```
     #[track_caller]

@@ -93,7 +93,7 @@ impl<S: Source> Setup<S> {
     }
 
     /// Sets a callback that runs after each failed poll, to log it for example. Without this (and without
-    /// the feature `tracing`) a failure shows in [`Poller::status`] only.
+    /// the feature `tracing`) a failure is reported only by [`Poller::status`] and to callers that wait.
     ///
     /// The callback runs on the poller's thread, without a lock, before the status reports the failure
     /// and before [`Poller::refresh_now`] returns it. Both wait for the callback, and so does the next

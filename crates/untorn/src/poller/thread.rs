@@ -1,4 +1,4 @@
-//! What the thread of a poller does: fetch, refresh, reclaim, sleep, until it is stopped. It dies of nothing.
+//! What the thread of a poller does: fetch, refresh, reclaim, sleep, until it is stopped. Panics in foreign code do not end it.
 
 use std::hash::{BuildHasher, Hash};
 use std::panic::{AssertUnwindSafe, catch_unwind};

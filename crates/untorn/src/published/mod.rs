@@ -29,7 +29,7 @@ pub use self::revision::{Revision, Timeout};
 pub use self::stream::Transitions;
 pub use self::subscription::{Closer, Ended, NoTransition, Subscription, Transition};
 
-/// What is done to which, for the panic of a write inside of another one.
+/// The rejected operation and its `Published`, for the panic of a write inside of another one.
 struct What<'p>(&'static str, Option<&'p str>);
 
 impl fmt::Display for What<'_> {
@@ -73,8 +73,8 @@ impl fmt::Display for What<'_> {
 ///
 /// # Consistency
 /// Commits are totally ordered. The value of a pin, a snapshot or a reader is exactly the value of
-/// one commit. If a commit returned before a pin began, the pin has its value or a later one, also
-/// when the pin is nested in an older one. A thread never goes backwards.
+/// one commit. If a commit returned before a pin began, the pin has its value or a later one, even if
+/// the thread holds an older pin. Successive pins of one thread never return older revisions.
 ///
 /// # Progress
 /// Reads never block. Writers wait for each other only. On targets whose pointers have fewer
@@ -312,8 +312,8 @@ impl<T> Published<T> {
         self.cell.wait_for(wanted, at_most)
     }
 
-    /// Frees every replaced version that nothing references any more, and returns how many those
-    /// were. Blocks until other writers have finished.
+    /// Frees every replaced version that nothing references any more, and returns their number.
+    /// Blocks until other writers have finished.
     ///
     /// # Panics
     /// Inside the closure of a write to this value: that would deadlock.

@@ -11,8 +11,8 @@ use super::revision::Revision;
 
 /// A short borrow of the newest version, to read several things of one revision.
 ///
-/// A pin dereferences to one version as long as it lives. A pin made later, even inside, may have a
-/// newer one. It stays on its thread (it is not `Send`), retains one version, and delays no writer.
+/// A pin dereferences to one version as long as it lives. A pin made later, even while this one is alive, may have
+/// a newer one. It stays on its thread (it is not `Send`), retains one version, and delays no writer.
 /// It counts no reference as long as the thread has at most eight pins at once and no commit replaces
 /// the version; with 32-bit pointers it always counts one.
 ///
@@ -34,7 +34,7 @@ use super::revision::Revision;
 ///     scope.spawn(|| drop(pin)); // a snapshot can be sent, a pin cannot
 /// });
 /// ```
-#[must_use = "a pin shows its version only while it lives"]
+#[must_use = "a pin retains its version only while it is alive"]
 pub struct Pinned<'p, T> {
     version: Loaded<T>,
     /// A guard of std's is what is `Sync` and not `Send`.
@@ -190,13 +190,13 @@ impl<T: fmt::Debug> fmt::Debug for Snapshot<T> {
     }
 }
 
-/// An owned handle of one thread that caches a version and checks by one load whether there is a
-/// newer one: the cheapest way to read repeatedly.
+/// An owned handle, used by one thread at a time, that caches a version and checks by one load whether
+/// there is a newer one: the cheapest way to read repeatedly.
 ///
 /// It is `Send` and borrows nothing, so a thread or a task can own one. Between two calls of
 /// [`latest`](Self::latest) it retains the version that it returned last, until
 /// [`release`](Self::release). A clone is another reader with an empty cache. When the
-/// [`Published`](super::Published) or the [`Map`](crate::Map) is dropped, a reader, also a released
+/// [`Published`](super::Published) or the [`Map`](crate::Map) is dropped, a reader, even a released
 /// one, keeps the last version readable.
 ///
 /// # Examples

@@ -57,7 +57,7 @@ impl<T> Clone for Transition<T> {
 /// let mut changes = config.subscribe();
 /// thread::scope(|scope| {
 ///     let follower = scope.spawn(move || {
-///         let change = changes.recv().expect("the map is there");
+///         let change = changes.recv().expect("the map is alive");
 ///         (change.from["limit"], change.to["limit"], change.missed)
 ///     });
 ///     config.insert("limit", 200);
@@ -232,7 +232,7 @@ impl<T: fmt::Debug> fmt::Debug for Subscription<T> {
     }
 }
 
-/// A handle that closes a [`Subscription`] from another thread, also one that is blocked.
+/// A handle that closes a [`Subscription`] from another thread, even while it is blocked.
 ///
 /// # Examples
 /// ```
