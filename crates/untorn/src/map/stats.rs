@@ -31,8 +31,8 @@ pub struct Stats {
     /// The bytes of the retained versions, without what they share with each other and with the
     /// newest view.
     pub retained_bytes: usize,
-    /// The time since the oldest version that is still referenced was replaced. Its pin, snapshot,
-    /// reader or subscription is at least that old. `None` if there is none, or if the target has no clock
+    /// The time since the oldest version that is still referenced was replaced. The pin, snapshot,
+    /// reader or subscription, or the one that it was cloned from, is at least that old. `None` if there is none, or if the target has no clock
     /// (`wasm32-unknown-unknown`).
     pub oldest_pin: Option<Duration>,
 }

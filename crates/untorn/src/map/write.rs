@@ -126,8 +126,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
         } else {
             value = f();
             let stored = value.clone();
-            // There is no old value.
-            batch.insert(key, stored);
+            batch.draft().put(key, stored);
         }
         batch.commit();
         value
@@ -135,14 +134,15 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
 
     /// Replaces the contents by those of `source`, as one commit that touches only what differs. Of
     /// duplicate keys the last one wins. `source` is drained before the writer lock is acquired.
-    /// O(entries of the source + entries of the map).
+    /// O(entries of the source + entries of the map), if keys equal themselves.
     ///
     /// Values are compared by their `PartialEq`. A value that does not equal itself, such as a NaN,
     /// counts as changed each time: whether another such value is stored cannot be found out by
     /// comparing, and an update must not be lost. Keys that do not equal themselves (a
     /// [`Float64`](crate::gomap::Float64) that is NaN) are no duplicates of each other. No look-up
     /// finds them, so they cannot be matched up either: an entry with such a key
-    /// stays as it is if the source has one with an equal value, and otherwise counts as removed.
+    /// stays as it is if the source has one with an equal value, and otherwise counts as removed. (So a
+    /// change in another part of such a key is not noticed.)
     /// So a refresh with the same contents makes no revision, unless a value does not equal itself.
     /// These entries are compared one by one, each with each.
     ///
@@ -330,6 +330,10 @@ impl<K, V, S: Clone> Map<K, V, S> {
             .is_some_and(|ours| ours.is_of_the_map_of(view));
         if is_ours && current == view.revision {
             f(&mut batch);
+            assert!(
+                batch.revision() == current,
+                "cannot commit another batch that a closure put in the place of its own; commit it inside of the closure"
+            );
             return Ok(self.commit(batch));
         }
         drop(batch);

@@ -51,7 +51,8 @@ impl<T> Retired<T> {
         self.since
     }
 
-    /// Whether anybody but its list shows it. Nobody can begin to: it is not the newest any more.
+    /// Returns whether anything but the list references the version. Only a holder of a reference, or
+    /// `stats` under the writer lock, can clone another: the version is no longer the newest.
     pub(crate) fn is_seen(&self) -> bool {
         Arc::strong_count(&self.version) > 1
     }

@@ -316,7 +316,8 @@ impl<T> Published<T> {
     /// Blocks until other writers have finished.
     ///
     /// # Panics
-    /// Inside the closure of a write to this value: that would deadlock.
+    /// Inside the closure of a write to this value: that would deadlock. If the `Drop` of a
+    /// value panics.
     #[track_caller]
     pub fn reclaim(&self) -> usize {
         self.own_writer("reclaim versions of").reclaim()

@@ -105,7 +105,7 @@ mod form {
             mem::replace(&mut *word, version)
         }
 
-        /// Replaces `version` if it is no longer the newest. Dropping the old one frees nothing:
+        /// Replaces `version` if it is no longer the newest. While the owner lives, dropping the old one frees nothing:
         /// the cell's list of replaced versions has it.
         fn renew(&self, version: &mut Arc<Version<T>>) {
             let word = self.word.read().unwrap_or_else(PoisonError::into_inner);

@@ -60,7 +60,7 @@ pub struct Timeout {
     pub wanted: Revision,
     /// The newest revision at the end of the wait.
     pub newest: Revision,
-    /// The duration of the wait.
+    /// The timeout of the wait.
     pub after: Duration,
 }
 

@@ -98,6 +98,10 @@ impl<T> Subscription<T> {
     /// Blocks until there is a version newer than the one returned last, for `at_most` at the longest.
     /// Does not block on a target without threads or without a clock.
     ///
+    /// # Panics
+    /// If it would have to wait while this thread has a write to the map or value open: that would
+    /// deadlock.
+    ///
     /// # Errors
     /// [`NoTransition::Late`] if there was none within that time, [`NoTransition::Ended`] if the
     /// subscription has ended.

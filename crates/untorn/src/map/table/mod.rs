@@ -231,7 +231,8 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
 
     /// Takes out the entries at positions of one segment, in the order of
     /// [`positions`](Self::positions). Hands them to `taken` unless another table has them too. If
-    /// foreign code panics, they are still there.
+    /// foreign code panics while a shared segment is copied, they are still there; a panic while a
+    /// segment of the table's own is shrunk comes after they were removed.
     pub(super) fn take_out(
         &mut self,
         going: &[(usize, usize)],
