@@ -152,6 +152,7 @@ mod tests {
     use std::cell::Cell;
     use std::fmt;
     use std::panic::{catch_unwind, panic_any};
+    use std::sync::LazyLock;
 
     use super::*;
 
@@ -256,8 +257,9 @@ mod tests {
 
     #[test]
     fn causes_share_the_room_for_text() {
-        let half: &'static str = "x".repeat(MAX_TEXT / 2 + 50).leak();
-        let other: &'static str = "y".repeat(MAX_TEXT / 2 + 50).leak();
+        static HALVES: LazyLock<[String; 2]> =
+            LazyLock::new(|| ["x", "y"].map(|text| text.repeat(MAX_TEXT / 2 + 50)));
+        let [half, other] = &*HALVES;
         let text = chain(&[half, other, "the last"]);
         let mark = "y… (100 bytes and further causes left out)";
         assert!(text.ends_with(mark), "{}", &text[MAX_TEXT..]);

@@ -1,6 +1,7 @@
 //! How keys are spread over segments, for integers in steps of a power of two and many seeds of the hash function.
 
 use std::hash::BuildHasher;
+use std::sync::LazyLock;
 
 use foldhash::SharedSeed;
 use foldhash::{fast, quality};
@@ -69,8 +70,15 @@ fn no_segment_has_four_times_the_mean() {
     let small: Table<u64, u64> = grown(KEYS);
     let dropping: Table<u64, Box<u64>> = grown(KEYS);
     let mut worst: [Worst; 3] = Default::default();
-    for seed in (0..seeds()).chain(BAD_SEEDS) {
-        let shared = Box::leak(Box::new(SharedSeed::from_u64(seed)));
+    // In a static, since hashers borrow them for ever.
+    static SHARED: LazyLock<Vec<(u64, SharedSeed)>> = LazyLock::new(|| {
+        let seeds = (0..seeds()).chain(BAD_SEEDS);
+        seeds
+            .map(|seed| (seed, SharedSeed::from_u64(seed)))
+            .collect()
+    });
+    for (seed, shared) in SHARED.iter() {
+        let seed = *seed;
         let fast = fast::SeedableRandomState::with_seed(seed, shared);
         let quality = quality::SeedableRandomState::with_seed(seed, shared);
         for step in 0..=48 {
