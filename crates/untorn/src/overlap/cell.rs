@@ -153,95 +153,6 @@ impl<T> OverlapCell<T> {
     pub const fn named(name: &str, value: T) -> Self {
         Self::new(value).with_name(name)
     }
-
-    /// Gives the cell a name that reports show, for cells from `Default`, `From` or `Clone`.
-    ///
-    /// # Examples
-    /// ```
-    /// use untorn::OverlapCell;
-    ///
-    /// let seen = OverlapCell::<Vec<u32>>::default().with_name("seen");
-    /// assert_eq!(seen.name(), Some("seen"));
-    /// ```
-    #[must_use]
-    pub const fn with_name(mut self, name: &str) -> Self {
-        self.entrance.name = Some(Name::new(name));
-        self
-    }
-
-    /// Sets the policy of accesses that notice an overlap. It takes precedence over the environment.
-    ///
-    /// # Examples
-    /// ```
-    /// use untorn::{OnOverlap, OverlapCell};
-    ///
-    /// // As Go does: the report on stderr and exit status 2, which no code can catch.
-    /// static CONFIG: OverlapCell<u32> = OverlapCell::named("config", 265).on_overlap(OnOverlap::Exit);
-    /// assert_eq!(*CONFIG.read(), 265);
-    /// ```
-    #[must_use]
-    pub const fn on_overlap(mut self, on_overlap: OnOverlap) -> Self {
-        self.entrance.on_overlap = Some(on_overlap);
-        self
-    }
-
-    /// Sets the share of the time for which accesses are delayed, so that rare overlaps become
-    /// likely. It takes precedence over the environment. [`Stretch`] says what it costs.
-    ///
-    /// # Examples
-    /// ```
-    /// use untorn::{OverlapCell, Stretch};
-    ///
-    /// static CONFIG: OverlapCell<u32> = OverlapCell::named("config", 265).stretch(Stretch::percent(1.0));
-    /// assert_eq!(*CONFIG.read(), 265);
-    /// ```
-    #[must_use]
-    pub const fn stretch(mut self, stretch: Stretch) -> Self {
-        self.stretching = Stretching::with(stretch);
-        self
-    }
-
-    /// Returns the value. No check is needed: ownership proves that no guard exists.
-    #[must_use]
-    pub fn into_inner(self) -> T {
-        self.value.into_inner()
-    }
-
-    /// Replaces the value in one write, and returns the old one.
-    ///
-    /// # Panics
-    /// As [`write`](Self::write). Then `value` is dropped and the cell is unchanged.
-    ///
-    /// # Examples
-    /// ```
-    /// let cell = untorn::OverlapCell::new(17);
-    /// assert_eq!(cell.replace(265), 17);
-    /// ```
-    #[track_caller]
-    pub fn replace(&self, value: T) -> T {
-        std::mem::replace(&mut *self.begin_write(operation!(Write "replace")), value)
-    }
-
-    /// Replaces the value by its `Default`, which is created before the write begins, and returns the old
-    /// one.
-    ///
-    /// # Panics
-    /// As [`write`](Self::write).
-    ///
-    /// # Examples
-    /// ```
-    /// let cell = untorn::OverlapCell::new(vec![265]);
-    /// assert_eq!(cell.take(), [265]);
-    /// assert!(cell.read().is_empty());
-    /// ```
-    #[track_caller]
-    pub fn take(&self) -> T
-    where
-        T: Default,
-    {
-        let value = T::default();
-        std::mem::replace(&mut *self.begin_write(operation!(Write "take")), value)
-    }
 }
 
 impl<T: ?Sized> OverlapCell<T> {
@@ -391,6 +302,97 @@ impl<T: ?Sized> OverlapCell<T> {
         });
         // SAFETY: `inside` has entered this cell's gate to write, and leaves it last (invariant 1).
         unsafe { Writing::new(value, inside) }
+    }
+}
+
+impl<T> OverlapCell<T> {
+    /// Gives the cell a name that reports show, for cells from `Default`, `From` or `Clone`.
+    ///
+    /// # Examples
+    /// ```
+    /// use untorn::OverlapCell;
+    ///
+    /// let seen = OverlapCell::<Vec<u32>>::default().with_name("seen");
+    /// assert_eq!(seen.name(), Some("seen"));
+    /// ```
+    #[must_use]
+    pub const fn with_name(mut self, name: &str) -> Self {
+        self.entrance.name = Some(Name::new(name));
+        self
+    }
+
+    /// Sets the policy of accesses that notice an overlap. It takes precedence over the environment.
+    ///
+    /// # Examples
+    /// ```
+    /// use untorn::{OnOverlap, OverlapCell};
+    ///
+    /// // As Go does: the report on stderr and exit status 2, which no code can catch.
+    /// static CONFIG: OverlapCell<u32> = OverlapCell::named("config", 265).on_overlap(OnOverlap::Exit);
+    /// assert_eq!(*CONFIG.read(), 265);
+    /// ```
+    #[must_use]
+    pub const fn on_overlap(mut self, on_overlap: OnOverlap) -> Self {
+        self.entrance.on_overlap = Some(on_overlap);
+        self
+    }
+
+    /// Sets the share of the time for which accesses are delayed, so that rare overlaps become
+    /// likely. It takes precedence over the environment. [`Stretch`] says what it costs.
+    ///
+    /// # Examples
+    /// ```
+    /// use untorn::{OverlapCell, Stretch};
+    ///
+    /// static CONFIG: OverlapCell<u32> = OverlapCell::named("config", 265).stretch(Stretch::percent(1.0));
+    /// assert_eq!(*CONFIG.read(), 265);
+    /// ```
+    #[must_use]
+    pub const fn stretch(mut self, stretch: Stretch) -> Self {
+        self.stretching = Stretching::with(stretch);
+        self
+    }
+
+    /// Returns the value. No check is needed: ownership proves that no guard exists.
+    #[must_use]
+    pub fn into_inner(self) -> T {
+        self.value.into_inner()
+    }
+
+    /// Replaces the value in one write, and returns the old one.
+    ///
+    /// # Panics
+    /// As [`write`](Self::write). Then `value` is dropped and the cell is unchanged.
+    ///
+    /// # Examples
+    /// ```
+    /// let cell = untorn::OverlapCell::new(17);
+    /// assert_eq!(cell.replace(265), 17);
+    /// ```
+    #[track_caller]
+    pub fn replace(&self, value: T) -> T {
+        std::mem::replace(&mut *self.begin_write(operation!(Write "replace")), value)
+    }
+
+    /// Replaces the value by its `Default`, which is created before the write begins, and returns the old
+    /// one.
+    ///
+    /// # Panics
+    /// As [`write`](Self::write).
+    ///
+    /// # Examples
+    /// ```
+    /// let cell = untorn::OverlapCell::new(vec![265]);
+    /// assert_eq!(cell.take(), [265]);
+    /// assert!(cell.read().is_empty());
+    /// ```
+    #[track_caller]
+    pub fn take(&self) -> T
+    where
+        T: Default,
+    {
+        let value = T::default();
+        std::mem::replace(&mut *self.begin_write(operation!(Write "take")), value)
     }
 }
 
