@@ -58,6 +58,7 @@ const ORDERS: [Take; 3] = [
 ];
 
 #[test]
+#[cfg_attr(miri, ignore = "thousands of accesses or threads take hours there")]
 fn dropped_guards_are_not_scanned() {
     let _alone = alone();
     on_a_thread(|| {
@@ -79,6 +80,7 @@ fn dropped_guards_are_not_scanned() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "thousands of accesses or threads take hours there")]
 fn one_guard_of_many_costs_a_scan_one_slot() {
     let _alone = alone();
     on_a_thread(|| {
@@ -106,6 +108,7 @@ fn slots_in_use() -> Vec<usize> {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "thousands of accesses or threads take hours there")]
 fn slots_of_blocks_are_reused() {
     let _alone = alone();
     on_a_thread(|| {
@@ -126,6 +129,7 @@ fn slots_of_blocks_are_reused() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "thousands of accesses or threads take hours there")]
 fn slot_blocks_are_reused_by_later_threads() {
     let _alone = alone();
     static USED: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
@@ -157,6 +161,7 @@ fn left_by(threads: usize, body: fn()) -> usize {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "thousands of accesses or threads take hours there")]
 fn guards_in_thread_locals_give_records_back() {
     let _alone = alone();
     static CELL: OverlapCell<u8> = OverlapCell::new(1);
@@ -185,6 +190,7 @@ fn guards_in_thread_locals_give_records_back() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "thousands of accesses or threads take hours there")]
 fn records_with_leaked_guards_are_not_reused() {
     let _alone = alone();
     static CELL: OverlapCell<u8> = OverlapCell::new(1);
@@ -224,6 +230,7 @@ thread_local! {
 
 /// Accesses of a thread whose record was released already share one, however many they are.
 #[test]
+#[cfg_attr(miri, ignore = "thousands of accesses or threads take hours there")]
 fn accesses_of_destructors_leave_no_records() {
     let _alone = alone();
     let bodies: [fn(); 2] = [
