@@ -176,7 +176,7 @@ checks! {
         assert!(changes.recv().is_err());
     }
 
-    /// The same as a task.
+    /// Following commits as a task.
     fn check_stream() {
         let limit = Published::new(100);
         let mut changes = pin!(limit.subscribe().into_stream());

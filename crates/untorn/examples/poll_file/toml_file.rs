@@ -26,7 +26,7 @@ const COARSEST_CLOCK: Duration = Duration::from_secs(2);
 ///
 /// A file that is written in place shows halves. Those without entries (the file is empty, or has comments and empty tables
 /// only) and those that are not TOML are refused. A half with entries that is TOML and stays as it is for longer than
-/// [`QUIET`] cannot be told from the whole: save by rename.
+/// [`QUIET`] cannot be distinguished from the whole: save by rename.
 pub(crate) struct TomlFile {
     path: PathBuf,
     seen: Option<Seen>,

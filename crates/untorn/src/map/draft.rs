@@ -19,7 +19,7 @@ pub(super) struct Draft<K, V, S> {
     leftovers: Leftovers<K, V>,
 }
 
-/// What is dropped with the draft.
+/// Keys and values that are dropped with the draft.
 pub(super) struct Leftovers<K, V> {
     /// An entry on its way into the table.
     entering: Option<Entry<K, V>>,

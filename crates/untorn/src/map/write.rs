@@ -294,7 +294,7 @@ impl<K, V, S: Clone> Map<K, V, S> {
     /// applied only if no commit came in between.
     ///
     /// # Panics
-    /// As [`batch`](Self::batch).
+    /// As [`batch`](Self::batch), and if `f` puts another batch in the place of its own.
     ///
     /// # Errors
     /// [`RevisionMismatch`] if another commit came first, or if `view` is not of this map: a

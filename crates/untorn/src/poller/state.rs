@@ -131,7 +131,7 @@ impl Shared {
         let mut state = self.lock();
         let mut ended = self.clock.now();
         if let Err(failure) = &came_to {
-            // As `on_failure` was told.
+            // The time that `on_failure` received.
             ended = ended.back_to(failure.ended);
         }
         let State {
@@ -315,13 +315,13 @@ mod tests {
         let mut state = shared.lock();
         assert_eq!(state.left(&shared.clock), Some(5 * HOUR));
         assert_eq!(state.status.activity.due(), Some(now() + 5 * HOUR));
-        // Without a suspend it stays as it was told.
+        // Without a suspend it does not change.
         drop(state);
-        let told = shared.status().activity.due();
+        let unchanged = shared.status().activity.due();
         fake.pass(HOUR, Duration::ZERO);
         let mut state = shared.lock();
         assert_eq!(state.left(&shared.clock), Some(4 * HOUR));
-        assert_eq!(state.status.activity.due(), told);
+        assert_eq!(state.status.activity.due(), unchanged);
         fake.pass(4 * HOUR, Duration::ZERO);
         assert_eq!(state.left(&shared.clock), Some(Duration::ZERO));
     }

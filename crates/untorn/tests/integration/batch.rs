@@ -209,3 +209,23 @@ fn a_closure_cannot_commit_the_batch_of_another_map() {
     map.insert(1, 1);
     OTHER.insert(1, 1);
 }
+
+#[test]
+fn a_closure_cannot_commit_a_later_batch() {
+    static MAP: LazyLock<Map<u8, u8>> = LazyLock::new(Map::new);
+    static OTHER: LazyLock<Map<u8, u8>> = LazyLock::new(Map::new);
+    let view = MAP.snapshot();
+    let write = || {
+        MAP.batch_if_unchanged(&view, |batch| {
+            // Ends the batch of the view, so that another write can come in between.
+            drop(std::mem::replace(batch, OTHER.begin_batch()));
+            MAP.insert(1, 1);
+            *batch = MAP.begin_batch();
+            batch.insert(1, 2);
+        })
+    };
+    let caught = catch_unwind(AssertUnwindSafe(write)).expect_err("it is of a later revision");
+    let message = caught.downcast_ref::<&str>().copied();
+    assert!(message.is_some_and(|text| text.starts_with("cannot commit another batch")));
+    assert_eq!(MAP.get(&1), Some(1));
+}

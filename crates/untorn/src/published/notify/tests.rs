@@ -1,4 +1,4 @@
-//! Who is notified: counted, since a spurious wakeup does no harm but cost.
+//! Counts notifications, since a spurious wakeup has no effect but its cost.
 
 use std::sync::Arc;
 use std::thread;
