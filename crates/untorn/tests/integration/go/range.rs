@@ -148,12 +148,13 @@ fn the_order_differs_from_run_to_run_also_in_a_sparse_map() {
         let orders: HashSet<_> = (0..200).map(|_| order(&table)).collect();
         assert!(orders.len() > 1, "{n} entries");
     }
+    // With two keys a first key would be unlikely where they are neighbors; twenty are spread.
     let mut sparse = table(2000);
     (0..2000)
-        .filter(|key| *key != 7 && *key != 1000)
+        .filter(|key| key % 100 != 0)
         .for_each(|key| _ = sparse.remove(&key));
     let firsts: HashSet<_> = (0..200).map(|_| order(&sparse)[0]).collect();
-    assert_eq!(firsts, HashSet::from([7, 1000]));
+    assert!(firsts.len() > 3, "{firsts:?}");
 }
 
 #[test]
