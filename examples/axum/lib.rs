@@ -48,7 +48,7 @@
 //!
 //! # What blocks
 //!
-//! Reading waits for nobody. Waiting for a fetch, and stopping or dropping a poller, block the thread; so they go through
+//! ReadGuard waits for nobody. Waiting for a fetch, and stopping or dropping a poller, block the thread; so they go through
 //! `spawn_blocking` ([`Service::reload`], [`Service::stop`]).
 
 pub mod settings;
@@ -64,7 +64,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
-use untorn::poller::NotFresh;
+use untorn::poller::RefreshError;
 use untorn::{Map, Poller, Revision, View};
 
 use self::settings::{Config, Setting, key, parse};
@@ -120,11 +120,11 @@ impl Service {
     ///
     /// # Errors
     /// If they cannot be had. What there is stays.
-    pub async fn reload(&self) -> Result<Revision, NotFresh> {
+    pub async fn reload(&self) -> Result<Revision, RefreshError> {
         let poller = Arc::clone(&self.poller);
         let reloaded = spawn_blocking(move || poller.refresh_now(SOON)).await;
         // Not run at all if the runtime is shutting down.
-        reloaded.unwrap_or(Err(NotFresh::Stopped))
+        reloaded.unwrap_or(Err(RefreshError::Stopped))
     }
 
     /// Stops refreshing. Waits for a fetch that is going on.

@@ -15,8 +15,8 @@ use std::time::Duration;
 use futures_core::Stream;
 use untorn::gomap::Table;
 use untorn::{
-    Change, GoMap, Map, NoTransition, OnOverlap, OverlapCell, Pinned, Poller, Published, Revision,
-    Snapshot, Stretch,
+    Change, GoMap, Map, OnOverlap, OverlapCell, Pinned, Poller, Published, RecvTimeoutError,
+    Revision, Snapshot, Stretch, TryRecvError, WaitError,
 };
 
 /// Whether this is the target that the checks are about.
@@ -152,8 +152,8 @@ checks! {
         let held = map.snapshot();
         map.insert(1, 11);
         let stats = map.stats();
-        assert_eq!((stats.commits, stats.retained, stats.seen), (1, 1, 1));
-        assert_eq!(stats.oldest_pin.is_none(), IN_NODE);
+        assert_eq!((stats.commits, stats.retained, stats.in_use), (1, 1, 1));
+        assert_eq!(stats.oldest_in_use_age.is_none(), IN_NODE);
         drop(held);
     }
 
@@ -161,18 +161,21 @@ checks! {
     fn check_subscription() {
         let map = Map::new();
         let mut changes = map.subscribe();
-        assert_eq!(changes.try_recv().unwrap_err(), NoTransition::Late);
+        assert_eq!(changes.try_recv().unwrap_err(), TryRecvError::Empty);
         // Over at once: nothing else runs that could commit.
         let none = changes.recv_timeout(Duration::from_millis(1)).unwrap_err();
-        assert_eq!(none, NoTransition::Late);
+        assert_eq!(none, RecvTimeoutError::Timeout);
         map.insert(1, 10);
         map.insert(1, 11);
         let change = changes.recv().unwrap();
         assert_eq!((change.from.len(), change.to[&1], change.missed), (0, 11, 1));
         let late = map.wait_for(Revision::from(3), Duration::from_millis(1));
-        assert_eq!(late.unwrap_err().newest, map.revision());
+        assert!(matches!(
+            late,
+            Err(WaitError::Timeout { newest, .. }) if newest == map.revision()
+        ));
         assert_eq!(map.wait_for(Revision::from(2), Duration::MAX), Ok(Revision::from(2)));
-        changes.closer().close();
+        changes.handle().close();
         assert!(changes.recv().is_err());
     }
 
@@ -217,7 +220,7 @@ checks! {
         assert_eq!(map.get(&7), Some(7));
         assert_eq!(map.get_or_zero(&1_000), 0);
         let mut shown = 0;
-        for (key, _) in map.walk() {
+        for (key, _) in map.cursor() {
             shown += 1;
             map.remove(&key);
         }
@@ -264,7 +267,7 @@ checks! {
         assert_eq!(*cell.try_read().unwrap(), 15);
         assert_eq!(overlap.message(), "concurrent read and write");
         assert_eq!(overlap.other.operation, "OverlapCell::write");
-        assert_eq!(overlap.other.lasted.is_none(), IN_NODE);
+        assert_eq!(overlap.other.duration.is_none(), IN_NODE);
         assert!(overlap.is_reentrant());
         assert!(overlap.to_string().contains("cell \"limits\": i32"));
         // Many guards at once.

@@ -193,7 +193,7 @@ pub(crate) struct Go {
     /// Threads that set both values again and again, and sleep a millisecond each time.
     #[arg(long, default_value_t = 1, value_parser = value_parser!(u16).range(1..=4096))]
     pub(crate) writers: u16,
-    /// Seconds to wait for an overlap by luck; after that, accesses are kept open longer until there is one.
+    /// Seconds to wait for an overlap by luck; after that, accesses are delayed longer until there is one.
     #[arg(long, default_value_t = 5, value_name = "SECONDS", value_parser = value_parser!(u64).range(0..=3600))]
     pub(crate) patience: u64,
     /// Do not show the printed values.

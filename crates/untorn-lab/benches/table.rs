@@ -77,10 +77,10 @@ fn contests<K: Key + Hash + Clone>(kind: &str, n: usize, key: impl Fn(u64) -> K)
             }
             (rounds * n) as u64
         })
-        .candidate("gomap::Table::walk", || {
+        .candidate("gomap::Table::cursor", || {
             for _ in 0..rounds {
-                let mut walk = table.walk();
-                while let Some(entry) = walk.next(&table) {
+                let mut cursor = table.cursor();
+                while let Some(entry) = cursor.next(&table) {
                     black_box(entry);
                 }
             }

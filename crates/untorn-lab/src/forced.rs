@@ -17,7 +17,7 @@ use std::sync::{Arc, Once};
 use std::thread;
 
 use untorn::gomap::Key;
-use untorn::{GoMap, OnOverlap, Overlap, OverlapCell, Reading, Site, spawn_scoped};
+use untorn::{GoMap, OnOverlap, Overlap, OverlapCell, ReadGuard, Site, spawn_scoped};
 
 use crate::sheet::thousands;
 
@@ -59,7 +59,7 @@ fn hold() {
 }
 
 fn note(overlap: &Overlap) {
-    NOTICED.with_borrow_mut(|noticed| noticed.push(*overlap));
+    NOTICED.with_borrow_mut(|noticed| noticed.push(overlap.clone()));
 }
 
 /// Keeps the panics of the two threads off the screen: each report ends in one.
@@ -101,7 +101,7 @@ impl<T> Op<T> {
     /// Whether this is what a report says of one side.
     fn is(&self, site: &Site, thread: &str) -> bool {
         let here = site
-            .at
+            .location
             .is_some_and(|at| at.file() == file!() && at.line() == self.line);
         here && site.operation == self.name && *site.thread == *thread
     }
@@ -169,10 +169,10 @@ const OF_MAPS: [Op<Map>; 10] = [
 #[rustfmt::skip]
 const OF_CELLS: [Op<Guarded>; 7] = [
     op!("OverlapCell::read" "read" Either, |cell| { let _reading = cell.read(); hold(); None }),
-    op!("OverlapCell::try_read" "read" Either, |cell| match cell.try_read() { Ok(_reading) => { hold(); None } Err(overlap) => Some(overlap) }),
-    op!("Reading::clone" "clone" Holder, |cell| { let _reading = Reading::clone(&cell.read()); hold(); None }),
+    op!("OverlapCell::try_read" "read" Either, |cell| match cell.try_read() { Ok(_reading) => { hold(); None } Err(overlap) => Some(*overlap) }),
+    op!("ReadGuard::clone" "clone" Holder, |cell| { let _reading = ReadGuard::clone(&cell.read()); hold(); None }),
     op!("OverlapCell::write" "write" Either, |cell| { let _writing = cell.write(); hold(); None }),
-    op!("OverlapCell::try_write" "write" Either, |cell| match cell.try_write() { Ok(_writing) => { hold(); None } Err(overlap) => Some(overlap) }),
+    op!("OverlapCell::try_write" "write" Either, |cell| match cell.try_write() { Ok(_writing) => { hold(); None } Err(overlap) => Some(*overlap) }),
     op!("OverlapCell::replace" "write" Comer, |cell| { cell.replace(1); None }),
     op!("OverlapCell::take" "write" Comer, |cell| { cell.take(); None }),
 ];

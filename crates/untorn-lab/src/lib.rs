@@ -2,6 +2,22 @@
 //!
 //! The command builds the rivals alone; the feature `checkers`, on by default, adds what finds mistakes.
 
+/// The guides of the library, as tests: their code compiles and runs.
+#[cfg(doctest)]
+mod guides {
+    #[doc = include_str!("../../untorn/docs/limits.md")]
+    struct Limits;
+
+    #[doc = include_str!("../../untorn/docs/migrate.md")]
+    struct Migrate;
+
+    #[doc = include_str!("../../untorn/docs/overlap-cell.md")]
+    struct OverlapCell;
+
+    #[doc = include_str!("../../untorn/docs/stretching.md")]
+    struct Stretching;
+}
+
 pub mod contest;
 pub mod filter;
 pub mod keys;

@@ -1,6 +1,6 @@
 //! The monotonic clock, or none: on targets without one `Instant::now` panics.
 //!
-//! `tests/integration/house.rs` lists the files that may call `Instant::now` themselves: those that run only
+//! `tests/integration/tidy.rs` lists the files that may call `Instant::now` themselves: those that run only
 //! where there is a clock.
 
 use std::time::{Duration, Instant};

@@ -70,7 +70,7 @@
 //! assert_eq!(config.get("1"), Some("265"));
 //! ```
 //!
-//! The guards of an [`OverlapCell`] are like those of a `RefCell`; [the guide](pages::overlap_cell)
+//! The guards of an [`OverlapCell`] are like those of a `RefCell`; [the guide](docs::overlap_cell)
 //! has its uses:
 //!
 //! ```
@@ -104,12 +104,12 @@
 //! An access is a call of a method of [`GoMap`]. It includes copying values in or out, but neither
 //! hashing the key nor dropping what was replaced.
 //! [`GoMap::iter_with`] and [`GoMap::get_with`] last until their closure has returned. Each step of
-//! a [`GoMap::walk`] is an access of its own, so the map may be written to between two steps. An
+//! a [`GoMap::cursor`] is an access of its own, so the map may be written to between two steps. An
 //! access to a cell lasts as long as its guard, and a failed attempt as long as its call.
 //!
 //! # Limits
 //!
-//! [`Map`] (the [list of limits](pages::limits) says what to do instead):
+//! [`Map`] (the [list of limits](docs::limits) says what to do instead):
 //! - A write clones the neighbors of its key: some 300 entries, or some 40 if they have a `Drop`, and
 //!   a few times as many when the table grows. Keep values cheap to clone.
 //! - There is one writer at a time. A write panics on a thread that has another write to the same
@@ -123,7 +123,7 @@
 //! [`GoMap`]:
 //! - Only accesses that *do* overlap are reported: a run without a report proves nothing.
 //!   [`Stretch`] injects delays into sampled accesses, so that more of them do
-//!   ([guide](pages::stretching)).
+//!   ([guide](docs::stretching)).
 //! - What a value points to, and what a program does with a copied value, is not checked.
 //! - The records of threads (some 600 bytes each) are reused but never freed.
 //! - [`OnOverlap::Exit`] calls `_exit(2)` on Unix; elsewhere it runs exit handlers.
@@ -137,13 +137,13 @@
 //!
 //! # Platforms
 //!
-//! The [list of limits](pages::limits) says what has been tested where. These targets differ:
+//! The [list of limits](docs::limits) says what has been tested where. These targets differ:
 //!
 //! | target | difference |
 //! |---|---|
 //! | pointers of 32 bits | pins, snapshots and [`Reader::latest`] of a [`Map`] or a [`Published`] take a read lock for one pointer copy: they may wait while a commit swaps that pointer, and readers write to a shared word |
 //! | no 64-bit atomics (32-bit PowerPC) | the counters of a [`GoMap`] and an [`OverlapCell`] take a lock, for some instructions |
-//! | `wasm32-unknown-unknown` | no clock and no threads: durations are absent from reports and [`map::Stats`], waits do not block, [`Poller`] does not start and [`spawn`] panics; [`OnOverlap::Exit`] panics and traps |
+//! | `wasm32-unknown-unknown` | no clock and no threads: durations are absent from reports and [`MapStats`], waits do not block, [`Poller`] does not start and [`spawn`] panics; [`OnOverlap::Exit`] panics and traps |
 //! | Miri | durations come from `Instant`, and [`OnOverlap::Exit`] runs exit handlers |
 //!
 //! # Features
@@ -168,18 +168,43 @@
 //! Each is read once, when the first [`GoMap`] is created or the first cell is used. A value that cannot
 //! be parsed is reported on stderr and ignored.
 
+/// Defines a link of the documentation to a file of the repository.
+#[cfg(all(doc, not(doctest)))]
+macro_rules! repository {
+    ($name:literal, $path:literal) => {
+        concat!(
+            "[",
+            $name,
+            "]: ",
+            env!("CARGO_PKG_REPOSITORY"),
+            "/blob/main/",
+            $path
+        )
+    };
+}
+
 #[cfg(not(untorn_loom))]
 mod clock;
+#[cfg(all(doc, not(doctest)))]
+#[doc = repository!("b", "docs/benchmarks.md")]
+#[doc = repository!("d", "DESIGN.md")]
+#[doc = repository!("t", "TRUST.md")]
+#[doc = repository!("e", "crates/untorn/examples")]
+#[doc = repository!("n", "docs/the-note.md")]
+#[doc = ""]
+pub mod docs;
 #[cfg(not(untorn_loom))]
 pub mod gomap;
 #[cfg(not(untorn_loom))]
+mod halves;
+#[cfg(not(untorn_loom))]
+mod hash;
+#[cfg(not(untorn_loom))]
 pub mod map;
+mod mutants;
 mod overlap;
-#[cfg(all(doc, not(doctest)))]
-pub mod pages;
 #[cfg(not(untorn_loom))]
 mod panic;
-mod planted;
 #[cfg(not(untorn_loom))]
 pub mod poller;
 #[cfg(not(untorn_loom))]
@@ -197,21 +222,23 @@ mod sync;
 pub use self::gomap::GoMap;
 #[cfg(not(untorn_loom))]
 #[doc(inline)]
-pub use self::map::{Batch, Change, Committed, Map, Refreshed, RevisionMismatch, Stats, View};
+pub use self::map::{
+    Batch, BatchOutcome, Change, Map, MapStats, Refreshed, RevisionMismatch, View,
+};
 #[cfg(not(untorn_loom))]
 pub use self::overlap::{
-    AccessKind, InvalidStretch, Name, OnOverlap, Overlap, OverlapCell, OverlapKind, Reading, Site,
-    Stretch, Writing, spawn, spawn_scoped,
+    AccessKind, InvalidStretch, Name, OnOverlap, Overlap, OverlapCell, OverlapKind, ReadGuard,
+    Site, Stretch, WriteGuard, spawn, spawn_scoped,
 };
 #[cfg(not(untorn_loom))]
 #[doc(inline)]
 pub use self::poller::{Fetched, Poller, Source};
 #[cfg(all(feature = "stream", not(untorn_loom)))]
-pub use self::published::Transitions;
+pub use self::published::SubscriptionStream;
 #[cfg(not(untorn_loom))]
 pub use self::published::{
-    Closer, Ended, NoTransition, Pinned, Published, Reader, Revision, Snapshot, Subscription,
-    Timeout, Transition,
+    Pinned, Published, Reader, RecvError, RecvTimeoutError, Revision, Snapshot, Subscription,
+    SubscriptionHandle, Transition, TryRecvError, WaitError,
 };
 #[cfg(all(untorn_fuzzing, not(untorn_loom)))]
 #[doc(hidden)]

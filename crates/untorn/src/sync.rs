@@ -1,6 +1,6 @@
 //! The one door to atomics, shared cells, and what a thread keeps for itself.
 //!
-//! Nothing else in the crate names `std::sync::atomic` or `std::cell::UnsafeCell` (`tests/integration/house.rs` sees to it), so
+//! Nothing else in the crate names `std::sync::atomic` or `std::cell::UnsafeCell` (`tests/integration/tidy.rs` sees to it), so
 //! under `--cfg untorn_loom` and `--cfg untorn_shuttle` a model checker stands in for all of them.
 //! On targets without 64-bit atomics they are those of `portable-atomic`, which take a lock.
 

@@ -109,7 +109,7 @@ fn excerpt(output: &Output) {
     output.line("");
 }
 
-/// Runs the program until it dies: by luck, and if that takes too long with accesses that are kept open longer.
+/// Runs the program until it dies: by luck, and if that takes too long with accesses that are delayed longer.
 fn run_until_overlap(
     output: &Output,
     options: &Go,
@@ -131,7 +131,7 @@ fn run_until_overlap(
         _ => "",
     };
     output.aside(format_args!(
-        "No overlap in {} s by luck{why}. Once more, with accesses kept open longer.",
+        "No overlap in {} s by luck{why}. Once more, with accesses delayed longer.",
         patience.as_secs(),
     ));
     for (stretch, at_most) in STRETCHES {
@@ -140,7 +140,7 @@ fn run_until_overlap(
         }
     }
     Err(io::Error::other(
-        "no overlap, though accesses were kept open for most of the time; is the machine that slow?",
+        "no overlap, though accesses were delayed for most of the time; is the machine that slow?",
     ))
 }
 

@@ -38,7 +38,7 @@ pub(super) fn meet_a_writer() -> Overlap {
     let barrier = Arc::new(Barrier::new(2));
     let key = Waiting(Arc::clone(&barrier));
     let map = GoMap::named("config").on_overlap(OnOverlap::Call(|overlap| {
-        *MET.lock().unwrap_or_else(PoisonError::into_inner) = Some(*overlap);
+        *MET.lock().unwrap_or_else(PoisonError::into_inner) = Some(overlap.clone());
     }));
     map.insert(key.clone(), "265");
     let map = Arc::new(map);

@@ -331,7 +331,7 @@ impl<'r, S: Subject> Recorder<'r, S> {
         self.call("update", |map, hand, steps| {
             let made = !hand.one_in(4);
             let made = made.then(|| hand.fresh());
-            let (value, revision) = map.update(key, &mut |old| {
+            let value = map.update(key, &mut |old| {
                 pause(&mut hand.rng);
                 let value = made;
                 let old = Some(old);
@@ -341,7 +341,7 @@ impl<'r, S: Subject> Recorder<'r, S> {
             if value != made {
                 steps.push(Step::Get { key, saw: value });
             }
-            Some(revision)
+            None
         });
     }
 

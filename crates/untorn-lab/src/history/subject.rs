@@ -156,21 +156,17 @@ pub trait Subject: Sync {
     fn retain(&self, keep: &mut Keep<'_>) {
         commit(self, &mut |batch| batch.retain(keep));
     }
-    /// Replaces the value of a key; returns the new one and the revision.
-    fn update(
-        &self,
-        key: Key,
-        f: &mut dyn FnMut(Option<Value>) -> Option<Value>,
-    ) -> (Option<Value>, u64) {
+    /// Replaces the value of a key; returns the new one.
+    fn update(&self, key: Key, f: &mut dyn FnMut(Option<Value>) -> Option<Value>) -> Option<Value> {
         let mut new = None;
-        let revision = commit(self, &mut |batch| {
+        commit(self, &mut |batch| {
             new = f(batch.get(key));
             match new {
                 Some(value) => batch.insert(key, value),
                 None => batch.remove(key),
             };
         });
-        (new, revision)
+        new
     }
     /// The value of a key, made if there is none.
     fn get_or_insert_with(&self, key: Key, f: &mut dyn FnMut() -> Value) -> Value {
@@ -402,13 +398,8 @@ impl Subject for Untorn {
     fn retain(&self, keep: &mut Keep<'_>) {
         self.map.retain(|key, value| kept(*key, *value, keep));
     }
-    fn update(
-        &self,
-        key: Key,
-        f: &mut dyn FnMut(Option<Value>) -> Option<Value>,
-    ) -> (Option<Value>, u64) {
-        let committed = self.map.update(key.into(), |old| f(old.copied()));
-        (committed.value, committed.revision.get())
+    fn update(&self, key: Key, f: &mut dyn FnMut(Option<Value>) -> Option<Value>) -> Option<Value> {
+        self.map.update(key.into(), |old| f(old.copied()))
     }
     fn get_or_insert_with(&self, key: Key, f: &mut dyn FnMut() -> Value) -> Value {
         self.map.get_or_insert_with(key.into(), f)

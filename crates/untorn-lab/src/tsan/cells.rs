@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use untorn::{OnOverlap, OverlapCell, Reading, Writing, spawn};
+use untorn::{OnOverlap, OverlapCell, ReadGuard, WriteGuard, spawn};
 
 use super::races::{apart, touch};
 use super::scenario::{CELL, Expected, Races, Scenario};
@@ -22,9 +22,13 @@ const READS: [Access; 6] = [
     READ,
     (line!(), |cell| drop(cell.try_read())),
     (line!(), |cell| _ = format!("{cell:?}")),
-    (line!(), |cell| drop(Reading::map(cell.read(), |it| it))),
-    (line!(), |cell| drop(Reading::filter_map(cell.read(), all))),
-    (line!(), |cell| drop(Reading::filter_map(cell.read(), none))),
+    (line!(), |cell| drop(ReadGuard::map(cell.read(), |it| it))),
+    (line!(), |cell| {
+        drop(ReadGuard::filter_map(cell.read(), all))
+    }),
+    (line!(), |cell| {
+        drop(ReadGuard::filter_map(cell.read(), none))
+    }),
 ];
 
 const WRITE: Access = (line!(), |cell| drop(cell.write()));
@@ -33,8 +37,10 @@ const WRITES: [Access; 6] = [
     (line!(), |cell| drop(cell.try_write())),
     (line!(), |cell| cell.replace(())),
     (line!(), |cell| cell.take()),
-    (line!(), |cell| drop(Writing::map(cell.write(), |it| it))),
-    (line!(), |cell| drop(Writing::filter_map(cell.write(), no))),
+    (line!(), |cell| drop(WriteGuard::map(cell.write(), |it| it))),
+    (line!(), |cell| {
+        drop(WriteGuard::filter_map(cell.write(), no))
+    }),
 ];
 
 fn all(unit: &()) -> Option<&()> {
@@ -52,7 +58,7 @@ fn no(_: &mut ()) -> Option<&mut ()> {
 /// A clone of a guard is a read of its own; what it is a clone of began on another line.
 fn clone(cell: &Cell) {
     let first = cell.read();
-    drop(Reading::clone(&first));
+    drop(ReadGuard::clone(&first));
 }
 const CLONE: Access = (line!() - 2, clone);
 
@@ -152,7 +158,7 @@ fn read_too_long(cell: &Cell, go: &AtomicBool) {
 const READ_END: u32 = line!() - 2;
 
 fn write_too_long(cell: &Cell, go: &AtomicBool) {
-    let part = Writing::map(cell.write(), |unit| unit);
+    let part = WriteGuard::map(cell.write(), |unit| unit);
     go.store(true, Ordering::Release);
     drop(part);
 }
@@ -178,12 +184,12 @@ fn touch_under_guards() {
         let own = Cell::default();
         let reading = config.read();
         let writing = own.write();
-        let part = Reading::map(reading, |unit| {
+        let part = ReadGuard::map(reading, |unit| {
             let nested = config.read();
-            let _clone = Reading::clone(&nested);
+            let _clone = ReadGuard::clone(&nested);
             unit
         });
-        drop(Writing::map(writing, |unit| {
+        drop(WriteGuard::map(writing, |unit| {
             touch();
             unit
         }));

@@ -7,7 +7,7 @@ use std::sync::{Arc, Barrier, Mutex, RwLock, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use untorn::{GoMap, Map, OverlapCell, Reading, Writing, spawn, spawn_scoped};
+use untorn::{GoMap, Map, OverlapCell, ReadGuard, WriteGuard, spawn, spawn_scoped};
 
 use super::races::{Config, touch};
 use super::scenario::{Expected, Scenario};
@@ -61,17 +61,17 @@ fn read(Shared { map, cell }: &Shared, key: u64) {
     map.get(&key);
     map.get_with(&key, |_| ());
     assert!(map.len() < 1000);
-    let mut walk = map.walk();
-    walk.next();
-    walk.next_with(|_, _| ());
+    let mut cursor = map.cursor();
+    cursor.next();
+    cursor.next_with(|_, _| ());
     if key.is_multiple_of(50) {
         assert!(!map.deep_clone().is_nil());
         assert!(!format!("{map:?}").is_empty());
         assert!(!format!("{cell:?}").is_empty());
     }
     let (first, second) = (cell.read(), cell.try_read().expect("nobody writes"));
-    let again = Reading::clone(&first);
-    let part = Reading::map(first, |values| &values[0]);
+    let again = ReadGuard::clone(&first);
+    let part = ReadGuard::map(first, |values| &values[0]);
     assert_eq!(*part, second[1]);
     drop(second);
     assert_eq!(*part, again[1]);
@@ -86,7 +86,7 @@ fn write(Shared { map, cell }: &Shared, key: u64) {
         cell.replace([1; 2]);
     }
     *cell.write() = [key; 2];
-    let mut second = Writing::map(cell.try_write().expect("alone"), |values| &mut values[1]);
+    let mut second = WriteGuard::map(cell.try_write().expect("alone"), |values| &mut values[1]);
     *second = key;
 }
 
@@ -152,7 +152,7 @@ fn parking_lot_rwlock() {
     });
 }
 
-/// Many readers, who also begin walks at the same time, and nobody who writes.
+/// Many readers, who also begin cursors at the same time, and nobody who writes.
 fn readers() {
     let map = config();
     together(move |number| {
@@ -201,13 +201,13 @@ fn lock_in_a_closure() {
         for round in 0..ROUNDS {
             let write_inner = || lock.with(|| write(inner, number * ROUNDS + round));
             outer.map.get_with(&1, |_| write_inner());
-            outer.map.walk().next_with(|_, _| write_inner());
+            outer.map.cursor().next_with(|_, _| write_inner());
             if round == 0 {
                 outer.map.iter_with(|_, _| write_inner());
             }
             let reading = outer.cell.read();
             write_inner();
-            drop(Reading::map(reading, |values| {
+            drop(ReadGuard::map(reading, |values| {
                 write_inner();
                 values
             }));
@@ -234,7 +234,7 @@ fn lock_in_clone() {
     together(move |_| {
         for _ in 0..ROUNDS {
             _ = outer.get(&1);
-            _ = outer.walk().next();
+            _ = outer.cursor().next();
         }
     });
 }
@@ -369,7 +369,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         ("a spin lock", spin_lock as fn()),
         ("parking_lot::Mutex", parking_lot_mutex),
         ("parking_lot::RwLock", parking_lot_rwlock),
-        ("readers and walks only", readers),
+        ("readers and cursors only", readers),
         ("threads started and joined", started_and_joined),
         ("a flag with Release and Acquire", flag),
         (

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use untorn::gomap::MapWalk;
+use untorn::gomap::MapCursor;
 use untorn::{GoMap, spawn};
 
 use super::scenario::{Expected, MAP, Races, Scenario};
@@ -16,7 +16,7 @@ pub(super) type Config = GoMap<u64, u64>;
 struct Given {
     map: &'static Config,
     /// Begun over that map.
-    walk: MapWalk<'static, u64, u64>,
+    cursor: MapCursor<'static, u64, u64>,
     /// A map that no other thread has.
     own: &'static Config,
 }
@@ -44,11 +44,11 @@ const WRITES: [Access; 3] = [INSERT, REMOVE, CLEAR];
 
 const GET: Access = access!(|given| _ = given.map.get(&3));
 const LEN: Access = access!(|given| _ = given.map.len());
-const WALK: Access = access!(|given| _ = given.map.walk().next());
+const CURSOR: Access = access!(|given| _ = given.map.cursor().next());
 const READS: [Access; 14] = [
     GET,
     LEN,
-    WALK,
+    CURSOR,
     access!(|given| _ = given.map.get_with(&1, |_| ())),
     access!(|given| _ = given.map.get_or_zero(&1)),
     access!(|given| _ = given.map.contains_key(&1)),
@@ -58,9 +58,9 @@ const READS: [Access; 14] = [
     access!(|given| given.map.iter_with(|_, _| ())),
     access!(|given| _ = given.map.deep_clone()),
     access!(|given| _ = format!("{:?}", given.map)),
-    // Steps of walks that the main thread began.
-    access!(|given| _ = given.walk.next()),
-    access!(|given| _ = given.walk.next_with(|_, _| ())),
+    // Steps of cursors that the main thread began.
+    access!(|given| _ = given.cursor.next()),
+    access!(|given| _ = given.cursor.next_with(|_, _| ())),
 ];
 
 /// A write to a map that is the thread's own: it looks at what every thread wrote down about its accesses.
@@ -108,7 +108,7 @@ impl Race {
         let map: &Config = Box::leak(Box::new((self.map)().with_name("config")));
         let given = || Given {
             map,
-            walk: map.walk(),
+            cursor: map.cursor(),
             own: Box::leak(Box::new(full())),
         };
         let (mut here, mut there) = (given(), given());
@@ -243,9 +243,9 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             || Race::new(full, &[GETS], &[INSERT]).run(),
         ),
         Scenario::new(
-            "walk, then walk and insert",
-            expected([[&WALK, &INSERT]]),
-            || Race::new(full, &[WALK], &[WALK, INSERT]).run(),
+            "cursor, then cursor and insert",
+            expected([[&CURSOR, &INSERT]]),
+            || Race::new(full, &[CURSOR], &[CURSOR, INSERT]).run(),
         ),
         Scenario::new(
             "get, then insert into another map, and insert",

@@ -1,10 +1,13 @@
 //! The tests of the laboratory: short runs of what its programs run for long.
 
 mod compile_fail;
+mod examples;
 mod forced;
 mod fuzz;
 mod histories;
 mod oracle;
+mod pages;
 mod rivals;
+mod tidy;
 mod tsan;
 mod turns;

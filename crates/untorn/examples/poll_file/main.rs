@@ -16,7 +16,7 @@ use std::thread;
 use std::time::Duration;
 
 use toml::Value;
-use untorn::poller::NotFresh;
+use untorn::poller::RefreshError;
 use untorn::{Change, Map, Poller};
 
 use toml_file::TomlFile;
@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn start(path: &Path, config: &Arc<Config>) -> std::io::Result<Poller> {
     Poller::every(Duration::from_millis(500), TomlFile::new(path))
         .named("config poller")
-        .backoff_up_to(Duration::from_secs(5))
+        .max_backoff(Duration::from_secs(5))
         .start(config)
 }
 
@@ -118,7 +118,7 @@ fn edit(path: &Path, config: &Config, poller: &Poller) -> Result<(), Box<dyn Err
         println!("{title}");
         match came {
             Ok(revision) => println!("  revision {revision}"),
-            Err(NotFresh::Failed(failure)) => {
+            Err(RefreshError::Failed(failure)) => {
                 let kept = config.revision();
                 println!("  revision {kept} is kept: {failure}");
             }

@@ -99,7 +99,7 @@ impl Source for TomlFile {
         })
     }
 
-    fn lost(&mut self) {
+    fn reset(&mut self) {
         self.seen = None;
     }
 }

@@ -1,4 +1,4 @@
-//! `GoMap` under shuttle: guards, records, walks, hashing before the access, reports. `schedules/`
+//! `GoMap` under shuttle: guards, records, cursors, hashing before the access, reports. `schedules/`
 //! selects the schedules.
 
 use std::collections::BTreeMap;
@@ -160,13 +160,13 @@ fn shuttle_reads_and_writes() {
 }
 
 #[test]
-fn shuttle_walks_iterations_and_clones() {
+fn shuttle_cursors_iterations_and_clones() {
     static REPORTS: Counter = Counter::new(0);
-    schedules("walks_iterations_and_clones", || {
+    schedules("cursors_iterations_and_clones", || {
         let map = Arc::new(map_of(3));
         let shared = Arc::clone(&map);
         let walker = spawn("reader 1", move || {
-            let Some(mut walk) = attempt(|| shared.walk()) else {
+            let Some(mut cursor) = attempt(|| shared.cursor()) else {
                 // Keeps the number of attempts constant.
                 for _ in 0..4 {
                     attempt(|| ());
@@ -174,7 +174,7 @@ fn shuttle_walks_iterations_and_clones() {
                 return;
             };
             for _ in 0..4 {
-                attempt(|| walk.next_with(|_, value| assert_whole(&value.clone())));
+                attempt(|| cursor.next_with(|_, value| assert_whole(&value.clone())));
             }
         });
         let shared = Arc::clone(&map);
@@ -204,7 +204,7 @@ fn shuttle_walks_iterations_and_clones() {
         assert_reports(5 + 2 + 1 + 3);
         add_reports(&REPORTS);
     });
-    assert_some("walks_iterations_and_clones", &REPORTS);
+    assert_some("cursors_iterations_and_clones", &REPORTS);
 }
 
 /// Threads exit while others scan, and later threads reuse their records.
@@ -265,7 +265,7 @@ fn shuttle_under_a_lock() {
                         }
                     }
                     let mut walked: Vec<_> = map
-                        .walk()
+                        .cursor()
                         .map(|(key, value)| (key.number, value.0))
                         .collect();
                     walked.sort_unstable();
@@ -295,7 +295,7 @@ fn shuttle_handed_over_by_a_channel() {
                 let (map, done) = (Arc::clone(&map), done.clone());
                 tasks.push(spawn("reader", move || {
                     assert_eq!(map.get(&reads(0)), Some(pair(n)));
-                    assert_eq!(map.walk().count(), 1);
+                    assert_eq!(map.cursor().count(), 1);
                     done.send(()).expect("the receiver waits");
                 }));
             }

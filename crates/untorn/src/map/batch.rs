@@ -6,10 +6,11 @@ use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
 
 use super::draft::Draft;
-use super::view::{Iter, View};
+use super::iter::Iter;
+use super::view::View;
 use super::{DefaultHashBuilder, Map};
 use crate::Revision;
-use crate::planted::planted;
+use crate::mutants::mutant;
 use crate::published::{Version, Writer};
 
 /// Writes to a [`Map`] that become visible together, or not at all.
@@ -194,7 +195,7 @@ impl<K, V, S> Batch<'_, K, V, S> {
 
 impl<K, V, S> Drop for Batch<'_, K, V, S> {
     fn drop(&mut self) {
-        if planted("dropped_batch_is_published") {
+        if mutant("dropped_batch_is_published") {
             self.publish();
         }
     }

@@ -10,7 +10,7 @@ use std::hash::{BuildHasher, Hash};
 use std::mem::needs_drop;
 
 use super::table::{Entry, Table};
-use crate::planted::planted;
+use crate::mutants::mutant;
 
 pub(super) struct Draft<K, V, S> {
     table: Table<K, V>,
@@ -123,7 +123,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
         }
         let entering = &mut self.leftovers.entering;
         let hash = self.hasher.hash_one(&entering.as_ref()?.key);
-        if planted("batch_loses_a_write") && self.changed && hash.is_multiple_of(2) {
+        if mutant("batch_loses_a_write") && self.changed && hash.is_multiple_of(2) {
             return None;
         }
         let hash_of = |key: &K| self.hasher.hash_one(key);

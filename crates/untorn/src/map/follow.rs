@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Map, View};
-use crate::published::{Revision, Subscription, Timeout};
+use crate::published::{Revision, Subscription, WaitError};
 
 impl<K, V, S> Map<K, V, S> {
     /// Subscribes to the commits made after this call. Each transition is a pair of snapshots: the
@@ -50,7 +50,7 @@ impl<K, V, S> Map<K, V, S> {
     /// deadlock.
     ///
     /// # Errors
-    /// [`Timeout`] if the revision is not reached within `at_most`.
+    /// [`WaitError::Timeout`] if the revision is not reached within `timeout`.
     ///
     /// # Examples
     /// ```
@@ -65,7 +65,7 @@ impl<K, V, S> Map<K, V, S> {
     /// });
     /// ```
     #[track_caller]
-    pub fn wait_for(&self, wanted: Revision, at_most: Duration) -> Result<Revision, Timeout> {
-        self.published.wait_for(wanted, at_most)
+    pub fn wait_for(&self, wanted: Revision, timeout: Duration) -> Result<Revision, WaitError> {
+        self.published.wait_for(wanted, timeout)
     }
 }

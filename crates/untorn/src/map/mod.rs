@@ -27,6 +27,7 @@ mod stats;
 
 mod convert;
 mod draft;
+mod iter;
 mod origin;
 mod outcome;
 #[cfg(feature = "rayon")]
@@ -37,15 +38,18 @@ mod tests;
 mod view;
 
 use std::fmt;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 pub use self::batch::Batch;
-pub use self::outcome::{Committed, Refreshed, RevisionMismatch};
+pub use self::iter::{Diff, Iter, Keys, Values};
+pub use self::outcome::{BatchOutcome, Refreshed, RevisionMismatch};
 #[cfg(feature = "rayon")]
 pub use self::rayon::ParIter;
-pub use self::stats::Stats;
+pub use self::stats::MapStats;
 use self::table::Table;
-pub use self::view::{Change, Iter, View};
+pub use self::view::{Change, View};
+pub use crate::hash::DefaultHasher;
 use crate::published::{Published, Revision, Writer};
 
 /// The default hasher: [foldhash](https://docs.rs/foldhash), fast variant, with a seed for each map.
@@ -55,7 +59,33 @@ use crate::published::{Published, Revision, Writer};
 /// addresses and the clock, not from the random numbers of the system. Hashes leak through the time
 /// that a look-up takes and through the order of iteration, which is also the order in which serde
 /// serializes. For keys that others choose use [`std::hash::RandomState`].
-pub type DefaultHashBuilder = foldhash::fast::RandomState;
+///
+/// # Examples
+/// ```
+/// use untorn::Map;
+/// use untorn::map::DefaultHashBuilder;
+///
+/// let limits: Map<&str, u32> = Map::with_hasher(DefaultHashBuilder::default());
+/// assert!(limits.is_empty());
+/// ```
+#[derive(Clone, Default)]
+pub struct DefaultHashBuilder(foldhash::fast::RandomState);
+
+impl BuildHasher for DefaultHashBuilder {
+    type Hasher = DefaultHasher;
+
+    #[inline(always)]
+    fn build_hasher(&self) -> DefaultHasher {
+        DefaultHasher(self.0.build_hasher())
+    }
+}
+
+impl fmt::Debug for DefaultHashBuilder {
+    /// Formats the name only: the seed is not for logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DefaultHashBuilder")
+    }
+}
 
 /// A map that many threads read while others change it: reads never block, and readers see a batch
 /// of writes whole or not at all.
@@ -86,7 +116,7 @@ pub type DefaultHashBuilder = foldhash::fast::RandomState;
 /// assert_eq!(CONFIG.get("1"), Some(265));
 /// ```
 ///
-/// Guides: [moving from another map](crate::pages::migrate), [all limits](crate::pages::limits).
+/// Guides: [moving from another map](crate::docs::migrate), [all limits](crate::docs::limits).
 ///
 /// # Consistency
 /// Commits are totally ordered, and batches are serializable. Every view is exactly the state after

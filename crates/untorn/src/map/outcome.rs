@@ -5,11 +5,22 @@ use std::fmt;
 
 use crate::Revision;
 
-/// The result of a write whose closure returns a value: of
-/// [`Map::try_batch`](super::Map::try_batch) and [`Map::update`](super::Map::update).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The result of [`Map::try_batch`](super::Map::try_batch).
+///
+/// # Examples
+/// ```
+/// let limits = untorn::Map::from([("low", 10)]);
+/// let outcome = limits.try_batch(|batch| {
+///     let low = *batch.get("low").ok_or("there is no low limit")?;
+///     batch.insert("high", 2 * low);
+///     Ok::<_, &str>(low)
+/// })?;
+/// assert_eq!((outcome.value, outcome.revision.get()), (10, 1));
+/// # Ok::<_, &str>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Committed<R> {
+pub struct BatchOutcome<R> {
     /// The value that the closure returned.
     pub value: R,
     /// The newest revision after the write: that of its own commit if it changed anything.
@@ -133,7 +144,7 @@ fn name(f: &mut fmt::Formatter<'_>, name: Option<&str>, what: &str) -> fmt::Resu
 }
 
 /// The numbers of keys that a refresh added, changed and removed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refreshed {
     /// The newest revision: that of its own commit if it changed anything.

@@ -7,12 +7,12 @@ use super::Map;
 use crate::published::{Retired, Revision};
 
 /// The versions of a map and the memory that they take, from [`Map::stats`]. (The header of Go's
-/// table is a [`gomap::Stats`](crate::gomap::Stats).)
+/// table is a [`TableStats`](crate::gomap::TableStats).)
 ///
 /// Bytes are those of the tables. Memory that keys and values point to is not counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Stats {
+pub struct MapStats {
     /// The newest revision.
     pub revision: Revision,
     /// The number of entries in the newest view.
@@ -27,14 +27,14 @@ pub struct Stats {
     pub retained: usize,
     /// The number of those that a pin, a snapshot, a reader or a subscription references. The
     /// others are freed by the next commits, or by [`Map::reclaim`].
-    pub seen: usize,
+    pub in_use: usize,
     /// The bytes of the retained versions, without what they share with each other and with the
     /// newest view.
     pub retained_bytes: usize,
     /// The time since the oldest version that is still referenced was replaced. The pin, snapshot,
     /// reader or subscription, or the one that it was cloned from, is at least that old. `None` if there is none, or if the target has no clock
     /// (`wasm32-unknown-unknown`).
-    pub oldest_pin: Option<Duration>,
+    pub oldest_in_use_age: Option<Duration>,
 }
 
 impl<K, V, S> Map<K, V, S> {
@@ -54,16 +54,16 @@ impl<K, V, S> Map<K, V, S> {
     /// let before = config.snapshot();
     /// config.insert("1", 266);
     /// let stats = config.stats();
-    /// assert_eq!((stats.commits, stats.retained, stats.seen), (1, 1, 1));
+    /// assert_eq!((stats.commits, stats.retained, stats.in_use), (1, 1, 1));
     /// assert!(stats.retained_bytes > 0);
     /// drop(before);
-    /// assert_eq!(config.stats().seen, 0);
+    /// assert_eq!(config.stats().in_use, 0);
     /// config.reclaim();
     /// assert_eq!(config.stats().retained, 0);
     /// ```
     #[must_use]
     #[track_caller]
-    pub fn stats(&self) -> Stats {
+    pub fn stats(&self) -> MapStats {
         let writer = self.writer("count the memory of");
         let newest = writer.newest();
         let seen = || writer.retired().filter(|retired| retired.is_seen());
@@ -81,16 +81,16 @@ impl<K, V, S> Map<K, V, S> {
             .map(|(table, later)| table.unshared_bytes(later))
             .sum();
         let view = &newest.value;
-        Stats {
+        MapStats {
             revision: view.revision,
             len: view.len(),
             segments: view.table.segments(),
             bytes: view.table.bytes(),
             commits: view.revision.get(),
             retained: retired.len(),
-            seen: count,
+            in_use: count,
             retained_bytes,
-            oldest_pin: since.map(|since| since.elapsed()),
+            oldest_in_use_age: since.map(|since| since.elapsed()),
         }
     }
 

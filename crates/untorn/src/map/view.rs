@@ -3,13 +3,13 @@
 use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
-use std::iter::FusedIterator;
 use std::ops::Index;
 use std::sync::Arc;
 
 use super::DefaultHashBuilder;
+use super::iter::{Diff, Iter, Keys, Values};
 use super::origin::Origin;
-use super::table::{self, Entry, Table};
+use super::table::{Entry, Table};
 use crate::Revision;
 
 /// The immutable contents of a [`Map`](super::Map) at one revision: a snapshot.
@@ -78,13 +78,25 @@ impl<K, V, S> View<K, V, S> {
     }
 
     /// Returns an iterator over the keys, in the order of [`iter`](Self::iter).
-    pub fn keys(&self) -> impl ExactSizeIterator<Item = &K> + Clone {
-        self.iter().map(|(key, _)| key)
+    ///
+    /// # Examples
+    /// ```
+    /// let limits = untorn::Map::from([("low", 10)]);
+    /// assert_eq!(limits.pin().keys().collect::<Vec<_>>(), [&"low"]);
+    /// ```
+    pub fn keys(&self) -> Keys<'_, K, V> {
+        Keys(self.iter())
     }
 
     /// Returns an iterator over the values, in the order of [`iter`](Self::iter).
-    pub fn values(&self) -> impl ExactSizeIterator<Item = &V> + Clone {
-        self.iter().map(|(_, value)| value)
+    ///
+    /// # Examples
+    /// ```
+    /// let limits = untorn::Map::from([("low", 10)]);
+    /// assert_eq!(limits.pin().values().collect::<Vec<_>>(), [&10]);
+    /// ```
+    pub fn values(&self) -> Values<'_, K, V> {
+        Values(self.iter())
     }
 }
 
@@ -156,19 +168,13 @@ impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> View<K, V, S> {
     /// let changes: Vec<_> = config.pin().diff(&before).map(|change| format!("{change:?}")).collect();
     /// assert_eq!(changes, [r#"Changed { key: "1", old: 265, new: 266 }"#]);
     /// ```
-    pub fn diff<'v>(&'v self, older: &'v Self) -> impl Iterator<Item = Change<'v, K, V>> + Clone {
-        let newer_entries = self.table.unshared(&older.table);
-        let added_or_changed =
-            newer_entries.filter_map(|Entry { key, value: new }| match older.get(key) {
-                None => Some(Change::Added { key, new }),
-                Some(old) if old != new => Some(Change::Changed { key, old, new }),
-                Some(_) => None,
-            });
-        let older_entries = older.table.unshared(&self.table);
-        let removed = older_entries
-            .filter(|entry| !self.contains_key(&entry.key))
-            .map(|Entry { key, value: old }| Change::Removed { key, old });
-        added_or_changed.chain(removed)
+    pub fn diff<'v>(&'v self, older: &'v Self) -> Diff<'v, K, V, S> {
+        Diff {
+            newer: self,
+            older,
+            only_newer: self.table.unshared(&older.table),
+            only_older: older.table.unshared(&self.table),
+        }
     }
 }
 
@@ -241,37 +247,5 @@ impl<'v, K, V, S> IntoIterator for &'v View<K, V, S> {
 
     fn into_iter(self) -> Iter<'v, K, V> {
         self.iter()
-    }
-}
-
-/// An iterator over the entries of a [`View`] or of a [`Batch`](super::Batch).
-#[must_use = "iterators are lazy"]
-pub struct Iter<'v, K, V>(pub(super) table::Iter<'v, K, V>);
-
-impl<'v, K, V> Iterator for Iter<'v, K, V> {
-    type Item = (&'v K, &'v V);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.0.next().map(|entry| (&entry.key, &entry.value))
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.0.size_hint()
-    }
-}
-
-impl<K, V> ExactSizeIterator for Iter<'_, K, V> {}
-
-impl<K, V> FusedIterator for Iter<'_, K, V> {}
-
-impl<K, V> Clone for Iter<'_, K, V> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
-    }
-}
-
-impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for Iter<'_, K, V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.clone()).finish()
     }
 }

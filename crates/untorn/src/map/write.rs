@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, Hash};
 
 use super::batch::Batch;
 use super::draft::Draft;
-use super::outcome::{Committed, Refreshed, RevisionMismatch};
+use super::outcome::{BatchOutcome, Refreshed, RevisionMismatch};
 use super::table::Table;
 use super::{Map, View};
 use crate::Revision;
@@ -63,8 +63,8 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     }
 
     /// Replaces the value of `key` by the one that `f` returns, with no other commit in between;
-    /// `None` removes the key. Returns the new value with the revision. `f` runs while the writer
-    /// lock is held.
+    /// `None` removes the key. Returns a clone of the new value. `f` runs while the writer lock is
+    /// held.
     ///
     /// # Panics
     /// If this thread has a write to this map open, or if `f` panics: then nothing is published.
@@ -79,7 +79,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     /// ```
     #[doc(alias = "entry")]
     #[track_caller]
-    pub fn update(&self, key: K, f: impl FnOnce(Option<&V>) -> Option<V>) -> Committed<Option<V>> {
+    pub fn update(&self, key: K, f: impl FnOnce(Option<&V>) -> Option<V>) -> Option<V> {
         let value;
         let mut batch = self.begin_batch();
         let old = batch.get(&key);
@@ -91,10 +91,10 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
             }
             None => (batch.remove(&key), Some(key)),
         };
-        let revision = batch.commit();
+        batch.commit();
         // Written out, so that a panic in a `Drop` drops the value too.
         drop((replaced, unused));
-        Committed { value, revision }
+        value
     }
 
     /// Returns the value of `key`, after inserting the one that `f` returns if there is none.
@@ -275,12 +275,12 @@ impl<K, V, S: Clone> Map<K, V, S> {
     pub fn try_batch<R, E>(
         &self,
         f: impl FnOnce(&mut Batch<'_, K, V, S>) -> Result<R, E>,
-    ) -> Result<Committed<R>, E> {
+    ) -> Result<BatchOutcome<R>, E> {
         let mut batch = self.begin_batch();
         match f(&mut batch) {
             Ok(value) => {
                 let revision = self.commit(batch);
-                Ok(Committed { value, revision })
+                Ok(BatchOutcome { value, revision })
             }
             Err(error) => {
                 drop(batch);

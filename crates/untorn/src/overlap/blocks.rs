@@ -35,9 +35,8 @@
 use std::ptr;
 
 use super::identity::Identity;
+use super::ordering_mutants::{acquire, release};
 use super::record::{Slot, own};
-use super::weakened::{acquire, release};
-use crate::planted::planted;
 #[cfg(any(untorn_loom, untorn_shuttle))]
 use crate::sync::last_stored;
 use crate::sync::{AtomicPtr, AtomicU64, Ordering};
@@ -99,7 +98,7 @@ impl SlotBlocks {
     /// Takes a free slot and sets its bits. For the owner.
     pub(super) fn claim(&self, identity: &'static Identity) -> &'static Slot {
         let (free, taken) = (own!(self.free), own!(self.taken));
-        let reused = free != NONE && !planted("slots_of_blocks_are_not_reused");
+        let reused = free != NONE;
         let place = if reused { free } else { taken };
         let (number, index) = locate(place);
         assert!(
@@ -145,9 +144,7 @@ impl SlotBlocks {
         for place in 0..own!(self.taken) {
             let (number, index) = locate(place);
             let block = self.own_block(number).expect("a place that was taken");
-            if !planted("release_keeps_the_lines_of_blocks") {
-                block.slots[index].slot.forget();
-            }
+            block.slots[index].slot.forget();
         }
         self.taken.store(0, Ordering::Relaxed);
         self.free.store(NONE, Ordering::Relaxed);
@@ -157,7 +154,7 @@ impl SlotBlocks {
     #[inline(always)]
     pub(super) fn are_in_use(&self) -> bool {
         // Acquire: what was read in the slots, if none is in use any more, with `retract.fence`.
-        self.live.load(acquire("are_in_use.live")) != 0 && !planted("scan_skips_the_slot_blocks")
+        self.live.load(acquire("are_in_use.live")) != 0
     }
 
     /// Folds the slots that may be in use.
@@ -165,7 +162,7 @@ impl SlotBlocks {
         // Acquire: as in `are_in_use`, for each block.
         let mut live = self.live.load(acquire("fold.live"));
         let mut folded = initial;
-        while live != 0 && !planted("scan_skips_the_slot_blocks") {
+        while live != 0 {
             let number = live.trailing_zeros() as usize;
             live &= live - 1;
             // Acquire: the contents of the block (Release in `grow`).
@@ -241,7 +238,7 @@ impl SlotBlock {
             let word = &level[index / FAN_OUT];
             let left = own!(word) & !(1 << (index % FAN_OUT));
             word.store(left, Ordering::Relaxed);
-            if left != 0 && !planted("bits_above_are_cleared_early") {
+            if left != 0 {
                 return false;
             }
             index /= FAN_OUT;

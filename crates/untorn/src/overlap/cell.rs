@@ -2,7 +2,7 @@
 //!
 //! # Invariants
 //!
-//! 1. The value is reached by `&` or by a [`Reading`] only from a read that entered the gate, by a [`Writing`] only from
+//! 1. The value is reached by `&` or by a [`ReadGuard`] only from a read that entered the gate, by a [`WriteGuard`] only from
 //!    a write that did, and by `&mut` without the gate only under a `&mut` of the cell. By the exclusion and order of the
 //!    gate (gate.rs, 1 and 2) no two of these meet, and each sees what came before.
 
@@ -18,7 +18,7 @@ use std::fmt;
 use std::ptr::NonNull;
 
 use super::entrance::{Describe, Entrance, Inside, OngoingRead, OngoingWrite, prepare};
-use super::guards::{Reading, Writing};
+use super::guards::{ReadGuard, WriteGuard};
 use super::policy::OnOverlap;
 use super::report::{Overlap, Subject};
 use super::site::{AccessKind, Name, Operation};
@@ -56,7 +56,7 @@ macro_rules! operation {
 ///
 /// It is a checker, not a lock: no access waits for another access. Use it for state whose accesses something *else*
 /// is supposed to keep apart (a phase of the program, a channel, an event loop, a foreign library, an
-/// `unsafe impl Sync`), to find out where that fails. [The guide](crate::pages::overlap_cell) has the
+/// `unsafe impl Sync`), to find out where that fails. [The guide](crate::docs::overlap_cell) has the
 /// usual cases.
 ///
 /// # Examples
@@ -177,7 +177,7 @@ impl<T: ?Sized> OverlapCell<T> {
     /// ```
     #[inline]
     #[track_caller]
-    pub fn read(&self) -> Reading<'_, T> {
+    pub fn read(&self) -> ReadGuard<'_, T> {
         self.begin_read(operation!(Read "read"))
     }
 
@@ -196,7 +196,7 @@ impl<T: ?Sized> OverlapCell<T> {
     /// ```
     #[inline]
     #[track_caller]
-    pub fn write(&self) -> Writing<'_, T> {
+    pub fn write(&self) -> WriteGuard<'_, T> {
         self.begin_write(operation!(Write "write"))
     }
 
@@ -206,9 +206,8 @@ impl<T: ?Sized> OverlapCell<T> {
     /// that begins during an attempt conflicts with it, and reports it.
     ///
     /// # Errors
-    /// If a write, or an attempt to write, is in progress. The [`Overlap`] is stored inline, without an
-    /// allocation, and so is large (some 500 bytes): a function that returns it should
-    /// `map_err(Box::new)`.
+    /// If a write, or an attempt to write, is in progress. The error is allocated after the
+    /// attempt has ended.
     ///
     /// # Examples
     /// ```
@@ -221,7 +220,7 @@ impl<T: ?Sized> OverlapCell<T> {
     /// ```
     #[inline]
     #[track_caller]
-    pub fn try_read(&self) -> Result<Reading<'_, T>, Overlap> {
+    pub fn try_read(&self) -> Result<ReadGuard<'_, T>, Box<Overlap>> {
         let environment = prepare();
         let inside = self.entrance.try_enter_read(operation!(Read "try_read"))?;
         self.stretching
@@ -234,20 +233,19 @@ impl<T: ?Sized> OverlapCell<T> {
     /// call it in a retry loop.
     ///
     /// # Errors
-    /// If a read, a write, or an attempt to write is in progress. The error is large, as that of
-    /// [`try_read`](Self::try_read).
+    /// If a read, a write, or an attempt to write is in progress.
     ///
     /// # Examples
     /// ```
     /// let cell = untorn::OverlapCell::new(265);
     /// let readings = [cell.read(), cell.read(), cell.read()];
-    /// assert_eq!(cell.try_write().unwrap_err().more, 2);
+    /// assert_eq!(cell.try_write().unwrap_err().additional_readers, 2);
     /// drop(readings);
     /// assert!(cell.try_write().is_ok());
     /// ```
     #[inline]
     #[track_caller]
-    pub fn try_write(&self) -> Result<Writing<'_, T>, Overlap> {
+    pub fn try_write(&self) -> Result<WriteGuard<'_, T>, Box<Overlap>> {
         let environment = prepare();
         let inside = self
             .entrance
@@ -266,7 +264,7 @@ impl<T: ?Sized> OverlapCell<T> {
 
     #[inline(always)]
     #[track_caller]
-    fn begin_read(&self, operation: &'static Operation) -> Reading<'_, T> {
+    fn begin_read(&self, operation: &'static Operation) -> ReadGuard<'_, T> {
         let environment = prepare();
         let inside = self.entrance.enter_read(operation);
         self.stretching
@@ -276,7 +274,7 @@ impl<T: ?Sized> OverlapCell<T> {
 
     #[inline(always)]
     #[track_caller]
-    fn begin_write(&self, operation: &'static Operation) -> Writing<'_, T> {
+    fn begin_write(&self, operation: &'static Operation) -> WriteGuard<'_, T> {
         let environment = prepare();
         let inside = self.entrance.enter_write(operation);
         self.stretching
@@ -285,23 +283,23 @@ impl<T: ?Sized> OverlapCell<T> {
     }
 
     #[inline(always)]
-    fn reading<'c>(&'c self, inside: OngoingRead<'c, Contents>) -> Reading<'c, T> {
+    fn reading<'c>(&'c self, inside: OngoingRead<'c, Contents>) -> ReadGuard<'c, T> {
         let value = self.value.with(|value| {
             // SAFETY: the address of a field.
             unsafe { NonNull::new_unchecked(value.cast_mut()) }
         });
         // SAFETY: `inside` has entered this cell's gate to read, and leaves it last (invariant 1).
-        unsafe { Reading::new(value, inside) }
+        unsafe { ReadGuard::new(value, inside) }
     }
 
     #[inline(always)]
-    fn writing<'c>(&'c self, inside: OngoingWrite<'c, Contents>) -> Writing<'c, T> {
+    fn writing<'c>(&'c self, inside: OngoingWrite<'c, Contents>) -> WriteGuard<'c, T> {
         let value = self.value.with_mut(|value| {
             // SAFETY: the address of a field.
             unsafe { NonNull::new_unchecked(value) }
         });
         // SAFETY: `inside` has entered this cell's gate to write, and leaves it last (invariant 1).
-        unsafe { Writing::new(value, inside) }
+        unsafe { WriteGuard::new(value, inside) }
     }
 }
 

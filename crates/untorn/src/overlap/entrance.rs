@@ -24,7 +24,7 @@ use super::site::{Access, AccessKind, Name, Operation, Site};
 use super::stretch::Stretch;
 use super::thread::{Claim, REGISTRY};
 use super::tsan;
-use crate::planted::planted;
+use crate::mutants::mutant;
 use crate::sync::thread_local;
 
 /// What a report says of the thing behind the gate.
@@ -62,7 +62,7 @@ const OFFERS: usize = 10;
 #[inline]
 pub(super) fn prepare() -> Stretch {
     // ThreadSanitizer would see half of it: a race with whoever was first, or an order.
-    let _hidden = (!planted("tsan_sees_the_first")).then(tsan::hide);
+    let _hidden = (!mutant("tsan_sees_the_first")).then(tsan::hide);
     match Environment::known() {
         Some(environment) => environment.stretch,
         None => prepare_now(),
@@ -203,35 +203,27 @@ impl<D: Describe> Entrance<D> {
     /// Enters to read, or tells of the overlap and has left again.
     #[inline]
     #[track_caller]
-    #[allow(
-        clippy::result_large_err,
-        reason = "an overlap is described in place, without allocating"
-    )]
     pub(super) fn try_enter_read(
         &self,
         operation: &'static Operation,
-    ) -> Result<OngoingRead<'_, D>, Overlap> {
+    ) -> Result<OngoingRead<'_, D>, Box<Overlap>> {
         let told = self.location.read(D::KIND, self.name.as_ref());
         let _hidden = tsan::hide();
         let access = Access::here(operation);
         let inside = self.read_to_be(told);
         match self.gate.enter_read(inside.claim.slot, access) {
             Ok(()) => Ok(inside),
-            Err(busy) => Err(self.overlap(access, &busy, inside.slot(), None)),
+            Err(busy) => Err(self.refuse(access, &busy, None, inside)),
         }
     }
 
     /// Enters to write, or tells of the overlap and has left again.
     #[inline]
     #[track_caller]
-    #[allow(
-        clippy::result_large_err,
-        reason = "an overlap is described in place, without allocating"
-    )]
     pub(super) fn try_enter_write(
         &self,
         operation: &'static Operation,
-    ) -> Result<OngoingWrite<'_, D>, Overlap> {
+    ) -> Result<OngoingWrite<'_, D>, Box<Overlap>> {
         let told = self.location.write(D::KIND, self.name.as_ref());
         let _hidden = tsan::hide();
         let access = Access::here(operation);
@@ -242,8 +234,23 @@ impl<D: Describe> Entrance<D> {
             .enter_write(&REGISTRY, inside.claim.slot, access, since)
         {
             Ok(()) => Ok(inside),
-            Err(busy) => Err(self.overlap(access, &busy, inside.slot(), Some(since))),
+            Err(busy) => Err(self.refuse(access, &busy, Some(since), inside)),
         }
+    }
+
+    /// Returns the overlap of an attempt, and ends the attempt before it allocates: a global
+    /// allocator may use maps and cells.
+    #[cold]
+    fn refuse<G: Inside>(
+        &self,
+        access: Access,
+        busy: &Busy,
+        since: Option<u64>,
+        inside: G,
+    ) -> Box<Overlap> {
+        let overlap = self.overlap(access, busy, inside.slot(), since);
+        drop(inside);
+        Box::new(overlap)
     }
 
     /// The two sides, read while this one is still announced.
@@ -280,10 +287,10 @@ impl<D: Describe> Entrance<D> {
                 } else {
                     kept_open
                 };
-                let lasted = since.and_then(clock::since);
+                let duration = since.and_then(clock::since);
                 Site {
-                    kept_open: kept_open.is_some(),
-                    ..site(seen.who, seen.operation, Some(seen.at), lasted)
+                    stretched: kept_open.is_some(),
+                    ..site(seen.who, seen.operation, Some(seen.at), duration)
                 }
             }
             // It went on elsewhere, and its record may be another thread's by now.
@@ -293,7 +300,7 @@ impl<D: Describe> Entrance<D> {
             kind: OverlapKind::of(here.kind, other.kind),
             here,
             other,
-            more: busy.more,
+            additional_readers: busy.more,
             name: self.name,
             subject: self.description.subject(),
         }
@@ -321,7 +328,7 @@ impl<D: Describe> Entrance<D> {
             }
         }
         // The panic hook is foreign.
-        let _shown = (!planted("tsan_sees_no_hook")).then(tsan::show);
+        let _shown = (!mutant("tsan_sees_no_hook")).then(tsan::show);
         panic!("{overlap}")
     }
 }
@@ -366,17 +373,17 @@ fn unknown(writes: bool) -> &'static Operation {
 fn site(
     who: Who,
     operation: &'static Operation,
-    at: Option<&'static Location<'static>>,
-    lasted: Option<Duration>,
+    location: Option<&'static Location<'static>>,
+    duration: Option<Duration>,
 ) -> Site {
     Site {
         thread: who.name,
         thread_number: who.number,
         created_at: who.created_at,
-        at,
+        location,
         operation: operation.name,
         kind: operation.kind,
-        lasted,
-        kept_open: false,
+        duration,
+        stretched: false,
     }
 }

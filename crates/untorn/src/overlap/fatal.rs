@@ -27,7 +27,7 @@ use super::policy::Environment;
 use super::report::Overlap;
 use super::tsan;
 use crate::clock;
-use crate::planted::planted;
+use crate::mutants::mutant;
 use crate::sync::{Flag, Ordering};
 
 /// The longest report: what POSIX lets a pipe take in one piece on Linux (`PIPE_BUF`).
@@ -62,14 +62,14 @@ pub(super) fn die(overlap: &Overlap, mut close: impl FnMut() -> bool) -> ! {
         trap(overlap);
     }
     // Relaxed: only that one thread comes first.
-    if REPORTING.swap(true, Ordering::Relaxed) && !planted("reports_mix") {
+    if REPORTING.swap(true, Ordering::Relaxed) && !mutant("reports_mix") {
         loop {
             thread::park();
         }
     }
     system::ignore_broken_pipes();
     // Whatever blocks from here on: a terminal can say that it takes something and then not take all.
-    let by_signal = tsan::KEEPS_SIGNALS_BACK && !planted("tsan_is_waited_for_without_end");
+    let by_signal = tsan::KEEPS_SIGNALS_BACK && !mutant("tsan_is_waited_for_without_end");
     system::exit_after(END_AT_MOST_SECONDS, by_signal);
     let start = Instant::now();
     while !close() && start.elapsed() < SETTLE {
@@ -81,7 +81,7 @@ pub(super) fn die(overlap: &Overlap, mut close: impl FnMut() -> bool) -> ! {
     let mut text = ArrayString::<REPORT_LEN>::new();
     // Whatever does not fit is cut: two sites with paths of a thousand characters each would still fit.
     let _ = writeln!(text, "{}", overlap.fatal());
-    if planted("reports_mix") {
+    if mutant("reports_mix") {
         for byte in text.as_bytes() {
             system::write_to_stderr(&[*byte], WRITE_AT_MOST);
             thread::yield_now();
@@ -114,7 +114,7 @@ mod system {
     use std::ptr;
     use std::time::{Duration, Instant};
 
-    use crate::planted::planted;
+    use crate::mutants::mutant;
     use crate::sync::Ordering;
 
     /// Writes what stderr takes within the time.
@@ -196,8 +196,7 @@ mod system {
     pub(super) fn hold_exit() {
         extern "C" fn wait_while_reporting() {
             // Relaxed: the report says all that there is to say.
-            while super::REPORTING.load(Ordering::Relaxed) && !planted("exit_overtakes_the_report")
-            {
+            while super::REPORTING.load(Ordering::Relaxed) && !mutant("exit_overtakes_the_report") {
                 // SAFETY: no condition.
                 unsafe { libc::pause() };
             }

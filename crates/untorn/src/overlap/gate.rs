@@ -41,13 +41,11 @@
 //!    just before R1: one in progress as well, which will find the pointer.) Bits only say which
 //!    slots W4 looks at.
 
-use std::hint;
 use std::ptr;
 
+use super::ordering_mutants::{acquire, fence, release, seq_cst};
 use super::record::{Record, Registry, SLOTS, Slot};
 use super::site::Access;
-use super::weakened::{acquire, fence, release, seq_cst};
-use crate::planted::planted;
 #[cfg(not(untorn_loom))]
 use crate::sync::Counter;
 use crate::sync::{AtomicPtr, AtomicU64, Ordering, replace_null};
@@ -132,19 +130,13 @@ impl Gate {
             slot.describe(self.number(), access.operation, 0);
         }
         slot.announce(access);
-        if !planted("gate_forgets_the_fence") {
-            // SeqCst: with the fence in `enter_write` (invariant 1). The Acquire in it: with the fence in `retract`
-            // (invariant 3).
-            fence(seq_cst("enter_read.fence"));
-        }
-        while planted("gate_waits_for_the_writer") && !self.writer.load(Ordering::Relaxed).is_null()
-        {
-            hint::spin_loop();
-        }
+        // SeqCst: with the fence in `enter_write` (invariant 1). The Acquire in it: with the fence in
+        // `retract` (invariant 3).
+        fence(seq_cst("enter_read.fence"));
         // Acquire: with the Release in `leave_write` (invariant 2), and for what the writer announced, with the
         // one in `enter_write`.
         let writer = self.writer.load(acquire("enter_read.writer"));
-        if writer.is_null() || planted("gate_forgets_the_writer") {
+        if writer.is_null() {
             Ok(())
         } else {
             Err(self.busy_with_writer(writer))
@@ -183,25 +175,15 @@ impl Gate {
             return Err(self.busy_with_writer(writer));
         }
         slot.set_has_gate(true);
-        if !planted("gate_forgets_the_fence") {
-            // SeqCst: with the fence in `enter_read` (invariant 1).
-            fence(seq_cst("enter_write.fence"));
-        }
-        if planted("gate_forgets_the_scan") {
-            return Ok(());
-        }
-        while planted("gate_waits_for_the_readers")
-            && Self::readers(registry, number).first.is_some()
-        {
-            hint::spin_loop();
-        }
+        // SeqCst: with the fence in `enter_read` (invariant 1).
+        fence(seq_cst("enter_write.fence"));
         let readers = Self::readers(registry, number);
         match readers.first {
             None => Ok(()),
             Some(other) => Err(Busy {
                 other,
                 writes: false,
-                more: readers.more + usize::from(planted("all_readers_are_further_ones")),
+                more: readers.more,
             }),
         }
     }
@@ -249,8 +231,6 @@ impl Gate {
             // Release: what was written, to whoever enters next (Acquire in `enter_read` and `enter_write`).
             self.writer
                 .store(ptr::null_mut(), release("leave_write.writer"));
-        } else if planted("retract_is_forgotten_on_overlap") {
-            return;
         }
         slot.retract();
     }

@@ -2,9 +2,9 @@
 //!
 //! # Invariants
 //!
-//! 1. `value` of a [`Reading`] may be read, by any thread, until `inside` is dropped: it points at the value of a cell
+//! 1. `value` of a [`ReadGuard`] may be read, by any thread, until `inside` is dropped: it points at the value of a cell
 //!    whose gate `inside` has entered to read (cell.rs, 1), or at a part of it that was reached by `&`.
-//! 2. `value` of a [`Writing`] may be read and written, by whoever has the guard, until `inside` is dropped: in the same
+//! 2. `value` of a [`WriteGuard`] may be read and written, by whoever has the guard, until `inside` is dropped: in the same
 //!    way, with a write and `&mut`.
 //!
 //! They hold pointers, not references: a function that drops a guard which it was given would else promise that nobody
@@ -24,27 +24,27 @@ use super::site::{AccessKind, Operation};
 /// A read guard of an [`OverlapCell`](crate::OverlapCell): the read lasts until this is dropped.
 ///
 /// It is not `Send`, since its access is recorded for the thread. Its operations are associated functions
-/// (`Reading::map(reading, ..)`), so that they do not hide methods of `T`.
+/// (`ReadGuard::map(reading, ..)`), so that they do not hide methods of `T`.
 ///
 /// # Examples
 /// ```
-/// use untorn::{OverlapCell, Reading};
+/// use untorn::{OverlapCell, ReadGuard};
 ///
 /// let config = OverlapCell::new((265, "on".to_string()));
-/// let name = Reading::map(config.read(), |(_, name)| name.as_str());
+/// let name = ReadGuard::map(config.read(), |(_, name)| name.as_str());
 /// assert_eq!(&*name, "on");
 /// assert!(config.try_write().is_err()); // the read is still in progress
 /// ```
 #[must_use = "the read is over when this is dropped"]
-pub struct Reading<'c, T: ?Sized> {
+pub struct ReadGuard<'c, T: ?Sized> {
     value: NonNull<T>,
     inside: OngoingRead<'c, Contents>,
 }
 
 // SAFETY: what can be had by way of a shared guard is `&T`, and another read on the thread that asks (invariant 1).
-unsafe impl<T: ?Sized + Sync> Sync for Reading<'_, T> {}
+unsafe impl<T: ?Sized + Sync> Sync for ReadGuard<'_, T> {}
 
-impl<'c, T: ?Sized> Reading<'c, T> {
+impl<'c, T: ?Sized> ReadGuard<'c, T> {
     /// # Safety
     /// Invariant 1.
     #[inline(always)]
@@ -59,11 +59,11 @@ impl<'c, T: ?Sized> Reading<'c, T> {
     ///
     /// # Examples
     /// ```
-    /// use untorn::{OverlapCell, Reading};
+    /// use untorn::{OverlapCell, ReadGuard};
     ///
     /// let config = OverlapCell::new(265);
     /// let first = config.read();
-    /// let second = Reading::clone(&first);
+    /// let second = ReadGuard::clone(&first);
     /// drop(first);
     /// assert_eq!(*second, 265);
     /// assert!(config.try_write().is_err());
@@ -77,7 +77,7 @@ impl<'c, T: ?Sized> Reading<'c, T> {
         Self {
             value: this.value,
             inside: this.inside.entrance().enter_read(&Operation {
-                name: "Reading::clone",
+                name: "ReadGuard::clone",
                 kind: AccessKind::Read,
             }),
         }
@@ -85,8 +85,8 @@ impl<'c, T: ?Sized> Reading<'c, T> {
 
     /// Returns a guard of a part of the value; the read lasts until that guard is dropped. If `f` panics,
     /// the read ends.
-    pub fn map<U: ?Sized>(this: Self, f: impl FnOnce(&T) -> &U) -> Reading<'c, U> {
-        Reading {
+    pub fn map<U: ?Sized>(this: Self, f: impl FnOnce(&T) -> &U) -> ReadGuard<'c, U> {
+        ReadGuard {
             value: NonNull::from(f(&this)),
             inside: this.inside,
         }
@@ -99,20 +99,20 @@ impl<'c, T: ?Sized> Reading<'c, T> {
     ///
     /// # Examples
     /// ```
-    /// use untorn::{OverlapCell, Reading};
+    /// use untorn::{OverlapCell, ReadGuard};
     ///
     /// let limits = OverlapCell::new(vec![100, 200]);
-    /// let second = Reading::filter_map(limits.read(), |limits| limits.get(1)).unwrap();
+    /// let second = ReadGuard::filter_map(limits.read(), |limits| limits.get(1)).unwrap();
     /// assert_eq!(*second, 200);
-    /// let whole = Reading::filter_map(limits.read(), |limits| limits.get(2)).unwrap_err();
+    /// let whole = ReadGuard::filter_map(limits.read(), |limits| limits.get(2)).unwrap_err();
     /// assert_eq!(whole.len(), 2);
     /// ```
     pub fn filter_map<U: ?Sized>(
         this: Self,
         f: impl FnOnce(&T) -> Option<&U>,
-    ) -> Result<Reading<'c, U>, Self> {
+    ) -> Result<ReadGuard<'c, U>, Self> {
         match f(&this).map(NonNull::from) {
-            Some(value) => Ok(Reading {
+            Some(value) => Ok(ReadGuard {
                 value,
                 inside: this.inside,
             }),
@@ -121,7 +121,7 @@ impl<'c, T: ?Sized> Reading<'c, T> {
     }
 }
 
-impl<T: ?Sized> Deref for Reading<'_, T> {
+impl<T: ?Sized> Deref for ReadGuard<'_, T> {
     type Target = T;
 
     #[inline]
@@ -131,13 +131,13 @@ impl<T: ?Sized> Deref for Reading<'_, T> {
     }
 }
 
-impl<T: ?Sized + fmt::Debug> fmt::Debug for Reading<'_, T> {
+impl<T: ?Sized + fmt::Debug> fmt::Debug for ReadGuard<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }
 }
 
-impl<T: ?Sized + fmt::Display> fmt::Display for Reading<'_, T> {
+impl<T: ?Sized + fmt::Display> fmt::Display for ReadGuard<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }
@@ -149,17 +149,17 @@ impl<T: ?Sized + fmt::Display> fmt::Display for Reading<'_, T> {
 ///
 /// # Examples
 /// ```
-/// use untorn::{OverlapCell, Writing};
+/// use untorn::{OverlapCell, WriteGuard};
 ///
 /// let config = OverlapCell::new((265, "on".to_string()));
-/// let mut name = Writing::map(config.write(), |(_, name)| name);
+/// let mut name = WriteGuard::map(config.write(), |(_, name)| name);
 /// name.push_str("ce");
 /// assert!(config.try_read().is_err()); // the write is still in progress
 /// drop(name);
 /// assert_eq!(config.read().1, "once");
 /// ```
 #[must_use = "the write is over when this is dropped"]
-pub struct Writing<'c, T: ?Sized> {
+pub struct WriteGuard<'c, T: ?Sized> {
     value: NonNull<T>,
     inside: OngoingWrite<'c, Contents>,
     /// As a `&mut T`: what can be written to is not taken for something shorter-lived.
@@ -167,9 +167,9 @@ pub struct Writing<'c, T: ?Sized> {
 }
 
 // SAFETY: what can be had by way of a shared guard is `&T` (invariant 2).
-unsafe impl<T: ?Sized + Sync> Sync for Writing<'_, T> {}
+unsafe impl<T: ?Sized + Sync> Sync for WriteGuard<'_, T> {}
 
-impl<'c, T: ?Sized> Writing<'c, T> {
+impl<'c, T: ?Sized> WriteGuard<'c, T> {
     /// # Safety
     /// Invariant 2.
     #[inline(always)]
@@ -183,8 +183,8 @@ impl<'c, T: ?Sized> Writing<'c, T> {
 
     /// Returns a guard of a part of the value; the write lasts until that guard is dropped. If `f` panics,
     /// the write ends.
-    pub fn map<U: ?Sized>(mut this: Self, f: impl FnOnce(&mut T) -> &mut U) -> Writing<'c, U> {
-        Writing {
+    pub fn map<U: ?Sized>(mut this: Self, f: impl FnOnce(&mut T) -> &mut U) -> WriteGuard<'c, U> {
+        WriteGuard {
             value: NonNull::from(f(&mut this)),
             inside: this.inside,
             _exclusive: PhantomData,
@@ -198,10 +198,10 @@ impl<'c, T: ?Sized> Writing<'c, T> {
     ///
     /// # Examples
     /// ```
-    /// use untorn::{OverlapCell, Writing};
+    /// use untorn::{OverlapCell, WriteGuard};
     ///
     /// let limits = OverlapCell::new(vec![100, 200]);
-    /// match Writing::filter_map(limits.write(), |limits| limits.get_mut(2)) {
+    /// match WriteGuard::filter_map(limits.write(), |limits| limits.get_mut(2)) {
     ///     Ok(mut third) => *third = 300,
     ///     Err(mut whole) => whole.push(300),
     /// }
@@ -210,9 +210,9 @@ impl<'c, T: ?Sized> Writing<'c, T> {
     pub fn filter_map<U: ?Sized>(
         mut this: Self,
         f: impl FnOnce(&mut T) -> Option<&mut U>,
-    ) -> Result<Writing<'c, U>, Self> {
+    ) -> Result<WriteGuard<'c, U>, Self> {
         match f(&mut this).map(NonNull::from) {
-            Some(value) => Ok(Writing {
+            Some(value) => Ok(WriteGuard {
                 value,
                 inside: this.inside,
                 _exclusive: PhantomData,
@@ -222,7 +222,7 @@ impl<'c, T: ?Sized> Writing<'c, T> {
     }
 }
 
-impl<T: ?Sized> Deref for Writing<'_, T> {
+impl<T: ?Sized> Deref for WriteGuard<'_, T> {
     type Target = T;
 
     #[inline]
@@ -232,7 +232,7 @@ impl<T: ?Sized> Deref for Writing<'_, T> {
     }
 }
 
-impl<T: ?Sized> DerefMut for Writing<'_, T> {
+impl<T: ?Sized> DerefMut for WriteGuard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: invariant 2; the reference ends before `self` does.
@@ -240,13 +240,13 @@ impl<T: ?Sized> DerefMut for Writing<'_, T> {
     }
 }
 
-impl<T: ?Sized + fmt::Debug> fmt::Debug for Writing<'_, T> {
+impl<T: ?Sized + fmt::Debug> fmt::Debug for WriteGuard<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }
 }
 
-impl<T: ?Sized + fmt::Display> fmt::Display for Writing<'_, T> {
+impl<T: ?Sized + fmt::Display> fmt::Display for WriteGuard<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }

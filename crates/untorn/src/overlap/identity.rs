@@ -11,9 +11,9 @@
 use std::panic::Location;
 use std::ptr;
 
+use super::ordering_mutants::{acquire, fence, release};
 use super::record::Record;
 use super::site::Name;
-use super::weakened::{acquire, fence, release};
 use crate::sync::{AtomicPtr, AtomicU64, Ordering};
 
 /// Words of a name. The models, whose names are short, have one.

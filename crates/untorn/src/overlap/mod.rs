@@ -10,11 +10,11 @@
 //! | `thread.rs` | this thread's record; `spawn`, `spawn_scoped` |
 //! | `entrance.rs` | the way in: a gate, and what is said and done about an overlap |
 //! | `guarded.rs` | a value behind it, reached by closures: what `GoMap` stands on |
-//! | `cell.rs`, `guards.rs` | the same with guards, for any value: `OverlapCell`, `Reading`, `Writing` |
+//! | `cell.rs`, `guards.rs` | the same with guards, for any value: `OverlapCell`, `ReadGuard`, `WriteGuard` |
 //! | `site.rs`, `report.rs` | the two sides, and the text |
 //! | `event.rs`, `serialize.rs` | the same for `tracing` and `serde` |
 //! | `policy.rs`, `fatal.rs` | what is done about an overlap; the end of the process |
-//! | `weakened.rs` | the orderings of the protocol by name, so that each can be taken away |
+//! | `ordering_mutants.rs` | the orderings of the protocol by name, so that each can be taken away |
 //! | `stretch.rs`, `stretch/turns.rs` | finding the overlaps that luck hides; whose turn it is |
 //! | `tsan.rs` | what ThreadSanitizer is told, if it is there |
 //!
@@ -32,9 +32,9 @@
 mod blocks;
 mod gate;
 mod identity;
+mod ordering_mutants;
 mod record;
 mod site;
-mod weakened;
 
 #[cfg(not(untorn_loom))]
 mod cell;
@@ -75,7 +75,7 @@ pub(crate) use self::entrance::Describe;
 #[cfg(not(untorn_loom))]
 pub(crate) use self::guarded::Guarded;
 #[cfg(not(untorn_loom))]
-pub use self::guards::{Reading, Writing};
+pub use self::guards::{ReadGuard, WriteGuard};
 #[cfg(not(untorn_loom))]
 pub use self::policy::OnOverlap;
 #[cfg(not(untorn_loom))]

@@ -47,9 +47,8 @@ use std::ptr;
 
 use super::blocks::SlotBlocks;
 use super::identity::{Identity, Who, pointer_to};
+use super::ordering_mutants::{acquire, fence, release};
 use super::site::{Access, AccessKind, Operation};
-use super::weakened::{acquire, fence, release};
-use crate::planted::planted;
 #[cfg(any(untorn_loom, untorn_shuttle))]
 use crate::sync::last_stored;
 use crate::sync::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
@@ -106,7 +105,7 @@ pub(crate) struct Slot {
     needs_cleanup: AtomicBool,
     /// The place among the slots of the record's slot blocks, or `IN_RECORD`.
     place: u32,
-    /// Since when the access is being kept open; 0 if it is not.
+    /// Since when the access is being delayed; 0 if it is not.
     kept_open: AtomicU64,
     identity: &'static Identity,
 }
@@ -117,7 +116,7 @@ pub(crate) struct Seen {
     pub(crate) at: &'static Location<'static>,
     pub(crate) operation: &'static Operation,
     pub(crate) since: u64,
-    /// Since when it is being kept open, if it is.
+    /// Since when it is being delayed, if it is.
     pub(crate) kept_open: Option<u64>,
 }
 
@@ -186,7 +185,7 @@ impl Slot {
         self.word.store(word, release("announce.word"));
     }
 
-    /// Writes down since when the access in this slot is being kept open, or that it is not any more.
+    /// Writes down since when the access in this slot is being delayed, or that it is not any more.
     pub(crate) fn keep_open(&self, since: Option<u64>) {
         let changes = own!(self.changes);
         // Relaxed: that the line is this access's, to whoever sees this count before the look, is in the SeqCst fence on
@@ -256,7 +255,7 @@ impl Slot {
         // description or owner, the load below finds its count (invariant 4).
         let who = self.identity.who()?;
         let changed = self.changes.load(Ordering::Relaxed) != changes;
-        if !same || (changed && !planted("report_mixes_two_accesses")) {
+        if !same || changed {
             return None;
         }
         // SAFETY: invariant 3.
@@ -436,10 +435,7 @@ impl Registry {
     /// access whose guard was leaked never ends, and keeps the record.
     pub(crate) fn release(&self, record: &'static Record) -> bool {
         let free = record.slots.iter().all(Slot::is_free);
-        if !free && !planted("record_is_reused_while_in_use") {
-            return false;
-        }
-        if !record.blocks.is_free() && !planted("record_is_reused_while_a_block_is_in_use") {
+        if !free || !record.blocks.is_free() {
             return false;
         }
         if own!(record.retired) {

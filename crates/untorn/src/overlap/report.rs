@@ -104,8 +104,8 @@ const TYPE_NAME_LEN: usize = 256;
 /// Its `Display` is the report, without a line break at the end. Where the report ends the process, Go's
 /// `fatal error: ` precedes it; the text of a panic and of `Display` omits it. Values and keys are never part of
 /// it. With the feature `serde` it serializes as a structure, such as one line of JSON (`message`,
-/// `kind`, `here`, `other`, `more`, `name`, `subject`, `state`; of each side `thread`, `number`,
-/// `created_at`, `at`, `operation`, `kind`, `lasted_ns`, `kept_open`).
+/// `kind`, `here`, `other`, `additional_readers`, `name`, `subject`, `state`; of each side `thread`, `number`,
+/// `created_at`, `location`, `operation`, `kind`, `duration_ns`, `stretched`).
 ///
 /// # Examples
 /// ```
@@ -120,7 +120,7 @@ const TYPE_NAME_LEN: usize = 256;
 /// assert!(overlap.to_string().starts_with("concurrent read and write\n\nthread \"main\" (1) [writing]"));
 /// drop(reading);
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Overlap {
     /// The kinds of the two accesses.
@@ -130,7 +130,7 @@ pub struct Overlap {
     /// The access that was in progress.
     pub other: Site,
     /// The number of further reads that were in progress.
-    pub more: usize,
+    pub additional_readers: usize,
     /// The name of the map or cell, if it has one.
     pub name: Option<Name>,
     pub(super) subject: Subject,
@@ -195,7 +195,7 @@ impl fmt::Display for Overlap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}\n", self.message())?;
         writeln!(f, "{}\n{}", self.here, self.other)?;
-        match self.more {
+        match self.additional_readers {
             0 => {}
             1 => writeln!(f, "and 1 more reader")?,
             more => writeln!(f, "and {more} more readers")?,

@@ -8,7 +8,7 @@ use super::report::{Overlap, OverlapKind, Subject};
 use super::site::{AccessKind, Name, Site};
 
 impl Serialize for Overlap {
-    /// `message`, `kind`, both sites as `here` and `other`, `more`, `name` (or null), `subject` (`map` or `cell`) and `state`:
+    /// `message`, `kind`, both sites as `here` and `other`, `additional_readers`, `name` (or null), `subject` (`map` or `cell`) and `state`:
     /// what the report says of it, such as the type of a cell's value. As in the report no key and no value is in it.
     fn serialize<F: Serializer>(&self, serializer: F) -> Result<F::Ok, F::Error> {
         let mut fields = serializer.serialize_struct("Overlap", 8)?;
@@ -16,7 +16,7 @@ impl Serialize for Overlap {
         fields.serialize_field("kind", &self.kind)?;
         fields.serialize_field("here", &self.here)?;
         fields.serialize_field("other", &self.other)?;
-        fields.serialize_field("more", &self.more)?;
+        fields.serialize_field("additional_readers", &self.additional_readers)?;
         fields.serialize_field("name", &self.name)?;
         let (subject, state) = match &self.subject {
             Subject::Map(state) => ("map", state.as_str()),
@@ -29,18 +29,18 @@ impl Serialize for Overlap {
 }
 
 impl Serialize for Site {
-    /// `thread`, `number`, `created_at` and `at` (`file:line:column`, or null), `operation`, `kind`, `lasted_ns` (nanoseconds, or
-    /// null), `kept_open`.
+    /// `thread`, `number`, `created_at` and `location` (`file:line:column`, or null), `operation`, `kind`, `duration_ns` (nanoseconds, or
+    /// null), `stretched`.
     fn serialize<F: Serializer>(&self, serializer: F) -> Result<F::Ok, F::Error> {
         let mut fields = serializer.serialize_struct("Site", 8)?;
         fields.serialize_field("thread", &self.thread)?;
         fields.serialize_field("number", &self.thread_number)?;
         fields.serialize_field("created_at", &self.created_at.map(Line))?;
-        fields.serialize_field("at", &self.at.map(Line))?;
+        fields.serialize_field("location", &self.location.map(Line))?;
         fields.serialize_field("operation", self.operation)?;
         fields.serialize_field("kind", &self.kind)?;
-        fields.serialize_field("lasted_ns", &self.lasted_ns())?;
-        fields.serialize_field("kept_open", &self.kept_open)?;
+        fields.serialize_field("duration_ns", &self.duration_ns())?;
+        fields.serialize_field("stretched", &self.stretched)?;
         fields.end()
     }
 }

@@ -156,7 +156,7 @@ impl fmt::Debug for Name {
 
 /// One side of an overlap: the thread, where it was created, the source location, the operation, and its
 /// duration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Site {
     /// The name of the thread: `<unnamed>` if it has none, `<unknown>` if the thread had ended its access
@@ -169,22 +169,22 @@ pub struct Site {
     /// The location where the thread was created; `None` if not by [`spawn`](crate::spawn).
     pub created_at: Option<&'static Location<'static>>,
     /// The location of the access; `None` if the thread had ended the access before it could be read.
-    pub at: Option<&'static Location<'static>>,
+    pub location: Option<&'static Location<'static>>,
     /// The method, such as `GoMap::insert` or `OverlapCell::write`.
     pub operation: &'static str,
     /// The kind of the access.
     pub kind: AccessKind,
     /// The time since the beginning of the access. Known for writes and for delayed reads only, since
     /// reading a clock costs more than the check. `None` on a target without a clock.
-    pub lasted: Option<Duration>,
+    pub duration: Option<Duration>,
     /// Whether the access was being delayed: see [`Stretch`](crate::Stretch).
-    pub kept_open: bool,
+    pub stretched: bool,
 }
 
 impl Site {
     #[cfg(any(feature = "serde", feature = "tracing"))]
-    pub(super) fn lasted_ns(&self) -> Option<u64> {
-        let nanos = self.lasted?.as_nanos();
+    pub(super) fn duration_ns(&self) -> Option<u64> {
+        let nanos = self.duration?.as_nanos();
         Some(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 }
@@ -209,12 +209,12 @@ impl fmt::Display for Site {
             }
         }
         write!(f, "\" ({thread_number}) [{state}]: {operation}")?;
-        if let Some(lasted) = self.lasted {
+        if let Some(lasted) = self.duration {
             let digits = usize::from(lasted >= Duration::from_micros(1));
-            let kept_open = if self.kept_open { "kept open " } else { "" };
-            write!(f, ", {kept_open}for {lasted:.digits$?}")?;
+            let delayed = if self.stretched { "delayed " } else { "" };
+            write!(f, ", {delayed}for {lasted:.digits$?}")?;
         }
-        match self.at {
+        match self.location {
             Some(at) => write!(f, "\n\t{at}")?,
             None => f.write_str("\n\tat a line it had left before it could be read")?,
         }

@@ -18,7 +18,7 @@ use super::record::Slot;
 use super::thread::this_thread;
 use super::tsan;
 use crate::clock::EXISTS;
-use crate::planted::planted;
+use crate::mutants::mutant;
 use crate::random::random_share;
 use crate::sync::thread_local;
 
@@ -27,7 +27,7 @@ use crate::sync::thread_local;
 ///
 /// Set it for one map or cell by [`GoMap::stretch`](crate::GoMap::stretch) or
 /// [`OverlapCell::stretch`](crate::OverlapCell::stretch), and for all others by `UNTORN_STRETCH=1%`. It is
-/// off by default. [The guide](crate::pages::stretching) says which overlaps it finds, and how soon.
+/// off by default. [The guide](crate::docs::stretching) says which overlaps it finds, and how soon.
 ///
 /// # What it costs
 /// A share of 1 % means: each thread spends at most 1 % of its time asleep in accesses, over all its maps,
@@ -41,7 +41,7 @@ use crate::sync::thread_local;
 /// (`wasm32-unknown-unknown`) none are.
 ///
 /// # How long one access takes
-/// A delayed access sleeps for between a half and the whole of [`longest`](Self::longest), by default 1 ms,
+/// A delayed access sleeps for between a half and the whole of [`longest_delay`](Self::longest_delay), by default 1 ms,
 /// and for the latency of the operating system's timers: about 60 µs on an idle Linux, milliseconds on a
 /// busy machine. The time that it really slept counts for the share.
 ///
@@ -90,7 +90,7 @@ impl Stretch {
         }
     }
 
-    /// Sets the length of the delays, with the same share: an access sleeps for between a half of `longest`
+    /// Sets the length of the delays, with the same share: an access sleeps for between a half of `max`
     /// and all of it.
     ///
     /// If accesses come at random, fewer but longer delays find as many overlaps. They find more if two
@@ -98,7 +98,7 @@ impl Stretch {
     /// that long.
     ///
     /// # Panics
-    /// If `longest` is zero.
+    /// If `max` is zero.
     ///
     /// # Examples
     /// ```
@@ -106,20 +106,20 @@ impl Stretch {
     /// use untorn::{GoMap, Stretch};
     ///
     /// // Both sides use the map every 10 ms, at different times.
-    /// let stretch = Stretch::percent(10.0).at_most(Duration::from_millis(20));
+    /// let stretch = Stretch::percent(10.0).max_delay(Duration::from_millis(20));
     /// let config = GoMap::from([("1", "265")]).stretch(stretch);
     /// assert_eq!(config.get("1"), Some("265"));
     /// ```
     #[must_use]
-    pub const fn at_most(mut self, longest: Duration) -> Self {
-        assert!(!longest.is_zero(), "a stretch takes some time");
-        self.longest = longest;
+    pub const fn max_delay(mut self, max: Duration) -> Self {
+        assert!(!max.is_zero(), "a stretch takes some time");
+        self.longest = max;
         self
     }
 
     /// Returns the longest delay.
     #[must_use]
-    pub const fn longest(&self) -> Duration {
+    pub const fn longest_delay(&self) -> Duration {
         self.longest
     }
 }
@@ -260,7 +260,7 @@ impl Stretching {
             if !self.turns.take(account, side, began, share) {
                 return;
             }
-            slot.keep_open((!planted("stretch_is_not_told")).then_some(began));
+            slot.keep_open((!mutant("stretch_is_not_reported")).then_some(began));
             thread::sleep(setting.longest.mul_f64(0.5 + random_share() / 2.0));
             slot.keep_open(None);
             let turns = &self.turns;

@@ -13,7 +13,7 @@ use super::identity::Who;
 use super::record::{Record, Registry, Slot};
 use super::site::Name;
 use super::tsan;
-use crate::planted::planted;
+use crate::mutants::mutant;
 use crate::sync::{Counter, Ordering, current_thread, thread_local};
 
 /// The records of all threads of the process.
@@ -94,7 +94,7 @@ impl Drop for Leave {
             let _hidden = tsan::hide();
             if REGISTRY.release(record) {
                 forget_record();
-            } else if !planted("records_are_not_retired") {
+            } else if !mutant("records_are_not_retired") {
                 record.retire();
             }
         }

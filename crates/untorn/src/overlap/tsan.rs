@@ -101,7 +101,7 @@ mod on {
     use std::time::{Duration, Instant};
 
     use super::super::site::Name;
-    use crate::planted::planted;
+    use crate::mutants::mutant;
     use crate::sync::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
     // SAFETY: as compiler-rt declares them, in `tsan_external.cpp`, `tsan_interface.h` and `tsan_interface_ann.cpp`; those that
@@ -141,7 +141,7 @@ mod on {
         fn drop(&mut self) {
             // If the thread has released nothing since the beginning, to ThreadSanitizer this is the same access, and the
             // line that it knows stays that of the beginning.
-            if !planted("tsan_is_not_told_of_the_end") {
+            if !mutant("tsan_is_not_told_of_the_end") {
                 self.location.access(self.writes);
             }
         }
@@ -172,7 +172,7 @@ mod on {
             if self.tag.load(Ordering::Relaxed).is_null() {
                 self.tag.store(tag(kind, name), Ordering::Relaxed);
             }
-            if !planted("tsan_knows_old_accesses_only") {
+            if !mutant("tsan_knows_old_accesses_only") {
                 // Release: with nothing. Accesses between two releases are one to ThreadSanitizer; it knows the line of
                 // the first, and after some thousand calls not even that.
                 RELEASED.with(|released| released.store(true, Ordering::Release));
@@ -186,13 +186,13 @@ mod on {
 
         #[inline(always)]
         fn access(&self, writes: bool) {
-            if planted("tsan_is_told_nothing") {
+            if mutant("tsan_is_told_nothing") {
                 return;
             }
             // An access from inside a hidden part of another one counts as well.
             let _shown = see(Sight::Everything);
             let mut place = (&raw const self.place).cast();
-            if planted("tsan_takes_all_for_one") {
+            if mutant("tsan_takes_all_for_one") {
                 place = ptr::from_ref(&UNDER_WAY).cast();
             }
             let tag = self.tag.load(Ordering::Relaxed);
@@ -273,7 +273,7 @@ mod on {
     impl Drop for Before {
         #[inline(always)]
         fn drop(&mut self) {
-            if self.sight != Sight::Everything || !planted("tsan_is_not_shown_again") {
+            if self.sight != Sight::Everything || !mutant("tsan_is_not_shown_again") {
                 change(self.sight);
             }
         }
@@ -288,7 +288,7 @@ mod on {
     }
 
     pub(crate) fn hide() -> Before {
-        see(if planted("tsan_sees_the_gate") {
+        see(if mutant("tsan_sees_the_gate") {
             Sight::Order
         } else {
             Sight::Nothing
@@ -296,7 +296,7 @@ mod on {
     }
 
     pub(crate) fn show_order() -> Before {
-        see(if planted("tsan_sees_no_clone") {
+        see(if mutant("tsan_sees_no_clone") {
             Sight::Nothing
         } else {
             Sight::Order
@@ -304,7 +304,7 @@ mod on {
     }
 
     pub(crate) fn show() -> Before {
-        see(if planted("tsan_sees_no_closures") {
+        see(if mutant("tsan_sees_no_closures") {
             SIGHT.get()
         } else {
             Sight::Everything

@@ -8,13 +8,13 @@
 //!      ┌──────────┐   success: for the period      ┌────────────┐
 //!      │          │ ─────────────────────────────▶ │  Sleeping  │
 //!      │          │ ◀───────────────────────────── │            │
-//!      │          │         due, or a poke         └────────────┘
+//!      │          │         due, or a trigger         └────────────┘
 //!      │ Fetching │
 //!      │          │   error or panic: for 1 s,     ┌────────────┐
 //!      │          │   2 s, 4 s … up to the cap     │            │
 //!      │          │ ─────────────────────────────▶ │ BackingOff │
 //!      │          │ ◀───────────────────────────── │            │
-//!      └──────────┘         due, or a poke         └────────────┘
+//!      └──────────┘         due, or a trigger         └────────────┘
 //!
 //!      stop, drop: to Stopped; from Fetching when the fetch has ended, else at once
 //! ```
@@ -37,10 +37,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{JoinHandle, ThreadId};
 use std::time::Duration;
 
-pub use self::setup::Setup;
+pub use self::setup::PollerBuilder;
 pub use self::source::{Fetched, Source};
 use self::state::Shared;
-pub use self::status::{Activity, Failure, NotFresh, Status, Success};
+pub use self::status::{Activity, Failure, RefreshError, Status, Success};
 use crate::Revision;
 
 /// A thread that keeps a [`Map`](crate::Map) fresh: it fetches the contents from a [`Source`]
@@ -113,15 +113,15 @@ use crate::Revision;
 /// If the source returns an error or panics, or if its entries panic during the refresh, nothing is
 /// published and the map keeps its contents. (A panic in the `Drop` of a replaced key or value is a
 /// failure too, but it comes after the commit.) The failure is reported by [`status`](Self::status),
-/// by [`Setup::on_failure`] and, with the feature `tracing`, by an event of level `WARN`.
+/// by [`PollerBuilder::on_failure`] and, with the feature `tracing`, by an event of level `WARN`.
 ///
 /// Then the poller backs off: the next fetch begins after a second, or after the period if that is
-/// shorter, and after twice as long with each further failure, up to [a cap](Setup::backoff_up_to). A
+/// shorter, and after twice as long with each further failure, up to [a cap](PollerBuilder::max_backoff). A
 /// success ends the backoff.
 ///
 /// # Time
 /// A delay begins at the end of a poll and is measured by a monotonic clock. So a slow source delays the
-/// next fetch, and fetches never queue. Each delay has [jitter](Setup::jitter). While fetches succeed,
+/// next fetch, and fetches never queue. Each delay has [jitter](PollerBuilder::jitter). While fetches succeed,
 /// the [age](Status::age) of the contents is at most one delay and the duration of two polls.
 ///
 /// Time that the machine was suspended counts, on Linux, Android, Windows and Apple's systems: a poll
@@ -148,7 +148,7 @@ pub struct Poller {
 impl Poller {
     /// Returns a builder for a poller that pauses for `period` between two fetches from `source`. A
     /// closure that returns a `Result` of key-value pairs is a source. With `Duration::MAX` the poller
-    /// fetches at the start, after failures, and when it is [poked](Self::poke).
+    /// fetches at the start, after failures, and when it is [triggered](Self::trigger).
     ///
     /// # Panics
     /// If the period is zero.
@@ -165,13 +165,13 @@ impl Poller {
     ///     generation += 1;
     ///     Ok::<_, String>([("1", generation), ("2", generation)])
     /// });
-    /// let poller = poller.jitter(0.2).backoff_up_to(Duration::from_secs(1)).start(&config)?;
+    /// let poller = poller.jitter(0.2).max_backoff(Duration::from_secs(1)).start(&config)?;
     /// poller.wait_until_fresh(Duration::from_secs(5)).unwrap();
     /// # Ok::<_, std::io::Error>(())
     /// ```
     #[track_caller]
-    pub fn every<S: Source>(period: Duration, source: S) -> Setup<S> {
-        Setup::new(period, source)
+    pub fn every<S: Source>(period: Duration, source: S) -> PollerBuilder<S> {
+        PollerBuilder::new(period, source)
     }
 
     fn new(shared: Arc<Shared>, thread: JoinHandle<()>) -> Self {
@@ -196,21 +196,21 @@ impl Poller {
     /// # use untorn::{Map, Poller};
     /// let config = Arc::new(Map::new());
     /// let poller = Poller::every(Duration::MAX, || Ok::<_, String>([("1", 265)])).start(&config)?;
-    /// poller.poke(); // on a signal, say
+    /// poller.trigger(); // on a signal, say
     /// # Ok::<_, std::io::Error>(())
     /// ```
-    pub fn poke(&self) {
-        self.shared.poke();
+    pub fn trigger(&self) {
+        self.shared.trigger();
     }
 
-    /// Requests a fetch now, blocks until it has ended or `at_most` has passed, and returns the revision
+    /// Requests a fetch now, blocks until it has ended or `timeout` has passed, and returns the revision
     /// of the map after it. In async code, call this by `spawn_blocking`.
     ///
     /// # Panics
     /// If called from the source or other code that the poller's thread runs: that would deadlock.
     ///
     /// # Errors
-    /// [`NotFresh::Failed`] if the fetch fails, [`NotFresh::TimedOut`], or [`NotFresh::Stopped`].
+    /// [`RefreshError::Failed`] if the fetch fails, [`RefreshError::Timeout`], or [`RefreshError::Stopped`].
     ///
     /// # Examples
     /// ```
@@ -225,13 +225,13 @@ impl Poller {
     /// # Ok::<_, std::io::Error>(())
     /// ```
     #[track_caller]
-    pub fn refresh_now(&self, at_most: Duration) -> Result<Revision, NotFresh> {
+    pub fn refresh_now(&self, timeout: Duration) -> Result<Revision, RefreshError> {
         self.refuse_its_own_thread();
-        self.shared.wait_for(self.shared.poke(), false, at_most)
+        self.shared.wait_for(self.shared.trigger(), false, timeout)
     }
 
-    /// Blocks until a fetch has succeeded that began after the last [poke](Self::poke) (or, without a
-    /// poke, any fetch), or until `at_most` has passed. Waits through failures in between.
+    /// Blocks until a fetch has succeeded that began after the last [trigger](Self::trigger) (or, without a
+    /// trigger, any fetch), or until `timeout` has passed. Waits through failures in between.
     ///
     /// Returns the revision of the map after the last success; reads after that see this revision or a
     /// later one. In async code, call this by `spawn_blocking`.
@@ -240,7 +240,7 @@ impl Poller {
     /// If called from the source or other code that the poller's thread runs: that would deadlock.
     ///
     /// # Errors
-    /// [`NotFresh::TimedOut`] or [`NotFresh::Stopped`]. With a time of zero this does not block.
+    /// [`RefreshError::Timeout`] or [`RefreshError::Stopped`]. With a time of zero this does not block.
     ///
     /// # Examples
     /// ```
@@ -254,9 +254,9 @@ impl Poller {
     /// # Ok::<_, std::io::Error>(())
     /// ```
     #[track_caller]
-    pub fn wait_until_fresh(&self, at_most: Duration) -> Result<Revision, NotFresh> {
+    pub fn wait_until_fresh(&self, timeout: Duration) -> Result<Revision, RefreshError> {
         self.refuse_its_own_thread();
-        self.shared.wait_for(self.shared.asked(), true, at_most)
+        self.shared.wait_for(self.shared.asked(), true, timeout)
     }
 
     #[track_caller]

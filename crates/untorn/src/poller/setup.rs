@@ -28,13 +28,13 @@ use crate::overlap::try_spawn;
 /// let poller = Poller::every(Duration::from_secs(10), || Ok::<_, String>([("1", 265)]))
 ///     .named("config poller")
 ///     .jitter(0.5)
-///     .backoff_up_to(Duration::from_secs(30))
+///     .max_backoff(Duration::from_secs(30))
 ///     .start(&config)?;
 /// # Ok::<_, std::io::Error>(())
 /// ```
 #[derive(Clone)]
 #[must_use = "nothing is polled until it is started"]
-pub struct Setup<S> {
+pub struct PollerBuilder<S> {
     source: S,
     name: String,
     pace: Pace,
@@ -44,7 +44,7 @@ pub struct Setup<S> {
 /// A callback for failures.
 pub(super) type OnFailure = Arc<dyn Fn(&Failure) + Send + Sync>;
 
-impl<S: Source> Setup<S> {
+impl<S: Source> PollerBuilder<S> {
     #[track_caller]
     pub(super) fn new(period: Duration, source: S) -> Self {
         Self {
@@ -75,7 +75,7 @@ impl<S: Source> Setup<S> {
     /// # Panics
     /// If it is zero.
     #[track_caller]
-    pub fn backoff_up_to(mut self, cap: Duration) -> Self {
+    pub fn max_backoff(mut self, cap: Duration) -> Self {
         self.pace.set_cap(cap);
         self
     }
@@ -153,9 +153,9 @@ impl<S: Source> Setup<S> {
     }
 }
 
-impl<S: fmt::Debug> fmt::Debug for Setup<S> {
+impl<S: fmt::Debug> fmt::Debug for PollerBuilder<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Setup")
+        f.debug_struct("PollerBuilder")
             .field("source", &self.source)
             .field("name", &self.name)
             .field("pace", &self.pace)

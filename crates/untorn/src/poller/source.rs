@@ -3,7 +3,8 @@
 use std::error::Error;
 
 /// The result of a fetch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Fetched<E> {
     /// All contents: a key that is not among them is removed from the map.
     Contents(E),
@@ -57,7 +58,7 @@ pub enum Fetched<E> {
 ///         Ok(Fetched::Contents(text.lines().map(String::from).enumerate().collect()))
 ///     }
 ///
-///     fn lost(&mut self) {
+///     fn reset(&mut self) {
 ///         self.seen = None;
 ///     }
 /// }
@@ -103,7 +104,7 @@ pub trait Source {
     /// iteration or comparison panicked. A source that returns [`Fetched::Unchanged`] resets its state
     /// here, so that the next fetch returns all contents again. (After a panic that comes after the
     /// commit, that is redundant.) Does nothing by default.
-    fn lost(&mut self) {}
+    fn reset(&mut self) {}
 }
 
 impl<F, E, R> Source for F

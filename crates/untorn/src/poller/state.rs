@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::backoff::Pace;
 use super::clock::{Clock, Moment};
-use super::status::{Activity, Failure, NotFresh, Status, Success};
+use super::status::{Activity, Failure, RefreshError, Status, Success};
 use crate::random::random_share;
 use crate::{Refreshed, Revision};
 
@@ -24,7 +24,7 @@ const SUSPENDED: Duration = Duration::from_secs(1);
 pub(super) struct Shared {
     clock: Clock,
     state: Mutex<State>,
-    /// Wakes the thread: a poke or a stop.
+    /// Wakes the thread: a trigger or a stop.
     turn: Condvar,
     /// Wakes those who wait for a poll to end.
     ended: Condvar,
@@ -35,7 +35,7 @@ pub(super) struct Shared {
 struct State {
     status: Status,
     begun: u64,
-    /// The one that a start or a poke asks for: never more than the next. So pokes coalesce, and one that comes while the
+    /// The one that a start or a trigger asks for: never more than the next. So triggers coalesce, and one that comes while the
     /// source is being asked leads to another poll.
     asked: u64,
     /// The last one that succeeded.
@@ -189,7 +189,7 @@ impl Shared {
     }
 
     /// Asks for a poll that begins after this, and returns its number.
-    pub(super) fn poke(&self) -> u64 {
+    pub(super) fn trigger(&self) -> u64 {
         let mut state = self.lock();
         state.asked = state.begun + 1;
         let asked = state.asked;
@@ -208,8 +208,8 @@ impl Shared {
         &self,
         wanted: u64,
         may_fail: bool,
-        at_most: Duration,
-    ) -> Result<Revision, NotFresh> {
+        timeout: Duration,
+    ) -> Result<Revision, RefreshError> {
         let start = Instant::now();
         let mut state = self.lock();
         loop {
@@ -227,15 +227,15 @@ impl Shared {
                 && status.polls >= wanted
                 && !may_fail
             {
-                return Err(NotFresh::Failed(failure.clone()));
+                return Err(RefreshError::Failed(failure.clone()));
             }
             if status.activity == Activity::Stopped {
-                return Err(NotFresh::Stopped);
+                return Err(RefreshError::Stopped);
             }
-            let left = at_most.saturating_sub(start.elapsed());
+            let left = timeout.saturating_sub(start.elapsed());
             if left.is_zero() {
-                return Err(NotFresh::TimedOut {
-                    after: at_most,
+                return Err(RefreshError::Timeout {
+                    timeout,
                     last_error: failed.cloned(),
                 });
             }

@@ -67,7 +67,7 @@ impl fmt::Display for Status {
 }
 
 /// The activity of a poller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Activity {
     /// The poller fetches from the source, or refreshes the map.
@@ -77,13 +77,13 @@ pub enum Activity {
     },
     /// The poller waits for the next fetch.
     Sleeping {
-        /// The time of the next fetch, unless a poke comes first; `None` if that is beyond the range of the
+        /// The time of the next fetch, unless a trigger comes first; `None` if that is beyond the range of the
         /// clock. It is corrected within ten seconds after the machine has resumed from a suspend.
         due: Option<Instant>,
     },
     /// The poller waits after a failure.
     BackingOff {
-        /// The time of the next fetch, unless a poke comes first; `None` if that is beyond the range of the
+        /// The time of the next fetch, unless a trigger comes first; `None` if that is beyond the range of the
         /// clock.
         due: Option<Instant>,
     },
@@ -140,16 +140,17 @@ impl fmt::Display for Failure {
     }
 }
 
-/// The error of a wait for fresh contents.
+/// The error of [`Poller::refresh_now`](super::Poller::refresh_now) and
+/// [`Poller::wait_until_fresh`](super::Poller::wait_until_fresh).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum NotFresh {
+pub enum RefreshError {
     /// The requested poll failed.
     Failed(Failure),
     /// There were no fresh contents in time.
-    TimedOut {
-        /// The duration of the wait.
-        after: Duration,
+    Timeout {
+        /// The timeout of the wait.
+        timeout: Duration,
         /// The failure of the last poll, if it failed.
         last_error: Option<Failure>,
     },
@@ -157,14 +158,17 @@ pub enum NotFresh {
     Stopped,
 }
 
-impl Error for NotFresh {}
+impl Error for RefreshError {}
 
-impl fmt::Display for NotFresh {
+impl fmt::Display for RefreshError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Failed(failure) => write!(f, "the poll failed: {failure}"),
-            Self::TimedOut { after, last_error } => {
-                write!(f, "no fresh contents within {after:?}")?;
+            Self::Timeout {
+                timeout,
+                last_error,
+            } => {
+                write!(f, "no fresh contents within {timeout:?}")?;
                 match last_error {
                     Some(failure) => write!(f, "; the last poll failed: {failure}"),
                     None => Ok(()),

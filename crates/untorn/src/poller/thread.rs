@@ -70,7 +70,7 @@ where
             let refreshed = guarded(|| map.refresh(entries));
             if refreshed.is_err() {
                 // If this panics too, the first one is the one to tell of.
-                _ = guarded(|| source.lost());
+                _ = guarded(|| source.reset());
             }
             refreshed
         }

@@ -18,12 +18,13 @@ use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
 
+use super::error::WaitError;
 use super::newest::Newest;
 use super::notify::{Notifier, Unanswered, Waiter};
-use super::revision::{Revision, Timeout};
+use super::revision::Revision;
 use crate::clock::{self, Limit, THREADS};
+use crate::mutants::mutant;
 use crate::overlap::this_thread;
-use crate::planted::planted;
 use crate::sync::{AtomicU64, Ordering};
 
 /// How many retired versions a commit frees at most: one more than it adds, so that the list shrinks.
@@ -168,18 +169,21 @@ impl<T> Cell<T> {
     pub(super) fn wait_for(
         &self,
         wanted: Revision,
-        at_most: Duration,
-    ) -> Result<Revision, Timeout> {
+        timeout: Duration,
+    ) -> Result<Revision, WaitError> {
         let reached = || Some(self.revision()).filter(|newest| *newest >= wanted);
         if let Some(newest) = reached() {
             // Without the allocation of a waiter.
             return Ok(newest);
         }
-        let waited = self.wait(&Arc::default(), wanted, Limit::after(at_most), reached);
-        waited.map_err(|_| Timeout {
-            wanted,
-            newest: self.revision(),
-            after: at_most,
+        let waited = self.wait(&Arc::default(), wanted, Limit::after(timeout), reached);
+        waited.map_err(|unanswered| match unanswered {
+            Unanswered::TimedOut => WaitError::Timeout {
+                wanted,
+                newest: self.revision(),
+                timeout,
+            },
+            Unanswered::Ended => WaitError::Closed,
         })
     }
 }
@@ -202,7 +206,7 @@ impl<T> Writer<'_, T> {
     /// Publishes `value` as the next revision, and frees some of what was replaced earlier.
     pub(crate) fn publish(mut self, value: T) -> Revision {
         let revision = self.cell.revision().next();
-        if planted("notified_before_published") {
+        if mutant("notified_before_published") {
             self.cell.notifier.notify(revision).resume();
         }
         let version = self.cell.newest.swap(Arc::new(Version { revision, value }));
@@ -215,7 +219,7 @@ impl<T> Writer<'_, T> {
         let cell = self.cell;
         drop(self);
         let notify = || cell.notifier.notify(revision);
-        let panicked = (!planted("notified_before_published")).then(notify);
+        let panicked = (!mutant("notified_before_published")).then(notify);
         // This runs foreign code, which may publish.
         drop(unseen);
         // Last: a drop that panicked while this unwound would end the process.
@@ -232,7 +236,7 @@ impl<T> Writer<'_, T> {
             let Some(next) = self.retired.pop_front() else {
                 break;
             };
-            if next.is_seen() && !planted("readers_free_versions") {
+            if next.is_seen() && !mutant("readers_free_versions") {
                 self.retired.push_back(next);
             } else {
                 unseen.push(next);
@@ -248,7 +252,7 @@ impl<T> Writer<'_, T> {
     pub(crate) fn reclaim(mut self) -> usize {
         let all = std::mem::take(&mut *self.retired).into_iter();
         let (seen, unseen): (VecDeque<_>, VecDeque<_>) =
-            all.partition(|retired| retired.is_seen() || planted("reclaim_frees_nothing"));
+            all.partition(|retired| retired.is_seen() || mutant("reclaim_frees_nothing"));
         *self.retired = seen;
         // The next writer is let in before foreign code runs.
         drop(self);

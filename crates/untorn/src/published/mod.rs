@@ -4,11 +4,13 @@
 //! |---|---|
 //! | `cell.rs` | the versions: which is the newest, who frees the others |
 //! | `newest.rs` | the one word that names the newest version |
+//! | `error.rs` | the errors of waits and of subscriptions |
 //! | `notify.rs` | threads and tasks that wait for a revision |
 //! | `pinned.rs` | pin, snapshot and reader |
 //! | `subscription.rs`, `stream.rs` | following the commits |
 
 mod cell;
+mod error;
 mod newest;
 mod notify;
 mod pinned;
@@ -23,11 +25,12 @@ use std::time::Duration;
 
 use self::cell::Cell;
 pub(crate) use self::cell::{Retired, Version, Writer};
+pub use self::error::{RecvError, RecvTimeoutError, TryRecvError, WaitError};
 pub use self::pinned::{Pinned, Reader, Snapshot};
-pub use self::revision::{Revision, Timeout};
+pub use self::revision::Revision;
 #[cfg(feature = "stream")]
-pub use self::stream::Transitions;
-pub use self::subscription::{Closer, Ended, NoTransition, Subscription, Transition};
+pub use self::stream::SubscriptionStream;
+pub use self::subscription::{Subscription, SubscriptionHandle, Transition};
 
 /// The rejected operation and its `Published`, for the panic of a write inside of another one.
 struct What<'p>(&'static str, Option<&'p str>);
@@ -86,7 +89,7 @@ impl fmt::Display for What<'_> {
 /// reader or a subscription references it, and then freed by a writer: each commit frees two at most,
 /// after it has released the writer lock, and [`reclaim`](Self::reclaim) frees all that nothing
 /// references. Readers free nothing while the `Published` lives. After that, the last handle that
-/// references a version frees it (a [`Closer`] references none). A leaked pin retains one version.
+/// references a version frees it (a [`SubscriptionHandle`] references none). A leaked pin retains one version.
 ///
 /// # Panics
 /// A write from inside the closure of [`update`](Self::update) on the same value would deadlock; it
@@ -294,7 +297,7 @@ impl<T> Published<T> {
     /// If it would have to wait inside the closure of a write to this value: that would deadlock.
     ///
     /// # Errors
-    /// [`Timeout`] if the revision is not reached within `at_most`. With a time of zero this does not
+    /// [`WaitError::Timeout`] if the revision is not reached within `timeout`. With a time of zero this does not
     /// block.
     ///
     /// # Examples
@@ -308,8 +311,8 @@ impl<T> Published<T> {
     /// assert_eq!(limit.wait_for(first, Duration::ZERO), Ok(first));
     /// ```
     #[track_caller]
-    pub fn wait_for(&self, wanted: Revision, at_most: Duration) -> Result<Revision, Timeout> {
-        self.cell.wait_for(wanted, at_most)
+    pub fn wait_for(&self, wanted: Revision, timeout: Duration) -> Result<Revision, WaitError> {
+        self.cell.wait_for(wanted, timeout)
     }
 
     /// Frees every replaced version that nothing references any more, and returns their number.

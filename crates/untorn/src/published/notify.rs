@@ -207,7 +207,7 @@ impl Notifier {
     /// Takes out the task that waits for `wanted`.
     #[cfg(feature = "stream")]
     pub(super) fn forget(&self, waiter: &Arc<Waiter>, wanted: Revision) {
-        if crate::planted::planted("dropped_stream_keeps_its_waker") {
+        if crate::mutants::mutant("dropped_stream_keeps_its_waker") {
             return;
         }
         let mut waiters = self.lock();

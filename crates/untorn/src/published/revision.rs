@@ -1,8 +1,6 @@
 //! The number of a published state.
 
-use std::error::Error;
 use std::fmt;
-use std::time::Duration;
 
 /// The number of a published state: 0 is the first, and each commit adds 1.
 ///
@@ -49,29 +47,5 @@ impl From<Revision> for u64 {
 impl fmt::Display for Revision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0, f)
-    }
-}
-
-/// The error of a wait for a revision that was not reached in time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Timeout {
-    /// The revision that was wanted.
-    pub wanted: Revision,
-    /// The newest revision at the end of the wait.
-    pub newest: Revision,
-    /// The timeout of the wait.
-    pub after: Duration,
-}
-
-impl Error for Timeout {}
-
-impl fmt::Display for Timeout {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "revision {} did not come within {:?}; the newest is {}",
-            self.wanted, self.after, self.newest
-        )
     }
 }

@@ -6,7 +6,8 @@ use std::task::{Context, Poll};
 
 use futures_core::{FusedStream, Stream};
 
-use super::subscription::{NoTransition, Subscription, Transition};
+use super::error::RecvTimeoutError;
+use super::subscription::{Subscription, Transition};
 
 /// A stream of the transitions of a [`Subscription`], from [`Subscription::into_stream`].
 ///
@@ -29,12 +30,12 @@ use super::subscription::{NoTransition, Subscription, Transition};
 /// assert_eq!((*change.from, *change.to), (100, 200));
 /// ```
 #[must_use = "a stream does nothing unless polled"]
-pub struct Transitions<T> {
+pub struct SubscriptionStream<T> {
     subscription: Subscription<T>,
     ended: bool,
 }
 
-impl<T> Transitions<T> {
+impl<T> SubscriptionStream<T> {
     pub(super) fn new(subscription: Subscription<T>) -> Self {
         Self {
             subscription,
@@ -48,7 +49,7 @@ impl<T> Transitions<T> {
     }
 }
 
-impl<T> Stream for Transitions<T> {
+impl<T> Stream for SubscriptionStream<T> {
     type Item = Transition<T>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Transition<T>>> {
@@ -56,7 +57,7 @@ impl<T> Stream for Transitions<T> {
         let polled = this.subscription.poll(context.waker());
         polled.map(|next| match next {
             Ok(transition) => Some(transition),
-            Err(NoTransition::Ended | NoTransition::Late) => {
+            Err(RecvTimeoutError::Closed | RecvTimeoutError::Timeout) => {
                 this.ended = true;
                 None
             }
@@ -64,19 +65,19 @@ impl<T> Stream for Transitions<T> {
     }
 }
 
-impl<T> FusedStream for Transitions<T> {
+impl<T> FusedStream for SubscriptionStream<T> {
     fn is_terminated(&self) -> bool {
         self.ended
     }
 }
 
-impl<T> Drop for Transitions<T> {
+impl<T> Drop for SubscriptionStream<T> {
     fn drop(&mut self) {
         self.subscription.forget_task();
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for Transitions<T> {
+impl<T: fmt::Debug> fmt::Debug for SubscriptionStream<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.subscription.fmt(f)
     }

@@ -1,17 +1,17 @@
 //! Following the commits: from the version seen last to the newest.
 
-use std::error::Error;
 use std::fmt;
 use std::iter::FusedIterator;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::cell::Cell;
+use super::error::{RecvError, RecvTimeoutError, TryRecvError};
 use super::notify::{Notifier, Unanswered, Waiter};
 use super::pinned::Snapshot;
 use super::revision::Revision;
 use crate::clock::Limit;
-use crate::planted::planted;
+use crate::mutants::mutant;
 
 /// A step from the version that a [`Subscription`] returned last to the newest one.
 ///
@@ -45,7 +45,7 @@ impl<T> Clone for Transition<T> {
 /// subscription delays no other thread; it retains the version that it returned last.
 ///
 /// A subscription ends when the map or value is dropped, after it has returned the last version, or at
-/// once when a [`Closer`] closes it. Its iterator blocks for each transition, and ends with the
+/// once when a [`SubscriptionHandle`] closes it. Its iterator blocks for each transition, and ends with the
 /// subscription.
 ///
 /// # Examples
@@ -64,17 +64,17 @@ impl<T> Clone for Transition<T> {
 ///     assert_eq!(follower.join().unwrap(), (100, 200, 0));
 /// });
 /// ```
-#[must_use = "a subscription does nothing unless it is asked"]
+#[must_use = "a subscription does nothing unless it is received from"]
 pub struct Subscription<T> {
     cell: Arc<Cell<T>>,
-    shown: Snapshot<T>,
+    last_received: Snapshot<T>,
     waiter: Arc<Waiter>,
 }
 
 impl<T> Subscription<T> {
     pub(super) fn new(cell: Arc<Cell<T>>) -> Self {
         Self {
-            shown: Snapshot::newest(&cell),
+            last_received: Snapshot::newest(&cell),
             cell,
             waiter: Arc::default(),
         }
@@ -89,54 +89,100 @@ impl<T> Subscription<T> {
     /// `wasm32-unknown-unknown`: no commit could come.
     ///
     /// # Errors
-    /// [`Ended`] if the subscription has ended.
+    /// [`RecvError`] if the subscription is closed.
+    ///
+    /// # Examples
+    /// ```
+    /// let limit = untorn::Published::new(100);
+    /// let mut changes = limit.subscribe();
+    /// limit.publish(200);
+    /// let change = changes.recv()?;
+    /// assert_eq!((*change.from, *change.to, change.missed), (100, 200, 0));
+    /// drop(limit);
+    /// assert!(changes.recv().is_err());
+    /// # Ok::<_, untorn::RecvError>(())
+    /// ```
     #[track_caller]
-    pub fn recv(&mut self) -> Result<Transition<T>, Ended> {
-        self.wait(Limit::Never).map_err(|_| Ended)
+    pub fn recv(&mut self) -> Result<Transition<T>, RecvError> {
+        self.wait(Limit::Never).map_err(|_| RecvError)
     }
 
-    /// Blocks until there is a version newer than the one returned last, for `at_most` at the longest.
-    /// Does not block on a target without threads or without a clock.
+    /// Blocks until there is a version newer than the one returned last, for `timeout` at the
+    /// longest. Does not block on a target without threads or without a clock.
     ///
     /// # Panics
     /// If it would have to wait while this thread has a write to the map or value open: that would
     /// deadlock.
     ///
     /// # Errors
-    /// [`NoTransition::Late`] if there was none within that time, [`NoTransition::Ended`] if the
-    /// subscription has ended.
+    /// [`RecvTimeoutError::Timeout`] if there was none within that time,
+    /// [`RecvTimeoutError::Closed`] if the subscription is closed.
     ///
     /// # Examples
     /// ```
     /// use std::time::Duration;
-    /// use untorn::{NoTransition, Published};
+    /// use untorn::{Published, RecvTimeoutError};
     ///
     /// let limit = Published::new(100);
     /// let mut changes = limit.subscribe();
     /// let none = changes.recv_timeout(Duration::from_millis(1)).unwrap_err();
-    /// assert_eq!(none, NoTransition::Late);
+    /// assert_eq!(none, RecvTimeoutError::Timeout);
     /// ```
     #[track_caller]
-    pub fn recv_timeout(&mut self, at_most: Duration) -> Result<Transition<T>, NoTransition> {
-        self.wait(Limit::after(at_most))
+    pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Transition<T>, RecvTimeoutError> {
+        self.wait(Limit::after(timeout))
     }
 
     /// Returns the transition to a newer version if there is one. Never blocks.
     ///
     /// # Errors
-    /// As [`recv_timeout`](Self::recv_timeout).
-    pub fn try_recv(&mut self) -> Result<Transition<T>, NoTransition> {
-        self.wait(Limit::Now)
+    /// [`TryRecvError::Empty`] if there is none, [`TryRecvError::Closed`] if the subscription is
+    /// closed.
+    ///
+    /// # Examples
+    /// ```
+    /// use untorn::{Published, TryRecvError};
+    ///
+    /// let limit = Published::new(100);
+    /// let mut changes = limit.subscribe();
+    /// assert_eq!(changes.try_recv().unwrap_err(), TryRecvError::Empty);
+    /// limit.publish(200);
+    /// assert_eq!(*changes.try_recv().unwrap().to, 200);
+    /// ```
+    pub fn try_recv(&mut self) -> Result<Transition<T>, TryRecvError> {
+        self.wait(Limit::Now).map_err(|error| match error {
+            RecvTimeoutError::Timeout => TryRecvError::Empty,
+            RecvTimeoutError::Closed => TryRecvError::Closed,
+        })
     }
 
-    /// Returns the version that was returned last.
-    pub fn shown(&self) -> &Snapshot<T> {
-        &self.shown
+    /// Returns the version that was received last; at first, the newest one when the subscription
+    /// began.
+    ///
+    /// # Examples
+    /// ```
+    /// let limit = untorn::Published::new(100);
+    /// let mut changes = limit.subscribe();
+    /// limit.publish(200);
+    /// assert_eq!(**changes.last_received(), 100);
+    /// changes.recv().unwrap();
+    /// assert_eq!(**changes.last_received(), 200);
+    /// ```
+    pub fn last_received(&self) -> &Snapshot<T> {
+        &self.last_received
     }
 
     /// Returns a handle that closes this subscription from another thread.
-    pub fn closer(&self) -> Closer {
-        Closer {
+    ///
+    /// # Examples
+    /// ```
+    /// let limit = untorn::Published::new(100);
+    /// let mut changes = limit.subscribe();
+    /// changes.handle().close();
+    /// assert!(changes.recv().is_err());
+    /// ```
+    pub fn handle(&self) -> SubscriptionHandle {
+        SubscriptionHandle {
             notifier: Arc::clone(&self.cell.notifier),
             waiter: Arc::clone(&self.waiter),
         }
@@ -145,39 +191,39 @@ impl<T> Subscription<T> {
     /// Converts this subscription into a stream, for tasks of any runtime. The thread that commits
     /// calls the waker.
     #[cfg(feature = "stream")]
-    pub fn into_stream(self) -> super::stream::Transitions<T> {
-        super::stream::Transitions::new(self)
+    pub fn into_stream(self) -> super::stream::SubscriptionStream<T> {
+        super::stream::SubscriptionStream::new(self)
     }
 
     #[track_caller]
-    fn wait(&mut self, limit: Limit) -> Result<Transition<T>, NoTransition> {
+    fn wait(&mut self, limit: Limit) -> Result<Transition<T>, RecvTimeoutError> {
         let Self {
             cell,
-            shown,
+            last_received,
             waiter,
         } = self;
-        let answer = || newer(cell, shown, waiter);
-        let answered = cell.wait(waiter, wanted(shown), limit, answer);
-        self.show(answered)
+        let answer = || newer(cell, last_received, waiter);
+        let answered = cell.wait(waiter, wanted(last_received), limit, answer);
+        self.receive(answered)
     }
 
     /// Converts the result of a wait into that of a `recv`.
-    pub(super) fn show(
+    pub(super) fn receive(
         &mut self,
         answered: Result<Option<Snapshot<T>>, Unanswered>,
-    ) -> Result<Transition<T>, NoTransition> {
+    ) -> Result<Transition<T>, RecvTimeoutError> {
         match answered {
             Ok(Some(to)) => {
-                let from = std::mem::replace(&mut self.shown, to.clone());
+                let from = std::mem::replace(&mut self.last_received, to.clone());
                 let step = Snapshot::revision(&to).get() - Snapshot::revision(&from).get();
                 Ok(Transition {
                     from,
                     to,
-                    missed: step - 1 + u64::from(planted("missed_is_one_more")),
+                    missed: step - 1 + u64::from(mutant("missed_is_one_more")),
                 })
             }
-            Ok(None) | Err(Unanswered::Ended) => Err(NoTransition::Ended),
-            Err(Unanswered::TimedOut) => Err(NoTransition::Late),
+            Ok(None) | Err(Unanswered::Ended) => Err(RecvTimeoutError::Closed),
+            Err(Unanswered::TimedOut) => Err(RecvTimeoutError::Timeout),
         }
     }
 
@@ -185,36 +231,42 @@ impl<T> Subscription<T> {
     pub(super) fn poll(
         &mut self,
         waker: &std::task::Waker,
-    ) -> std::task::Poll<Result<Transition<T>, NoTransition>> {
+    ) -> std::task::Poll<Result<Transition<T>, RecvTimeoutError>> {
         let Self {
             cell,
-            shown,
+            last_received,
             waiter,
         } = self;
-        let answer = || newer(cell, shown, waiter);
-        let polled = cell.notifier.poll(waiter, wanted(shown), waker, answer);
-        polled.map(|answered| self.show(answered))
+        let answer = || newer(cell, last_received, waiter);
+        let polled = cell
+            .notifier
+            .poll(waiter, wanted(last_received), waker, answer);
+        polled.map(|answered| self.receive(answered))
     }
 
     #[cfg(feature = "stream")]
     pub(super) fn forget_task(&self) {
-        let wanted = wanted(&self.shown);
+        let wanted = wanted(&self.last_received);
         self.cell.notifier.forget(&self.waiter, wanted);
     }
 }
 
-/// Returns the first revision that is newer than `shown`.
-fn wanted<T>(shown: &Snapshot<T>) -> Revision {
-    Snapshot::revision(shown).next()
+/// Returns the first revision that is newer than `last_received`.
+fn wanted<T>(last_received: &Snapshot<T>) -> Revision {
+    Snapshot::revision(last_received).next()
 }
 
-/// Returns the newest version if it is newer than `shown`; the inner option is `None` if the
+/// Returns the newest version if it is newer than `last_received`; the inner option is `None` if the
 /// subscription was closed.
-fn newer<T>(cell: &Cell<T>, shown: &Snapshot<T>, waiter: &Waiter) -> Option<Option<Snapshot<T>>> {
+fn newer<T>(
+    cell: &Cell<T>,
+    last_received: &Snapshot<T>,
+    waiter: &Waiter,
+) -> Option<Option<Snapshot<T>>> {
     if waiter.is_closed() {
         return Some(None);
     }
-    (cell.revision() > Snapshot::revision(shown)).then(|| Some(Snapshot::newest(cell)))
+    (cell.revision() > Snapshot::revision(last_received)).then(|| Some(Snapshot::newest(cell)))
 }
 
 impl<T> Iterator for Subscription<T> {
@@ -230,7 +282,10 @@ impl<T> FusedIterator for Subscription<T> {}
 impl<T: fmt::Debug> fmt::Debug for Subscription<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscription")
-            .field("shown", &Snapshot::revision(&self.shown).get())
+            .field(
+                "last_received",
+                &Snapshot::revision(&self.last_received).get(),
+            )
             .field("newest", &self.cell.revision().get())
             .finish()
     }
@@ -242,19 +297,19 @@ impl<T: fmt::Debug> fmt::Debug for Subscription<T> {
 /// ```
 /// let limit = untorn::Published::new(100);
 /// let changes = limit.subscribe();
-/// let closer = changes.closer();
+/// let handle = changes.handle();
 /// let follower = std::thread::spawn(move || changes.count());
-/// closer.close();
+/// handle.close();
 /// assert_eq!(follower.join().unwrap(), 0);
 /// ```
 #[derive(Clone)]
-#[must_use = "a closer does nothing unless it closes"]
-pub struct Closer {
+#[must_use = "a handle does nothing unless it closes"]
+pub struct SubscriptionHandle {
     notifier: Arc<Notifier>,
     waiter: Arc<Waiter>,
 }
 
-impl Closer {
+impl SubscriptionHandle {
     /// Closes the subscription at once, and wakes the thread or task that waits for it, but no other.
     /// No further transition is returned, not even to a revision that is newer already: call
     /// [`try_recv`](Subscription::try_recv) first for that. Does not wait for writers.
@@ -266,41 +321,8 @@ impl Closer {
     }
 }
 
-impl fmt::Debug for Closer {
+impl fmt::Debug for SubscriptionHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Closer").finish_non_exhaustive()
-    }
-}
-
-/// The error of a subscription that has ended: the map or value was dropped, or the subscription was
-/// closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ended;
-
-impl Error for Ended {}
-
-impl fmt::Display for Ended {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the subscription has ended")
-    }
-}
-
-/// The reason why there is no transition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoTransition {
-    /// There was no newer version in time.
-    Late,
-    /// The subscription has ended.
-    Ended,
-}
-
-impl Error for NoTransition {}
-
-impl fmt::Display for NoTransition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Late => f.write_str("no newer revision came in time"),
-            Self::Ended => Ended.fmt(f),
-        }
+        f.debug_struct("SubscriptionHandle").finish_non_exhaustive()
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `gomap/shuttle.rs` | `GoMap`: guards, records, walks, hashing ahead, reports |
+//! | `gomap/shuttle.rs` | `GoMap`: guards, records, cursors, hashing ahead, reports |
 //! | `overlap/shuttle/` | `OverlapCell`: guards that are held, mapped, cloned, forgotten; attempts that fail |
 //! | `progress.rs`, `freeze.rs` | nobody waits for a task that never runs again |
 //!
@@ -76,7 +76,7 @@ pub(crate) fn visit(writes: bool) {
 
 /// The policy of what is used in a scenario.
 pub(crate) fn note(overlap: &Overlap) {
-    INSIDE.with(|inside| inside.overlaps.borrow_mut().push(*overlap));
+    INSIDE.with(|inside| inside.overlaps.borrow_mut().push(overlap.clone()));
 }
 
 fn note_entered() {

@@ -1,7 +1,7 @@
 //! Progress: a gate never makes anyone wait. Whoever else stands still for good, and wherever, each access ends: inside, or
 //! with a report.
 //!
-//! One thing that waits is not seen here: walks that begin at the same time take turns at a lock of std's, in which shuttle
+//! One thing that waits is not seen here: cursors that begin at the same time take turns at a lock of std's, in which shuttle
 //! knows no step at which a task could stand still.
 
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use shuttle::thread;
 use super::freeze::{freeze_each, steps, task};
 use super::{attempt, join_all, note, overlaps, tried, wanted};
 use crate::gomap::GoMap;
-use crate::overlap::{OnOverlap, OverlapCell, Reading, Writing};
+use crate::overlap::{OnOverlap, OverlapCell, ReadGuard, WriteGuard};
 use crate::sync::{Counter, Ordering};
 
 /// What became of the accesses of a scenario.
@@ -95,9 +95,9 @@ fn shuttle_progress_of_maps() {
                 TALLY.attempt(|| map.deep_clone());
             }),
             task("walker", &map, |map| {
-                if let Some(mut walk) = TALLY.attempt(|| map.walk()) {
+                if let Some(mut cursor) = TALLY.attempt(|| map.cursor()) {
                     for _ in 0..3 {
-                        TALLY.attempt(|| walk.next_with(|_, _| thread::yield_now()));
+                        TALLY.attempt(|| cursor.next_with(|_, _| thread::yield_now()));
                     }
                 }
                 TALLY.attempt(|| map.remove(&1));
@@ -125,9 +125,9 @@ fn shuttle_progress_of_cells() {
             task("reader", &cell, |cell| {
                 if let Some(reading) = TALLY.attempt(|| cell.read()) {
                     thread::yield_now();
-                    let another = TALLY.attempt(|| Reading::clone(&reading));
+                    let another = TALLY.attempt(|| ReadGuard::clone(&reading));
                     TALLY.timed(|| drop(reading));
-                    let part = another.map(|another| Reading::map(another, |halves| &halves[1]));
+                    let part = another.map(|another| ReadGuard::map(another, |halves| &halves[1]));
                     thread::yield_now();
                     TALLY.timed(|| drop(part));
                 }
@@ -135,7 +135,7 @@ fn shuttle_progress_of_cells() {
             }),
             task("writer", &cell, |cell| {
                 if let Some(writing) = TALLY.attempt(|| cell.write()) {
-                    let mut part = Writing::map(writing, |halves| &mut halves[1]);
+                    let mut part = WriteGuard::map(writing, |halves| &mut halves[1]);
                     thread::yield_now();
                     *part = 1;
                     TALLY.timed(|| drop(part));

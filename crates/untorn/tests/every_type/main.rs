@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use untorn::gomap::Table;
 use untorn::{
-    GoMap, Map, NoTransition, OnOverlap, OverlapCell, Pinned, Poller, Published, Revision, Stretch,
-    spawn,
+    GoMap, Map, OnOverlap, OverlapCell, Pinned, Poller, Published, RecvTimeoutError, Revision,
+    Stretch, spawn,
 };
 
 /// How often a thread does what a test is about.
@@ -111,8 +111,8 @@ fn a_wait_ends_when_its_time_is_over() {
     let limit = Published::new(1);
     let mut changes = limit.subscribe();
     let none = changes.recv_timeout(Duration::from_millis(1)).unwrap_err();
-    assert_eq!(none, NoTransition::Late);
-    changes.closer().close();
+    assert_eq!(none, RecvTimeoutError::Timeout);
+    changes.handle().close();
     assert!(changes.recv().is_err());
 }
 
@@ -131,7 +131,7 @@ fn a_poller_refreshes_its_map() {
     .unwrap();
     poller.wait_until_fresh(Duration::from_secs(60)).unwrap();
     while map.get("fetches") < Some(3) {
-        poller.poke();
+        poller.trigger();
         thread::sleep(Duration::from_millis(1));
     }
     poller.stop();
@@ -161,10 +161,10 @@ fn go_map_overlaps_name_both_threads() {
 }
 
 #[test]
-fn go_map_may_change_under_its_walk() {
+fn go_map_may_change_under_its_cursor() {
     let map: GoMap<u64, u64> = (0..ROUNDS).map(|key| (key, key)).collect();
     let mut shown = 0;
-    for (key, value) in map.walk() {
+    for (key, value) in map.cursor() {
         assert_eq!(key, value);
         shown += 1;
         map.remove(&key);
@@ -235,7 +235,10 @@ fn many_guards_of_one_thread() {
         assert!(guards.iter().all(|guard| **guard == "shared"));
         let overlap = cell.try_write().unwrap_err();
         assert_eq!(
-            (overlap.more, overlap.here.created_at.is_some()),
+            (
+                overlap.additional_readers,
+                overlap.here.created_at.is_some()
+            ),
             (PINS - 1, true)
         );
     });

@@ -2,7 +2,7 @@
 //!
 //! Tests that start child processes are in `process`, tests that count allocations in `memory`, and tests that count the
 //! threads of their process in `threads`. No test here sets an environment variable, a panic hook or another value of the
-//! whole process; `house` checks that each file of these folders is compiled.
+//! whole process; `tidy` checks that each file of these folders is compiled.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -12,7 +12,6 @@ mod watchdog;
 mod batch;
 mod features;
 mod go;
-mod house;
 mod many_threads;
 mod map;
 mod overlap_cell;
@@ -27,4 +26,5 @@ mod same_body;
 mod send_sync;
 mod sites;
 mod subscription;
+mod tidy;
 mod words;

@@ -25,10 +25,10 @@ fn a_writer_is_told_how_many_read() {
         valve.wait_for(readers);
         for _ in 0..3 {
             let overlap = attempt(|| map.clear()).expect_err("readers are inside");
-            assert_eq!(overlap.more, readers - 1);
+            assert_eq!(overlap.additional_readers, readers - 1);
             assert!(overlap.other.thread.starts_with("reader "), "{overlap}");
             let report = overlap.to_string();
-            let line = match overlap.more {
+            let line = match overlap.additional_readers {
                 0 => None,
                 1 => Some("\nand 1 more reader\n".to_owned()),
                 more => Some(format!("\nand {more} more readers\n")),
@@ -74,7 +74,7 @@ fn each_of_many_readers_is_told_of_the_writer() {
                 assert_eq!(overlap.other.operation, "GoMap::remove");
                 assert!(!here.contains(&overlap.other.thread_number));
                 assert_eq!(&*overlap.here.thread, "<unnamed>");
-                assert_eq!(overlap.more, 0);
+                assert_eq!(overlap.additional_readers, 0);
             }
         });
         assert!(attempt(|| map.clear()).is_ok(), "nobody is left inside");
@@ -102,7 +102,10 @@ fn every_level_of_nested_accesses_is_seen() {
             valve.wait_for(1);
             for map in &maps {
                 let overlap = attempt(|| map.clear()).expect_err("the nester is inside");
-                assert_eq!((overlap.more, overlap.is_reentrant()), (0, false));
+                assert_eq!(
+                    (overlap.additional_readers, overlap.is_reentrant()),
+                    (0, false)
+                );
             }
             valve.release();
             nester.join().expect("the nester ends well");
@@ -123,7 +126,7 @@ fn nested_accesses_to_one_map_all_count() {
             let nester = s.spawn(|| nest(&maps, &mut || valve.pass()));
             valve.wait_for(1);
             let overlap = attempt(|| map.clear()).expect_err("the nester is inside");
-            assert_eq!(overlap.more, depth - 1);
+            assert_eq!(overlap.additional_readers, depth - 1);
             valve.release();
             nester.join().expect("the nester ends well");
         });

@@ -40,7 +40,7 @@ fn meet(first: &'static Op, second: &'static Op, spawned_first: bool) {
             assert_eq!(overlap.message(), text, "{case}");
             check_side(&case, &overlap, true, second, comer_created);
             check_side(&case, &overlap, false, first, holder_created);
-            assert_eq!(overlap.more, 0, "{case}");
+            assert_eq!(overlap.additional_readers, 0, "{case}");
             assert_eq!(overlap.name.as_deref(), Some("config"), "{case}");
             assert!(!overlap.is_reentrant(), "{case}");
             let report = overlap.to_string();
@@ -54,10 +54,10 @@ fn meet(first: &'static Op, second: &'static Op, spawned_first: bool) {
 }
 
 fn check_side(case: &str, overlap: &Overlap, here: bool, op: &Op, created: Option<u32>) {
-    let site = if here { overlap.here } else { overlap.other };
+    let site = if here { &overlap.here } else { &overlap.other };
     assert_eq!(site.operation, op.name, "{case}");
     assert_eq!(site.kind, op.kind, "{case}");
-    let at = site.at.expect("both sides are still inside");
+    let at = site.location.expect("both sides are still inside");
     if op.name == "GoMap::fmt" {
         // Called by pointer out of std's formatting, which does not hand the line on.
         assert!(at.file().ends_with("gomap/map/mod.rs"), "{case}: {at}");
@@ -69,7 +69,7 @@ fn check_side(case: &str, overlap: &Overlap, here: bool, op: &Op, created: Optio
     assert_eq!(&*site.thread, name, "{case}");
     assert_eq!(site.created_at.map(|at| at.line()), created, "{case}");
     let writes = op.kind == AccessKind::Write;
-    assert_eq!(site.lasted.is_some(), writes, "{case}");
+    assert_eq!(site.duration.is_some(), writes, "{case}");
 }
 
 #[test]
@@ -149,8 +149,8 @@ fn each_of_many_attempts_is_reported() {
         for _ in 0..1000 {
             let overlap = attempt(|| map.len()).expect_err("the writer is inside");
             // Time goes on.
-            assert!(overlap.other.lasted >= last, "{overlap}");
-            last = overlap.other.lasted;
+            assert!(overlap.other.duration >= last, "{overlap}");
+            last = overlap.other.duration;
         }
         valve.release();
         assert!(writer.join().expect("the writer ends well").is_ok());
@@ -214,7 +214,7 @@ fn columns_tell_two_accesses_on_one_line_apart() {
         valve.wait_for(1);
         #[rustfmt::skip]
         let met = [attempt(|| map.clear()), attempt(|| map.clear())];
-        let [one, two] = met.map(|met| met.expect_err("a reader is inside").here.at);
+        let [one, two] = met.map(|met| met.expect_err("a reader is inside").here.location);
         let (one, two) = (one.expect("one's own"), two.expect("one's own"));
         assert!(one.file().ends_with("overlaps.rs"));
         assert_eq!(one.line(), two.line());

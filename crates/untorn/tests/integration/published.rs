@@ -6,7 +6,7 @@ use std::sync::{Arc, Barrier};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-use untorn::{Pinned, Published, Reader, Revision, Snapshot};
+use untorn::{Pinned, Published, Reader, Revision, Snapshot, WaitError};
 
 /// Counts values that live, and remembers the threads that dropped one.
 #[derive(Default)]
@@ -343,8 +343,11 @@ fn a_panic_in_update_publishes_nothing() {
 fn a_wait_ends_with_the_revision_or_with_the_time() {
     let value = Published::new(0);
     let late = value.wait_for(Revision::from(1), Duration::from_millis(1));
-    let late = late.expect_err("nobody publishes");
-    assert_eq!((late.wanted.get(), late.newest.get()), (1, 0));
+    let late = late.expect_err("there is no commit");
+    let WaitError::Timeout { wanted, newest, .. } = late else {
+        unreachable!("{late}")
+    };
+    assert_eq!((wanted.get(), newest.get()), (1, 0));
     assert!(
         late.to_string()
             .contains("revision 1 did not come within 1ms")

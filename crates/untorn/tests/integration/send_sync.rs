@@ -9,13 +9,15 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use untorn::gomap::{
-    FlagSet, Float32, Float64, FoldHash, Iter, Lookup, MapWalk, Seeded, Stats, Step, Table, Walk,
+    Cursor, FlagSet, Float32, Float64, FoldHash, Iter, Lookup, MapCursor, Seeded, Step, Table,
+    TableStats,
 };
 use untorn::map;
 use untorn::{
-    AccessKind, Batch, Change, Closer, Committed, Ended, GoMap, Map, NoTransition, OnOverlap,
-    Overlap, OverlapCell, OverlapKind, Pinned, Published, Reader, Reading, Refreshed, Revision,
-    RevisionMismatch, Site, Snapshot, Subscription, Timeout, Transition, View, Writing,
+    AccessKind, Batch, BatchOutcome, Change, GoMap, Map, MapStats, OnOverlap, Overlap, OverlapCell,
+    OverlapKind, Pinned, Published, ReadGuard, Reader, RecvError, RecvTimeoutError, Refreshed,
+    Revision, RevisionMismatch, Site, Snapshot, Subscription, SubscriptionHandle, Transition,
+    TryRecvError, View, WaitError, WriteGuard,
 };
 
 /// Says yes or no at compile time: an inherent constant, which the bound selects, goes before the trait's.
@@ -91,16 +93,16 @@ table! {
 
 // A guard stays on its thread, where its access is written down; a reference to one may go where the value's may.
 table! {
-    Reading<'static, String>: false true;
-    Reading<'static, [u8]>: false true;
-    Reading<'static, SyncOnly>: false true;
-    Reading<'static, Cell<u8>>: false false;
-    Reading<'static, Rc<u8>>: false false;
-    Writing<'static, String>: false true;
-    Writing<'static, [u8]>: false true;
-    Writing<'static, SyncOnly>: false true;
-    Writing<'static, Cell<u8>>: false false;
-    Writing<'static, Rc<u8>>: false false;
+    ReadGuard<'static, String>: false true;
+    ReadGuard<'static, [u8]>: false true;
+    ReadGuard<'static, SyncOnly>: false true;
+    ReadGuard<'static, Cell<u8>>: false false;
+    ReadGuard<'static, Rc<u8>>: false false;
+    WriteGuard<'static, String>: false true;
+    WriteGuard<'static, [u8]>: false true;
+    WriteGuard<'static, SyncOnly>: false true;
+    WriteGuard<'static, Cell<u8>>: false false;
+    WriteGuard<'static, Rc<u8>>: false false;
 }
 
 // The entries of a table are under its borrow: as a `HashMap` of the entries.
@@ -119,11 +121,11 @@ table! {
     Iter<'static, u8, Cell<u8>>: false false;
     Iter<'static, u8, Rc<u8>>: false false;
 
-    // A walk holds no entry and borrows no table.
-    Walk: true true;
-    MapWalk<'static, u8, u8>: true true;
-    MapWalk<'static, u8, Cell<u8>>: false false;
-    MapWalk<'static, u8, Rc<u8>>: false false;
+    // A cursor holds no entry and borrows no table.
+    Cursor: true true;
+    MapCursor<'static, u8, u8>: true true;
+    MapCursor<'static, u8, Cell<u8>>: false false;
+    MapCursor<'static, u8, Rc<u8>>: false false;
     Float64: true true;
     Float32: true true;
 }
@@ -172,7 +174,7 @@ table! {
     Transition<Values<Cell<u8>>>: false false;
     Transition<Values<SyncOnly>>: false false;
 
-    Closer: true true;
+    SubscriptionHandle: true true;
 }
 
 // A pin stays on its thread, whatever it shows; a reference to one may go where the value may.
@@ -204,22 +206,23 @@ table! {
 
 // What is told of a map or a write may be kept anywhere.
 table! {
-    map::Stats: true true;
-    Committed<u8>: true true;
-    Committed<Rc<u8>>: false false;
+    MapStats: true true;
+    BatchOutcome<u8>: true true;
+    BatchOutcome<Rc<u8>>: false false;
     Refreshed: true true;
     RevisionMismatch: true true;
-    Timeout: true true;
+    WaitError: true true;
     Revision: true true;
-    Ended: true true;
-    NoTransition: true true;
+    RecvError: true true;
+    RecvTimeoutError: true true;
+    TryRecvError: true true;
 }
 
 #[cfg(feature = "stream")]
 table! {
-    untorn::Transitions<Pairs>: true true;
-    untorn::Transitions<Values<Cell<u8>>>: false false;
-    untorn::Transitions<Values<SyncOnly>>: false false;
+    untorn::SubscriptionStream<Pairs>: true true;
+    untorn::SubscriptionStream<Values<Cell<u8>>>: false false;
+    untorn::SubscriptionStream<Values<SyncOnly>>: false false;
 }
 
 #[cfg(feature = "rayon")]
@@ -228,11 +231,11 @@ table! {
     map::ParIter<'static, u8, Rc<u8>, u8>: false false;
 }
 
-asserted!(map::Stats: Copy = true);
+asserted!(MapStats: Copy = false);
 asserted!(Revision: Copy = true);
 asserted!(Snapshot<Pairs>: Clone = true);
 asserted!(Transition<Rc<u8>>: Clone = true);
-asserted!(Closer: Clone = true);
+asserted!(SubscriptionHandle: Clone = true);
 asserted!(map::Iter<'static, u8, Rc<u8>>: Clone = true);
 // A map is copied by `fork`, where it is seen; a batch, a pin and what follows or reads are used where they are.
 asserted!(Map<u8, u8>: Clone = false);
@@ -253,7 +256,7 @@ asserted!(Snapshot<Pairs>: UnwindSafe = true);
 asserted!(Reader<Pairs>: UnwindSafe = true);
 asserted!(Subscription<Pairs>: UnwindSafe = true);
 asserted!(Subscription<Pairs>: RefUnwindSafe = true);
-asserted!(Closer: UnwindSafe = true);
+asserted!(SubscriptionHandle: UnwindSafe = true);
 asserted!(Map<u8, RefCell<u8>>: RefUnwindSafe = false);
 
 // What is told of an overlap or a table may be kept anywhere.
@@ -263,15 +266,15 @@ table! {
     Site: true true;
     AccessKind: true true;
     OnOverlap: true true;
-    Stats: true true;
+    TableStats: true true;
     FlagSet: true true;
     Lookup: true true;
     Step: true true;
     FoldHash: true true;
 }
 
-asserted!(Overlap: Copy = true);
-asserted!(Site: Copy = true);
+asserted!(Overlap: Copy = false);
+asserted!(Site: Copy = false);
 asserted!(OnOverlap: Copy = true);
 // A map is not cloned by accident: that is an access, and a long one.
 asserted!(GoMap<u8, u8>: Clone = false);
@@ -290,8 +293,8 @@ asserted!(OverlapCell<u8>: RefUnwindSafe = false);
 // As that of a `RefCell`: a cell of its own, made in one read.
 asserted!(OverlapCell<u8>: Clone = true);
 // What is one access is not two.
-asserted!(Reading<'static, u8>: Clone = false);
-asserted!(Writing<'static, u8>: Clone = false);
+asserted!(ReadGuard<'static, u8>: Clone = false);
+asserted!(WriteGuard<'static, u8>: Clone = false);
 
 /// The table above can say no: the macro is not a constant yes, nor a constant no.
 #[test]
@@ -308,7 +311,8 @@ fn what_can_go_wrong_is_an_error() {
     fn is_error<T: std::error::Error + Send + Sync + 'static>() {}
     is_error::<Overlap>();
     is_error::<RevisionMismatch>();
-    is_error::<Timeout>();
-    is_error::<Ended>();
-    is_error::<NoTransition>();
+    is_error::<WaitError>();
+    is_error::<RecvError>();
+    is_error::<RecvTimeoutError>();
+    is_error::<TryRecvError>();
 }

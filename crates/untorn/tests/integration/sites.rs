@@ -40,16 +40,16 @@ const SHORT: &[Short] = &[
 
 fn is_whole(site: &Site, thread: &str) -> bool {
     let short = SHORT.iter().find(|short| short.name == site.operation);
-    match (short, site.at) {
+    match (short, site.location) {
         (Some(short), Some(at)) => {
             let writes = short.kind == AccessKind::Write;
             &*site.thread == thread
                 && (short.line, short.kind) == (at.line(), site.kind)
-                && site.lasted.is_some() == writes
+                && site.duration.is_some() == writes
         }
         // It was stopped between two accesses for so long that nothing could be read: then nothing is said.
         (None, None) => {
-            (&*site.thread, site.thread_number) == ("<unknown>", 0) && site.lasted.is_none()
+            (&*site.thread, site.thread_number) == ("<unknown>", 0) && site.duration.is_none()
         }
         _ => false,
     }
@@ -58,7 +58,7 @@ fn is_whole(site: &Site, thread: &str) -> bool {
 fn is_right(overlap: &Overlap, here: &str, other: &str) -> bool {
     let write = AccessKind::Write;
     let writes = (overlap.here.kind == write, overlap.other.kind == write);
-    overlap.here.at.is_some()
+    overlap.here.location.is_some()
         && is_whole(&overlap.here, here)
         && is_whole(&overlap.other, other)
         && (writes.0 || writes.1)

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use untorn::gomap::{Float32, Float64, FoldHash, Seeded, Table};
-use untorn::poller::{Activity, NotFresh};
+use untorn::poller::{Activity, RefreshError};
 use untorn::{
     GoMap, Map, OnOverlap, OverlapCell, OverlapKind, Pinned, Poller, Published, Revision, Snapshot,
     Stretch,
@@ -37,11 +37,11 @@ fn a_table_shows_marks_and_flags_but_no_secrets() {
     assert_eq!(format!("{:?}", bucket.tophash()), format!("{bucket:?}"));
     assert!(bucket.tophash()[0] >= 5 && bucket.tophash()[1] == 0);
 
-    let walk = table.walk();
+    let cursor = table.cursor();
     let flags = table.stats().flags;
     assert!(flags.iterator() && flags.old_iterator() && !flags.hash_writing());
     assert_eq!(format!("{flags:?}"), "iterator|old_iterator");
-    assert_eq!(format!("{walk:?}"), "Walk { over: false, .. }");
+    assert_eq!(format!("{cursor:?}"), "Cursor { over: false, .. }");
     assert_eq!(format!("{:?}", FoldHash::default()), "FoldHash");
 }
 
@@ -57,9 +57,9 @@ fn a_hasher_of_std_takes_the_seed_of_the_table() {
 fn a_gomap_is_made_filled_and_taken_apart() {
     let mut map = GoMap::with_hasher(Seeded(RandomState::new())).on_overlap(OnOverlap::Panic);
     map.extend([("1", "265"), ("2", "17")]);
-    let walk = map.walk();
-    assert_eq!(format!("{walk:?}"), "Walk { over: false, .. }");
-    drop(walk);
+    let cursor = map.cursor();
+    assert_eq!(format!("{cursor:?}"), "Cursor { over: false, .. }");
+    drop(cursor);
     let table = map.into_table();
     assert_eq!((table.len(), table.get("2")), (2, Some(&"17")));
 }
@@ -73,7 +73,7 @@ fn settings_of_the_detector_say_what_they_are() {
     ];
     let shown = policies.map(|policy| format!("{policy:?}"));
     assert_eq!(shown, ["Exit", "Panic", "Call(..)"]);
-    let longest = Stretch::percent(1.0).at_most(LONG).longest();
+    let longest = Stretch::percent(1.0).max_delay(LONG).longest_delay();
     assert_eq!((longest, Stretch::default()), (LONG, Stretch::OFF));
 
     let cell = OverlapCell::named("limits", 100);
@@ -156,7 +156,7 @@ fn a_poller_tells_in_a_line_what_it_does() {
         .start(&config)
         .expect("a thread");
     let failed = poller.refresh_now(LONG);
-    assert!(matches!(failed, Err(NotFresh::Failed(_))), "{failed:?}");
+    assert!(matches!(failed, Err(RefreshError::Failed(_))), "{failed:?}");
     // It tells of a failure a moment before it waits.
     while !matches!(poller.status().activity, Activity::BackingOff { .. }) {
         thread::yield_now();
@@ -174,10 +174,10 @@ fn a_poller_tells_in_a_line_what_it_does() {
     assert_eq!(status.activity.due(), None);
     assert!(status.to_string().starts_with("stopped, revision 0, "));
     let stopped = poller.wait_until_fresh(LONG);
-    assert_eq!(stopped, Err(NotFresh::Stopped));
-    assert_eq!(NotFresh::Stopped.to_string(), "the poller has stopped");
-    let late = NotFresh::TimedOut {
-        after: LONG,
+    assert_eq!(stopped, Err(RefreshError::Stopped));
+    assert_eq!(RefreshError::Stopped.to_string(), "the poller has stopped");
+    let late = RefreshError::Timeout {
+        timeout: LONG,
         last_error: None,
     };
     assert_eq!(late.to_string(), "no fresh contents within 60s");

@@ -60,7 +60,7 @@ fn what_is_held_or_leaked_is_all_that_is_kept() {
             let others = idles.into_iter().chain([asleeps]);
             let shown = held.len() + leaked.len() + others.filter(|&shown| shown < n).count();
             assert_eq!(
-                (stats.commits, stats.revision.get(), stats.seen),
+                (stats.commits, stats.revision.get(), stats.in_use),
                 (n, n, shown)
             );
             assert!(stats.retained <= shown + 2, "{stats:?}");
@@ -76,11 +76,11 @@ fn what_is_held_or_leaked_is_all_that_is_kept() {
     drop(asleep);
     let before = map.stats();
     // The newest is the one leaked last.
-    assert_eq!(before.seen, 9);
+    assert_eq!(before.in_use, 9);
     assert_eq!(map.reclaim(), before.retained - 9);
     let after = map.stats();
     assert_eq!(
-        (after.retained, after.seen),
+        (after.retained, after.in_use),
         (9, 9),
         "leaked ones stay, each one version"
     );
@@ -163,10 +163,10 @@ fn retained_bytes_are_those_that_a_reclaim_gives_back() {
         assert_about(stats.retained_bytes, with - live());
         let after = map.stats();
         assert_eq!(
-            (after.retained, after.seen, after.retained_bytes),
+            (after.retained, after.in_use, after.retained_bytes),
             (0, 0, 0)
         );
-        assert_eq!(after.oldest_pin, None);
+        assert_eq!(after.oldest_in_use_age, None);
     }
 }
 
@@ -175,11 +175,11 @@ fn the_oldest_pin_is_as_old_as_what_replaced_its_version() {
     let _turn = turn();
     let map = numbers(100);
     let pause = Duration::from_millis(3);
-    assert_eq!(map.stats().oldest_pin, None);
+    assert_eq!(map.stats().oldest_in_use_age, None);
     let (first, begin) = (map.snapshot(), Instant::now());
-    assert_eq!(map.stats().oldest_pin, None, "it is the newest");
+    assert_eq!(map.stats().oldest_in_use_age, None, "it is the newest");
     map.insert(1, 1);
-    let oldest = || map.stats().oldest_pin;
+    let oldest = || map.stats().oldest_in_use_age;
     thread::sleep(pause);
     let early = oldest().expect("the snapshot is older");
     assert!(pause <= early && early <= begin.elapsed());
@@ -193,7 +193,7 @@ fn the_oldest_pin_is_as_old_as_what_replaced_its_version() {
     assert!(next <= begin_second.elapsed());
     // Seen by nobody, kept until somebody frees it.
     drop(second);
-    assert_eq!((oldest(), map.stats().seen), (None, 0));
+    assert_eq!((oldest(), map.stats().in_use), (None, 0));
     assert!(map.retained() > 0);
 }
 
@@ -224,7 +224,7 @@ fn live_once(round: usize) {
     let map: Map<String, Arc<u64>> = texts().collect();
     let limit = Published::new("100".to_owned());
     let (mut reader, mut changes, mut strings) = (map.reader(), map.subscribe(), limit.subscribe());
-    let (closer, fork) = (changes.closer(), map.fork());
+    let (handle, fork) = (changes.handle(), map.fork());
     let first = map.snapshot();
     for n in 0..20 {
         map.insert(n.to_string(), Arc::new(n + 1));
@@ -263,14 +263,14 @@ fn live_once(round: usize) {
     };
     if round.is_multiple_of(2) {
         drop((map, limit));
-        closer.close();
+        handle.close();
         assert!(changes.recv().is_err() && strings.recv().is_ok());
         drop((first, step, fork));
     } else {
         drop((step, first, reader, changes, strings));
         map.reclaim();
         assert_eq!(map.retained(), 0);
-        drop((second, closer));
+        drop((second, handle));
     }
     #[cfg(feature = "stream")]
     drop(streams);

@@ -1,4 +1,4 @@
-//! Stretching on real threads: who is kept open is found, and reported so; and which setting holds.
+//! Stretching on real threads: who is delayed is found, and reported so; and which setting holds.
 
 use std::panic;
 use std::process::{Command, Output};
@@ -66,21 +66,21 @@ fn play(body: &str) {
     match body {
         "reader" => meet(|map| _ = map.get("1"), |map| _ = map.insert("2", 17)),
         "writer" => meet(|map| _ = map.insert("2", 17), |map| _ = map.get("1")),
-        "until kept open" => run_until_kept_open(&map()),
-        "told to" => run_until_kept_open(&map().stretch(Stretch::percent(90.0))),
-        "cell until kept open" => run_until_kept_open(&cell()),
-        "cell told to" => run_until_kept_open(&cell().stretch(Stretch::percent(90.0))),
+        "until delayed" => run_until_delayed(&map()),
+        "told to" => run_until_delayed(&map().stretch(Stretch::percent(90.0))),
+        "cell until delayed" => run_until_delayed(&cell()),
+        "cell told to" => run_until_delayed(&cell().stretch(Stretch::percent(90.0))),
         "cell told not to" => run_so_many(&cell().stretch(Stretch::OFF)),
-        "clone" => run_until_kept_open(&map().stretch(Stretch::percent(90.0)).deep_clone()),
+        "clone" => run_until_delayed(&map().stretch(Stretch::percent(90.0)).deep_clone()),
         "so many" => run_so_many(&map()),
         "told not to" => run_so_many(&map().stretch(Stretch::OFF)),
         _ => panic!("no such body: {body}"),
     }
 }
 
-/// The second thread is kept open for so long that the first is certain to meet it.
+/// The second thread is delayed for so long that the first is certain to meet it.
 fn meet(second: fn(&Map), first: fn(&Map)) {
-    let stretch = Stretch::percent(90.0).at_most(Duration::from_secs(120));
+    let stretch = Stretch::percent(90.0).max_delay(Duration::from_secs(120));
     let map = Arc::new(Map::named("config").stretch(stretch));
     let others = Arc::clone(&map);
     untorn::spawn("first", move || {
@@ -98,16 +98,16 @@ fn meet(second: fn(&Map), first: fn(&Map)) {
     .expect("it does not come back");
 }
 
-/// Two threads on one map or cell until `done` with so many rounds, or with an access that was met while it was kept open; whether
+/// Two threads on one map or cell until `done` with so many rounds, or with an access that was met while it was delayed; whether
 /// there was such a one.
 fn race(used: &impl Used, done: impl Fn(usize, bool) -> bool + Sync) -> bool {
     let seen = AtomicBool::new(false);
     let run = |access: &dyn Fn()| {
         for round in 0.. {
             if let Err(overlap) = attempt(access) {
-                assert!(!overlap.here.kept_open, "{overlap}");
+                assert!(!overlap.here.stretched, "{overlap}");
                 // Relaxed: nothing hangs on it.
-                seen.fetch_or(overlap.other.kept_open, Ordering::Relaxed);
+                seen.fetch_or(overlap.other.stretched, Ordering::Relaxed);
             }
             if done(round, seen.load(Ordering::Relaxed)) {
                 break;
@@ -122,75 +122,75 @@ fn race(used: &impl Used, done: impl Fn(usize, bool) -> bool + Sync) -> bool {
 }
 
 /// Ends only if there is such an overlap; who waits for this process has the patience.
-fn run_until_kept_open(used: &impl Used) {
-    println!("\nkept open: {}", race(used, |_, seen| seen));
+fn run_until_delayed(used: &impl Used) {
+    println!("\ndelayed: {}", race(used, |_, seen| seen));
 }
 
 fn run_so_many(used: &impl Used) {
-    println!("\nkept open: {}", race(used, |round, _| round == 100_000));
+    println!("\ndelayed: {}", race(used, |round, _| round == 100_000));
 }
 
 #[test]
-fn a_read_that_is_kept_open_is_found_and_reported_with_its_time() {
-    let golden = include_str!("golden/kept_open_read.txt");
+fn delayed_read_is_reported_with_its_time() {
+    let golden = include_str!("golden/delayed_read.txt");
     assert_reported(&run("reader"), golden);
 }
 
 #[test]
-fn a_write_that_is_kept_open_is_found_and_reported_with_its_time() {
-    let golden = include_str!("golden/kept_open_write.txt");
+fn delayed_write_is_reported_with_its_time() {
+    let golden = include_str!("golden/delayed_write.txt");
     assert_reported(&run("writer"), golden);
 }
 
-/// What the child said, and whether any access was kept open.
-fn kept_open(command: &mut Command) -> (String, bool) {
+/// What the child said, and whether any access was delayed.
+fn report_and_delayed(command: &mut Command) -> (String, bool) {
     let output = output(command);
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{}", stderr(&output));
-    let yes = said.contains("\nkept open: true\n");
-    assert_ne!(yes, said.contains("\nkept open: false\n"), "{said}");
+    let yes = said.contains("\ndelayed: true\n");
+    assert_ne!(yes, said.contains("\ndelayed: false\n"), "{said}");
     (stderr(&output).into(), yes)
 }
 
 #[test]
-fn the_environment_has_accesses_kept_open() {
-    let (_, kept) = kept_open(command("until kept open").env("UNTORN_STRETCH", "90%"));
+fn environment_enables_delays() {
+    let (_, kept) = report_and_delayed(command("until delayed").env("UNTORN_STRETCH", "90%"));
     assert!(kept);
 }
 
 #[test]
 fn what_a_map_was_told_holds_whatever_the_environment_says() {
-    let (_, kept) = kept_open(command("told to").env("UNTORN_STRETCH", "0%"));
+    let (_, kept) = report_and_delayed(command("told to").env("UNTORN_STRETCH", "0%"));
     assert!(kept);
-    let (_, kept) = kept_open(command("told not to").env("UNTORN_STRETCH", "90%"));
+    let (_, kept) = report_and_delayed(command("told not to").env("UNTORN_STRETCH", "90%"));
     assert!(!kept);
 }
 
 #[test]
 fn the_same_holds_for_cells() {
-    let (_, kept) = kept_open(command("cell until kept open").env("UNTORN_STRETCH", "90%"));
+    let (_, kept) = report_and_delayed(command("cell until delayed").env("UNTORN_STRETCH", "90%"));
     assert!(kept);
-    let (_, kept) = kept_open(command("cell told to").env("UNTORN_STRETCH", "0%"));
+    let (_, kept) = report_and_delayed(command("cell told to").env("UNTORN_STRETCH", "0%"));
     assert!(kept);
-    let (_, kept) = kept_open(command("cell told not to").env("UNTORN_STRETCH", "90%"));
+    let (_, kept) = report_and_delayed(command("cell told not to").env("UNTORN_STRETCH", "90%"));
     assert!(!kept);
 }
 
 #[test]
-fn a_clone_is_kept_open_as_the_original_is() {
-    let (_, kept) = kept_open(&mut command("clone"));
+fn clone_is_delayed_as_the_original_is() {
+    let (_, kept) = report_and_delayed(&mut command("clone"));
     assert!(kept);
 }
 
 #[test]
-fn nothing_is_kept_open_by_default_nor_by_nothing_or_nonsense() {
-    let (said, kept) = kept_open(&mut command("so many"));
+fn no_delays_by_default_or_by_invalid_settings() {
+    let (said, kept) = report_and_delayed(&mut command("so many"));
     assert_eq!((&*said, kept), ("", false));
     for none in ["", "0%", "0.0 %"] {
-        let (said, kept) = kept_open(command("so many").env("UNTORN_STRETCH", none));
+        let (said, kept) = report_and_delayed(command("so many").env("UNTORN_STRETCH", none));
         assert_eq!((&*said, kept), ("", false), "{none:?}");
     }
-    let (said, kept) = kept_open(command("so many").env("UNTORN_STRETCH", "1"));
+    let (said, kept) = report_and_delayed(command("so many").env("UNTORN_STRETCH", "1"));
     let expected = "untorn: UNTORN_STRETCH=\"1\" is not a percentage from 0% to 90%, such as 1%; it is ignored\n";
     assert_eq!((&*said, kept), (expected, false));
 }

@@ -107,7 +107,7 @@ fn masked_line(line: &str) -> String {
         let (start, rest) = line.split_once("\" (").expect("a thread has a number");
         let (number, rest) = rest.split_once(')').expect("a thread has a number");
         assert!(number.parse::<u64>().is_ok_and(|number| number > 0));
-        let lasts = [", for ", ", kept open for "].into_iter();
+        let lasts = [", for ", ", delayed for "].into_iter();
         let rest = match lasts
             .filter_map(|text| Some((text, rest.split_once(text)?)))
             .next()

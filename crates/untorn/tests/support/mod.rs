@@ -219,7 +219,7 @@ pub(crate) const OPS: &[Op] = &[
     op!("contains_key" Read true, |map, valve| assert!(map.contains_key(&Probe::new(1, valve)))),
     op!("trace" Read true, |map, valve| assert!(map.trace(&Probe::new(1, valve)).found())),
     op!("iter_with" Iterate true, |map, valve| map.iter_with(|_, _| valve.pass())),
-    op!("walk" Iterate true, |map, valve| _ = map.walk().next_with(|_, _| valve.pass())),
+    op!("cursor" Iterate true, |map, valve| _ = map.cursor().next_with(|_, _| valve.pass())),
     op!("fmt" Iterate true, |map, _| drop(format!("{map:?}"))),
     op!("deep_clone" Clone true, |map, _| drop(map.deep_clone())),
     op!("len" Read false, |map, _| assert_eq!(map.len(), 1)),
@@ -237,7 +237,7 @@ thread_local! {
 }
 
 fn note(overlap: &Overlap) {
-    NOTICED.with_borrow_mut(|noticed| noticed.push(*overlap));
+    NOTICED.with_borrow_mut(|noticed| noticed.push(overlap.clone()));
 }
 
 /// The policy under which [`attempt`] works.
@@ -254,7 +254,7 @@ pub(crate) fn attempt<R>(access: impl FnOnce() -> R) -> Result<R, Box<Overlap>> 
     let result = catch_unwind(AssertUnwindSafe(access));
     match (result, &noticed()[..]) {
         (Ok(result), []) => Ok(result),
-        (Err(_), [overlap]) => Err(Box::new(*overlap)),
+        (Err(_), [overlap]) => Err(Box::new(overlap.clone())),
         (Err(panic), []) => resume_unwind(panic),
         (_, overlaps) => panic!("{} overlaps in one access", overlaps.len()),
     }

@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use untorn::{Map, NoTransition, Reader, Revision, Snapshot, Subscription};
+use untorn::{Map, Reader, Revision, Snapshot, Subscription, TryRecvError};
 
 use super::contents::{Contents, Maker, ViewOf, assert_diff, assert_view};
 use super::operation::{Change, KEPT, Operation, Write};
@@ -119,7 +119,7 @@ impl<'l, K: Kind> Model<'l, K> {
             Operation::Receive(slot) => self.receive(usize::from(*slot)),
             Operation::Close(slot) => {
                 if let Some(mut following) = self.followers[usize::from(*slot)].take() {
-                    following.subscription.closer().close();
+                    following.subscription.handle().close();
                     following.assert_ended();
                 }
             }
@@ -275,7 +275,7 @@ impl<'l, K: Kind> Model<'l, K> {
             subscription: self.map.subscribe(),
             shown: self.now.clone(),
         });
-        following.receive(&self.now, NoTransition::Late, &self.maker);
+        following.receive(&self.now, TryRecvError::Empty, &self.maker);
     }
 
     /// How many replaced versions somebody sees.
@@ -301,11 +301,11 @@ impl<'l, K: Kind> Model<'l, K> {
         assert_eq!(stats.revision, self.now.revision);
         assert_eq!(stats.commits, self.now.revision.get());
         assert_eq!(stats.len, self.now.contents.len());
-        assert_eq!(stats.seen, self.seen(), "versions that are seen");
-        assert!(stats.retained >= stats.seen);
+        assert_eq!(stats.in_use, self.seen(), "versions that are seen");
+        assert!(stats.retained >= stats.in_use);
         assert!(stats.retained as u64 <= stats.commits);
         assert_eq!(stats.retained, self.map.retained());
-        assert_eq!(stats.oldest_pin.is_some(), stats.seen > 0);
+        assert_eq!(stats.oldest_in_use_age.is_some(), stats.in_use > 0);
         assert!(stats.segments > 0);
         let entry = size_of::<(K::Key, K::Value)>();
         assert!(stats.bytes >= stats.len * entry, "bytes of the entries");
@@ -321,7 +321,7 @@ impl<K: Kind> Kept<K> {
 
 impl<K: Kind> Following<K> {
     /// Asks, and compares; `otherwise` is told where there is nothing new.
-    fn receive(&mut self, now: &State, otherwise: NoTransition, maker: &Maker<'_>) {
+    fn receive(&mut self, now: &State, otherwise: TryRecvError, maker: &Maker<'_>) {
         let received = self.subscription.try_recv();
         if self.shown.revision == now.revision {
             assert_eq!(received.err(), Some(otherwise), "nothing is new");
@@ -339,7 +339,7 @@ impl<K: Kind> Following<K> {
 
     fn assert_ended(&mut self) {
         let received = self.subscription.try_recv();
-        assert_eq!(received.err(), Some(NoTransition::Ended));
+        assert_eq!(received.err(), Some(TryRecvError::Closed));
     }
 }
 
@@ -352,7 +352,7 @@ fn end_of_map<K: Kind>(
 ) {
     for following in followers.iter_mut().filter_map(Option::take) {
         let mut following = following;
-        following.receive(last, NoTransition::Ended, maker);
+        following.receive(last, TryRecvError::Closed, maker);
         following.assert_ended();
     }
     for mut reading in readers.iter_mut().filter_map(Option::take) {

@@ -1,11 +1,11 @@
-//! The model beside a table: what is in it, and what each walk over it must, may and must not show.
+//! The model beside a table: what is in it, and what each cursor over it must, may and must not show.
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use untorn::gomap::Key;
 
-use super::operation::{Action, Operation, WALKS};
+use super::operation::{Action, CURSORS, Operation};
 use super::subject::{Subject, TableOf, assert_chains};
 use crate::fuzz::Work;
 use crate::fuzz::foreign::{Call, Fuse, Ledger, Spread, guarded};
@@ -27,7 +27,7 @@ struct Shown {
 }
 
 struct Watched<W> {
-    walk: W,
+    cursor: W,
     /// Entries that it has still to show.
     must: BTreeSet<EntryNumber>,
     shown: BTreeSet<EntryNumber>,
@@ -42,7 +42,7 @@ pub(super) struct Model<'s, K: Kind, S: Subject<K> + 's> {
     by_id: HashMap<u16, EntryNumber>,
     last: EntryNumber,
     tags: u32,
-    walks: [Option<Watched<S::Walk<'s>>>; WALKS as usize],
+    cursors: [Option<Watched<S::Cursor<'s>>>; CURSORS as usize],
     keys: u16,
     work: Work,
     _kind: std::marker::PhantomData<K>,
@@ -57,7 +57,7 @@ impl<'s, K: Kind, S: Subject<K>> Model<'s, K, S> {
             by_id: HashMap::new(),
             last: 0,
             tags: 0,
-            walks: [const { None }; WALKS as usize],
+            cursors: [const { None }; CURSORS as usize],
             keys: match spread {
                 // All in one chain, if the numbers are long and end with zeros.
                 Spread::Identity | Spread::Shifted => 300,
@@ -83,7 +83,7 @@ impl<'s, K: Kind, S: Subject<K>> Model<'s, K, S> {
                 break;
             }
         }
-        (0..WALKS).for_each(|walk| self.finish(walk));
+        (0..CURSORS).for_each(|cursor| self.finish(cursor));
         self.check();
     }
 
@@ -114,18 +114,20 @@ impl<'s, K: Kind, S: Subject<K>> Model<'s, K, S> {
                     .skip(4)
                     .for_each(|id| self.remove(None, id, false));
             }
-            Operation::Grow(walk, steps) => self.grow(walk, steps),
-            Operation::Begin(walk) => self.begin(walk),
-            Operation::Step(walk, n) => {
+            Operation::Grow(cursor, steps) => self.grow(cursor, steps),
+            Operation::Begin(cursor) => self.begin(cursor),
+            Operation::Step(cursor, n) => {
                 for _ in 0..n {
-                    if self.step(walk).is_none() {
+                    if self.step(cursor).is_none() {
                         break;
                     }
                 }
             }
-            Operation::Consume(walk, n, back) => {
+            Operation::Consume(cursor, n, back) => {
                 for _ in 0..n {
-                    let Some(shown) = self.step(walk) else { break };
+                    let Some(shown) = self.step(cursor) else {
+                        break;
+                    };
                     if !shown.loose {
                         self.remove(None, shown.id, true);
                         if back {
@@ -134,8 +136,8 @@ impl<'s, K: Kind, S: Subject<K>> Model<'s, K, S> {
                     }
                 }
             }
-            Operation::Finish(walk) => self.finish(walk),
-            Operation::Forget(walk) => self.walks[usize::from(walk)] = None,
+            Operation::Finish(cursor) => self.finish(cursor),
+            Operation::Forget(cursor) => self.cursors[usize::from(cursor)] = None,
         }
     }
 
@@ -208,7 +210,7 @@ impl<'s, K: Kind, S: Subject<K>> Model<'s, K, S> {
         if let Some(entry) = known {
             self.by_id.remove(&id);
             self.alive.remove(&entry);
-            for watched in self.walks.iter_mut().flatten() {
+            for watched in self.cursors.iter_mut().flatten() {
                 watched.must.remove(&entry);
             }
         }
@@ -230,7 +232,7 @@ impl<'s, K: Kind, S: Subject<K>> Model<'s, K, S> {
         }
         self.alive.clear();
         self.by_id.clear();
-        for watched in self.walks.iter_mut().flatten() {
+        for watched in self.cursors.iter_mut().flatten() {
             watched.must.clear();
             watched.cleared = true;
         }
@@ -241,7 +243,7 @@ impl<'s, K: Kind, S: Subject<K>> Model<'s, K, S> {
         let Some(mut clone) = guarded(fuse, || self.subject.to_table()) else {
             return;
         };
-        let mut own = clone.walk();
+        let mut own = clone.cursor();
         let shown = std::iter::from_fn(|| {
             let (_, value) = own.next(&clone)?;
             Some(value.number())
@@ -264,28 +266,28 @@ impl<'s, K: Kind, S: Subject<K>> Model<'s, K, S> {
         assert_sound::<K>(&clone);
     }
 
-    fn begin(&mut self, walk: u8) {
+    fn begin(&mut self, cursor: u8) {
         self.work.spend(self.alive.len() / 4);
-        self.walks[usize::from(walk)] = Some(Watched {
-            walk: self.subject.walk(),
+        self.cursors[usize::from(cursor)] = Some(Watched {
+            cursor: self.subject.cursor(),
             must: self.alive.keys().copied().collect(),
             shown: BTreeSet::new(),
             cleared: false,
         });
     }
 
-    /// One step of this walk; what it showed.
-    fn step(&mut self, walk: u8) -> Option<Shown> {
+    /// One step of this cursor; what it showed.
+    fn step(&mut self, cursor: u8) -> Option<Shown> {
         self.work.spend(1);
-        let slot = &mut self.walks[usize::from(walk)];
+        let slot = &mut self.cursors[usize::from(cursor)];
         let watched = slot.as_mut()?;
         let subject = self.subject;
-        let step = subject.step(&mut watched.walk, |key, value| {
+        let step = subject.step(&mut watched.cursor, |key, value| {
             (K::id(key), K::tag(key), value.number())
         });
         let Some((id, tag, number)) = step else {
             assert!(watched.must.is_empty(), "not shown: {:?}", watched.must);
-            let more = subject.step(&mut watched.walk, |_, _| ());
+            let more = subject.step(&mut watched.cursor, |_, _| ());
             assert!(more.is_none(), "it goes on after its end");
             *slot = None;
             return None;
@@ -301,11 +303,11 @@ impl<'s, K: Kind, S: Subject<K>> Model<'s, K, S> {
         Some(*alive)
     }
 
-    fn finish(&mut self, walk: u8) {
-        while self.step(walk).is_some() {}
+    fn finish(&mut self, cursor: u8) {
+        while self.step(cursor).is_some() {}
     }
 
-    fn grow(&mut self, walk: u8, steps: u8) {
+    fn grow(&mut self, cursor: u8, steps: u8) {
         let mut inserted = Vec::new();
         for id in 0..self.keys {
             if self.subject.stats().growth.is_some() || self.work.is_spent() {
@@ -317,7 +319,7 @@ impl<'s, K: Kind, S: Subject<K>> Model<'s, K, S> {
             }
         }
         for id in inserted.into_iter().rev().step_by(2) {
-            (0..steps).for_each(|_| _ = self.step(walk));
+            (0..steps).for_each(|_| _ = self.step(cursor));
             self.remove(None, id, false);
         }
     }

@@ -4,8 +4,8 @@ use arbitrary::{Arbitrary, Result, Unstructured};
 
 use crate::fuzz::foreign::Fuse;
 
-/// How many walks there are at once.
-pub(super) const WALKS: u8 = 4;
+/// How many cursors there are at once.
+pub(super) const CURSORS: u8 = 4;
 
 /// One operation.
 #[derive(Clone, Copy, Debug)]
@@ -18,17 +18,17 @@ pub enum Operation {
     RemoveMany(u16, u8),
     /// Inserts a range and removes most of it, which fills tables with overflow buckets.
     Churn(u16, u8),
-    /// Inserts until the table begins to grow, and steps this walk so often between the writes that carry it out.
+    /// Inserts until the table begins to grow, and steps this cursor so often between the writes that carry it out.
     Grow(u8, u8),
-    /// Begins a walk, in the place of another if need be.
+    /// Begins a cursor, in the place of another if need be.
     Begin(u8),
-    /// Steps a walk so often.
+    /// Steps a cursor so often.
     Step(u8, u8),
     /// Steps, and each time removes the entry that was shown, and puts it back if `true`.
     Consume(u8, u8, bool),
     /// Steps until it is over.
     Finish(u8),
-    /// Drops a walk on its way.
+    /// Drops a cursor on its way.
     Forget(u8),
 }
 
@@ -64,8 +64,8 @@ impl<'a> Arbitrary<'a> for Action {
 
 impl<'a> Arbitrary<'a> for Operation {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
-        fn walk(u: &mut Unstructured<'_>) -> Result<u8> {
-            u.int_in_range(0..=WALKS - 1)
+        fn cursor(u: &mut Unstructured<'_>) -> Result<u8> {
+            u.int_in_range(0..=CURSORS - 1)
         }
         Ok(match u.int_in_range(0_u8..=63)? {
             0..=11 => Self::Act(None, Action::Insert(u.arbitrary()?)),
@@ -75,12 +75,12 @@ impl<'a> Arbitrary<'a> for Operation {
             31..=36 => Self::InsertMany(u.arbitrary()?, u.arbitrary()?),
             37..=39 => Self::RemoveMany(u.arbitrary()?, u.arbitrary()?),
             40..=43 => Self::Churn(u.arbitrary()?, u.arbitrary()?),
-            44..=46 => Self::Grow(walk(u)?, u.int_in_range(0..=3)?),
-            47..=51 => Self::Begin(walk(u)?),
-            52..=58 => Self::Step(walk(u)?, u.arbitrary()?),
-            59..=61 => Self::Consume(walk(u)?, u.arbitrary()?, u.arbitrary()?),
-            62 => Self::Finish(walk(u)?),
-            _ => Self::Forget(walk(u)?),
+            44..=46 => Self::Grow(cursor(u)?, u.int_in_range(0..=3)?),
+            47..=51 => Self::Begin(cursor(u)?),
+            52..=58 => Self::Step(cursor(u)?, u.arbitrary()?),
+            59..=61 => Self::Consume(cursor(u)?, u.arbitrary()?, u.arbitrary()?),
+            62 => Self::Finish(cursor(u)?),
+            _ => Self::Forget(cursor(u)?),
         })
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 use std::cell::RefCell;
 
 use untorn::GoMap;
-use untorn::gomap::{MapWalk, Stats, Table, Walk};
+use untorn::gomap::{Cursor, MapCursor, Table, TableStats};
 
 use crate::fuzz::foreign::Spread;
 use crate::fuzz::kind::{Kind, Value};
@@ -13,7 +13,7 @@ pub(super) type TableOf<K> = Table<<K as Kind>::Key, <K as Kind>::Value, Spread>
 type GoMapOf<K> = GoMap<<K as Kind>::Key, <K as Kind>::Value, Spread>;
 
 pub(super) trait Subject<K: Kind> {
-    type Walk<'s>
+    type Cursor<'s>
     where
         Self: 's;
 
@@ -24,12 +24,12 @@ pub(super) trait Subject<K: Kind> {
     fn get(&self, key: &K::Query) -> Option<u64>;
     fn clear(&self);
     fn len(&self) -> usize;
-    fn stats(&self) -> Stats;
-    fn walk(&self) -> Self::Walk<'_>;
+    fn stats(&self) -> TableStats;
+    fn cursor(&self) -> Self::Cursor<'_>;
     /// What a step shows.
     fn step<'s, R>(
         &'s self,
-        walk: &mut Self::Walk<'s>,
+        cursor: &mut Self::Cursor<'s>,
         f: impl FnOnce(&K::Key, &K::Value) -> R,
     ) -> Option<R>;
     fn for_each(&self, f: impl FnMut(&K::Key, &K::Value));
@@ -40,8 +40,8 @@ pub(super) trait Subject<K: Kind> {
 }
 
 impl<K: Kind> Subject<K> for RefCell<TableOf<K>> {
-    type Walk<'s>
-        = Walk
+    type Cursor<'s>
+        = Cursor
     where
         Self: 's;
 
@@ -87,17 +87,17 @@ impl<K: Kind> Subject<K> for RefCell<TableOf<K>> {
         len
     }
 
-    fn stats(&self) -> Stats {
+    fn stats(&self) -> TableStats {
         RefCell::borrow(self).stats()
     }
 
-    fn walk(&self) -> Walk {
-        RefCell::borrow(self).walk()
+    fn cursor(&self) -> Cursor {
+        RefCell::borrow(self).cursor()
     }
 
-    fn step<R>(&self, walk: &mut Walk, f: impl FnOnce(&K::Key, &K::Value) -> R) -> Option<R> {
+    fn step<R>(&self, cursor: &mut Cursor, f: impl FnOnce(&K::Key, &K::Value) -> R) -> Option<R> {
         let table = RefCell::borrow(self);
-        walk.next(&table).map(|(key, value)| f(key, value))
+        cursor.next(&table).map(|(key, value)| f(key, value))
     }
 
     fn for_each(&self, mut f: impl FnMut(&K::Key, &K::Value)) {
@@ -122,8 +122,8 @@ impl<K: Kind> Subject<K> for RefCell<TableOf<K>> {
 }
 
 impl<K: Kind> Subject<K> for GoMapOf<K> {
-    type Walk<'s>
-        = MapWalk<'s, K::Key, K::Value, Spread>
+    type Cursor<'s>
+        = MapCursor<'s, K::Key, K::Value, Spread>
     where
         Self: 's;
 
@@ -157,20 +157,20 @@ impl<K: Kind> Subject<K> for GoMapOf<K> {
         len
     }
 
-    fn stats(&self) -> Stats {
+    fn stats(&self) -> TableStats {
         GoMap::stats(self)
     }
 
-    fn walk(&self) -> Self::Walk<'_> {
-        GoMap::walk(self)
+    fn cursor(&self) -> Self::Cursor<'_> {
+        GoMap::cursor(self)
     }
 
     fn step<'s, R>(
         &'s self,
-        walk: &mut Self::Walk<'s>,
+        cursor: &mut Self::Cursor<'s>,
         f: impl FnOnce(&K::Key, &K::Value) -> R,
     ) -> Option<R> {
-        walk.next_with(f)
+        cursor.next_with(f)
     }
 
     fn for_each(&self, f: impl FnMut(&K::Key, &K::Value)) {
@@ -192,7 +192,7 @@ impl<K: Kind> Subject<K> for GoMapOf<K> {
 }
 
 /// What the numbers in a header say of each other.
-pub(super) fn assert_header(stats: &Stats) {
+pub(super) fn assert_header(stats: &TableStats) {
     assert!(stats.buckets == 0 || stats.buckets == 1 << stats.b);
     assert_eq!(stats.growth.is_some(), stats.oldbuckets > 0);
     assert!(stats.oldbuckets == 0 || stats.nevacuate < stats.oldbuckets);

@@ -3,18 +3,18 @@
 #[cfg(not(untorn_wrong))]
 #[test]
 fn right() {
-    use untorn::{OverlapCell, Reading};
+    use untorn::{OverlapCell, ReadGuard};
     let cell = OverlapCell::new(String::from("265"));
-    let part = Reading::map(cell.read(), |value| value.as_str());
+    let part = ReadGuard::map(cell.read(), |value| value.as_str());
     assert_eq!(&*part, "265");
 }
 
 #[cfg(untorn_wrong)]
 fn wrong() {
-    use untorn::{OverlapCell, Reading};
+    use untorn::{OverlapCell, ReadGuard};
     let cell = OverlapCell::new(String::from("265"));
     let mut part = "";
-    drop(Reading::map(cell.read(), |value| {
+    drop(ReadGuard::map(cell.read(), |value| {
         part = value; //~ E0521
         value
     }));

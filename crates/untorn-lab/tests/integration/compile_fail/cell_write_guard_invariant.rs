@@ -3,13 +3,13 @@
 #[cfg(not(untorn_wrong))]
 #[test]
 fn right() {
-    fn shorten<'c, 'a>(reading: untorn::Reading<'c, &'static str>) -> untorn::Reading<'c, &'a str> {
+    fn shorten<'c, 'a>(reading: untorn::ReadGuard<'c, &'static str>) -> untorn::ReadGuard<'c, &'a str> {
         reading
     }
     _ = shorten;
 }
 
 #[cfg(untorn_wrong)]
-fn shorten<'c, 'a>(writing: untorn::Writing<'c, &'static str>) -> untorn::Writing<'c, &'a str> {
+fn shorten<'c, 'a>(writing: untorn::WriteGuard<'c, &'static str>) -> untorn::WriteGuard<'c, &'a str> {
     writing //~ error
 }

@@ -6,7 +6,7 @@ use super::GoMap;
 use crate::gomap::table::Table;
 use crate::gomap::table::hash::SeededBuildHasher;
 use crate::gomap::table::key::Key;
-use crate::gomap::table::stats::Stats;
+use crate::gomap::table::stats::TableStats;
 use crate::gomap::table::trace::Lookup;
 use crate::overlap::{OnOverlap, Stretch};
 
@@ -54,7 +54,7 @@ impl<K, V, S> GoMap<K, V, S> {
         self
     }
 
-    /// Sets the delay injection: the share of time for which accesses are kept open, so that rare
+    /// Sets the delay injection: the share of time for which accesses are delayed, so that rare
     /// overlaps occur.
     ///
     /// Takes precedence over the environment. See [`Stretch`] for its cost.
@@ -155,7 +155,7 @@ impl<K, V, S> GoMap<K, V, S> {
     /// Returns a copy of the header of the table: the fields of Go's `hmap`. Counts as a read.
     /// O(1).
     ///
-    /// The statistics of a [`Map`](crate::Map) are in [`untorn::Stats`](crate::Stats).
+    /// The statistics of a [`Map`](crate::Map) are in [`MapStats`](crate::MapStats).
     ///
     /// # Examples
     /// ```
@@ -167,7 +167,7 @@ impl<K, V, S> GoMap<K, V, S> {
     #[must_use]
     #[track_caller]
     #[doc(alias = "hmap")]
-    pub fn stats(&self) -> Stats {
+    pub fn stats(&self) -> TableStats {
         self.read(operation!(Read "stats"), Table::stats)
     }
 

@@ -1,9 +1,9 @@
 //! Accesses to the whole map: its length, iteration, `clear`, clones.
 
 use super::GoMap;
-use super::cursor::MapWalk;
+use super::cursor::MapCursor;
 use crate::gomap::table::Table;
-use crate::gomap::table::cursor::Walk;
+use crate::gomap::table::cursor::Cursor;
 use crate::gomap::table::hash::SeededBuildHasher;
 use crate::gomap::table::key::Key;
 use crate::overlap::tsan;
@@ -84,7 +84,7 @@ impl<K, V, S> GoMap<K, V, S> {
     /// # Examples
     /// ```
     /// let config = untorn::GoMap::from([("1", 265), ("2", 17)]);
-    /// for (key, _) in config.walk() {
+    /// for (key, _) in config.cursor() {
     ///     config.remove(key);
     /// }
     /// assert!(config.is_empty());
@@ -93,22 +93,26 @@ impl<K, V, S> GoMap<K, V, S> {
     #[doc(alias = "range")]
     #[doc(alias = "iter")]
     #[doc(alias = "mapiterinit")]
-    pub fn walk(&self) -> MapWalk<'_, K, V, S> {
-        let walk = self.read(operation!(Iterate "walk"), |table| {
+    pub fn cursor(&self) -> MapCursor<'_, K, V, S> {
+        let cursor = self.read(operation!(Iterate "cursor"), |table| {
             // The lock of the cursor list must not order threads that create cursors at once.
             let _hidden = tsan::hide();
-            table.walk()
+            table.cursor()
         });
-        MapWalk { map: self, walk }
+        MapCursor { map: self, cursor }
     }
 
     /// Takes one step of a cursor, in one access.
     #[track_caller]
-    pub(super) fn walk_step<R>(&self, walk: &mut Walk, f: impl FnOnce(&K, &V) -> R) -> Option<R> {
-        self.read(operation!(Iterate "walk"), |table| {
+    pub(super) fn cursor_step<R>(
+        &self,
+        cursor: &mut Cursor,
+        f: impl FnOnce(&K, &V) -> R,
+    ) -> Option<R> {
+        self.read(operation!(Iterate "cursor"), |table| {
             let next = {
                 let _hidden = tsan::hide();
-                walk.next(table)
+                cursor.next(table)
             };
             next.map(|(key, elem)| f(key, elem))
         })

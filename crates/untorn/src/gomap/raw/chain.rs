@@ -21,7 +21,6 @@ use super::array::BucketArray;
 use super::bucket::{BUCKET_CNT, Bucket, BucketRef};
 use super::slot_mask::SlotMask;
 use super::tophash::{EMPTY_ONE, EMPTY_REST, is_empty};
-use crate::planted::planted;
 
 /// A mutable reference to a chain.
 pub(in crate::gomap) struct ChainMut<'t, K, V> {
@@ -342,9 +341,6 @@ pub(in crate::gomap) fn move_chain<K, V>(
         // SAFETY: `old` is borrowed mutably.
         unsafe { bucket.mark_evacuated(full, upper) };
         for i in full {
-            if planted("evacuation_skips_a_slot") && i == 6 {
-                continue;
-            }
             // An index, not a branch: the half is unpredictable.
             let to = &mut destinations[usize::from(upper.contains(i))];
             let tophash = (word >> (8 * i)) as u8;

@@ -42,8 +42,8 @@ use super::cursors::{CursorSet, CursorState, lock};
 ///
 /// let mut queue = Table::from([("a", 3), ("b", 1)]);
 /// let mut done = Vec::new();
-/// let mut walk = queue.walk(); // does not borrow `queue`
-/// while let Some((&key, &n)) = walk.next(&queue) {
+/// let mut cursor = queue.cursor(); // does not borrow `queue`
+/// while let Some((&key, &n)) = cursor.next(&queue) {
 ///     done.push((key, n));
 ///     queue.remove(key);
 /// }
@@ -51,10 +51,10 @@ use super::cursors::{CursorSet, CursorState, lock};
 /// assert_eq!(done, [("a", 3), ("b", 1)]);
 /// assert!(queue.is_empty());
 /// ```
-#[must_use = "a walk returns entries only when its `next` is called"]
+#[must_use = "a cursor returns entries only when its `next` is called"]
 #[doc(alias = "range")]
 #[doc(alias = "hiter")]
-pub struct Walk {
+pub struct Cursor {
     /// The identity of its table.
     table: u64,
     /// `None` after the last entry.
@@ -71,29 +71,29 @@ impl<K, V, S> Table<K, V, S> {
     /// # Examples
     /// ```
     /// let mut limits = untorn::gomap::Table::from([("low", 10), ("high", 20)]);
-    /// let mut walk = limits.walk();
-    /// while let Some((&key, _)) = walk.next(&limits) {
+    /// let mut cursor = limits.cursor();
+    /// while let Some((&key, _)) = cursor.next(&limits) {
     ///     limits.insert(key, 0);
     /// }
     /// assert_eq!(limits["low"] + limits["high"], 0);
     /// ```
     #[doc(alias = "range")]
     #[doc(alias = "mapiterinit")]
-    pub fn walk(&self) -> Walk {
+    pub fn cursor(&self) -> Cursor {
         let cursors = self.cursors.get_or_init(|| Box::new(CursorSet::new()));
         let state = (self.count > 0).then(|| {
             self.flags.set_iterator();
             let smaller = self.oldbuckets.as_ref().unwrap_or(&self.buckets);
             cursors.register(smaller.b())
         });
-        Walk {
+        Cursor {
             table: cursors.id(),
             state,
         }
     }
 }
 
-impl Walk {
+impl Cursor {
     /// Returns the next entry of `table`, which must be the table that created the cursor. After
     /// the first `None` it always returns `None`.
     ///
@@ -108,9 +108,9 @@ impl Walk {
     /// use untorn::gomap::Table;
     ///
     /// let table = Table::from([("low", 10)]);
-    /// let mut walk = table.walk();
-    /// assert_eq!(walk.next(&table), Some((&"low", &10)));
-    /// assert_eq!(walk.next(&table), None);
+    /// let mut cursor = table.cursor();
+    /// assert_eq!(cursor.next(&table), Some((&"low", &10)));
+    /// assert_eq!(cursor.next(&table), None);
     /// ```
     #[doc(alias = "mapiternext")]
     pub fn next<'t, K, V, S>(&mut self, table: &'t Table<K, V, S>) -> Option<(&'t K, &'t V)> {
@@ -118,7 +118,7 @@ impl Walk {
             .cursors
             .get()
             .filter(|cursors| cursors.id() == self.table)
-            .expect("cannot step a walk with another table than the one that created it");
+            .expect("cannot step a cursor with another table than the one that created it");
         let state = self.state.as_deref()?;
         let arrays = Arrays {
             current: &table.buckets,
@@ -137,9 +137,9 @@ impl Walk {
     }
 }
 
-impl fmt::Debug for Walk {
+impl fmt::Debug for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Walk")
+        f.debug_struct("Cursor")
             .field("over", &self.state.is_none())
             .finish_non_exhaustive()
     }

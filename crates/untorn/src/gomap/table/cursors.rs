@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use super::arrays::Arrays;
 use crate::gomap::raw::bucket::{BUCKET_CNT, BucketRef, FullSlot};
 use crate::gomap::raw::tophash::{EMPTY_REST, EVACUATED_X, EVACUATED_Y};
-use crate::planted::planted;
+use crate::mutants::mutant;
 use crate::random::random_u64;
 use crate::sync::{Counter, Ordering};
 
@@ -36,7 +36,7 @@ pub(in crate::gomap) struct CursorSet {
     id: u64,
     /// The number of growths since the first cursor was created.
     growths: u64,
-    /// The cursors created since the start of the last growth. Behind a lock because `walk` takes
+    /// The cursors created since the start of the last growth. Behind a lock because `cursor` takes
     /// `&self`.
     newest: Mutex<CursorList>,
     /// The cursors created before that.
@@ -179,7 +179,7 @@ impl CursorSet {
 
     /// Ends all cursors when the table is cleared.
     pub(super) fn end(&mut self) {
-        if planted("walk_survives_clear") {
+        if mutant("cursor_survives_clear") {
             return;
         }
         let newest = self.newest.get_mut();
@@ -196,7 +196,7 @@ impl CursorSet {
 
     /// Returns the number of slots that a cursor of generation `number` visits in this chain.
     fn limit(&self, number: u64, old: bool, chain: usize) -> usize {
-        if number == self.growths || planted("walk_knows_no_limit") {
+        if number == self.growths || mutant("cursor_knows_no_limit") {
             return usize::MAX;
         }
         let generation = self
@@ -326,14 +326,14 @@ impl CursorState {
                 continue;
             }
             let [from, to] = [counts.at(range.from), counts.at(range.to)];
-            let from = if planted("walk_starts_a_moved_chain_over") {
+            let from = if mutant("cursor_starts_a_moved_chain_over") {
                 [0, 0]
             } else {
                 from
             };
             let chains = [Some(number), split.map(|split| number + split)];
             for half in 0..2 {
-                if planted("walk_forgets_what_moved_to_y") && half == 1 {
+                if mutant("cursor_forgets_what_moved_to_y") && half == 1 {
                     continue;
                 }
                 let Some(chain) = chains[half] else { continue };

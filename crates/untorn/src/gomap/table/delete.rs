@@ -10,7 +10,7 @@ use super::key::Key;
 use crate::gomap::raw::array::BucketArray;
 use crate::gomap::raw::chain::{Found, VacatedSlot};
 use crate::gomap::raw::tophash::tophash;
-use crate::planted::planted;
+use crate::mutants::mutant;
 use crate::random::random_u64;
 
 /// The arrays of a cleared table. Dropping it drops their entries.
@@ -99,7 +99,7 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
 /// It moves backwards from the vacated slot, across the buckets of the chain, to the last full
 /// slot.
 pub(in crate::gomap) fn sweep<K, V>(mut vacated: VacatedSlot<'_, K, V>) {
-    if !vacated.rest_is_empty() || planted("sweep_forgets_empty_rest") {
+    if !vacated.rest_is_empty() || mutant("sweep_forgets_empty_rest") {
         return;
     }
     while vacated.is_empty_one() {
@@ -114,7 +114,7 @@ impl<K, V, S> Table<K, V, S> {
     /// Removes all entries: Go's `clear(m)`.
     ///
     /// O(buckets + entries). The table keeps its number of buckets but frees their memory until the
-    /// next write. It draws a new seed, and every active [`Walk`](crate::gomap::Walk) ends.
+    /// next write. It draws a new seed, and every active [`Cursor`](crate::gomap::Cursor) ends.
     ///
     /// # Examples
     /// ```

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher};
 
+use crate::hash::FoldHasher;
+
 /// A hasher factory whose seed is set, and reset, by the table.
 ///
 /// Every Go map hashes with its own seed, `hash0`, drawn at its creation and, since Go 1.16, drawn
@@ -82,7 +84,7 @@ pub trait SeededBuildHasher {
 /// let table: Table<&str, u32, FoldHash> = Table::with_hasher(FoldHash::default());
 /// assert!(table.is_empty());
 /// ```
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct FoldHash {
     process: &'static foldhash::SharedSeed,
 }
@@ -110,11 +112,14 @@ impl fmt::Debug for FoldHash {
 }
 
 impl SeededBuildHasher for FoldHash {
-    type Hasher = foldhash::quality::FoldHasher<'static>;
+    type Hasher = FoldHasher;
 
     #[inline(always)]
-    fn build_hasher(&self, hash0: u64) -> Self::Hasher {
-        foldhash::quality::FoldHasher::with_seed(hash0, self.process)
+    fn build_hasher(&self, hash0: u64) -> FoldHasher {
+        FoldHasher(foldhash::quality::FoldHasher::with_seed(
+            hash0,
+            self.process,
+        ))
     }
 }
 
@@ -130,7 +135,7 @@ impl SeededBuildHasher for FoldHash {
 /// table.insert("1", "265");
 /// assert_eq!(table.get("1"), Some(&"265"));
 /// ```
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Seeded<S>(pub S);
 
 impl<S: BuildHasher> SeededBuildHasher for Seeded<S> {

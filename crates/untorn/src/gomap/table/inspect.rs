@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::iter::FusedIterator;
+use std::ops::Range;
 
 use super::Table;
 use crate::gomap::raw::array::BucketArray;
@@ -25,8 +26,8 @@ impl<K, V, S> Table<K, V, S> {
     /// assert_eq!(bucket.tophash()[2..], [0; 6]); // and six that are empty_rest
     /// assert_eq!(bucket.entry(0), Some((&"1", &"265")));
     /// ```
-    pub fn chains(&self) -> impl ExactSizeIterator<Item = Chain<'_, K, V>> {
-        chains(Some(&self.buckets))
+    pub fn chains(&self) -> Chains<'_, K, V> {
+        Chains::of(Some(&self.buckets))
     }
 
     /// Returns an iterator over the chains of the old array, in the order of their numbers.
@@ -38,18 +39,59 @@ impl<K, V, S> Table<K, V, S> {
     /// let table: untorn::gomap::Table<_, _> = (0..27).map(|n| (n, n)).collect();
     /// assert_eq!((table.old_chains().len(), table.chains().len()), (4, 8)); // doubling
     /// ```
-    pub fn old_chains(&self) -> impl ExactSizeIterator<Item = Chain<'_, K, V>> {
-        chains(self.oldbuckets.as_ref())
+    pub fn old_chains(&self) -> Chains<'_, K, V> {
+        Chains::of(self.oldbuckets.as_ref())
     }
 }
 
-fn chains<K, V>(
-    array: Option<&BucketArray<K, V>>,
-) -> impl ExactSizeIterator<Item = Chain<'_, K, V>> {
-    let allocated = array.filter(|array| array.is_allocated());
-    (0..allocated.map_or(0, BucketArray::count)).map(move |number| Chain {
-        next: allocated.map(|array| array.bucket(number)),
-    })
+/// An iterator over the chains of an array, from [`Table::chains`] and [`Table::old_chains`].
+pub struct Chains<'t, K, V> {
+    array: Option<&'t BucketArray<K, V>>,
+    numbers: Range<usize>,
+}
+
+impl<'t, K, V> Chains<'t, K, V> {
+    fn of(array: Option<&'t BucketArray<K, V>>) -> Self {
+        let array = array.filter(|array| array.is_allocated());
+        Self {
+            array,
+            numbers: 0..array.map_or(0, BucketArray::count),
+        }
+    }
+}
+
+impl<'t, K, V> Iterator for Chains<'t, K, V> {
+    type Item = Chain<'t, K, V>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let number = self.numbers.next()?;
+        Some(Chain {
+            next: self.array.map(|array| array.bucket(number)),
+        })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.numbers.size_hint()
+    }
+}
+
+impl<K, V> ExactSizeIterator for Chains<'_, K, V> {}
+
+impl<K, V> FusedIterator for Chains<'_, K, V> {}
+
+impl<K, V> Clone for Chains<'_, K, V> {
+    fn clone(&self) -> Self {
+        Self {
+            array: self.array,
+            numbers: self.numbers.clone(),
+        }
+    }
+}
+
+impl<K, V> fmt::Debug for Chains<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone()).finish()
+    }
 }
 
 /// An iterator over a bucket and its overflow buckets.

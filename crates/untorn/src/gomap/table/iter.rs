@@ -6,6 +6,7 @@ use std::iter::FusedIterator;
 use super::Table;
 use crate::gomap::raw::array::BucketArray;
 use crate::gomap::raw::bucket::{BUCKET_CNT, BucketRef};
+use crate::halves::keys_and_values;
 use crate::random::random_u64;
 
 /// An iterator over the entries of a [`Table`], in an unspecified order with a random start.
@@ -37,7 +38,7 @@ impl<K, V, S> Table<K, V, S> {
     ///
     /// O(buckets + entries) in all. The order is unspecified and starts at a random bucket and
     /// slot, as in Go, so that no program can rely on it. The iterator borrows the table;
-    /// [`walk`](Self::walk) does not.
+    /// [`cursor`](Self::cursor) does not.
     ///
     /// # Examples
     /// ```
@@ -65,8 +66,8 @@ impl<K, V, S> Table<K, V, S> {
     /// let limits = untorn::gomap::Table::from([("low", 10)]);
     /// assert_eq!(limits.keys().collect::<Vec<_>>(), [&"low"]);
     /// ```
-    pub fn keys(&self) -> impl ExactSizeIterator<Item = &K> + Clone {
-        self.iter().map(|(key, _)| key)
+    pub fn keys(&self) -> Keys<'_, K, V> {
+        Keys(self.iter())
     }
 
     /// Returns an iterator over the values, in the order of [`iter`](Self::iter).
@@ -76,8 +77,8 @@ impl<K, V, S> Table<K, V, S> {
     /// let limits = untorn::gomap::Table::from([("low", 10)]);
     /// assert_eq!(limits.values().collect::<Vec<_>>(), [&10]);
     /// ```
-    pub fn values(&self) -> impl ExactSizeIterator<Item = &V> + Clone {
-        self.iter().map(|(_, elem)| elem)
+    pub fn values(&self) -> Values<'_, K, V> {
+        Values(self.iter())
     }
 }
 
@@ -134,6 +135,8 @@ impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for Iter<'_, K, V> {
         f.debug_map().entries(self.clone()).finish()
     }
 }
+
+keys_and_values!(Table);
 
 impl<'t, K, V, S> IntoIterator for &'t Table<K, V, S> {
     type Item = (&'t K, &'t V);

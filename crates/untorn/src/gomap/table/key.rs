@@ -20,6 +20,7 @@ use std::sync::Arc;
 /// assert_eq!(<u8 as Key>::KIND, KeyKind::Generic);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum KeyKind {
     /// For four bytes that are cheap to compare (`mapaccess1_fast32`). In a table of one bucket, a
     /// lookup compares with `Eq` and never hashes.

@@ -1,7 +1,7 @@
 //! The conditions under which a table grows.
 
 use crate::gomap::raw::bucket::BUCKET_CNT;
-use crate::planted::planted;
+use crate::mutants::mutant;
 
 /// The load factor, 6.5, as a fraction.
 const LOAD_FACTOR_NUM: usize = 13;
@@ -17,6 +17,7 @@ const LOAD_FACTOR_DEN: usize = 2;
 /// assert_eq!(table.stats().growth, Some(Growth::Doubling));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Growth {
     /// Growth to twice as many buckets.
     Doubling,
@@ -27,7 +28,7 @@ pub enum Growth {
 /// Returns whether `count` entries exceed the load factor of 2^b buckets: more than eight in all,
 /// and more than 6.5 per bucket.
 pub(in crate::gomap) fn over_load_factor(count: usize, b: u8) -> bool {
-    let late = usize::from(planted("growth_one_key_late"));
+    let late = usize::from(mutant("growth_one_key_late"));
     count > BUCKET_CNT && count > capacity_for(b) + late
 }
 

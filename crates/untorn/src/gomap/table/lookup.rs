@@ -13,7 +13,7 @@ use super::trace::{Lookup, Step};
 use crate::gomap::raw::bucket::{BUCKET_CNT, BucketRef, MAX_INLINE_SIZE};
 use crate::gomap::raw::tophash::tophash;
 use crate::gomap::raw::tophash::{EMPTY_REST, is_empty};
-use crate::planted::planted;
+use crate::mutants::mutant;
 
 /// The length below which a key is compared with every slot of a one-bucket table. Longer keys are
 /// first filtered by their ends.
@@ -289,7 +289,7 @@ where
         }
         if keymaybe.is_some() {
             trace.step(Step::SecondCandidate { slot });
-            if planted("second_candidate_is_a_miss") {
+            if mutant("second_candidate_is_a_miss") {
                 return Scan::Missing;
             }
             return Scan::DoHash;

@@ -74,7 +74,7 @@ use crate::gomap::raw::slot_mask::SlotMask;
 /// Lookups and insertions are O(1) on average; a single insertion or removal also moves at most two
 /// chains of an old bucket array. As in Go, a value is changed by inserting a new one: no method
 /// returns `&mut V`. A loop may change the table during its own iteration, see
-/// [`walk`](Self::walk). The iteration order is unspecified and starts at a random position, on
+/// [`cursor`](Self::cursor). The iteration order is unspecified and starts at a random position, on
 /// purpose.
 ///
 /// # Panics

@@ -8,7 +8,7 @@ use crate::gomap::raw::array::BucketArray;
 /// A copy of the header of a table: the fields of Go's `hmap`.
 ///
 /// [`Table::stats`](crate::gomap::Table::stats) and [`GoMap::stats`](crate::GoMap::stats) return
-/// it. The statistics of a [`Map`](crate::Map) are in [`untorn::Stats`](crate::Stats).
+/// it. The statistics of a [`Map`](crate::Map) are in [`MapStats`](crate::MapStats).
 ///
 /// # Examples
 /// ```
@@ -17,7 +17,7 @@ use crate::gomap::raw::array::BucketArray;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Stats {
+pub struct TableStats {
     /// The number of entries.
     pub count: usize,
     /// The binary logarithm of the number of buckets.
@@ -51,8 +51,8 @@ impl<K, V, S> Table<K, V, S> {
     /// ```
     #[must_use]
     #[doc(alias = "hmap")]
-    pub fn stats(&self) -> Stats {
-        Stats {
+    pub fn stats(&self) -> TableStats {
+        TableStats {
             count: self.count,
             b: self.buckets.b(),
             flags: self.flags.get(),

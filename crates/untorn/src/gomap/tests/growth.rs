@@ -1,7 +1,7 @@
 //! Doubling: its start, the writes that carry it out, its end; seeds, hints and clones.
 
 use super::super::table::load_factor::over_load_factor;
-use super::super::{Growth, SeededBuildHasher, Stats, Table};
+use super::super::{Growth, SeededBuildHasher, Table, TableStats};
 use super::support::{Constant, Good, Identity, Truncated, evacuated, marks, place};
 
 /// Returns the number of keys at which 2^b buckets double: one more than 6.5 per bucket.
@@ -180,7 +180,7 @@ fn every_write_evacuates_its_bucket_and_the_next() {
 #[test]
 fn reading_evacuates_nothing() {
     let table = growing(3);
-    let before: Stats = table.stats();
+    let before: TableStats = table.stats();
     for n in 0..104 {
         assert_eq!(table.get(&place(n % 32, 10 + n, n)), Some(&n));
         assert_eq!(table.get(&place(n % 32, 9, n)), None);

@@ -3,6 +3,9 @@
 mod support;
 
 mod clone;
+mod cursor;
+mod cursor_growth;
+mod cursor_model;
 mod delete;
 mod drops;
 mod growth;
@@ -17,7 +20,4 @@ mod panics;
 mod retain;
 mod same_size;
 mod sizes;
-mod walk;
-mod walk_growth;
-mod walk_model;
 mod write;

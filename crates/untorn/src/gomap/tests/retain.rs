@@ -57,14 +57,14 @@ fn retain_and_into_iter_agree_with_std() {
 }
 
 #[test]
-fn walk_continues_after_retain() {
+fn cursor_continues_after_retain() {
     for n in [3, 40, 105, 300] {
         let mut table: Table<u64, u64> = (0..n).map(|key| (key, key)).collect();
-        let mut walk = table.walk();
+        let mut cursor = table.cursor();
         let mut shown: Vec<u64> = Vec::new();
-        shown.extend(walk.next(&table).map(|(key, _)| key));
+        shown.extend(cursor.next(&table).map(|(key, _)| key));
         table.retain(|key, _| key % 2 == 0);
-        while let Some((key, _)) = walk.next(&table) {
+        while let Some((key, _)) = cursor.next(&table) {
             shown.push(*key);
         }
         let first = shown.remove(0);

@@ -215,23 +215,14 @@ impl<T> Directory<T> {
         len: usize,
         other: &'d Self,
         other_len: usize,
-    ) -> impl Iterator<Item = usize> + Clone + 'd {
-        let mut next = 0;
-        std::iter::from_fn(move || {
-            while next < len {
-                let i = next;
-                let shared = if i < other_len {
-                    self.shared_from(other, i)
-                } else {
-                    0
-                };
-                next += shared.max(1);
-                if shared == 0 {
-                    return Some(i);
-                }
-            }
-            None
-        })
+    ) -> Unshared<'d, T> {
+        Unshared {
+            directory: self,
+            len,
+            other,
+            other_len,
+            next: 0,
+        }
     }
 
     /// How many elements from `i` on both have as the same memory, as far as one look tells; both have element `i`.
@@ -403,5 +394,40 @@ mod tests {
         );
         assert_eq!(nodes(old.unshared_bytes(Some(&new))), 0);
         assert_eq!(counted(1).unshared_bytes(None), 0);
+    }
+}
+
+/// The numbers of elements that another directory does not share, from [`Directory::unshared`].
+pub(super) struct Unshared<'d, T> {
+    directory: &'d Directory<T>,
+    len: usize,
+    other: &'d Directory<T>,
+    other_len: usize,
+    next: usize,
+}
+
+impl<T> Clone for Unshared<'_, T> {
+    fn clone(&self) -> Self {
+        Self { ..*self }
+    }
+}
+
+impl<T> Iterator for Unshared<'_, T> {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        while self.next < self.len {
+            let i = self.next;
+            let shared = if i < self.other_len {
+                self.directory.shared_from(self.other, i)
+            } else {
+                0
+            };
+            self.next += shared.max(1);
+            if shared == 0 {
+                return Some(i);
+            }
+        }
+        None
     }
 }

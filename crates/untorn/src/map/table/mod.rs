@@ -22,7 +22,7 @@ use std::sync::Arc;
 use self::directory::Directory;
 pub(super) use self::segment::Entry;
 use self::segment::Segment;
-use crate::planted::planted;
+use crate::mutants::mutant;
 
 /// Entries for each segment: few where copying one runs foreign code, and fewer if they are large. A segment has up to twice
 /// as many before its turn to be split comes, which fills its table of 64 or 512 slots.
@@ -132,11 +132,14 @@ impl<K, V> Table<K, V> {
     }
 
     /// The entries that `other` does not have as the same memory: those of the segments that are not shared.
-    pub(super) fn unshared<'t>(
-        &'t self,
-        other: &'t Self,
-    ) -> impl Iterator<Item = &'t Entry<K, V>> + Clone {
-        self.unshared_segments(other).flat_map(|i| self.segment(i))
+    pub(super) fn unshared<'t>(&'t self, other: &'t Self) -> Unshared<'t, K, V> {
+        Unshared {
+            table: self,
+            segments: self
+                .directory
+                .unshared(self.segments, &other.directory, other.segments),
+            segment: SegmentIter::default(),
+        }
     }
 
     /// The segments that `other` does not have as the same memory at the same place.
@@ -146,7 +149,6 @@ impl<K, V> Table<K, V> {
     ) -> impl Iterator<Item = usize> + Clone {
         self.directory
             .unshared(self.segments, &other.directory, other.segments)
-            .filter(|i| *i != 0 || !planted("diff_skips_a_segment"))
     }
 
     /// Bytes that the table takes, without what its entries point to.
@@ -157,7 +159,7 @@ impl<K, V> Table<K, V> {
 
     /// Bytes that the table takes beside a later one of the same map, which shares the rest.
     pub(super) fn unshared_bytes(&self, later: &Self) -> usize {
-        if planted("bytes_count_what_is_shared") {
+        if mutant("bytes_count_what_is_shared") {
             return self.bytes();
         }
         let segments = self
@@ -282,7 +284,7 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
         let last = self.segments - 1;
         let origin = origin(last);
         let mut hashes = self.directory.get_mut(last).hashes(&hash_of);
-        if planted("merge_loses_an_entry") {
+        if mutant("merge_loses_an_entry") {
             hashes.pop();
         }
         self.directory
@@ -335,5 +337,38 @@ impl<'t, K, V> Iterator for Iter<'t, K, V> {
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         (self.remaining, Some(self.remaining))
+    }
+}
+
+/// The entries of the segments that another table does not share, from [`Table::unshared`].
+pub(super) struct Unshared<'t, K, V> {
+    table: &'t Table<K, V>,
+    segments: directory::Unshared<'t, Segment<K, V>>,
+    segment: SegmentIter<'t, K, V>,
+}
+
+impl<K, V> Clone for Unshared<'_, K, V> {
+    fn clone(&self) -> Self {
+        Self {
+            table: self.table,
+            segments: self.segments.clone(),
+            segment: self.segment.clone(),
+        }
+    }
+}
+
+impl<'t, K, V> Iterator for Unshared<'t, K, V> {
+    type Item = &'t Entry<K, V>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(entry) = self.segment.next() {
+                return Some(entry);
+            }
+            let i = self.segments.next()?;
+            if i != 0 || !mutant("diff_skips_a_segment") {
+                self.segment = self.table.segment(i);
+            }
+        }
     }
 }

@@ -5,7 +5,7 @@
 
 use hashbrown::HashTable;
 
-use crate::planted::planted;
+use crate::mutants::mutant;
 
 #[derive(Clone)]
 pub(crate) struct Entry<K, V> {
@@ -117,7 +117,7 @@ impl<K, V> Segment<K, V> {
         let mut gone = Self::with_capacity(going + 1);
         let old = std::mem::replace(self, stays);
         let mut entries = old.entries.into_iter().zip(hashes);
-        if planted("split_loses_an_entry") {
+        if mutant("split_loses_an_entry") {
             entries.next();
         }
         for (entry, hash) in entries {

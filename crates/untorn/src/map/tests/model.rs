@@ -276,7 +276,7 @@ impl<K: Key, S: Build> Run<K, S> {
                     assert_eq!(stored.copied(), old);
                     *value
                 });
-                assert_eq!((done.value, done.revision), (*value, map.revision()));
+                assert_eq!(done, *value);
                 match value {
                     Some(value) => _ = model.insert(K::of(*key), *value),
                     None => _ = model.remove(&K::of(*key)),

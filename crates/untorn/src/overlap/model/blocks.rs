@@ -9,7 +9,7 @@ use std::sync::Mutex as Unwatched;
 use loom::sync::Arc;
 use loom::sync::atomic::AtomicBool;
 
-use super::{Bound, End, GATE, GET, INSERT, LEN, Record, Shared, Side, Slot, WALK, check};
+use super::{Bound, CURSOR, End, GATE, GET, INSERT, LEN, Record, Shared, Side, Slot, check};
 use super::{join, spawn};
 use crate::sync::{Counter, Ordering, with_old_values};
 
@@ -98,7 +98,7 @@ fn model_reads_in_two_words_of_a_bitmap() {
         let writer = &shared.record(2).slots[0];
         let record = record_with(&shared, SECOND_BLOCK + 1);
         let reader = spawn(&shared, move |shared| {
-            shared.read_in_block_with(record, WALK, || {
+            shared.read_in_block_with(record, CURSOR, || {
                 shared.read_in_block(record, GET);
             });
         });

@@ -109,7 +109,7 @@ fn model_a_reader_that_has_left_is_not_counted() {
     assert_eq!(*told.lock().expect("not poisoned"), [true; 2]);
 }
 
-/// A read that goes on in another slot, as by `Reading::clone`, is met all the time: in the one, the other or both. The
+/// A read that goes on in another slot, as by `ReadGuard::clone`, is met all the time: in the one, the other or both. The
 /// scan comes by the new slot first.
 #[test]
 fn model_a_read_that_goes_on_in_another_slot_is_met() {

@@ -1,6 +1,6 @@
 //! No two accesses are inside at once, one of them a write, and what one did the next one sees.
 
-use super::{Bound, GET, INSERT, LEN, REMOVE, Shared, Slot, WALK, check, join, spawn};
+use super::{Bound, CURSOR, GET, INSERT, LEN, REMOVE, Shared, Slot, check, join, spawn};
 
 type Body = fn(&Shared, &'static Slot);
 
@@ -73,16 +73,16 @@ fn model_slots_are_reused() {
     });
 }
 
-/// A walk: several short reads in a row, with a write at any time between or in the middle of them.
+/// A cursor: several short reads in a row, with a write at any time between or in the middle of them.
 #[test]
-fn model_steps_of_a_walk() {
-    check("steps_of_a_walk", Bound::None, || {
-        let walk: Body = |shared, slot| {
+fn model_steps_of_a_cursor() {
+    check("steps_of_a_cursor", Bound::None, || {
+        let cursor: Body = |shared, slot| {
             for _ in 0..3 {
-                shared.read(slot, WALK);
+                shared.read(slot, CURSOR);
             }
         };
-        run(&[walk, write], 4);
+        run(&[cursor, write], 4);
     });
 }
 
@@ -140,7 +140,7 @@ fn model_reads_inside_reads() {
         let shared = Shared::new();
         let (reader, writer) = (shared.record(1), shared.record(2));
         let other = spawn(&shared, move |shared| {
-            shared.read_with(&reader.slots[0], WALK, || {
+            shared.read_with(&reader.slots[0], CURSOR, || {
                 shared.read(&reader.slots[1], GET);
             });
         });

@@ -64,7 +64,7 @@ const fn operation(name: &'static str, kind: AccessKind) -> Operation {
 /// Accesses, each with an operation and a line of its own.
 static GET: Access = access(&operation("get", AccessKind::Read));
 static LEN: Access = access(&operation("len", AccessKind::Read));
-static WALK: Access = access(&operation("walk", AccessKind::Iterate));
+static CURSOR: Access = access(&operation("cursor", AccessKind::Iterate));
 static INSERT: Access = access(&operation("insert", AccessKind::Write));
 static REMOVE: Access = access(&operation("remove", AccessKind::Write));
 
@@ -121,7 +121,7 @@ impl Side {
 
 /// Thread `number`: the line that created it is its own, and so is its name.
 fn who(number: u64) -> Who {
-    let births = [GET.at, LEN.at, WALK.at, INSERT.at];
+    let births = [GET.at, LEN.at, CURSOR.at, INSERT.at];
     Who {
         number,
         name: Name::new(&format!("thread {number}")),

@@ -6,7 +6,7 @@
 use loom::sync::Arc;
 use loom::sync::atomic::AtomicBool;
 
-use super::{Access, AccessKind, Bound, End, GET, INSERT, REMOVE, Shared, Side, Slot, WALK};
+use super::{Access, AccessKind, Bound, CURSOR, End, GET, INSERT, REMOVE, Shared, Side, Slot};
 use super::{check, join, spawn};
 use crate::sync::{Counter, Ordering};
 
@@ -147,7 +147,7 @@ fn model_two_new_threads_are_seen() {
 fn model_a_closed_gate_lets_nobody_in() {
     fn close(shared: &Shared, closed: &AtomicBool) {
         let slot = &shared.record(1).slots[0];
-        if shared.gate.enter_read(slot, WALK).is_ok() {
+        if shared.gate.enter_read(slot, CURSOR).is_ok() {
             assert!(shared.gate.close(slot));
             closed.store(true, Ordering::Release);
         }

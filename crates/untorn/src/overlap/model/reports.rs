@@ -61,7 +61,7 @@ fn model_what_is_seen_is_of_one_read() {
     );
 }
 
-/// That an access is kept open is not said of the one before it, of which it has all but the line.
+/// That an access is delayed is not said of the one before it, of which it has all but the line.
 #[test]
 fn model_what_is_seen_is_kept_open_itself() {
     observed(

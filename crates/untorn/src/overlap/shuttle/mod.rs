@@ -16,7 +16,7 @@ use shuttle::thread;
 
 use self::log::{Held, assert_reports, begin, begin_log};
 use super::record::SLOTS;
-use super::{OnOverlap, OverlapCell, Reading, Writing};
+use super::{OnOverlap, OverlapCell, ReadGuard, WriteGuard};
 use crate::schedules::{add_reports, assert_quiet, assert_some, attempt, join_all, note, overlaps};
 use crate::schedules::{schedules, spawn, tried};
 use crate::sync::Counter;
@@ -47,8 +47,8 @@ fn cell() -> Arc<Cell> {
     Arc::new(cell.on_overlap(OnOverlap::Call(note)))
 }
 
-type Read<'c, T = Halves> = Option<Held<Reading<'c, T>>>;
-type Write<'c, T = Halves> = Option<Held<Writing<'c, T>>>;
+type Read<'c, T = Halves> = Option<Held<ReadGuard<'c, T>>>;
+type Write<'c, T = Halves> = Option<Held<WriteGuard<'c, T>>>;
 
 fn read(cell: &Cell) -> Read<'_> {
     begin("OverlapCell::read", true, || attempt(|| cell.read()))
@@ -58,10 +58,10 @@ fn try_read(cell: &Cell) -> Read<'_> {
     begin("OverlapCell::try_read", true, || tried(cell.try_read()))
 }
 
-fn again<'c, T>(reading: &Held<Reading<'c, T>>) -> Read<'c, T> {
+fn again<'c, T>(reading: &Held<ReadGuard<'c, T>>) -> Read<'c, T> {
     let reading = reading.guard();
-    begin("Reading::clone", true, || {
-        attempt(|| Reading::clone(reading))
+    begin("ReadGuard::clone", true, || {
+        attempt(|| ReadGuard::clone(reading))
     })
 }
 
@@ -115,7 +115,7 @@ fn shuttle_cells_guards_are_held() {
                 drop(first);
                 look(&second);
                 let part = second
-                    .map(|second| second.map(|second| Reading::map(second, |halves| &halves.1)));
+                    .map(|second| second.map(|second| ReadGuard::map(second, |halves| &halves.1)));
                 let third = part.as_ref().and_then(again);
                 drop(part);
                 thread::yield_now();
@@ -134,7 +134,8 @@ fn shuttle_cells_guards_are_held() {
         let writer = spawn("writer", move || {
             if let Some(mut writing) = write(&shared) {
                 writing.set(1);
-                let mut part = writing.map(|writing| Writing::map(writing, |halves| &mut halves.1));
+                let mut part =
+                    writing.map(|writing| WriteGuard::map(writing, |halves| &mut halves.1));
                 thread::yield_now();
                 *part = 1;
             }

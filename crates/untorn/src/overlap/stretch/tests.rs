@@ -44,7 +44,7 @@ fn a_share_that_is_no_number_is_refused() {
 #[test]
 #[should_panic(expected = "takes some time")]
 fn a_stretch_without_length_is_refused() {
-    let _ = Stretch::percent(1.0).at_most(Duration::ZERO);
+    let _ = Stretch::percent(1.0).max_delay(Duration::ZERO);
 }
 
 fn stretches_of_this_thread() -> u64 {
@@ -131,7 +131,7 @@ impl World {
         (f64::from(self.draws) * 0.618_034).fract()
     }
 
-    /// One access; whether it was kept open, for `took` if so.
+    /// One access; whether it was delayed, for `took` if so.
     fn access(&mut self, thread: usize, cell: usize, side: Side, took: u64) -> bool {
         let share = self.share;
         let random = self.draw();

@@ -1,25 +1,25 @@
-//! Whose turn it is to be kept open. Time comes in from outside, in ticks of any length, so all of this can be tested
+//! Whose turn it is to be delayed. Time comes in from outside, in ticks of any length, so all of this can be tested
 //! without waiting.
 //!
 //! # Rules
 //!
-//! 1. *Not alone.* Nothing is kept open at a cell that only one thread has used so far.
-//! 2. *The thread's share.* When an access of a thread was kept open for a time, none of that thread is for the next
+//! 1. *Not alone.* Nothing is delayed at a cell that only one thread has used so far.
+//! 2. *The thread's share.* When an access of a thread was delayed for a time, none of that thread is for the next
 //!    `(1 - share) / share` times as long, at any cell. So threads with a great many cells lose no more than others.
 //! 3. *The cell's share.* The same for each cell, apart for reads and for writes, each with a half of the share: under a
-//!    lock, where all wait for the one that is kept open, many threads lose no more than one. Writes have a half of
+//!    lock, where all wait for the one that is delayed, many threads lose no more than one. Writes have a half of
 //!    their own because they are rare where races are: a read meets them by luck only, while a write that is kept
 //!    open meets the many reads.
 //! 4. *Any access.* It is not always the first one after that time: that would be the first after a pause of the thread,
 //!    again and again. Some are let go before, as many as come at most in the thread's time between two stretches, and
 //!    each order of magnitude is as likely. A thread that has become slow since does not wait for them: at the second
-//!    such time at the latest its next access is kept open.
+//!    such time at the latest its next access is delayed.
 
 use std::cell::Cell;
 use std::ops::Range;
 
 use super::Side;
-use crate::planted::planted;
+use crate::mutants::mutant;
 use crate::sync::{AtomicU64, Ordering};
 
 /// Threads that share a cell, in the place of the number of the only one.
@@ -32,7 +32,7 @@ const TAKEN: u64 = u64::MAX;
 pub(super) struct Turns {
     /// The number of the only thread that has been here so far, 0 before the first, or [`SEVERAL`].
     thread: AtomicU64,
-    /// When the next read may be kept open, or [`TAKEN`].
+    /// When the next read may be delayed, or [`TAKEN`].
     read: AtomicU64,
     /// The same of a write.
     write: AtomicU64,
@@ -51,7 +51,7 @@ pub(super) struct Account {
     writes: Sampling,
 }
 
-/// Which of the accesses of one kind that might be kept open is.
+/// Which of the accesses of one kind that might be delayed is.
 struct Sampling {
     /// How many there were since the last one that was.
     seen: Cell<u64>,
@@ -119,7 +119,7 @@ impl Sampling {
 
 /// How long must be paused after so long a stretch, for it to be no more than this share of all.
 fn pause(took: u64, share: f64) -> u64 {
-    if planted("stretch_ignores_its_budget") {
+    if mutant("stretch_ignores_its_budget") {
         return 0;
     }
     (took as f64 * (1.0 - share) / share).ceil() as u64
@@ -149,7 +149,7 @@ impl Turns {
         if thread != this_thread && thread != SEVERAL {
             self.thread.store(SEVERAL, Ordering::Relaxed);
         }
-        thread != this_thread || planted("stretch_alone")
+        thread != this_thread || mutant("stretch_alone")
     }
 
     fn next(&self, side: Side) -> &AtomicU64 {

@@ -10,7 +10,7 @@ use std::thread;
 use super::{RECORD, REGISTRY};
 use crate::overlap::blocks::WORDS_READ;
 use crate::overlap::record::{Record, SLOTS};
-use crate::{OverlapCell, Reading};
+use crate::{OverlapCell, ReadGuard};
 
 const GUARDS: usize = 4_000;
 
@@ -48,7 +48,7 @@ fn cells() -> Vec<OverlapCell<usize>> {
     (0..GUARDS).map(OverlapCell::new).collect()
 }
 
-type Take = fn(&mut Vec<Reading<'_, usize>>);
+type Take = fn(&mut Vec<ReadGuard<'_, usize>>);
 
 /// Orders in which guards are dropped: the last, the first, the middle.
 const ORDERS: [Take; 3] = [
@@ -148,7 +148,7 @@ fn slot_blocks_are_reused_by_later_threads() {
 }
 
 thread_local! {
-    static KEPT: Cell<Vec<Reading<'static, u8>>> = const { Cell::new(Vec::new()) };
+    static KEPT: Cell<Vec<ReadGuard<'static, u8>>> = const { Cell::new(Vec::new()) };
 }
 
 /// Returns how many records are left by so many threads, one after the other.
@@ -208,7 +208,7 @@ fn records_with_leaked_guards_are_not_reused() {
         .try_write()
         .map(drop)
         .expect_err("their guards are leaked");
-    assert_eq!(overlap.more, 99);
+    assert_eq!(overlap.additional_readers, 99);
 }
 
 static SPOKEN_OF: OverlapCell<u8> = OverlapCell::new(1);

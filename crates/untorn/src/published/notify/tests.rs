@@ -5,6 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::published::cell::Cell;
+use crate::published::error::WaitError;
 use crate::published::revision::Revision;
 use crate::published::subscription::Subscription;
 use crate::sync::Ordering;
@@ -63,8 +64,8 @@ fn commits_notify_no_waiter_of_a_far_revision() {
         drop(end);
         assert_eq!(notified(&cell), 200, "the end is for all");
         for waiter in waiters {
-            let timeout = waiter.join().expect("no panic").expect_err("the end");
-            assert_eq!(timeout.newest, Revision::from(50));
+            let closed = waiter.join().expect("no panic").expect_err("the end");
+            assert_eq!(closed, WaitError::Closed);
         }
     });
     assert_eq!(waiting(&cell), 0);
@@ -96,18 +97,18 @@ fn a_closer_notifies_its_own_subscription() {
         let subscriptions: Vec<_> = (0..10)
             .map(|_| Subscription::new(Arc::clone(&cell)))
             .collect();
-        let closers: Vec<_> = subscriptions.iter().map(Subscription::closer).collect();
+        let handles: Vec<_> = subscriptions.iter().map(Subscription::handle).collect();
         let mut threads: Vec<_> = subscriptions
             .into_iter()
             .map(|mut changes| Some(scope.spawn(move || changes.recv().is_err())))
             .collect();
         until_waiting(&cell, 10);
         for (n, place) in [(1, 4), (2, 0), (3, 9)] {
-            closers[place].close();
+            handles[place].close();
             let thread = threads[place].take().expect("it is closed once");
             assert!(thread.join().expect("no panic"), "it has ended");
             assert_eq!((notified(&cell), waiting(&cell)), (n, 10 - n as usize));
-            closers[place].close();
+            handles[place].close();
             assert_eq!(notified(&cell), n, "it does not wait any more");
         }
         publish(&cell, 1);
@@ -154,8 +155,8 @@ fn a_task_is_in_the_list_once() {
     }
     // A close reaches the task that it is for.
     assert!(changes.as_mut().poll_next(&mut context).is_pending());
-    other.get_ref().closer().close();
+    other.get_ref().handle().close();
     assert_eq!((notified(&cell), waiting(&cell)), (4, 1));
-    changes.get_ref().closer().close();
+    changes.get_ref().handle().close();
     assert_eq!((notified(&cell), waiting(&cell)), (5, 0));
 }

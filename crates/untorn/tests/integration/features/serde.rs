@@ -137,16 +137,17 @@ fn a_map_is_written_at_one_revision_while_somebody_changes_it() {
 }
 
 /// One overlap of a map and one of a cell, each on a thread whose creator is known.
-fn overlaps() -> Vec<Overlap> {
+fn overlaps() -> Vec<Box<Overlap>> {
     untorn::spawn("worker \"7\"\n", || {
         let cell = OverlapCell::named("config", vec!["correct horse".to_owned()]);
         let _reading = [cell.read(), cell.read(), cell.read()];
         let of_cell = cell.try_write().map(drop).expect_err("we read");
         thread_local! {
-            static MET: StdCell<Option<Overlap>> = const { StdCell::new(None) };
+            static MET: StdCell<Option<Box<Overlap>>> = const { StdCell::new(None) };
         }
-        let map = GoMap::from([("hunter2".to_owned(), "battery staple".to_owned())])
-            .on_overlap(OnOverlap::Call(|overlap| MET.set(Some(*overlap))));
+        let map = GoMap::from([("hunter2".to_owned(), "battery staple".to_owned())]).on_overlap(
+            OnOverlap::Call(|overlap| MET.set(Some(Box::new(overlap.clone())))),
+        );
         let met = AssertUnwindSafe(|| map.get_with("hunter2", |_| map.clear()));
         assert!(catch_unwind(met).is_err());
         vec![of_cell, MET.take().expect("it was noted")]
@@ -175,7 +176,7 @@ fn an_overlap_is_one_line_with_all_fields() {
             keys(&value),
             "here kind message more name other state subject"
         );
-        for (name, site) in [("here", overlap.here), ("other", overlap.other)] {
+        for (name, site) in [("here", &overlap.here), ("other", &overlap.other)] {
             let side = &value[name];
             assert_eq!(
                 keys(side),
@@ -183,12 +184,12 @@ fn an_overlap_is_one_line_with_all_fields() {
             );
             assert_eq!(side["thread"], "worker \"7\"\n");
             assert_eq!(side["number"], site.thread_number);
-            let place = site.at.expect("it is inside").to_string();
+            let place = site.location.expect("it is inside").to_string();
             assert_eq!(side["at"].as_str(), Some(&*place));
             let created = site.created_at.expect("by `spawn`").to_string();
             assert_eq!(side["created_at"].as_str(), Some(&*created));
             assert_eq!(side["operation"], site.operation);
-            let lasted = site.lasted.map(|lasted| lasted.as_nanos() as u64);
+            let lasted = site.duration.map(|lasted| lasted.as_nanos() as u64);
             assert_eq!(side["lasted_ns"].as_u64(), lasted);
         }
         assert_eq!(
@@ -198,7 +199,7 @@ fn an_overlap_is_one_line_with_all_fields() {
         assert_eq!(value["kind"], "read_and_write");
         assert_eq!(value["message"], overlap.message());
     }
-    let [of_cell, of_map] = [0, 1].map(|n| to_value(overlaps[n]).expect("as above"));
+    let [of_cell, of_map] = [0, 1].map(|n| to_value(&overlaps[n]).expect("as above"));
     assert_eq!(
         (&of_cell["subject"], &of_cell["name"]),
         (&"cell".into(), &"config".into())

@@ -10,7 +10,7 @@ use std::thread;
 
 use futures_core::{FusedStream, Stream};
 use futures_executor::{LocalPool, block_on, block_on_stream};
-use untorn::{Map, Published, Snapshot, Transition, Transitions};
+use untorn::{Map, Published, Snapshot, SubscriptionStream, Transition};
 
 use crate::watchdog::{Seen, until, watched};
 
@@ -42,7 +42,10 @@ impl Task {
     }
 
     /// Polls on behalf of this task.
-    fn poll<T>(self: &Arc<Self>, stream: &mut Transitions<T>) -> Poll<Option<Transition<T>>> {
+    fn poll<T>(
+        self: &Arc<Self>,
+        stream: &mut SubscriptionStream<T>,
+    ) -> Poll<Option<Transition<T>>> {
         let waker = Waker::from(Arc::clone(self));
         Pin::new(stream).poll_next(&mut Context::from_waker(&waker))
     }
@@ -167,7 +170,7 @@ fn a_stream_ends_after_the_last_version_and_stays_ended() {
         assert!(is_end(&task.poll(&mut stream)));
         assert!(stream.is_terminated());
     }
-    assert_eq!(stream.get_ref().shown()["n"], 2);
+    assert_eq!(stream.get_ref().last_received()["n"], 2);
     assert_eq!((task.woken(), wakers(&task)), (1, 0));
 }
 
@@ -178,7 +181,7 @@ fn the_end_wakes_a_task_and_so_does_a_closer() {
     let (first, second) = (Task::new(), Task::new());
     assert!(first.poll(&mut closed).is_pending() && second.poll(&mut open).is_pending());
     map.insert("n", 1);
-    closed.get_ref().closer().close();
+    closed.get_ref().handle().close();
     assert!(is_end(&first.poll(&mut closed)), "at once");
     assert_eq!(first.woken(), 1);
     assert_eq!(step(second.poll(&mut open)).to["n"], 1);
@@ -192,7 +195,7 @@ fn the_end_wakes_a_task_and_so_does_a_closer() {
     let mut closed = map.subscribe().into_stream();
     let task = Task::new();
     assert!(task.poll(&mut closed).is_pending());
-    closed.get_ref().closer().close();
+    closed.get_ref().handle().close();
     assert_eq!(task.woken(), 1);
     assert!(is_end(&task.poll(&mut closed)));
     assert_eq!((wakers(&first), wakers(&second), wakers(&task)), (0, 0, 0));

@@ -210,7 +210,7 @@ fn a_poll_that_fails_is_a_warning() {
     let map = Arc::new(untorn::Map::new());
     let poller = untorn::Poller::every(Duration::MAX, source)
         .named("config poller")
-        .backoff_up_to(Duration::from_millis(1))
+        .max_backoff(Duration::from_millis(1))
         .start(&map)
         .expect("a thread");
     poller

@@ -84,9 +84,9 @@ fn keys_of_every_kind_are_told_apart_also_inside_others() {
     for (n, key) in keys.iter().enumerate() {
         assert_eq!(table.get(key), Some(&n), "{key:?}");
     }
-    let mut walk = table.walk();
+    let mut cursor = table.cursor();
     let mut shown = BTreeSet::new();
-    while let Some((_, n)) = walk.next(&table) {
+    while let Some((_, n)) = cursor.next(&table) {
         assert!(shown.insert(*n));
     }
     assert_eq!(shown.len(), keys.len());
@@ -140,7 +140,7 @@ fn a_map_is_usable_after_a_key_whose_hash_panicked() {
         panics(|| _ = map.remove(&Any::Unhashable));
         assert_eq!(map.insert(Any::Int(1), 2).map(|_| map.len()), Some(1));
         assert_eq!(map.get(&Any::Int(1)), Some(2));
-        assert_eq!(map.walk().count(), 1);
+        assert_eq!(map.cursor().count(), 1);
     }
 }
 

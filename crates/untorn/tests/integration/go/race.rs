@@ -53,14 +53,14 @@ fn an_insert_and_a_read_of_another_key_are_reported() {
 
 #[test]
 fn a_write_and_a_range_are_reported() {
-    for range in ["walk", "iter_with", "fmt"] {
+    for range in ["cursor", "iter_with", "fmt"] {
         for write in ["insert", "remove", "clear"] {
             assert!(reported(range, run(write)), "{range}, then {write}");
         }
     }
     // Begun before the write, or only beginning.
     for write in ["insert", "remove"] {
-        assert!(reported(write, |map| _ = map.walk()));
+        assert!(reported(write, |map| _ = map.cursor()));
         assert!(reported(write, run("iter_with")));
     }
 }
@@ -69,12 +69,12 @@ fn a_write_and_a_range_are_reported() {
 fn a_step_of_a_range_that_began_before_the_write_is_reported() {
     let valve = Valve::closed(1);
     let map = map_of_one(&Valve::open());
-    let mut walk = map.walk();
+    let mut cursor = map.cursor();
     scope(|s| {
         s.spawn(|| attempt(|| map.insert(Probe::new(1, &valve), Elem::free(2))).is_ok());
         valve.wait_for(1);
-        let overlap = attempt(|| walk.next()).expect_err("a writer is inside");
-        assert_eq!(overlap.here.operation, "GoMap::walk");
+        let overlap = attempt(|| cursor.next()).expect_err("a writer is inside");
+        assert_eq!(overlap.here.operation, "GoMap::cursor");
         assert_eq!(overlap.here.kind, AccessKind::Iterate);
         assert_eq!(overlap.other.operation, "GoMap::insert");
         let message = overlap.message();
@@ -82,7 +82,7 @@ fn a_step_of_a_range_that_began_before_the_write_is_reported() {
         valve.release();
     });
     // The step did not count: the entry is still to come, with its new value.
-    assert_eq!(walk.next().map(|(_, elem)| elem.n), Some(2));
+    assert_eq!(cursor.next().map(|(_, elem)| elem.n), Some(2));
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn two_writes_are_reported() {
 
 #[test]
 fn a_delete_and_a_read_are_reported_in_either_order() {
-    for read in ["get", "contains_key", "walk"] {
+    for read in ["get", "contains_key", "cursor"] {
         assert!(reported(read, run("remove")), "{read}, then a delete");
         assert!(reported("remove", run(read)), "a delete, then {read}");
     }
@@ -131,8 +131,8 @@ fn two_reads_are_not_reported() {
 
 #[test]
 fn two_ranges_and_a_range_and_a_read_are_not_reported() {
-    for first in ["walk", "iter_with", "fmt"] {
-        for second in ["walk", "iter_with", "fmt", "get", "len", "deep_clone"] {
+    for first in ["cursor", "iter_with", "fmt"] {
+        for second in ["cursor", "iter_with", "fmt", "get", "len", "deep_clone"] {
             assert!(!reported(first, run(second)), "{first}, then {second}");
         }
     }
@@ -154,7 +154,7 @@ fn large_keys_and_large_values_make_no_difference() {
             (|map, key, _| _ = map.remove(key), true),
             (|map, _, _| map.clear(), true),
             (|map, key, _| _ = map.get(key), false),
-            (|map, _, _| _ = map.walk().next(), false),
+            (|map, _, _| _ = map.cursor().next(), false),
             (|map, _, _| _ = map.len(), false),
         ];
         scope(|s| {
@@ -177,5 +177,5 @@ fn two_maps_are_two_places() {
     let other = Arc::new(Map::new().on_overlap(NOTE));
     assert!(!reported("insert", |_| _ =
         other.insert(Probe::free(1), Elem::free(1))));
-    assert!(!reported("walk", |_| other.clear()));
+    assert!(!reported("cursor", |_| other.clear()));
 }

@@ -17,8 +17,8 @@ fn nan_entries_survive_a_growth_that_happens_while_they_are_ranged_over() {
     let nan = Float64(f64::NAN);
     let mut table = Table::from([(nan, 1), (nan, 2), (nan, 4)]);
     let (mut sum, mut grown) = (0, false);
-    let mut walk = table.walk();
-    while let Some((key, &n)) = walk.next(&table) {
+    let mut cursor = table.cursor();
+    while let Some((key, &n)) = cursor.next(&table) {
         // What is added meanwhile may be shown, too.
         if n <= 4 {
             assert!(key.0.is_nan());
@@ -46,8 +46,8 @@ fn key_and_value_updated_together_are_shown_together_and_once() {
             (Float64(3.0), 8),
         ]);
         let (mut sum, mut steps) = (0, 0);
-        let mut walk = table.walk();
-        while let Some((key, &n)) = walk.next(&table) {
+        let mut cursor = table.cursor();
+        while let Some((key, &n)) = cursor.next(&table) {
             if n > 16 && *key != plus {
                 continue;
             }
@@ -72,9 +72,9 @@ fn key_and_value_updated_together_are_shown_together_and_once() {
 #[test]
 fn what_is_deleted_after_a_growth_in_mid_iteration_is_not_shown() {
     let mut table = table(100);
-    let mut walk = table.walk();
+    let mut cursor = table.cursor();
     let (mut steps, mut first) = (0, None);
-    while let Some((&key, _)) = walk.next(&table) {
+    while let Some((&key, _)) = cursor.next(&table) {
         if steps == 0 {
             first = Some(key);
             (1000..2000).for_each(|key| _ = table.insert(key, 0));
@@ -93,13 +93,13 @@ fn what_is_deleted_after_a_growth_in_mid_iteration_is_not_shown() {
 fn values_live_as_long_as_their_entries_and_no_longer() {
     let value = Arc::new(());
     let mut table: Table<u64, Arc<()>> = (0..8).map(|key| (key, Arc::clone(&value))).collect();
-    let mut walk = table.walk();
-    assert!(walk.next(&table).is_some());
+    let mut cursor = table.cursor();
+    assert!(cursor.next(&table).is_some());
     (100..1000).for_each(|key| _ = table.insert(key, Arc::clone(&value)));
     (100..1000).for_each(|key| _ = table.remove(&key));
     assert_eq!(Arc::strong_count(&value), 9);
     let mut rest = 0;
-    while let Some((_, shown)) = walk.next(&table) {
+    while let Some((_, shown)) = cursor.next(&table) {
         assert!(Arc::ptr_eq(shown, &value));
         rest += 1;
     }
@@ -118,17 +118,17 @@ fn an_iteration_begun_in_a_growth_shows_each_nan_once_though_the_growth_ends_mea
             (0..26).for_each(|n| _ = table.insert(nan, n));
             table.insert(nan, 26);
             assert_eq!(table.stats().growth, Some(Growth::Doubling));
-            let mut walk = table.walk();
+            let mut cursor = table.cursor();
             let mut shown = BTreeSet::new();
             for _ in 0..at {
-                let (_, n) = walk.next(&table).expect("twenty-seven entries");
+                let (_, n) = cursor.next(&table).expect("twenty-seven entries");
                 assert!(shown.insert(*n));
             }
             (27..before + 10).for_each(|n| _ = table.insert(nan, n));
             while table.stats().growth.is_some() {
                 table.remove(&Float64(1.0));
             }
-            while let Some((_, n)) = walk.next(&table) {
+            while let Some((_, n)) = cursor.next(&table) {
                 assert!(shown.insert(*n), "{n} was shown twice");
             }
             assert!((0..27).all(|n| shown.contains(&n)));
@@ -137,8 +137,8 @@ fn an_iteration_begun_in_a_growth_shows_each_nan_once_though_the_growth_ends_mea
 }
 
 fn order(table: &Table<u64, u64>) -> Vec<u64> {
-    let mut walk = table.walk();
-    std::iter::from_fn(|| walk.next(table).map(|(key, _)| *key)).collect()
+    let mut cursor = table.cursor();
+    std::iter::from_fn(|| cursor.next(table).map(|(key, _)| *key)).collect()
 }
 
 #[test]
@@ -164,10 +164,10 @@ fn nothing_is_shown_twice_in_a_sparse_map_that_is_filled_meanwhile() {
         (0..500)
             .filter(|key| key % 50 != seed)
             .for_each(|key| _ = table.remove(&key));
-        let mut walk = table.walk();
+        let mut cursor = table.cursor();
         let mut shown = BTreeSet::new();
         let mut new = 10_000;
-        while let Some((&key, _)) = walk.next(&table) {
+        while let Some((&key, _)) = cursor.next(&table) {
             assert!(shown.insert(key), "{key} was shown twice");
             (0..10).for_each(|_| {
                 table.insert(new, 0);
@@ -186,8 +186,8 @@ fn nothing_is_shown_twice_in_a_sparse_map_that_is_filled_meanwhile() {
 fn deleting_and_inserting_the_entry_at_hand_again_reaches_all() {
     for n in (0..300).chain([1000, 5000]) {
         let mut table: Table<u64, bool> = (0..n).map(|key| (key, false)).collect();
-        let mut walk = table.walk();
-        while let Some((&key, _)) = walk.next(&table) {
+        let mut cursor = table.cursor();
+        while let Some((&key, _)) = cursor.next(&table) {
             table.remove(&key);
             table.insert(key, true);
         }
@@ -200,7 +200,7 @@ fn deleting_and_inserting_the_entry_at_hand_again_reaches_all() {
 fn the_loop_that_deletes_all_empties_the_map() {
     let map: GoMap<u64, u64> = (0..1000).map(|n| (n, n)).collect();
     let mut steps = 0;
-    for (key, _) in map.walk() {
+    for (key, _) in map.cursor() {
         map.remove(&key);
         steps += 1;
     }
@@ -209,7 +209,7 @@ fn the_loop_that_deletes_all_empties_the_map() {
     map.insert(1, 1);
     map.insert(2, 2);
     let mut seen = 0;
-    for (key, _) in map.walk() {
+    for (key, _) in map.cursor() {
         seen += 1;
         map.remove(&key);
         map.remove(&(3 - key));
@@ -232,9 +232,9 @@ fn clear_ends_the_iteration_over_a_growing_map_of_nan() {
     for n in [8, 27, 100, 1000] {
         let mut table = Table::new();
         (0..n).for_each(|n| _ = table.insert(Float64(f64::NAN), n));
-        let mut walk = table.walk();
+        let mut cursor = table.cursor();
         let mut steps = 0;
-        while walk.next(&table).is_some() {
+        while cursor.next(&table).is_some() {
             steps += 1;
             if steps == 3 {
                 (0..n).for_each(|n| _ = table.insert(Float64(f64::NAN), n));
@@ -250,9 +250,9 @@ fn clear_ends_the_iteration_over_a_growing_map_of_nan() {
 fn the_forms_of_range() {
     let map = GoMap::from([('a', 1), ('b', 2), ('c', 3)]);
     // `for range m`, `for k := range m`, `for k, v := range m`.
-    let rounds = map.walk().count();
-    let mut keys: Vec<_> = map.walk().map(|(key, _)| key).collect();
-    let mut pairs: Vec<_> = map.walk().collect();
+    let rounds = map.cursor().count();
+    let mut keys: Vec<_> = map.cursor().map(|(key, _)| key).collect();
+    let mut pairs: Vec<_> = map.cursor().collect();
     keys.sort_unstable();
     pairs.sort_unstable();
     assert_eq!(rounds, 3);
@@ -262,7 +262,7 @@ fn the_forms_of_range() {
     let mut current = &map;
     let empty = GoMap::new();
     let mut rounds = 0;
-    for _ in current.walk() {
+    for _ in current.cursor() {
         current = &empty;
         rounds += 1;
     }
@@ -274,8 +274,8 @@ fn deleting_the_first_entry_over_and_over_ends() {
     let mut table = table(10_000);
     let mut taken = BTreeSet::new();
     for _ in 0..10_000 {
-        let mut walk = table.walk();
-        let first = walk.next(&table).map(|(key, _)| *key);
+        let mut cursor = table.cursor();
+        let first = cursor.next(&table).map(|(key, _)| *key);
         let key = first.expect("it is not empty yet");
         assert!(taken.insert(key) && table.remove(&key).is_some());
     }
@@ -285,11 +285,11 @@ fn deleting_the_first_entry_over_and_over_ends() {
 #[test]
 fn misuse_of_an_iterator_panics_and_the_end_stays_the_end() {
     let one = table(3);
-    let mut walk = one.walk();
-    assert_eq!(std::iter::from_fn(|| walk.next(&one)).count(), 3);
-    assert_eq!((walk.next(&one), walk.next(&one)), (None, None));
+    let mut cursor = one.cursor();
+    assert_eq!(std::iter::from_fn(|| cursor.next(&one)).count(), 3);
+    assert_eq!((cursor.next(&one), cursor.next(&one)), (None, None));
     let other = table(3);
-    let misuse = AssertUnwindSafe(|| one.walk().next(&other).is_some());
+    let misuse = AssertUnwindSafe(|| one.cursor().next(&other).is_some());
     assert!(catch_unwind(misuse).is_err());
 }
 
@@ -297,11 +297,14 @@ fn misuse_of_an_iterator_panics_and_the_end_stays_the_end() {
 fn the_first_or_the_second_entry_is_deleted_while_iterating() {
     for after in [0, 1] {
         let mut table = table(2);
-        let mut walk = table.walk();
-        let first = walk.next(&table).map(|(key, _)| *key).expect("two entries");
+        let mut cursor = table.cursor();
+        let first = cursor
+            .next(&table)
+            .map(|(key, _)| *key)
+            .expect("two entries");
         let gone = if after == 0 { first } else { 1 - first };
         table.remove(&gone);
-        let second = walk.next(&table).map(|(key, _)| *key);
+        let second = cursor.next(&table).map(|(key, _)| *key);
         assert_eq!(second, (after == 0).then_some(1 - first));
     }
 }
@@ -312,7 +315,7 @@ thread_local! {
 
 /// A map whose values write to it when they are cloned, which a step does inside its access.
 static LOOP: LazyLock<GoMap<u8, Writes>> = LazyLock::new(|| {
-    let note = |overlap: &Overlap| MET.with_borrow_mut(|met| met.push(*overlap));
+    let note = |overlap: &Overlap| MET.with_borrow_mut(|met| met.push(overlap.clone()));
     GoMap::from([(1, Writes)]).on_overlap(OnOverlap::Call(note))
 });
 
@@ -328,7 +331,7 @@ impl Clone for Writes {
 #[test]
 fn a_step_that_meets_a_write_is_reported_with_the_line_of_the_loop() {
     let line = line!() + 1;
-    let caught = catch_unwind(|| for (_, _) in LOOP.walk() {});
+    let caught = catch_unwind(|| for (_, _) in LOOP.cursor() {});
     assert!(caught.is_err());
     let met = MET.take();
     let [overlap] = &met[..] else {
@@ -337,8 +340,8 @@ fn a_step_that_meets_a_write_is_reported_with_the_line_of_the_loop() {
     let text = "concurrent map iteration and map write";
     assert_eq!(overlap.message(), text);
     assert_eq!(overlap.here.operation, "GoMap::remove");
-    assert_eq!(overlap.other.operation, "GoMap::walk");
-    let at = overlap.other.at.expect("it is inside");
+    assert_eq!(overlap.other.operation, "GoMap::cursor");
+    let at = overlap.other.location.expect("it is inside");
     assert!(at.file().ends_with("range.rs"), "{at}");
     assert_eq!(at.line(), line);
 }

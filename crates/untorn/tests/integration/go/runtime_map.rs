@@ -92,7 +92,7 @@ fn readers_and_iterators_share_a_map_that_is_half_grown() {
                     if thread % 2 == 0 {
                         (0..n).for_each(|key| assert_eq!(map.get(&key), Some(2 * key)));
                     } else {
-                        let sum: u64 = map.walk().map(|(_, elem)| elem).sum();
+                        let sum: u64 = map.cursor().map(|(_, elem)| elem).sum();
                         assert_eq!(sum, n * (n - 1));
                     }
                 });
@@ -109,9 +109,9 @@ fn keys_and_values_of_four_kibibytes() {
     for n in 0..100 {
         both.insert(item(n), item(n + 1));
     }
-    let walk = &mut both.walk();
+    let cursor = &mut both.cursor();
     let mut shown = 0;
-    while let Some((key, elem)) = walk.next(&both) {
+    while let Some((key, elem)) = cursor.next(&both) {
         assert_eq!(*elem, item(key[0] / 1000 + 1));
         shown += 1;
     }

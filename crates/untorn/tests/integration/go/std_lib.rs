@@ -95,8 +95,8 @@ fn the_helpers_of_package_maps() {
         BTreeMap::from([(1, 10), (2, 20), (3, 30), (4, 40)])
     );
     // DeleteFunc.
-    let mut walk = target.walk();
-    while let Some((&key, _)) = walk.next(&target) {
+    let mut cursor = target.cursor();
+    while let Some((&key, _)) = cursor.next(&target) {
         if key % 2 == 0 {
             target.remove(&key);
         }
@@ -116,6 +116,6 @@ fn the_helpers_of_package_maps() {
 #[test]
 fn an_iterator_over_nil_is_at_its_end() {
     let nil = Table::<u64, u64>::nil();
-    assert_eq!(nil.walk().next(&nil), None);
-    assert_eq!(GoMap::<u64, u64>::nil().walk().next(), None);
+    assert_eq!(nil.cursor().next(&nil), None);
+    assert_eq!(GoMap::<u64, u64>::nil().cursor().next(), None);
 }

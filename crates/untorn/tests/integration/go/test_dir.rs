@@ -35,9 +35,9 @@ fn basic<K: Key + Clone + Debug, V: Clone + Debug + PartialEq>(
         assert_eq!(table.get(&key(n)), left.as_ref());
         table.insert(key(n), value(2 * n));
     }
-    let mut walk = table.walk();
+    let mut cursor = table.cursor();
     let mut shown = 0;
-    while let Some((key, value)) = walk.next(&table) {
+    while let Some((key, value)) = cursor.next(&table) {
         assert_eq!(table.get(key), Some(value));
         shown += 1;
     }
@@ -91,8 +91,8 @@ fn five_hundred_entries_under_nan() {
     }
     assert_eq!(table.len(), 500);
     let mut values = vec![];
-    let mut walk = table.walk();
-    while let Some((_, n)) = walk.next(&table) {
+    let mut cursor = table.cursor();
+    while let Some((_, n)) = cursor.next(&table) {
         values.push(*n);
     }
     values.sort_unstable();
@@ -184,7 +184,7 @@ fn keys_and_values_of_a_thousand_bytes_in_every_mixture() {
 fn a_nil_map_reads_as_empty_and_a_write_panics_with_text() {
     let map = GoMap::<u64, u64>::nil();
     assert_eq!((map.len(), map.get(&1), map.get_or_zero(&1)), (0, None, 0));
-    assert_eq!(map.walk().count(), 0);
+    assert_eq!(map.cursor().count(), 0);
     assert_eq!(map.remove(&1), None);
     map.clear();
     let write = catch_unwind(AssertUnwindSafe(|| map.insert(1, 1)));

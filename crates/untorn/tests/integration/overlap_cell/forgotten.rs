@@ -22,17 +22,17 @@ fn every_later_report_names_the_access_that_was_forgotten() {
         let cell = Arc::clone(&cell);
         let comer = untorn::spawn(format!("comer {round}"), move || {
             assert!(cell.try_read().is_ok(), "reads may be nested with a read");
-            let refused = [
-                cell.try_write().map(drop).map_err(Box::new),
-                attempt(|| drop(cell.write())),
-            ];
+            let refused = [cell.try_write().map(drop), attempt(|| drop(cell.write()))];
             refused.map(|refused| refused.expect_err("it is in use for ever"))
         });
         for overlap in comer.join().expect("it ends well") {
             assert_eq!(&*overlap.other.thread, "forgetter");
-            assert_eq!(overlap.other.at.expect("it is inside").line(), line);
+            assert_eq!(overlap.other.location.expect("it is inside").line(), line);
             assert_eq!(&*overlap.here.thread, format!("comer {round}"));
-            assert_eq!((overlap.more, overlap.is_reentrant()), (0, false));
+            assert_eq!(
+                (overlap.additional_readers, overlap.is_reentrant()),
+                (0, false)
+            );
         }
     }
 }
@@ -53,8 +53,8 @@ fn a_forgotten_write_is_in_everybodys_way() {
         ];
         for overlap in told {
             assert_eq!(&*overlap.other.thread, "forgetter");
-            assert!(overlap.other.lasted.is_some() && overlap.other.lasted >= last);
-            last = overlap.other.lasted;
+            assert!(overlap.other.duration.is_some() && overlap.other.duration >= last);
+            last = overlap.other.duration;
         }
     }
 }
@@ -72,7 +72,10 @@ fn a_thread_that_forgets_more_than_a_record_holds_goes_on() {
         let (one, two) = (other.read(), other.read());
         assert_eq!((*one, *two), (round, round));
         let overlap = other.try_write().map(drop).expect_err("we read");
-        assert_eq!((overlap.more, overlap.is_reentrant()), (1, true));
+        assert_eq!(
+            (overlap.additional_readers, overlap.is_reentrant()),
+            (1, true)
+        );
     }
     for cell in &cells {
         let overlap = cell.try_write().map(drop).expect_err("in use for ever");

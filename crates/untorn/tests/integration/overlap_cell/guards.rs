@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::scope;
 
-use untorn::{OverlapCell, Reading, Writing};
+use untorn::{OverlapCell, ReadGuard, WriteGuard};
 
 use crate::support::{NOTE, attempt};
 
@@ -15,7 +15,7 @@ fn readers<T: Send + Sync>(cell: &OverlapCell<T>) -> usize {
     scope(|s| {
         let ask = || match cell.try_write() {
             Ok(_) => 0,
-            Err(overlap) => overlap.more + 1,
+            Err(overlap) => overlap.additional_readers + 1,
         };
         s.spawn(ask).join().expect("it asks only")
     })
@@ -24,7 +24,7 @@ fn readers<T: Send + Sync>(cell: &OverlapCell<T>) -> usize {
 /// A record has room for four accesses; a thread in more takes further records.
 #[test]
 fn nested_reads_all_count_and_end_in_any_order() {
-    type Take = fn(&mut Vec<Reading<'_, u8>>);
+    type Take = fn(&mut Vec<ReadGuard<'_, u8>>);
     let orders: [Take; 3] = [
         |held| drop(held.pop()),
         |held| drop(held.remove(0)),
@@ -65,15 +65,15 @@ fn writes_to_many_cells_at_once_all_count() {
 #[test]
 fn a_part_is_the_same_access() {
     let cell = OverlapCell::new((1, vec![10, 20]));
-    let list = Reading::map(cell.read(), |pair| &pair.1);
-    let second = Reading::filter_map(list, |list| list.get(1)).expect("there is one");
+    let list = ReadGuard::map(cell.read(), |pair| &pair.1);
+    let second = ReadGuard::filter_map(list, |list| list.get(1)).expect("there is one");
     assert_eq!((*second, readers(&cell)), (20, 1));
     drop(second);
 
-    let list = Writing::map(cell.write(), |pair| pair.1.as_mut_slice());
-    let list = Writing::filter_map(list, |list| list.get_mut(7)).expect_err("there is none");
+    let list = WriteGuard::map(cell.write(), |pair| pair.1.as_mut_slice());
+    let list = WriteGuard::filter_map(list, |list| list.get_mut(7)).expect_err("there is none");
     assert!(cell.try_read().is_err(), "the write goes on");
-    let mut first = Writing::filter_map(list, |list| list.first_mut()).expect("there is one");
+    let mut first = WriteGuard::filter_map(list, |list| list.first_mut()).expect("there is one");
     *first += 1;
     assert!(cell.try_read().is_err());
     drop(first);
@@ -83,14 +83,14 @@ fn a_part_is_the_same_access() {
 #[test]
 fn a_clone_is_a_read_of_its_own() {
     let cell = OverlapCell::new(String::from("265"));
-    let first = Reading::map(cell.read(), String::as_str);
-    let second = Reading::clone(&first);
+    let first = ReadGuard::map(cell.read(), String::as_str);
+    let second = ReadGuard::clone(&first);
     assert_eq!(readers(&cell), 2);
     drop(first);
     assert_eq!((&*second, readers(&cell)), ("265", 1));
     let overlap = cell.try_write().expect_err("the clone reads");
-    assert_eq!(overlap.other.operation, "Reading::clone");
-    let at = overlap.other.at.expect("it is still inside");
+    assert_eq!(overlap.other.operation, "ReadGuard::clone");
+    let at = overlap.other.location.expect("it is still inside");
     assert!(at.file().ends_with("guards.rs"), "{at}");
     drop(second);
     assert_eq!(readers(&cell), 0);
@@ -104,7 +104,7 @@ fn a_guard_can_be_looked_at_by_other_threads() {
         s.spawn(|| {
             assert_eq!(reading[0], 265);
             // A read on this thread; the guard's own goes on where it began.
-            let clone = Reading::clone(&reading);
+            let clone = ReadGuard::clone(&reading);
             assert_eq!((clone.len(), readers(&cell)), (1, 2));
         });
     });
@@ -133,21 +133,22 @@ fn a_panic_ends_the_accesses_that_it_unwinds() {
             let _writing = cell.write();
             panic!("while writing");
         },
-        &|| drop(Reading::map(cell.read(), |_| -> &u8 { panic!("in map") })),
+        &|| drop(ReadGuard::map(cell.read(), |_| -> &u8 { panic!("in map") })),
         &|| {
-            drop(Writing::map(cell.write(), |_| -> &mut u8 {
+            drop(WriteGuard::map(cell.write(), |_| -> &mut u8 {
                 panic!("in map")
             }));
         },
         &|| {
-            drop(Reading::filter_map(cell.read(), |_| -> Option<&u8> {
+            drop(ReadGuard::filter_map(cell.read(), |_| -> Option<&u8> {
                 panic!("in filter_map")
             }));
         },
         &|| {
-            drop(Writing::filter_map(cell.write(), |_| -> Option<&mut u8> {
-                panic!("in filter_map")
-            }));
+            drop(WriteGuard::filter_map(
+                cell.write(),
+                |_| -> Option<&mut u8> { panic!("in filter_map") },
+            ));
         },
         &|| {
             let _reading = cell.read();
@@ -184,7 +185,7 @@ fn a_drop_may_try_while_a_panic_unwinds() {
 }
 
 thread_local! {
-    static KEPT: RefCell<Option<Reading<'static, u8>>> = const { RefCell::new(None) };
+    static KEPT: RefCell<Option<ReadGuard<'static, u8>>> = const { RefCell::new(None) };
 }
 
 #[test]

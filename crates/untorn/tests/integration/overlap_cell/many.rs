@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::mpsc;
 use std::thread::scope;
 
-use untorn::{Overlap, OverlapCell, Reading, Writing};
+use untorn::{Overlap, OverlapCell, ReadGuard, WriteGuard};
 
 const CELLS: usize = 400;
 
 enum Guard<'c> {
-    Read(Reading<'c, usize>),
-    Write(Writing<'c, usize>),
+    Read(ReadGuard<'c, usize>),
+    Write(WriteGuard<'c, usize>),
 }
 
 /// One access that is held, by the model: its cell, and where its guard is among those that are
@@ -53,11 +53,11 @@ fn check(model: &Model, cell: usize, met: &Met) {
     match (model.get(&cell), met) {
         (None, Ok(())) => {}
         (Some(held), Err(overlap)) => {
-            let at = overlap.other.at.expect("it is still inside").line();
+            let at = overlap.other.location.expect("it is still inside").line();
             assert!(held.iter().any(|&(line, _)| line == at), "{overlap}");
             let writes = overlap.other.operation.ends_with("write");
             assert_eq!(writes, held.iter().any(|&(_, writes)| writes));
-            assert_eq!(overlap.more, held.len() - 1);
+            assert_eq!(overlap.additional_readers, held.len() - 1);
             assert_eq!(&*overlap.other.thread, "holder");
             assert!(!overlap.is_reentrant());
         }
@@ -79,7 +79,7 @@ fn each_of_thousands_of_guards_is_reported() {
             });
         });
         for cell in asked {
-            let met = cells[cell].try_write().map(drop).map_err(Box::new);
+            let met = cells[cell].try_write().map(drop);
             answer.send(met).expect("it is waiting");
         }
         holder.join().expect("it ends well");
@@ -177,8 +177,8 @@ fn the_first_and_the_last_guard_keep_their_lines() {
         while !left.is_empty() {
             for number in kept {
                 let overlap = cells[number].try_write().map(drop).expect_err("it is held");
-                let at = overlap.other.at.expect("it is inside").line();
-                assert_eq!((at, overlap.more), (lines[&number], 0));
+                let at = overlap.other.location.expect("it is inside").line();
+                assert_eq!((at, overlap.additional_readers), (lines[&number], 0));
             }
             for _ in 0..500.min(left.len()) {
                 let number = next(&mut left);

@@ -6,7 +6,7 @@ use std::thread::scope;
 
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
-use untorn::{OverlapCell, Reading, Writing};
+use untorn::{OverlapCell, ReadGuard, WriteGuard};
 
 use crate::support::{NOTE, attempt};
 
@@ -44,8 +44,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 /// An access, here and in the model.
 enum Pair<'c> {
-    Read(Reading<'c, u64>, Ref<'c, u64>),
-    Write(Writing<'c, u64>, RefMut<'c, u64>),
+    Read(ReadGuard<'c, u64>, Ref<'c, u64>),
+    Write(WriteGuard<'c, u64>, RefMut<'c, u64>),
 }
 
 fn play(steps: &[Step]) {
@@ -80,7 +80,7 @@ fn accesses<'c>(
             let read = if matches!(step, Step::Read) {
                 attempt(|| cell.read())
             } else {
-                cell.try_read().map_err(Box::new)
+                cell.try_read()
             };
             match (read, model.try_borrow()) {
                 (Ok(read), Ok(borrow)) => {
@@ -95,7 +95,7 @@ fn accesses<'c>(
             let write = if matches!(step, Step::Write) {
                 attempt(|| cell.write())
             } else {
-                cell.try_write().map_err(Box::new)
+                cell.try_write()
             };
             match (write, model.try_borrow_mut()) {
                 (Ok(mut write), Ok(mut borrow)) => {
@@ -121,7 +121,7 @@ fn accesses<'c>(
         Step::Clone(n) => {
             let of = held.get(n % held.len().max(1));
             if let Some(Pair::Read(read, borrow)) = of {
-                let pair = Pair::Read(Reading::clone(read), Ref::clone(borrow));
+                let pair = Pair::Read(ReadGuard::clone(read), Ref::clone(borrow));
                 held.push(pair);
             }
         }

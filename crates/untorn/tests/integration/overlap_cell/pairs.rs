@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use untorn::{AccessKind, OnOverlap, Overlap, OverlapCell, OverlapKind, Reading, Writing};
+use untorn::{AccessKind, OnOverlap, Overlap, OverlapCell, OverlapKind, ReadGuard, WriteGuard};
 
 use crate::support::{NOTE, Valve, attempt, noticed};
 
@@ -11,8 +11,8 @@ type Cell = OverlapCell<String>;
 
 /// Whatever keeps an access open.
 trait Held {}
-impl Held for Reading<'_, String> {}
-impl Held for Writing<'_, String> {}
+impl Held for ReadGuard<'_, String> {}
+impl Held for WriteGuard<'_, String> {}
 
 /// An access that is held open.
 struct First {
@@ -73,8 +73,8 @@ const ACTING: [Second; 6] = [
 
 #[rustfmt::skip]
 const TRYING: [Second; 2] = [
-    second!("OverlapCell::try_read" Read, |cell| cell.try_read().map(drop).map_err(Box::new)),
-    second!("OverlapCell::try_write" Write, |cell| cell.try_write().map(drop).map_err(Box::new)),
+    second!("OverlapCell::try_read" Read, |cell| cell.try_read().map(drop)),
+    second!("OverlapCell::try_write" Write, |cell| cell.try_write().map(drop)),
 ];
 
 /// Runs `second` while `first` is held; what `second` comes to.
@@ -112,18 +112,24 @@ fn check(case: &str, overlap: &Overlap, first: &First, second: &Second, same_thr
     };
     assert_eq!((overlap.kind, overlap.message()), (kind, message), "{case}");
     assert_eq!(overlap.name.as_deref(), Some("config"), "{case}");
-    assert_eq!(overlap.more, 0, "{case}");
+    assert_eq!(overlap.additional_readers, 0, "{case}");
     assert_eq!(overlap.is_reentrant(), same_thread, "{case}");
     let sides = [
-        (overlap.here, second.name, second.kind, second.line, "comer"),
-        (overlap.other, first.name, first.kind, first.line, "holder"),
+        (
+            &overlap.here,
+            second.name,
+            second.kind,
+            second.line,
+            "comer",
+        ),
+        (&overlap.other, first.name, first.kind, first.line, "holder"),
     ];
     for (site, name, kind, line, thread) in sides {
         assert_eq!((site.operation, site.kind), (name, kind), "{case}");
-        let at = site.at.expect("both sides are still inside");
+        let at = site.location.expect("both sides are still inside");
         assert!(at.file().ends_with("pairs.rs"), "{case}: {at}");
         assert_eq!(at.line(), line, "{case}");
-        assert_eq!(site.lasted.is_some(), kind == AccessKind::Write, "{case}");
+        assert_eq!(site.duration.is_some(), kind == AccessKind::Write, "{case}");
         if !same_thread {
             assert_eq!(&*site.thread, thread, "{case}");
             assert!(site.created_at.is_some(), "{case}");
@@ -231,12 +237,9 @@ fn a_writer_is_told_how_many_read() {
             })
             .collect();
         valve.wait_for(readers);
-        let told = [
-            cell.try_write().map(drop).map_err(Box::new),
-            attempt(|| drop(cell.write())),
-        ];
+        let told = [cell.try_write().map(drop), attempt(|| drop(cell.write()))];
         for overlap in told.map(|told| told.expect_err("readers are inside")) {
-            assert_eq!(overlap.more, readers - 1);
+            assert_eq!(overlap.additional_readers, readers - 1);
             assert_eq!(&*overlap.other.thread, "reader");
         }
         valve.release();

@@ -4,7 +4,7 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::scope;
 
-use untorn::{AccessKind, OverlapCell, Reading};
+use untorn::{AccessKind, OverlapCell, ReadGuard};
 
 use crate::support::{NOTE, attempt};
 
@@ -45,7 +45,7 @@ fn no_pair_is_seen_torn_and_no_write_is_lost() {
                         Ok(pair) => {
                             assert_eq!(pair[0], pair[1]);
                             // Somebody may just be trying to write.
-                            match attempt(|| Reading::clone(&pair)) {
+                            match attempt(|| ReadGuard::clone(&pair)) {
                                 Ok(clone) => {
                                     drop(pair);
                                     assert_eq!(clone[0], clone[1]);

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use untorn::poller::{Activity, Failure, NotFresh};
+use untorn::poller::{Activity, Failure, RefreshError};
 use untorn::{Fetched, Map, Poller, Revision};
 
 use super::support::{Answer, HOUR, LONG, contents, error, started, steered, unchanged};
@@ -58,7 +58,7 @@ fn an_error_keeps_the_last_good_state_and_is_told_with_its_causes() {
     let told = status.last_error.expect("one");
     assert_eq!(&*told.message, "cannot read x: No such file or directory");
     assert!(!told.panicked);
-    assert_eq!(steering.lost(), 0, "it brought nothing");
+    assert_eq!(steering.resets(), 0, "it brought nothing");
 
     steering.poll(&poller, unchanged()).expect("a success");
     let status = poller.status();
@@ -105,7 +105,7 @@ fn a_panic_of_the_source_or_its_entries_is_a_failure_like_an_error() {
         let told = last_error(&poller);
         assert_eq!((&*told.message, told.panicked), (message, true));
         assert_eq!(poller.status().failures_in_a_row, failures);
-        assert_eq!(steering.lost(), lost);
+        assert_eq!(steering.resets(), lost);
     }
     let done = steering.poll(&poller, contents([("a", 2)]));
     assert_eq!(done, Ok(Revision::from(2)), "it lives");
@@ -161,7 +161,7 @@ fn endless_errors_are_reported_and_stopped() {
             drop(poller);
             stopped.send(())
         });
-        let Err(NotFresh::Failed(failure)) = answer else {
+        let Err(RefreshError::Failed(failure)) = answer else {
             panic!("{answer:?}");
         };
         assert!(failure.message.starts_with("no end"));
@@ -183,7 +183,8 @@ fn copies_of_a_status_share_the_text() {
 fn the_backoff_doubles_up_to_the_cap_and_is_over_at_once() {
     let seconds = Duration::from_secs;
     let config = config();
-    let set_up = |setup: untorn::poller::Setup<_>| setup.jitter(0.0).backoff_up_to(seconds(10));
+    let set_up =
+        |setup: untorn::poller::PollerBuilder<_>| setup.jitter(0.0).max_backoff(seconds(10));
     let (poller, steering) = started(&config, contents([("a", 1)]), set_up);
     for _ in 0..2 {
         let mut waits = Vec::new();
@@ -238,7 +239,7 @@ fn a_poke_goes_before_a_backoff() {
     for message in ["no"; 12] {
         steering.let_go(error(message));
         steering.wait_for_a_fetch();
-        poller.poke();
+        poller.trigger();
     }
     steering.let_go(contents([("a", 1)]));
     let fresh = poller.wait_until_fresh(LONG);
@@ -292,7 +293,7 @@ fn each_failure_is_told_before_who_waits_for_it_learns_of_it() {
         assert_eq!(told().len(), number);
         let last = told().pop().expect("one");
         assert_eq!((&*last.message, last.panicked), ("down", false));
-        assert_eq!(failed, Err(NotFresh::Failed(last.clone())));
+        assert_eq!(failed, Err(RefreshError::Failed(last.clone())));
         assert_eq!(last_error(&poller), last);
     }
     steering

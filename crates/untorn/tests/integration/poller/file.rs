@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 use toml::Value;
-use untorn::poller::NotFresh;
+use untorn::poller::RefreshError;
 use untorn::{Fetched, Map, Poller, Revision, Source};
 
 use super::support::{HOUR, LONG};
@@ -46,7 +46,7 @@ impl Polled {
     fn poll(&self) -> Result<u64, String> {
         let came = self.poller.refresh_now(LONG);
         came.map(Revision::get).map_err(|error| match error {
-            NotFresh::Failed(failure) => {
+            RefreshError::Failed(failure) => {
                 let path = self.path().display().to_string();
                 failure.message.replace(&path, "it")
             }
@@ -162,14 +162,14 @@ fn an_old_file_is_read_once() {
     let mut source = TomlFile::new(&path);
     let fetch = |source: &mut TomlFile| match source.fetch().expect("it can be read") {
         Fetched::Contents(entries) => Some(entries.len()),
-        Fetched::Unchanged => None,
+        _ => None,
     };
     assert_eq!(fetch(&mut source), Some(3));
     // Same length, time and file: what cannot be told without reading is not read.
     set(&FIRST.replace('a', "b"));
     assert_eq!(fetch(&mut source), None);
     // What was lost on the way is brought again.
-    source.lost();
+    source.reset();
     assert_eq!(fetch(&mut source), Some(3));
 }
 

@@ -114,7 +114,7 @@ fn sabotage(
         .poll(poller, generation(1, fuse))
         .expect("contents");
     assert_eq!(shown(config), of(1));
-    let lost = steering.lost();
+    let lost = steering.resets();
     light(fuse, at, after);
     let came = steering.poll(poller, generation(2, fuse));
     if put_out(fuse) {
@@ -130,7 +130,7 @@ fn sabotage(
         At::Drop => assert!(shown(config) == of(2) || shown(config) == of(1)),
         _ => {
             assert_eq!((config.revision(), shown(config)), (before, of(1)));
-            assert_eq!(steering.lost(), lost + 1, "and the source knows");
+            assert_eq!(steering.resets(), lost + 1, "and the source knows");
         }
     }
     // And the next poll is as good as any.

@@ -1,4 +1,4 @@
-//! `Poller`: fresh contents come in, the last good ones stay, and it can be poked, watched and stopped in every state.
+//! `Poller`: fresh contents come in, the last good ones stay, and it can be triggered, watched and stopped in every state.
 
 mod failures;
 mod file;
@@ -14,7 +14,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use untorn::poller::{Activity, NotFresh, Setup};
+use untorn::poller::{Activity, PollerBuilder, RefreshError};
 use untorn::{GoMap, Map, OnOverlap, Poller, Revision};
 
 use support::{HOUR, LONG, contents, error, started, steered, unchanged};
@@ -126,7 +126,7 @@ fn a_poke_fetches_though_nothing_is_due() {
     poller.wait_until_fresh(LONG).expect("the first contents");
     assert_eq!(poller.status().activity, Activity::Sleeping { due: None });
     for value in 2..5 {
-        poller.poke();
+        poller.trigger();
         steering.let_go(contents([("a", value)]));
         poller.wait_until_fresh(LONG).expect("what was asked for");
         assert_eq!(config.get("a"), Some(value));
@@ -143,7 +143,7 @@ fn pokes_during_a_fetch_are_one_more_fetch() {
         .expect("a thread");
     steering.wait_for_a_fetch();
     for _ in 0..10 {
-        poller.poke();
+        poller.trigger();
     }
     steering.let_go(contents([("a", 1)]));
     steering.wait_for_a_fetch();
@@ -155,7 +155,10 @@ fn pokes_during_a_fetch_are_one_more_fetch() {
     // The first has succeeded, but it may have read what is old by now.
     assert_eq!(config.get("a"), Some(1));
     let stale = poller.wait_until_fresh(Duration::ZERO);
-    assert!(matches!(stale, Err(NotFresh::TimedOut { .. })), "{stale:?}");
+    assert!(
+        matches!(stale, Err(RefreshError::Timeout { .. })),
+        "{stale:?}"
+    );
     steering.let_go(contents([("a", 2)]));
     poller.wait_until_fresh(LONG).expect("the second");
     // All ten were for that one.
@@ -235,7 +238,7 @@ fn who_waits_is_told_what_came() {
     let late = poller
         .wait_until_fresh(Duration::ZERO)
         .expect_err("not yet");
-    let NotFresh::TimedOut { last_error, .. } = &late else {
+    let RefreshError::Timeout { last_error, .. } = &late else {
         panic!("{late}");
     };
     assert_eq!(&*last_error.as_ref().expect("one").message, "no disk");
@@ -265,7 +268,7 @@ fn a_poller_is_shared_and_sent() {
     fn shared<T: Send + Sync + 'static>() {}
     shared::<Poller>();
     fn error<T: std::error::Error + Send + Sync + 'static>() {}
-    error::<NotFresh>();
+    error::<RefreshError>();
 }
 
 #[test]
@@ -303,12 +306,12 @@ type Read = fn() -> Result<[(&'static str, i32); 1], String>;
 
 #[test]
 fn a_setup_refuses_what_makes_no_sense() {
-    type SetUp = fn(Setup<Read>) -> Setup<Read>;
+    type SetUp = fn(PollerBuilder<Read>) -> PollerBuilder<Read>;
     let source: Read = || Ok([("a", 1)]);
     let setups: [(&str, SetUp); 4] = [
         ("with a nul byte", |setup| setup.named("a\0b")),
         ("must not be zero", |setup| {
-            setup.backoff_up_to(Duration::ZERO)
+            setup.max_backoff(Duration::ZERO)
         }),
         ("must be from 0 to 1", |setup| setup.jitter(1.5)),
         ("must be from 0 to 1", |setup| setup.jitter(f64::NAN)),

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;
 
-use untorn::poller::{Activity, NotFresh};
+use untorn::poller::{Activity, RefreshError};
 use untorn::{Map, Poller, Revision};
 
 use super::support::{
@@ -115,10 +115,10 @@ fn who_waits_for_fresh_contents_is_told_of_the_end() {
     };
     poller.stop();
     within_reason(move || {
-        assert_eq!(waiter.join().expect("no panic"), Err(NotFresh::Stopped));
-        poller.poke();
-        assert_eq!(poller.refresh_now(LONG), Err(NotFresh::Stopped));
-        assert_eq!(poller.status().polls, 1, "a poke does nothing");
+        assert_eq!(waiter.join().expect("no panic"), Err(RefreshError::Stopped));
+        poller.trigger();
+        assert_eq!(poller.refresh_now(LONG), Err(RefreshError::Stopped));
+        assert_eq!(poller.status().polls, 1, "a trigger does nothing");
     });
 }
 
@@ -136,7 +136,7 @@ fn dropped_inside_its_own_source_it_ends_after_that_poll() {
     steering.let_go(Box::new(move || {
         let poller = slot.lock().map(|mut slot| slot.take());
         let poller = poller.expect("not poisoned").expect("put there before");
-        poller.poke();
+        poller.trigger();
         poller.stop();
         let activity = poller.status().activity;
         assert!(matches!(activity, Activity::Fetching { .. }));

@@ -7,7 +7,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use untorn::poller::{NotFresh, Setup};
+use untorn::poller::{PollerBuilder, RefreshError};
 use untorn::{Fetched, Map, Poller, Revision, Source};
 
 /// A period that no test sees the end of.
@@ -52,7 +52,7 @@ impl<K, V> Source for Steered<K, V> {
         answer.map_err(|_| "nobody said what this comes to")?()
     }
 
-    fn lost(&mut self) {
+    fn reset(&mut self) {
         self.lost.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -85,7 +85,7 @@ pub(crate) fn steered<K, V>() -> (Steered<K, V>, Steering<K, V>) {
 pub(crate) fn started<K, V>(
     config: &Arc<Map<K, V>>,
     first: Answer<K, V>,
-    set_up: impl FnOnce(Setup<Steered<K, V>>) -> Setup<Steered<K, V>>,
+    set_up: impl FnOnce(PollerBuilder<Steered<K, V>>) -> PollerBuilder<Steered<K, V>>,
 ) -> (Poller, Steering<K, V>)
 where
     K: Eq + Hash + Clone + Send + Sync + 'static,
@@ -122,7 +122,11 @@ impl<K, V> Steering<K, V> {
     }
 
     /// Pokes, and waits for what that comes to.
-    pub(crate) fn poll(&self, poller: &Poller, answer: Answer<K, V>) -> Result<Revision, NotFresh> {
+    pub(crate) fn poll(
+        &self,
+        poller: &Poller,
+        answer: Answer<K, V>,
+    ) -> Result<Revision, RefreshError> {
         self.let_go(answer);
         let came = poller.refresh_now(LONG);
         self.wait_for_a_fetch();
@@ -130,7 +134,7 @@ impl<K, V> Steering<K, V> {
     }
 
     /// How often the source was told that what it brought was lost.
-    pub(crate) fn lost(&self) -> usize {
+    pub(crate) fn resets(&self) -> usize {
         self.lost.load(Ordering::Relaxed)
     }
 }

@@ -1,20 +1,20 @@
-//! A subscription ends with what it follows, after its last version; a closer ends it at once.
+//! A subscription ends with what it follows, after its last version; a handle ends it at once.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
-use untorn::{Ended, Map, NoTransition, Published, Subscription};
+use untorn::{Map, Published, RecvError, RecvTimeoutError, Subscription, TryRecvError};
 
 use crate::watchdog::watched;
 
 /// Nothing more comes, however it is asked for.
 fn has_ended<T>(changes: &mut Subscription<T>) -> bool {
-    changes.try_recv().map(|_| ()) == Err(NoTransition::Ended)
-        && changes.recv().map(|_| ()) == Err(Ended)
-        && changes.recv_timeout(Duration::ZERO).map(|_| ()) == Err(NoTransition::Ended)
-        && changes.recv_timeout(Duration::MAX).map(|_| ()) == Err(NoTransition::Ended)
+    changes.try_recv().map(|_| ()) == Err(TryRecvError::Closed)
+        && changes.recv().map(|_| ()) == Err(RecvError)
+        && changes.recv_timeout(Duration::ZERO).map(|_| ()) == Err(RecvTimeoutError::Closed)
+        && changes.recv_timeout(Duration::MAX).map(|_| ()) == Err(RecvTimeoutError::Closed)
         && changes.next().is_none()
 }
 
@@ -33,7 +33,11 @@ fn the_last_version_is_shown_before_the_end() {
             (100, 300, 1)
         );
         assert!(has_ended(&mut seen) && has_ended(&mut unseen));
-        assert_eq!(unseen.shown()["limit"], 300, "what was shown last stays");
+        assert_eq!(
+            unseen.last_received()["limit"],
+            300,
+            "what was shown last stays"
+        );
     });
 }
 
@@ -73,13 +77,13 @@ fn a_closer_wakes_who_waits() {
         let ways: [fn(Subscription<u64>) -> bool; 3] = [
             |mut changes| changes.recv().is_err(),
             |mut changes| {
-                changes.recv_timeout(Duration::MAX).map(|_| ()) == Err(NoTransition::Ended)
+                changes.recv_timeout(Duration::MAX).map(|_| ()) == Err(RecvTimeoutError::Closed)
             },
             |changes| changes.count() == 0,
         ];
         for round in 0..1_000 {
             let changes = value.subscribe();
-            let closer = changes.closer();
+            let handle = changes.handle();
             let waits = ways[round % ways.len()];
             let start = Arc::new(Barrier::new(2));
             let follower = thread::spawn({
@@ -93,7 +97,7 @@ fn a_closer_wakes_who_waits() {
             if round % 50 == 0 {
                 thread::sleep(Duration::from_millis(1));
             }
-            closer.close();
+            handle.close();
             assert!(follower.join().expect("no panic"));
         }
     });
@@ -103,24 +107,24 @@ fn a_closer_wakes_who_waits() {
 fn closing_hides_what_was_not_seen_and_nobody_elses() {
     let map = Map::from([("limit", 100)]);
     let (mut closed, mut open) = (map.subscribe(), map.subscribe());
-    let closer = closed.closer();
+    let handle = closed.handle();
     map.insert("limit", 200);
-    closer.clone().close();
+    handle.clone().close();
     assert!(has_ended(&mut closed));
     // Again, by another, and when it has long ended.
-    closer.close();
-    closed.closer().close();
+    handle.close();
+    closed.handle().close();
     assert!(has_ended(&mut closed));
-    assert_eq!(closed.shown()["limit"], 100);
+    assert_eq!(closed.last_received()["limit"], 100);
     assert_eq!(open.recv().expect("it is open").to["limit"], 200);
     // Those that begin later are open.
     let mut later = map.subscribe();
     map.insert("limit", 300);
     assert!(later.try_recv().is_ok() && open.try_recv().is_ok());
     drop(map);
-    closer.close();
+    handle.close();
     assert!(has_ended(&mut open) && has_ended(&mut later));
-    assert_eq!(format!("{closer:?}"), "Closer { .. }");
+    assert_eq!(format!("{handle:?}"), "SubscriptionHandle { .. }");
 }
 
 #[test]
@@ -128,7 +132,7 @@ fn a_closer_keeps_no_version_and_does_not_keep_the_map() {
     let value = Arc::new(());
     let map = Map::from([("limit", Arc::clone(&value))]);
     let (changes, mut others) = (map.subscribe(), map.subscribe());
-    let closer = changes.closer();
+    let handle = changes.handle();
     map.insert("limit", Arc::new(()));
     _ = others.recv();
     assert_eq!(
@@ -140,7 +144,7 @@ fn a_closer_keeps_no_version_and_does_not_keep_the_map() {
     assert_eq!((map.reclaim(), Arc::strong_count(&value)), (1, 1));
     drop(map);
     assert!(has_ended(&mut others));
-    drop(closer);
+    drop(handle);
 }
 
 #[test]

@@ -7,7 +7,9 @@ use std::sync::atomic::AtomicU64;
 use std::thread;
 use std::time::Duration;
 
-use untorn::{Change, Map, NoTransition, Published, Revision, Snapshot, Subscription, View};
+use untorn::{
+    Change, Map, Published, RecvTimeoutError, Revision, Snapshot, Subscription, TryRecvError, View,
+};
 
 use crate::watchdog::{Seen, until, watched};
 
@@ -24,15 +26,15 @@ fn follow<T>(
     number: impl Fn(&T) -> u64,
     mut between: impl FnMut(&Snapshot<T>, &Snapshot<T>),
 ) -> Run {
-    let first = Snapshot::revision(subscription.shown()).get();
-    let mut last = subscription.shown().clone();
+    let first = Snapshot::revision(subscription.last_received()).get();
+    let mut last = subscription.last_received().clone();
     let mut run = Run::default();
     while let Ok(step) = subscription.recv() {
         assert!(
             std::ptr::eq(&*step.from, &*last),
             "from what was shown last"
         );
-        assert!(std::ptr::eq(&*step.to, &**subscription.shown()));
+        assert!(std::ptr::eq(&*step.to, &**subscription.last_received()));
         let (from, to) = (Snapshot::revision(&step.from), Snapshot::revision(&step.to));
         assert!(from < to, "a step goes forward");
         assert_eq!(to.get() - from.get() - 1, step.missed);
@@ -254,7 +256,7 @@ fn no_wakeup_is_lost_in_random_rounds() {
                                 true => match changes.recv_timeout(timeout) {
                                     Ok(step) => step,
                                     Err(error) => {
-                                        assert_eq!(error, NoTransition::Late);
+                                        assert_eq!(error, RecvTimeoutError::Timeout);
                                         continue;
                                     }
                                 },
@@ -265,7 +267,7 @@ fn no_wakeup_is_lost_in_random_rounds() {
                     });
                 }
                 let closed = value.subscribe();
-                let closer = closed.closer();
+                let handle = closed.handle();
                 scope.spawn(move || {
                     start.wait();
                     // Ends by its handle only: the value outlives it.
@@ -273,13 +275,13 @@ fn no_wakeup_is_lost_in_random_rounds() {
                 });
                 scope.spawn(move || {
                     start.wait();
-                    closer.close();
+                    handle.close();
                 });
                 let mut beyond = value.subscribe();
                 scope.spawn(move || {
                     start.wait();
                     let none = beyond.recv_timeout(Duration::from_nanos(round));
-                    assert!(!matches!(none, Err(NoTransition::Ended)));
+                    assert!(!matches!(none, Err(RecvTimeoutError::Closed)));
                 });
                 for _ in 0..2 {
                     let pause = random.u64(0..8);
@@ -300,7 +302,7 @@ fn no_wakeup_is_lost_in_random_rounds() {
 
 /// The value that a subscription was shown last.
 fn step_of(changes: &Subscription<u64>) -> &u64 {
-    changes.shown()
+    changes.last_received()
 }
 
 #[test]
@@ -314,9 +316,9 @@ fn a_wait_is_as_long_as_it_is_told() {
     ];
     for at_most in short {
         let none = changes.recv_timeout(at_most);
-        assert_eq!(none.map(|_| ()), Err(NoTransition::Late));
+        assert_eq!(none.map(|_| ()), Err(RecvTimeoutError::Timeout));
     }
-    assert_eq!(changes.try_recv().map(|_| ()), Err(NoTransition::Late));
+    assert_eq!(changes.try_recv().map(|_| ()), Err(TryRecvError::Empty));
     // What is there already needs no time.
     for at_most in short.into_iter().chain([Duration::MAX]) {
         map.insert("limit", 200);
@@ -337,11 +339,15 @@ fn a_wait_is_as_long_as_it_is_told() {
         });
     });
     assert_eq!(
-        [NoTransition::Late, NoTransition::Ended].map(|none| none.to_string()),
+        [RecvTimeoutError::Timeout, RecvTimeoutError::Closed].map(|none| none.to_string()),
         [
             "no newer revision came in time",
-            "the subscription has ended"
+            "the subscription is closed"
         ]
+    );
+    assert_eq!(
+        [TryRecvError::Empty, TryRecvError::Closed].map(|none| none.to_string()),
+        ["there is no newer revision", "the subscription is closed"]
     );
 }
 
@@ -361,12 +367,12 @@ fn what_makes_no_revision_is_no_step() {
         });
     }));
     assert!(caught.is_err());
-    assert_eq!(changes.try_recv().map(|_| ()), Err(NoTransition::Late));
+    assert_eq!(changes.try_recv().map(|_| ()), Err(TryRecvError::Empty));
     // One that begins inside of a batch begins before it.
     let mut batch = map.begin_batch();
     batch.insert("a", 3);
     let mut inside = map.subscribe();
-    assert_eq!(inside.try_recv().map(|_| ()), Err(NoTransition::Late));
+    assert_eq!(inside.try_recv().map(|_| ()), Err(TryRecvError::Empty));
     batch.commit();
     for changes in [&mut changes, &mut inside] {
         let step = changes.try_recv().expect("there is a commit");

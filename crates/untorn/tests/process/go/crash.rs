@@ -1,6 +1,6 @@
 //! `runtime/crash_test.go`: the three programs that must die with the message.
 //!
-//! Go runs them ten thousand rounds and skips them by default, since it may not notice. Here accesses are kept open for
+//! Go runs them ten thousand rounds and skips them by default, since it may not notice. Here accesses are delayed for
 //! half of the time (`UNTORN_STRETCH`), so that two of them meet at once, and whatever meets is noticed.
 
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub(crate) fn play(body: &str) {
         "writes" => |map| _ = map.insert(6, 0),
         "read and write" => |map| _ = map.get(&6),
         "iterate and write" => |map| {
-            for _ in map.walk() {
+            for _ in map.cursor() {
                 thread::yield_now();
             }
         },
@@ -71,7 +71,7 @@ fn a_reader_and_a_writer_die_of_concurrent_map_read_and_map_write() {
 
 #[test]
 fn an_iteration_and_a_writer_die_of_concurrent_map_iteration_and_map_write() {
-    let sides = ["GoMap::walk", "GoMap::insert"];
+    let sides = ["GoMap::cursor", "GoMap::insert"];
     let message = "concurrent map iteration and map write";
     dies("iterate and write", message, sides);
 }

@@ -1,0 +1,222 @@
+//! What rustdoc does not see in the pages: that both sides of a move come to the same, the code in Go, the links.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const PAGES: [&str; 4] = [
+    "limits.md",
+    "migrate.md",
+    "overlap-cell.md",
+    "stretching.md",
+];
+
+fn docs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../untorn/docs")
+}
+
+fn page(name: &str) -> String {
+    fs::read_to_string(docs().join(name)).expect("a page")
+}
+
+/// A block of code, and the line of text before it.
+struct Block {
+    introduced_by: String,
+    language: String,
+    code: String,
+}
+
+fn blocks(page: &str) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let mut introduced_by = "";
+    let mut lines = page.lines();
+    while let Some(line) = lines.next() {
+        if let Some(language) = line.strip_prefix("```") {
+            let code = lines.by_ref().take_while(|line| *line != "```");
+            blocks.push(Block {
+                introduced_by: introduced_by.into(),
+                language: language.into(),
+                code: code.collect::<Vec<_>>().join("\n"),
+            });
+        } else if !line.is_empty() {
+            introduced_by = line;
+        }
+    }
+    blocks
+}
+
+/// What a block claims in the end: its assertions, or the output of a program in Go.
+fn claims(block: &Block) -> Vec<&str> {
+    let begins_with = match block.language.as_str() {
+        "go" => "// Output:",
+        _ => "assert",
+    };
+    let lines = block.code.lines().map(str::trim);
+    lines.filter(|line| line.starts_with(begins_with)).collect()
+}
+
+#[test]
+fn before_and_after_come_to_the_same() {
+    let blocks = blocks(&page("migrate.md"));
+    let mut pairs = 0;
+    for pair in blocks.windows(2) {
+        let [before, after] = pair else { continue };
+        if before.introduced_by != "Before:" {
+            continue;
+        }
+        assert!(after.introduced_by.starts_with("After"), "{}", after.code);
+        let (wanted, found) = (claims(before), claims(after));
+        assert_eq!((wanted.len(), found.len()), (1, 1), "{}", before.code);
+        if let Some(output) = wanted[0].strip_prefix("// Output: ") {
+            assert_eq!(found[0], format!("assert_eq!(output, {output:?});"));
+        } else {
+            assert_eq!(wanted, found);
+        }
+        pairs += 1;
+    }
+    assert_eq!(pairs, 11);
+}
+
+/// Runs `go` on a file; `None` if there is no toolchain.
+fn go(arguments: &[&str], file: &Path) -> Option<String> {
+    let mut command = Command::new("go");
+    command.args(arguments).arg(file);
+    // Nothing is fetched: neither another toolchain nor modules.
+    command.env("GOTOOLCHAIN", "local").env("GOFLAGS", "");
+    let output = command.output().ok()?;
+    let texts = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into());
+    let [out, err]: [String; 2] = texts;
+    assert!(output.status.success(), "go {arguments:?}: {err}");
+    Some(out)
+}
+
+#[test]
+fn the_code_in_go_is_a_program_that_prints_what_it_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (number, block) in blocks(&page("migrate.md")).iter().enumerate() {
+        if block.language != "go" {
+            continue;
+        }
+        let file = folder.path().join(format!("block{number}.go"));
+        fs::write(&file, &block.code).expect("written");
+        let Some(_) = go(&["vet"], &file) else {
+            println!("skipped: there is no Go toolchain");
+            return;
+        };
+        let printed = go(&["run"], &file).expect("a toolchain");
+        assert_eq!(
+            claims(block),
+            [format!("// Output: {}", printed.trim_end())]
+        );
+    }
+}
+
+/// The anchor that a heading gets on the usual hosts.
+fn anchor(heading: &str) -> String {
+    let kept = heading
+        .trim_start_matches('#')
+        .trim()
+        .chars()
+        .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
+}
+
+fn anchors(page: &str) -> HashSet<String> {
+    let headings = page.lines().filter(|line| line.starts_with('#'));
+    headings.map(anchor).collect()
+}
+
+/// What a page links to where the link stands, but for other sites.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    text.split("](").skip(1).filter_map(|rest| {
+        let (link, _) = rest.split_once(')')?;
+        (!link.starts_with("https://")).then_some(link)
+    })
+}
+
+/// What it links to by a name, `[text][name]`, and where the names lead to.
+fn named_links(text: &str) -> (HashSet<&str>, HashMap<&str, &str>) {
+    let names = text.split("][").skip(1);
+    let names = names.filter_map(|rest| Some(rest.split_once(']')?.0));
+    // Not the indices of an expression.
+    let names = names.filter(|name| name.contains(".md") || name.contains(".rs"));
+    let lead_to = text
+        .lines()
+        .filter_map(|line| line.strip_prefix('[')?.split_once("]: "));
+    (names.collect(), lead_to.collect())
+}
+
+#[test]
+fn links_lead_somewhere() {
+    for name in PAGES {
+        let text = page(name);
+        let (names, lead_to) = named_links(&text);
+        assert_eq!(names, lead_to.keys().copied().collect(), "{name}");
+        let here = links(&text).inspect(|link| {
+            // The crate's documentation has the page too, and says by these names where they lead to from there.
+            assert!(link.starts_with('#'), "{name}: {link} needs a name");
+        });
+        let mut count = 0;
+        for link in here.chain(lead_to.into_values()) {
+            let (file, wanted) = link.split_once('#').unwrap_or((link, ""));
+            let file = if file.is_empty() { name } else { file };
+            assert!(docs().join(file).exists(), "{name}: {link}");
+            assert!(
+                wanted.is_empty() || anchors(&page(file)).contains(wanted),
+                "{name}: {link}"
+            );
+            count += 1;
+        }
+        assert!(count > 3, "{name}: {count} links");
+    }
+}
+
+/// Links, and the files that its commands are given.
+#[test]
+fn what_the_readmes_name_is_there() {
+    let root = docs().join("../../..");
+    for name in ["README.md", "README.zh-CN.md"] {
+        let text = fs::read_to_string(root.join(name)).expect("a page");
+        for link in links(&text) {
+            let (file, wanted) = link.split_once('#').unwrap_or((link, ""));
+            assert!(root.join(file).exists(), "{name}: {link}");
+            if !wanted.is_empty() {
+                let there = fs::read_to_string(root.join(file)).expect("a page");
+                assert!(anchors(&there).contains(wanted), "{name}: {link}");
+            }
+        }
+        // The dump that a command is given.
+        let files: Vec<_> = text
+            .split(|c: char| c.is_whitespace() || c == '`')
+            .filter(|word| word.starts_with("crates/") && word.ends_with(".txt"))
+            .collect();
+        assert_eq!(files.len(), 1, "{name}: {files:?}");
+        for file in files {
+            assert!(root.join(file).is_file(), "{name}: {file}");
+        }
+    }
+}
+
+/// The crate's documentation shows the guides, and says where each of their links leads to from there.
+#[test]
+fn the_documentation_redirects_every_link() {
+    let library = docs().join("..");
+    let modules = fs::read_to_string(library.join("src/docs.rs")).expect("a source");
+    let mut before = modules.as_str();
+    for name in PAGES {
+        let include = format!("include_str!(\"../docs/{name}\")");
+        let (defined, rest) = before.split_once(&include).expect("in the order of names");
+        before = rest;
+        for link in named_links(&page(name)).0 {
+            let inside = defined.contains(&format!("\"[{link}]: crate"));
+            let outside = defined.contains(&format!("repository!(\"{link}\", "));
+            assert!(inside || outside, "{name}: {link}");
+        }
+    }
+    for path in modules.split("repository!(").skip(1) {
+        let path = path.split('"').nth(3).expect("a path");
+        let path = path.split('#').next().expect("a path");
+        assert!(library.join("../..").join(path).exists(), "{path}");
+    }
+}

@@ -1,0 +1,43 @@
+//! Mutants of the library: what shows that its tests can fail.
+//!
+//! A build with `--cfg untorn_mutants` reads the name of one mutant from `UNTORN_MUTANT` and behaves
+//! as if that mistake had been made. `cargo xtask mutants` runs the tests against each and fails if
+//! they still pass; it has the list of names. In every other build [`mutant`] is a constant `false`.
+//!
+//! The files that a reader has to prove have no hooks: patches in `mutants/` add them to a copy.
+
+/// Returns whether this mistake is to be made.
+#[cfg(untorn_mutants)]
+pub(crate) fn mutant(name: &str) -> bool {
+    use std::ffi::OsString;
+
+    use crate::sync::{Counter, Ordering};
+
+    const UNKNOWN: u64 = 0;
+
+    fn number(name: &str) -> u64 {
+        // FNV-1a, with a bit that keeps it from being `UNKNOWN`.
+        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        hash | 1
+    }
+
+    // Relaxed, here and below: a reader of this is not ordered by it, or ThreadSanitizer would
+    // take that for synchronization.
+    static CHOSEN: Counter = Counter::new(UNKNOWN);
+    let mut chosen = CHOSEN.load(Ordering::Relaxed);
+    if chosen == UNKNOWN {
+        let named = std::env::var_os("UNTORN_MUTANT").map(OsString::into_string);
+        chosen = number(named.and_then(Result::ok).as_deref().unwrap_or("none"));
+        CHOSEN.store(chosen, Ordering::Relaxed);
+    }
+    number(name) == chosen
+}
+
+/// Returns whether this mistake is to be made: never, in this build.
+#[cfg(not(untorn_mutants))]
+#[inline(always)]
+pub(crate) const fn mutant(_name: &str) -> bool {
+    false
+}

@@ -1,0 +1,68 @@
+//! The orderings of the gate that are more than Relaxed, each by the name of its site, so that each can be taken away.
+//!
+//! A build with `--cfg untorn_ordering_mutants` reads the name of one site from `UNTORN_WEAKENED_ORDERING` and gives that one the next
+//! weaker ordering; `just weakened` does so for every site and fails unless a model notices. In every other
+//! build these functions are constants.
+
+#[cfg(not(untorn_ordering_mutants))]
+pub(super) use crate::sync::fence;
+#[cfg(untorn_ordering_mutants)]
+pub(super) use chosen::{acquire, fence, release, seq_cst};
+#[cfg(not(untorn_ordering_mutants))]
+pub(super) use constant::{acquire, release, seq_cst};
+
+#[cfg(not(untorn_ordering_mutants))]
+mod constant {
+    use crate::sync::Ordering;
+
+    #[inline(always)]
+    pub(in super::super) const fn acquire(_site: &str) -> Ordering {
+        Ordering::Acquire
+    }
+
+    #[inline(always)]
+    pub(in super::super) const fn release(_site: &str) -> Ordering {
+        Ordering::Release
+    }
+
+    #[inline(always)]
+    pub(in super::super) const fn seq_cst(_site: &str) -> Ordering {
+        Ordering::SeqCst
+    }
+}
+
+#[cfg(untorn_ordering_mutants)]
+mod chosen {
+    use std::sync::OnceLock;
+
+    use crate::sync::Ordering;
+
+    fn weakened(site: &str) -> bool {
+        static CHOSEN: OnceLock<Option<String>> = OnceLock::new();
+        let chosen = CHOSEN.get_or_init(|| std::env::var("UNTORN_WEAKENED_ORDERING").ok());
+        chosen.as_deref() == Some(site)
+    }
+
+    fn unless_weakened(site: &str, ordering: Ordering, weaker: Ordering) -> Ordering {
+        if weakened(site) { weaker } else { ordering }
+    }
+
+    pub(in super::super) fn acquire(site: &str) -> Ordering {
+        unless_weakened(site, Ordering::Acquire, Ordering::Relaxed)
+    }
+
+    pub(in super::super) fn release(site: &str) -> Ordering {
+        unless_weakened(site, Ordering::Release, Ordering::Relaxed)
+    }
+
+    pub(in super::super) fn seq_cst(site: &str) -> Ordering {
+        unless_weakened(site, Ordering::SeqCst, Ordering::AcqRel)
+    }
+
+    /// A fence, or none if it was weakened to Relaxed.
+    pub(in super::super) fn fence(ordering: Ordering) {
+        if ordering != Ordering::Relaxed {
+            crate::sync::fence(ordering);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The errors of waits and of subscriptions.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use super::revision::Revision;
+
+/// The error of a wait for a revision, from [`Map::wait_for`](crate::Map::wait_for) and
+/// [`Published::wait_for`](crate::Published::wait_for).
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use untorn::{Published, Revision, WaitError};
+///
+/// let limit = Published::new(100);
+/// let error = limit.wait_for(Revision::from(1), Duration::ZERO).unwrap_err();
+/// assert!(matches!(error, WaitError::Timeout { newest: Revision::FIRST, .. }));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WaitError {
+    /// The revision was not reached in time.
+    #[non_exhaustive]
+    Timeout {
+        /// The revision that was waited for.
+        wanted: Revision,
+        /// The newest revision at the end of the wait.
+        newest: Revision,
+        /// The timeout of the wait.
+        timeout: Duration,
+    },
+    /// The map or value was dropped during the wait. A wait that borrows it does not return this.
+    Closed,
+}
+
+impl Error for WaitError {}
+
+impl fmt::Display for WaitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Timeout {
+                wanted,
+                newest,
+                timeout,
+            } => write!(
+                f,
+                "revision {wanted} did not come within {timeout:?}; the newest is {newest}"
+            ),
+            Self::Closed => f.write_str("the map or value was dropped"),
+        }
+    }
+}
+
+/// The error of [`Subscription::recv`](super::Subscription::recv): the subscription is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecvError;
+
+impl Error for RecvError {}
+
+impl fmt::Display for RecvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the subscription is closed")
+    }
+}
+
+/// The error of [`Subscription::recv_timeout`](super::Subscription::recv_timeout).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecvTimeoutError {
+    /// There was no newer revision in time.
+    Timeout,
+    /// The subscription is closed.
+    Closed,
+}
+
+impl Error for RecvTimeoutError {}
+
+impl fmt::Display for RecvTimeoutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Timeout => f.write_str("no newer revision came in time"),
+            Self::Closed => RecvError.fmt(f),
+        }
+    }
+}
+
+/// The error of [`Subscription::try_recv`](super::Subscription::try_recv).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TryRecvError {
+    /// There is no newer revision now.
+    Empty,
+    /// The subscription is closed.
+    Closed,
+}
+
+impl Error for TryRecvError {}
+
+impl fmt::Display for TryRecvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("there is no newer revision"),
+            Self::Closed => RecvError.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Rules of the source that no lint checks: the files with `unsafe`, and the one door to atomics.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The only files with `unsafe`: the ledger of `DESIGN.md`.
+const UNSAFE: [&str; 15] = [
+    "gomap/raw/array.rs",
+    "gomap/raw/bucket.rs",
+    "gomap/raw/chain.rs",
+    "overlap/blocks.rs",
+    "overlap/cell.rs",
+    "overlap/clock.rs",
+    "overlap/fatal.rs",
+    "overlap/gate.rs",
+    "overlap/guarded.rs",
+    "overlap/guards.rs",
+    "overlap/identity.rs",
+    "overlap/model/mod.rs",
+    "overlap/record.rs",
+    "overlap/tsan.rs",
+    "poller/clock.rs",
+];
+
+/// The files of the gate's protocol, whose orderings have names.
+const ORDERINGS: [&str; 4] = [
+    "overlap/blocks.rs",
+    "overlap/gate.rs",
+    "overlap/identity.rs",
+    "overlap/record.rs",
+];
+
+/// The one file that names std's atomics itself.
+const DOOR: &str = "sync.rs";
+
+/// The files that may call `Instant::now`, which panics on a target without a clock: the first asks
+/// whether there is one, and what the others do with it runs only where there is.
+const CLOCKS: [&str; 6] = [
+    "clock.rs",
+    "overlap/fatal.rs",
+    "overlap/tsan.rs",
+    "poller/clock.rs",
+    "poller/state.rs",
+    "poller/thread.rs",
+];
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder of the crate");
+    entries
+        .map(|entry| entry.expect("readable").path())
+        .flat_map(|path| {
+            if path.is_dir() {
+                sources(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
+}
+
+/// Each source file of the library but for the tests in it: its name below `src`, and its code without comments.
+fn files() -> Vec<(String, String)> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let name = |path: &Path| {
+        path.strip_prefix(&src)
+            .expect("below src")
+            .display()
+            .to_string()
+    };
+    sources(&src)
+        .iter()
+        .map(|path| (name(path), fs::read_to_string(path).expect("a text")))
+        .filter(|(name, _)| !name.contains("/tests/") && !name.ends_with("/tests.rs"))
+        .map(|(name, text)| {
+            let code = text
+                .lines()
+                .map(|line| line.split("//").next().unwrap_or(""));
+            (name, code.collect::<Vec<_>>().join("\n"))
+        })
+        .collect()
+}
+
+fn words(code: &str) -> impl Iterator<Item = &str> {
+    code.split(|c: char| !c.is_alphanumeric() && c != '_')
+}
+
+#[test]
+fn unsafe_stands_only_in_the_files_named_for_it() {
+    let mut with: Vec<_> = files()
+        .into_iter()
+        .filter(|(_, code)| words(code).any(|word| word == "unsafe"))
+        .map(|(name, _)| name)
+        .collect();
+    with.sort_unstable();
+    assert_eq!(with, UNSAFE);
+}
+
+#[test]
+fn atomics_come_through_one_door() {
+    for (name, code) in files() {
+        let named = code.contains("std::sync::atomic") || code.contains("std::cell::UnsafeCell");
+        assert!(!named || name == DOOR, "{name} goes past sync.rs");
+    }
+}
+
+#[test]
+fn the_clock_is_read_only_where_there_is_one() {
+    let mut with: Vec<_> = files()
+        .into_iter()
+        .filter(|(_, code)| code.contains("Instant::now"))
+        .map(|(name, _)| name)
+        .collect();
+    with.sort_unstable();
+    assert_eq!(with, CLOCKS);
+}
+
+#[test]
+fn the_public_face_has_no_orderings_but_those_of_its_header() {
+    for (name, code) in files() {
+        let orderings = code.matches("Ordering::").count();
+        let allowed = name.starts_with("overlap/") || name == "gomap/table/flags.rs";
+        // GoMap mirrors the table's header in relaxed atomics; nothing is reached through them.
+        let relaxed = code.matches("Ordering::Relaxed").count();
+        assert!(
+            allowed || orderings == relaxed,
+            "{name} has orderings of its own"
+        );
+    }
+}
+
+/// What has no name in `ordering_mutants.rs` cannot be taken away, so nobody knows whether it is needed.
+#[test]
+fn each_ordering_of_the_gate_has_a_name() {
+    for (name, code) in files() {
+        if ORDERINGS.contains(&&*name) {
+            let strong = ["Acquire", "Release", "AcqRel", "SeqCst"];
+            let unnamed =
+                strong.map(|ordering| code.matches(&format!("Ordering::{ordering}")).count());
+            assert_eq!(unnamed, [0; 4], "{name}");
+        }
+    }
+}
+
+#[test]
+fn files_stay_short() {
+    for (name, code) in files() {
+        let lines = code.lines().count();
+        assert!(lines <= 600, "{name} has {lines} lines");
+    }
+}
+
+/// With `autotests = false`, cargo neither runs nor mentions a file that no module declares.
+#[test]
+fn each_test_file_is_compiled() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let mut modules = 0;
+    for path in sources(&tests) {
+        let name = path.file_stem().and_then(|name| name.to_str());
+        let folder = path.parent().expect("below the folder of tests");
+        let declares = |file: &Path| {
+            let text = fs::read_to_string(file).unwrap_or_default();
+            let is_declared = |module: &str| text.contains(&format!("mod {module};"));
+            match name {
+                // A folder is a module of the one above it.
+                Some("mod") => folder.file_name().and_then(|name| name.to_str()),
+                name => name,
+            }
+            .is_some_and(is_declared)
+        };
+        if path.extension().is_none_or(|extension| extension != "rs") || name == Some("main") {
+            continue;
+        }
+        let above = folder.parent().expect("a folder");
+        let candidates = match name {
+            Some("mod") => [above.join("mod.rs"), above.join("main.rs")],
+            _ => [folder.join("mod.rs"), folder.join("main.rs")],
+        };
+        // Shared by several binaries, which name their paths.
+        let shared = folder.ends_with("support");
+        let declared = candidates.iter().any(|file| declares(file));
+        assert!(declared || shared, "no module declares {}", path.display());
+        modules += 1;
+    }
+    assert!(modules > 40, "only {modules} files");
+}
+
+/// cargo-fuzz sets `fuzzing` for every crate of a build, also for users of this one: it must change nothing here.
+#[test]
+fn no_source_depends_on_cfg_fuzzing() {
+    for (name, code) in files() {
+        let named = words(&code).any(|word| word == "fuzzing");
+        assert!(!named, "{name} names cfg(fuzzing): take untorn_fuzzing");
+    }
+}

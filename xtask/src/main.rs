@@ -1,0 +1,49 @@
+//! Mutation testing of the library: what shows that its tests can fail.
+//!
+//! `cargo xtask mutants` gives the library one mistake at a time and runs the tests that must notice it.
+//! `cargo xtask ordering-mutants` weakens one memory ordering at a time and runs the loom model that
+//! must notice. Both fail if a mutant survives.
+
+mod copy;
+mod mutants;
+mod ordering_mutants;
+mod run;
+mod sites;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::Parser;
+
+/// Mutation testing of the library.
+#[derive(Parser)]
+#[command(
+    bin_name = "cargo xtask",
+    after_help = "Examples:\n  cargo xtask mutants\n  cargo xtask mutants gate_forgets_the_scan\n  cargo xtask ordering-mutants --all"
+)]
+enum Task {
+    /// Runs the tests against each mutant of the library; fails if one survives
+    Mutants {
+        /// Only mutants whose name contains one of these
+        names: Vec<String>,
+    },
+    /// Weakens each named memory ordering of the detector in turn; fails if the models do not notice
+    OrderingMutants {
+        /// Runs every model on each ordering, not only the one that is known to fail: an hour
+        #[arg(long)]
+        all: bool,
+    },
+}
+
+fn main() -> Result<()> {
+    match Task::parse() {
+        Task::Mutants { names } => mutants::run(&names),
+        Task::OrderingMutants { all } => ordering_mutants::run(all),
+    }
+}
+
+/// The root of the repository.
+fn root() -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
+    folder.expect("xtask stands in the repository").into()
+}

@@ -1,0 +1,96 @@
+//! Each named memory ordering of the detector, with a loom model that fails when it is weakened.
+
+use anyhow::{Result, bail};
+
+use crate::root;
+use crate::run::{Program, logs, on_threads};
+
+/// The environment variable that names the ordering of a run; `overlap/ordering_mutants.rs` reads it.
+const VARIABLE: &str = "UNTORN_WEAKENED_ORDERING";
+
+/// Site of an ordering, and a model that fails without it.
+pub(crate) const SITES: &[(&str, &str)] = &[
+    ("enter_read.fence", "writer_and_reader"),
+    ("enter_read.writer", "writer_and_reader"),
+    ("enter_write.before", "a_write_after_a_write_by_a_flag"),
+    (
+        "enter_write.writer",
+        "a_reader_tells_of_the_writer_that_stays",
+    ),
+    ("enter_write.found", "new_writers_are_told_of"),
+    ("enter_write.fence", "writer_and_reader"),
+    ("leave_write.writer", "two_writers"),
+    ("set.fence", "an_identity_is_whole"),
+    ("set.confirmed", "an_identity_is_whole"),
+    ("who.confirmed", "an_identity_is_whole"),
+    ("who.fence", "an_identity_is_whole"),
+    ("forget.changes", "what_is_seen_is_of_one_read"),
+    ("forget.fence", "what_is_seen_is_of_one_read"),
+    ("keep_open.fence", "what_is_seen_is_kept_open_itself"),
+    ("announce.word", "what_is_seen_is_of_one_read"),
+    ("retract.word", "writer_and_reader"),
+    ("retract.fence", "a_write_after_a_read_by_a_flag"),
+    ("reads_at.word", "writer_and_reader"),
+    ("reads_at.gate", "reads_of_two_gates"),
+    ("seen.changes", "what_is_seen_is_of_one_read"),
+    ("seen.word", "what_is_seen_is_of_one_read"),
+    ("records.head", "new_threads_are_seen"),
+    ("acquire.owned", "what_is_seen_is_of_one_thread"),
+    ("push.head", "new_threads_are_seen"),
+    ("are_in_use.live", "a_read_in_a_slot_block"),
+    ("fold.live", "a_read_in_a_slot_block"),
+    ("fold.word", "a_read_in_a_slot_block"),
+    ("fold.block", "new_slot_blocks_are_seen"),
+    ("grow.block", "new_slot_blocks_are_seen"),
+];
+
+/// Weakens each ordering in turn.
+pub(crate) fn run(all: bool) -> Result<()> {
+    let start = std::time::Instant::now();
+    let target = root().join("target/ordering-mutants");
+    let logs = logs(&target)?;
+    let flags = "--cfg untorn_loom --cfg untorn_ordering_mutants";
+    let models = Program::build(&root(), &target, "untorn", flags, &["--release", "--lib"])?;
+    println!("built in {} s", start.elapsed().as_secs());
+
+    let mut named: Vec<_> = SITES
+        .iter()
+        .map(|(_, model)| format!("model_{model}"))
+        .collect();
+    named.sort_unstable();
+    named.dedup();
+    let filters: Vec<_> = named.iter().map(String::as_str).collect();
+    let sound = models.run(&filters, None, &logs.join("baseline.log"))?;
+    if !sound.passed || !sound.ran_tests() {
+        bail!(
+            "{}\nthese models fail with every ordering as it is",
+            sound.log
+        );
+    }
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let survived = on_threads(cores, SITES.to_vec(), |(site, model)| {
+        let model = format!("model_{model}");
+        let filter = if all { "model" } else { &model };
+        let log = logs.join(format!("{site}.log"));
+        let outcome = models.run(&[filter], Some((VARIABLE, site)), &log)?;
+        if outcome.passed {
+            println!("SURVIVED  {site}");
+        } else {
+            let failed = outcome.failed_tests();
+            let failed = failed
+                .iter()
+                .filter_map(|name| name.rsplit("model_").next());
+            println!(
+                "{site} -> caught by {}",
+                failed.collect::<Vec<_>>().join(" ")
+            );
+        }
+        Ok(outcome.passed)
+    })?;
+    let count = survived.iter().filter(|survived| **survived).count();
+    println!("{} orderings weakened, {count} survived", SITES.len());
+    if count > 0 {
+        bail!("{count} orderings can be weakened without any model failing");
+    }
+    Ok(())
+}

@@ -1,0 +1,178 @@
+//! Test programs: built once, run with one mutant at a time.
+
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+/// How long a run may take: a mutant that makes a test wait for ever is noticed by this.
+const TIMEOUT: Duration = Duration::from_secs(300);
+
+/// A test binary, and the folder that cargo would run it in.
+pub(crate) struct Program {
+    path: PathBuf,
+    folder: PathBuf,
+}
+
+impl Program {
+    /// Builds a test binary in the workspace `tree`.
+    pub(crate) fn build(
+        tree: &Path,
+        target: &Path,
+        package: &str,
+        flags: &str,
+        arguments: &[&str],
+    ) -> Result<Self> {
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+        cargo
+            .args(["test", "--quiet", "--no-run", "--package", package])
+            .args(["--message-format", "json-render-diagnostics"])
+            .args(arguments)
+            .env("RUSTFLAGS", flags)
+            .env("CARGO_TARGET_DIR", target)
+            .current_dir(tree)
+            .stderr(Stdio::inherit());
+        let output = cargo.output().context("cannot run cargo")?;
+        let messages = String::from_utf8(output.stdout)?;
+        let mut found = messages.lines().filter_map(|line| {
+            let message: serde_json::Value = serde_json::from_str(line).ok()?;
+            let is_test = message["profile"]["test"] == true;
+            let manifest = message["manifest_path"].as_str()?.to_owned();
+            let path = message["executable"].as_str().filter(|_| is_test)?;
+            Some((PathBuf::from(path), PathBuf::from(manifest)))
+        });
+        let (Some((path, manifest)), None) = (found.next(), found.next()) else {
+            bail!("cargo built no test binary of {package}, or more than one: {arguments:?}");
+        };
+        let folder = manifest.parent().context("a manifest stands in a folder")?;
+        Ok(Self {
+            path,
+            folder: folder.into(),
+        })
+    }
+
+    /// Runs the tests that `filters` select, with an environment variable set if one is given.
+    pub(crate) fn run(
+        &self,
+        filters: &[&str],
+        variable: Option<(&str, &str)>,
+        log: &Path,
+    ) -> Result<Outcome> {
+        let start = Instant::now();
+        let file = File::create(log)?;
+        let mut command = Command::new(&self.path);
+        command
+            .arg("--quiet")
+            .args(filters)
+            .envs(variable)
+            .env("RUST_BACKTRACE", "0")
+            .env("UNTORN_QUIET_ACCESSES", "1000000")
+            .current_dir(&self.folder)
+            .stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file);
+        let status = wait(&mut command)?;
+        let mut text = Vec::new();
+        File::open(log)?.read_to_end(&mut text)?;
+        Ok(Outcome {
+            passed: status.is_some_and(|status| status.success()),
+            log: String::from_utf8_lossy(&text).into(),
+            took: start.elapsed(),
+        })
+    }
+}
+
+/// Waits for a process and its children; `None` if they had to be killed.
+fn wait(command: &mut Command) -> Result<Option<ExitStatus>> {
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(command, 0);
+    let start = Instant::now();
+    let mut child = command.spawn()?;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if start.elapsed() > TIMEOUT {
+            let group = format!("-{}", child.id());
+            _ = Command::new("kill").args(["-KILL", &group]).status();
+            _ = child.kill();
+            child.wait()?;
+            return Ok(None);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The end of a run.
+pub(crate) struct Outcome {
+    pub(crate) passed: bool,
+    pub(crate) log: String,
+    pub(crate) took: Duration,
+}
+
+impl Outcome {
+    /// Returns the names of the tests that failed: libtest lists them last, each indented.
+    pub(crate) fn failed_tests(&self) -> Vec<&str> {
+        let is_name = |name: &&str| {
+            let mut chars = name.chars();
+            !name.is_empty() && chars.all(|c| c.is_ascii_alphanumeric() || "_:".contains(c))
+        };
+        let lines = self
+            .log
+            .lines()
+            .filter_map(|line| line.strip_prefix("    "));
+        let mut names: Vec<_> = lines.filter(is_name).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// Returns whether any test ran.
+    pub(crate) fn ran_tests(&self) -> bool {
+        let mut counts = self.log.lines().filter_map(|line| {
+            let rest = line.strip_prefix("running ")?;
+            rest.split(' ').next()?.parse::<usize>().ok()
+        });
+        counts.any(|count| count > 0)
+    }
+}
+
+/// Runs `job` for each item, on so many threads, and returns the results in the order of the items.
+pub(crate) fn on_threads<T: Send, R: Send>(
+    threads: usize,
+    items: Vec<T>,
+    job: impl Fn(T) -> Result<R> + Sync,
+) -> Result<Vec<R>> {
+    let queue: Mutex<VecDeque<_>> = Mutex::new(items.into_iter().enumerate().collect());
+    let results = Mutex::new(Vec::new());
+    let lock = |queue: &Mutex<VecDeque<_>>| {
+        let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.pop_front()
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some((number, item)) = lock(&queue) {
+                    let result = job(item);
+                    let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
+                    results.push((number, result));
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.sort_unstable_by_key(|(number, _)| *number);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Creates the folder of logs below a target folder.
+pub(crate) fn logs(target: &Path) -> Result<PathBuf> {
+    let logs = target.join("logs");
+    fs::create_dir_all(&logs)?;
+    Ok(logs)
+}
