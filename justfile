@@ -161,3 +161,21 @@ ci:
 # The licences, the long forms of what the gate runs briefly, and each model on each weakened ordering: some hours.
 nightly: deny (loom-long "1") (shuttle "100000") (forced "1000000") (quiet "1000000000") (oracle "20000000") (histories "600") (fuzz "both" "600")
     cargo xtask ordering-mutants --all
+
+# Copies the licences, the notice and the changelog into the package of the library.
+sync-package:
+    cp LICENSE-APACHE LICENSE-MIT NOTICE CHANGELOG.md crates/untorn/
+
+# The package as it would be published: built and tested by itself, and compared with the last release.
+package:
+    bash .ci/package
+
+# Every pair of features builds.
+powerset:
+    cargo hack --version || cargo install --locked cargo-hack
+    cargo hack check -p untorn --feature-powerset --depth 2
+
+# What a release changes for users, by semantic versioning: compared with a commit or tag.
+semver baseline="HEAD~1":
+    cargo semver-checks --version || cargo install --locked cargo-semver-checks
+    cargo semver-checks -p untorn --baseline-rev {{baseline}}

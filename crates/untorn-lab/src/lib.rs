@@ -2,9 +2,15 @@
 //!
 //! The command builds the rivals alone; the feature `checkers`, on by default, adds what finds mistakes.
 
-/// The guides of the library, as tests: their code compiles and runs.
+/// The READMEs and the guides of the library, as tests: their code compiles and runs.
 #[cfg(doctest)]
 mod guides {
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
+
+    #[doc = include_str!("../../../README.zh-CN.md")]
+    struct ReadmeZhCn;
+
     #[doc = include_str!("../../untorn/docs/limits.md")]
     struct Limits;
 
