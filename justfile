@@ -179,3 +179,18 @@ powerset:
 semver baseline="HEAD~1":
     cargo semver-checks --version || cargo install --locked cargo-semver-checks
     cargo semver-checks -p untorn --baseline-rev {{baseline}}
+
+# The hosted workflow, which has not run here: its schema, and what zizmor finds.
+workflow:
+    python3 -m venv target/workflow && target/workflow/bin/pip install --quiet zizmor check-jsonschema
+    target/workflow/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
+    target/workflow/bin/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/wish.yml
+    target/workflow/bin/zizmor --offline .github
+
+# What must hold before this version is released; then it prints the steps that publish it.
+release version:
+    grep -q '^## {{version}} ' CHANGELOG.md || { echo "CHANGELOG.md has no section for {{version}}" && exit 1; }
+    grep -q '^version = "{{version}}"' Cargo.toml || { echo "Cargo.toml has another version" && exit 1; }
+    git diff --quiet HEAD || { echo "there are changes that are not committed" && exit 1; }
+    bash .ci/package
+    @echo "git tag --sign v{{version}} && git push --tags && cargo publish -p untorn"
