@@ -8,7 +8,7 @@ const messages = {
     trap_overlap_panics: 'concurrent read and write',
     trap_recv: 'cannot wait for a commit: this target has no threads',
     trap_spawn: 'failed to spawn a thread',
-    trap_write_in_batch: 'while this thread has a write to it open: this would deadlock',
+    trap_write_in_batch: 'while this thread has a write to that map open: this would deadlock',
 };
 
 const module = new WebAssembly.Module(readFileSync(process.argv[2]));

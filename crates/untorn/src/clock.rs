@@ -1,35 +1,37 @@
-//! The monotonic clock, or none: on targets without one `Instant::now` panics.
+//! The monotonic clock, where the target has one: elsewhere `Instant::now` panics.
 //!
-//! `tests/integration/tidy.rs` lists the files that may call `Instant::now` themselves: those that run only
-//! where there is a clock.
+//! `tests/integration/tidy.rs` lists the files that may call `Instant::now` themselves: those that
+//! run only where there is a clock.
 
 use std::time::{Duration, Instant};
 
-/// Whether the target has a clock. Without one no operation reports how long something took.
+/// True if the target has a clock. Without one, no operation measures durations.
 pub(crate) const EXISTS: bool = !cfg!(all(target_family = "wasm", target_os = "unknown"));
 
-/// Whether another thread can end a wait. The condition variables of std panic where it cannot.
+/// True if the target has threads, so that another thread can end a wait. Without threads the
+/// condition variables of std panic.
 pub(crate) const THREADS: bool =
     !cfg!(all(target_family = "wasm", not(target_feature = "atomics")));
 
-/// The present moment, if there is a clock.
+/// Returns the present moment, if there is a clock.
 pub(crate) fn now() -> Option<Instant> {
     EXISTS.then(Instant::now)
 }
 
-/// How long a wait may last.
+/// The limit of a wait.
 #[derive(Clone, Copy)]
 pub(crate) enum Limit {
     /// The wait does not block.
     Now,
+    /// The wait ends at this moment.
     At(Instant),
-    /// The wait blocks until it is answered.
+    /// The wait has no limit.
     Never,
 }
 
 impl Limit {
-    /// The end of a wait of `timeout` that begins now. A moment beyond the range of the clock is no
-    /// limit. Without a clock, or without a thread that could answer, the wait does not block.
+    /// Returns the limit of a wait of `timeout` that begins now. A moment beyond the range of the
+    /// clock is no limit. Without a clock or without threads the wait does not block.
     pub(crate) fn after(timeout: Duration) -> Self {
         match now() {
             Some(now) if THREADS => now.checked_add(timeout).map_or(Self::Never, Self::At),
@@ -37,7 +39,7 @@ impl Limit {
         }
     }
 
-    /// The time that is left; `None` if there is no limit.
+    /// Returns the time that is left; `None` if there is no limit.
     pub(crate) fn left(self) -> Option<Duration> {
         match self {
             Self::Now => Some(Duration::ZERO),
@@ -54,7 +56,7 @@ mod tests {
     use super::Limit;
 
     #[test]
-    fn limits_know_what_is_left() {
+    fn limits_return_the_time_that_is_left() {
         assert_eq!(Limit::Now.left(), Some(Duration::ZERO));
         assert_eq!(Limit::after(Duration::ZERO).left(), Some(Duration::ZERO));
         assert_eq!(Limit::Never.left(), None);

@@ -1,6 +1,6 @@
-//! The iterators over keys and over values, which maps and tables define in the same way.
+//! The iterators over keys and over values, defined once for maps and tables.
 
-/// Defines `Keys` and `Values` over the iterator `Iter` of the module, for the owner that is named.
+/// Defines `Keys` and `Values` on top of the module's `Iter`, for the named type.
 macro_rules! keys_and_values {
     ($owner:ident) => {
         keys_and_values! {

@@ -1,7 +1,7 @@
 //! Concurrent maps for data that one thread keeps refreshing and many threads read, and a detector
 //! of overlapping access.
 //!
-//! Reads of a [`Map`] never block, and a batch of writes is seen whole or not at all:
+//! Reads of a [`Map`] never block, and a batch of writes is atomic: readers see all of it or none.
 //!
 //! ```
 //! use untorn::Map;
@@ -53,9 +53,9 @@
 //! # Detecting overlapping access
 //!
 //! Safe Rust forbids the data race that Go's check is about. It does not forbid that two parts of a
-//! program use shared state at the same time although only one should. [`GoMap`] and [`OverlapCell`] find that
-//! mistake. They are checkers, not locks: no access waits for another access. If reads and writes are supposed to
-//! run concurrently, use a [`Map`].
+//! program use shared state at the same time although only one should. [`GoMap`] and
+//! [`OverlapCell`] find that mistake. They are checkers, not locks: no access waits for another
+//! access. If reads and writes are supposed to run concurrently, use a [`Map`].
 //!
 //! ```
 //! use std::sync::Arc;
@@ -66,7 +66,8 @@
 //!     let config = Arc::clone(&config);
 //!     spawn("poller", move || config.insert("1", "265"))
 //! };
-//! poller.join().unwrap(); // without this line the two may overlap: then the process ends with a report
+//! // Without this line the two accesses may overlap: then the process ends with a report.
+//! poller.join().unwrap();
 //! assert_eq!(config.get("1"), Some("265"));
 //! ```
 //!
@@ -89,9 +90,9 @@
 //! [`Map`] and [`Published`]: commits are totally ordered, and batches are serializable. Every view
 //! is exactly the state after some commit. A commit that returned before a pin began is in that
 //! pin's view, even if the thread holds an older pin. Successive pins of one thread never return
-//! older revisions. Two
-//! separate calls of [`Map::get`] may see two revisions. A read followed by a write across two calls
-//! can lose an update, unless both happen in one batch or by [`Map::batch_if_unchanged`].
+//! older revisions. Two separate calls of [`Map::get`] may see two revisions. A read followed by a
+//! write across two calls can lose an update, unless both happen in one batch or by
+//! [`Map::batch_if_unchanged`].
 //!
 //! [`GoMap`] and [`OverlapCell`]:
 //! - *No false negative*: if two accesses to one map or cell overlap in time and at least one is a
@@ -110,15 +111,15 @@
 //! # Limits
 //!
 //! [`Map`] (the [list of limits](docs::limits) says what to do instead):
-//! - A write clones the neighbors of its key: some 300 entries, or some 40 if they have a `Drop`, and
-//!   a few times as many when the table grows. Keep values cheap to clone.
+//! - A write clones the neighbors of its key: some 300 entries, or some 40 if they have a `Drop`,
+//!   and a few times as many when the table grows. Keep values cheap to clone.
 //! - There is one writer at a time. A write panics on a thread that has another write to the same
 //!   map open.
 //! - References live as long as their pin, snapshot or reader; each of those retains one version.
 //!   [`Map::stats`] shows the retained versions, and [`Map::reclaim`] frees those that nothing
 //!   references.
-//! - Cloning a value with interior mutability splits it: a later change is visible in one version only.
-//!   Put such values behind an `Arc`.
+//! - Cloning a value with interior mutability splits it: a later change is visible in one version
+//!   only. Put such values behind an `Arc`.
 //!
 //! [`GoMap`]:
 //! - Only accesses that *do* overlap are reported: a run without a report proves nothing.
@@ -165,8 +166,12 @@
 //! | `UNTORN_STRETCH` | such as `1%`, up to `90%`: the share of the time for which accesses are delayed, for maps and cells that do not set one by [`GoMap::stretch`] or [`OverlapCell::stretch`]; off by default |
 //! | `RUST_BACKTRACE` | if set and not `0`, a backtrace of the reporting side follows the report |
 //!
-//! Each is read once, when the first [`GoMap`] is created or the first cell is used. A value that cannot
-//! be parsed is reported on stderr and ignored.
+//! Each is read once, when the first [`GoMap`] is created or the first cell is used. A value that
+//! cannot be parsed is reported on stderr and ignored.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+// The pages show features, each marked by a `doc(cfg)`, but not the project's own cfgs.
+#![cfg_attr(docsrs, doc(auto_cfg = false))]
 
 /// Defines a link of the documentation to a file of the repository.
 #[cfg(all(doc, not(doctest)))]

@@ -1,12 +1,14 @@
-//! Mutants of the library: what shows that its tests can fail.
+//! Mutation testing: mistakes that can be switched on, to show that the tests detect them.
 //!
-//! A build with `--cfg untorn_mutants` reads the name of one mutant from `UNTORN_MUTANT` and behaves
-//! as if that mistake had been made. `cargo xtask mutants` runs the tests against each and fails if
-//! they still pass; it has the list of names. In every other build [`mutant`] is a constant `false`.
+//! A build with `--cfg untorn_mutants` reads the name of one mutant from `UNTORN_MUTANT` and
+//! behaves as if that mistake had been made. `cargo xtask mutants` runs the tests against each and
+//! fails if they still pass; it has the list of names. In every other build [`mutant`] is a
+//! constant `false`.
 //!
-//! The files that a reader has to prove have no hooks: patches in `mutants/` add them to a copy.
+//! The files whose code must be proven by reading have no hooks: patches in `mutants/` add them to
+//! a copy.
 
-/// Returns whether this mistake is to be made.
+/// Returns whether this mutant is active.
 #[cfg(untorn_mutants)]
 pub(crate) fn mutant(name: &str) -> bool {
     use std::ffi::OsString;
@@ -16,15 +18,15 @@ pub(crate) fn mutant(name: &str) -> bool {
     const UNKNOWN: u64 = 0;
 
     fn number(name: &str) -> u64 {
-        // FNV-1a, with a bit that keeps it from being `UNKNOWN`.
+        // FNV-1a; the lowest bit is set, so that no number is `UNKNOWN`.
         let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
         hash | 1
     }
 
-    // Relaxed, here and below: a reader of this is not ordered by it, or ThreadSanitizer would
-    // take that for synchronization.
+    // Relaxed, here and below: a stronger ordering would synchronize threads, and could hide data
+    // races from ThreadSanitizer.
     static CHOSEN: Counter = Counter::new(UNKNOWN);
     let mut chosen = CHOSEN.load(Ordering::Relaxed);
     if chosen == UNKNOWN {
@@ -35,7 +37,7 @@ pub(crate) fn mutant(name: &str) -> bool {
     number(name) == chosen
 }
 
-/// Returns whether this mistake is to be made: never, in this build.
+/// Returns false: this build has no mutants.
 #[cfg(not(untorn_mutants))]
 #[inline(always)]
 pub(crate) const fn mutant(_name: &str) -> bool {

@@ -1,12 +1,12 @@
-//! Panics of foreign code that was called in passing.
+//! Payloads of caught panics.
 
 use std::any::Any;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Drops what a panic carried, which may panic again.
+/// Drops the payload of a panic, whose `Drop` may panic too.
 pub(crate) fn discard(payload: Box<dyn Any + Send>) {
-    // What comes out of that is not dropped, or there would be no end.
+    // The second payload is leaked: its `Drop` could panic again, without end.
     if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         mem::forget(again);
     }

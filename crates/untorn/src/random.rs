@@ -1,15 +1,16 @@
-//! Random numbers for seeds and random places: rare, so std's own source will do.
+//! Random numbers for seeds, delays and positions. They are drawn rarely, so std's source suffices.
 
 #[cfg(not(any(untorn_fuzzing, untorn_shuttle)))]
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-/// A number that differs from call to call and from process to process.
+/// Returns a number that differs from call to call and from process to process.
 #[cfg(not(any(untorn_fuzzing, untorn_shuttle)))]
 pub(crate) fn random_u64() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
-/// For fuzzers and schedules that are replayed, which must see the same twice: numbers that differ from call to call.
+/// Numbers that differ from call to call but repeat from run to run, for fuzzers and replayed
+/// schedules, which must be deterministic.
 #[cfg(any(untorn_fuzzing, untorn_shuttle))]
 mod repeatable {
     use std::cell::Cell;
@@ -18,7 +19,7 @@ mod repeatable {
         static LAST: Cell<u64> = const { Cell::new(0) };
     }
 
-    /// Lets the numbers of this thread begin anew.
+    /// Restarts the sequence of this thread.
     #[cfg_attr(
         untorn_shuttle,
         allow(unreachable_pub, dead_code, reason = "public for fuzzers")
@@ -43,9 +44,9 @@ pub use self::repeatable::repeat_random_numbers;
 #[cfg(all(test, untorn_shuttle))]
 pub(crate) use self::repeatable::repeat_random_numbers;
 
-/// A number from 0 to 1, 1 not included.
-pub(crate) fn random_share() -> f64 {
-    // As many bits as an `f64` has.
+/// Returns a number from 0 to 1, excluding 1.
+pub(crate) fn random_unit_f64() -> f64 {
+    // 53 bits: the precision of an `f64`.
     (random_u64() >> 11) as f64 / (1_u64 << 53) as f64
 }
 
@@ -54,10 +55,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shares_are_from_0_to_1_and_differ() {
-        let shares: Vec<_> = (0..1_000).map(|_| random_share()).collect();
-        assert!(shares.iter().all(|share| (0.0..1.0).contains(share)));
-        let low = shares.iter().filter(|&&share| share < 0.5).count();
+    fn random_fractions_are_below_1_and_vary() {
+        let fractions: Vec<_> = (0..1_000).map(|_| random_unit_f64()).collect();
+        assert!(fractions.iter().all(|n| (0.0..1.0).contains(n)));
+        let low = fractions.iter().filter(|&&n| n < 0.5).count();
         assert!((300..700).contains(&low), "{low} of 1,000 below a half");
     }
 }

@@ -1,4 +1,5 @@
-//! serde (feature `serde`): a map is a map, a view is a map, what shows a value is that value.
+//! Serialization (feature `serde`). A map and a view serialize as a map of their entries; a
+//! published value and its handles serialize as the value.
 
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
@@ -10,66 +11,75 @@ use ::serde::ser::{Serialize, Serializer};
 use crate::map::{Map, View};
 use crate::published::{Pinned, Published, Revision, Snapshot};
 
+#[cfg_attr(docsrs, doc(cfg(feature = "serde")))]
 impl<K: Serialize, V: Serialize, S> Serialize for View<K, V, S> {
-    /// The entries, as a map of this revision.
+    /// Serializes the entries as a map.
     fn serialize<F: Serializer>(&self, serializer: F) -> Result<F::Ok, F::Error> {
         serializer.collect_map(self)
     }
 }
 
+#[cfg_attr(docsrs, doc(cfg(feature = "serde")))]
 impl<K: Serialize, V: Serialize, S> Serialize for Map<K, V, S> {
-    /// The newest entries, all of one revision.
+    /// Serializes the newest entries, all of one revision, as a map.
     fn serialize<F: Serializer>(&self, serializer: F) -> Result<F::Ok, F::Error> {
         self.pin().serialize(serializer)
     }
 }
 
+#[cfg_attr(docsrs, doc(cfg(feature = "serde")))]
 impl<T: Serialize> Serialize for Pinned<'_, T> {
     fn serialize<F: Serializer>(&self, serializer: F) -> Result<F::Ok, F::Error> {
         (**self).serialize(serializer)
     }
 }
 
+#[cfg_attr(docsrs, doc(cfg(feature = "serde")))]
 impl<T: Serialize> Serialize for Snapshot<T> {
     fn serialize<F: Serializer>(&self, serializer: F) -> Result<F::Ok, F::Error> {
         (**self).serialize(serializer)
     }
 }
 
+#[cfg_attr(docsrs, doc(cfg(feature = "serde")))]
 impl<T: Serialize> Serialize for Published<T> {
-    /// The newest value.
+    /// Serializes the newest value.
     fn serialize<F: Serializer>(&self, serializer: F) -> Result<F::Ok, F::Error> {
         self.pin().serialize(serializer)
     }
 }
 
+#[cfg_attr(docsrs, doc(cfg(feature = "serde")))]
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Published<T> {
-    /// Published as revision 0.
+    /// Deserializes a value, and publishes it as revision 0.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         T::deserialize(deserializer).map(Self::new)
     }
 }
 
+#[cfg_attr(docsrs, doc(cfg(feature = "serde")))]
 impl Serialize for Revision {
-    /// The number.
+    /// Serializes the number.
     fn serialize<F: Serializer>(&self, serializer: F) -> Result<F::Ok, F::Error> {
         self.get().serialize(serializer)
     }
 }
 
+#[cfg_attr(docsrs, doc(cfg(feature = "serde")))]
 impl<'de> Deserialize<'de> for Revision {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         u64::deserialize(deserializer).map(Self::from)
     }
 }
 
+#[cfg_attr(docsrs, doc(cfg(feature = "serde")))]
 impl<'de, K, V, S> Deserialize<'de> for Map<K, V, S>
 where
     K: Deserialize<'de> + Eq + Hash + Clone,
     V: Deserialize<'de> + Clone,
     S: BuildHasher + Clone + Default,
 {
-    /// A map without a name that begins with these entries, at revision 0. Of duplicate keys the last one wins.
+    /// Deserializes a map without a name, at revision 0. Of duplicate keys the last one wins.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(Entries(PhantomData))
     }

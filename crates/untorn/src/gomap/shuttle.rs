@@ -1,5 +1,5 @@
-//! `GoMap` under shuttle: guards, records, cursors, hashing before the access, reports. `schedules/`
-//! selects the schedules.
+//! `GoMap` under shuttle: guards, records, cursors, hashing before the access, reports.
+//! `schedules/` selects the schedules.
 
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
@@ -8,15 +8,15 @@ use shuttle::sync::{Arc, Mutex, mpsc};
 
 use super::{GoMap, Key};
 use crate::overlap::{AccessKind, OnOverlap, Site};
-use crate::schedules::{add_reports, assert_quiet, assert_some, attempt, join_all, note, overlaps};
-use crate::schedules::{schedules, spawn, visit};
+use crate::schedules::{add_reports, assert_no_reports, assert_some, attempt, join_all, note};
+use crate::schedules::{overlaps, schedules, spawn, visit};
 use crate::sync::Counter;
 
 /// A key whose comparison records that its access is in progress.
 #[derive(Clone, Debug)]
 struct RecordingKey {
     number: u64,
-    /// Whether the access with this key is a write; `None` for keys in the map.
+    /// True if the access with this key is a write; `None` for keys in the map.
     writes: Option<bool>,
 }
 
@@ -106,9 +106,9 @@ fn assert_reports(attempts: usize) {
         }
         let writes = site.kind == AccessKind::Write;
         assert_eq!(site.thread.starts_with("writer"), writes, "{site}");
-        if let Some(at) = site.at {
+        if let Some(location) = site.location {
             let operation = operations
-                .entry((at.line(), at.column()))
+                .entry((location.line(), location.column()))
                 .or_insert(site.operation);
             assert_eq!(*operation, site.operation, "two operations on one line");
         }
@@ -277,7 +277,7 @@ fn shuttle_under_a_lock() {
             })
         });
         join_all(tasks.collect::<Vec<_>>());
-        assert_quiet();
+        assert_no_reports();
     });
 }
 
@@ -305,6 +305,6 @@ fn shuttle_handed_over_by_a_channel() {
         }
         map.clear();
         join_all(tasks);
-        assert_quiet();
+        assert_no_reports();
     });
 }

@@ -23,14 +23,15 @@ use crate::published::{Version, Writer};
 /// # Blocking
 /// A batch holds the writer lock of its map from its beginning to its end. Other writers block
 /// until then, readers do not. While the batch is open, a write, [`reclaim`](Map::reclaim),
-/// [`retained`](Map::retained), [`stats`](Map::stats) or a wait for a commit of the same map on the same
-/// thread panics. On another thread it blocks, so a
-/// thread must not wait for another one that writes to the map of its open batch. A batch that is
-/// leaked, by [`std::mem::forget`] for example, holds the lock forever. A batch is not `Send`.
+/// [`retained`](Map::retained), [`stats`](Map::stats) or a wait for a commit of the same map on the
+/// same thread panics. On another thread it blocks, so a thread must not wait for another one that
+/// writes to the map of its open batch. A batch that is leaked, by [`std::mem::forget`] for
+/// example, holds the lock forever. A batch is not `Send`.
 ///
 /// # Memory
-/// Keys and values that a batch overwrites, removes or clears and does not return to the caller, even
-/// those that it wrote itself, are kept until it ends, and dropped after the writer lock has been released.
+/// Keys and values that a batch overwrites, removes or clears and does not return to the caller,
+/// even those that it wrote itself, are retained until it ends, and dropped after the writer lock
+/// has been released.
 ///
 /// # Examples
 /// ```
@@ -52,15 +53,16 @@ use crate::published::{Version, Writer};
 /// ```
 #[must_use = "a batch that is dropped publishes nothing: call `commit`"]
 pub struct Batch<'m, K, V, S = DefaultHashBuilder> {
-    // Dropped in this order. The cell holds the newest version too, so the first drops nothing
-    // foreign; the second releases the lock; the rest is foreign.
+    // The order of the fields is that of their drops. The cell references the newest version too,
+    // so dropping the first field runs no foreign code. The second releases the lock. The rest runs
+    // foreign code.
     newest: Option<Arc<Version<View<K, V, S>>>>,
     writer: Option<Writer<'m, View<K, V, S>>>,
-    /// Of the view that a commit publishes: made at the beginning, so that a commit runs no foreign
-    /// code before it publishes.
+    /// The hasher of the view that a commit publishes. It is cloned at the beginning, so that a
+    /// commit runs no foreign code before it publishes.
     hasher: Option<S>,
     draft: Draft<K, V, S>,
-    /// Of the view that the batch began with.
+    /// The revision of the view that the batch began with.
     revision: Revision,
 }
 
@@ -91,8 +93,8 @@ impl<K, V, S: Clone> Map<K, V, S> {
     #[doc(alias = "transaction")]
     #[track_caller]
     pub fn begin_batch(&self) -> Batch<'_, K, V, S> {
-        // Every view of a map has a clone of the same hasher. Cloned before the lock is taken: that
-        // is foreign code.
+        // Every view of a map has a clone of the same hasher. It is cloned before the lock is
+        // acquired, since that is foreign code.
         let [for_draft, for_view] = {
             let view = self.pin();
             [view.hasher.clone(), view.hasher.clone()]
@@ -114,8 +116,8 @@ impl<K, V, S> Batch<'_, K, V, S> {
     /// revision: this then returns the newest one.
     ///
     /// The commit happens before everything that follows it: before the next writer begins, and
-    /// before anything that the batch replaced is dropped. A panic in such a `Drop` comes out of
-    /// this call, and the writes are published all the same.
+    /// before anything that the batch replaced is dropped. A panic in such a `Drop` propagates from
+    /// this call, but the writes are published.
     ///
     /// # Examples
     /// ```
@@ -144,7 +146,7 @@ impl<K, V, S> Batch<'_, K, V, S> {
             hasher,
             origin: Arc::clone(&newest.value.origin),
         };
-        // Or the commit would take it for a version that is referenced elsewhere, and keep it.
+        // Otherwise the commit would count this reference as a reader's, and retain the version.
         drop(newest);
         writer.publish(view)
     }
@@ -165,29 +167,77 @@ impl<K, V, S> Batch<'_, K, V, S> {
     }
 
     /// Returns the revision of the map that the batch began with; a commit makes the next one.
+    ///
+    /// # Examples
+    /// ```
+    /// let map = untorn::Map::from([("a", 1)]);
+    /// let mut batch = map.begin_batch();
+    /// batch.insert("b", 2);
+    /// assert_eq!(batch.revision().get(), 0);
+    /// assert_eq!(batch.commit().get(), 1);
+    /// ```
     #[must_use]
     pub fn revision(&self) -> Revision {
         self.revision
     }
 
-    /// Iterates over the entries, with this batch's writes, in no particular order.
+    /// Returns an iterator over the entries, with this batch's writes, in no particular order.
+    ///
+    /// # Examples
+    /// ```
+    /// let map = untorn::Map::from([("a", 1)]);
+    /// map.batch(|batch| {
+    ///     batch.insert("b", 2);
+    ///     let sum = batch.iter().map(|(_, n)| n).sum();
+    ///     batch.insert("sum", sum);
+    /// });
+    /// assert_eq!(map.get("sum"), Some(3));
+    /// ```
     pub fn iter(&self) -> Iter<'_, K, V> {
         Iter(self.draft.table().iter())
     }
 
-    /// Returns the number of entries, with this batch's writes.
+    /// Returns the number of entries, with this batch's writes. O(1).
+    ///
+    /// # Examples
+    /// ```
+    /// let map = untorn::Map::from([("a", 1)]);
+    /// let mut batch = map.begin_batch();
+    /// batch.insert("b", 2);
+    /// assert_eq!((batch.len(), map.len()), (2, 1)); // the batch is not committed
+    /// # drop(batch);
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.draft.table().len()
     }
 
-    /// Returns whether there is no entry.
+    /// Returns whether there is no entry, with this batch's writes. O(1).
+    ///
+    /// # Examples
+    /// ```
+    /// let map = untorn::Map::from([("a", 1)]);
+    /// map.batch(|batch| {
+    ///     batch.remove("a");
+    ///     assert!(batch.is_empty());
+    /// });
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Removes all entries.
+    /// Removes all entries. O(1): the contents are dropped when the batch ends.
+    ///
+    /// # Examples
+    /// ```
+    /// let map = untorn::Map::from([("a", 1), ("b", 2)]);
+    /// map.batch(|batch| {
+    ///     batch.clear();
+    ///     batch.insert("c", 3);
+    /// });
+    /// assert_eq!(map.pin().keys().collect::<Vec<_>>(), [&"c"]);
+    /// ```
     pub fn clear(&mut self) {
         self.draft.clear();
     }
@@ -203,6 +253,15 @@ impl<K, V, S> Drop for Batch<'_, K, V, S> {
 
 impl<K: Eq + Hash, V, S: BuildHasher> Batch<'_, K, V, S> {
     /// Returns the value of `key`, with this batch's writes. O(1) on average.
+    ///
+    /// # Examples
+    /// ```
+    /// let map = untorn::Map::from([("a", 1)]);
+    /// map.batch(|batch| {
+    ///     batch.insert("b", 2);
+    ///     assert_eq!((batch.get("a"), batch.get("b")), (Some(&1), Some(&2)));
+    /// });
+    /// ```
     pub fn get<Q>(&self, key: &Q) -> Option<&V>
     where
         K: Borrow<Q>,
@@ -211,7 +270,14 @@ impl<K: Eq + Hash, V, S: BuildHasher> Batch<'_, K, V, S> {
         self.get_key_value(key).map(|(_, value)| value)
     }
 
-    /// Returns the stored key that equals `key`, and its value, with this batch's writes.
+    /// Returns the stored key that equals `key`, and its value, with this batch's writes. O(1) on
+    /// average.
+    ///
+    /// # Examples
+    /// ```
+    /// let map = untorn::Map::from([("a", 1)]);
+    /// map.batch(|batch| assert_eq!(batch.get_key_value("a"), Some((&"a", &1))));
+    /// ```
     pub fn get_key_value<Q>(&self, key: &Q) -> Option<(&K, &V)>
     where
         K: Borrow<Q>,
@@ -221,7 +287,16 @@ impl<K: Eq + Hash, V, S: BuildHasher> Batch<'_, K, V, S> {
         entry.map(|entry| (&entry.key, &entry.value))
     }
 
-    /// Returns whether `key` has a value.
+    /// Returns whether `key` has a value, with this batch's writes. O(1) on average.
+    ///
+    /// # Examples
+    /// ```
+    /// let map = untorn::Map::from([("a", 1)]);
+    /// map.batch(|batch| {
+    ///     batch.remove("a");
+    ///     assert!(!batch.contains_key("a"));
+    /// });
+    /// ```
     pub fn contains_key<Q>(&self, key: &Q) -> bool
     where
         K: Borrow<Q>,
@@ -234,11 +309,32 @@ impl<K: Eq + Hash, V, S: BuildHasher> Batch<'_, K, V, S> {
 impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Batch<'_, K, V, S> {
     /// Inserts a value for `key` and returns the value that it replaces. The stored key stays. O(1)
     /// on average, but the first write to a segment copies it.
+    ///
+    /// # Examples
+    /// ```
+    /// let map = untorn::Map::from([("a", 1)]);
+    /// map.batch(|batch| {
+    ///     assert_eq!(batch.insert("a", 2), Some(1));
+    ///     assert_eq!(batch.insert("b", 3), None);
+    /// });
+    /// assert_eq!((map.get("a"), map.get("b")), (Some(2), Some(3)));
+    /// ```
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         self.draft.insert(key, value)
     }
 
-    /// Removes `key` and returns its value. Copies nothing if `key` is absent.
+    /// Removes `key` and returns its value. O(1) on average, but the first write to a segment
+    /// copies it. Copies nothing if `key` is absent.
+    ///
+    /// # Examples
+    /// ```
+    /// let map = untorn::Map::from([("a", 1)]);
+    /// map.batch(|batch| {
+    ///     assert_eq!(batch.remove("a"), Some(1));
+    ///     assert_eq!(batch.remove("a"), None);
+    /// });
+    /// assert!(map.is_empty());
+    /// ```
     pub fn remove<Q>(&mut self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
@@ -247,7 +343,8 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Batch<'_, K, V, S> {
         self.draft.remove(key)
     }
 
-    /// Replaces the value of `key` by the one that `f` returns; `None` removes the key.
+    /// Replaces the value of `key` by the one that `f` returns; `None` removes the key. O(1) on
+    /// average, but the first write to a segment copies it.
     ///
     /// # Examples
     /// ```
@@ -259,19 +356,43 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Batch<'_, K, V, S> {
     /// });
     /// assert_eq!((stock.get("apples"), stock.get("pears")), (Some(2), None));
     /// ```
+    #[doc(alias = "entry")]
     pub fn update(&mut self, key: K, f: impl FnOnce(Option<&V>) -> Option<V>) {
         self.draft.update(key, f);
     }
 
-    /// Keeps the entries for which `keep` is true. `keep` is called for all of them before the
-    /// first one goes; only segments that lose an entry are copied. Entries go by position, so a
-    /// key that does not equal itself goes too.
+    /// Keeps the entries for which `keep` returns true, and removes the others. `keep` is called
+    /// for all entries before the first one is removed. Only segments that lose an entry are
+    /// copied. Entries are removed by position, so one whose key does not equal itself can be
+    /// removed too. O(entries).
+    ///
+    /// # Examples
+    /// ```
+    /// let map = untorn::Map::from([("a", 1), ("b", 2), ("c", 3)]);
+    /// map.batch(|batch| {
+    ///     batch.retain(|_, n| *n != 2);
+    ///     assert_eq!(batch.len(), 2);
+    /// });
+    /// ```
     pub fn retain(&mut self, keep: impl FnMut(&K, &V) -> bool) {
         self.draft.retain(keep);
     }
 }
 
 impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Extend<(K, V)> for Batch<'_, K, V, S> {
+    /// Inserts all entries. They are drained while the writer lock is held.
+    ///
+    /// # Panics
+    /// If the iterator panics, or `Hash`, `Eq` or `Clone` of a key or value: the entries before
+    /// that stay in the batch. If the iterator writes to the map of this batch: that would
+    /// deadlock.
+    ///
+    /// # Examples
+    /// ```
+    /// let map = untorn::Map::new();
+    /// map.batch(|batch| batch.extend([("a", 1), ("b", 2)]));
+    /// assert_eq!((map.len(), map.revision().get()), (2, 1));
+    /// ```
     fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
         self.draft.extend(entries);
     }

@@ -5,8 +5,8 @@ use super::{Map, Table};
 impl<K, V, S> Map<K, V, S> {
     /// Creates an empty map that hashes with `hasher`. Clones of the hasher must hash as it does.
     ///
-    /// The whole hash chooses the segment of a key, so a hasher may leave its low or its high bits
-    /// alone. One that gives the same hash to many keys puts them all into one segment, which every
+    /// All bits of a hash choose the segment of a key, so the hashes may be constant in their low
+    /// or their high bits. If many keys have the same hash, they are all in one segment, which each
     /// write of one of them copies.
     ///
     /// # Examples
@@ -23,7 +23,7 @@ impl<K, V, S> Map<K, V, S> {
         Self::of(Table::new(), hasher)
     }
 
-    /// Gives the map a name, which its `Debug` and its panics show.
+    /// Sets the name of the map, which its `Debug` and its panics show.
     ///
     /// # Examples
     /// ```
@@ -39,6 +39,15 @@ impl<K, V, S> Map<K, V, S> {
     }
 
     /// Returns the name, if the map has one.
+    ///
+    /// # Examples
+    /// ```
+    /// use untorn::Map;
+    ///
+    /// let limits: Map<&str, u32> = Map::named("limits");
+    /// assert_eq!(limits.name(), Some("limits"));
+    /// assert_eq!(Map::<&str, u32>::new().name(), None);
+    /// ```
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.published.name()

@@ -8,8 +8,8 @@ use super::draft::Draft;
 use super::{Map, Table};
 
 impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> PartialEq for Map<K, V, S> {
-    /// Returns whether the newest views of both maps have equal entries, at whatever revisions. Pins
-    /// each map once, and compares all entries unless the numbers of entries differ.
+    /// Returns whether the newest views of both maps have equal entries, at whatever revisions.
+    /// Pins each map once, and compares all entries unless the numbers of entries differ.
     ///
     /// # Examples
     /// ```
@@ -39,12 +39,24 @@ where
     S: BuildHasher + Clone,
 {
     /// Inserts all entries, in one commit. `entries` is drained before the writer lock is acquired.
+    /// Blocks until other writers have finished.
+    ///
+    /// # Panics
+    /// If this thread has a write to this map open: that would deadlock. If the iterator panics, or
+    /// `Hash`, `Eq` or `Clone` of a key or value: then nothing is published.
+    ///
+    /// # Examples
+    /// ```
+    /// let limits = untorn::Map::from([("low", 10)]);
+    /// (&limits).extend([("low", 11), ("high", 20)]);
+    /// assert_eq!((limits.get("low"), limits.revision().get()), (Some(11), 1));
+    /// ```
     #[track_caller]
     fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
         let mut entries = entries.into_iter().collect::<Vec<_>>().into_iter();
         let mut batch = self.begin_batch();
-        // By reference: what a panic leaves over is dropped after the batch, which releases the
-        // lock.
+        // By reference: after a panic the remaining entries are dropped after the batch, which
+        // releases the lock.
         batch.extend(entries.by_ref());
         batch.commit();
     }
@@ -56,7 +68,11 @@ where
     V: Clone,
     S: BuildHasher + Clone,
 {
-    /// Inserts all entries, as `Extend` for `&Map` does.
+    /// Inserts all entries, in one commit, as `Extend` for `&Map` does.
+    ///
+    /// # Panics
+    /// If this thread has a write to this map open: that would deadlock. If the iterator panics, or
+    /// `Hash`, `Eq` or `Clone` of a key or value: then nothing is published.
     #[track_caller]
     fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
         (&*self).extend(entries);
@@ -81,7 +97,7 @@ where
         draft.extend(entries);
         let (table, hasher, leftovers) = draft.into_parts();
         let map = Self::of(table, hasher);
-        // Written out, so that a panic in a `Drop` drops the map too.
+        // Explicit: if a `Drop` panics here, the map is dropped too.
         drop(leftovers);
         map
     }

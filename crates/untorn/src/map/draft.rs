@@ -1,9 +1,9 @@
-//! Contents that are being written: those of a batch, of a refresh's source and of a map that is
-//! being made.
+//! Contents under construction: of a batch, of the source of a refresh, and of a map that is being
+//! created.
 //!
-//! Nothing foreign is dropped here: what goes out of the table, and what a panic in `Hash`, `Eq` or
-//! `Clone` stopped on its way in, stays in the draft. Its owner drops the draft when the writer
-//! lock has been released.
+//! No key or value is dropped here, since a `Drop` is foreign code. Removed keys and values, and
+//! entries whose insertion a panic in `Hash`, `Eq` or `Clone` interrupted, stay in the draft. Its
+//! owner drops the draft after the writer lock has been released.
 
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
@@ -12,6 +12,7 @@ use std::mem::needs_drop;
 use super::table::{Entry, Table};
 use crate::mutants::mutant;
 
+/// A table under construction.
 pub(super) struct Draft<K, V, S> {
     table: Table<K, V>,
     hasher: S,
@@ -21,9 +22,9 @@ pub(super) struct Draft<K, V, S> {
 
 /// Keys and values that are dropped with the draft.
 pub(super) struct Leftovers<K, V> {
-    /// An entry on its way into the table.
+    /// An entry that is being inserted.
     entering: Option<Entry<K, V>>,
-    /// A key whose value is still being made.
+    /// A key whose value is being computed.
     key: Option<K>,
     keys: Vec<K>,
     values: Vec<V>,
@@ -48,9 +49,9 @@ impl<K, V> Leftovers<K, V> {
         self.value(value);
     }
 
-    /// Holds a key whose value is about to be made.
+    /// Holds a key whose value is about to be computed.
     fn hold(&mut self, key: K) {
-        // A key is there already if the batch survived a panic.
+        // After a panic that was caught inside the batch, the key of that call is still here.
         if let Some(left) = self.key.replace(key) {
             self.key(left);
         }
@@ -73,22 +74,22 @@ impl<K, V, S> Draft<K, V, S> {
         }
     }
 
-    /// Whether something was written.
+    /// Returns whether something was written.
     pub(super) fn is_changed(&self) -> bool {
         self.changed
     }
 
-    /// The contents, to read.
+    /// Returns the contents.
     pub(super) fn table(&self) -> &Table<K, V> {
         &self.table
     }
 
-    /// Takes the contents out.
+    /// Takes the contents, and leaves an empty table.
     pub(super) fn take_table(&mut self) -> Table<K, V> {
         std::mem::replace(&mut self.table, Table::new())
     }
 
-    /// The contents, the hasher, and what is still to be dropped.
+    /// Returns the contents, the hasher, and the keys and values to be dropped.
     pub(super) fn into_parts(self) -> (Table<K, V>, S, Leftovers<K, V>) {
         (self.table, self.hasher, self.leftovers)
     }
@@ -114,11 +115,11 @@ impl<K: Eq + Hash, V, S: BuildHasher> Draft<K, V, S> {
 }
 
 impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
-    /// Gives `key` a value and returns the one it had.
+    /// Inserts a value for `key` and returns the value that it replaces.
     pub(super) fn insert(&mut self, key: K, value: V) -> Option<V> {
         let left = self.leftovers.entering.replace(Entry { key, value });
         if let Some(left) = left {
-            // The batch has survived a panic.
+            // After a panic that was caught inside the batch.
             self.leftovers.entry(left);
         }
         let entering = &mut self.leftovers.entering;
@@ -134,14 +135,14 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
         Some(old)
     }
 
-    /// Gives `key` a value; the one it had is dropped with the draft.
+    /// Inserts a value for `key`; the value that it replaces is dropped with the draft.
     pub(super) fn put(&mut self, key: K, value: V) {
         if let Some(old) = self.insert(key, value) {
             self.leftovers.value(old);
         }
     }
 
-    /// Gives a clone of `key` a clone of `value`.
+    /// Inserts clones of `key` and `value`.
     pub(super) fn put_clone(&mut self, key: &K, value: &V) {
         self.leftovers.hold(key.clone());
         let value = value.clone();
@@ -150,7 +151,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
         }
     }
 
-    /// Takes `key` out and returns its value.
+    /// Removes `key` and returns its value.
     pub(super) fn remove<Q>(&mut self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
@@ -162,7 +163,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
         Some(value)
     }
 
-    /// Replaces the value of `key` by what `f` makes of it.
+    /// Replaces the value of `key` by the one that `f` returns; `None` removes the key.
     pub(super) fn update(&mut self, key: K, f: impl FnOnce(Option<&V>) -> Option<V>) {
         self.leftovers.hold(key);
         let Some(key) = &self.leftovers.key else {
@@ -184,15 +185,15 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
         }
     }
 
-    /// Keeps the entries for which `keep` is true, and returns how many others there were. All are
-    /// decided on before the first goes. They go by position: a key that does not equal itself is
-    /// not found by a look-up.
+    /// Keeps the entries for which `keep` returns true, and returns the number of removed ones.
+    /// `keep` is called for all entries before the first one is removed. They are removed by
+    /// position, since no look-up finds a key that does not equal itself.
     pub(super) fn retain(&mut self, mut keep: impl FnMut(&K, &V) -> bool) -> usize {
         let hash_of = |key: &K| self.hasher.hash_one(key);
-        let going = self
+        let removed = self
             .table
             .positions(|entry| !keep(&entry.key, &entry.value));
-        for of_one_segment in going.chunk_by(|(one, _), (other, _)| one == other) {
+        for of_one_segment in removed.chunk_by(|(one, _), (other, _)| one == other) {
             let taken = |entry| {
                 self.changed = true;
                 self.leftovers.entry(entry);
@@ -200,10 +201,10 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
             self.table.take_out(of_one_segment, hash_of, taken);
             self.changed = true;
         }
-        if !going.is_empty() {
+        if !removed.is_empty() {
             self.table.shrink(hash_of);
         }
-        going.len()
+        removed.len()
     }
 
     pub(super) fn extend(&mut self, entries: impl IntoIterator<Item = (K, V)>) {
@@ -213,7 +214,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
     }
 }
 
-/// Takes an entry out of a table.
+/// Removes an entry from a table.
 fn take_out<K, V, S, Q>(table: &mut Table<K, V>, hasher: &S, key: &Q) -> Option<Entry<K, V>>
 where
     K: Eq + Hash + Clone + Borrow<Q>,

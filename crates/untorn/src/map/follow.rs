@@ -1,4 +1,4 @@
-//! Following the commits of a map.
+//! Subscriptions to the commits of a map, and waits for a revision.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use crate::published::{Revision, Subscription, WaitError};
 
 impl<K, V, S> Map<K, V, S> {
     /// Subscribes to the commits made after this call. Each transition is a pair of snapshots: the
-    /// one received last, and the newest.
+    /// one received last, and the newest. Never blocks.
     ///
-    /// A slow subscriber skips revisions; [`Transition::missed`](crate::Transition) counts them. It delays neither writers nor
-    /// other subscribers.
+    /// A slow subscriber skips revisions; [`Transition::missed`](crate::Transition) counts them. It
+    /// delays neither writers nor other subscribers.
     ///
     /// # Examples
     /// ```
@@ -25,6 +25,7 @@ impl<K, V, S> Map<K, V, S> {
     /// ```
     #[doc(alias = "watch")]
     #[doc(alias = "on_change")]
+    #[doc(alias = "changed")]
     pub fn subscribe(&self) -> Subscription<View<K, V, S>> {
         self.published.subscribe()
     }
@@ -43,14 +44,16 @@ impl<K, V, S> Map<K, V, S> {
         self.published.revision()
     }
 
-    /// Blocks until `wanted` or a later revision is the newest, and returns the newest.
+    /// Blocks until revision `wanted`, or a later one, is the newest, and returns the newest. Does
+    /// not block on a target without threads or without a clock.
     ///
     /// # Panics
     /// If it would have to wait while this thread has a write to this map open: that would
     /// deadlock.
     ///
     /// # Errors
-    /// [`WaitError::Timeout`] if the revision is not reached within `timeout`.
+    /// [`WaitError::Timeout`] if the revision is not reached within `timeout`. With a `timeout` of
+    /// zero this does not block.
     ///
     /// # Examples
     /// ```

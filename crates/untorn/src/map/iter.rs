@@ -1,4 +1,4 @@
-//! The iterators over a view and over what differs between two.
+//! The iterators over a view, and over the differences between two.
 
 use std::fmt;
 use std::hash::{BuildHasher, Hash};

@@ -7,10 +7,10 @@
 //! | `write.rs`, `batch.rs`, `draft.rs`, `outcome.rs` | the writes; a guard that publishes; the contents it prepares; what a write returns |
 //! | `follow.rs` | subscriptions and waits |
 //! | `stats.rs` | retained versions and memory |
-//! | `origin.rs` | which map a view is of |
-//! | `table/` | the persistent table, without threads |
+//! | `origin.rs` | the identity of the map that a view is of |
+//! | `table/` | the persistent table, without concurrency |
 //!
-//! The word that names the newest version is in `../published/`, without tables.
+//! The publication word and the versions are in `../published/`, which is independent of tables.
 
 // In the order in which the documentation shows the methods of a map.
 mod construct;
@@ -50,9 +50,10 @@ pub use self::stats::MapStats;
 use self::table::Table;
 pub use self::view::{Change, View};
 pub use crate::hash::DefaultHasher;
-use crate::published::{Published, Revision, Writer};
+use crate::published::{Published, Revision, WriteContext, Writer};
 
-/// The default hasher: [foldhash](https://docs.rs/foldhash), fast variant, with a seed for each map.
+/// The default hasher: [foldhash](https://docs.rs/foldhash), fast variant, with a seed for each
+/// map.
 ///
 /// foldhash calls itself *minimally* DoS-resistant: no list of keys collides in every program. It
 /// does not claim to resist an attacker who interacts with the program, and it takes its seeds from
@@ -81,7 +82,7 @@ impl BuildHasher for DefaultHashBuilder {
 }
 
 impl fmt::Debug for DefaultHashBuilder {
-    /// Formats the name only: the seed is not for logs.
+    /// Formats the name only: logs must not reveal the seed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("DefaultHashBuilder")
     }
@@ -129,35 +130,35 @@ impl fmt::Debug for DefaultHashBuilder {
 ///
 /// # Progress
 /// Pins and reads never block; on targets whose pointers have fewer than 64 bits a pin may wait
-/// while a commit swaps one pointer. Writers wait for each other only: a write holds the writer lock
-/// of its map from its beginning to its commit, closures included, and a
-/// [`begin_batch`](Self::begin_batch) until its guard ends. Two threads that each hold a batch of one
-/// map and write to the other's map deadlock, as with any two locks. So does a thread with an open
-/// write that waits for another thread, or a task, that writes to the same map.
+/// while a commit swaps one pointer. Writers wait for each other only: a write holds the writer
+/// lock of its map from its beginning to its commit, closures included, and a
+/// [`begin_batch`](Self::begin_batch) until its guard ends. Two threads that each hold a batch of
+/// one map and write to the other's map deadlock, as with any two locks. So does a thread with an
+/// open write that waits for another thread, or a task, that writes to the same map.
 ///
 /// # Which writes make a revision
 /// A write makes a revision if it changes something, and every insert does, even of an equal value.
-/// Removing an absent key, clearing an empty map, refreshing with the same contents, a batch without
-/// writes and a batch that is dropped make none.
+/// Removing an absent key, clearing an empty map, refreshing with the same contents, a batch
+/// without writes and a batch that is dropped make none.
 ///
 /// # Memory
 /// The map is persistent: a commit copies the segments that it writes to (copy-on-write) and shares
 /// the rest with the version before. So it clones the neighbors of a changed key: for one key some
-/// 300, and hardly ever over 1,000 if it splits a segment. If keys or values have a `Drop`, it clones
-/// some 40, and hardly ever over 150. Large entries are fewer for each segment. (With a hasher that
-/// spreads keys badly, more are cloned.) Keep values cheap to clone, and put large ones behind an `Arc`. Cloning
-/// a value with interior mutability splits it: a later change is visible in one version only. [`Published`] says which
-/// versions are retained and when they are freed.
+/// 300, and hardly ever over 1,000 if it splits a segment. If keys or values have a `Drop`, it
+/// clones some 40, and hardly ever over 150. Large entries are fewer for each segment. (With a
+/// hasher that spreads keys badly, more are cloned.) Keep values cheap to clone, and put large ones
+/// behind an `Arc`. Cloning a value with interior mutability splits it: a later change is visible
+/// in one version only. [`Published`] says which versions are retained and when they are freed.
 ///
 /// # Panics
 /// A write on a thread that has another write to the same map open, in a closure or by a batch,
 /// would deadlock; it panics, and so does a wait for a commit, [`stats`](Self::stats),
 /// [`retained`](Self::retained) and [`reclaim`](Self::reclaim). A panic in a closure, or in `Hash`,
-/// `Eq` or `Clone`, publishes nothing and leaves the map usable. What did not get into the map is
-/// dropped after the writer lock has been released. (Exceptions: values owned by the closure, and
-/// clones already made when a `Clone` panics, are dropped while the lock is held; if their `Drop`
-/// writes to the same map, that is a second panic, which aborts.) A panic in the `Drop` of a key or value that was replaced comes after
-/// the commit.
+/// `Eq` or `Clone`, publishes nothing and leaves the map usable. Keys and values that did not get
+/// into the map are dropped after the writer lock has been released. (Exceptions: values owned by
+/// the closure, and clones already made when a `Clone` panics, are dropped while the lock is held;
+/// if their `Drop` writes to the same map, that is a second panic, which aborts.) A panic in the
+/// `Drop` of a key or value that was replaced comes after the commit.
 pub struct Map<K, V, S = DefaultHashBuilder> {
     published: Published<View<K, V, S>>,
 }
@@ -174,23 +175,14 @@ impl<K, V, S> Map<K, V, S> {
         }
     }
 
-    /// Acquires the writer lock. `what` is the operation, such as "write to", for the panic of a
+    /// Acquires the writer lock. `operation` is a verb such as "write to", for the panic of a
     /// nested write.
     #[track_caller]
-    fn writer(&self, what: &'static str) -> Writer<'_, View<K, V, S>> {
-        self.published.writer(&What(what, self.name()))
-    }
-}
-
-/// The rejected operation and its map, in the panic of a nested write.
-struct What<'m>(&'static str, Option<&'m str>);
-
-impl fmt::Display for What<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(what, name) = self;
-        match name {
-            Some(name) => write!(f, "{what} map {name:?}"),
-            None => write!(f, "{what} a map"),
-        }
+    fn writer(&self, operation: &'static str) -> Writer<'_, View<K, V, S>> {
+        self.published.writer(&WriteContext {
+            operation,
+            kind: "map",
+            name: self.name(),
+        })
     }
 }

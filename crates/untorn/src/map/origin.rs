@@ -1,11 +1,11 @@
-//! Which map a view is of.
+//! The identity of the map that a view is of.
 
 use std::sync::{Mutex, PoisonError};
 
-/// One for each map, shared by all of its views: its address is the identity of the map.
+/// The identity of a map: an allocation that all of its views share, compared by address.
 #[derive(Default)]
 pub(super) struct Origin {
-    /// For errors, which have a view of the map and not the map.
+    /// The name of the map, for errors that have a view of it only.
     name: Mutex<Option<Box<str>>>,
 }
 
@@ -15,7 +15,7 @@ impl Origin {
     }
 
     pub(super) fn name(&self) -> Option<Box<str>> {
-        // Nothing panics while it is locked.
+        // Poisoning cannot occur: nothing panics while the name is locked.
         self.name
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

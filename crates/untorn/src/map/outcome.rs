@@ -1,4 +1,4 @@
-//! What writes return.
+//! The results of writes.
 
 use std::error::Error;
 use std::fmt;
@@ -27,8 +27,8 @@ pub struct BatchOutcome<R> {
     pub revision: Revision,
 }
 
-/// Why [`Map::batch_if_unchanged`](super::Map::batch_if_unchanged) wrote nothing: its view is not
-/// the newest one of that map.
+/// The error of [`Map::batch_if_unchanged`](super::Map::batch_if_unchanged): its view is not the
+/// newest one of that map.
 ///
 /// # Examples
 /// ```
@@ -46,7 +46,7 @@ pub struct RevisionMismatch {
     pub expected: Revision,
     /// The newest revision of the map that was to be written.
     pub current: Revision,
-    /// If the view is of another map.
+    /// Present if the view is of another map.
     names: Option<Box<Names>>,
 }
 
@@ -58,7 +58,7 @@ struct Names {
 }
 
 impl RevisionMismatch {
-    /// There was a commit since the view.
+    /// Creates the error for a view that is older than the newest commit.
     pub(super) fn overtaken(expected: Revision, current: Revision) -> Self {
         Self {
             expected,
@@ -67,7 +67,7 @@ impl RevisionMismatch {
         }
     }
 
-    /// The view is of another map.
+    /// Creates the error for a view of another map.
     pub(super) fn of_another_map(
         expected: Revision,
         of_the_view: Option<Box<str>>,
@@ -85,8 +85,8 @@ impl RevisionMismatch {
         }
     }
 
-    /// Returns whether the view is of another map, such as a fork. Then the two revisions have
-    /// nothing to do with each other, and retrying with a newer view of that map cannot succeed.
+    /// Returns whether the view is of another map, such as a fork. Then the two revisions are
+    /// unrelated, and retrying with a newer view of that map cannot succeed.
     ///
     /// # Examples
     /// ```
@@ -96,7 +96,8 @@ impl RevisionMismatch {
     /// assert!(refused.is_of_another_map());
     /// assert_eq!(
     ///     refused.to_string(),
-    ///     r#"cannot write to map "limits", which is at revision 0: the view is of map "draft", at revision 0; take a view of the map that is written to"#
+    ///     "cannot write to map \"limits\", which is at revision 0: the view is of map \"draft\", \
+    ///      at revision 0; take a view of the map that is written to"
     /// );
     /// ```
     #[must_use]
@@ -125,7 +126,7 @@ impl fmt::Display for RevisionMismatch {
         f.write_str("cannot write to ")?;
         name(f, of_the_map.as_deref(), "map")?;
         write!(f, ", which is at revision {current}: the view is of ")?;
-        // A fork has the name of the map that it is made of.
+        // A fork has the name of the map that it was made from.
         let same = of_the_view.is_some() && of_the_view == of_the_map;
         let what = if same { "another map" } else { "map" };
         name(f, of_the_view.as_deref(), what)?;
@@ -144,6 +145,14 @@ fn name(f: &mut fmt::Formatter<'_>, name: Option<&str>, what: &str) -> fmt::Resu
 }
 
 /// The numbers of keys that a refresh added, changed and removed.
+///
+/// # Examples
+/// ```
+/// let config = untorn::Map::from([("1", 265), ("2", 17)]);
+/// let refreshed = config.refresh([("1", 266), ("3", 4)]);
+/// assert_eq!((refreshed.added, refreshed.changed, refreshed.removed), (1, 1, 1));
+/// assert_eq!(refreshed.revision, config.revision());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refreshed {
@@ -158,7 +167,7 @@ pub struct Refreshed {
 }
 
 impl Refreshed {
-    /// Returns whether nothing differed: then there is no new revision.
+    /// Returns whether nothing differed; then the refresh made no revision.
     ///
     /// # Examples
     /// ```

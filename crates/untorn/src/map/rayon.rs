@@ -1,4 +1,4 @@
-//! Views read and maps filled in parallel (feature `rayon`): segments are what is shared out.
+//! Parallel iteration and collection (feature `rayon`). The unit of work is a segment.
 
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
@@ -8,15 +8,19 @@ use ::rayon::iter::{FromParallelIterator, IntoParallelIterator, ParallelExtend, 
 
 use super::{Map, View};
 
-/// The entries of a [`View`], in parallel, for which keys and values must be `Send` too: made by [`View::par_iter`].
+/// A parallel iterator over the entries of a [`View`], from [`View::par_iter`]. Keys and values
+/// must be `Send` and `Sync`.
 #[must_use = "iterators are lazy"]
+#[cfg_attr(docsrs, doc(cfg(feature = "rayon")))]
 pub struct ParIter<'v, K, V, S> {
     view: &'v View<K, V, S>,
 }
 
+#[cfg_attr(docsrs, doc(cfg(feature = "rayon")))]
 impl<K, V, S> View<K, V, S> {
-    /// The entries in parallel, in no particular order, all of this revision.
+    /// Returns a parallel iterator over the entries, in no particular order, all of this revision.
     ///
+    /// # Examples
     /// ```
     /// use rayon::iter::ParallelIterator;
     ///
@@ -29,6 +33,7 @@ impl<K, V, S> View<K, V, S> {
     }
 }
 
+#[cfg_attr(docsrs, doc(cfg(feature = "rayon")))]
 impl<'v, K: Send + Sync, V: Send + Sync, S: Sync> ParallelIterator for ParIter<'v, K, V, S> {
     type Item = (&'v K, &'v V);
 
@@ -53,6 +58,7 @@ impl<K: fmt::Debug, V: fmt::Debug, S> fmt::Debug for ParIter<'_, K, V, S> {
     }
 }
 
+#[cfg_attr(docsrs, doc(cfg(feature = "rayon")))]
 impl<'v, K: Send + Sync, V: Send + Sync, S: Sync> IntoParallelIterator for &'v View<K, V, S> {
     type Item = (&'v K, &'v V);
     type Iter = ParIter<'v, K, V, S>;
@@ -62,13 +68,28 @@ impl<'v, K: Send + Sync, V: Send + Sync, S: Sync> IntoParallelIterator for &'v V
     }
 }
 
+#[cfg_attr(docsrs, doc(cfg(feature = "rayon")))]
 impl<K, V, S> ParallelExtend<(K, V)> for Map<K, V, S>
 where
     K: Eq + Hash + Clone + Send,
     V: Clone + Send,
     S: BuildHasher + Clone,
 {
-    /// Inserts all of them in one commit: the entries are made in parallel, the commit on this thread.
+    /// Inserts all entries, in one commit. The entries are computed in parallel, before this thread
+    /// acquires the writer lock and commits them.
+    ///
+    /// # Panics
+    /// If this thread has a write to this map open: that would deadlock. If the iterator panics, or
+    /// `Hash`, `Eq` or `Clone` of a key or value: then nothing is published.
+    ///
+    /// # Examples
+    /// ```
+    /// use rayon::iter::{IntoParallelIterator, ParallelExtend, ParallelIterator};
+    ///
+    /// let mut squares = untorn::Map::<u64, u64>::new();
+    /// squares.par_extend((0..1000_u64).into_par_iter().map(|n| (n, n * n)));
+    /// assert_eq!((squares.get(&30), squares.revision().get()), (Some(900), 1));
+    /// ```
     #[track_caller]
     fn par_extend<I: IntoParallelIterator<Item = (K, V)>>(&mut self, entries: I) {
         let entries: Vec<_> = entries.into_par_iter().collect();
@@ -76,13 +97,24 @@ where
     }
 }
 
+#[cfg_attr(docsrs, doc(cfg(feature = "rayon")))]
 impl<K, V, S> FromParallelIterator<(K, V)> for Map<K, V, S>
 where
     K: Eq + Hash + Clone + Send,
     V: Clone + Send,
     S: BuildHasher + Clone + Default,
 {
-    /// A map that begins with these entries, at revision 0; the entries are made in parallel.
+    /// Creates a map with these entries, at revision 0. The entries are computed in parallel. Of
+    /// duplicate keys the last one wins.
+    ///
+    /// # Examples
+    /// ```
+    /// use rayon::iter::{IntoParallelIterator, ParallelIterator};
+    ///
+    /// let squares: untorn::Map<u64, u64> =
+    ///     (0..1000_u64).into_par_iter().map(|n| (n, n * n)).collect();
+    /// assert_eq!((squares.get(&30), squares.revision().get()), (Some(900), 0));
+    /// ```
     fn from_par_iter<I: IntoParallelIterator<Item = (K, V)>>(entries: I) -> Self {
         let entries: Vec<_> = entries.into_par_iter().collect();
         entries.into_iter().collect()

@@ -32,18 +32,18 @@ pub struct MapStats {
     /// newest view.
     pub retained_bytes: usize,
     /// The time since the oldest version that is still referenced was replaced. The pin, snapshot,
-    /// reader or subscription, or the one that it was cloned from, is at least that old. `None` if there is none, or if the target has no clock
-    /// (`wasm32-unknown-unknown`).
+    /// reader or subscription, or the one that it was cloned from, is at least that old. `None` if
+    /// there is none, or if the target has no clock (`wasm32-unknown-unknown`).
     pub oldest_in_use_age: Option<Duration>,
 }
 
 impl<K, V, S> Map<K, V, S> {
-    /// Returns which versions are retained and how much memory they take. Blocks until other writers
-    /// have finished. O(segments), of the newest view and of what replaced versions do not share
-    /// with it.
+    /// Returns which versions are retained and how much memory they take. Blocks until other
+    /// writers have finished. O(segments), of the newest view and of what replaced versions do not
+    /// share with it.
     ///
-    /// While it counts, it references the retained versions: a concurrent commit, `reclaim` or `stats`
-    /// sees them as in use.
+    /// While it counts, it references the retained versions: for a concurrent commit, `reclaim` or
+    /// `stats` they are in use.
     ///
     /// # Panics
     /// If this thread has a write to this map open: that would deadlock.
@@ -66,8 +66,8 @@ impl<K, V, S> Map<K, V, S> {
     pub fn stats(&self) -> MapStats {
         let writer = self.writer("count the memory of");
         let newest = writer.newest();
-        let seen = || writer.retired().filter(|retired| retired.is_seen());
-        let (count, since) = (seen().count(), seen().filter_map(Retired::since).min());
+        let in_use = || writer.retired().filter(|retired| retired.is_referenced());
+        let (count, since) = (in_use().count(), in_use().filter_map(Retired::since).min());
         let mut retired: Vec<_> = writer
             .retired()
             .map(|retired| Arc::clone(&retired.version))
@@ -118,7 +118,7 @@ impl<K, V, S> Map<K, V, S> {
     /// Blocks until other writers have finished.
     ///
     /// Commits free replaced versions too, two at most each. A map that is no longer written to
-    /// retains what was replaced last, until this is called.
+    /// retains the versions that were replaced last, until this is called.
     ///
     /// # Panics
     /// If this thread has a write to this map open: that would deadlock. If a `Drop` of a key or a

@@ -1,4 +1,4 @@
-//! The one read API: what a pin, a snapshot and a reader show.
+//! The read API that a pin, a snapshot and a reader share.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -14,9 +14,9 @@ use crate::Revision;
 
 /// The immutable contents of a [`Map`](super::Map) at one revision: a snapshot.
 ///
-/// A [`Pinned`](crate::Pinned) and a [`Snapshot`](crate::Snapshot) of a map dereference to a view, and
-/// [`Reader::latest`](crate::Reader::latest) returns one. All that is read through one view is of one
-/// revision.
+/// A [`Pinned`](crate::Pinned) and a [`Snapshot`](crate::Snapshot) of a map dereference to a view,
+/// and [`Reader::latest`](crate::Reader::latest) returns one. Everything read through one view is
+/// of one revision.
 ///
 /// # Examples
 /// ```
@@ -41,24 +41,55 @@ impl<K, V, S> View<K, V, S> {
     }
 
     /// Returns the revision: the number of the commit that made these contents.
+    ///
+    /// # Examples
+    /// ```
+    /// let limits = untorn::Map::from([("low", 10)]);
+    /// let before = limits.pin();
+    /// limits.insert("low", 11);
+    /// assert_eq!((before.revision().get(), limits.pin().revision().get()), (0, 1));
+    /// ```
     #[must_use]
     pub fn revision(&self) -> Revision {
         self.revision
     }
 
     /// Returns the number of entries. O(1).
+    ///
+    /// # Examples
+    /// ```
+    /// let limits = untorn::Map::from([("low", 10), ("high", 20)]);
+    /// assert_eq!(limits.pin().len(), 2);
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.table.len()
     }
 
     /// Returns whether there is no entry. O(1).
+    ///
+    /// # Examples
+    /// ```
+    /// let limits = untorn::Map::from([("low", 10)]);
+    /// let before = limits.pin();
+    /// limits.clear();
+    /// assert!(!before.is_empty() && limits.pin().is_empty());
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Returns the hasher of the map.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::hash::BuildHasher;
+    ///
+    /// let limits = untorn::Map::from([("low", 10)]);
+    /// let hash = limits.pin().hasher().hash_one("low");
+    /// assert_eq!(hash, limits.pin().hasher().hash_one("low")); // one seed for each map
+    /// ```
     #[must_use]
     pub fn hasher(&self) -> &S {
         &self.hasher
@@ -128,6 +159,12 @@ impl<K: Eq + Hash, V, S: BuildHasher> View<K, V, S> {
     }
 
     /// Returns the stored key that equals `key`, and its value. O(1) on average; never blocks.
+    ///
+    /// # Examples
+    /// ```
+    /// let limits = untorn::Map::from([("low", 10)]);
+    /// assert_eq!(limits.pin().get_key_value("low"), Some((&"low", &10)));
+    /// ```
     #[inline]
     pub fn get_key_value<Q>(&self, key: &Q) -> Option<(&K, &V)>
     where
@@ -138,6 +175,12 @@ impl<K: Eq + Hash, V, S: BuildHasher> View<K, V, S> {
     }
 
     /// Returns whether `key` has a value. O(1) on average; never blocks.
+    ///
+    /// # Examples
+    /// ```
+    /// let limits = untorn::Map::from([("low", 10)]);
+    /// assert!(limits.pin().contains_key("low") && !limits.pin().contains_key("high"));
+    /// ```
     #[inline]
     pub fn contains_key<Q>(&self, key: &Q) -> bool
     where
@@ -152,11 +195,11 @@ impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> View<K, V, S> {
     /// Returns an iterator over the differences from an older view, in no particular order: the
     /// entries that were added, changed and removed since.
     ///
-    /// Two views of one map, or of its forks, share structure: then the cost is that of what differs,
-    /// and one pointer comparison for each shared segment. Unrelated views are compared entry by
-    /// entry. The iterator is lazy. A value that does not equal itself, such as a NaN, is reported as
-    /// changed if a neighbor has changed, and an entry whose key does not equal itself as added and
-    /// as removed.
+    /// Two views of one map, or of its forks, share structure: then the cost is that of what
+    /// differs, and one pointer comparison for each shared segment. Unrelated views are compared
+    /// entry by entry. The iterator is lazy. A value that does not equal itself, such as a NaN, is
+    /// reported as changed if a neighbor has changed, and an entry whose key does not equal itself
+    /// as added and as removed.
     ///
     /// # Examples
     /// ```
@@ -165,8 +208,9 @@ impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> View<K, V, S> {
     /// let config = Map::from([("1", 265), ("2", 17)]);
     /// let before = config.snapshot();
     /// config.insert("1", 266);
-    /// let changes: Vec<_> = config.pin().diff(&before).map(|change| format!("{change:?}")).collect();
-    /// assert_eq!(changes, [r#"Changed { key: "1", old: 265, new: 266 }"#]);
+    /// let view = config.pin();
+    /// let changes: Vec<_> = view.diff(&before).collect();
+    /// assert_eq!(changes, [Change::Changed { key: &"1", old: &265, new: &266 }]);
     /// ```
     pub fn diff<'v>(&'v self, older: &'v Self) -> Diff<'v, K, V, S> {
         Diff {
@@ -178,7 +222,22 @@ impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> View<K, V, S> {
     }
 }
 
-/// A difference of one entry between two views.
+/// A difference of one entry between two views, from [`View::diff`].
+///
+/// # Examples
+/// ```
+/// use untorn::{Change, Map};
+///
+/// let config = Map::from([("1", 265)]);
+/// let before = config.snapshot();
+/// config.insert("2", 17);
+/// for change in config.pin().diff(&before) {
+///     match change {
+///         Change::Added { key, new } => assert_eq!((*key, *new), ("2", 17)),
+///         Change::Changed { .. } | Change::Removed { .. } => unreachable!(),
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change<'v, K, V> {
     /// Only the newer view has the key.
@@ -214,10 +273,16 @@ where
 {
     type Output = V;
 
-    /// Returns the value of `key`.
+    /// Returns the value of `key`. O(1) on average; never blocks.
     ///
     /// # Panics
     /// If `key` is absent.
+    ///
+    /// # Examples
+    /// ```
+    /// let limits = untorn::Map::from([("low", 10)]);
+    /// assert_eq!(limits.pin()["low"], 10);
+    /// ```
     #[track_caller]
     fn index(&self, key: &Q) -> &V {
         self.get(key).expect("no entry for this key")
@@ -225,8 +290,8 @@ where
 }
 
 impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> PartialEq for View<K, V, S> {
-    /// Returns whether both have equal entries, at whatever revisions. O(entries), unless the numbers
-    /// of entries differ.
+    /// Returns whether both have equal entries, at whatever revisions. O(entries), unless the
+    /// numbers of entries differ.
     fn eq(&self, other: &Self) -> bool {
         let same = |(key, value): (&K, &V)| other.get(key).is_some_and(|other| value == other);
         self.len() == other.len() && self.iter().all(same)

@@ -10,8 +10,8 @@ use super::table::Table;
 use super::{Map, View};
 use crate::Revision;
 
-// In each function, what is foreign is declared before the batch or is a parameter, and so is
-// dropped after it: the batch releases the writer lock first, also while a panic unwinds.
+// In each function, foreign values are parameters or are declared before the batch, so they are
+// dropped after it. Thus the batch releases the writer lock first, even while a panic unwinds.
 
 impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     /// Inserts a value for `key`, as one commit, and returns the value that it replaces. The stored
@@ -92,15 +92,15 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
             None => (batch.remove(&key), Some(key)),
         };
         batch.commit();
-        // Written out, so that a panic in a `Drop` drops the value too.
+        // Explicit: if a `Drop` panics here, the value is dropped too.
         drop((replaced, unused));
         value
     }
 
     /// Returns the value of `key`, after inserting the one that `f` returns if there is none.
     ///
-    /// `f` runs at most once, while the writer lock is held: other writers wait for it, whatever
-    /// their key is.
+    /// `f` runs at most once, while the writer lock is held: it blocks all other writers, of any
+    /// key.
     ///
     /// # Panics
     /// If the key is absent and this thread has a write to this map open. If `f` panics: then
@@ -137,14 +137,20 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     /// O(entries of the source + entries of the map), if keys equal themselves.
     ///
     /// Values are compared by their `PartialEq`. A value that does not equal itself, such as a NaN,
-    /// counts as changed each time: whether another such value is stored cannot be found out by
-    /// comparing, and an update must not be lost. Keys that do not equal themselves (a
-    /// [`Float64`](crate::gomap::Float64) that is NaN) are no duplicates of each other. No look-up
-    /// finds them, so they cannot be matched up either: an entry with such a key
-    /// stays as it is if the source has one with an equal value, and otherwise counts as removed. (So a
-    /// change in another part of such a key is not noticed.)
+    /// counts as changed each time: a comparison cannot tell whether it is the stored one, and an
+    /// update must not be lost.
+    ///
+    /// Keys that do not equal themselves (a [`Float64`](crate::gomap::Float64) that is NaN) are no
+    /// duplicates of each other. No look-up finds them, so they are matched by value: an entry with
+    /// such a key stays as it is if the source has one with an equal value, and otherwise counts as
+    /// removed. (So a change in another part of such a key is not noticed.) These entries are
+    /// compared one by one, each with each.
+    ///
     /// So a refresh with the same contents makes no revision, unless a value does not equal itself.
-    /// These entries are compared one by one, each with each.
+    ///
+    /// # Panics
+    /// If this thread has a write to this map open: that would deadlock. If `source` panics, or
+    /// `Hash`, `Eq`, `PartialEq` or `Clone` of a key or value: then nothing is published.
     ///
     /// # Examples
     /// ```
@@ -154,6 +160,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     /// assert_eq!(config.refresh([("3", 4), ("1", 265)]).revision, done.revision); // nothing new
     /// ```
     #[doc(alias = "replace_all")]
+    #[doc(alias = "restore")]
     #[track_caller]
     pub fn refresh(&self, source: impl IntoIterator<Item = (K, V)>) -> Refreshed
     where
@@ -245,6 +252,8 @@ impl<K, V, S: Clone> Map<K, V, S> {
     /// let view = accounts.pin();
     /// assert_eq!((view["a"], view["b"], revision), (70, 30, view.revision()));
     /// ```
+    #[doc(alias = "write")]
+    #[doc(alias = "transaction")]
     #[track_caller]
     pub fn batch(&self, f: impl FnOnce(&mut Batch<'_, K, V, S>)) -> Revision {
         let mut batch = self.begin_batch();
@@ -317,6 +326,7 @@ impl<K, V, S: Clone> Map<K, V, S> {
     /// ```
     #[doc(alias = "compare_exchange")]
     #[doc(alias = "compare_and_swap")]
+    #[doc(alias = "cas")]
     #[track_caller]
     pub fn batch_if_unchanged(
         &self,
@@ -332,7 +342,8 @@ impl<K, V, S: Clone> Map<K, V, S> {
             f(&mut batch);
             assert!(
                 batch.revision() == current,
-                "cannot commit another batch that a closure put in the place of its own; commit it inside of the closure"
+                "cannot commit another batch that a closure put in the place of its own; \
+                 commit it inside of the closure"
             );
             return Ok(self.commit(batch));
         }
@@ -345,13 +356,14 @@ impl<K, V, S: Clone> Map<K, V, S> {
         })
     }
 
-    /// Commits the batch that a closure of this map had.
+    /// Commits a batch after its closure has run.
     #[track_caller]
     fn commit(&self, batch: Batch<'_, K, V, S>) -> Revision {
         let writer = batch.writer();
         assert!(
             writer.is_some_and(|writer| self.published.is_written_by(writer)),
-            "cannot commit a batch of another map that a closure put in the place of its own; commit it inside of the closure"
+            "cannot commit a batch of another map that a closure put in the place of its own; \
+             commit it inside of the closure"
         );
         batch.commit()
     }
@@ -375,7 +387,7 @@ impl<K, V, S: Clone> Map<K, V, S> {
     }
 }
 
-/// False for a NaN, and for what contains one.
+/// Returns false for a NaN, and for a key that contains one.
 fn equals_itself<K: Eq>(key: &K) -> bool {
     let other = key;
     key == other

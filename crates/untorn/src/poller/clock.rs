@@ -1,32 +1,33 @@
-//! The clock of a poller, which counts the time that the machine was suspended.
+//! The clock of a poller, which includes the time that the machine was suspended.
 //!
-//! [`Instant`] stands still during a suspend on Linux, Android and Apple's systems. There this clock also reads one that
-//! does not. On Windows `Instant` counts a suspend. On other systems it is the only clock there is, and whether it counts
-//! is the system's choice.
+//! On Linux, Android and Apple's systems [`Instant`] does not advance during a suspend. There this
+//! clock also reads a system clock that does. On Windows `Instant` advances during a suspend. On
+//! other systems `Instant` is the only clock, and whether it advances depends on the system.
 //!
 //! Invariant of the `unsafe` blocks:
-//! - **I1** `clock_gettime` writes a `timespec` through the pointer that it is given, and keeps nothing.
+//! - **I1** `clock_gettime` writes a `timespec` through its pointer argument, and does not retain
+//!   it.
 
 use std::time::{Duration, Instant};
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const COUNTS_SUSPENDS: libc::clockid_t = libc::CLOCK_BOOTTIME;
-// The clock of `mach_continuous_time`.
+// Reads the clock of `mach_continuous_time`.
 #[cfg(target_vendor = "apple")]
 const COUNTS_SUSPENDS: libc::clockid_t = libc::CLOCK_MONOTONIC_RAW;
 
-/// Where a poller takes the time from: the system, or a test.
+/// The source of a poller's time: the system, or a test.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Clock {
     #[cfg(test)]
     pub(super) fake: Option<std::sync::Arc<Fake>>,
 }
 
-/// A moment by both clocks.
+/// A moment, as read from both clocks.
 #[derive(Clone, Debug)]
 pub(super) struct Moment {
     pub(super) instant: Instant,
-    /// By the clock that counts suspends, if there is one.
+    /// The reading of the clock that counts suspends, if there is one.
     boot: Option<Duration>,
     clock: Clock,
 }
@@ -51,7 +52,7 @@ impl Clock {
 }
 
 impl Moment {
-    /// The time since then, suspends included.
+    /// Returns the time since this moment, suspends included.
     pub(super) fn elapsed(&self) -> Duration {
         let now = self.clock.now();
         match (now.boot, self.boot) {
@@ -60,7 +61,7 @@ impl Moment {
         }
     }
 
-    /// This moment moved back to an earlier instant.
+    /// Returns this moment moved back to an earlier instant.
     pub(super) fn back_to(self, instant: Instant) -> Self {
         let by = self.instant.saturating_duration_since(instant);
         Self {
@@ -71,7 +72,7 @@ impl Moment {
     }
 }
 
-/// By its two clocks: where it comes from makes no difference.
+/// Compares the readings of the two clocks, not the source of the time.
 impl PartialEq for Moment {
     fn eq(&self, other: &Self) -> bool {
         (self.instant, self.boot) == (other.instant, other.boot)
@@ -80,17 +81,18 @@ impl PartialEq for Moment {
 
 impl Eq for Moment {}
 
-/// The time since the machine was started, suspends included; `None` if the system has no such clock.
+/// Returns the time since the machine was started, suspends included; `None` if the system has no
+/// such clock.
 #[allow(unsafe_code, reason = "std has no clock that counts suspends")]
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
 fn since_boot() -> Option<Duration> {
     let mut time = std::mem::MaybeUninit::uninit();
-    // SAFETY: I1; the pointer is to a `timespec` of this function.
+    // SAFETY: I1; the pointer is to a local `timespec`.
     let failed = unsafe { libc::clock_gettime(COUNTS_SUSPENDS, time.as_mut_ptr()) };
     if failed != 0 {
         return None;
     }
-    // SAFETY: I1; the call has succeeded.
+    // SAFETY: I1; the call succeeded, so it initialized `time`.
     let time: libc::timespec = unsafe { time.assume_init() };
     let (seconds, nanos) = (time.tv_sec.try_into().ok()?, time.tv_nsec.try_into().ok()?);
     Some(Duration::new(seconds, nanos))
@@ -114,8 +116,8 @@ pub(super) struct Fake {
 struct FakeState {
     awake: Duration,
     suspended: Duration,
-    /// How often the time was taken from it.
-    looks: u64,
+    /// The number of times that it was read.
+    reads: u64,
 }
 
 #[cfg(test)]
@@ -129,15 +131,15 @@ impl Fake {
 
     fn now(&self) -> (Instant, Duration) {
         let mut state = self.state.lock().expect("not poisoned");
-        state.looks += 1;
+        state.reads += 1;
         (self.start + state.awake, state.awake + state.suspended)
     }
 
-    pub(super) fn looks(&self) -> u64 {
-        self.state.lock().expect("not poisoned").looks
+    pub(super) fn reads(&self) -> u64 {
+        self.state.lock().expect("not poisoned").reads
     }
 
-    pub(super) fn pass(&self, awake: Duration, suspended: Duration) {
+    pub(super) fn advance(&self, awake: Duration, suspended: Duration) {
         let mut state = self.state.lock().expect("not poisoned");
         state.awake += awake;
         state.suspended += suspended;
@@ -149,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_clocks_go_on() {
+    fn both_clocks_advance() {
         let clock = Clock::default();
         let first = clock.now();
         let (mut last, mut steps) = (first.clone(), 0);
@@ -167,13 +169,13 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn the_clock_is_the_one_of_the_uptime() {
+    fn the_clock_agrees_with_the_uptime() {
         let before = since_boot().expect("Linux has one");
         let uptime = std::fs::read_to_string("/proc/uptime").expect("readable");
         let after = since_boot().expect("Linux has one");
         let seconds = uptime.split(' ').next().and_then(|text| text.parse().ok());
         let uptime = Duration::from_secs_f64(seconds.expect("a number"));
-        // It is cut to hundredths.
+        // The uptime is truncated to hundredths.
         let hundredth = Duration::from_millis(10);
         assert!(before <= uptime + hundredth && uptime <= after);
     }
@@ -185,7 +187,7 @@ mod tests {
             fake: Some(std::sync::Arc::clone(&fake)),
         };
         let then = clock.now();
-        fake.pass(Duration::from_secs(1), Duration::from_secs(3600));
+        fake.advance(Duration::from_secs(1), Duration::from_secs(3600));
         assert_eq!(then.elapsed(), Duration::from_secs(3601));
         assert_eq!(clock.now().instant - then.instant, Duration::from_secs(1));
     }

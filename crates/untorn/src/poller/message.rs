@@ -1,7 +1,8 @@
 //! The text of a failure: one line of bounded length.
 //!
-//! Errors and panic payloads are foreign: an error may be its own source, and a `Display` may write without end. A
-//! `Display` that loops without writing, or ignores the error that its formatter returns, cannot be interrupted.
+//! Errors and panic payloads are foreign code: an error may be its own source, and a `Display` may
+//! write without end. A `Display` that loops without writing, or ignores the error that its
+//! formatter returns, cannot be interrupted.
 
 use std::any::Any;
 use std::error::Error;
@@ -16,17 +17,18 @@ const MAX_CAUSES: usize = 32;
 /// The most bytes of foreign text in a message.
 const MAX_TEXT: usize = 8 * 1024;
 
-/// The most bytes beyond [`MAX_TEXT`] that one `Display` may write before it is interrupted: they are counted only.
+/// The most bytes beyond [`MAX_TEXT`] that one `Display` may write before it is interrupted. They
+/// are counted but not stored.
 const MAX_COUNTED: usize = 1024 * 1024;
 
-/// The error and its causes, outermost first, with a colon between.
+/// Returns the texts of an error and its causes, outermost first, separated by colons.
 pub(super) fn of_error(error: &(dyn Error + 'static)) -> Arc<str> {
     let mut line = Line::default();
     line.push(&Text::of(error));
     let mut cause = error.source();
     for _ in 0..MAX_CAUSES {
         let Some(error) = cause else {
-            return line.end(false);
+            return line.finish(false);
         };
         if line.left_out > 0 {
             break;
@@ -39,10 +41,10 @@ pub(super) fn of_error(error: &(dyn Error + 'static)) -> Arc<str> {
         }
         cause = error.source();
     }
-    line.end(cause.is_some())
+    line.finish(cause.is_some())
 }
 
-/// The message of a panic.
+/// Returns the text of a panic, and drops its payload.
 pub(super) fn of_panic(payload: Box<dyn Any + Send>) -> Arc<str> {
     let text = match payload.downcast_ref::<&str>() {
         Some(text) => Some(*text),
@@ -55,7 +57,7 @@ pub(super) fn of_panic(payload: Box<dyn Any + Send>) -> Arc<str> {
                 ..Line::default()
             };
             line.push(&Text::of(text));
-            line.end(false)
+            line.finish(false)
         }
         None => "panicked without a text".into(),
     };
@@ -63,13 +65,13 @@ pub(super) fn of_panic(payload: Box<dyn Any + Send>) -> Arc<str> {
     message
 }
 
-/// The message while it is put together.
+/// A message under construction.
 #[derive(Default)]
 struct Line {
     text: String,
-    /// Bytes of foreign text in it.
+    /// The bytes of foreign text in `text`.
     foreign: usize,
-    /// Bytes of foreign text that had no room.
+    /// The bytes of foreign text that did not fit.
     left_out: usize,
 }
 
@@ -82,8 +84,8 @@ impl Line {
         self.left_out = text.left_out.saturating_add(whole.len() - fits.len());
     }
 
-    /// The whole message, with a mark if something is missing.
-    fn end(self, more_causes: bool) -> Arc<str> {
+    /// Returns the message, with a mark if something was left out.
+    fn finish(self, more_causes: bool) -> Arc<str> {
         let Self {
             mut text, left_out, ..
         } = self;
@@ -105,14 +107,15 @@ impl Line {
 #[derive(Default)]
 struct Text {
     kept: String,
-    /// Bytes after those, as far as they were counted.
+    /// The number of bytes after those, as far as they were counted.
     left_out: usize,
 }
 
 impl Text {
     fn of(foreign: &(impl fmt::Display + ?Sized)) -> Self {
         let mut text = Self::default();
-        // Either it was interrupted, or it failed by itself, as an error's text should not: what it wrote stands.
+        // An error here means that the `Display` was interrupted, or that it failed by itself,
+        // which it should not. The text that it wrote stays.
         _ = write!(text, "{foreign}");
         text
     }
@@ -133,7 +136,7 @@ impl Write for Text {
     }
 }
 
-/// As much of the beginning as `bytes` hold, in whole characters.
+/// Returns the longest prefix of at most `bytes` bytes, in whole characters.
 fn prefix(text: &str, bytes: usize) -> &str {
     let mut end = text.len().min(bytes);
     while !text.is_char_boundary(end) {
@@ -142,6 +145,7 @@ fn prefix(text: &str, bytes: usize) -> &str {
     &text[..end]
 }
 
+/// Joins the lines of a text by spaces.
 fn one_line(text: &str) -> String {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     lines.collect::<Vec<_>>().join(" ")
@@ -178,35 +182,35 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_told_with_its_causes() {
+    fn a_message_has_the_causes_of_an_error() {
         assert_eq!(&*chain(&["cannot read x"]), "cannot read x");
-        let told = chain(&["cannot read x", "the disk is gone", "I/O error"]);
-        assert_eq!(&*told, "cannot read x: the disk is gone: I/O error");
+        let text = chain(&["cannot read x", "the disk is gone", "I/O error"]);
+        assert_eq!(&*text, "cannot read x: the disk is gone: I/O error");
     }
 
     #[test]
-    fn a_cause_is_told_once() {
-        let told = chain(&["cannot read x: no disk", "no disk", "", "pulled out"]);
-        assert_eq!(&*told, "cannot read x: no disk: pulled out");
+    fn a_repeated_cause_appears_once() {
+        let text = chain(&["cannot read x: no disk", "no disk", "", "pulled out"]);
+        assert_eq!(&*text, "cannot read x: no disk: pulled out");
     }
 
     /// An error that is its own source.
     #[derive(Debug)]
-    struct Ring(&'static str);
+    struct OwnSource(&'static str);
 
-    impl fmt::Display for Ring {
+    impl fmt::Display for OwnSource {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str(self.0)
         }
     }
 
-    impl Error for Ring {
+    impl Error for OwnSource {
         fn source(&self) -> Option<&(dyn Error + 'static)> {
             Some(self)
         }
     }
 
-    /// An error whose text has so many pieces.
+    /// An error whose text repeats a piece this number of times.
     #[derive(Debug)]
     struct Long(&'static str, usize);
 
@@ -221,13 +225,13 @@ mod tests {
     #[test]
     fn an_endless_chain_of_causes_is_cut() {
         assert_eq!(
-            &*of_error(&Ring("no source")),
+            &*of_error(&OwnSource("no source")),
             "no source… (further causes left out)",
             "each cause repeats the text before it"
         );
-        let text = of_error(&Ring("a\nb"));
+        let text = of_error(&OwnSource("a\nb"));
         assert_eq!(&*text, "a b… (further causes left out)");
-        // As many as there may be are all there.
+        // The longest chain that is not cut.
         let texts: Vec<&str> = "0123456789abcdefghijklmnopqrstuvwxyz".split("").collect();
         let most = chain(&texts[1..2 + MAX_CAUSES]);
         assert_eq!(most.matches(": ").count(), MAX_CAUSES);
@@ -238,7 +242,7 @@ mod tests {
 
     #[test]
     fn a_text_is_cut_at_a_character() {
-        // Three bytes each, so that the limit falls inside of one.
+        // Three bytes each, so that the limit falls inside a character.
         let whole = MAX_TEXT / 3;
         let text = of_error(&Long("中", whole));
         assert_eq!(text.chars().count(), whole, "nothing is cut");
@@ -256,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn causes_share_the_room_for_text() {
+    fn causes_share_the_limit_of_bytes() {
         static HALVES: LazyLock<[String; 2]> =
             LazyLock::new(|| ["x", "y"].map(|text| text.repeat(MAX_TEXT / 2 + 50)));
         let [half, other] = &*HALVES;
@@ -274,7 +278,7 @@ mod tests {
         assert_eq!(kept.len(), "panicked: ".len() + MAX_TEXT);
     }
 
-    /// Fails without having been interrupted.
+    /// An error whose `Display` fails by itself.
     #[derive(Debug)]
     struct Broken;
 
@@ -288,32 +292,32 @@ mod tests {
     impl Error for Broken {}
 
     #[test]
-    fn a_display_that_fails_leaves_what_it_wrote() {
+    fn a_display_that_fails_leaves_its_text() {
         assert_eq!(&*of_error(&Broken), "half a text");
     }
 
     #[test]
-    fn it_stays_one_line() {
-        let told = chain(&["at line 1\n  |\n1 | a =\n\n", "no\r\nvalue"]);
-        assert_eq!(&*told, "at line 1 | 1 | a =: no value");
+    fn a_message_is_one_line() {
+        let text = chain(&["at line 1\n  |\n1 | a =\n\n", "no\r\nvalue"]);
+        assert_eq!(&*text, "at line 1 | 1 | a =: no value");
     }
 
     #[test]
-    fn a_panic_is_told_by_its_text() {
-        let said = |f: fn()| of_panic(catch_unwind(f).expect_err("it panics"));
-        assert_eq!(&*said(|| panic!("at\nonce")), "panicked: at once");
+    fn a_message_has_the_text_of_a_panic() {
+        let text = |f: fn()| of_panic(catch_unwind(f).expect_err("it panics"));
+        assert_eq!(&*text(|| panic!("at\nonce")), "panicked: at once");
         let one = std::hint::black_box(1);
         let formatted = catch_unwind(|| panic!("{one} of them")).expect_err("it panics");
         assert_eq!(&*of_panic(formatted), "panicked: 1 of them");
-        assert_eq!(&*said(|| panic_any(265)), "panicked without a text");
+        assert_eq!(&*text(|| panic_any(265)), "panicked without a text");
     }
 
     #[test]
-    fn a_payload_may_panic_when_it_is_dropped() {
+    fn a_payload_may_panic_in_its_drop() {
         thread_local! {
             static LEFT: Cell<u8> = const { Cell::new(3) };
         }
-        // Of no size, so that what is not dropped is no leak.
+        // Of size zero, so that one that is not dropped leaks no memory.
         struct Bomb;
         impl Drop for Bomb {
             fn drop(&mut self) {

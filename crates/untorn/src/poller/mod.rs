@@ -1,5 +1,5 @@
-//! [`Poller`]: a thread that keeps fetching contents into a [`Map`](crate::Map), and keeps the last good
-//! ones when a fetch fails.
+//! [`Poller`]: a thread that refreshes a [`Map`](crate::Map) periodically, and leaves the last good
+//! contents when a fetch fails.
 //!
 //! ```text
 //!          start
@@ -19,14 +19,15 @@
 //!      stop, drop: to Stopped; from Fetching when the fetch has ended, else at once
 //! ```
 
-// `source.rs` has the trait of sources, `setup.rs` the builder, `thread.rs` the loop of the thread: fetch, refresh, reclaim;
-// `state.rs` the state shared with the handle, `backoff.rs` the delays (numbers only), `clock.rs` the clock; `status.rs` and
-// `message.rs` the status and the texts of failures.
+// `source.rs` has the trait of sources, `builder.rs` the builder, `thread.rs` the loop of the
+// thread: fetch, refresh, reclaim. `state.rs` has the state shared with the handle, `backoff.rs`
+// the delays (numbers only), `clock.rs` the clock, `status.rs` and `message.rs` the status and the
+// texts of failures.
 
 mod backoff;
+mod builder;
 mod clock;
 mod message;
-mod setup;
 mod source;
 mod state;
 mod status;
@@ -37,7 +38,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{JoinHandle, ThreadId};
 use std::time::Duration;
 
-pub use self::setup::PollerBuilder;
+pub use self::builder::PollerBuilder;
 pub use self::source::{Fetched, Source};
 use self::state::Shared;
 pub use self::status::{Activity, Failure, RefreshError, Status, Success};
@@ -89,16 +90,16 @@ use crate::Revision;
 /// # Ok::<_, std::io::Error>(())
 /// ```
 ///
-/// A future can be a source: a closure that calls `handle.block_on(fetch())`, with the `Handle` of an
-/// async runtime, blocks the poller's thread and no other.
+/// A future can be a source: a closure that calls `handle.block_on(fetch())`, with the `Handle` of
+/// an async runtime, blocks the poller's thread and no other.
 ///
 /// # Limits
-/// - A poller serves a [`Map`](crate::Map). For a [`Published`](crate::Published) value, call `publish`
-///   from a thread of your own.
-/// - Stopping waits for a running fetch, and nothing can interrupt one: **a source must bound its own
-///   waiting**, by socket timeouts for example.
-/// - Do not stop or drop a poller while holding what its source waits for, nor inside a batch of its
-///   map: both would block forever.
+/// - A poller serves a [`Map`](crate::Map). For a [`Published`](crate::Published) value, call
+///   `publish` from a thread of your own.
+/// - Stopping waits for a running fetch, and nothing can interrupt one: **a source must bound its
+///   own waiting**, by socket timeouts for example.
+/// - Do not stop or drop a poller while holding a lock or another resource that its source waits
+///   for, nor inside a batch of its map: both would block forever.
 /// - The contents of a fetch are taken as they are; a fetch without entries empties the map. Where
 ///   that cannot be right, let the source return an error.
 /// - Entries that other threads write to the map stay until the next fetch that is not
@@ -106,40 +107,44 @@ use crate::Revision;
 /// - A value that does not equal itself (a NaN) makes a revision at each poll.
 /// - A forked child process has a copy of the poller without its thread. There `stop` and drop do
 ///   nothing, and every other method may block forever. Start pollers after a fork.
-/// - Panics are caught where panics unwind; under `panic = "abort"` they end the process. The panic hook
-///   runs first.
+/// - Panics are caught where panics unwind; under `panic = "abort"` they end the process. The panic
+///   hook runs first.
 ///
 /// # Failures
 /// If the source returns an error or panics, or if its entries panic during the refresh, nothing is
 /// published and the map keeps its contents. (A panic in the `Drop` of a replaced key or value is a
-/// failure too, but it comes after the commit.) The failure is reported by [`status`](Self::status),
-/// by [`PollerBuilder::on_failure`] and, with the feature `tracing`, by an event of level `WARN`.
+/// failure too, but it comes after the commit.) The failure is reported by
+/// [`status`](Self::status), by [`PollerBuilder::on_failure`] and, with the feature `tracing`, by
+/// an event of level `WARN`.
 ///
 /// Then the poller backs off: the next fetch begins after a second, or after the period if that is
-/// shorter, and after twice as long with each further failure, up to [a cap](PollerBuilder::max_backoff). A
-/// success ends the backoff.
+/// shorter, and after twice as long with each further failure, up to
+/// [a cap](PollerBuilder::max_backoff). A success ends the backoff.
 ///
 /// # Time
-/// A delay begins at the end of a poll and is measured by a monotonic clock. So a slow source delays the
-/// next fetch, and fetches never queue. Each delay has [jitter](PollerBuilder::jitter). While fetches succeed,
-/// the [age](Status::age) of the contents is at most one delay and the duration of two polls.
+/// A delay begins at the end of a poll and is measured by a monotonic clock. So a slow source
+/// delays the next fetch, and fetches never queue. Each delay has [jitter](PollerBuilder::jitter).
+/// While fetches succeed, the [age](Status::age) of the contents is at most one delay and the
+/// duration of two polls.
 ///
-/// Time that the machine was suspended counts, on Linux, Android, Windows and Apple's systems: a poll
-/// that became due meanwhile begins within ten seconds after the machine has resumed, and
-/// [`Status::age`] includes the suspend. (Elsewhere it counts if [`Instant`](std::time::Instant) counts
-/// it.) For this a poller with a period of more than ten seconds checks the clock every ten seconds,
-/// which costs some microseconds each time.
+/// Time that the machine was suspended counts, on Linux, Android, Windows and Apple's systems: a
+/// poll that became due meanwhile begins within ten seconds after the machine has resumed, and
+/// [`Status::age`] includes the suspend. (Elsewhere it counts if [`Instant`](std::time::Instant)
+/// counts it.) For this a poller with a period of more than ten seconds checks the clock every ten
+/// seconds, which costs some microseconds each time.
 ///
 /// # Stopping
-/// [`stop`](Self::stop) and drop block until the thread has ended: at once while it sleeps or backs off,
-/// otherwise when the running fetch has ended, whose contents are still committed. Called from the
-/// source, or from other code that the thread runs, they cannot wait for their own thread: they return
-/// at once, and the thread ends after this poll. The source is dropped on the thread.
+/// [`stop`](Self::stop) and drop block until the thread has ended. It ends at once while it sleeps
+/// or backs off, otherwise when the running fetch has ended, whose contents are still committed.
+/// Called from the source, or from other code that the thread runs, they cannot wait for their own
+/// thread: they return at once, and the thread ends after this poll. The source is dropped on the
+/// thread.
 #[must_use = "a poller stops when it is dropped"]
 pub struct Poller {
     shared: Arc<Shared>,
     id: ThreadId,
-    /// The process that the thread is in. A forked child has a copy of this poller and no such thread.
+    /// The process that the thread is in. A forked child has a copy of this poller and no such
+    /// thread.
     process: u32,
     /// Locked while joining, so that each call of `stop` returns after the thread has ended.
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -147,8 +152,8 @@ pub struct Poller {
 
 impl Poller {
     /// Returns a builder for a poller that pauses for `period` between two fetches from `source`. A
-    /// closure that returns a `Result` of key-value pairs is a source. With `Duration::MAX` the poller
-    /// fetches at the start, after failures, and when it is [triggered](Self::trigger).
+    /// closure that returns a `Result` of key-value pairs is a source. With `Duration::MAX` the
+    /// poller fetches at the start, after failures, and when it is [triggered](Self::trigger).
     ///
     /// # Panics
     /// If the period is zero.
@@ -185,9 +190,9 @@ impl Poller {
 
     /// Requests a fetch now, also during a backoff. Does not block.
     ///
-    /// If a fetch is running, another one follows, since the running one may have read older contents.
-    /// Requests that come before a fetch begins are merged. If the fetch fails, the backoff continues
-    /// from there. After a stop this does nothing.
+    /// If a fetch is running, another one follows, since the running one may have read older
+    /// contents. Requests that come before a fetch begins are merged. If the fetch fails, the
+    /// backoff continues from there. After a stop this does nothing.
     ///
     /// # Examples
     /// ```
@@ -196,21 +201,26 @@ impl Poller {
     /// # use untorn::{Map, Poller};
     /// let config = Arc::new(Map::new());
     /// let poller = Poller::every(Duration::MAX, || Ok::<_, String>([("1", 265)])).start(&config)?;
-    /// poller.trigger(); // on a signal, say
+    /// poller.trigger(); // on a signal, for example
     /// # Ok::<_, std::io::Error>(())
     /// ```
+    #[doc(alias = "poke")]
+    #[doc(alias = "refresh")]
+    #[doc(alias = "reload")]
+    #[doc(alias = "wake")]
     pub fn trigger(&self) {
         self.shared.trigger();
     }
 
-    /// Requests a fetch now, blocks until it has ended or `timeout` has passed, and returns the revision
-    /// of the map after it. In async code, call this by `spawn_blocking`.
+    /// Requests a fetch now, blocks until it has ended or `timeout` has passed, and returns the
+    /// revision of the map after it. In async code, call this by `spawn_blocking`.
     ///
     /// # Panics
     /// If called from the source or other code that the poller's thread runs: that would deadlock.
     ///
     /// # Errors
-    /// [`RefreshError::Failed`] if the fetch fails, [`RefreshError::Timeout`], or [`RefreshError::Stopped`].
+    /// [`RefreshError::Failed`] if the fetch fails, [`RefreshError::Timeout`] if it has not ended
+    /// within `timeout`, [`RefreshError::Stopped`] if the poller has stopped.
     ///
     /// # Examples
     /// ```
@@ -226,21 +236,24 @@ impl Poller {
     /// ```
     #[track_caller]
     pub fn refresh_now(&self, timeout: Duration) -> Result<Revision, RefreshError> {
-        self.refuse_its_own_thread();
+        self.assert_not_own_thread();
         self.shared.wait_for(self.shared.trigger(), false, timeout)
     }
 
-    /// Blocks until a fetch has succeeded that began after the last [trigger](Self::trigger) (or, without a
-    /// trigger, any fetch), or until `timeout` has passed. Waits through failures in between.
+    /// Blocks until a fetch has succeeded that began after the last [trigger](Self::trigger) (or,
+    /// without a trigger, any fetch), or until `timeout` has passed. A failure does not end the
+    /// wait.
     ///
-    /// Returns the revision of the map after the last success; reads after that see this revision or a
-    /// later one. In async code, call this by `spawn_blocking`.
+    /// Returns the revision of the map after the last success; reads after that observe this
+    /// revision or a later one. In async code, call this by `spawn_blocking`.
     ///
     /// # Panics
     /// If called from the source or other code that the poller's thread runs: that would deadlock.
     ///
     /// # Errors
-    /// [`RefreshError::Timeout`] or [`RefreshError::Stopped`]. With a time of zero this does not block.
+    /// [`RefreshError::Timeout`] if no such fetch has succeeded within `timeout`,
+    /// [`RefreshError::Stopped`] if the poller has stopped. With a `timeout` of zero this does not
+    /// block.
     ///
     /// # Examples
     /// ```
@@ -248,22 +261,24 @@ impl Poller {
     /// # use std::time::Duration;
     /// # use untorn::{Map, Poller};
     /// let config = Arc::new(Map::new());
-    /// let poller = Poller::every(Duration::from_secs(10), || Ok::<_, String>([("1", 265)])).start(&config)?;
+    /// let read = || Ok::<_, String>([("1", 265)]);
+    /// let poller = Poller::every(Duration::from_secs(10), read).start(&config)?;
     /// poller.wait_until_fresh(Duration::from_secs(5)).unwrap();
     /// assert_eq!(config.get("1"), Some(265));
     /// # Ok::<_, std::io::Error>(())
     /// ```
     #[track_caller]
     pub fn wait_until_fresh(&self, timeout: Duration) -> Result<Revision, RefreshError> {
-        self.refuse_its_own_thread();
-        self.shared.wait_for(self.shared.asked(), true, timeout)
+        self.assert_not_own_thread();
+        self.shared.wait_for(self.shared.requested(), true, timeout)
     }
 
     #[track_caller]
-    fn refuse_its_own_thread(&self) {
+    fn assert_not_own_thread(&self) {
         assert!(
             std::thread::current().id() != self.id,
-            "cannot wait for a poll on the poller's own thread: this would deadlock; return from the source instead"
+            "cannot wait for a poll on the poller's own thread: this would deadlock; \
+             return from the source instead"
         );
     }
 
@@ -275,7 +290,8 @@ impl Poller {
     /// # use std::time::Duration;
     /// # use untorn::{Map, Poller};
     /// let config = Arc::new(Map::new());
-    /// let poller = Poller::every(Duration::from_secs(10), || Ok::<_, String>([("1", 265)])).start(&config)?;
+    /// let read = || Ok::<_, String>([("1", 265)]);
+    /// let poller = Poller::every(Duration::from_secs(10), read).start(&config)?;
     /// poller.wait_until_fresh(Duration::from_secs(5)).unwrap();
     /// let status = poller.status();
     /// assert_eq!(status.last_success.as_ref().unwrap().refreshed.added, 1);
@@ -283,6 +299,9 @@ impl Poller {
     /// assert!(status.age().is_some());
     /// # Ok::<_, std::io::Error>(())
     /// ```
+    #[doc(alias = "health")]
+    #[doc(alias = "is_healthy")]
+    #[doc(alias = "last_error")]
     #[must_use]
     pub fn status(&self) -> Status {
         self.shared.status()
@@ -302,13 +321,14 @@ impl Poller {
     /// # use std::time::Duration;
     /// # use untorn::{Map, Poller};
     /// let config = Arc::new(Map::new());
-    /// let poller = Poller::every(Duration::from_secs(10), || Ok::<_, String>([("1", 265)])).start(&config)?;
+    /// let read = || Ok::<_, String>([("1", 265)]);
+    /// let poller = Poller::every(Duration::from_secs(10), read).start(&config)?;
     /// poller.stop();
     /// assert!(poller.refresh_now(Duration::from_secs(5)).is_err());
     /// # Ok::<_, std::io::Error>(())
     /// ```
     pub fn stop(&self) {
-        // Before any lock: the thread may have held it at the fork.
+        // Checked before any lock is acquired: the thread may have held it at the fork.
         if self.is_forked_copy() {
             return;
         }
@@ -318,7 +338,7 @@ impl Poller {
         }
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(thread) = thread.take() {
-            // All that could panic was caught.
+            // The thread catches all panics.
             _ = thread.join();
         }
     }
@@ -327,7 +347,7 @@ impl Poller {
 impl Drop for Poller {
     fn drop(&mut self) {
         if self.is_forked_copy() {
-            // To detach or to join a thread that does not exist is an error.
+            // Detaching or joining a thread that does not exist is an error.
             let thread = self.thread.get_mut();
             std::mem::forget(thread.unwrap_or_else(PoisonError::into_inner).take());
         } else {

@@ -1,27 +1,42 @@
-//! Sources of contents.
+//! The trait of sources, and the result of a fetch.
 
 use std::error::Error;
 
 /// The result of a fetch.
+///
+/// # Examples
+/// ```
+/// use untorn::Fetched;
+///
+/// /// Returns the contents, unless they have the version of the last fetch.
+/// fn fetch(last: Option<u64>, version: u64) -> Fetched<[(&'static str, u32); 1]> {
+///     if last == Some(version) {
+///         return Fetched::Unchanged;
+///     }
+///     Fetched::Contents([("limit", 265)])
+/// }
+/// assert_eq!(fetch(None, 1), Fetched::Contents([("limit", 265)]));
+/// assert_eq!(fetch(Some(1), 1), Fetched::Unchanged);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fetched<E> {
-    /// All contents: a key that is not among them is removed from the map.
+    /// All contents: the refresh removes every other key from the map.
     Contents(E),
     /// The contents are those of the last fetch. Nothing is compared, nothing is published.
     Unchanged,
 }
 
-/// A source that a [`Poller`](super::Poller) fetches contents from, with state of its own: a file and its
-/// time stamp, a connection, an entity tag. Where no state is needed, a closure that returns a `Result`
-/// is a source.
+/// A source that a [`Poller`](super::Poller) fetches contents from, with state of its own: a file
+/// and its time stamp, a connection, an entity tag. Where no state is needed, a closure that
+/// returns a `Result` is a source.
 ///
-/// The poller calls a source on its own thread, one call at a time, without a lock. A source must bound
-/// its own waiting: stopping the poller waits for a running fetch.
+/// The poller calls a source on its own thread, one call at a time, without holding a lock. A
+/// source must bound its own waiting: stopping the poller waits for a running fetch.
 ///
-/// The contents are taken as they are: **contents without entries empty the map**. If empty contents
-/// cannot be right, or if the source reads a file, let it return an error for them: a program that writes
-/// in place truncates the file first, and so does a full disk.
+/// The contents are taken as they are: **contents without entries empty the map**. If empty
+/// contents cannot be right, or if the source reads a file, let it return an error for them: a
+/// program that writes in place truncates the file first, and a full disk leaves it truncated.
 ///
 /// # Examples
 /// ```
@@ -33,7 +48,7 @@ pub enum Fetched<E> {
 /// /// The lines of a file, by number.
 /// struct Lines {
 ///     path: PathBuf,
-///     seen: Option<(SystemTime, u64)>,
+///     last_stamp: Option<(SystemTime, u64)>,
 /// }
 ///
 /// impl Source for Lines {
@@ -43,27 +58,27 @@ pub enum Fetched<E> {
 ///     fn fetch(&mut self) -> io::Result<Fetched<Self::Entries>> {
 ///         let metadata = self.path.metadata()?;
 ///         let stamp = (metadata.modified()?, metadata.len());
-///         if self.seen == Some(stamp) {
+///         if self.last_stamp == Some(stamp) {
 ///             return Ok(Fetched::Unchanged);
 ///         }
 ///         let text = std::fs::read_to_string(&self.path)?;
 ///         if text.is_empty() {
-///             // An editor that writes in place empties the file first.
+///             // An editor that writes in place truncates the file first.
 ///             return Err(io::Error::other("the file is empty"));
 ///         }
 ///         if text.len() as u64 != stamp.1 {
 ///             return Err(io::Error::other("the file changed while it was read"));
 ///         }
-///         self.seen = Some(stamp);
+///         self.last_stamp = Some(stamp);
 ///         Ok(Fetched::Contents(text.lines().map(String::from).enumerate().collect()))
 ///     }
 ///
 ///     fn reset(&mut self) {
-///         self.seen = None;
+///         self.last_stamp = None;
 ///     }
 /// }
 /// # let path = tempfile::NamedTempFile::new()?.into_temp_path();
-/// # let mut lines = Lines { path: path.to_path_buf(), seen: None };
+/// # let mut lines = Lines { path: path.to_path_buf(), last_stamp: None };
 /// # assert!(lines.fetch().is_err(), "empty");
 /// # std::fs::write(&path, "a\nb\n")?;
 /// # assert_eq!(lines.fetch()?, Fetched::Contents(vec![(0, "a".into()), (1, "b".into())]));
@@ -75,19 +90,29 @@ pub enum Fetched<E> {
 /// # Ok::<_, io::Error>(())
 /// ```
 ///
-/// A half-written file may still pass, and so may a second write of the same length within one tick of the file system's
-/// clock. The example `poll_file` takes more care: it waits until a file is quiet, reads again what is too young to be
-/// distinguished, and refuses what does not parse or has no entries, such as a file of comments only.
+/// A half-written file may still pass, and so may a second write of the same length within one tick
+/// of the file system's clock. The example `poll_file` takes more care: it waits until a file no
+/// longer changes, reads a file again whose last write is too recent to be distinguished from
+/// another one, and rejects a file that does not parse or has no entries, such as one of comments
+/// only.
+#[diagnostic::on_unimplemented(
+    message = "a poller cannot fetch from `{Self}`",
+    label = "not a source",
+    note = "a source is a closure that takes no arguments and returns `Result<entries, error>`, where \
+            `entries` are pairs of a key and a value, or a type that implements `untorn::Source`",
+    note = "the error must convert into `Box<dyn Error + Send + Sync>`, as a `String` or an `io::Error` does"
+)]
 pub trait Source {
     /// The contents: pairs of a key and a value. Of duplicate keys the last one wins.
     ///
-    /// It is drained on the poller's thread, before the writer lock of the map is acquired. It can fail
-    /// halfway by a panic only: read everything first, then return it.
+    /// They are drained on the poller's thread, before the writer lock of the map is acquired. The
+    /// iteration cannot return an error halfway, only panic: read everything in
+    /// [`fetch`](Self::fetch), then return it.
     type Entries: IntoIterator;
 
-    /// The error of a fetch. The status has its text and that of its [`source`](Error::source)s, up to 32
-    /// causes and 8 KiB. Its `Display` must end: one that loops without writing, or after its formatter
-    /// has returned an error, keeps the poller from ever stopping.
+    /// The error of a fetch. The status has its text and that of its [`source`](Error::source)s, up
+    /// to 32 causes and 8 KiB. Its `Display` must terminate: one that loops without writing, or
+    /// after its formatter has returned an error, keeps the poller from ever stopping.
     type Error: Into<Box<dyn Error + Send + Sync>>;
 
     /// Fetches the contents.
@@ -97,13 +122,15 @@ pub trait Source {
     /// usable after its own panics.
     ///
     /// # Errors
-    /// If not all contents can be fetched. The map keeps what it has.
+    /// If not all contents can be fetched. The map keeps its contents.
     fn fetch(&mut self) -> Result<Fetched<Self::Entries>, Self::Error>;
 
-    /// Called if the contents of the last [`fetch`](Self::fetch) did not get into the map, because their
-    /// iteration or comparison panicked. A source that returns [`Fetched::Unchanged`] resets its state
-    /// here, so that the next fetch returns all contents again. (After a panic that comes after the
-    /// commit, that is redundant.) Does nothing by default.
+    /// Resets the source, so that the next [`fetch`](Self::fetch) returns all contents. The poller
+    /// calls this if the contents of the last fetch did not get into the map, because their
+    /// iteration or comparison panicked. (After a panic that comes after the commit, the call is
+    /// redundant.)
+    ///
+    /// A source that returns [`Fetched::Unchanged`] must implement this. Does nothing by default.
     fn reset(&mut self) {}
 }
 

@@ -1,58 +1,62 @@
-//! What the handle and the thread of a poller share. Nothing foreign runs under its lock.
+//! The state shared by the handle and the thread of a poller. No foreign code runs while it is
+//! locked.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::backoff::Pace;
+use super::backoff::BackoffPolicy;
 use super::clock::{Clock, Moment};
 use super::status::{Activity, Failure, RefreshError, Status, Success};
-use crate::random::random_share;
+use crate::random::random_unit_f64;
 use crate::{Refreshed, Revision};
 
-/// The longest sleep of the thread without a look at the clock. A sleep that began before a suspend goes on after it as if
-/// there had been none, so a poll that became due meanwhile begins this much late at most. The price is a wakeup of some
-/// microseconds each time, for periods that are longer than this.
-const LONGEST_SLEEP: Duration = if cfg!(test) {
+/// The longest sleep of the thread before it reads the clock again. A sleep does not count a
+/// suspend that occurs meanwhile, so a poll that became due during it begins at most this late. The
+/// cost is a wakeup of some microseconds each time, for periods that are longer than this.
+const MAX_SLEEP: Duration = if cfg!(test) {
     Duration::from_millis(1)
 } else {
     Duration::from_secs(10)
 };
 
-/// The two clocks differ by more than this only after a suspend.
+/// A difference of the two clocks that only a suspend can cause.
 const SUSPENDED: Duration = Duration::from_secs(1);
 
+/// The state of a poller.
 pub(super) struct Shared {
     clock: Clock,
     state: Mutex<State>,
-    /// Wakes the thread: a trigger or a stop.
-    turn: Condvar,
-    /// Wakes those who wait for a poll to end.
+    /// Wakes the thread, for a trigger or a stop.
+    wakeup: Condvar,
+    /// Wakes the callers that wait for a poll to end.
     ended: Condvar,
-    pace: Pace,
+    backoff: BackoffPolicy,
 }
 
-/// Polls are numbered from 1. Of those that have begun only the newest may not have ended.
+/// The polls, by number. They are numbered from 1, and at most one is running: the last that began.
 struct State {
     status: Status,
+    /// The last poll that began.
     begun: u64,
-    /// The one that a start or a trigger asks for: never more than the next. So triggers coalesce, and one that comes while the
-    /// source is being asked leads to another poll.
-    asked: u64,
-    /// The last one that succeeded.
+    /// The last poll that a start or a trigger requested. It is never beyond the next one, so
+    /// triggers coalesce, and a trigger during a fetch requests another poll.
+    requested: u64,
+    /// The last poll that succeeded.
     succeeded: u64,
-    /// What the next one waits for unless it is asked for: the end of the last one, and how long after that it is due.
-    waits: Option<(Moment, Duration)>,
-    /// When the last one began.
+    /// The end of the last poll, and the delay after which the next one is due. `None` before the
+    /// first poll, and if the due time is beyond the range of the clock.
+    next_delay: Option<(Moment, Duration)>,
+    /// The beginning of the last poll.
     began: Moment,
     stop: bool,
 }
 
 impl State {
-    /// How long it is until the next poll is due, if it ever is; corrects the due time that the status shows if the machine
-    /// was suspended meanwhile.
+    /// Returns the time until the next poll is due, or `None` if it never is. Corrects the due time
+    /// in the status after a suspend.
     fn left(&mut self, clock: &Clock) -> Option<Duration> {
-        let (from, wait) = self.waits.as_ref()?;
-        let left = wait.saturating_sub(from.elapsed());
+        let (from, delay) = self.next_delay.as_ref()?;
+        let left = delay.saturating_sub(from.elapsed());
         let activity = &mut self.status.activity;
         if let Activity::Sleeping { due: Some(due) } | Activity::BackingOff { due: Some(due) } =
             activity
@@ -66,7 +70,7 @@ impl State {
 }
 
 impl Shared {
-    pub(super) fn new(pace: Pace, revision: Revision, clock: Clock) -> Self {
+    pub(super) fn new(backoff: BackoffPolicy, revision: Revision, clock: Clock) -> Self {
         let now = clock.now();
         let status = Status {
             activity: Activity::Sleeping {
@@ -83,15 +87,15 @@ impl Shared {
             state: Mutex::new(State {
                 status,
                 begun: 0,
-                asked: 1,
+                requested: 1,
                 succeeded: 0,
-                waits: None,
+                next_delay: None,
                 began: now,
                 stop: false,
             }),
-            turn: Condvar::new(),
+            wakeup: Condvar::new(),
             ended: Condvar::new(),
-            pace,
+            backoff,
         }
     }
 
@@ -99,18 +103,19 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sleeps until the next poll is due, and begins it; false means stop.
+    /// Sleeps until the next poll is due or requested, and begins it. Returns false if the poller
+    /// was stopped instead.
     pub(super) fn begin(&self) -> bool {
         let mut state = self.lock();
-        while !state.stop && state.asked <= state.begun {
+        while !state.stop && state.requested <= state.begun {
             state = match state.left(&self.clock) {
                 Some(Duration::ZERO) => break,
                 Some(left) => {
-                    let woken = self.turn.wait_timeout(state, left.min(LONGEST_SLEEP));
+                    let woken = self.wakeup.wait_timeout(state, left.min(MAX_SLEEP));
                     woken.unwrap_or_else(PoisonError::into_inner).0
                 }
                 None => {
-                    let woken = self.turn.wait(state);
+                    let woken = self.wakeup.wait(state);
                     woken.unwrap_or_else(PoisonError::into_inner)
                 }
             };
@@ -126,25 +131,25 @@ impl Shared {
         true
     }
 
-    /// Ends the poll that began last.
-    pub(super) fn end(&self, came_to: Result<Refreshed, Failure>, revision: Revision) {
+    /// Ends the running poll, and wakes the callers that wait for it.
+    pub(super) fn end(&self, result: Result<Refreshed, Failure>, revision: Revision) {
         let mut state = self.lock();
         let mut ended = self.clock.now();
-        if let Err(failure) = &came_to {
-            // The time that `on_failure` received.
+        if let Err(failure) = &result {
+            // The status has the time that `on_failure` received.
             ended = ended.back_to(failure.ended);
         }
         let State {
             status,
             begun,
             succeeded,
-            waits,
+            next_delay,
             began,
             ..
         } = &mut *state;
         status.polls += 1;
         status.revision = revision;
-        match came_to {
+        match result {
             Ok(refreshed) => {
                 *succeeded = *begun;
                 status.failures_in_a_row = 0;
@@ -161,10 +166,10 @@ impl Shared {
             }
         }
         let failures = status.failures_in_a_row;
-        let wait = self.pace.wait(failures, random_share());
-        // No due time is one that a clock cannot show.
-        let due = ended.instant.checked_add(wait);
-        *waits = due.map(|_| (ended, wait));
+        let delay = self.backoff.delay(failures, random_unit_f64());
+        // `None` if it is beyond the range of the clock.
+        let due = ended.instant.checked_add(delay);
+        *next_delay = due.map(|_| (ended, delay));
         status.activity = match failures {
             0 => Activity::Sleeping { due },
             _ => Activity::BackingOff { due },
@@ -173,8 +178,9 @@ impl Shared {
         self.ended.notify_all();
     }
 
-    /// The thread calls nothing foreign after this.
-    pub(super) fn end_for_ever(&self) {
+    /// Marks the poller as stopped, and wakes all callers that wait. The thread runs no foreign
+    /// code after this.
+    pub(super) fn mark_stopped(&self) {
         self.lock().status.activity = Activity::Stopped;
         self.ended.notify_all();
     }
@@ -185,25 +191,26 @@ impl Shared {
 
     pub(super) fn stop(&self) {
         self.lock().stop = true;
-        self.turn.notify_one();
+        self.wakeup.notify_one();
     }
 
-    /// Asks for a poll that begins after this, and returns its number.
+    /// Requests a poll that begins after this call, and returns its number.
     pub(super) fn trigger(&self) -> u64 {
         let mut state = self.lock();
-        state.asked = state.begun + 1;
-        let asked = state.asked;
+        state.requested = state.begun + 1;
+        let requested = state.requested;
         drop(state);
-        self.turn.notify_one();
-        asked
+        self.wakeup.notify_one();
+        requested
     }
 
-    /// The number of the poll that was asked for last.
-    pub(super) fn asked(&self) -> u64 {
-        self.lock().asked
+    /// Returns the number of the poll that was requested last.
+    pub(super) fn requested(&self) -> u64 {
+        self.lock().requested
     }
 
-    /// Waits until poll `wanted` or a later one has succeeded, or, if it may not fail, has ended.
+    /// Blocks until poll `wanted`, or a later one, has succeeded. Unless it `may_fail`, returns the
+    /// error of a failure at once.
     pub(super) fn wait_for(
         &self,
         wanted: u64,
@@ -266,40 +273,40 @@ mod tests {
         shared.end(Ok(refreshed), Revision::FIRST);
     }
 
-    /// A poller of eight hours whose first poll has ended, and its clock.
+    /// Returns a poller with a period of eight hours whose first poll has ended, and its clock.
     fn idle() -> (Arc<Shared>, Arc<Fake>) {
         let fake = Arc::new(Fake::new());
         let clock = Clock {
             fake: Some(Arc::clone(&fake)),
         };
-        let mut pace = Pace::every(8 * HOUR);
-        pace.set_jitter(0.0);
-        let shared = Arc::new(Shared::new(pace, Revision::FIRST, clock));
+        let mut backoff = BackoffPolicy::with_period(8 * HOUR);
+        backoff.set_jitter(0.0);
+        let shared = Arc::new(Shared::new(backoff, Revision::FIRST, clock));
         assert!(shared.begin());
         end(&shared);
         (shared, fake)
     }
 
     #[test]
-    fn a_suspend_makes_contents_older_and_polls_due() {
+    fn a_suspend_counts_for_ages_and_due_times() {
         let (shared, fake) = idle();
         assert_eq!(shared.status().age(), Some(Duration::ZERO));
         let (begun, begins) = mpsc::channel();
-        let looks = fake.looks();
+        let reads = fake.reads();
         let thread = {
             let shared = Arc::clone(&shared);
             thread::spawn(move || begun.send(shared.begin()))
         };
         let start = Instant::now();
-        while fake.looks() == looks {
-            assert!(start.elapsed() < LONG, "it does not look at the clock");
+        while fake.reads() == reads {
+            assert!(start.elapsed() < LONG, "it does not read the clock");
             thread::yield_now();
         }
-        // It looked under the lock, so when that is free the thread is asleep.
+        // It read the clock while it held the lock, so once the lock is free the thread sleeps.
         drop(shared.lock());
-        fake.pass(HOUR, Duration::ZERO);
+        fake.advance(HOUR, Duration::ZERO);
         assert_eq!(shared.status().age(), Some(HOUR));
-        fake.pass(Duration::ZERO, 7 * HOUR);
+        fake.advance(Duration::ZERO, 7 * HOUR);
         assert_eq!(shared.status().age(), Some(8 * HOUR));
         assert_eq!(begins.recv_timeout(LONG), Ok(true), "it became due");
         thread.join().expect("no panic").expect("received");
@@ -311,25 +318,25 @@ mod tests {
         let now = || shared.clock.now().instant;
         let (before, start) = (shared.status().activity.due(), now());
         assert_eq!(before, Some(start + 8 * HOUR));
-        fake.pass(HOUR, 2 * HOUR);
+        fake.advance(HOUR, 2 * HOUR);
         let mut state = shared.lock();
         assert_eq!(state.left(&shared.clock), Some(5 * HOUR));
         assert_eq!(state.status.activity.due(), Some(now() + 5 * HOUR));
         // Without a suspend it does not change.
         drop(state);
         let unchanged = shared.status().activity.due();
-        fake.pass(HOUR, Duration::ZERO);
+        fake.advance(HOUR, Duration::ZERO);
         let mut state = shared.lock();
         assert_eq!(state.left(&shared.clock), Some(4 * HOUR));
         assert_eq!(state.status.activity.due(), unchanged);
-        fake.pass(4 * HOUR, Duration::ZERO);
+        fake.advance(4 * HOUR, Duration::ZERO);
         assert_eq!(state.left(&shared.clock), Some(Duration::ZERO));
     }
 
     #[test]
-    fn what_is_never_due_needs_no_look_at_the_clock() {
-        let pace = Pace::every(Duration::MAX);
-        let shared = Shared::new(pace, Revision::FIRST, Clock::default());
+    fn an_infinite_delay_does_not_read_the_clock() {
+        let backoff = BackoffPolicy::with_period(Duration::MAX);
+        let shared = Shared::new(backoff, Revision::FIRST, Clock::default());
         assert!(shared.begin());
         end(&shared);
         assert_eq!(shared.lock().left(&shared.clock), None);

@@ -8,10 +8,28 @@ use std::time::{Duration, Instant};
 use super::clock::Moment;
 use crate::{Refreshed, Revision};
 
-/// The status of a [`Poller`](super::Poller) at one moment, from [`Poller::status`](super::Poller::status).
+/// The status of a [`Poller`](super::Poller) at one moment, from
+/// [`Poller::status`](super::Poller::status).
 ///
-/// Times are [`Instant`]s: they do not jump when a clock is set. On some systems they do not advance
-/// while the machine is suspended; [`age`](Self::age) does.
+/// Times are [`Instant`]s: they do not jump when a clock is set. On some systems they do not
+/// advance while the machine is suspended; [`age`](Self::age) does.
+///
+/// # Examples
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use untorn::{Map, Poller};
+///
+/// let config = Arc::new(Map::<String, u32>::new());
+/// let read = || Err::<[_; 0], _>("the server is down");
+/// let poller = Poller::every(Duration::from_secs(10), read).start(&config)?;
+/// assert!(poller.refresh_now(Duration::from_secs(5)).is_err());
+///
+/// let status = poller.status();
+/// assert!(status.failures_in_a_row > 0 && status.last_success.is_none());
+/// assert_eq!(&*status.last_error.unwrap().message, "the server is down");
+/// # Ok::<_, std::io::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Status {
@@ -30,9 +48,23 @@ pub struct Status {
 }
 
 impl Status {
-    /// Returns an upper bound for the age of the contents: the time since the last successful fetch
-    /// *began*, including time that the machine was suspended (on Linux, Android, Windows and Apple's
-    /// systems). `None` if no fetch has succeeded.
+    /// Returns an upper bound for the age of the contents (their staleness): the time since the
+    /// last successful fetch *began*, including time that the machine was suspended (on Linux,
+    /// Android, Windows and Apple's systems). `None` if no fetch has succeeded.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use std::time::Duration;
+    /// # use untorn::{Map, Poller};
+    /// let config = Arc::new(Map::new());
+    /// let read = || Ok::<_, String>([("1", 265)]);
+    /// let poller = Poller::every(Duration::from_secs(10), read).start(&config)?;
+    /// poller.wait_until_fresh(Duration::from_secs(5)).unwrap();
+    /// let is_fresh = poller.status().age().is_some_and(|age| age < Duration::from_secs(60));
+    /// assert!(is_fresh);
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn age(&self) -> Option<Duration> {
         self.last_success
@@ -44,7 +76,7 @@ impl Status {
 impl fmt::Display for Status {
     /// Formats one line for a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let doing = match self.activity {
+        let activity = match self.activity {
             Activity::Fetching { .. } => "fetching",
             Activity::Sleeping { .. } => "sleeping",
             Activity::BackingOff { .. } => "backing off",
@@ -52,7 +84,7 @@ impl fmt::Display for Status {
         };
         let (revision, polls) = (self.revision, self.polls);
         let plural = if polls == 1 { "" } else { "s" };
-        write!(f, "{doing}, revision {revision}, {polls} poll{plural}")?;
+        write!(f, "{activity}, revision {revision}, {polls} poll{plural}")?;
         match self.age() {
             Some(age) => write!(f, ", contents at most {age:.0?} old")?,
             None => f.write_str(", no contents yet")?,
@@ -66,7 +98,22 @@ impl fmt::Display for Status {
     }
 }
 
-/// The activity of a poller.
+/// The activity of a poller, in its [`Status`].
+///
+/// # Examples
+/// ```
+/// # use std::sync::Arc;
+/// # use std::time::Duration;
+/// use untorn::poller::Activity;
+/// use untorn::{Map, Poller};
+///
+/// let config = Arc::new(Map::new());
+/// let read = || Ok::<_, String>([("1", 265)]);
+/// let poller = Poller::every(Duration::from_secs(10), read).start(&config)?;
+/// poller.stop();
+/// assert_eq!(poller.status().activity, Activity::Stopped);
+/// # Ok::<_, std::io::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Activity {
@@ -77,22 +124,38 @@ pub enum Activity {
     },
     /// The poller waits for the next fetch.
     Sleeping {
-        /// The time of the next fetch, unless a trigger comes first; `None` if that is beyond the range of the
-        /// clock. It is corrected within ten seconds after the machine has resumed from a suspend.
+        /// The time of the next fetch, unless a trigger comes first; `None` if that is beyond the
+        /// range of the clock. It is corrected within ten seconds after the machine has resumed
+        /// from a suspend.
         due: Option<Instant>,
     },
     /// The poller waits after a failure.
     BackingOff {
-        /// The time of the next fetch, unless a trigger comes first; `None` if that is beyond the range of the
-        /// clock.
+        /// The time of the next fetch, unless a trigger comes first; `None` if that is beyond the
+        /// range of the clock.
         due: Option<Instant>,
     },
-    /// The thread has ended, or is about to and calls no foreign code any more.
+    /// The thread has ended, or is about to end and runs no more foreign code.
     Stopped,
 }
 
 impl Activity {
     /// Returns the time of the next fetch, if the poller waits for one.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::sync::Arc;
+    /// use std::time::{Duration, Instant};
+    /// use untorn::{Map, Poller};
+    ///
+    /// let config = Arc::new(Map::new());
+    /// let read = || Ok::<_, String>([("1", 265)]);
+    /// let poller = Poller::every(Duration::from_secs(10), read).start(&config)?;
+    /// poller.wait_until_fresh(Duration::from_secs(5)).unwrap();
+    /// let due = poller.status().activity.due();
+    /// assert!(due.is_some_and(|due| due < Instant::now() + Duration::from_secs(20)));
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
         match *self {
@@ -102,7 +165,7 @@ impl Activity {
     }
 }
 
-/// A successful poll.
+/// A successful poll, from [`Status::last_success`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Success {
@@ -116,16 +179,37 @@ pub struct Success {
     pub(super) age: Moment,
 }
 
-/// A failed poll.
+/// A failed poll, from [`Status::last_error`], a [`RefreshError`] or
+/// [`PollerBuilder::on_failure`](super::PollerBuilder::on_failure).
+///
+/// # Examples
+/// ```
+/// # use std::sync::Arc;
+/// # use std::time::Duration;
+/// # use untorn::{Map, Poller};
+/// use untorn::poller::RefreshError;
+///
+/// let config = Arc::new(Map::<String, u32>::new());
+/// let read = || Err::<[_; 0], _>("the server is down");
+/// let poller = Poller::every(Duration::from_secs(10), read).start(&config)?;
+/// match poller.refresh_now(Duration::from_secs(5)) {
+///     Err(RefreshError::Failed(failure)) => {
+///         assert_eq!(failure.to_string(), "the server is down");
+///         assert!(!failure.panicked);
+///     }
+///     other => unreachable!("{other:?}"),
+/// }
+/// # Ok::<_, std::io::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Failure {
     /// The text of the error and of its [sources](Error::source), or of the panic, in one line.
     ///
-    /// Shared by all clones of a status. It has at most 8 KiB of foreign text and 32 causes; a mark at its end says
-    /// what was left out, such as `… (300 bytes and further causes left out)`.
+    /// All clones of a status share it. It has at most 8 KiB of foreign text and 32 causes. A mark
+    /// at its end says what was left out, such as `… (300 bytes and further causes left out)`.
     pub message: Arc<str>,
-    /// Whether the poll panicked; otherwise the source returned an error.
+    /// True if the poll panicked, false if the source returned an error.
     pub panicked: bool,
     /// The end of the poll.
     pub ended: Instant,
@@ -142,12 +226,27 @@ impl fmt::Display for Failure {
 
 /// The error of [`Poller::refresh_now`](super::Poller::refresh_now) and
 /// [`Poller::wait_until_fresh`](super::Poller::wait_until_fresh).
+///
+/// # Examples
+/// ```
+/// # use std::sync::Arc;
+/// # use std::time::Duration;
+/// # use untorn::{Map, Poller};
+/// use untorn::poller::RefreshError;
+///
+/// let config = Arc::new(Map::<String, u32>::new());
+/// let read = || Err::<[_; 0], _>("the server is down");
+/// let poller = Poller::every(Duration::from_secs(10), read).start(&config)?;
+/// poller.stop();
+/// assert_eq!(poller.refresh_now(Duration::from_secs(5)), Err(RefreshError::Stopped));
+/// # Ok::<_, std::io::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RefreshError {
     /// The requested poll failed.
     Failed(Failure),
-    /// There were no fresh contents in time.
+    /// No fresh contents came in time.
     Timeout {
         /// The timeout of the wait.
         timeout: Duration,

@@ -1,17 +1,19 @@
-//! What the thread of a poller does: fetch, refresh, reclaim, sleep, until it is stopped. Panics in foreign code do not end it.
+//! The loop of a poller's thread: fetch, refresh, reclaim, sleep, until the poller is stopped.
+//! Panics in foreign code do not end the thread.
 
 use std::hash::{BuildHasher, Hash};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::builder::OnFailure;
 use super::message;
-use super::setup::OnFailure;
 use super::source::{Fetched, Source};
 use super::state::Shared;
 use super::status::Failure;
 use crate::{Map, Refreshed};
 
+/// Polls until the poller is stopped, then drops the source, the map and the callback.
 pub(super) fn run<K, V, H, S>(
     shared: &Shared,
     map: Arc<Map<K, V, H>>,
@@ -25,23 +27,25 @@ pub(super) fn run<K, V, H, S>(
 {
     while shared.begin() {
         let fetched = poll(&map, &mut source);
-        // After a failure too: an idle map frees what readers have let go of.
-        let reclaimed = guarded(|| map.reclaim());
-        let came_to = fetched.and_then(|refreshed| reclaimed.map(|_| refreshed));
-        if let Err(failure) = &came_to {
-            // Foreign too, a subscriber as well. Its panic is told by the hook; there is nobody else.
-            _ = guarded(|| event(failure));
-            _ = guarded(|| on_failure.as_ref().map(|tell| tell(failure)));
+        // After a failure too: it frees versions that readers have released since the last commit.
+        let reclaimed = catch_panic(|| map.reclaim());
+        let result = fetched.and_then(|refreshed| reclaimed.map(|_| refreshed));
+        if let Err(failure) = &result {
+            // A subscriber of `tracing` and the callback are foreign code. The panic hook reports
+            // their panics; the status keeps the first failure.
+            _ = catch_panic(|| emit_event(failure));
+            _ = catch_panic(|| on_failure.as_ref().map(|callback| callback(failure)));
         }
-        shared.end(came_to, map.revision());
+        shared.end(result, map.revision());
     }
-    // Nobody is left to tell of a panic in these.
-    _ = guarded(|| drop(source));
-    _ = guarded(|| drop(map));
-    _ = guarded(|| drop(on_failure));
-    shared.end_for_ever();
+    // Only the panic hook reports a panic in these drops.
+    _ = catch_panic(|| drop(source));
+    _ = catch_panic(|| drop(map));
+    _ = catch_panic(|| drop(on_failure));
+    shared.mark_stopped();
 }
 
+/// Fetches the contents and refreshes the map with them.
 fn poll<K, V, H, S>(map: &Map<K, V, H>, source: &mut S) -> Result<Refreshed, Failure>
 where
     K: Eq + Hash + Clone,
@@ -49,8 +53,9 @@ where
     H: BuildHasher + Clone,
     S: Source<Entries: IntoIterator<Item = (K, V)>>,
 {
-    // The error is told, and dropped, inside too: it is foreign.
-    let fetched = guarded(|| {
+    // The error is formatted and dropped inside too, since its `Display` and `Drop` are foreign
+    // code.
+    let fetched = catch_panic(|| {
         let fetched = source.fetch();
         fetched.map_err(|error| message::of_error(&*error.into()))
     })?;
@@ -67,18 +72,19 @@ where
             removed: 0,
         }),
         Fetched::Contents(entries) => {
-            let refreshed = guarded(|| map.refresh(entries));
+            let refreshed = catch_panic(|| map.refresh(entries));
             if refreshed.is_err() {
-                // If this panics too, the first one is the one to tell of.
-                _ = guarded(|| source.reset());
+                // If this panics too, the first failure is the one to report.
+                _ = catch_panic(|| source.reset());
             }
             refreshed
         }
     }
 }
 
-/// Calls foreign code. What it leaves behind is the source's own business, or a map's, which bears a panic anywhere.
-fn guarded<R>(f: impl FnOnce() -> R) -> Result<R, Failure> {
+/// Calls foreign code and converts its panic into a failure. Unwind safety: the source is
+/// responsible for its own state, and a map stays consistent after a panic anywhere.
+fn catch_panic<R>(f: impl FnOnce() -> R) -> Result<R, Failure> {
     catch_unwind(AssertUnwindSafe(f)).map_err(|payload| Failure {
         message: message::of_panic(payload),
         panicked: true,
@@ -86,9 +92,9 @@ fn guarded<R>(f: impl FnOnce() -> R) -> Result<R, Failure> {
     })
 }
 
-/// Tells `tracing` (feature `tracing`).
+/// Emits an event (feature `tracing`).
 #[cfg(feature = "tracing")]
-fn event(failure: &Failure) {
+fn emit_event(failure: &Failure) {
     tracing::warn!(
         target: "untorn",
         poller = std::thread::current().name(),
@@ -98,6 +104,6 @@ fn event(failure: &Failure) {
     );
 }
 
-/// There is nobody to tell.
+/// Does nothing without the feature `tracing`.
 #[cfg(not(feature = "tracing"))]
-fn event(_: &Failure) {}
+fn emit_event(_: &Failure) {}

@@ -1,15 +1,17 @@
-//! The cell: one word that names the newest version, and the versions that are no longer it.
+//! The versioned cell: a publication word that points to the newest version, and the retired
+//! versions.
 //!
 //! ```text
 //!  readers ──load──▶ newest ─▶ Version { revision 7, value }
 //!                                  ▲
-//!  writer  ──swap──────────────────┘   retired: [ Version 6, Version 4 ]   still seen by somebody
+//!  writer  ──swap──────────────────┘   retired: [ Version 6, Version 4 ]   still referenced
 //! ```
 //!
-//! There is one publication word, and the revision lives in what it points to: whoever has a value has its number.
-//! Replaced versions go to the writer's list, which keeps each alive until nobody else sees it; so dropping a pin, a
-//! snapshot or a reader never frees a value while the cell's owner lives. A writer frees what it can, some at each
-//! commit, after it has let the next writer in.
+//! A version holds its revision beside its value, so one load returns both. A replaced version
+//! moves to the list of retired versions, which holds a reference to it until no other one is left.
+//! So dropping a pin, a snapshot or a reader never frees a value while the cell's owner lives. A
+//! writer reclaims unreferenced versions, some at each commit, after it has released the writer
+//! lock.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -20,20 +22,21 @@ use arrayvec::ArrayVec;
 
 use super::error::WaitError;
 use super::newest::Newest;
-use super::notify::{Notifier, Unanswered, Waiter};
+use super::notify::{Notifier, Unresolved, Waiter};
 use super::revision::Revision;
 use crate::clock::{self, Limit, THREADS};
 use crate::mutants::mutant;
 use crate::overlap::this_thread;
 use crate::sync::{AtomicU64, Ordering};
 
-/// How many retired versions a commit frees at most: one more than it adds, so that the list shrinks.
-const FREED_AT_A_COMMIT: usize = 2;
+/// The most retired versions that a commit frees: one more than it adds, so that the list shrinks.
+const MAX_FREED_PER_COMMIT: usize = 2;
 
-/// How many retired versions a commit looks at, so that many that are seen for long do not make it slow.
-const LOOKED_AT_BY_A_COMMIT: usize = 8;
+/// The most retired versions that a commit checks. It bounds the cost of a commit when many
+/// versions stay referenced for long.
+const MAX_SCANNED_PER_COMMIT: usize = 8;
 
-/// A value and its number.
+/// A value and its revision.
 pub(crate) struct Version<T> {
     pub(super) revision: Revision,
     pub(crate) value: T,
@@ -42,40 +45,41 @@ pub(crate) struct Version<T> {
 /// A version that was replaced.
 pub(crate) struct Retired<T> {
     pub(crate) version: Arc<Version<T>>,
-    /// For statistics only. `None` without a clock.
+    /// The time of the replacement, for statistics only. `None` without a clock.
     since: Option<Instant>,
 }
 
 impl<T> Retired<T> {
-    /// When it was replaced; `None` without a clock.
+    /// Returns the time of the replacement, or `None` without a clock.
     pub(crate) fn since(&self) -> Option<Instant> {
         self.since
     }
 
-    /// Returns whether anything but the list references the version. Only a holder of a reference, or
-    /// `stats` under the writer lock, can clone another: the version is no longer the newest.
-    pub(crate) fn is_seen(&self) -> bool {
+    /// Returns whether anything but the list references the version. The version is no longer the
+    /// newest, so only a holder of a reference, or `stats` under the writer lock, can add another.
+    pub(crate) fn is_referenced(&self) -> bool {
         Arc::strong_count(&self.version) > 1
     }
 }
 
-pub(crate) struct Cell<T> {
+/// The newest version of a value, and the retired ones.
+pub(crate) struct VersionedCell<T> {
     pub(super) newest: Newest<T>,
-    /// Versions that were replaced; whoever locks it is the writer.
+    /// The replaced versions. Its lock is the writer lock.
     retired: Mutex<VecDeque<Retired<T>>>,
-    /// The number of the thread that is the writer, or 0.
+    /// The number of the thread that holds the writer lock, or 0.
     writer: AtomicU64,
-    /// Shared with handles that close a subscription.
+    /// Shared with the handles of subscriptions.
     pub(super) notifier: Arc<Notifier>,
 }
 
-/// The right to publish.
+/// A guard of the writer lock: the right to publish.
 pub(crate) struct Writer<'c, T> {
-    cell: &'c Cell<T>,
+    cell: &'c VersionedCell<T>,
     retired: MutexGuard<'c, VecDeque<Retired<T>>>,
 }
 
-impl<T> Cell<T> {
+impl<T> VersionedCell<T> {
     pub(super) fn new(value: T) -> Self {
         Self {
             newest: Newest::new(Version {
@@ -92,16 +96,17 @@ impl<T> Cell<T> {
         self.newest.load().revision
     }
 
-    /// Becomes the writer; waits for the one before.
+    /// Acquires the writer lock, blocking until the current writer releases it.
     ///
     /// # Panics
-    /// If this thread is the writer already: that would deadlock. `what` is to be done, such as
-    /// "write to a map".
+    /// If this thread holds the writer lock: that would deadlock. `context` is the text of the
+    /// message after "cannot", with the reason.
     #[track_caller]
-    pub(super) fn write(&self, what: impl fmt::Display) -> Writer<'_, T> {
+    pub(super) fn write(&self, context: impl fmt::Display) -> Writer<'_, T> {
         let thread = this_thread();
-        self.refuse_the_writer(thread, what);
-        // A panic in a closure publishes nothing and leaves the list as it was.
+        self.assert_not_writer(thread, context);
+        // Poisoning is ignored: a panic in a closure publishes nothing and leaves the list
+        // unchanged.
         let retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
         self.writer.store(thread, Ordering::Relaxed);
         Writer {
@@ -111,32 +116,36 @@ impl<T> Cell<T> {
     }
 
     #[track_caller]
-    fn refuse_the_writer(&self, thread: u64, what: impl fmt::Display) {
-        // Relaxed: a thread's own number is what it stored itself.
+    fn assert_not_writer(&self, thread: u64, context: impl fmt::Display) {
+        // Relaxed: only this thread itself stores its number.
         assert!(
             self.writer.load(Ordering::Relaxed) != thread,
-            "cannot {what} while this thread has a write to it open: this would deadlock; end that write first"
+            "cannot {context}: this would deadlock; end that write first"
         );
     }
 
-    /// Blocks until there is an answer, which comes with revision `wanted` or when the waiter is closed.
+    /// Blocks until `condition` returns a value. It does when revision `wanted` is reached or the
+    /// waiter is closed.
     ///
     /// # Panics
-    /// If this thread is the writer, and there is no answer yet: that would deadlock. If the wait
-    /// has no limit and the target has no threads.
+    /// If this thread holds the writer lock and the condition is not yet met: that would deadlock.
+    /// If the wait has no limit and the target has no threads.
     #[track_caller]
-    pub(super) fn wait<A>(
+    pub(super) fn wait<R>(
         &self,
         waiter: &Arc<Waiter>,
         wanted: Revision,
         limit: Limit,
-        mut answer: impl FnMut() -> Option<A>,
-    ) -> Result<A, Unanswered> {
-        if let Some(answer) = answer() {
-            return Ok(answer);
+        mut condition: impl FnMut() -> Option<R>,
+    ) -> Result<R, Unresolved> {
+        if let Some(result) = condition() {
+            return Ok(result);
         }
         if limit.left().is_none_or(|left| !left.is_zero()) {
-            self.refuse_the_writer(this_thread(), "wait for a commit");
+            self.assert_not_writer(
+                this_thread(),
+                "wait for a commit while this thread has a write to that map or value open",
+            );
             if !THREADS {
                 panic!(
                     "cannot wait for a commit: this target has no threads, so none would come; \
@@ -144,18 +153,20 @@ impl<T> Cell<T> {
                 );
             }
         }
-        self.notifier.wait(waiter, wanted, limit, answer)
+        self.notifier.wait(waiter, wanted, limit, condition)
     }
 
-    /// Nobody publishes any more: leaves the retired versions to those who see them.
+    /// Ends all waits and drops the list of retired versions, after the last commit. The last
+    /// handle that references a version frees it.
     pub(super) fn end(&self) {
-        // No borrow of the owner is left, so a writer that still holds the lock was leaked: its
-        // list goes with the cell.
+        // No borrow of the owner is left, so a writer that still holds the lock was leaked. Then
+        // the list is dropped with the cell.
         let retired = match self.retired.try_lock() {
             Ok(mut retired) => std::mem::take(&mut *retired),
             Err(TryLockError::Poisoned(retired)) => std::mem::take(&mut *retired.into_inner()),
             Err(TryLockError::WouldBlock) => {
-                // Relaxed: as in `write`. A wait on the thread that leaked it is to end, too.
+                // Relaxed: as in `write`. A wait on the thread that leaked the writer must end, not
+                // panic.
                 self.writer.store(0, Ordering::Relaxed);
                 VecDeque::new()
             }
@@ -164,7 +175,7 @@ impl<T> Cell<T> {
         drop(retired);
     }
 
-    /// Waits until the newest revision is `wanted` or later.
+    /// Blocks until the newest revision is `wanted` or later, and returns the newest.
     #[track_caller]
     pub(super) fn wait_for(
         &self,
@@ -172,25 +183,25 @@ impl<T> Cell<T> {
         timeout: Duration,
     ) -> Result<Revision, WaitError> {
         let reached = || Some(self.revision()).filter(|newest| *newest >= wanted);
+        // Checked first, since a waiter is an allocation.
         if let Some(newest) = reached() {
-            // Without the allocation of a waiter.
             return Ok(newest);
         }
         let waited = self.wait(&Arc::default(), wanted, Limit::after(timeout), reached);
-        waited.map_err(|unanswered| match unanswered {
-            Unanswered::TimedOut => WaitError::Timeout {
+        waited.map_err(|unresolved| match unresolved {
+            Unresolved::TimedOut => WaitError::Timeout {
                 wanted,
                 newest: self.revision(),
                 timeout,
             },
-            Unanswered::Ended => WaitError::Closed,
+            Unresolved::Ended => WaitError::Closed,
         })
     }
 }
 
 impl<T> Writer<'_, T> {
-    /// Whether this is the writer of that cell.
-    pub(super) fn is_of(&self, cell: &Cell<T>) -> bool {
+    /// Returns whether this is the writer of `cell`.
+    pub(super) fn is_of(&self, cell: &VersionedCell<T>) -> bool {
         std::ptr::eq(self.cell, cell)
     }
 
@@ -198,65 +209,66 @@ impl<T> Writer<'_, T> {
         self.cell.newest.load_full()
     }
 
-    /// The versions that were replaced and are still kept.
+    /// Returns the retired versions that have not been freed.
     pub(crate) fn retired(&self) -> impl ExactSizeIterator<Item = &Retired<T>> {
         self.retired.iter()
     }
 
-    /// Publishes `value` as the next revision, and frees some of what was replaced earlier.
+    /// Publishes `value` as the next revision, releases the lock, and frees some retired versions.
     pub(crate) fn publish(mut self, value: T) -> Revision {
         let revision = self.cell.revision().next();
         if mutant("notified_before_published") {
             self.cell.notifier.notify(revision).resume();
         }
         let version = self.cell.newest.swap(Arc::new(Version { revision, value }));
-        // In front: it is looked at first, and mostly nobody sees it.
+        // In front, where the scan below begins: mostly no handle references it.
         self.retired.push_front(Retired {
             version,
             since: clock::now(),
         });
-        let unseen = self.take_some_unseen();
+        let unreferenced = self.take_unreferenced();
         let cell = self.cell;
         drop(self);
         let notify = || cell.notifier.notify(revision);
         let panicked = (!mutant("notified_before_published")).then(notify);
-        // This runs foreign code, which may publish.
-        drop(unseen);
-        // Last: a drop that panicked while this unwound would end the process.
+        // This drops values, which is foreign code and may publish.
+        drop(unreferenced);
+        // Last: a `Drop` that panicked while this panic unwound would abort the process.
         if let Some(panicked) = panicked {
             panicked.resume();
         }
         revision
     }
 
-    /// Takes some versions that nobody sees out of the list, the others in turn.
-    fn take_some_unseen(&mut self) -> ArrayVec<Retired<T>, FREED_AT_A_COMMIT> {
-        let mut unseen = ArrayVec::new();
-        for _ in 0..self.retired.len().min(LOOKED_AT_BY_A_COMMIT) {
+    /// Removes some unreferenced versions from the list. Referenced ones move to its end, so that
+    /// later commits check the others.
+    fn take_unreferenced(&mut self) -> ArrayVec<Retired<T>, MAX_FREED_PER_COMMIT> {
+        let mut unreferenced = ArrayVec::new();
+        for _ in 0..self.retired.len().min(MAX_SCANNED_PER_COMMIT) {
             let Some(next) = self.retired.pop_front() else {
                 break;
             };
-            if next.is_seen() && !mutant("readers_free_versions") {
+            if next.is_referenced() && !mutant("readers_free_versions") {
                 self.retired.push_back(next);
             } else {
-                unseen.push(next);
-                if unseen.is_full() {
+                unreferenced.push(next);
+                if unreferenced.is_full() {
                     break;
                 }
             }
         }
-        unseen
+        unreferenced
     }
 
-    /// Frees every version that nobody sees, and returns how many.
+    /// Frees every unreferenced version, and returns their number.
     pub(crate) fn reclaim(mut self) -> usize {
         let all = std::mem::take(&mut *self.retired).into_iter();
-        let (seen, unseen): (VecDeque<_>, VecDeque<_>) =
-            all.partition(|retired| retired.is_seen() || mutant("reclaim_frees_nothing"));
-        *self.retired = seen;
-        // The next writer is let in before foreign code runs.
+        let (referenced, unreferenced): (VecDeque<_>, VecDeque<_>) =
+            all.partition(|retired| retired.is_referenced() || mutant("reclaim_frees_nothing"));
+        *self.retired = referenced;
+        // The lock is released before values are dropped, which is foreign code.
         drop(self);
-        unseen.len()
+        unreferenced.len()
     }
 }
 

@@ -54,6 +54,16 @@ impl fmt::Display for WaitError {
 }
 
 /// The error of [`Subscription::recv`](super::Subscription::recv): the subscription is closed.
+///
+/// # Examples
+/// ```
+/// use untorn::{Published, RecvError};
+///
+/// let limit = Published::new(100);
+/// let mut changes = limit.subscribe();
+/// changes.handle().close();
+/// assert_eq!(changes.recv().unwrap_err(), RecvError);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecvError;
 
@@ -66,9 +76,23 @@ impl fmt::Display for RecvError {
 }
 
 /// The error of [`Subscription::recv_timeout`](super::Subscription::recv_timeout).
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use untorn::{Published, RecvTimeoutError};
+///
+/// let limit = Published::new(100);
+/// let mut changes = limit.subscribe();
+/// let error = changes.recv_timeout(Duration::ZERO).unwrap_err();
+/// assert_eq!(error, RecvTimeoutError::Timeout);
+/// drop(limit);
+/// let error = changes.recv_timeout(Duration::ZERO).unwrap_err();
+/// assert_eq!(error, RecvTimeoutError::Closed);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecvTimeoutError {
-    /// There was no newer revision in time.
+    /// No newer revision came in time.
     Timeout,
     /// The subscription is closed.
     Closed,
@@ -86,9 +110,20 @@ impl fmt::Display for RecvTimeoutError {
 }
 
 /// The error of [`Subscription::try_recv`](super::Subscription::try_recv).
+///
+/// # Examples
+/// ```
+/// use untorn::{Published, TryRecvError};
+///
+/// let limit = Published::new(100);
+/// let mut changes = limit.subscribe();
+/// assert_eq!(changes.try_recv().unwrap_err(), TryRecvError::Empty);
+/// drop(limit);
+/// assert_eq!(changes.try_recv().unwrap_err(), TryRecvError::Closed);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TryRecvError {
-    /// There is no newer revision now.
+    /// No newer revision exists yet.
     Empty,
     /// The subscription is closed.
     Closed,

@@ -2,12 +2,12 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `cell.rs` | the versions: which is the newest, who frees the others |
-//! | `newest.rs` | the one word that names the newest version |
+//! | `cell.rs` | the versions: publishing the newest, reclaiming the replaced ones |
+//! | `newest.rs` | the publication word, which points to the newest version |
 //! | `error.rs` | the errors of waits and of subscriptions |
 //! | `notify.rs` | threads and tasks that wait for a revision |
 //! | `pinned.rs` | pin, snapshot and reader |
-//! | `subscription.rs`, `stream.rs` | following the commits |
+//! | `subscription.rs`, `stream.rs` | receiving the commits, by a blocking call or as a stream |
 
 mod cell;
 mod error;
@@ -23,7 +23,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::cell::Cell;
+use self::cell::VersionedCell;
 pub(crate) use self::cell::{Retired, Version, Writer};
 pub use self::error::{RecvError, RecvTimeoutError, TryRecvError, WaitError};
 pub use self::pinned::{Pinned, Reader, Snapshot};
@@ -32,16 +32,29 @@ pub use self::revision::Revision;
 pub use self::stream::SubscriptionStream;
 pub use self::subscription::{Subscription, SubscriptionHandle, Transition};
 
-/// The rejected operation and its `Published`, for the panic of a write inside of another one.
-struct What<'p>(&'static str, Option<&'p str>);
+/// The rejected operation and its object, in the panic of a nested write.
+pub(crate) struct WriteContext<'o> {
+    /// The verb of the operation, such as "write to".
+    pub(crate) operation: &'static str,
+    /// The type of the object, as the message names it.
+    pub(crate) kind: &'static str,
+    /// The name of the object.
+    pub(crate) name: Option<&'o str>,
+}
 
-impl fmt::Display for What<'_> {
+impl fmt::Display for WriteContext<'_> {
+    /// Formats the operation and the reason that rejects it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(what, name) = self;
+        let Self {
+            operation,
+            kind,
+            name,
+        } = self;
         match name {
-            Some(name) => write!(f, "{what} Published {name:?}"),
-            None => write!(f, "{what} a Published"),
+            Some(name) => write!(f, "{operation} {kind} {name:?}")?,
+            None => write!(f, "{operation} a {kind}")?,
         }
+        write!(f, " while this thread has a write to that {kind} open")
     }
 }
 
@@ -68,7 +81,7 @@ impl fmt::Display for What<'_> {
 ///     scope.spawn(|| {
 ///         for _ in 0..100 {
 ///             let pin = limits.pin();
-///             assert_eq!(pin.0, pin.1); // never of two commits
+///             assert_eq!(pin.0, pin.1); // both fields are of one commit
 ///         }
 ///     });
 /// });
@@ -76,8 +89,8 @@ impl fmt::Display for What<'_> {
 ///
 /// # Consistency
 /// Commits are totally ordered. The value of a pin, a snapshot or a reader is exactly the value of
-/// one commit. If a commit returned before a pin began, the pin has its value or a later one, even if
-/// the thread holds an older pin. Successive pins of one thread never return older revisions.
+/// one commit. If a commit returned before a pin began, the pin has its value or a later one, even
+/// if the thread holds an older pin. Successive pins of one thread never return older revisions.
 ///
 /// # Progress
 /// Reads never block. Writers wait for each other only. On targets whose pointers have fewer
@@ -86,18 +99,19 @@ impl fmt::Display for What<'_> {
 ///
 /// # Memory
 /// A version is a value and its revision. A replaced version is retained while a pin, a snapshot, a
-/// reader or a subscription references it, and then freed by a writer: each commit frees two at most,
-/// after it has released the writer lock, and [`reclaim`](Self::reclaim) frees all that nothing
-/// references. Readers free nothing while the `Published` lives. After that, the last handle that
-/// references a version frees it (a [`SubscriptionHandle`] references none). A leaked pin retains one version.
+/// reader or a subscription references it, and then freed by a writer: each commit frees two at
+/// most, after it has released the writer lock, and [`reclaim`](Self::reclaim) frees all that
+/// nothing references. Readers free nothing while the `Published` lives. After that, the last
+/// handle that references a version frees it (a [`SubscriptionHandle`] references none). A leaked
+/// pin retains one version.
 ///
 /// # Panics
 /// A write from inside the closure of [`update`](Self::update) on the same value would deadlock; it
 /// panics. The `Drop` of a replaced value, or the waker of a task that follows, may panic after the
 /// commit: then the write has been committed.
 pub struct Published<T> {
-    /// Shared with readers only; every other handle borrows.
-    cell: Arc<Cell<T>>,
+    /// Shared with readers and subscriptions; a pin and a writer borrow it.
+    cell: Arc<VersionedCell<T>>,
     name: Option<Box<str>>,
 }
 
@@ -112,17 +126,27 @@ impl<T> Published<T> {
     #[must_use]
     pub fn new(value: T) -> Self {
         Self {
-            cell: Arc::new(Cell::new(value)),
+            cell: Arc::new(VersionedCell::new(value)),
             name: None,
         }
     }
 
-    /// Creates a `Published` with a name, which its `Debug` and its panics show.
+    /// Creates a `Published` with a name, which its `Debug` and its panics show. The value is
+    /// revision 0.
     ///
     /// # Examples
+    /// ```
+    /// let limit = untorn::Published::named("limit", 100_u64);
+    /// assert_eq!(limit.name(), Some("limit"));
+    /// assert!(format!("{limit:?}").contains("limit"));
+    /// ```
+    ///
+    /// The name in a panic:
+    ///
     /// ```should_panic
     /// let limit = untorn::Published::named("limit", 100_u64);
-    /// // panics: cannot write to Published "limit" while this thread has a write to it open: this would deadlock
+    /// // panics: cannot write to Published "limit" while this thread has a write to that Published
+    /// // open: this would deadlock; end that write first
     /// limit.update(|now| limit.publish(now + 1).get());
     /// ```
     #[must_use]
@@ -130,7 +154,7 @@ impl<T> Published<T> {
         Self::new(value).with_name(name)
     }
 
-    /// Gives this a name, which its `Debug` and its panics show.
+    /// Sets the name, which the `Debug` and the panics of this value show.
     ///
     /// # Examples
     /// ```
@@ -144,6 +168,14 @@ impl<T> Published<T> {
     }
 
     /// Returns the name, if there is one.
+    ///
+    /// # Examples
+    /// ```
+    /// use untorn::Published;
+    ///
+    /// assert_eq!(Published::new(100).name(), None);
+    /// assert_eq!(Published::named("limit", 100).name(), Some("limit"));
+    /// ```
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
@@ -151,8 +183,12 @@ impl<T> Published<T> {
 
     /// Acquires the writer lock, for the methods of this type.
     #[track_caller]
-    fn own_writer(&self, what: &'static str) -> Writer<'_, T> {
-        self.writer(&What(what, self.name()))
+    fn own_writer(&self, operation: &'static str) -> Writer<'_, T> {
+        self.writer(&WriteContext {
+            operation,
+            kind: "Published",
+            name: self.name(),
+        })
     }
 
     /// Borrows the newest value. O(1); never blocks.
@@ -199,13 +235,22 @@ impl<T> Published<T> {
     }
 
     /// Returns the newest revision. O(1); never blocks.
+    ///
+    /// # Examples
+    /// ```
+    /// let limit = untorn::Published::new(100);
+    /// assert_eq!(limit.revision().get(), 0);
+    /// limit.publish(200);
+    /// assert_eq!(limit.revision().get(), 1);
+    /// ```
     #[must_use]
     pub fn revision(&self) -> Revision {
         self.cell.revision()
     }
 
-    /// Replaces the value, and returns the revision of the commit. Every read that begins after this
-    /// call has returned sees the value, or a later one. Blocks until other writers have finished.
+    /// Replaces the value, and returns the revision of the commit. Every read that begins after
+    /// this call has returned sees the value, or a later one. Blocks until other writers have
+    /// finished.
     ///
     /// # Panics
     /// If this thread has a write to this value open: that would deadlock.
@@ -218,13 +263,16 @@ impl<T> Published<T> {
     /// ```
     #[doc(alias = "store")]
     #[doc(alias = "swap")]
+    #[doc(alias = "set")]
+    #[doc(alias = "replace")]
+    #[doc(alias = "send")]
     #[track_caller]
     pub fn publish(&self, value: T) -> Revision {
         self.own_writer("write to").publish(value)
     }
 
-    /// Replaces the value by the one that `f` returns for it, with no other commit in between. Blocks
-    /// until other writers have finished; readers are not blocked meanwhile.
+    /// Replaces the value by the one that `f` returns for it, with no other commit in between.
+    /// Blocks until other writers have finished; readers are not blocked meanwhile.
     ///
     /// # Panics
     /// If this thread has a write to this value open, or if `f` panics: then nothing is published.
@@ -264,10 +312,11 @@ impl<T> Published<T> {
         Ok(writer.publish(value))
     }
 
-    /// Acquires the writer lock, to read the newest value before publishing. `what` is the operation.
+    /// Acquires the writer lock, to read the newest value before publishing. `context` is for the
+    /// panic of a nested write.
     #[track_caller]
-    pub(crate) fn writer(&self, what: &dyn fmt::Display) -> Writer<'_, T> {
-        self.cell.write(what)
+    pub(crate) fn writer(&self, context: &WriteContext<'_>) -> Writer<'_, T> {
+        self.cell.write(context)
     }
 
     /// Returns whether `writer` publishes to this.
@@ -275,7 +324,7 @@ impl<T> Published<T> {
         writer.is_of(&self.cell)
     }
 
-    /// Subscribes to the commits made after this call.
+    /// Subscribes to the commits made after this call. Never blocks.
     ///
     /// # Examples
     /// ```
@@ -286,6 +335,9 @@ impl<T> Published<T> {
     /// let change = changes.recv().unwrap();
     /// assert_eq!((*change.from, *change.to, change.missed), (100, 300, 1));
     /// ```
+    #[doc(alias = "watch")]
+    #[doc(alias = "on_change")]
+    #[doc(alias = "changed")]
     pub fn subscribe(&self) -> Subscription<T> {
         Subscription::new(Arc::clone(&self.cell))
     }
@@ -297,8 +349,8 @@ impl<T> Published<T> {
     /// If it would have to wait inside the closure of a write to this value: that would deadlock.
     ///
     /// # Errors
-    /// [`WaitError::Timeout`] if the revision is not reached within `timeout`. With a time of zero this does not
-    /// block.
+    /// [`WaitError::Timeout`] if the revision is not reached within `timeout`. With a `timeout` of
+    /// zero this does not block.
     ///
     /// # Examples
     /// ```
@@ -321,16 +373,35 @@ impl<T> Published<T> {
     /// # Panics
     /// Inside the closure of a write to this value: that would deadlock. If the `Drop` of a
     /// value panics.
+    ///
+    /// # Examples
+    /// ```
+    /// let limit = untorn::Published::new(100);
+    /// let pin = limit.pin();
+    /// limit.publish(200);
+    /// assert_eq!(limit.reclaim(), 0); // the pin references the replaced version
+    /// drop(pin);
+    /// assert_eq!(limit.reclaim(), 1);
+    /// ```
     #[track_caller]
     pub fn reclaim(&self) -> usize {
         self.own_writer("reclaim versions of").reclaim()
     }
 
-    /// Returns how many replaced versions are retained: those that are referenced, and those that no
-    /// writer has freed yet. Blocks until other writers have finished.
+    /// Returns how many replaced versions are retained: those that are referenced, and those that
+    /// no writer has freed yet. Blocks until other writers have finished.
     ///
     /// # Panics
     /// Inside the closure of a write to this value: that would deadlock.
+    ///
+    /// # Examples
+    /// ```
+    /// let limit = untorn::Published::new(100);
+    /// let before = limit.snapshot();
+    /// limit.publish(200);
+    /// assert_eq!(limit.retained(), 1);
+    /// # drop(before);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn retained(&self) -> usize {
@@ -340,7 +411,7 @@ impl<T> Published<T> {
 
 impl<T> Drop for Published<T> {
     fn drop(&mut self) {
-        // With readers left, what they see is theirs to free.
+        // From here on, the last handle that references a version frees it.
         self.cell.end();
     }
 }

@@ -1,6 +1,7 @@
-//! The publication word of a cell: names the newest version. Two forms with one interface.
+//! The publication word of a cell, which points to the newest version, in two forms with one
+//! interface.
 //!
-//! With 64-bit pointers the word is an `ArcSwap`, so loading it waits for nothing. Elsewhere, and
+//! With 64-bit pointers the word is an `ArcSwap`, so a load never blocks. Elsewhere, and
 //! under `--cfg untorn_rwlock_cell`, it is an `RwLock` that is held for one pointer copy. With
 //! 32-bit pointers the generation counter of arc-swap 1.9.5 wraps after 2^30 loads that find no
 //! free slot; after that, safe code reads freed values.
@@ -14,11 +15,11 @@ mod form {
 
     use arc_swap::{ArcSwap, Cache, Guard};
 
-    use crate::published::cell::{Cell, Version};
+    use crate::published::cell::{Version, VersionedCell};
 
     pub(in crate::published) struct Newest<T>(ArcSwap<Version<T>>);
 
-    /// A version that stays valid while this lives, without a reference count if a slot is free.
+    /// A guard that keeps a version alive, without a reference count if a slot is free.
     pub(in crate::published) type Loaded<T> = Guard<Arc<Version<T>>>;
 
     impl<T> Newest<T> {
@@ -41,7 +42,7 @@ mod form {
     }
 
     /// The word, reached through its cell.
-    struct Word<T>(Arc<Cell<T>>);
+    struct Word<T>(Arc<VersionedCell<T>>);
 
     impl<T> Deref for Word<T> {
         type Target = ArcSwap<Version<T>>;
@@ -55,7 +56,7 @@ mod form {
     pub(in crate::published) struct Latest<T>(Cache<Word<T>, Arc<Version<T>>>);
 
     impl<T> Latest<T> {
-        pub(in crate::published) fn new(cell: &Arc<Cell<T>>) -> Self {
+        pub(in crate::published) fn new(cell: &Arc<VersionedCell<T>>) -> Self {
             Self(Cache::new(Word(Arc::clone(cell))))
         }
 
@@ -71,12 +72,12 @@ mod form {
     use std::mem;
     use std::sync::{Arc, PoisonError, RwLock};
 
-    use crate::published::cell::{Cell, Version};
+    use crate::published::cell::{Version, VersionedCell};
 
     pub(in crate::published) struct Newest<T> {
-        /// Nothing foreign runs and nothing panics while the lock is held.
+        /// No foreign code runs and nothing panics while the lock is held.
         word: RwLock<Arc<Version<T>>>,
-        /// A lock is always `RefUnwindSafe`; the word of the other form is if `T` is.
+        /// Makes this form `RefUnwindSafe` only if `T` is, as the other form: a lock always is.
         _unwind_as: PhantomData<Arc<Version<T>>>,
     }
 
@@ -105,8 +106,8 @@ mod form {
             mem::replace(&mut *word, version)
         }
 
-        /// Replaces `version` if it is no longer the newest. While the owner lives, dropping the old one frees nothing:
-        /// the cell's list of replaced versions has it.
+        /// Replaces `version` if it is no longer the newest. While the owner lives, dropping the
+        /// old one frees nothing: the cell's list of retired versions references it.
         fn renew(&self, version: &mut Arc<Version<T>>) {
             let word = self.word.read().unwrap_or_else(PoisonError::into_inner);
             if !Arc::ptr_eq(&word, version) {
@@ -119,12 +120,12 @@ mod form {
 
     /// A cached version, compared with the word at each load.
     pub(in crate::published) struct Latest<T> {
-        cell: Arc<Cell<T>>,
+        cell: Arc<VersionedCell<T>>,
         version: Arc<Version<T>>,
     }
 
     impl<T> Latest<T> {
-        pub(in crate::published) fn new(cell: &Arc<Cell<T>>) -> Self {
+        pub(in crate::published) fn new(cell: &Arc<VersionedCell<T>>) -> Self {
             Self {
                 version: cell.newest.load_full(),
                 cell: Arc::clone(cell),

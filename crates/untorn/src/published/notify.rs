@@ -8,14 +8,16 @@
 //!   a commit of revision 8 takes these out and notifies them
 //! ```
 //!
-//! No wakeup is lost. A waiter reads the newest revision and enters the list in one critical section; a commit
-//! publishes its revision before it locks the list. If the commit locks it first, the waiter reads that revision; if the
-//! waiter does, the commit finds it in the list. A handle that closes a subscription stores its flag before it locks the
-//! list, for the same reason. Each waiter has a condition variable of its own, so that a notification reaches no other
-//! thread. One that comes late, after its thread has timed out, is a spurious wakeup of the next wait at most: a waiter
-//! that was woken checks again.
+//! No wakeup is lost. A waiter reads the newest revision and enters the list in one critical
+//! section; a commit publishes its revision before it locks the list. If the commit locks it first,
+//! the waiter reads that revision; if the waiter does, the commit finds it in the list. A handle
+//! that closes a subscription stores its flag before it locks the list, for the same reason.
 //!
-//! A commit for which no waiter is due pays for an uncontended lock and one comparison.
+//! Each waiter has a condition variable of its own, so that a notification reaches no other thread.
+//! A notification that arrives after its thread has timed out is at most a spurious wakeup of the
+//! next wait: a woken waiter checks its condition again.
+//!
+//! A commit that reaches no waiter costs an uncontended lock and one comparison.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -30,39 +32,41 @@ mod target;
 #[cfg(test)]
 mod tests;
 
+/// The waiters of a cell.
 #[derive(Default)]
 pub(super) struct Notifier {
     waiters: Mutex<Waiters>,
-    /// How many threads and tasks were notified.
+    /// The number of threads and tasks that were notified.
     #[cfg(test)]
     notified: crate::sync::Counter,
 }
 
-/// The revision that is waited for, and the address of the [`Waiter`].
+/// A revision, and the address of a [`Waiter`] that waits for it.
 type Key = (Revision, usize);
 
 #[derive(Default)]
 struct Waiters {
     list: BTreeMap<Key, Target>,
-    /// There will be no more commits.
+    /// Set when no more commits can come.
     ended: bool,
 }
 
-/// One that waits, as a thread or as a task: a single call, or a subscription with its handles. It is in the list at most
-/// once.
+/// A waiter, as a thread or as a task: a single call, or a subscription with its handles. It is in
+/// the list at most once.
 #[derive(Default)]
 pub(super) struct Waiter {
     notified: Condvar,
-    /// The revision under which it was last put into the list. Stored and loaded under the lock of the list.
+    /// The revision under which it was last put into the list. Stored and loaded while the list is
+    /// locked.
     wanted: AtomicU64,
     closed: AtomicBool,
 }
 
-/// Why a wait ended without an answer.
-pub(super) enum Unanswered {
+/// The reason why a wait ended before its condition was met.
+pub(super) enum Unresolved {
     /// The timeout has passed.
     TimedOut,
-    /// There will be no more commits.
+    /// No more commits can come.
     Ended,
 }
 
@@ -71,21 +75,21 @@ impl Waiter {
         (wanted, Arc::as_ptr(self).addr())
     }
 
-    /// Whether [`Notifier::close`] was called for it.
+    /// Returns whether [`Notifier::close`] was called for this waiter.
     pub(super) fn is_closed(&self) -> bool {
-        // Relaxed: the lock of the list, which `close` takes after its store, orders it.
+        // Relaxed: the lock of the list, which `close` acquires after its store, orders it.
         self.closed.load(Ordering::Relaxed)
     }
 }
 
 impl Waiters {
-    /// Puts a waiter into the list, and returns the target that was there for it.
+    /// Puts a waiter into the list, and returns the target that it replaces.
     fn insert(&mut self, waiter: &Arc<Waiter>, wanted: Revision, target: Target) -> Option<Target> {
         waiter.wanted.store(wanted.get(), Ordering::Relaxed);
         self.list.insert(waiter.key(wanted), target)
     }
 
-    /// Takes out all that wait for this revision or an earlier one.
+    /// Removes and returns all that wait for this revision or an earlier one.
     fn take_reached(&mut self, revision: Revision) -> Targets {
         let mut targets = Targets::default();
         while let Some(first) = self.list.first_entry()
@@ -99,11 +103,11 @@ impl Waiters {
 
 impl Notifier {
     fn lock(&self) -> MutexGuard<'_, Waiters> {
-        // Nothing panics under it.
+        // Poisoning cannot occur: nothing panics while the list is locked.
         self.waiters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notifies those that wait for this revision or an earlier one, also if a waker panics.
+    /// Notifies all that wait for this revision or an earlier one, even if a waker panics.
     pub(super) fn notify(&self, revision: Revision) -> Panicked {
         let mut waiters = self.lock();
         let targets = waiters.take_reached(revision);
@@ -111,7 +115,8 @@ impl Notifier {
         self.wake(targets)
     }
 
-    /// Notifies all for the last time. The panic of a waker is dropped, since this runs in a `Drop`.
+    /// Ends all waits, present and future. The panic of a waker is dropped, since this runs in a
+    /// `Drop`.
     pub(super) fn end(&self) {
         let mut waiters = self.lock();
         waiters.ended = true;
@@ -120,7 +125,7 @@ impl Notifier {
         drop(self.wake(targets));
     }
 
-    /// Closes a waiter and notifies it, and no other.
+    /// Closes a waiter and notifies it, but no other.
     pub(super) fn close(&self, waiter: &Arc<Waiter>) -> Panicked {
         waiter.closed.store(true, Ordering::Relaxed);
         let mut waiters = self.lock();
@@ -130,7 +135,7 @@ impl Notifier {
         self.wake(target.into_iter().collect())
     }
 
-    /// Called without the lock: a waker is foreign code.
+    /// Wakes targets without holding the lock: a waker is foreign code.
     fn wake(&self, targets: Targets) -> Panicked {
         #[cfg(test)]
         self.notified
@@ -138,28 +143,28 @@ impl Notifier {
         targets.wake()
     }
 
-    /// Blocks until `answer` returns one. It is called at once, after a notification and at the end, and has an answer when
-    /// revision `wanted` is reached or the waiter is closed.
-    pub(super) fn wait<A>(
+    /// Blocks until `condition` returns a value. It must do so when revision `wanted` is reached or
+    /// the waiter is closed. It is checked at once, after each wakeup and at the end.
+    pub(super) fn wait<R>(
         &self,
         waiter: &Arc<Waiter>,
         wanted: Revision,
         limit: Limit,
-        mut answer: impl FnMut() -> Option<A>,
-    ) -> Result<A, Unanswered> {
+        mut condition: impl FnMut() -> Option<R>,
+    ) -> Result<R, Unresolved> {
         let mut waiters = self.lock();
-        let answered = loop {
-            if let Some(answer) = answer() {
-                break Ok(answer);
+        let result = loop {
+            if let Some(value) = condition() {
+                break Ok(value);
             }
             if waiters.ended {
-                break Err(Unanswered::Ended);
+                break Err(Unresolved::Ended);
             }
             let left = limit.left();
             if left.is_some_and(|left| left.is_zero()) {
-                break Err(Unanswered::TimedOut);
+                break Err(Unresolved::TimedOut);
             }
-            // After a spurious wakeup it is still there, and is replaced by itself.
+            // After a spurious wakeup this replaces an equal entry.
             waiters.insert(waiter, wanted, Target::Thread(Arc::clone(waiter)));
             waiters = match left {
                 Some(left) => {
@@ -173,40 +178,42 @@ impl Notifier {
             };
         };
         waiters.list.remove(&waiter.key(wanted));
-        answered
+        result
     }
 
-    /// Returns an answer if there is one; otherwise the task of `waker` is woken as [`wait`](Self::wait) describes.
+    /// Returns the value of `condition`, or registers `waker` to be woken when a thread in
+    /// [`wait`](Self::wait) would be.
     #[cfg(feature = "stream")]
-    pub(super) fn poll<A>(
+    pub(super) fn poll<R>(
         &self,
         waiter: &Arc<Waiter>,
         wanted: Revision,
         waker: &std::task::Waker,
-        answer: impl FnOnce() -> Option<A>,
-    ) -> std::task::Poll<Result<A, Unanswered>> {
+        condition: impl FnOnce() -> Option<R>,
+    ) -> std::task::Poll<Result<R, Unresolved>> {
         use std::task::Poll;
 
-        // A waker is foreign code: it is cloned before the lock is taken, and dropped after it was released.
+        // A waker is foreign code: it is cloned before the lock is acquired, and dropped after the
+        // lock is released.
         let target = Target::Task(waker.clone());
         let mut waiters = self.lock();
-        let (answered, unused) = match answer() {
-            Some(answer) => (Some(Ok(answer)), Some(target)),
-            None if waiters.ended => (Some(Err(Unanswered::Ended)), Some(target)),
+        let (result, unused) = match condition() {
+            Some(value) => (Some(Ok(value)), Some(target)),
+            None if waiters.ended => (Some(Err(Unresolved::Ended)), Some(target)),
             None => (None, waiters.insert(waiter, wanted, target)),
         };
-        let before = match answered {
+        let replaced = match result {
             Some(_) => waiters.list.remove(&waiter.key(wanted)),
             None => None,
         };
         drop(waiters);
-        drop((before, unused));
-        answered.map_or(Poll::Pending, Poll::Ready)
+        drop((replaced, unused));
+        result.map_or(Poll::Pending, Poll::Ready)
     }
 
-    /// Takes out the task that waits for `wanted`.
+    /// Removes the task that waits for `wanted` from the list.
     #[cfg(feature = "stream")]
-    pub(super) fn forget(&self, waiter: &Arc<Waiter>, wanted: Revision) {
+    pub(super) fn unregister(&self, waiter: &Arc<Waiter>, wanted: Revision) {
         if crate::mutants::mutant("dropped_stream_keeps_its_waker") {
             return;
         }

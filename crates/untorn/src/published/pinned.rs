@@ -5,16 +5,16 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::{Arc, MutexGuard};
 
-use super::cell::{Cell, Version};
+use super::cell::{Version, VersionedCell};
 use super::newest::{Latest, Loaded};
 use super::revision::Revision;
 
 /// A short borrow of the newest version, to read several things of one revision.
 ///
-/// A pin dereferences to one version as long as it lives. A pin made later, even while this one is alive, may have
-/// a newer one. It stays on its thread (it is not `Send`), retains one version, and delays no writer.
-/// It counts no reference as long as the thread has at most eight pins at once and no commit replaces
-/// the version; with 32-bit pointers it always counts one.
+/// A pin dereferences to one version as long as it lives. A pin made later, even while this one is
+/// alive, may have a newer one. It stays on its thread (it is not `Send`), retains one version, and
+/// delays no writer. It counts no reference as long as the thread has at most eight pins at once
+/// and no commit replaces the version; with 32-bit pointers it always counts one.
 ///
 /// # Examples
 /// ```
@@ -31,32 +31,53 @@ use super::revision::Revision;
 /// let limit = untorn::Published::new(1);
 /// let pin = limit.pin();
 /// std::thread::scope(|scope| {
-///     scope.spawn(|| drop(pin)); // a snapshot can be sent, a pin cannot
+///     scope.spawn(|| drop(pin)); // a pin cannot be sent; a snapshot can
 /// });
 /// ```
 #[must_use = "a pin retains its version only while it is alive"]
 pub struct Pinned<'p, T> {
     version: Loaded<T>,
-    /// A guard of std's is what is `Sync` and not `Send`.
+    /// `MutexGuard` is `Sync` but not `Send`, and so is this.
     _not_send: PhantomData<(&'p T, MutexGuard<'static, ()>)>,
 }
 
 impl<T> Pinned<'_, T> {
-    pub(super) fn new(cell: &Cell<T>) -> Self {
+    pub(super) fn new(cell: &VersionedCell<T>) -> Self {
         Self {
             version: cell.newest.load(),
             _not_send: PhantomData,
         }
     }
 
-    /// Returns the revision of a pin. An associated function, so that it does not hide a method of the
-    /// value.
+    /// Returns the revision of a pin. This is an associated function, so that it does not hide a
+    /// method of the value.
+    ///
+    /// # Examples
+    /// ```
+    /// use untorn::{Pinned, Published};
+    ///
+    /// let limit = Published::new(100);
+    /// limit.publish(200);
+    /// assert_eq!(Pinned::revision(&limit.pin()).get(), 1);
+    /// ```
     #[must_use]
     pub fn revision(pin: &Self) -> Revision {
         pin.version.revision
     }
 
-    /// Returns an owned reference to the version of a pin. O(1).
+    /// Returns an owned reference to the version of a pin. O(1); never blocks.
+    ///
+    /// # Examples
+    /// ```
+    /// use untorn::{Pinned, Published};
+    ///
+    /// let limit = Published::new(100);
+    /// let pin = limit.pin();
+    /// limit.publish(200);
+    /// let old = Pinned::snapshot(&pin); // unlike `limit.snapshot()`, of the pin's revision
+    /// let thread = std::thread::spawn(move || *old);
+    /// assert_eq!(thread.join().unwrap(), 100);
+    /// ```
     pub fn snapshot(pin: &Self) -> Snapshot<T> {
         Snapshot {
             version: Arc::clone(&pin.version),
@@ -105,11 +126,11 @@ impl<T: fmt::Debug> fmt::Debug for Pinned<'_, T> {
     }
 }
 
-/// An owned reference to a version: it can be kept for hours, cloned, sent to other threads and held
-/// across an `.await`.
+/// An owned reference to a version, which can be kept for hours, cloned, sent to other threads and
+/// held across an `.await`.
 ///
-/// It retains its version. Dropping it frees nothing while the [`Published`](super::Published) or the
-/// [`Map`](crate::Map) lives.
+/// A snapshot retains its version. Dropping it frees nothing while the
+/// [`Published`](super::Published) or the [`Map`](crate::Map) lives.
 ///
 /// # Examples
 /// ```
@@ -121,20 +142,29 @@ impl<T: fmt::Debug> fmt::Debug for Pinned<'_, T> {
 /// assert_eq!((*before, *limit.pin()), (100, 200));
 /// assert!(Snapshot::revision(&before) < limit.revision());
 /// ```
-#[must_use = "a snapshot keeps its version only while it lives"]
+#[must_use = "a snapshot retains its version only while it is alive"]
 pub struct Snapshot<T> {
     version: Arc<Version<T>>,
 }
 
 impl<T> Snapshot<T> {
-    pub(super) fn newest(cell: &Cell<T>) -> Self {
+    pub(super) fn newest(cell: &VersionedCell<T>) -> Self {
         Self {
             version: cell.newest.load_full(),
         }
     }
 
-    /// Returns the revision of a snapshot. An associated function, so that it does not hide a method of
-    /// the value.
+    /// Returns the revision of a snapshot. This is an associated function, so that it does not hide
+    /// a method of the value.
+    ///
+    /// # Examples
+    /// ```
+    /// use untorn::{Published, Snapshot};
+    ///
+    /// let limit = Published::new(100);
+    /// limit.publish(200);
+    /// assert_eq!(Snapshot::revision(&limit.snapshot()).get(), 1);
+    /// ```
     #[must_use]
     pub fn revision(snapshot: &Self) -> Revision {
         snapshot.version.revision
@@ -190,8 +220,8 @@ impl<T: fmt::Debug> fmt::Debug for Snapshot<T> {
     }
 }
 
-/// An owned handle, used by one thread at a time, that caches a version and checks by one load whether
-/// there is a newer one: the cheapest way to read repeatedly.
+/// An owned handle, used by one thread at a time, that caches a version and checks by one load
+/// whether there is a newer one. It is the cheapest way to read repeatedly.
 ///
 /// It is `Send` and borrows nothing, so a thread or a task can own one. Between two calls of
 /// [`latest`](Self::latest) it retains the version that it returned last, until
@@ -210,22 +240,41 @@ impl<T: fmt::Debug> fmt::Debug for Snapshot<T> {
 /// assert_eq!(*reader.latest(), 200);
 /// ```
 pub struct Reader<T> {
-    cell: Arc<Cell<T>>,
+    cell: Arc<VersionedCell<T>>,
     latest: Option<Latest<T>>,
 }
 
 impl<T> Reader<T> {
-    pub(super) fn new(cell: Arc<Cell<T>>) -> Self {
+    pub(super) fn new(cell: Arc<VersionedCell<T>>) -> Self {
         Self { cell, latest: None }
     }
 
     /// Returns the newest value; the reference stays at that value as long as it lives. O(1); never
     /// blocks.
+    ///
+    /// # Examples
+    /// ```
+    /// let limits = untorn::Published::new((10, 20));
+    /// let mut reader = limits.reader();
+    /// for _ in 0..3 {
+    ///     let latest = reader.latest();
+    ///     assert_eq!(latest.1 - latest.0, 10); // both of one revision
+    ///     limits.update(|now| (now.0 + 1, now.1 + 1));
+    /// }
+    /// ```
     pub fn latest(&mut self) -> &T {
         &self.version().value
     }
 
     /// Returns the newest value and its revision. O(1); never blocks.
+    ///
+    /// # Examples
+    /// ```
+    /// let limit = untorn::Published::new(100);
+    /// let mut reader = limit.reader();
+    /// let first = limit.publish(200);
+    /// assert_eq!(reader.latest_with_revision(), (&200, first));
+    /// ```
     pub fn latest_with_revision(&mut self) -> (&T, Revision) {
         let version = self.version();
         (&version.value, version.revision)
@@ -236,7 +285,20 @@ impl<T> Reader<T> {
         latest.get_or_insert_with(|| Latest::new(cell)).load()
     }
 
-    /// Releases the cached version, so that a writer can free it.
+    /// Releases the cached version, so that a writer can free it. The next read caches the newest
+    /// version again.
+    ///
+    /// # Examples
+    /// ```
+    /// let limit = untorn::Published::new(100);
+    /// let mut reader = limit.reader();
+    /// assert_eq!(*reader.latest(), 100);
+    /// limit.publish(200);
+    /// assert_eq!(limit.reclaim(), 0); // the reader retains the version that it returned last
+    /// reader.release();
+    /// assert_eq!(limit.reclaim(), 1);
+    /// assert_eq!(*reader.latest(), 200);
+    /// ```
     pub fn release(&mut self) {
         self.latest = None;
     }

@@ -21,6 +21,14 @@ impl Revision {
     pub const FIRST: Self = Self(0);
 
     /// Returns the number.
+    ///
+    /// # Examples
+    /// ```
+    /// use untorn::Revision;
+    ///
+    /// assert_eq!(Revision::FIRST.get(), 0);
+    /// assert_eq!(Revision::from(7).get(), 7);
+    /// ```
     #[must_use]
     pub const fn get(self) -> u64 {
         self.0

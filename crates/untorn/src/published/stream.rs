@@ -11,7 +11,7 @@ use super::subscription::{Subscription, Transition};
 
 /// A stream of the transitions of a [`Subscription`], from [`Subscription::into_stream`].
 ///
-/// It ends with the subscription. It can be dropped at any time.
+/// The stream ends with the subscription. It can be dropped at any time.
 ///
 /// # Examples
 /// ```
@@ -30,6 +30,7 @@ use super::subscription::{Subscription, Transition};
 /// assert_eq!((*change.from, *change.to), (100, 200));
 /// ```
 #[must_use = "a stream does nothing unless polled"]
+#[cfg_attr(docsrs, doc(cfg(feature = "stream")))]
 pub struct SubscriptionStream<T> {
     subscription: Subscription<T>,
     ended: bool,
@@ -43,12 +44,21 @@ impl<T> SubscriptionStream<T> {
         }
     }
 
-    /// Returns the subscription.
+    /// Returns the subscription, to get its [`handle`](Subscription::handle) for example.
+    ///
+    /// # Examples
+    /// ```
+    /// let limit = untorn::Published::new(100);
+    /// let changes = limit.subscribe().into_stream();
+    /// let handle = changes.get_ref().handle();
+    /// handle.close(); // ends the stream
+    /// ```
     pub fn get_ref(&self) -> &Subscription<T> {
         &self.subscription
     }
 }
 
+#[cfg_attr(docsrs, doc(cfg(feature = "stream")))]
 impl<T> Stream for SubscriptionStream<T> {
     type Item = Transition<T>;
 
@@ -65,6 +75,7 @@ impl<T> Stream for SubscriptionStream<T> {
     }
 }
 
+#[cfg_attr(docsrs, doc(cfg(feature = "stream")))]
 impl<T> FusedStream for SubscriptionStream<T> {
     fn is_terminated(&self) -> bool {
         self.ended
@@ -73,7 +84,7 @@ impl<T> FusedStream for SubscriptionStream<T> {
 
 impl<T> Drop for SubscriptionStream<T> {
     fn drop(&mut self) {
-        self.subscription.forget_task();
+        self.subscription.unregister_task();
     }
 }
 

@@ -1,13 +1,13 @@
-//! Following the commits: from the version seen last to the newest.
+//! Subscriptions: from the version received last to the newest.
 
 use std::fmt;
 use std::iter::FusedIterator;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::cell::Cell;
+use super::cell::VersionedCell;
 use super::error::{RecvError, RecvTimeoutError, TryRecvError};
-use super::notify::{Notifier, Unanswered, Waiter};
+use super::notify::{Notifier, Unresolved, Waiter};
 use super::pinned::Snapshot;
 use super::revision::Revision;
 use crate::clock::Limit;
@@ -17,10 +17,21 @@ use crate::mutants::mutant;
 ///
 /// Both are snapshots, so they can be compared at any time: those of a map by
 /// [`View::diff`](crate::View::diff).
+///
+/// # Examples
+/// ```
+/// let config = untorn::Map::from([("1", 265)]);
+/// let mut changes = config.subscribe();
+/// config.insert("1", 266);
+/// let change = changes.recv().unwrap();
+/// assert_eq!((change.from["1"], change.to["1"], change.missed), (265, 266, 0));
+/// assert_eq!(change.to.diff(&change.from).count(), 1);
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Transition<T> {
-    /// The version that was returned last; at first, the newest one when the subscription began.
+    /// The version that was returned last; before the first one, the newest when the subscription
+    /// began.
     pub from: Snapshot<T>,
     /// The newest version.
     pub to: Snapshot<T>,
@@ -44,9 +55,13 @@ impl<T> Clone for Transition<T> {
 /// number of revisions that it skipped. There is no queue and no callback, so a slow or idle
 /// subscription delays no other thread; it retains the version that it returned last.
 ///
-/// A subscription ends when the map or value is dropped, after it has returned the last version, or at
-/// once when a [`SubscriptionHandle`] closes it. Its iterator blocks for each transition, and ends with the
-/// subscription.
+/// A subscription ends when the map or value is dropped, after it has returned the last version, or
+/// at once when a [`SubscriptionHandle`] closes it. Its iterator blocks for each transition, and
+/// ends with the subscription.
+///
+/// # Panics
+/// The iterator panics where [`recv`](Self::recv) does: if it would have to wait while this thread
+/// has a write to the map or value open, or on a target without threads.
 ///
 /// # Examples
 /// ```
@@ -66,13 +81,13 @@ impl<T> Clone for Transition<T> {
 /// ```
 #[must_use = "a subscription does nothing unless it is received from"]
 pub struct Subscription<T> {
-    cell: Arc<Cell<T>>,
+    cell: Arc<VersionedCell<T>>,
     last_received: Snapshot<T>,
     waiter: Arc<Waiter>,
 }
 
 impl<T> Subscription<T> {
-    pub(super) fn new(cell: Arc<Cell<T>>) -> Self {
+    pub(super) fn new(cell: Arc<VersionedCell<T>>) -> Self {
         Self {
             last_received: Snapshot::newest(&cell),
             cell,
@@ -80,8 +95,8 @@ impl<T> Subscription<T> {
         }
     }
 
-    /// Blocks until there is a version newer than the one returned last, and returns the transition to
-    /// it.
+    /// Blocks until there is a version newer than the one returned last, and returns the transition
+    /// to it.
     ///
     /// # Panics
     /// If it would have to wait while this thread has a write to the map or value open: that would
@@ -156,8 +171,8 @@ impl<T> Subscription<T> {
         })
     }
 
-    /// Returns the version that was received last; at first, the newest one when the subscription
-    /// began.
+    /// Returns the version that was received last; before the first one, the newest when the
+    /// subscription began.
     ///
     /// # Examples
     /// ```
@@ -181,6 +196,9 @@ impl<T> Subscription<T> {
     /// changes.handle().close();
     /// assert!(changes.recv().is_err());
     /// ```
+    #[doc(alias = "closer")]
+    #[doc(alias = "cancel")]
+    #[doc(alias = "unsubscribe")]
     pub fn handle(&self) -> SubscriptionHandle {
         SubscriptionHandle {
             notifier: Arc::clone(&self.cell.notifier),
@@ -190,7 +208,25 @@ impl<T> Subscription<T> {
 
     /// Converts this subscription into a stream, for tasks of any runtime. The thread that commits
     /// calls the waker.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::pin::pin;
+    /// use std::task::{Context, Poll, Waker};
+    ///
+    /// use futures_core::Stream;
+    ///
+    /// let limit = untorn::Published::new(100);
+    /// let mut changes = pin!(limit.subscribe().into_stream());
+    /// limit.publish(200);
+    /// let mut task = Context::from_waker(Waker::noop()); // a runtime has one
+    /// let Poll::Ready(Some(change)) = changes.as_mut().poll_next(&mut task) else {
+    ///     unreachable!("there is a newer version")
+    /// };
+    /// assert_eq!(*change.to, 200);
+    /// ```
     #[cfg(feature = "stream")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "stream")))]
     pub fn into_stream(self) -> super::stream::SubscriptionStream<T> {
         super::stream::SubscriptionStream::new(self)
     }
@@ -202,17 +238,17 @@ impl<T> Subscription<T> {
             last_received,
             waiter,
         } = self;
-        let answer = || newer(cell, last_received, waiter);
-        let answered = cell.wait(waiter, wanted(last_received), limit, answer);
-        self.receive(answered)
+        let condition = || newer(cell, last_received, waiter);
+        let result = cell.wait(waiter, wanted(last_received), limit, condition);
+        self.receive(result)
     }
 
     /// Converts the result of a wait into that of a `recv`.
     pub(super) fn receive(
         &mut self,
-        answered: Result<Option<Snapshot<T>>, Unanswered>,
+        result: Result<Option<Snapshot<T>>, Unresolved>,
     ) -> Result<Transition<T>, RecvTimeoutError> {
-        match answered {
+        match result {
             Ok(Some(to)) => {
                 let from = std::mem::replace(&mut self.last_received, to.clone());
                 let step = Snapshot::revision(&to).get() - Snapshot::revision(&from).get();
@@ -222,8 +258,8 @@ impl<T> Subscription<T> {
                     missed: step - 1 + u64::from(mutant("missed_is_one_more")),
                 })
             }
-            Ok(None) | Err(Unanswered::Ended) => Err(RecvTimeoutError::Closed),
-            Err(Unanswered::TimedOut) => Err(RecvTimeoutError::Timeout),
+            Ok(None) | Err(Unresolved::Ended) => Err(RecvTimeoutError::Closed),
+            Err(Unresolved::TimedOut) => Err(RecvTimeoutError::Timeout),
         }
     }
 
@@ -237,17 +273,17 @@ impl<T> Subscription<T> {
             last_received,
             waiter,
         } = self;
-        let answer = || newer(cell, last_received, waiter);
+        let condition = || newer(cell, last_received, waiter);
         let polled = cell
             .notifier
-            .poll(waiter, wanted(last_received), waker, answer);
-        polled.map(|answered| self.receive(answered))
+            .poll(waiter, wanted(last_received), waker, condition);
+        polled.map(|result| self.receive(result))
     }
 
     #[cfg(feature = "stream")]
-    pub(super) fn forget_task(&self) {
+    pub(super) fn unregister_task(&self) {
         let wanted = wanted(&self.last_received);
-        self.cell.notifier.forget(&self.waiter, wanted);
+        self.cell.notifier.unregister(&self.waiter, wanted);
     }
 }
 
@@ -256,10 +292,10 @@ fn wanted<T>(last_received: &Snapshot<T>) -> Revision {
     Snapshot::revision(last_received).next()
 }
 
-/// Returns the newest version if it is newer than `last_received`; the inner option is `None` if the
-/// subscription was closed.
+/// Returns the newest version if it is newer than `last_received`; the inner option is `None` if
+/// the subscription was closed.
 fn newer<T>(
-    cell: &Cell<T>,
+    cell: &VersionedCell<T>,
     last_received: &Snapshot<T>,
     waiter: &Waiter,
 ) -> Option<Option<Snapshot<T>>> {
@@ -272,6 +308,21 @@ fn newer<T>(
 impl<T> Iterator for Subscription<T> {
     type Item = Transition<T>;
 
+    /// Blocks until there is a newer version, and returns the transition to it; `None` if the
+    /// subscription is closed.
+    ///
+    /// # Panics
+    /// As [`recv`](Subscription::recv).
+    ///
+    /// # Examples
+    /// ```
+    /// let limit = untorn::Published::new(100);
+    /// let changes = limit.subscribe();
+    /// limit.publish(200);
+    /// drop(limit);
+    /// let values: Vec<_> = changes.map(|change| *change.to).collect();
+    /// assert_eq!(values, [200]);
+    /// ```
     fn next(&mut self) -> Option<Transition<T>> {
         self.recv().ok()
     }
@@ -310,12 +361,21 @@ pub struct SubscriptionHandle {
 }
 
 impl SubscriptionHandle {
-    /// Closes the subscription at once, and wakes the thread or task that waits for it, but no other.
-    /// No further transition is returned, not even to a revision that is newer already: call
+    /// Closes the subscription at once, and wakes the thread or task that waits for it, but no
+    /// other. No further transition is returned, not even to a revision that is newer already: call
     /// [`try_recv`](Subscription::try_recv) first for that. Does not wait for writers.
     ///
     /// # Panics
-    /// If the waker of the waiting task panics. The subscription is closed all the same.
+    /// If the waker of the waiting task panics. The subscription is closed nevertheless.
+    ///
+    /// # Examples
+    /// ```
+    /// let limit = untorn::Published::new(100);
+    /// let mut changes = limit.subscribe();
+    /// limit.publish(200);
+    /// changes.handle().close();
+    /// assert!(changes.recv().is_err());
+    /// ```
     pub fn close(&self) {
         self.notifier.close(&self.waiter).resume();
     }

@@ -1,9 +1,9 @@
-//! Tasks that stand still: schedules in which one task does not run any more from one of its steps on.
+//! Frozen tasks: schedules in which one task does not run from one of its steps on.
 //!
-//! A round draws one schedule. Each task of the scenario in turn is frozen in it at each of its steps: before the first,
-//! before the second, and so on to the last that it has. The others go on, and each has to come to its end. When all of
-//! them have, the frozen task may go on, so that nothing is left over for the next execution; if the others wait for it,
-//! by blocking or by going round and round, the execution fails.
+//! A round draws one schedule. In it each task of the scenario in turn is frozen at each of its
+//! steps: before the first, before the second, and so on to its last. The others continue, and each
+//! must finish. When all of them have, the frozen task resumes, so that no task is left for the
+//! next execution. If the others wait for it, by blocking or by spinning, the execution fails.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -12,34 +12,34 @@ use shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
 use shuttle::thread::JoinHandle;
 use shuttle::{FailurePersistence, Runner};
 
-use super::{begin_anew, config, silence_reports, spawn};
+use super::{config, reset, silence_reports, spawn};
 
-/// Far more steps than any execution has in which nobody waits.
-const AT_MOST: usize = 50_000;
+/// A limit of the steps of an execution: far more than any has in which no task waits.
+const MAX_STEPS: usize = 50_000;
 
-/// How it goes in this execution, told by the scheduler and by the tasks.
+/// The progress of an execution, recorded by the scheduler and by the tasks.
 #[derive(Default)]
-struct Course {
+struct Progress {
     /// The steps that each task has made.
     steps: Vec<usize>,
-    /// The tasks that have come to their end.
+    /// The tasks that have finished.
     ended: Vec<usize>,
 }
 
-// All tasks of an execution run on one thread of the system, one at a time, and so does the scheduler.
+// All tasks of an execution, and the scheduler, run on one thread of the system, one at a time.
 std::thread_local! {
-    static COURSE: RefCell<Course> = RefCell::default();
-    /// Where a task has stood still, in all executions.
+    static PROGRESS: RefCell<Progress> = RefCell::default();
+    /// The number of points at which a task was frozen, in all executions.
     static POINTS: Cell<usize> = const { Cell::new(0) };
 }
 
-/// The steps that the task which asks has made.
+/// Returns the steps that the calling task has made.
 pub(super) fn steps() -> usize {
     let me = usize::from(shuttle::thread::current().id());
-    COURSE.with_borrow(|course| course.steps[me])
+    PROGRESS.with_borrow(|progress| progress.steps[me])
 }
 
-/// Starts a task of a scenario, by the main task, which starts nothing else.
+/// Starts a task of a scenario. Only the main task calls this, and it starts no other tasks.
 pub(super) fn task<T: Sync + Send + 'static>(
     name: &str,
     shared: &Arc<T>,
@@ -49,18 +49,19 @@ pub(super) fn task<T: Sync + Send + 'static>(
     spawn(name, move || {
         body(&shared);
         let me = usize::from(shuttle::thread::current().id());
-        COURSE.with_borrow_mut(|course| course.ended.push(me));
+        PROGRESS.with_borrow_mut(|progress| progress.ended.push(me));
     })
 }
 
-/// Freezes each of so many tasks at each of its steps, in so many rounds; at how many points that was.
+/// Freezes each of the tasks at each of its steps, in each of the rounds. Returns the number of
+/// points at which a task was frozen.
 pub(super) fn freeze_each(tasks: usize, rounds: u64, body: fn()) -> usize {
     silence_reports();
     POINTS.set(0);
     let mut config = config();
-    // What fails says where by itself.
+    // `fail` prints the point instead.
     config.failure_persistence = FailurePersistence::None;
-    let scheduler = Freezing {
+    let scheduler = FreezeScheduler {
         tasks,
         rounds,
         round: 0,
@@ -71,28 +72,29 @@ pub(super) fn freeze_each(tasks: usize, rounds: u64, body: fn()) -> usize {
         last: 0,
     };
     Runner::new(scheduler, config).run(move || {
-        begin_anew();
+        reset();
         body();
     });
     POINTS.get()
 }
 
-/// Draws the tasks at random, but for the one that is frozen. The main task is 0; the others count from 1.
-struct Freezing {
+/// A scheduler that draws tasks at random, except the frozen one. The main task is 0; the others
+/// are numbered from 1.
+struct FreezeScheduler {
     tasks: usize,
     rounds: u64,
     round: u64,
     victim: usize,
-    /// How many steps the victim makes.
+    /// The number of steps that the victim makes.
     at: usize,
-    /// Whether it has been frozen in this execution; `None` before the first.
+    /// True once the victim was frozen in this execution; `None` before the first execution.
     frozen: Option<bool>,
     random: u64,
     last: usize,
 }
 
-impl Freezing {
-    /// Goes on to the next point. Whether there is one.
+impl FreezeScheduler {
+    /// Advances to the next point, and returns whether there is one.
     fn advance(&mut self) -> bool {
         match self.frozen {
             None => {}
@@ -100,7 +102,7 @@ impl Freezing {
                 POINTS.set(POINTS.get() + 1);
                 self.at += 1;
             }
-            // It has no more steps than that.
+            // The victim has no more steps.
             Some(false) => {
                 self.at = 0;
                 self.victim += 1;
@@ -123,17 +125,18 @@ impl Freezing {
     fn fail(&self, complaint: &str) -> ! {
         let Self { victim, at, .. } = self;
         let round = self.round;
-        panic!("round {round}, task {victim} stands still after {at} steps: {complaint}");
+        panic!("round {round}, task {victim} frozen after {at} steps: {complaint}");
     }
 }
 
-impl Scheduler for Freezing {
+impl Scheduler for FreezeScheduler {
     fn new_execution(&mut self) -> Option<Schedule> {
         if !self.advance() {
             return None;
         }
-        COURSE.take();
-        // The same schedule in all of a round, up to the step at which the victim stands still.
+        PROGRESS.take();
+        // All executions of a round have one schedule, up to the step at which the victim is
+        // frozen.
         self.random = self.round;
         self.last = 0;
         Some(Schedule::new(self.round))
@@ -146,7 +149,8 @@ impl Scheduler for Freezing {
         _is_yielding: bool,
     ) -> Option<TaskId> {
         let ids: Vec<_> = runnable.iter().map(|task| usize::from(task.id())).collect();
-        let steps = |task: usize| COURSE.with_borrow(|course| course.steps.get(task).copied());
+        let steps =
+            |task: usize| PROGRESS.with_borrow(|progress| progress.steps.get(task).copied());
         if steps(self.victim).unwrap_or(0) >= self.at && ids.contains(&self.victim) {
             self.frozen = Some(true);
         }
@@ -156,13 +160,15 @@ impl Scheduler for Freezing {
             .collect();
         if choice.is_empty() {
             let is_other = |&&task: &&usize| task != self.victim;
-            let ended = COURSE.with_borrow(|course| course.ended.iter().filter(is_other).count());
+            let ended =
+                PROGRESS.with_borrow(|progress| progress.ended.iter().filter(is_other).count());
             if ended < self.tasks - 1 {
                 self.fail("others wait for it");
             }
             choice = vec![0];
         }
-        // In one round of three all are drawn alike; in the others the last one mostly goes on.
+        // In one round of three, all tasks are equally likely. In the others the last one mostly
+        // continues.
         let stays = [1, 4, 16][usize::try_from(self.round % 3).expect("below 3")];
         let last = choice.iter().find(|&&place| ids[place] == self.last);
         let place = match last {
@@ -170,15 +176,15 @@ impl Scheduler for Freezing {
             _ => choice[self.draw(choice.len())],
         };
         self.last = ids[place];
-        let total: usize = COURSE.with_borrow_mut(|course| {
-            if course.steps.len() <= self.last {
-                course.steps.resize(self.last + 1, 0);
+        let total: usize = PROGRESS.with_borrow_mut(|progress| {
+            if progress.steps.len() <= self.last {
+                progress.steps.resize(self.last + 1, 0);
             }
-            course.steps[self.last] += 1;
-            course.steps.iter().sum()
+            progress.steps[self.last] += 1;
+            progress.steps.iter().sum()
         });
-        if total > AT_MOST {
-            self.fail("the others never come to their end");
+        if total > MAX_STEPS {
+            self.fail("the others never finish");
         }
         Some(runnable[place].id())
     }

@@ -1,17 +1,18 @@
-//! Running under shuttle: schedules drawn at random, by two ways of drawing, and what the scenarios have in common.
+//! Support for tests under shuttle: random schedules, drawn by two schedulers, and the code that
+//! the scenarios share.
 //!
-//! `just shuttle` runs them. Each scenario prints how many schedules it took, and its seed. A schedule that fails is
-//! printed by shuttle; `UNTORN_SHUTTLE_REPLAY` set to it runs the scenario that is named with that one only.
-//! `UNTORN_SHUTTLE_SCHEDULES` says how many schedules are drawn.
+//! `just shuttle` runs them. Each scenario prints its number of schedules and its seed. Shuttle
+//! prints a schedule that fails; with `UNTORN_SHUTTLE_REPLAY` set to it, the named scenario runs
+//! that schedule only. `UNTORN_SHUTTLE_SCHEDULES` sets the number of schedules.
 //!
 //! | file | what |
 //! |---|---|
-//! | `gomap/shuttle.rs` | `GoMap`: guards, records, cursors, hashing ahead, reports |
-//! | `overlap/shuttle/` | `OverlapCell`: guards that are held, mapped, cloned, forgotten; attempts that fail |
-//! | `progress.rs`, `freeze.rs` | nobody waits for a task that never runs again |
+//! | `gomap/shuttle.rs` | `GoMap`: guards, records, cursors, hashing before the access, reports |
+//! | `overlap/shuttle/` | `OverlapCell`: guards that are held, mapped, cloned, leaked; attempts that fail |
+//! | `progress.rs`, `freeze.rs` | wait-freedom: no access waits for a task that never runs again |
 //!
-//! Shuttle gives every atomic the order of `SeqCst`: which ordering is enough is the models' business
-//! (`overlap/model/`).
+//! Shuttle treats every atomic access as `SeqCst`. The loom models in `overlap/model/` check which
+//! orderings suffice.
 
 mod freeze;
 mod progress;
@@ -27,7 +28,7 @@ use crate::overlap::Overlap;
 use crate::random::repeat_random_numbers;
 use crate::sync::{Counter, Ordering};
 
-/// What is going on inside, and what was reported, in this execution.
+/// The accesses in progress and the reports of an execution.
 #[derive(Default)]
 struct Inside {
     readers: Cell<usize>,
@@ -36,7 +37,8 @@ struct Inside {
     entered: Cell<usize>,
 }
 
-// All tasks of an execution run on one thread of the system, one at a time. Foreign code of a map reaches it by this.
+// All tasks of an execution run on one thread of the system, one at a time. The thread-local makes
+// the counts reachable from foreign code that a map calls.
 std::thread_local! {
     static INSIDE: Inside = Inside::default();
 }
@@ -57,24 +59,24 @@ fn count(writes: bool, change: fn(usize) -> usize) {
     });
 }
 
-/// Notes that an access is inside: from here on none may come in that may not be there at the same time.
-pub(crate) fn come_in(writes: bool) {
+/// Counts an access as in progress, and asserts that no conflicting access is.
+pub(crate) fn begin_visit(writes: bool) {
     count(writes, |visitors| visitors + 1);
 }
 
-/// Notes that it is about to leave.
-pub(crate) fn go_out(writes: bool) {
+/// Counts an access as finished.
+pub(crate) fn end_visit(writes: bool) {
     count(writes, |visitors| visitors - 1);
 }
 
-/// Is inside for a while, in which the others run.
+/// Performs an access that takes a step, in which other tasks run.
 pub(crate) fn visit(writes: bool) {
-    come_in(writes);
+    begin_visit(writes);
     thread::yield_now();
-    go_out(writes);
+    end_visit(writes);
 }
 
-/// The policy of what is used in a scenario.
+/// Records a report. It is the overlap policy of the maps and cells in a scenario.
 pub(crate) fn note(overlap: &Overlap) {
     INSIDE.with(|inside| inside.overlaps.borrow_mut().push(overlap.clone()));
 }
@@ -83,7 +85,7 @@ fn note_entered() {
     INSIDE.with(|inside| inside.entered.set(inside.entered.get() + 1));
 }
 
-/// What was reported, and how many attempts entered.
+/// Returns the reports of this execution, and the number of accesses that entered.
 pub(crate) fn overlaps() -> (Vec<Overlap>, usize) {
     INSIDE.with(|inside| (inside.overlaps.borrow().clone(), inside.entered.get()))
 }
@@ -92,7 +94,7 @@ fn is_report(message: &str) -> bool {
     message.starts_with("concurrent ")
 }
 
-/// The result of an access under the policy [`note`], or `None` if it was reported.
+/// Returns the result of an access under the policy [`note`], or `None` if it was reported.
 pub(crate) fn attempt<R>(access: impl FnOnce() -> R) -> Option<R> {
     match catch_unwind(AssertUnwindSafe(access)) {
         Ok(result) => {
@@ -106,7 +108,7 @@ pub(crate) fn attempt<R>(access: impl FnOnce() -> R) -> Option<R> {
     }
 }
 
-/// The same of an access that returns what it met.
+/// Returns the result of a `try_` access, or records its overlap and returns `None`.
 #[allow(
     clippy::result_large_err,
     reason = "an overlap is described in place, without allocating"
@@ -124,7 +126,7 @@ pub(crate) fn tried<R>(access: Result<R, Overlap>) -> Option<R> {
     }
 }
 
-/// Keeps reports off the screen, where shuttle would take each for a failure.
+/// Hides the panics of reports from shuttle's panic hook, which would print each as a failure.
 fn silence_reports() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -140,8 +142,8 @@ fn silence_reports() {
     });
 }
 
-/// What every execution begins with.
-fn begin_anew() {
+/// Resets the state of the scenario, at the beginning of each execution.
+fn reset() {
     repeat_random_numbers();
     INSIDE.with(|inside| {
         inside.readers.set(0);
@@ -151,7 +153,7 @@ fn begin_anew() {
     });
 }
 
-/// How many schedules are to be drawn.
+/// Returns the number of schedules to draw.
 fn wanted() -> usize {
     std::env::var("UNTORN_SHUTTLE_SCHEDULES").map_or(10_000, |n| {
         n.parse().expect("UNTORN_SHUTTLE_SCHEDULES is a number")
@@ -164,12 +166,13 @@ fn config() -> shuttle::Config {
     config
 }
 
-/// Draws schedules of `body`: at random, and with few changes of priority at random places.
+/// Runs `body` under random schedules, and under schedules with few priority changes at random
+/// points (probabilistic concurrency testing).
 pub(crate) fn schedules(name: &'static str, body: fn()) {
     const SEED: u64 = 265;
     silence_reports();
     let body = move || {
-        begin_anew();
+        reset();
         body();
     };
     if let Ok(schedule) = std::env::var("UNTORN_SHUTTLE_REPLAY") {
@@ -184,11 +187,13 @@ pub(crate) fn schedules(name: &'static str, body: fn()) {
     shuttle::Runner::new(by_priorities, config()).run(body);
 }
 
+/// Starts a named task.
 pub(crate) fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
     let named = thread::Builder::new().name(name.into());
     named.spawn(body).expect("shuttle has room for a task")
 }
 
+/// Joins tasks, and asserts that none panicked.
 pub(crate) fn join_all(tasks: impl IntoIterator<Item = JoinHandle<()>>) {
     for task in tasks {
         task.join().expect("a task does not panic");
@@ -201,15 +206,15 @@ pub(crate) fn add_reports(total: &Counter) {
     total.fetch_add(overlaps.len() as u64, Ordering::Relaxed);
 }
 
-/// That there were some: a scenario in which nothing ever met shows nothing.
+/// Asserts that a scenario had reports: one without overlapping accesses tests nothing.
 pub(crate) fn assert_some(name: &str, total: &Counter) {
     let reports = total.load(Ordering::Relaxed);
     println!("{name}: {reports} reports");
     assert!(reports > 0);
 }
 
-/// That nothing was reported in this execution.
-pub(crate) fn assert_quiet() {
+/// Asserts that this execution had no reports.
+pub(crate) fn assert_no_reports() {
     let (overlaps, _) = overlaps();
     assert!(overlaps.is_empty(), "{}", overlaps[0]);
 }

@@ -1,8 +1,8 @@
-//! Progress: a gate never makes anyone wait. Whoever else stands still for good, and wherever, each access ends: inside, or
-//! with a report.
+//! Progress: a gate is wait-free. Whichever task is frozen, and at whichever step, every access of
+//! the others ends: it enters, or it is reported.
 //!
-//! One thing that waits is not seen here: cursors that begin at the same time take turns at a lock of std's, in which shuttle
-//! knows no step at which a task could stand still.
+//! One wait is not covered: cursors that begin at the same time acquire a lock of std's in turn,
+//! and shuttle has no step inside it at which a task could be frozen.
 
 use std::sync::Arc;
 
@@ -14,11 +14,11 @@ use crate::gomap::GoMap;
 use crate::overlap::{OnOverlap, OverlapCell, ReadGuard, WriteGuard};
 use crate::sync::{Counter, Ordering};
 
-/// What became of the accesses of a scenario.
+/// The outcomes of the accesses of a scenario.
 struct Tally {
     entered: Counter,
     reported: Counter,
-    /// The most steps that one took.
+    /// The most steps that an access took.
     longest: Counter,
 }
 
@@ -31,7 +31,7 @@ impl Tally {
         }
     }
 
-    /// Counts the steps of an access.
+    /// Performs an access and counts its steps.
     fn timed<R>(&self, access: impl FnOnce() -> R) -> R {
         let before = steps();
         let result = access();
@@ -40,12 +40,12 @@ impl Tally {
         result
     }
 
-    /// The same, of one that may be reported.
+    /// Performs an access that may be reported, and counts its steps.
     fn attempt<R>(&self, access: impl FnOnce() -> R) -> Option<R> {
         self.timed(|| attempt(access))
     }
 
-    /// Adds an execution.
+    /// Adds the outcomes of an execution.
     fn add(&self) {
         let (overlaps, entered) = overlaps();
         self.entered.fetch_add(entered as u64, Ordering::Relaxed);
@@ -61,13 +61,13 @@ fn freeze(name: &str, tasks: usize, tally: &Tally, body: fn()) {
     let [entered, reported, longest] = [&tally.entered, &tally.reported, &tally.longest]
         .map(|counter| counter.load(Ordering::Relaxed));
     println!(
-        "{name}: a task stood still at {points} points of {rounds} schedules; {entered} accesses entered, \
+        "{name}: a task was frozen at {points} points of {rounds} schedules; {entered} accesses entered, \
          {reported} were reported, none took more than {longest} steps"
     );
     assert!(points > 0 && entered > 0 && reported > 0);
 }
 
-/// A value whose copying takes a step.
+/// A value whose clone takes a step.
 #[derive(Default)]
 struct Value(u64);
 
@@ -118,15 +118,16 @@ fn shuttle_progress_of_cells() {
     static TALLY: Tally = Tally::new();
     freeze("progress_of_cells", 3, &TALLY, || {
         let cell = OverlapCell::named("config", [0, 0]).on_overlap(OnOverlap::Call(note));
-        // Shuttle makes what is a constant elsewhere, the registry, at the first access, behind a lock.
+        // Under shuttle the registry, a constant elsewhere, is created at the first access, behind
+        // a lock.
         drop(cell.read());
         let cell: Arc<OverlapCell<[u64; 2]>> = Arc::new(cell);
         join_all([
             task("reader", &cell, |cell| {
-                if let Some(reading) = TALLY.attempt(|| cell.read()) {
+                if let Some(guard) = TALLY.attempt(|| cell.read()) {
                     thread::yield_now();
-                    let another = TALLY.attempt(|| ReadGuard::clone(&reading));
-                    TALLY.timed(|| drop(reading));
+                    let another = TALLY.attempt(|| ReadGuard::clone(&guard));
+                    TALLY.timed(|| drop(guard));
                     let part = another.map(|another| ReadGuard::map(another, |halves| &halves[1]));
                     thread::yield_now();
                     TALLY.timed(|| drop(part));
@@ -134,8 +135,8 @@ fn shuttle_progress_of_cells() {
                 TALLY.timed(|| drop(tried(cell.try_read())));
             }),
             task("writer", &cell, |cell| {
-                if let Some(writing) = TALLY.attempt(|| cell.write()) {
-                    let mut part = WriteGuard::map(writing, |halves| &mut halves[1]);
+                if let Some(guard) = TALLY.attempt(|| cell.write()) {
+                    let mut part = WriteGuard::map(guard, |halves| &mut halves[1]);
                     thread::yield_now();
                     *part = 1;
                     TALLY.timed(|| drop(part));
@@ -144,11 +145,11 @@ fn shuttle_progress_of_cells() {
             }),
             task("both", &cell, |cell| {
                 TALLY.timed(|| drop(tried(cell.try_write())));
-                if let Some(reading) = TALLY.attempt(|| cell.read()) {
+                if let Some(guard) = TALLY.attempt(|| cell.read()) {
                     thread::yield_now();
-                    // In its own way.
+                    // It conflicts with the guard of its own thread.
                     assert!(TALLY.timed(|| tried(cell.try_write())).is_none());
-                    TALLY.timed(|| drop(reading));
+                    TALLY.timed(|| drop(guard));
                 }
             }),
         ]);

@@ -151,7 +151,7 @@ fn a_guard_that_is_leaked_keeps_the_lock_and_nothing_else() {
     let message = message.downcast_ref::<String>().expect("a text");
     assert_eq!(
         message,
-        "cannot write to map \"limits\" while this thread has a write to it open: this would deadlock; end that write first"
+        "cannot write to map \"limits\" while this thread has a write to that map open: this would deadlock; end that write first"
     );
     assert_eq!(
         (map.get(&1), map.len(), map.revision().get()),

@@ -310,7 +310,7 @@ fn a_write_inside_a_write_panics_with_a_reason() {
         let message = caught.expect_err("it would wait for itself");
         let message = message.downcast_ref::<String>().expect("a text");
         assert!(
-            message.contains("this thread has a write to it open"),
+            message.contains("this thread has a write to that Published open"),
             "{message}"
         );
         assert_eq!(

@@ -89,7 +89,7 @@ impl<K, V> BucketLayout<K, V> {
     pub(in crate::gomap) const SIZE: usize =
         round_up(Self::OVERFLOW + size_of::<*mut u8>(), Self::ALIGN);
 
-    /// Whether a full slot needs `drop_entry`: its key or elem has drop glue or is boxed.
+    /// True if a full slot needs `drop_entry`: its key or elem has drop glue or is boxed.
     pub(super) const NEEDS_DROP: bool = std::mem::needs_drop::<K>()
         || std::mem::needs_drop::<V>()
         || Self::INDIRECT_KEY

@@ -247,7 +247,7 @@ impl MovedCounts {
 
 /// A range of slots of one chain, numbered from the head through the overflow buckets.
 struct SlotRange {
-    /// Whether the chain is in the old array and not evacuated.
+    /// True if the chain is in the old array and not evacuated.
     old: bool,
     chain: usize,
     from: usize,
@@ -278,7 +278,7 @@ impl SlotRange {
 
 /// The position of one cursor and the slots that it has yet to visit.
 pub(super) struct CursorState {
-    /// Whether the table has been cleared.
+    /// True if the table has been cleared.
     cleared: bool,
     /// The generation of the cursor.
     generation: u64,

@@ -24,6 +24,11 @@ use crate::hash::FoldHasher;
 /// table.insert("1", "265");
 /// assert_eq!(table.get("1"), Some(&"265"));
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a hasher factory that takes a seed",
+    label = "not a `gomap::SeededBuildHasher`",
+    note = "wrap a `BuildHasher` in `untorn::gomap::Seeded`"
+)]
 pub trait SeededBuildHasher {
     /// The type of the hashers.
     type Hasher: Hasher;

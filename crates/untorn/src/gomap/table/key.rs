@@ -61,12 +61,18 @@ pub enum KeyKind {
 /// quotas.insert(Tenant { id: 7, region: 1 }, 100);
 /// assert_eq!(quotas.get(&Tenant { id: 7, region: 1 }), Some(100));
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a key of a `GoMap` or a `gomap::Table`",
+    label = "not a `gomap::Key`",
+    note = "a type of your own becomes a key by `impl untorn::gomap::Key for … {{}}` beside its `Eq` and `Hash`",
+    note = "a type of another crate needs a newtype; for a float use `gomap::Float64` or `gomap::Float32`"
+)]
 pub trait Key: Eq + Hash {
     /// The lookup function that this type selects. In a lookup by a borrowed form `Q` of the stored
     /// key, `Q` decides.
     const KIND: KeyKind = KeyKind::Generic;
 
-    /// Whether inserting an equal key also replaces the stored key.
+    /// True if inserting an equal key also replaces the stored key.
     ///
     /// Go does so for types in which equal values can differ (floats, interfaces), and since Go
     /// 1.17 for strings, so that a key does not keep the memory of an outdated larger string alive.

@@ -31,7 +31,7 @@ pub enum Step {
     OneBucketStr {
         /// The length of the key in bytes.
         len: usize,
-        /// Whether the key is shorter than 32 bytes. Then every stored key of equal length is
+        /// True if the key is shorter than 32 bytes. Then every stored key of equal length is
         /// compared.
         short: bool,
     },
@@ -41,7 +41,7 @@ pub enum Step {
     EmptySlot {
         /// The slot.
         slot: usize,
-        /// Whether the mark is `empty_rest`: all later slots are empty too, and the scan ends.
+        /// True if the mark is `empty_rest`: all later slots are empty too, and the scan ends.
         rest: bool,
     },
     /// The stored key has another length, so it is a different key.
@@ -58,7 +58,7 @@ pub enum Step {
     BytesCompared {
         /// The slot.
         slot: usize,
-        /// Whether the keys are equal.
+        /// True if the keys are equal.
         equal: bool,
     },
     /// The first four bytes of a long key differ.
@@ -85,7 +85,7 @@ pub enum Step {
     KeyMaybeCompared {
         /// The slot.
         slot: usize,
-        /// Whether the keys are equal.
+        /// True if the keys are equal.
         equal: bool,
     },
     /// `dohash`: the key is hashed. The low B bits select the bucket, and the top eight are the
@@ -104,9 +104,9 @@ pub enum Step {
     OldBucket {
         /// The old bucket.
         bucket: usize,
-        /// Whether the old array is as large as the new one, so that the masks are equal.
+        /// True if the old array is as large as the new one, so that the masks are equal.
         same_size: bool,
-        /// Whether the old bucket is evacuated. Then the new one is read.
+        /// True if the old bucket is evacuated. Then the new one is read.
         evacuated: bool,
     },
     /// The keys are compared, because the tophashes are equal, or because the table has one bucket
@@ -114,7 +114,7 @@ pub enum Step {
     Compared {
         /// The slot.
         slot: usize,
-        /// Whether the keys are equal.
+        /// True if the keys are equal.
         equal: bool,
     },
     /// The lookup continues in the overflow bucket.

@@ -1,5 +1,5 @@
-//! Long random sequences of writes during several cursors. For each entry the model records whether a
-//! cursor must, may or must not return it.
+//! Long random sequences of writes during several cursors. For each entry the model records whether
+//! a cursor must, may or must not return it.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};

@@ -1,19 +1,20 @@
-//! A persistent vector: where the segments of a table are found by number.
+//! A persistent vector (a radix tree), which holds the segments of a table by index.
 //!
 //! ```text
 //!   one:   T
 //!   tree:  Chunk ─▶ 128 × T     Inner ─▶ 128 × Chunk     Inner ─▶ 128 × Inner     …
 //! ```
 //!
-//! Cloning it shares everything. A change copies the element and the nodes on the way to it, 128 pointers each, once: what
-//! has been copied is its own. No foreign code runs but the element's `Clone`, and before that nothing has changed.
+//! A clone shares everything (structural sharing). A change copies the element and the nodes on the
+//! path to it, of 128 pointers each (path copying), unless the directory owns them already. The
+//! only foreign code is the element's `Clone`; until it returns, the directory is unchanged.
 
 use std::sync::Arc;
 
 use arrayvec::ArrayVec;
 
-/// Bits of a number that choose among the children of a node. For a fuzzer few, so that small maps
-/// have deep trees; for the unit tests under Miri too.
+/// The number of index bits that choose among the children of a node. It is small for fuzzers and
+/// for the unit tests under Miri, so that small maps have deep trees.
 const BITS: u32 = if cfg!(any(untorn_fuzzing, all(test, miri))) {
     2
 } else {
@@ -23,14 +24,16 @@ const CHILDREN: usize = 1 << BITS;
 
 type Children<T> = ArrayVec<Arc<T>, CHILDREN>;
 
+/// A vector that is never empty.
 pub(super) enum Directory<T> {
     One(Arc<T>),
     Tree(Tree<T>),
 }
 
-/// A node that is not empty, and how many bits of a number are for what is below its children.
+/// A tree that is not empty.
 pub(super) struct Tree<T> {
     root: Arc<Node<T>>,
+    /// The number of index bits below those that choose among the root's children.
     bits: u32,
 }
 
@@ -60,14 +63,14 @@ impl<T> Clone for Directory<T> {
     }
 }
 
-/// Which child of a node element `i` is below.
+/// Returns the position of the child that leads to element `i`.
 #[inline]
 fn child(i: usize, bits: u32) -> usize {
     (i >> bits) % CHILDREN
 }
 
 impl<T> Node<T> {
-    /// A node with nothing else below it.
+    /// Creates a node with this one element below it.
     fn of(element: Arc<T>, bits: u32) -> Arc<Self> {
         Arc::new(match bits.checked_sub(BITS) {
             None => Self::Chunk(Children::from_iter([element])),
@@ -98,7 +101,7 @@ impl<T> Node<T> {
         }
     }
 
-    /// Takes the last element away; whether the node is empty now.
+    /// Removes the last element, and returns whether the node is empty now.
     fn pop(self: &mut Arc<Self>) -> bool {
         match Arc::make_mut(self) {
             Self::Chunk(elements) => {
@@ -114,7 +117,7 @@ impl<T> Node<T> {
         }
     }
 
-    /// Element `i`, in nodes that are this directory's own.
+    /// Returns element `i`, after copying the nodes on the path to it that are shared.
     fn get_mut(self: &mut Arc<Self>, i: usize, bits: u32) -> &mut Arc<T> {
         match Arc::make_mut(self) {
             Self::Chunk(elements) => &mut elements[i % CHILDREN],
@@ -122,7 +125,8 @@ impl<T> Node<T> {
         }
     }
 
-    /// How many elements from `i` on both have as the same memory because they share a node, or that element.
+    /// Returns the number of elements from `i` on that both share, because they share a node or
+    /// that element. It may be less than the whole number.
     fn shared_from(mut self: &Arc<Self>, mut other: &Arc<Self>, i: usize, mut bits: u32) -> usize {
         loop {
             if Arc::ptr_eq(self, other) {
@@ -143,7 +147,8 @@ impl<T> Node<T> {
         }
     }
 
-    /// Bytes of this node and of those below it, as far as `other`, which is of the same height, does not share them.
+    /// Returns the bytes of this node and of those below it that `other`, of the same height, does
+    /// not share.
     fn unshared_bytes(self: &Arc<Self>, other: Option<&Arc<Self>>) -> usize {
         if other.is_some_and(|other| Arc::ptr_eq(self, other)) {
             return 0;
@@ -165,7 +170,7 @@ impl<T> Node<T> {
 }
 
 impl<T> Tree<T> {
-    /// The node of that height above the first elements; the tree is not lower.
+    /// Returns the node of height `bits` above the first elements. The tree must not be lower.
     fn first(&self, bits: u32) -> &Arc<Node<T>> {
         let (mut node, mut height) = (&self.root, self.bits);
         while height > bits
@@ -182,7 +187,7 @@ impl<T> Directory<T> {
         Self::One(Arc::new(element))
     }
 
-    /// Element `i`.
+    /// Returns element `i`.
     ///
     /// # Panics
     /// If there is none.
@@ -190,7 +195,8 @@ impl<T> Directory<T> {
         self.find(|| i)
     }
 
-    /// The element whose number `number` tells; it is asked only if there is more than one.
+    /// Returns the element whose index `number` returns. It is called only if there is more than
+    /// one element.
     #[inline]
     pub(super) fn find(&self, number: impl FnOnce() -> usize) -> &T {
         match self {
@@ -208,8 +214,9 @@ impl<T> Directory<T> {
         }
     }
 
-    /// The numbers below `len` whose element `other`, which has `other_len`, does not have as the same memory at the same
-    /// place. One comparison of pointers for each node that is shared as a whole, and a few for each other element.
+    /// Returns the indices below `len` whose element `other`, of length `other_len`, does not share
+    /// at that index. The cost is one pointer comparison for each node that is shared as a whole,
+    /// and a few for each other element.
     pub(super) fn unshared<'d>(
         &'d self,
         len: usize,
@@ -225,11 +232,13 @@ impl<T> Directory<T> {
         }
     }
 
-    /// How many elements from `i` on both have as the same memory, as far as one look tells; both have element `i`.
+    /// Returns the number of elements from `i` on that both share. It may be less than the whole
+    /// number. Both must have element `i`.
     fn shared_from(&self, other: &Self, i: usize) -> usize {
         match (self, other) {
             (Self::Tree(tree), Self::Tree(other)) => {
-                // What the lower one has is below the first node of its height in the other.
+                // All elements of the lower tree correspond to the first node of its height in the
+                // other.
                 let bits = tree.bits.min(other.bits);
                 tree.first(bits).shared_from(other.first(bits), i, bits)
             }
@@ -237,7 +246,7 @@ impl<T> Directory<T> {
         }
     }
 
-    /// Appends an element, which becomes number `len`.
+    /// Appends an element.
     pub(super) fn push(&mut self, element: T) {
         let element = Arc::new(element);
         match self {
@@ -260,7 +269,8 @@ impl<T> Directory<T> {
         }
     }
 
-    /// Element `i`, in nodes that are this directory's own. It may be shared itself.
+    /// Returns element `i`, after copying the nodes on the path to it that are shared. The element
+    /// itself may be shared.
     ///
     /// # Panics
     /// If there is none.
@@ -271,7 +281,7 @@ impl<T> Directory<T> {
         }
     }
 
-    /// Takes the last element away; the first one stays.
+    /// Removes the last element, unless it is the only one.
     pub(super) fn pop(&mut self) {
         let Self::Tree(Tree { root, bits }) = self else {
             return;
@@ -289,7 +299,7 @@ impl<T> Directory<T> {
         }
     }
 
-    /// Bytes of the pointers that lead to the elements, as far as `later` does not share them.
+    /// Returns the bytes of the nodes that `later` does not share.
     pub(super) fn unshared_bytes(&self, later: Option<&Self>) -> usize {
         let Self::Tree(tree) = self else {
             return 0;
@@ -305,7 +315,7 @@ impl<T> Directory<T> {
 }
 
 impl<T: Clone> Directory<T> {
-    /// Element `i`, copied first if another directory shares it.
+    /// Returns element `i`, after copying it if another directory shares it.
     ///
     /// # Panics
     /// If there is none.
@@ -318,7 +328,7 @@ impl<T: Clone> Directory<T> {
 mod tests {
     use super::{CHILDREN, Directory, Node};
 
-    /// Numbers up to `len`, each in its place.
+    /// Returns a directory of `len` elements, each of which is its index.
     fn counted(len: usize) -> Directory<usize> {
         let mut directory = Directory::new(0);
         for i in 1..len {
@@ -328,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn each_element_is_where_it_was_put_up_and_down_across_all_forms() {
+    fn elements_keep_their_indices_in_all_forms() {
         let most = CHILDREN * CHILDREN + 3 * CHILDREN + 2;
         let mut directory = counted(most);
         for len in (1..=most).rev() {
@@ -338,13 +348,13 @@ mod tests {
             }
             directory.pop();
         }
-        assert_eq!(*directory.get(0), 0, "the first one stays");
+        assert_eq!(*directory.get(0), 0, "the only element stays");
         directory.push(7);
         assert_eq!((*directory.get(0), *directory.get(1)), (0, 7));
     }
 
     #[test]
-    fn a_change_is_seen_by_one_directory_only_and_shares_the_rest() {
+    fn a_change_copies_its_path_and_shares_the_rest() {
         for len in [
             1,
             2,
@@ -371,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_those_of_what_is_not_shared() {
+    fn unshared_bytes_are_those_of_unshared_nodes() {
         let old = counted(3 * CHILDREN);
         let mut new = old.clone();
         assert_eq!(old.unshared_bytes(Some(&new)), 0);
@@ -390,14 +400,15 @@ mod tests {
         assert_eq!(
             nodes(new.unshared_bytes(Some(&old))),
             3,
-            "a root and the way to the new one"
+            "a root and the path to the new element"
         );
         assert_eq!(nodes(old.unshared_bytes(Some(&new))), 0);
         assert_eq!(counted(1).unshared_bytes(None), 0);
     }
 }
 
-/// The numbers of elements that another directory does not share, from [`Directory::unshared`].
+/// An iterator over the indices of elements that another directory does not share, from
+/// [`Directory::unshared`].
 pub(super) struct Unshared<'d, T> {
     directory: &'d Directory<T>,
     len: usize,

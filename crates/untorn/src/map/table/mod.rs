@@ -1,16 +1,18 @@
-//! The persistent table: a version of it is never changed, and a new one shares with the old one what it does not touch.
+//! The persistent table: no version is ever changed, and a new version shares with the old one all
+//! that it does not change (structural sharing).
 //!
 //! ```text
-//!   directory ─▶ segment 0 │ segment 1 │ … │ segment n - 1       a hash table each, chosen by the hash
+//!   directory ─▶ segment 0 │ segment 1 │ … │ segment n - 1    (hash tables, chosen by the hash)
 //! ```
 //!
-//! It grows as Litwin's *Linear Hashing* (VLDB 1980): segments are split one at a time, in order, whenever there are more
-//! entries than so many for each. With `n` segments a hash chooses among the next power of two; the numbers that are not
-//! there yet stand for the segment that they will be split from. So no write pays for the growth of the whole table, and
-//! which segment a key is in follows from the hash and from `n` alone.
+//! It grows by Litwin's *Linear Hashing* (VLDB 1980): segments are split one at a time, in order,
+//! whenever the mean number of entries for each exceeds a limit. With `n` segments a hash chooses
+//! among the next power of two; an index that does not exist yet stands for the segment that it
+//! will be split from. So no write pays for the growth of the whole table, and the segment of a key
+//! follows from its hash and from `n` alone.
 //!
-//! A change copies the segment it is in and the pointers that lead to it; within one batch nothing is copied twice. It
-//! knows nothing of threads.
+//! A change copies its segment and the path of pointers to it (copy-on-write); within one batch
+//! nothing is copied twice. The table is a plain value, without concurrency.
 
 mod directory;
 mod segment;
@@ -24,18 +26,20 @@ pub(super) use self::segment::Entry;
 use self::segment::Segment;
 use crate::mutants::mutant;
 
-/// Entries for each segment: few where copying one runs foreign code, and fewer if they are large. A segment has up to twice
-/// as many before its turn to be split comes, which fills its table of 64 or 512 slots.
+/// Returns the mean number of entries of a segment: small if copying an entry runs foreign code,
+/// and smaller if entries are large. A segment has up to twice as many before it is split, which
+/// fills its table of 64 or 512 slots.
 const fn fill<K, V>() -> usize {
     let most = if cfg!(any(untorn_fuzzing, all(test, miri))) {
-        // So that small maps have many segments: their tables have 8 slots.
+        // Small maps shall have many segments; their tables have 8 slots.
         3
     } else if std::mem::needs_drop::<Entry<K, V>>() {
         26
     } else {
         208
     };
-    // So that a segment of large entries is not copied for longer than one of many: 13 KiB, until it is split.
+    // Bounds the bytes of a segment, 13 KiB until it is split, so that copying one of large entries
+    // takes no longer than copying one of small entries.
     match 13_312_usize.checked_div(size_of::<Entry<K, V>>()) {
         Some(fitting) if fitting < 8 => 8,
         Some(fitting) if fitting < most => fitting,
@@ -43,10 +47,13 @@ const fn fill<K, V>() -> usize {
     }
 }
 
-/// The number of which a segment takes the lowest bits: the upper half of the hash times a constant, so that each bit of the
-/// hash counts, small numbers spread too, and what is chosen has little to do with the bits that hashbrown takes inside of a
-/// segment. Bits of the hash itself will not do: those of foldhash's fast variant hardly vary for integers in steps of a
-/// power of two, in one process of a thousand (`just spread`).
+/// Returns the number whose lowest bits choose a segment: the upper half of the hash times a
+/// constant.
+///
+/// So every bit of the hash counts, small numbers spread too, and the choice is nearly independent
+/// of the bits that hashbrown uses inside a segment. Bits of the hash itself do not suffice: in one
+/// process of a thousand, those of foldhash's fast variant hardly vary for integers in steps of a
+/// power of two (`just spread`).
 #[inline]
 fn spread(hash: u64) -> usize {
     /// 2^64 divided by the golden ratio, as in Fibonacci hashing.
@@ -54,18 +61,19 @@ fn spread(hash: u64) -> usize {
     ((u128::from(hash) * u128::from(GOLDEN)) >> 64) as usize
 }
 
-/// The segment that segment `i` was split from.
+/// Returns the index of the segment that segment `i` was split from.
 fn origin(i: usize) -> usize {
     i ^ (1 << i.ilog2())
 }
 
+/// A version of the table.
 pub(super) struct Table<K, V> {
     directory: Directory<Segment<K, V>>,
     len: usize,
     segments: usize,
-    /// Numbers to choose from, less one: the power of two that is not below `segments`, less one.
+    /// The mask for the next power of two: the smallest that is not below `segments`, less one.
     mask: usize,
-    /// The same before the splits that are going on.
+    /// The mask for the power of two before that, for indices that do not exist yet.
     mask_before: usize,
 }
 
@@ -103,7 +111,7 @@ impl<K, V> Table<K, V> {
         self.mask_before = self.mask >> 1;
     }
 
-    /// The segment of a hash.
+    /// Returns the index of the segment for a hash.
     #[inline]
     pub(super) fn place(&self, hash: u64) -> usize {
         let spread = spread(hash);
@@ -117,7 +125,7 @@ impl<K, V> Table<K, V> {
         self.directory.find(|| self.place(hash)).find(hash, is_key)
     }
 
-    /// The entries of segment `i`.
+    /// Returns an iterator over the entries of segment `i`.
     pub(super) fn segment(&self, i: usize) -> SegmentIter<'_, K, V> {
         self.directory.get(i).iter()
     }
@@ -131,7 +139,7 @@ impl<K, V> Table<K, V> {
         }
     }
 
-    /// The entries that `other` does not have as the same memory: those of the segments that are not shared.
+    /// Returns an iterator over the entries of the segments that `other` does not share.
     pub(super) fn unshared<'t>(&'t self, other: &'t Self) -> Unshared<'t, K, V> {
         Unshared {
             table: self,
@@ -142,7 +150,7 @@ impl<K, V> Table<K, V> {
         }
     }
 
-    /// The segments that `other` does not have as the same memory at the same place.
+    /// Returns an iterator over the indices of the segments that `other` does not share.
     pub(super) fn unshared_segments<'t>(
         &'t self,
         other: &'t Self,
@@ -151,13 +159,14 @@ impl<K, V> Table<K, V> {
             .unshared(self.segments, &other.directory, other.segments)
     }
 
-    /// Bytes that the table takes, without what its entries point to.
+    /// Returns the bytes of the table, without memory that its entries point to.
     pub(super) fn bytes(&self) -> usize {
         let segments = (0..self.segments).map(|i| self.directory.get(i).bytes());
         self.directory.unshared_bytes(None) + segments.sum::<usize>()
     }
 
-    /// Bytes that the table takes beside a later one of the same map, which shares the rest.
+    /// Returns the bytes that this table does not share with `later`, a later version of the same
+    /// map.
     pub(super) fn unshared_bytes(&self, later: &Self) -> usize {
         if mutant("bytes_count_what_is_shared") {
             return self.bytes();
@@ -170,8 +179,9 @@ impl<K, V> Table<K, V> {
 }
 
 impl<K: Clone + Eq, V: Clone> Table<K, V> {
-    /// Moves the entry in, and hands back in its place what did not get in or stay: its key and the value that was there.
-    /// If foreign code panics, the entry is still where it was.
+    /// Moves the entry into the table. If the key is present, only the value is replaced: the key
+    /// of the entry and the old value stay in `entering`. If foreign code panics, the whole entry
+    /// stays there.
     pub(super) fn insert(
         &mut self,
         hash: u64,
@@ -197,7 +207,7 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
         }
     }
 
-    /// Takes out an entry; copies nothing if it is not there.
+    /// Removes and returns an entry; copies nothing if it is absent.
     pub(super) fn remove(
         &mut self,
         hash: u64,
@@ -216,8 +226,8 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
         Some(removed)
     }
 
-    /// The entries that `goes` names: the number of the segment, and the position in the order of
-    /// its iterator.
+    /// Returns the positions of the entries for which `goes` returns true: the index of the
+    /// segment, and the position in the order of its iterator.
     pub(super) fn positions(
         &self,
         mut goes: impl FnMut(&Entry<K, V>) -> bool,
@@ -231,10 +241,10 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
         going
     }
 
-    /// Takes out the entries at positions of one segment, in the order of
-    /// [`positions`](Self::positions). Hands them to `taken` unless another table has them too. If
-    /// foreign code panics while a shared segment is copied, they are still there; a panic while a
-    /// segment of the table's own is shrunk comes after they were removed.
+    /// Removes the entries at these positions of one segment, in the order of
+    /// [`positions`](Self::positions). Passes them to `taken` unless another table shares them. If
+    /// foreign code panics while a shared segment is copied, no entry is removed; a panic while an
+    /// unshared segment is shrunk comes after the removal.
     pub(super) fn take_out(
         &mut self,
         going: &[(usize, usize)],
@@ -256,20 +266,20 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
         }
     }
 
-    /// Gives segments up until there are as many as `remove` would leave.
+    /// Merges segments until there are as many as after removing the entries one by one.
     pub(super) fn shrink(&mut self, hash_of: impl Fn(&K) -> u64) {
         while self.has_too_many_segments() {
             self.merge(&hash_of);
         }
     }
 
-    /// Well below what a split leaves, so that a map that goes up and down does not split and merge
-    /// at each step.
+    /// Returns whether the mean is well below the one that a split leaves. The gap keeps a map that
+    /// grows and shrinks in turn from splitting and merging at each step.
     fn has_too_many_segments(&self) -> bool {
         self.segments > 1 && self.len < fill::<K, V>() * (self.segments + 1) * 3 / 8
     }
 
-    /// Splits the segment whose turn it is.
+    /// Splits the next segment.
     fn split(&mut self, hash_of: impl Fn(&K) -> u64) {
         let new = self.segments;
         let bit = 1 << new.ilog2();
@@ -279,7 +289,7 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
         self.set_segments(new + 1);
     }
 
-    /// Takes the last split back.
+    /// Reverts the last split.
     fn merge(&mut self, hash_of: impl Fn(&K) -> u64) {
         let last = self.segments - 1;
         let origin = origin(last);
@@ -290,7 +300,7 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
         self.directory
             .get_mut(origin)
             .reserve(hashes.len(), hash_of);
-        // Both are this table's own now: no foreign code runs from here on.
+        // Both segments are unshared now, so no foreign code runs from here on.
         let upper = std::mem::take(self.directory.get_mut(last));
         self.directory.get_mut(origin).put(upper, hashes);
         self.directory.pop();
@@ -300,11 +310,11 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
 
 type SegmentIter<'t, K, V> = hashbrown::hash_table::Iter<'t, Entry<K, V>>;
 
-/// The entries of a table, in no order.
+/// An iterator over the entries of a table, in no particular order.
 pub(super) struct Iter<'t, K, V> {
     table: &'t Table<K, V>,
     segment: SegmentIter<'t, K, V>,
-    /// The segment after that.
+    /// The index of the segment after that.
     next: usize,
     remaining: usize,
 }
@@ -340,7 +350,8 @@ impl<'t, K, V> Iterator for Iter<'t, K, V> {
     }
 }
 
-/// The entries of the segments that another table does not share, from [`Table::unshared`].
+/// An iterator over the entries of segments that another table does not share, from
+/// [`Table::unshared`].
 pub(super) struct Unshared<'t, K, V> {
     table: &'t Table<K, V>,
     segments: directory::Unshared<'t, Segment<K, V>>,

@@ -1,7 +1,7 @@
-//! A segment: one hash table of some tens or hundreds of entries.
+//! A segment: a hash table of some tens or hundreds of entries.
 //!
-//! hashbrown may call the hash function in the middle of a growth. Here all hashes of a growth, a split or a merge are
-//! made first, so that a `Hash` that panics finds the segment as it was.
+//! hashbrown may call the hash function in the middle of a growth. Here all hashes of a growth, a
+//! split or a merge are computed first, so that a panic in `Hash` leaves the segment unchanged.
 
 use hashbrown::HashTable;
 
@@ -18,13 +18,13 @@ pub(super) struct Segment<K, V> {
     entries: HashTable<Entry<K, V>>,
 }
 
-/// For hashbrown, where it has no reason to ask.
+/// A hash function for hashbrown calls that cannot grow the table and so never call it.
 fn not_asked<T>(_: &T) -> u64 {
     unreachable!("there is room for one more")
 }
 
 impl<K, V> Segment<K, V> {
-    /// Room for `capacity` entries.
+    /// Creates an empty segment with room for `capacity` entries.
     pub(super) fn with_capacity(capacity: usize) -> Self {
         Self {
             entries: HashTable::with_capacity(capacity),
@@ -48,13 +48,13 @@ impl<K, V> Segment<K, V> {
         self.entries.find_mut(hash, |entry| is_key(&entry.key))
     }
 
-    /// The hashes of all entries, in the order of `iter`.
+    /// Returns the hashes of all entries, in the order of `iter`.
     pub(super) fn hashes(&self, hash_of: impl Fn(&K) -> u64) -> Vec<u64> {
         self.iter().map(|entry| hash_of(&entry.key)).collect()
     }
 
-    /// Makes room for so many more, and some for those to come: what is removed leaves marks that use up room, and to make
-    /// it again for each new entry would cost a hash of all.
+    /// Makes room for `additional` entries and some more. Removals leave tombstones that use up
+    /// room, and rebuilding the table for each new entry would rehash all entries each time.
     pub(super) fn reserve(&mut self, additional: usize, hash_of: impl Fn(&K) -> u64) {
         let wanted = self.entries.len() + additional;
         if wanted > self.entries.capacity() {
@@ -62,7 +62,7 @@ impl<K, V> Segment<K, V> {
         }
     }
 
-    /// Gives room back where little of it is used.
+    /// Shrinks the table if little of its room is used.
     pub(super) fn shrink(&mut self, hash_of: impl Fn(&K) -> u64) {
         let len = self.entries.len();
         if len * 8 < self.entries.num_buckets() && self.entries.num_buckets() > 16 {
@@ -70,32 +70,32 @@ impl<K, V> Segment<K, V> {
         }
     }
 
-    /// Moves the entries into a table of so much room; all, or none if a hash panics.
+    /// Moves the entries into a table of this capacity: all, or none if a hash panics.
     fn make_again(&mut self, capacity: usize, hash_of: impl Fn(&K) -> u64) {
         let hashes = self.hashes(hash_of);
         let old = std::mem::replace(self, Self::with_capacity(capacity));
         self.put(old, hashes);
     }
 
-    /// Moves the entries of `other` here, where there is room for them.
+    /// Moves the entries of `other` into this segment, which must have room for them.
     pub(super) fn put(&mut self, other: Self, hashes: Vec<u64>) {
         for (entry, hash) in other.entries.into_iter().zip(hashes) {
             self.put_one(hash, entry);
         }
     }
 
-    /// Adds an entry whose key is not there, where there is room for it.
+    /// Adds an entry whose key is absent. The segment must have room for it.
     pub(super) fn put_one(&mut self, hash: u64, entry: Entry<K, V>) {
         self.entries.insert_unique(hash, entry, not_asked);
     }
 
-    /// Takes out an entry that is there.
+    /// Removes and returns an entry, if it is present.
     pub(super) fn remove(&mut self, hash: u64, is_key: impl Fn(&K) -> bool) -> Option<Entry<K, V>> {
         let found = self.entries.find_entry(hash, |entry| is_key(&entry.key));
         Some(found.ok()?.remove().0)
     }
 
-    /// Takes out the entries at these positions, which ascend, in the order of `iter`.
+    /// Removes the entries at these positions, which ascend, in the order of `iter`.
     pub(super) fn take_out(
         &mut self,
         positions: impl Iterator<Item = usize>,
@@ -105,7 +105,8 @@ impl<K, V> Segment<K, V> {
         self.entries.extract_if(|_| goes()).for_each(taken);
     }
 
-    /// Moves the entries whose hash `goes` into a segment of their own; all, or none if a hash panics.
+    /// Moves the entries for whose hash `goes` returns true into a new segment: all, or none if a
+    /// hash panics.
     pub(super) fn split_off(
         &mut self,
         goes: impl Fn(u64) -> bool,
@@ -127,14 +128,14 @@ impl<K, V> Segment<K, V> {
         gone
     }
 
-    /// Bytes that the segment takes, without what its entries point to.
+    /// Returns the bytes of the segment, without memory that its entries point to.
     pub(super) fn bytes(&self) -> usize {
         size_of::<Self>() + self.entries.allocation_size()
     }
 }
 
 impl<K: Clone, V: Clone> Segment<K, V> {
-    /// A copy without the entries at these positions, which ascend, in the order of `iter`.
+    /// Returns a copy without the entries at these positions, which ascend, in the order of `iter`.
     pub(super) fn without(
         &self,
         positions: impl ExactSizeIterator<Item = usize>,
@@ -149,7 +150,8 @@ impl<K: Clone, V: Clone> Segment<K, V> {
     }
 }
 
-/// Whether the next position is among those, which ascend.
+/// Returns a function that counts positions from 0, and returns whether each is one of `positions`,
+/// which ascend.
 fn at(positions: impl Iterator<Item = usize>) -> impl FnMut() -> bool {
     let mut positions = positions.peekable();
     let mut next = 0;

@@ -1,4 +1,5 @@
-//! How keys are spread over segments, for integers in steps of a power of two and many seeds of the hash function.
+//! The distribution of keys over segments, for integers in steps of a power of two and many seeds
+//! of the hash function.
 
 use std::hash::BuildHasher;
 use std::sync::LazyLock;
@@ -10,18 +11,19 @@ use super::{Table, fill};
 
 const KEYS: u64 = 10_000;
 
-/// Seeds of which some step has a segment of more than four times the mean if segments take bits of the hash itself: of
-/// numbers from 0 on, those for which that is worst.
+/// Seeds for which some step has a segment of more than four times the mean if bits of the hash
+/// itself choose the segment: the worst ones among those tried, counting from 0.
 const BAD_SEEDS: [u64; 4] = [2254, 2004, 1273, 2546];
 
-/// A table that has as many segments as one of so many entries, and none of them.
+/// Returns an empty table with as many segments as one of `entries` entries.
 fn grown<K, V>(entries: u64) -> Table<K, V> {
     let mut table = Table::new();
     table.set_segments(entries as usize / fill::<K, V>());
     table
 }
 
-/// The entries of the fullest segment as a multiple of the mean, for keys in steps of `1 << step`.
+/// Returns the entries of the fullest segment as a multiple of the mean, for keys in steps of
+/// `1 << step`.
 fn fullest<K, V>(table: &Table<K, V>, hasher: &impl BuildHasher, step: u32) -> f64 {
     let mut entries = vec![0_u32; table.segments()];
     for key in 0..KEYS {
@@ -59,10 +61,10 @@ impl Worst {
     }
 }
 
-/// How many seeds are tried, from 0 on; `just spread` tries more.
+/// Returns the number of seeds to try, from 0 on; `just spread` tries more.
 fn seeds() -> u64 {
-    let asked = std::env::var("UNTORN_SPREAD_SEEDS");
-    asked.map_or(300, |seeds| seeds.parse().expect("a number of seeds"))
+    let wanted = std::env::var("UNTORN_SPREAD_SEEDS");
+    wanted.map_or(300, |seeds| seeds.parse().expect("a number of seeds"))
 }
 
 #[test]
@@ -70,7 +72,7 @@ fn no_segment_has_four_times_the_mean() {
     let small: Table<u64, u64> = grown(KEYS);
     let dropping: Table<u64, Box<u64>> = grown(KEYS);
     let mut worst: [Worst; 3] = Default::default();
-    // In a static, since hashers borrow them for ever.
+    // In a static, since the hashers borrow them for `'static`.
     static SHARED: LazyLock<Vec<(u64, SharedSeed)>> = LazyLock::new(|| {
         let seeds = (0..seeds()).chain(BAD_SEEDS);
         seeds
@@ -96,7 +98,7 @@ fn no_segment_has_four_times_the_mean() {
     }
 }
 
-/// A hasher that returns small numbers as they are, or a type whose lowest bits never vary.
+/// Covers a hasher that returns small numbers as they are, and a type whose lowest bits never vary.
 #[test]
 fn hashes_that_vary_in_few_bits_are_spread() {
     let table: Table<u64, Box<u64>> = grown(KEYS);

@@ -1,4 +1,5 @@
-//! Long sequences of operations, beside std's `HashMap`: after each one the whole view is compared.
+//! Model tests: long sequences of operations on a map and on std's `HashMap`. After each operation
+//! the whole view is compared.
 
 mod model;
 mod sharing;
@@ -9,11 +10,11 @@ use std::hash::{BuildHasher, Hash, Hasher};
 
 use super::{Change, View};
 
-/// Everything in one place.
+/// A hasher that gives all keys one hash.
 #[derive(Clone, Default)]
 struct Constant;
 
-/// Sixteen hashes, so that some segments overfill and most stay empty.
+/// A hasher with sixteen different hashes, so that some segments overfill and most stay empty.
 #[derive(Clone, Default)]
 struct Truncated;
 
@@ -31,13 +32,13 @@ impl<H: Hasher> Hasher for Masked<H> {
 
 type Inner = std::hash::DefaultHasher;
 
-/// A small number is its own hash.
+/// A hasher that returns a number as its hash.
 #[derive(Clone, Default)]
 struct Identity;
 
-struct Same(u64);
+struct IdentityHasher(u64);
 
-impl Hasher for Same {
+impl Hasher for IdentityHasher {
     fn write(&mut self, _: &[u8]) {
         unreachable!("for u64 only");
     }
@@ -52,10 +53,10 @@ impl Hasher for Same {
 }
 
 impl BuildHasher for Identity {
-    type Hasher = Same;
+    type Hasher = IdentityHasher;
 
-    fn build_hasher(&self) -> Same {
-        Same(0)
+    fn build_hasher(&self) -> IdentityHasher {
+        IdentityHasher(0)
     }
 }
 
@@ -80,7 +81,7 @@ trait Key: Eq + Hash + Clone + Debug {
     fn number(&self) -> u64;
 }
 
-/// No drop: large segments.
+/// A key without a `Drop`, for large segments.
 impl Key for u64 {
     fn of(number: u64) -> Self {
         number
@@ -91,7 +92,7 @@ impl Key for u64 {
     }
 }
 
-/// With drop: small segments.
+/// A key with a `Drop`, for small segments.
 impl Key for String {
     fn of(number: u64) -> Self {
         number.to_string()
@@ -108,7 +109,7 @@ impl<S: BuildHasher + Clone + Default> Build for S {}
 
 type Model<K> = HashMap<K, u64>;
 
-fn same<K: Key, S: Build>(view: &View<K, u64, S>, model: &Model<K>) {
+fn assert_equal<K: Key, S: Build>(view: &View<K, u64, S>, model: &Model<K>) {
     assert_eq!(
         (view.len(), view.is_empty()),
         (model.len(), model.is_empty())
@@ -126,7 +127,7 @@ fn same<K: Key, S: Build>(view: &View<K, u64, S>, model: &Model<K>) {
     assert_eq!(view.get(&K::of(u64::MAX)), None);
 }
 
-fn same_diff<K: Key, S: Build>(
+fn assert_diff<K: Key, S: Build>(
     (newer, newer_model): (&View<K, u64, S>, &Model<K>),
     (older, older_model): (&View<K, u64, S>, &Model<K>),
 ) {

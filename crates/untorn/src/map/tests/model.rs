@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::super::{Batch, DefaultHashBuilder, Map, View};
-use super::{Build, Constant, Identity, Key, Model, Truncated, same, same_diff};
+use super::{Build, Constant, Identity, Key, Model, Truncated, assert_diff, assert_equal};
 use crate::Snapshot;
 
 #[derive(Clone, Debug)]
@@ -29,7 +29,7 @@ enum Operation {
     Update(u64, Option<u64>),
     GetOrInsert(u64, u64),
     Refresh(u64, u64, u64),
-    /// With what is there, some of it changed.
+    /// A refresh with the present contents, some of them changed or removed.
     RefreshSome(u64),
     Fork,
     FromIter,
@@ -66,7 +66,7 @@ fn operation(keys: u64) -> impl Strategy<Value = Operation> {
     ]
 }
 
-/// The same write to a batch and to the model; whether it changed anything.
+/// Applies a write to a batch and to the model, and returns whether it changed anything.
 fn write_both<K: Key, S: Build>(
     batch: &mut Batch<'_, K, u64, S>,
     model: &mut Model<K>,
@@ -82,7 +82,7 @@ fn write_both<K: Key, S: Build>(
             assert_eq!(
                 batch.get(&K::of(key)),
                 Some(&value),
-                "a batch reads its own"
+                "a batch reads its own writes"
             );
             true
         }
@@ -123,13 +123,13 @@ fn write_both<K: Key, S: Build>(
     changed
 }
 
-/// A view to keep, and what it must show.
+/// A view and its expected contents.
 type Kept<K, S> = (Snapshot<View<K, u64, S>>, Model<K>);
 
 struct Run<K, S> {
     map: Map<K, u64, S>,
     model: Model<K>,
-    /// The state before, and some older ones.
+    /// The state before the last operation, and some older ones.
     kept: Vec<Kept<K, S>>,
 }
 
@@ -143,19 +143,19 @@ impl<K: Key, S: Build> Run<K, S> {
         }
     }
 
-    /// Compares everything, and remembers the state.
+    /// Compares the newest view and the older ones with their models, and stores the state.
     fn check(&mut self, made_a_revision: bool) {
         let view = self.map.snapshot();
-        same(&view, &self.model);
+        assert_equal(&view, &self.model);
         let (before, before_model) = self.kept.last().expect("the first state at least");
         let expected = before.revision().get() + u64::from(made_a_revision);
         assert_eq!(view.revision().get(), expected);
-        same_diff((&view, &self.model), (before, before_model));
-        same_diff((before, before_model), (&view, &self.model));
+        assert_diff((&view, &self.model), (before, before_model));
+        assert_diff((before, before_model), (&view, &self.model));
         if self.kept.len() > 4 {
             let (first, first_model) = self.kept.remove(0);
-            same(&first, &first_model);
-            same_diff((&view, &self.model), (&first, &first_model));
+            assert_equal(&first, &first_model);
+            assert_diff((&view, &self.model), (&first, &first_model));
         }
         self.kept.push((view, self.model.clone()));
     }
@@ -214,7 +214,7 @@ impl<K: Key, S: Build> Run<K, S> {
             &wanted,
         );
         let removed = of(&|key, _| !wanted.contains_key(key), model);
-        // Of duplicates the last one wins.
+        // The first of each pair of duplicates must have no effect.
         let twice = wanted.iter().map(|(key, value)| (key.clone(), value ^ 1));
         let source: Vec<_> = twice.chain(wanted.clone()).collect();
         let done = self.map.refresh(source);
@@ -317,10 +317,10 @@ impl<K: Key, S: Build> Run<K, S> {
         self.check(changed);
     }
 
-    /// Goes on with another map of the same contents.
+    /// Continues with another map of equal contents.
     fn restart(&mut self, map: Map<K, u64, S>) {
         for (view, model) in self.kept.drain(..) {
-            same(&view, &model);
+            assert_equal(&view, &model);
         }
         assert_eq!(map.revision().get(), 0);
         self.kept.push((map.snapshot(), self.model.clone()));
@@ -329,7 +329,7 @@ impl<K: Key, S: Build> Run<K, S> {
 }
 
 fn random<K: Key, S: Build>(keys: u64, cases: u32) {
-    // Under Miri each operation takes thousands of times as long.
+    // Under Miri each operation takes thousands of times longer.
     let (keys, cases, longest) = if cfg!(miri) {
         (keys.min(30), 1, 6)
     } else {
@@ -353,8 +353,9 @@ fn random<K: Key, S: Build>(keys: u64, cases: u32) {
     }
 }
 
-/// Up over many splits and down again, one key a commit; old snapshots stay whole.
-fn up_and_down<K: Key, S: Build>(entries: u64) {
+/// Grows a map over many splits and shrinks it again, by commits of one key. Old snapshots stay
+/// whole.
+fn grow_and_shrink<K: Key, S: Build>(entries: u64) {
     let entries = if cfg!(miri) { entries.min(37) } else { entries };
     let mut run = Run::<K, S>::new();
     let mut old = Vec::new();
@@ -366,7 +367,7 @@ fn up_and_down<K: Key, S: Build>(entries: u64) {
             }
         }
         for key in 0..entries {
-            // Not in the order in which they came.
+            // Not in the order of their insertion.
             run.one(&Write::Remove(key.wrapping_mul(7919) % entries));
             if key % (entries / 16) == 0 {
                 old.push((run.map.snapshot(), run.model.clone()));
@@ -376,7 +377,7 @@ fn up_and_down<K: Key, S: Build>(entries: u64) {
     }
     assert_eq!(run.map.revision().get(), 4 * entries);
     for (view, model) in &old {
-        same(view, model);
+        assert_equal(view, model);
     }
     for pair in old
         .windows(2)
@@ -385,8 +386,8 @@ fn up_and_down<K: Key, S: Build>(entries: u64) {
         let [(older, older_model), (newer, newer_model)] = pair else {
             unreachable!("pairs");
         };
-        same_diff((newer, newer_model), (older, older_model));
-        same_diff((older, older_model), (newer, newer_model));
+        assert_diff((newer, newer_model), (older, older_model));
+        assert_diff((older, older_model), (newer, newer_model));
     }
 }
 
@@ -406,12 +407,12 @@ fn random_operations_on_small_segments() {
 }
 
 #[test]
-fn up_and_down_one_by_one() {
-    up_and_down::<u64, DefaultHashBuilder>(20_011);
-    up_and_down::<u64, Truncated>(5_003);
-    up_and_down::<u64, Identity>(20_011);
-    up_and_down::<u64, Constant>(601);
-    up_and_down::<String, DefaultHashBuilder>(10_007);
-    up_and_down::<String, Truncated>(2_003);
-    up_and_down::<String, Constant>(307);
+fn growing_and_shrinking_by_one_key() {
+    grow_and_shrink::<u64, DefaultHashBuilder>(20_011);
+    grow_and_shrink::<u64, Truncated>(5_003);
+    grow_and_shrink::<u64, Identity>(20_011);
+    grow_and_shrink::<u64, Constant>(601);
+    grow_and_shrink::<String, DefaultHashBuilder>(10_007);
+    grow_and_shrink::<String, Truncated>(2_003);
+    grow_and_shrink::<String, Constant>(307);
 }

@@ -1,4 +1,4 @@
-//! How much of a table a commit replaces: counted, so that growth has no long pause at any size.
+//! The part of a table that a commit replaces, counted: growth has no long pause at any size.
 
 use std::hash::BuildHasher;
 
@@ -6,7 +6,8 @@ use super::super::table::Table;
 use super::super::{DefaultHashBuilder, Map, View};
 use super::{Build, Identity, Key};
 
-/// The most that one commit replaces: segments, entries in them, and bytes with the pointers that lead there.
+/// The most that one commit replaces: segments, entries in them, and bytes including the path of
+/// pointers.
 #[derive(Debug, Default)]
 struct Most {
     segments: usize,
@@ -15,7 +16,7 @@ struct Most {
 }
 
 fn one_by_one<K: Key, S: Build>(entries: u64) -> Most {
-    // Under Miri a few splits.
+    // Under Miri a few splits suffice.
     let entries = if cfg!(miri) { entries / 1_000 } else { entries };
     let map = Map::<K, u64, S>::default();
     let mut most = Most::default();
@@ -40,8 +41,9 @@ fn one_by_one<K: Key, S: Build>(entries: u64) -> Most {
 }
 
 #[test]
-fn no_one_key_commit_replaces_more_than_a_split_at_any_size() {
-    // The segment that is split, the new one, and the one of the key; some bytes a slot, and nodes of 128 pointers.
+fn a_commit_of_one_key_replaces_at_most_a_split() {
+    // Three segments: the one that is split, the new one, and the one of the key. Their bytes are
+    // some for each slot, and nodes of 128 pointers.
     for most in [
         one_by_one::<u64, DefaultHashBuilder>(60_000),
         one_by_one::<u64, Identity>(60_000),
@@ -81,7 +83,7 @@ fn a_batch_copies_a_segment_once() {
 
 #[test]
 fn a_version_is_a_table_two_words_and_a_hasher() {
-    // The revision, and which map it is of.
+    // The revision, and the pointer to the map's identity.
     let more = size_of::<View<u64, u64, ()>>() - size_of::<Table<u64, u64>>();
     assert_eq!(more, size_of::<u64>() + size_of::<usize>());
 }

@@ -1,4 +1,4 @@
-//! The thread or the task behind a waiter, and how it is woken.
+//! The thread or task behind a waiter, and its wakeup.
 
 use std::any::Any;
 use std::panic::resume_unwind;
@@ -14,16 +14,16 @@ pub(super) enum Target {
     Task(std::task::Waker),
 }
 
-/// Waiters that were taken out of the list, to be woken without its lock.
+/// Waiters that were removed from the list, to be woken without its lock.
 #[derive(Default)]
 pub(super) struct Targets(Vec<Target>);
 
-/// All were woken; the first panic of a waker, if there was one.
+/// The result of waking: the first panic of a waker, if one panicked. All targets were woken.
 #[must_use = "a panic may have to be resumed"]
 pub(in crate::published) struct Panicked(Option<Box<dyn Any + Send>>);
 
 impl Target {
-    /// Wakes it; returns the panic of a waker.
+    /// Wakes the target, and returns the panic of its waker.
     fn wake(self) -> Option<Box<dyn Any + Send>> {
         match self {
             Self::Thread(waiter) => {
@@ -53,7 +53,7 @@ impl Targets {
         self.0.len()
     }
 
-    /// Wakes all of them, also if a waker panics; tasks last, since their wakers may take their time.
+    /// Wakes all targets, even if a waker panics. Tasks come last, since a waker may be slow.
     pub(super) fn wake(self) -> Panicked {
         let (threads, tasks): (Vec<_>, Vec<_>) = self.0.into_iter().partition(Target::is_thread);
         let mut first = None;
@@ -74,7 +74,7 @@ impl FromIterator<Target> for Targets {
 }
 
 impl Panicked {
-    /// Resumes the panic.
+    /// Resumes the panic, if there was one.
     pub(in crate::published) fn resume(mut self) {
         if let Some(payload) = self.0.take() {
             resume_unwind(payload);

@@ -1,10 +1,10 @@
-//! Counts notifications, since a spurious wakeup has no effect but its cost.
+//! Counts of notifications, since a spurious wakeup has no other effect than its cost.
 
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::published::cell::Cell;
+use crate::published::cell::VersionedCell;
 use crate::published::error::WaitError;
 use crate::published::revision::Revision;
 use crate::published::subscription::Subscription;
@@ -12,19 +12,19 @@ use crate::sync::Ordering;
 
 const LONG: Duration = Duration::from_secs(60);
 
-fn publish(cell: &Cell<u64>, commits: u64) {
+fn publish(cell: &VersionedCell<u64>, commits: u64) {
     for _ in 0..commits {
         let revision = cell.revision();
         cell.write("a test").publish(revision.get() + 1);
     }
 }
 
-fn waiting(cell: &Cell<u64>) -> usize {
+fn waiting(cell: &VersionedCell<u64>) -> usize {
     cell.notifier.lock().list.len()
 }
 
-/// Blocks until so many threads wait.
-fn until_waiting(cell: &Cell<u64>, threads: usize) {
+/// Blocks until this number of threads wait.
+fn until_waiting(cell: &VersionedCell<u64>, threads: usize) {
     let start = Instant::now();
     while waiting(cell) < threads {
         assert!(start.elapsed() < LONG, "{} wait", waiting(cell));
@@ -32,29 +32,29 @@ fn until_waiting(cell: &Cell<u64>, threads: usize) {
     }
 }
 
-fn notified(cell: &Cell<u64>) -> u64 {
+fn notified(cell: &VersionedCell<u64>) -> u64 {
     cell.notifier.notified.load(Ordering::Relaxed)
 }
 
-fn cell() -> Arc<Cell<u64>> {
-    Arc::new(Cell::new(0))
+fn cell() -> Arc<VersionedCell<u64>> {
+    Arc::new(VersionedCell::new(0))
 }
 
-/// Ends the waits of a test also when it panics.
-struct EndsIt<'c>(&'c Cell<u64>);
+/// Ends the waits of a test, even if the test panics.
+struct EndOnDrop<'c>(&'c VersionedCell<u64>);
 
-impl Drop for EndsIt<'_> {
+impl Drop for EndOnDrop<'_> {
     fn drop(&mut self) {
         self.0.end();
     }
 }
 
 #[test]
-fn commits_notify_no_waiter_of_a_far_revision() {
+fn a_commit_notifies_no_waiter_of_a_later_revision() {
     let cell = cell();
     let far = Revision::from(1_000_000);
     thread::scope(|scope| {
-        let end = EndsIt(&cell);
+        let end = EndOnDrop(&cell);
         let waiters: Vec<_> = (0..200)
             .map(|_| scope.spawn(|| cell.wait_for(far, LONG)))
             .collect();
@@ -62,7 +62,7 @@ fn commits_notify_no_waiter_of_a_far_revision() {
         publish(&cell, 50);
         assert_eq!((notified(&cell), waiting(&cell)), (0, 200));
         drop(end);
-        assert_eq!(notified(&cell), 200, "the end is for all");
+        assert_eq!(notified(&cell), 200, "the end notifies all");
         for waiter in waiters {
             let closed = waiter.join().expect("no panic").expect_err("the end");
             assert_eq!(closed, WaitError::Closed);
@@ -72,10 +72,10 @@ fn commits_notify_no_waiter_of_a_far_revision() {
 }
 
 #[test]
-fn a_commit_notifies_whom_it_has_reached() {
+fn a_commit_notifies_each_waiter_that_it_reached() {
     let cell = cell();
     thread::scope(|scope| {
-        let _end = EndsIt(&cell);
+        let _end = EndOnDrop(&cell);
         for wanted in [3, 1, 5, 2, 3, 3] {
             let cell = &cell;
             scope.spawn(move || cell.wait_for(Revision::from(wanted), LONG));
@@ -90,10 +90,10 @@ fn a_commit_notifies_whom_it_has_reached() {
 }
 
 #[test]
-fn a_closer_notifies_its_own_subscription() {
+fn close_notifies_its_own_subscription_only() {
     let cell = cell();
     thread::scope(|scope| {
-        let _end = EndsIt(&cell);
+        let _end = EndOnDrop(&cell);
         let subscriptions: Vec<_> = (0..10)
             .map(|_| Subscription::new(Arc::clone(&cell)))
             .collect();
@@ -106,10 +106,10 @@ fn a_closer_notifies_its_own_subscription() {
         for (n, place) in [(1, 4), (2, 0), (3, 9)] {
             handles[place].close();
             let thread = threads[place].take().expect("it is closed once");
-            assert!(thread.join().expect("no panic"), "it has ended");
+            assert!(thread.join().expect("no panic"), "the subscription ended");
             assert_eq!((notified(&cell), waiting(&cell)), (n, 10 - n as usize));
             handles[place].close();
-            assert_eq!(notified(&cell), n, "it does not wait any more");
+            assert_eq!(notified(&cell), n, "a closed subscription does not wait");
         }
         publish(&cell, 1);
         assert_eq!((notified(&cell), waiting(&cell)), (10, 0));
@@ -117,7 +117,7 @@ fn a_closer_notifies_its_own_subscription() {
 }
 
 #[test]
-fn a_wait_that_times_out_leaves_the_list() {
+fn a_wait_that_times_out_is_removed_from_the_list() {
     let cell = cell();
     let mut changes = Subscription::new(Arc::clone(&cell));
     for _ in 0..10 {
@@ -153,7 +153,7 @@ fn a_task_is_in_the_list_once() {
         assert!(changes.as_mut().poll_next(&mut context).is_ready());
         assert_eq!(waiting(&cell), 0);
     }
-    // A close reaches the task that it is for.
+    // Closing a stream wakes its own task only.
     assert!(changes.as_mut().poll_next(&mut context).is_pending());
     other.get_ref().handle().close();
     assert_eq!((notified(&cell), waiting(&cell)), (4, 1));

@@ -6,7 +6,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::backoff::Pace;
+use super::backoff::BackoffPolicy;
 use super::clock::Clock;
 use super::source::Source;
 use super::state::Shared;
@@ -33,11 +33,11 @@ use crate::overlap::try_spawn;
 /// # Ok::<_, std::io::Error>(())
 /// ```
 #[derive(Clone)]
-#[must_use = "nothing is polled until it is started"]
+#[must_use = "a poller builder does nothing until `start` is called"]
 pub struct PollerBuilder<S> {
     source: S,
     name: String,
-    pace: Pace,
+    backoff: BackoffPolicy,
     on_failure: Option<OnFailure>,
 }
 
@@ -50,7 +50,7 @@ impl<S: Source> PollerBuilder<S> {
         Self {
             source,
             name: "poller".into(),
-            pace: Pace::every(period),
+            backoff: BackoffPolicy::with_period(period),
             on_failure: None,
         }
     }
@@ -59,6 +59,23 @@ impl<S: Source> PollerBuilder<S> {
     ///
     /// # Panics
     /// If the name has a nul byte.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    /// use untorn::{Map, Poller};
+    ///
+    /// let config = Arc::new(Map::new());
+    /// let read = || {
+    ///     let name = std::thread::current().name().map(String::from);
+    ///     Ok::<_, String>([("read by", name)])
+    /// };
+    /// let poller = Poller::every(Duration::MAX, read).named("config poller").start(&config)?;
+    /// poller.wait_until_fresh(Duration::from_secs(5)).unwrap();
+    /// assert_eq!(config.pin()["read by"].as_deref(), Some("config poller"));
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
     #[track_caller]
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
@@ -74,30 +91,52 @@ impl<S: Source> PollerBuilder<S> {
     ///
     /// # Panics
     /// If it is zero.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use untorn::Poller;
+    ///
+    /// let read = || std::fs::read_to_string("config.txt").map(|text| [("text", text)]);
+    /// // After failures, after 1 s, 2 s, 4 s, 5 s, 5 s and so on:
+    /// let builder =
+    ///     Poller::every(Duration::from_secs(10), read).max_backoff(Duration::from_secs(5));
+    /// ```
     #[track_caller]
-    pub fn max_backoff(mut self, cap: Duration) -> Self {
-        self.pace.set_cap(cap);
+    pub fn max_backoff(mut self, max: Duration) -> Self {
+        self.backoff.set_max(max);
         self
     }
 
-    /// Randomizes each delay by up to this fraction, from 0 to 1, so that processes that were started
-    /// together do not keep polling a server together. The default is 0.1: up to a tenth shorter or
-    /// longer. 0 means no jitter.
+    /// Randomizes each delay by up to this fraction, from 0 to 1, so that processes that were
+    /// started together do not keep polling a server together. The default is 0.1: up to a tenth
+    /// shorter or longer. 0 means no jitter.
     ///
     /// # Panics
     /// If it is not from 0 to 1.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use untorn::Poller;
+    ///
+    /// let read = || std::fs::read_to_string("config.txt").map(|text| [("text", text)]);
+    /// // Each delay is from 5 to 15 seconds:
+    /// let builder = Poller::every(Duration::from_secs(10), read).jitter(0.5);
+    /// ```
     #[track_caller]
-    pub fn jitter(mut self, share: f64) -> Self {
-        self.pace.set_jitter(share);
+    pub fn jitter(mut self, fraction: f64) -> Self {
+        self.backoff.set_jitter(fraction);
         self
     }
 
-    /// Sets a callback that runs after each failed poll, to log it for example. Without this (and without
-    /// the feature `tracing`) a failure is reported only by [`Poller::status`] and to callers that wait.
+    /// Sets a callback that runs after each failed poll, to log it for example. Without this (and
+    /// without the feature `tracing`) a failure is reported only by [`Poller::status`] and by the
+    /// methods that wait.
     ///
-    /// The callback runs on the poller's thread, without a lock, before the status reports the failure
-    /// and before [`Poller::refresh_now`] returns it. Both wait for the callback, and so does the next
-    /// fetch: keep it short. If it panics, the poller continues.
+    /// The callback runs on the poller's thread, without a lock, before the status reports the
+    /// failure and before [`Poller::refresh_now`] returns it. Both wait for the callback, and so
+    /// does the next fetch: keep it short. If it panics, the poller continues.
     ///
     /// # Examples
     /// ```
@@ -106,7 +145,8 @@ impl<S: Source> PollerBuilder<S> {
     /// use untorn::{Map, Poller};
     ///
     /// let config: Arc<Map<String, u32>> = Arc::new(Map::named("config"));
-    /// let poller = Poller::every(Duration::from_secs(10), || Err::<[_; 0], _>("the server is down"))
+    /// let read = || Err::<[_; 0], _>("the server is down");
+    /// let poller = Poller::every(Duration::from_secs(10), read)
     ///     .on_failure(|failure| eprintln!("config: {failure}"))
     ///     .start(&config)?;
     /// assert!(poller.refresh_now(Duration::from_secs(5)).is_err());
@@ -117,14 +157,28 @@ impl<S: Source> PollerBuilder<S> {
         self
     }
 
-    /// Starts the thread, which fetches at once, and then periodically until the poller is stopped or
-    /// dropped. Does not wait for the first fetch; [`Poller::wait_until_fresh`] does.
+    /// Starts the thread, which fetches at once, and then periodically until the poller is stopped
+    /// or dropped. Does not wait for the first fetch; [`Poller::wait_until_fresh`] does.
     ///
     /// The poller holds a reference to the map until it has stopped.
     ///
     /// # Errors
     /// If the operating system cannot create a thread. [`io::ErrorKind::Unsupported`] on a target
     /// without threads or without a clock, such as `wasm32-unknown-unknown`.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    /// use untorn::{Map, Poller};
+    ///
+    /// let config = Arc::new(Map::from([("1", 17)])); // until the first fetch
+    /// let read = || Ok::<_, String>([("1", 265)]);
+    /// let poller = Poller::every(Duration::from_secs(10), read).start(&config)?;
+    /// poller.wait_until_fresh(Duration::from_secs(5)).unwrap();
+    /// assert_eq!(config.get("1"), Some(265));
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
     #[track_caller]
     pub fn start<K, V, H>(self, map: &Arc<Map<K, V, H>>) -> io::Result<Poller>
     where
@@ -141,10 +195,10 @@ impl<S: Source> PollerBuilder<S> {
         let Self {
             source,
             name,
-            pace,
+            backoff,
             on_failure,
         } = self;
-        let shared = Arc::new(Shared::new(pace, map.revision(), Clock::default()));
+        let shared = Arc::new(Shared::new(backoff, map.revision(), Clock::default()));
         let thread = {
             let (shared, map) = (Arc::clone(&shared), Arc::clone(map));
             try_spawn(name, move || thread::run(&shared, map, source, on_failure))?
@@ -158,7 +212,7 @@ impl<S: fmt::Debug> fmt::Debug for PollerBuilder<S> {
         f.debug_struct("PollerBuilder")
             .field("source", &self.source)
             .field("name", &self.name)
-            .field("pace", &self.pace)
+            .field("backoff", &self.backoff)
             .field("on_failure", &self.on_failure.as_ref().map(|_| ".."))
             .finish()
     }
