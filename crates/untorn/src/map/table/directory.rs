@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn each_element_is_where_it_was_put_up_and_down_across_all_forms() {
+    fn elements_stay_in_place_across_all_forms() {
         let most = CHILDREN * CHILDREN + 3 * CHILDREN + 2;
         let mut directory = counted(most);
         for len in (1..=most).rev() {
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_seen_by_one_directory_only_and_shares_the_rest() {
+    fn change_affects_one_directory_and_shares_the_rest() {
         for len in [
             1,
             2,

@@ -40,7 +40,7 @@ fn one_by_one<K: Key, S: Build>(entries: u64) -> Most {
 }
 
 #[test]
-fn no_one_key_commit_replaces_more_than_a_split_at_any_size() {
+fn one_key_commit_replaces_at_most_three_segments() {
     // The segment that is split, the new one, and the one of the key; some bytes a slot, and nodes of 128 pointers.
     for most in [
         one_by_one::<u64, DefaultHashBuilder>(60_000),
