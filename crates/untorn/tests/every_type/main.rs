@@ -1,5 +1,5 @@
-//! Every type in a few steps, with threads where they matter: small enough for Miri, which checks
-//! each step for undefined behavior, and for an emulator.
+//! Exercises every type in a few steps, with threads where they matter. The tests are small enough
+//! for an emulator and for Miri, which checks each step for undefined behavior.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
@@ -12,7 +12,7 @@ use untorn::{
     Stretch, spawn,
 };
 
-/// How often a thread does what a test is about.
+/// The number of repetitions per thread.
 const ROUNDS: u64 = if cfg!(miri) { 20 } else { 2_000 };
 
 /// More pins at once than arc-swap has fast slots for.
@@ -85,7 +85,7 @@ fn views_outlive_their_map() {
 }
 
 #[test]
-fn subscriptions_follow_to_the_end() {
+fn subscription_ends_after_the_last_version() {
     let map = Map::new();
     let changes = map.subscribe();
     let follower = thread::spawn(move || {
@@ -107,7 +107,7 @@ fn subscriptions_follow_to_the_end() {
 }
 
 #[test]
-fn a_wait_ends_when_its_time_is_over() {
+fn wait_ends_at_its_timeout() {
     let limit = Published::new(1);
     let mut changes = limit.subscribe();
     let none = changes.recv_timeout(Duration::from_millis(1)).unwrap_err();
@@ -175,7 +175,7 @@ fn go_map_may_change_under_its_cursor() {
 }
 
 #[test]
-fn cells_are_handed_over() {
+fn cell_accesses_in_turn_do_not_overlap() {
     let cell = OverlapCell::new(Vec::new());
     let turn = AtomicU64::new(0);
     thread::scope(|scope| {
@@ -198,7 +198,7 @@ fn cells_are_handed_over() {
 }
 
 #[test]
-fn cells_exclude_each_other() {
+fn cell_guards_exclude_each_other() {
     let cell = OverlapCell::new((0_u64, 0_u64)).stretch(Stretch::percent(10.0));
     let attempts = |_| {
         let mut refused = 0;
@@ -228,7 +228,7 @@ fn cells_exclude_each_other() {
 }
 
 #[test]
-fn many_guards_of_one_thread() {
+fn one_thread_may_hold_many_guards() {
     let cell = OverlapCell::new(String::from("shared"));
     let reader = spawn("reader", move || {
         let guards: Vec<_> = (0..PINS).map(|_| cell.read()).collect();

@@ -1,4 +1,5 @@
-//! A `Batch` as its writer sees it: its own writes, the revision that it began with, and what becomes of a panic in it.
+//! `Batch` from the writer's side: its own writes, the revision that it started from, and panics
+//! inside it.
 
 use std::cell::Cell;
 use std::hash::{Hash, Hasher};
@@ -10,7 +11,7 @@ use std::thread;
 use untorn::{Map, Revision};
 
 #[test]
-fn a_batch_shows_its_own_writes_and_the_revision_it_began_with() {
+fn batch_reads_its_writes_and_starting_revision() {
     let map = Map::from([("a", 1)]);
     map.insert("b", 2);
     let revision = map.batch(|batch| {
@@ -28,7 +29,7 @@ fn a_batch_shows_its_own_writes_and_the_revision_it_began_with() {
 }
 
 #[test]
-fn an_update_in_a_batch_puts_replaces_and_removes() {
+fn batch_update_inserts_replaces_and_removes() {
     let map = Map::from([("a", 1), ("b", 2)]);
     map.batch(|batch| {
         batch.update("a", |old| old.map(|n| n + 10));
@@ -46,10 +47,10 @@ fn an_update_in_a_batch_puts_replaces_and_removes() {
     assert_eq!((get("a"), get("b"), get("c")), (Some(11), None, Some(3)));
     let before = map.revision();
     map.batch(|batch| batch.update("d", |_| None));
-    assert_eq!(map.revision(), before, "nothing was there, nothing is");
+    assert_eq!(map.revision(), before, "an absent key stays absent");
 }
 
-/// A key whose hash can be made to panic.
+/// A key whose hash panics on demand.
 #[derive(Clone, PartialEq, Eq)]
 struct Key {
     number: u32,
@@ -66,7 +67,7 @@ impl Hash for Key {
 }
 
 #[test]
-fn a_batch_whose_writer_catches_a_panic_goes_on_and_drops_what_did_not_get_in() {
+fn batch_continues_after_a_caught_panic() {
     let map: Map<Key, Rc<u32>> = Map::new();
     let value = Rc::new(0);
     let key = |number| Key {
@@ -83,12 +84,12 @@ fn a_batch_whose_writer_catches_a_panic_goes_on_and_drops_what_did_not_get_in() 
     });
     assert_eq!(map.len(), 1);
     assert!(map.contains_key(&key(2)) && !map.contains_key(&key(1)));
-    // One here, one in the map: that of the panic is gone.
+    // One reference here, one in the map: the entry of the panic was dropped.
     assert_eq!(Rc::strong_count(&value), 2);
 }
 
 #[test]
-fn a_guard_publishes_by_commit_only() {
+fn batch_guard_publishes_only_on_commit() {
     let map = Map::from([("low", 10), ("high", 20)]);
     let before = map.snapshot();
     let mut batch = map.begin_batch();
@@ -115,7 +116,7 @@ fn a_guard_publishes_by_commit_only() {
 }
 
 #[test]
-fn a_guard_that_is_dropped_publishes_nothing() {
+fn dropped_batch_guard_publishes_nothing() {
     let map = Map::from([("low", 10)]);
     let before = map.snapshot();
     let half = |text: &str| -> Result<Revision, std::num::ParseIntError> {
@@ -139,7 +140,7 @@ fn a_guard_that_is_dropped_publishes_nothing() {
 }
 
 #[test]
-fn a_guard_that_is_leaked_keeps_the_lock_and_nothing_else() {
+fn leaked_batch_holds_only_the_writer_lock() {
     let value = Arc::new(0);
     let map = Map::named("limits");
     map.insert(1, Arc::clone(&value));
@@ -148,7 +149,9 @@ fn a_guard_that_is_leaked_keeps_the_lock_and_nothing_else() {
     std::mem::forget(map.begin_batch());
     let caught = catch_unwind(AssertUnwindSafe(|| map.insert(2, Arc::default())));
     let message = caught.expect_err("this would deadlock");
-    let message = message.downcast_ref::<String>().expect("a text");
+    let message = message
+        .downcast_ref::<String>()
+        .expect("the message is text");
     assert_eq!(
         message,
         "cannot write to map \"limits\" while this thread has a write to that map open: this would deadlock; end that write first"
@@ -158,13 +161,13 @@ fn a_guard_that_is_leaked_keeps_the_lock_and_nothing_else() {
         (Some(Arc::default()), 1, 2)
     );
     assert_eq!(*map.fork().pin(), *map.pin());
-    // Dropping the map does not wait for the guard, which can end no more.
+    // Dropping the map does not wait for the leaked guard.
     thread::spawn(move || drop(map)).join().expect("no panic");
-    assert!(changes.recv().is_err(), "it has ended");
+    assert!(changes.recv().is_err(), "the subscription has ended");
 }
 
 #[test]
-fn guards_that_are_exchanged_write_to_their_own_maps() {
+fn swapped_batch_guards_write_to_their_own_maps() {
     let (one, two) = (Map::new(), Map::new());
     let (mut first, mut second) = (one.begin_batch(), two.begin_batch());
     first.insert(1, 1);
@@ -186,7 +189,7 @@ fn a_closure_cannot_commit_the_batch_of_another_map() {
         |batch| {
             let mut other = OTHER.begin_batch();
             other.insert(2, 2);
-            // Nothing keeps a closure from ending its own batch like this.
+            // A closure can end its own batch like this.
             drop(std::mem::replace(batch, other));
         },
     ];
@@ -199,7 +202,7 @@ fn a_closure_cannot_commit_the_batch_of_another_map() {
             });
         };
         let caught = catch_unwind(AssertUnwindSafe(write));
-        let message = caught.expect_err("it is of another map");
+        let message = caught.expect_err("the batch is of another map");
         let message = message.downcast_ref::<&str>().copied();
         assert!(
             message.is_some_and(|text| text.starts_with("cannot commit a batch of another map"))
@@ -217,14 +220,15 @@ fn a_closure_cannot_commit_a_later_batch() {
     let view = MAP.snapshot();
     let write = || {
         MAP.batch_if_unchanged(&view, |batch| {
-            // Ends the batch of the view, so that another write can come in between.
+            // Ends the batch of the view, so that another write can run in between.
             drop(std::mem::replace(batch, OTHER.begin_batch()));
             MAP.insert(1, 1);
             *batch = MAP.begin_batch();
             batch.insert(1, 2);
         })
     };
-    let caught = catch_unwind(AssertUnwindSafe(write)).expect_err("it is of a later revision");
+    let caught =
+        catch_unwind(AssertUnwindSafe(write)).expect_err("the batch is of a later revision");
     let message = caught.downcast_ref::<&str>().copied();
     assert!(message.is_some_and(|text| text.starts_with("cannot commit another batch")));
     assert_eq!(MAP.get(&1), Some(1));

@@ -1,30 +1,31 @@
-//! The tests of the public interface that share one process.
+//! Tests of the public interface that share one process.
 //!
-//! Tests that start child processes are in `process`, tests that count allocations in `memory`, and tests that count the
-//! threads of their process in `threads`. No test here sets an environment variable, a panic hook or another value of the
-//! whole process; `tidy` checks that each file of these folders is compiled.
+//! Tests that start child processes are in `process`, tests that count allocations in `memory`, and
+//! tests that count the threads of their process in `threads`. No test here sets an environment
+//! variable or another value of the whole process. The one panic hook, in `silence`, acts only on
+//! threads that call it. `tidy` checks that each file of these folders is compiled.
 
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../support/watchdog.rs"]
 mod watchdog;
 
+mod api_parity;
 mod batch;
 mod features;
+mod formatting;
 mod go;
 mod many_threads;
 mod map;
+mod no_false_positives;
 mod overlap_cell;
 mod overlaps;
 mod panics;
 mod poller;
 mod published;
-mod quiet;
 mod race;
 mod reentrancy;
-mod same_body;
+mod report_accuracy;
 mod send_sync;
-mod sites;
 mod subscription;
 mod tidy;
-mod words;

@@ -1,28 +1,29 @@
-//! Overlaps of many threads, of threads deep in nested accesses, of threads that end: who is named, and how many.
+//! Overlaps of many threads, of nested accesses, and of threads that exit: the named sides and the
+//! counts.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::sync::{Arc, Barrier};
 use std::thread::{Builder, scope};
 
-use crate::support::{Elem, Map, Probe, Valve, attempt, map_of_one};
+use crate::support::{BlockingKey, BlockingValue, Latch, Map, attempt, map_of_one};
 
 const SIZES: [usize; 7] = [1, 2, 3, 7, 15, 31, 63];
 
 #[test]
-fn a_writer_is_told_how_many_read() {
+fn writer_report_counts_readers() {
     for readers in SIZES {
-        let valve = Valve::closed(readers);
-        let map = map_of_one(&Valve::open());
+        let latch = Latch::closed(readers);
+        let map = map_of_one(&Latch::open());
         let threads: Vec<_> = (0..readers)
             .map(|i| {
-                let (map, valve) = (Arc::clone(&map), Arc::clone(&valve));
+                let (map, latch) = (Arc::clone(&map), Arc::clone(&latch));
                 untorn::spawn(format!("reader {i}"), move || {
-                    attempt(|| map.get_with(&Probe::free(1), |_| valve.pass()))
+                    attempt(|| map.get_with(&BlockingKey::free(1), |_| latch.pass()))
                 })
             })
             .collect();
-        valve.wait_for(readers);
+        latch.wait_for(readers);
         for _ in 0..3 {
             let overlap = attempt(|| map.clear()).expect_err("readers are inside");
             assert_eq!(overlap.additional_readers, readers - 1);
@@ -36,24 +37,24 @@ fn a_writer_is_told_how_many_read() {
             assert_eq!(line.is_none(), !report.contains("\nand "), "{report}");
             assert!(line.is_none_or(|line| report.contains(&line)), "{report}");
         }
-        valve.release();
+        latch.release();
         for thread in threads {
-            let read = thread.join().expect("the reader ends well");
-            assert!(read.is_ok(), "readers do not disturb each other");
+            let read = thread.join().expect("the reader does not panic");
+            assert!(read.is_ok(), "reads do not conflict");
         }
-        assert!(attempt(|| map.clear()).is_ok(), "nobody is left inside");
+        assert!(attempt(|| map.clear()).is_ok(), "an access is still open");
     }
 }
 
 #[test]
-fn each_of_many_readers_is_told_of_the_writer() {
+fn each_of_many_readers_reports_the_writer() {
     for readers in SIZES {
-        let valve = Valve::closed(1);
-        let map = map_of_one(&Valve::open());
+        let latch = Latch::closed(1);
+        let map = map_of_one(&Latch::open());
         let start = Barrier::new(readers);
         scope(|s| {
-            let writer = s.spawn(|| attempt(|| map.remove(&Probe::new(1, &valve)).is_some()));
-            valve.wait_for(1);
+            let writer = s.spawn(|| attempt(|| map.remove(&BlockingKey::new(1, &latch)).is_some()));
+            latch.wait_for(1);
             let threads: Vec<_> = (0..readers)
                 .map(|_| {
                     s.spawn(|| {
@@ -64,10 +65,10 @@ fn each_of_many_readers_is_told_of_the_writer() {
                 .collect();
             let overlaps: Vec<_> = threads
                 .into_iter()
-                .map(|thread| thread.join().expect("the reader ends well"))
+                .map(|thread| thread.join().expect("the reader does not panic"))
                 .collect();
-            valve.release();
-            assert!(writer.join().expect("the writer ends well").is_ok());
+            latch.release();
+            assert!(writer.join().expect("the writer does not panic").is_ok());
             let here: HashSet<_> = overlaps.iter().map(|o| o.here.thread_number).collect();
             assert_eq!(here.len(), readers, "each thread has its own number");
             for overlap in overlaps {
@@ -77,60 +78,60 @@ fn each_of_many_readers_is_told_of_the_writer() {
                 assert_eq!(overlap.additional_readers, 0);
             }
         });
-        assert!(attempt(|| map.clear()).is_ok(), "nobody is left inside");
+        assert!(attempt(|| map.clear()).is_ok(), "an access is still open");
     }
 }
 
-/// Goes `depth` accesses deep, each to another map, and calls `f` at the bottom.
+/// Nests one access per map and calls `f` inside the innermost.
 fn nest(maps: &[Arc<Map>], f: &mut dyn FnMut()) {
     match maps {
         [] => f(),
         [map, rest @ ..] => {
-            map.get_with(&Probe::free(1), |_| nest(rest, f));
+            map.get_with(&BlockingKey::free(1), |_| nest(rest, f));
         }
     }
 }
 
-/// A record has room for four accesses; a thread deeper than that takes more records.
+/// A record has room for four accesses; a thread with more takes further records.
 #[test]
-fn every_level_of_nested_accesses_is_seen() {
+fn every_nested_access_is_detected() {
     for depth in 1..=12 {
-        let maps: Vec<_> = (0..depth).map(|_| map_of_one(&Valve::open())).collect();
-        let valve = Valve::closed(1);
+        let maps: Vec<_> = (0..depth).map(|_| map_of_one(&Latch::open())).collect();
+        let latch = Latch::closed(1);
         scope(|s| {
-            let nester = s.spawn(|| nest(&maps, &mut || valve.pass()));
-            valve.wait_for(1);
+            let nested = s.spawn(|| nest(&maps, &mut || latch.pass()));
+            latch.wait_for(1);
             for map in &maps {
-                let overlap = attempt(|| map.clear()).expect_err("the nester is inside");
+                let overlap = attempt(|| map.clear()).expect_err("the nested accesses are open");
                 assert_eq!(
                     (overlap.additional_readers, overlap.is_reentrant()),
                     (0, false)
                 );
             }
-            valve.release();
-            nester.join().expect("the nester ends well");
+            latch.release();
+            nested.join().expect("the nested accesses do not panic");
         });
         for map in &maps {
-            assert!(attempt(|| map.clear()).is_ok(), "nobody is left inside");
+            assert!(attempt(|| map.clear()).is_ok(), "an access is still open");
         }
     }
 }
 
 #[test]
-fn nested_accesses_to_one_map_all_count() {
+fn nested_accesses_to_one_map_are_counted() {
     for depth in 1..=12 {
-        let map = map_of_one(&Valve::open());
+        let map = map_of_one(&Latch::open());
         let maps = vec![Arc::clone(&map); depth];
-        let valve = Valve::closed(1);
+        let latch = Latch::closed(1);
         scope(|s| {
-            let nester = s.spawn(|| nest(&maps, &mut || valve.pass()));
-            valve.wait_for(1);
-            let overlap = attempt(|| map.clear()).expect_err("the nester is inside");
+            let nested = s.spawn(|| nest(&maps, &mut || latch.pass()));
+            latch.wait_for(1);
+            let overlap = attempt(|| map.clear()).expect_err("the nested accesses are open");
             assert_eq!(overlap.additional_readers, depth - 1);
-            valve.release();
-            nester.join().expect("the nester ends well");
+            latch.release();
+            nested.join().expect("the nested accesses do not panic");
         });
-        // The nester itself, on its way out, may write as soon as it is out.
+        // A thread may write as soon as its own nested accesses have ended.
         let out = attempt(|| {
             nest(&maps, &mut || {});
             map.clear();
@@ -139,30 +140,32 @@ fn nested_accesses_to_one_map_all_count() {
     }
 }
 
-/// A thread deep in nested accesses notices as well as it is noticed.
+/// A thread with nested accesses also detects the accesses of others.
 #[test]
-fn a_deep_access_notices_a_writer() {
-    let maps: Vec<_> = (0..9).map(|_| map_of_one(&Valve::open())).collect();
-    let valve = Valve::closed(1);
-    let written = map_of_one(&Valve::open());
+fn nested_access_detects_a_writer() {
+    let maps: Vec<_> = (0..9).map(|_| map_of_one(&Latch::open())).collect();
+    let latch = Latch::closed(1);
+    let written = map_of_one(&Latch::open());
     scope(|s| {
-        let writer =
-            s.spawn(|| attempt(|| written.insert(Probe::new(1, &valve), Elem::free(1))).map(drop));
-        valve.wait_for(1);
+        let writer = s.spawn(|| {
+            attempt(|| written.insert(BlockingKey::new(1, &latch), BlockingValue::free(1)))
+                .map(drop)
+        });
+        latch.wait_for(1);
         let mut met = None;
         nest(&maps, &mut || met = attempt(|| written.len()).err());
         assert_eq!(
             met.expect("a writer is inside").other.operation,
             "GoMap::insert"
         );
-        valve.release();
-        assert!(writer.join().expect("the writer ends well").is_ok());
+        latch.release();
+        assert!(writer.join().expect("the writer does not panic").is_ok());
     });
 }
 
 #[test]
-fn threads_that_ended_leave_nothing_behind() {
-    let map = map_of_one(&Valve::open());
+fn ended_threads_leave_no_access_open() {
+    let map = map_of_one(&Latch::open());
     for round in 0..300 {
         let readers: Vec<_> = (0..4)
             .map(|_| {
@@ -174,36 +177,39 @@ fn threads_that_ended_leave_nothing_behind() {
             })
             .collect();
         for reader in readers {
-            reader.join().expect("the reader ends well");
+            reader.join().expect("the reader does not panic");
         }
-        let elem = Elem::free(round);
-        assert!(attempt(|| map.insert(Probe::free(1), elem)).is_ok());
+        let elem = BlockingValue::free(round);
+        assert!(attempt(|| map.insert(BlockingKey::free(1), elem)).is_ok());
     }
 }
 
-/// Whoever inherits a record goes by its own name, number and creator, however long the name before was.
+/// The next owner of a record is reported by its own name, number and creator, however long the
+/// previous name was.
 #[test]
-fn a_reused_record_names_its_new_owner() {
-    let map = map_of_one(&Valve::open());
+fn reused_record_names_its_new_owner() {
+    let map = map_of_one(&Latch::open());
     let mut numbers = HashSet::new();
     for (i, len) in [64, 3, 100, 0, 17, 1].into_iter().enumerate() {
         let name = "n".repeat(len);
-        let valve = Valve::closed(1);
+        let latch = Latch::closed(1);
         let body = {
-            let (map, valve) = (Arc::clone(&map), Arc::clone(&valve));
-            move || map.iter_with(|_, _| valve.pass())
+            let (map, latch) = (Arc::clone(&map), Arc::clone(&latch));
+            move || map.iter_with(|_, _| latch.pass())
         };
         let spawned = i % 2 == 0;
         let thread = if spawned {
             untorn::spawn(name.clone(), body)
         } else {
             let thread = Builder::new().name(name.clone()).spawn(body);
-            thread.expect("a thread can be started")
+            thread.expect("the thread starts")
         };
-        valve.wait_for(1);
-        let other = attempt(|| map.clear()).expect_err("it is inside").other;
-        valve.release();
-        thread.join().expect("the thread ends well");
+        latch.wait_for(1);
+        let other = attempt(|| map.clear())
+            .expect_err("the access is open")
+            .other;
+        latch.release();
+        thread.join().expect("the thread does not panic");
         let cut = if len > 64 {
             format!("{}…", &name[..61])
         } else {
@@ -218,34 +224,34 @@ fn a_reused_record_names_its_new_owner() {
     }
 }
 
-struct LastWords(Box<dyn Fn()>);
+struct RunOnDrop(Box<dyn Fn()>);
 
-impl Drop for LastWords {
+impl Drop for RunOnDrop {
     fn drop(&mut self) {
         (self.0)();
     }
 }
 
 thread_local! {
-    static BEFORE: RefCell<Option<LastWords>> = const { RefCell::new(None) };
-    static AFTER: RefCell<Option<LastWords>> = const { RefCell::new(None) };
+    static BEFORE: RefCell<Option<RunOnDrop>> = const { RefCell::new(None) };
+    static AFTER: RefCell<Option<RunOnDrop>> = const { RefCell::new(None) };
 }
 
-/// Thread-local values are dropped one after the other, some before the crate's own and some after. Maps can be
-/// used from all of them, and are watched.
+/// Thread-local values are dropped one after the other, some before the crate's own and some after.
+/// Maps can be used from all of them, and the accesses are checked.
 #[test]
-fn accesses_of_a_thread_that_is_being_torn_down() {
+fn accesses_during_thread_exit_are_detected() {
     for wanted in [&BEFORE, &AFTER] {
-        let map = map_of_one(&Valve::open());
-        let valve = Valve::closed(1);
+        let map = map_of_one(&Latch::open());
+        let latch = Latch::closed(1);
         let thread = {
-            let (map, valve) = (Arc::clone(&map), Arc::clone(&valve));
+            let (map, latch) = (Arc::clone(&map), Arc::clone(&latch));
             untorn::spawn("ending", move || {
-                let last_words = LastWords(Box::new({
+                let at_exit = RunOnDrop(Box::new({
                     let map = Arc::clone(&map);
                     move || {
-                        map.insert(Probe::free(2), Elem::free(2));
-                        map.get_with(&Probe::free(1), |_| valve.pass());
+                        map.insert(BlockingKey::free(2), BlockingValue::free(2));
+                        map.get_with(&BlockingKey::free(1), |_| latch.pass());
                         let nested = vec![Arc::clone(&map); 6];
                         nest(&nested, &mut || assert_eq!(map.len(), 2));
                     }
@@ -253,43 +259,43 @@ fn accesses_of_a_thread_that_is_being_torn_down() {
                 BEFORE.with(|_| ());
                 assert_eq!(map.len(), 1);
                 AFTER.with(|_| ());
-                wanted.set(Some(last_words));
+                wanted.set(Some(at_exit));
             })
         };
-        valve.wait_for(1);
-        let overlap = attempt(|| map.clear()).expect_err("last words are being spoken");
+        latch.wait_for(1);
+        let overlap = attempt(|| map.clear()).expect_err("a thread-local value is being dropped");
         assert_eq!(overlap.other.operation, "GoMap::get_with");
         assert!(overlap.other.created_at.is_some());
-        valve.release();
-        thread.join().expect("the thread ends well");
-        assert!(attempt(|| map.clear()).is_ok(), "nobody is left inside");
+        latch.release();
+        thread.join().expect("the thread does not panic");
+        assert!(attempt(|| map.clear()).is_ok(), "an access is still open");
     }
 }
 
 #[test]
-fn numbers_go_by_creation_not_by_use() {
-    let maps = [(); 2].map(|()| map_of_one(&Valve::open()));
-    let valve = Valve::closed(2);
-    let go = Valve::closed(1);
+fn thread_numbers_follow_creation_order() {
+    let maps = [(); 2].map(|()| map_of_one(&Latch::open()));
+    let latch = Latch::closed(2);
+    let go = Latch::closed(1);
     let threads = [0, 1].map(|i| {
-        let (map, valve, go) = (Arc::clone(&maps[i]), Arc::clone(&valve), Arc::clone(&go));
+        let (map, latch, go) = (Arc::clone(&maps[i]), Arc::clone(&latch), Arc::clone(&go));
         untorn::spawn("numbered", move || {
             if i == 0 {
                 go.pass();
             }
-            map.iter_with(|_, _| valve.pass());
+            map.iter_with(|_, _| latch.pass());
         })
     });
-    valve.wait_for(1);
+    latch.wait_for(1);
     go.release();
-    valve.wait_for(2);
+    latch.wait_for(2);
     let numbers = maps.map(|map| {
-        let overlap = attempt(|| map.clear()).expect_err("it is inside");
+        let overlap = attempt(|| map.clear()).expect_err("the access is open");
         overlap.other.thread_number
     });
     assert!(numbers[0] < numbers[1], "{numbers:?}");
-    valve.release();
+    latch.release();
     for thread in threads {
-        thread.join().expect("it ends well");
+        thread.join().expect("no panic");
     }
 }

@@ -1,4 +1,5 @@
-//! Panics where few expect them: in `Drop`, in a comparison, in the source of a write. And sources that read their own map.
+//! Panics in unusual places: in `Drop`, in a comparison, in the source of a write. Also sources
+//! that read their own map.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -9,26 +10,26 @@ use std::thread;
 use untorn::{Map, Published, Revision, TryRecvError, View};
 
 thread_local! {
-    /// Drops until the one that panics; 0 is never.
+    /// Drops up to the one that panics; 0 is never.
     static DROPS: Cell<usize> = const { Cell::new(0) };
-    /// Comparisons of values until the one that panics; 0 is never.
+    /// Comparisons of values up to the one that panics; 0 is never.
     static COMPARISONS: Cell<usize> = const { Cell::new(0) };
-    /// What lives.
+    /// The number of live values.
     static LIVE: Cell<isize> = const { Cell::new(0) };
 }
 
-/// Panics if it is this one's turn.
+/// Counts one call and panics if it is the chosen one.
 fn tick(fuse: &'static thread::LocalKey<Cell<usize>>) {
     let left = fuse.get();
     fuse.set(left.saturating_sub(1));
-    // A second panic on the way out would end the process, whoever holds the map.
+    // A second panic during unwinding would abort the process.
     if left == 1 && !thread::panicking() {
         // Without a message: there are thousands.
-        resume_unwind(Box::new("the fuse is out"));
+        resume_unwind(Box::new("the chosen call"));
     }
 }
 
-/// A key and a value that counts what lives of it.
+/// A key and a value that count how many of them are live.
 #[derive(Debug)]
 struct Fused(u64);
 
@@ -86,7 +87,7 @@ fn insert(map: &Numbers, key: u64, value: u64) -> Option<Fused> {
     map.insert(key, value)
 }
 
-/// Ways to write, each of at most one revision.
+/// Writes that each make at most one revision.
 const WRITES: [Write; 17] = [
     |map| _ = insert(map, 500, 1),
     |map| _ = insert(map, 3, 1),
@@ -144,7 +145,7 @@ const WRITES: [Write; 17] = [
     |map| _ = map.reclaim(),
 ];
 
-/// A map of so many entries with versions that the next commits free.
+/// Creates a map of `entries` entries with versions that the next commits free.
 fn with_history(entries: u64) -> Numbers {
     let map: Numbers = (0..entries).map(|key| of(key, key)).collect();
     let held: Vec<_> = (0..4)
@@ -160,7 +161,7 @@ fn with_history(entries: u64) -> Numbers {
 }
 
 #[test]
-fn a_drop_that_panics_leaves_the_map_whole_and_usable() {
+fn panicking_drop_leaves_the_map_usable() {
     let mut panics = 0;
     for entries in [20, 60, 120] {
         for write in WRITES {
@@ -174,7 +175,7 @@ fn a_drop_that_panics_leaves_the_map_whole_and_usable() {
                 let caught = catch_unwind(AssertUnwindSafe(|| write(&mut map)));
                 let untouched = DROPS.replace(0) > 0;
                 assert_eq!(caught.is_ok(), untouched, "no panic is swallowed");
-                // All or nothing, and the numbers say which.
+                // The write is complete or absent, and the revision shows which.
                 let committed = map.revision().get() - before.revision().get();
                 assert!(committed <= 1);
                 if committed == 1 {
@@ -206,10 +207,10 @@ fn a_drop_that_panics_leaves_the_map_whole_and_usable() {
 }
 
 #[test]
-fn a_drop_that_panics_while_a_map_is_made_leaks_nothing() {
+fn panicking_drop_during_collect_leaks_nothing() {
     let live = LIVE.get();
     let panics = (1..).take_while(|k| {
-        // Of each key the last value stays, so the others and their keys are dropped.
+        // The last value of each key stays, so the other values and their keys are dropped.
         let entries: Vec<_> = (0..40).map(|n| of(n % 10, n)).collect();
         DROPS.set(*k);
         let made = catch_unwind(AssertUnwindSafe(|| {
@@ -225,7 +226,7 @@ fn a_drop_that_panics_while_a_map_is_made_leaks_nothing() {
 }
 
 #[test]
-fn a_drop_that_panics_while_a_map_is_dropped_hides_the_end_from_nobody() {
+fn panicking_drop_of_a_map_still_ends_subscriptions() {
     let panics = (1..).take_while(|k| {
         let map = with_history(30);
         let mut changes = map.subscribe();
@@ -244,7 +245,7 @@ fn a_drop_that_panics_while_a_map_is_dropped_hides_the_end_from_nobody() {
 }
 
 #[test]
-fn a_drop_that_panics_leaves_a_published_value_usable() {
+fn panicking_drop_leaves_published_usable() {
     let writes: [fn(&Published<Fused>); 3] = [
         |value| _ = value.publish(Fused::new(9)),
         |value| _ = value.update(|_| Fused::new(9)),
@@ -271,7 +272,7 @@ fn a_drop_that_panics_leaves_a_published_value_usable() {
             assert_eq!(value.revision().get(), 4 + u64::from(committed));
             assert_eq!(changes.try_recv().is_ok(), committed);
             value.publish(Fused::new(10));
-            assert_eq!(changes.try_recv().expect("it is usable").to.0, 10);
+            assert_eq!(changes.try_recv().expect("the value is usable").to.0, 10);
             drop(changes);
             value.reclaim();
             assert_eq!(value.retained(), 0);
@@ -286,7 +287,7 @@ fn a_drop_that_panics_leaves_a_published_value_usable() {
 }
 
 #[test]
-fn a_comparison_that_panics_spoils_neither_a_diff_nor_a_refresh() {
+fn panicking_eq_breaks_neither_diff_nor_refresh() {
     let map: Numbers = (0..60).map(|key| of(key, key)).collect();
     let before = map.snapshot();
     map.refresh((5..65).map(|key| of(key, key / 2)));
@@ -317,13 +318,13 @@ fn a_comparison_that_panics_spoils_neither_a_diff_nor_a_refresh() {
 }
 
 #[test]
-fn a_source_that_panics_at_any_entry_writes_nothing() {
+fn panicking_source_writes_nothing() {
     const ENTRIES: u64 = 100;
     let mut map: Numbers = (0..60).map(|key| of(key, key)).collect();
     insert(&map, 3, 1);
     let mut changes = map.subscribe();
     let live = LIVE.get();
-    // A key twice, so that something goes out on the way.
+    // A duplicate key, so that a value is dropped during the write.
     let source = |end: u64| {
         (0..=ENTRIES).map(move |n| {
             if n == end {
@@ -358,7 +359,7 @@ fn the_source_of_a_write_may_be_the_map_itself() {
     let before = map.snapshot();
     map.extend(before.iter().map(|(key, value)| (key + 5_000, value + 1)));
     assert_eq!((map.len(), map.revision().get()), (10_000, 1));
-    // A source that looks at the newest version sees none of the batch that it is for.
+    // A source that reads the newest version observes nothing of its own batch.
     let (mut reader, mut keys) = (map.reader(), 0..100);
     map.extend(std::iter::from_fn(|| {
         let key = keys.next()?;
@@ -370,12 +371,12 @@ fn the_source_of_a_write_may_be_the_map_itself() {
     let same = map.refresh(map.pin().iter().map(|(key, value)| (*key, *value)));
     assert_eq!((same.added, same.changed, same.removed), (0, 0, 0));
     assert_eq!(map.revision().get(), 2);
-    // It is drained before the writer begins, so it may even write.
+    // The source is drained before the write begins, so it may even write.
     let done = map.refresh(map.snapshot().iter().map(|(key, value)| {
         map.insert(*key, 0);
         (*key, *value)
     }));
-    // What was 0 already does not differ.
+    // Values that were 0 already do not differ.
     assert_eq!((done.added, done.changed, done.removed), (0, 10_098, 0));
     assert_eq!(done.revision, Revision::from(2 + 10_100 + 1));
     let view = map.pin();

@@ -1,4 +1,4 @@
-//! `Published`: what readers see, who frees what, and what a writer must not do.
+//! `Published`: consistent views, reclamation of versions, and forbidden writes.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use untorn::{Pinned, Published, Reader, Revision, Snapshot, WaitError};
 
-/// Counts values that live, and remembers the threads that dropped one.
+/// A counter of live values that also records which threads dropped one.
 #[derive(Default)]
 struct Ledger {
     live: AtomicUsize,
@@ -44,7 +44,7 @@ fn live(ledger: &Ledger) -> usize {
 }
 
 #[test]
-fn each_commit_adds_one() {
+fn each_commit_increments_the_revision() {
     let value = Published::new(0);
     assert_eq!(value.revision(), Revision::FIRST);
     for n in 1..=100 {
@@ -62,7 +62,7 @@ fn each_commit_adds_one() {
 }
 
 #[test]
-fn a_pin_inside_an_older_one_shows_the_newer_commit() {
+fn nested_pin_observes_the_newer_commit() {
     let value = Published::new(0);
     let mut pins = Vec::new();
     // More than arc-swap has fast slots for.
@@ -76,10 +76,11 @@ fn a_pin_inside_an_older_one_shows_the_newer_commit() {
     assert_eq!(*value.pin(), 40);
 }
 
-/// A way to read both places.
+/// A way to read both halves.
 type View = fn(&Published<Pair>, &mut Reader<Pair>) -> (u64, u64);
 
-/// One generation in two places, read by every kind of view while a writer publishes.
+/// Publishes generations while readers use every kind of view. Returns how many reads were torn,
+/// and how many observed a new generation.
 fn torn_pairs(publish: impl Fn(&Published<Pair>, u64) + Sync) -> (usize, usize) {
     const GENERATIONS: u64 = 20_000;
     let value = Published::new(Pair::default());
@@ -128,7 +129,7 @@ fn torn_pairs(publish: impl Fn(&Published<Pair>, u64) + Sync) -> (usize, usize) 
     (torn.into_inner(), overlapped.into_inner())
 }
 
-/// A generation twice; atomics, so that a writer that breaks the rule can be played too.
+/// A generation twice. The halves are atomics, so that a test can also mutate them in place.
 #[derive(Default)]
 struct Pair {
     first: std::sync::atomic::AtomicU64,
@@ -151,19 +152,19 @@ impl Pair {
 }
 
 #[test]
-fn no_view_is_torn_and_none_goes_back() {
+fn views_are_never_torn_and_never_go_back() {
     let (torn, overlapped) = torn_pairs(|value, generation| {
         value.publish(Pair::of(generation));
     });
     assert_eq!(torn, 0);
     assert!(
         overlapped > 100,
-        "readers and commits hardly met: {overlapped}"
+        "reads and commits hardly overlapped: {overlapped}"
     );
 }
 
 #[test]
-fn a_writer_that_changes_the_value_in_place_is_caught_by_the_same_test() {
+fn in_place_mutation_is_detected_as_torn() {
     let (torn, _) = torn_pairs(|value, generation| {
         let pin = value.pin();
         pin.first.store(generation, Ordering::Release);
@@ -232,7 +233,7 @@ fn the_last_view_frees_after_the_published_is_gone() {
 }
 
 #[test]
-fn what_is_seen_is_kept_and_nothing_else() {
+fn only_referenced_versions_are_retained() {
     let ledger = Arc::new(Ledger::default());
     let value = Published::new(Counted::new(0, &ledger));
     let first = value.snapshot();
@@ -244,7 +245,7 @@ fn what_is_seen_is_kept_and_nothing_else() {
         value.publish(Counted::new(number, &ledger));
         assert!(live(&ledger) <= 5, "{} live", live(&ledger));
     }
-    // The snapshot's, and the one that the idle reader and the forgotten pin show.
+    // The snapshot's version, and the one that the idle reader and the leaked pin reference.
     value.reclaim();
     assert_eq!((value.retained(), live(&ledger)), (2, 3));
     drop(first);
@@ -254,7 +255,7 @@ fn what_is_seen_is_kept_and_nothing_else() {
 }
 
 #[test]
-fn a_commit_frees_what_nobody_sees_within_its_budget() {
+fn commit_frees_unreferenced_versions_within_budget() {
     let ledger = Arc::new(Ledger::default());
     let value = Published::new(Counted::new(0, &ledger));
     let seen: Vec<_> = (1..=50)
@@ -293,7 +294,7 @@ fn a_drop_may_publish() {
 }
 
 #[test]
-fn a_write_inside_a_write_panics_with_a_reason() {
+fn nested_write_panics_with_a_reason() {
     let value = Published::new(1);
     let nested: [fn(&Published<i32>); 3] = [
         |value| _ = value.publish(2),
@@ -307,8 +308,10 @@ fn a_write_inside_a_write_panics_with_a_reason() {
                 *n
             })
         }));
-        let message = caught.expect_err("it would wait for itself");
-        let message = message.downcast_ref::<String>().expect("a text");
+        let message = caught.expect_err("this would deadlock");
+        let message = message
+            .downcast_ref::<String>()
+            .expect("the message is text");
         assert!(
             message.contains("this thread has a write to that Published open"),
             "{message}"
@@ -319,7 +322,7 @@ fn a_write_inside_a_write_panics_with_a_reason() {
             "nothing was published"
         );
     }
-    // Another value is another matter, and this one is usable.
+    // Writes to another value are allowed, and this value stays usable.
     let other = Published::new(0);
     value.update(|n| {
         other.publish(1);
@@ -340,7 +343,7 @@ fn a_panic_in_update_publishes_nothing() {
 }
 
 #[test]
-fn a_wait_ends_with_the_revision_or_with_the_time() {
+fn wait_for_returns_at_the_revision_or_the_timeout() {
     let value = Published::new(0);
     let late = value.wait_for(Revision::from(1), Duration::from_millis(1));
     let late = late.expect_err("there is no commit");
@@ -385,7 +388,7 @@ fn writers_lose_no_update() {
 }
 
 #[test]
-fn what_can_be_sent_and_shared() {
+fn values_and_views_are_send_and_sync() {
     fn send<T: Send>() {}
     fn sync<T: Sync>() {}
     send::<Published<String>>();

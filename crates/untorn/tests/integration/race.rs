@@ -1,5 +1,6 @@
-//! Free running: threads that break the rule as fast as they can. What is reported is luck; that two sides are never
-//! inside at once unreported, and that nothing is ever torn or lost, is not.
+//! Free-running threads that break the rule as fast as they can. Which accesses are reported
+//! depends on timing; but two conflicting accesses never succeed together, and no value is ever
+//! torn or lost.
 
 use std::hash::{Hash, Hasher};
 use std::hint;
@@ -14,17 +15,18 @@ use untorn::{GoMap, OnOverlap, Overlap};
 
 use crate::support::silence::{is_report, silence_reports};
 
-/// One test at a time, so that each has two cores; `None`, and says why, where there is but one.
+/// Runs one test at a time, so that each has two cores. Prints a message and returns `None` on a
+/// machine with one core.
 fn in_parallel() -> Option<MutexGuard<'static, ()>> {
     static ALONE: Mutex<()> = Mutex::new(());
     if thread::available_parallelism().is_ok_and(|cores| cores.get() == 1) {
-        println!("skipped: on one core accesses hardly ever overlap");
+        println!("skipped: accesses rarely overlap on one core");
         return None;
     }
     Some(ALONE.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// The result of an access, or `None` if it was reported.
+/// Returns the result of an access, or `None` if it was reported.
 fn attempt<R>(access: impl FnOnce() -> R) -> Option<R> {
     match catch_unwind(AssertUnwindSafe(access)) {
         Ok(result) => Some(result),
@@ -35,9 +37,9 @@ fn attempt<R>(access: impl FnOnce() -> R) -> Option<R> {
     }
 }
 
-struct Dice(u64);
+struct Random(u64);
 
-impl Dice {
+impl Random {
     fn below(&mut self, n: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -46,52 +48,53 @@ impl Dice {
     }
 }
 
-/// A key that tells, while it is compared and so from inside an access, whether the other side is inside too.
-struct Sentry {
+/// State that a key updates while it is compared, and so inside an access: whether each side is
+/// inside, and how often both were.
+struct Presence {
     inside: [AtomicBool; 2],
     both: AtomicUsize,
 }
 
-struct Visitor<'s> {
-    /// Which side asks with this key; the stored key is nobody's.
+struct SideKey<'s> {
+    /// The side that looks up this key; `None` for the stored key.
     side: Option<usize>,
-    sentry: &'s Sentry,
+    presence: &'s Presence,
 }
 
-impl PartialEq for Visitor<'_> {
+impl PartialEq for SideKey<'_> {
     fn eq(&self, other: &Self) -> bool {
         if let Some(side) = self.side.or(other.side) {
-            let sentry = self.sentry;
-            sentry.inside[side].store(true, Ordering::SeqCst);
+            let presence = self.presence;
+            presence.inside[side].store(true, Ordering::SeqCst);
             for _ in 0..300 {
-                if sentry.inside[1 - side].load(Ordering::SeqCst) {
-                    sentry.both.fetch_add(1, Ordering::SeqCst);
+                if presence.inside[1 - side].load(Ordering::SeqCst) {
+                    presence.both.fetch_add(1, Ordering::SeqCst);
                     break;
                 }
                 hint::spin_loop();
             }
-            sentry.inside[side].store(false, Ordering::SeqCst);
+            presence.inside[side].store(false, Ordering::SeqCst);
         }
         true
     }
 }
 
-impl Eq for Visitor<'_> {}
+impl Eq for SideKey<'_> {}
 
-impl Hash for Visitor<'_> {
+impl Hash for SideKey<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         1.hash(state);
     }
 }
 
-impl Key for Visitor<'_> {}
+impl Key for SideKey<'_> {}
 
-/// Where two threads wait for each other without the kernel, so that they go on in the same few nanoseconds.
+/// A barrier of two threads that spin, so that both resume within a few nanoseconds.
 #[derive(Default)]
-struct Start(AtomicUsize);
+struct SpinBarrier(AtomicUsize);
 
-impl Start {
-    fn line_up(&self, round: usize) {
+impl SpinBarrier {
+    fn wait(&self, round: usize) {
         self.0.fetch_add(1, Ordering::SeqCst);
         let mut spins = 0;
         while self.0.load(Ordering::SeqCst) < 2 * (round + 1) {
@@ -104,77 +107,83 @@ impl Start {
     }
 }
 
-/// Stores that will take the memory a while, so that the next ones of this core wait behind them and are late for
-/// everybody else: the moment that the fences of the gate are for.
-fn clog(lines: &[AtomicU64], dice: &mut Dice, stores: usize) {
+/// Fills the store buffer of this core with slow stores, so that its next stores become visible
+/// late. The fences of the gate exist for this case.
+fn fill_store_buffer(lines: &[AtomicU64], random: &mut Random, stores: usize) {
     for _ in 0..stores {
-        lines[dice.below(lines.len())].store(1, Ordering::Relaxed);
+        lines[random.below(lines.len())].store(1, Ordering::Relaxed);
     }
 }
 
-type Access = for<'s> fn(&GoMap<Visitor<'s>, u64>, Visitor<'s>);
+type Access = for<'s> fn(&GoMap<SideKey<'s>, u64>, SideKey<'s>);
 
-/// Dekker's question, asked again and again: a reader and a writer step in at the same time. Both may be turned
-/// away, one may, but never are both let in.
-fn nobody_is_let_in_beside(access: [Access; 2]) {
-    const AT_MOST: Duration = Duration::from_secs(10);
+/// Dekker's mutual exclusion, many times: two accesses start at the same time. One or both may be
+/// refused, but both never succeed.
+fn assert_mutual_exclusion(access: [Access; 2]) {
+    const TIME_LIMIT: Duration = Duration::from_secs(10);
     let Some(_alone) = in_parallel() else {
         return;
     };
     let lines: Vec<AtomicU64> = (0..4 << 20).map(AtomicU64::new).collect();
     let (mut rounds, mut reports) = (0, 0);
-    // On a busy machine the two share a core most of the time, and each round costs a turn of the scheduler.
+    // On a busy machine both threads often share a core, and each round costs a time slice.
     let start = Instant::now();
-    while rounds < 200_000 && start.elapsed() < AT_MOST {
-        let (reported, both) = step_in(access, &lines, 0x9E37_79B9_7F4A_7C15 + rounds as u64);
+    while rounds < 200_000 && start.elapsed() < TIME_LIMIT {
+        let (reported, both) = run_rounds(access, &lines, 0x9E37_79B9_7F4A_7C15 + rounds as u64);
         assert_eq!(both, 0, "both sides were inside");
         rounds += ROUNDS;
         reports += reported;
     }
     println!("{rounds} rounds, {reports} reports");
-    assert!(reports > 0, "never at the gate at once");
+    assert!(reports > 0, "no accesses overlapped");
 }
 
-/// Rounds between two looks at the clock.
+/// Rounds between two checks of the clock.
 const ROUNDS: usize = 1000;
 
-/// How many accesses were reported, and how often two were inside at once.
-fn step_in(access: [Access; 2], lines: &[AtomicU64], seed: u64) -> (usize, usize) {
-    let sentry = &Sentry {
+/// Returns how many accesses were reported, and how often both were inside at once.
+fn run_rounds(access: [Access; 2], lines: &[AtomicU64], seed: u64) -> (usize, usize) {
+    let presence = &Presence {
         inside: [false, false].map(AtomicBool::new),
         both: AtomicUsize::new(0),
     };
     let map = GoMap::new().on_overlap(OnOverlap::Panic);
-    map.insert(Visitor { side: None, sentry }, 0);
-    let (start, reports) = (Start::default(), AtomicUsize::new(0));
+    map.insert(
+        SideKey {
+            side: None,
+            presence,
+        },
+        0,
+    );
+    let (start, reports) = (SpinBarrier::default(), AtomicUsize::new(0));
     thread::scope(|s| {
         for (me, access) in access.into_iter().enumerate() {
             let (map, start, reports) = (&map, &start, &reports);
             s.spawn(move || {
                 silence_reports();
-                let mut dice = Dice(seed ^ me as u64);
+                let mut random = Random(seed ^ me as u64);
                 for round in 0..ROUNDS {
                     let side = Some(me);
-                    let stores = dice.below(3) * 16;
-                    let delay = dice.below(4) * dice.below(30);
-                    start.line_up(round);
+                    let stores = random.below(3) * 16;
+                    let delay = random.below(4) * random.below(30);
+                    start.wait(round);
                     for _ in 0..delay {
                         hint::spin_loop();
                     }
-                    clog(lines, &mut dice, stores);
-                    if attempt(|| access(map, Visitor { side, sentry })).is_none() {
+                    fill_store_buffer(lines, &mut random, stores);
+                    if attempt(|| access(map, SideKey { side, presence })).is_none() {
                         reports.fetch_add(1, Ordering::Relaxed);
                     }
                 }
             });
         }
     });
-    (reports.into_inner(), sentry.both.load(Ordering::SeqCst))
+    (reports.into_inner(), presence.both.load(Ordering::SeqCst))
 }
 
 #[test]
 fn a_reader_and_a_writer_are_never_both_inside() {
-    nobody_is_let_in_beside([
+    assert_mutual_exclusion([
         |map, key| assert_eq!(map.get(&key), Some(0)),
         |map, key| assert_eq!(map.insert(key, 0), Some(0)),
     ]);
@@ -182,13 +191,13 @@ fn a_reader_and_a_writer_are_never_both_inside() {
 
 #[test]
 fn two_writers_are_never_both_inside() {
-    nobody_is_let_in_beside([
+    assert_mutual_exclusion([
         |map, key| assert_eq!(map.insert(key, 0), Some(0)),
         |map, key| assert_eq!(map.insert(key, 0), Some(0)),
     ]);
 }
 
-/// Reports that were made known by [`OnOverlap::Call`].
+/// Reports made through [`OnOverlap::Call`].
 static CALLS: AtomicUsize = AtomicUsize::new(0);
 
 fn count(overlap: &Overlap) {
@@ -196,12 +205,13 @@ fn count(overlap: &Overlap) {
     CALLS.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Four threads, two of them writers, on one map; `done` and `reported` accesses of all.
+/// Runs four threads, two of them writers, on one map. Returns how many accesses succeeded and how
+/// many were reported.
 fn hammer<V: Send + Sync>(
     map: &GoMap<u64, V>,
     rounds: usize,
-    read: impl Fn(&GoMap<u64, V>, &mut Dice) + Sync,
-    write: impl Fn(&GoMap<u64, V>, &mut Dice) + Sync,
+    read: impl Fn(&GoMap<u64, V>, &mut Random) + Sync,
+    write: impl Fn(&GoMap<u64, V>, &mut Random) + Sync,
 ) -> (usize, usize) {
     let (done, reported) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let start = Barrier::new(4);
@@ -210,14 +220,14 @@ fn hammer<V: Send + Sync>(
             let (read, write, done, reported, start) = (&read, &write, &done, &reported, &start);
             s.spawn(move || {
                 silence_reports();
-                let mut dice = Dice(0x2545_F491_4F6C_DD1D ^ me);
+                let mut random = Random(0x2545_F491_4F6C_DD1D ^ me);
                 start.wait();
                 for _ in 0..rounds {
                     let result = attempt(|| {
                         if me % 2 == 0 {
-                            read(map, &mut dice);
+                            read(map, &mut random);
                         } else {
-                            write(map, &mut dice);
+                            write(map, &mut random);
                         }
                     });
                     let counter = if result.is_some() { done } else { reported };
@@ -229,15 +239,15 @@ fn hammer<V: Send + Sync>(
     (done.into_inner(), reported.into_inner())
 }
 
-/// What the map says of itself agrees with what is in it.
-fn assert_sane<V>(map: &GoMap<u64, V>) {
+/// Checks that the map's length and lookups agree with its entries.
+fn assert_consistent<V>(map: &GoMap<u64, V>) {
     let mut keys = Vec::new();
     map.iter_with(|key, _| keys.push(*key));
     assert_eq!(keys.len(), map.len());
     assert!(keys.iter().all(|key| map.contains_key(key)));
     keys.sort_unstable();
     keys.dedup();
-    assert_eq!(keys.len(), map.len(), "a key is there twice");
+    assert_eq!(keys.len(), map.len(), "a key is present twice");
 }
 
 #[test]
@@ -251,26 +261,26 @@ fn pairs_are_never_torn() {
     let (done, reported) = hammer(
         &map,
         500_000,
-        |map, dice| {
-            if dice.below(100) == 0 {
+        |map, random| {
+            if random.below(100) == 0 {
                 map.iter_with(|_, value| assert!(whole(*value)));
-            } else if let Some(value) = map.get(&(dice.below(KEYS) as u64)) {
+            } else if let Some(value) = map.get(&(random.below(KEYS) as u64)) {
                 assert!(whole(value), "{value:?}");
             }
         },
-        |map, dice| {
-            let n = dice.below(1 << 30) as u64 * 1_021;
-            match dice.below(2000) {
-                // Begins to grow from one bucket anew.
+        |map, random| {
+            let n = random.below(1 << 30) as u64 * 1_021;
+            match random.below(2000) {
+                // Growth starts again from one bucket.
                 0 => map.clear(),
-                1..200 => drop(map.remove(&(dice.below(KEYS) as u64))),
-                _ => drop(map.insert(dice.below(KEYS) as u64, [n, !n, !n, n])),
+                1..200 => drop(map.remove(&(random.below(KEYS) as u64))),
+                _ => drop(map.insert(random.below(KEYS) as u64, [n, !n, !n, n])),
             }
         },
     );
     println!("{done} accesses done, {reported} reported");
     assert!(done > 0 && reported > 0);
-    assert_sane(&map);
+    assert_consistent(&map);
 }
 
 #[test]
@@ -285,17 +295,17 @@ fn strings_are_never_torn() {
     let (done, reported) = hammer(
         &map,
         250_000,
-        |map, dice| match dice.below(200) {
+        |map, random| match random.below(200) {
             0 => drop(map.deep_clone()),
             1 => map.iter_with(|_, text| assert!(whole(text))),
             _ => {
-                let text = map.get(&(dice.below(KEYS) as u64)).unwrap_or_default();
+                let text = map.get(&(random.below(KEYS) as u64)).unwrap_or_default();
                 assert!(whole(&text), "{text:?}");
             }
         },
-        |map, dice| {
-            let key = dice.below(KEYS) as u64;
-            match dice.below(1000) {
+        |map, random| {
+            let key = random.below(KEYS) as u64;
+            match random.below(1000) {
                 0 => map.clear(),
                 1..300 => drop(map.remove(&key)),
                 n => drop(map.insert(key, text(n))),
@@ -305,5 +315,5 @@ fn strings_are_never_torn() {
     println!("{done} accesses done, {reported} reported");
     assert!(done > 0 && reported > 0);
     assert_eq!(CALLS.load(Ordering::Relaxed), reported);
-    assert_sane(&map);
+    assert_consistent(&map);
 }

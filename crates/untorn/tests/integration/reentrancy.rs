@@ -1,5 +1,5 @@
-//! A map used again from inside one of its own accesses, on one thread: by `Eq`, `Hash`, `Clone`, `Drop`, `Debug` or
-//! a closure. And panics from inside: the gate is free afterwards.
+//! A map that is accessed from inside one of its own accesses, on one thread: by `Eq`, `Hash`,
+//! `Clone`, `Drop`, `Debug` or a closure. A panic inside ends the access.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -7,13 +7,13 @@ use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-use crate::support::{NOTE, attempt, text};
+use crate::support::{RECORD, attempt, text};
 use untorn::gomap::Key;
 use untorn::{AccessKind, GoMap, Overlap};
 
-type Map = GoMap<Nosy, Nosy>;
+type Map = GoMap<Reentrant, Reentrant>;
 
-/// When a [`Nosy`] calls back.
+/// The method in which a [`Reentrant`] calls back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum When {
     Hash,
@@ -25,16 +25,16 @@ enum When {
 
 type Callback = Rc<dyn Fn()>;
 
-/// What an inner access noticed.
-type Met = Rc<Cell<Option<Box<Overlap>>>>;
+/// The overlap that an inner access reported.
+type Recorded = Rc<Cell<Option<Box<Overlap>>>>;
 
 thread_local! {
-    /// What a `Nosy` does at its next chance, once.
+    /// The next callback, which runs once.
     static NEXT: RefCell<Option<(When, Callback)>> = const { RefCell::new(None) };
     static CALLS: Cell<usize> = const { Cell::new(0) };
 }
 
-fn chance(now: When) {
+fn call_back(now: When) {
     let due = NEXT.with_borrow_mut(|next| next.take_if(|(when, _)| *when == now));
     if let Some((_, callback)) = due {
         CALLS.set(CALLS.get() + 1);
@@ -42,103 +42,115 @@ fn chance(now: When) {
     }
 }
 
-/// Lets the next `Nosy` that is hashed, compared, … do this.
+/// Sets the callback that the next such method of a `Reentrant` runs.
 fn next(when: When, callback: impl Fn() + 'static) {
     NEXT.set(Some((when, Rc::new(callback))));
 }
 
-/// Whether what was asked for has been done since this was last asked.
+/// Returns whether the callback has run since the last call.
 fn called() -> bool {
-    assert!(NEXT.take().is_none(), "nobody called back");
+    assert!(NEXT.take().is_none(), "the callback did not run");
     CALLS.take() == 1
 }
 
-/// A key and a value that does as it is told whenever foreign code may run.
-struct Nosy(u64);
+/// A key and a value that run the callback wherever user code may run.
+struct Reentrant(u64);
 
-impl Hash for Nosy {
+impl Hash for Reentrant {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        chance(When::Hash);
+        call_back(When::Hash);
         self.0.hash(state);
     }
 }
 
-impl PartialEq for Nosy {
+impl PartialEq for Reentrant {
     fn eq(&self, other: &Self) -> bool {
-        chance(When::Eq);
+        call_back(When::Eq);
         self.0 == other.0
     }
 }
 
-impl Eq for Nosy {}
+impl Eq for Reentrant {}
 
-impl Key for Nosy {
-    // The stored key of an insert over it is dropped too.
+impl Key for Reentrant {
+    // An insert over an existing key drops the stored key too.
     const NEEDS_KEY_UPDATE: bool = true;
 }
 
-impl Clone for Nosy {
+impl Clone for Reentrant {
     fn clone(&self) -> Self {
-        chance(When::Clone);
+        call_back(When::Clone);
         Self(self.0)
     }
 }
 
-impl Drop for Nosy {
+impl Drop for Reentrant {
     fn drop(&mut self) {
-        chance(When::Drop);
+        call_back(When::Drop);
     }
 }
 
-impl fmt::Debug for Nosy {
+impl fmt::Debug for Reentrant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        chance(When::Debug);
+        call_back(When::Debug);
         self.0.fmt(f)
     }
 }
 
 fn map_of(entries: u64) -> Rc<Map> {
-    let map = Map::new().on_overlap(NOTE);
+    let map = Map::new().on_overlap(RECORD);
     for n in 0..entries {
-        map.insert(Nosy(n), Nosy(n));
+        map.insert(Reentrant(n), Reentrant(n));
     }
     Rc::new(map)
 }
 
 type Use = fn(&Map);
 
-/// What is done from inside.
+/// Accesses from inside.
 const INNER: [(AccessKind, Use); 11] = [
-    (AccessKind::Read, |map| drop(map.get(&Nosy(1)))),
-    (AccessKind::Read, |map| assert!(map.contains_key(&Nosy(0)))),
+    (AccessKind::Read, |map| drop(map.get(&Reentrant(1)))),
+    (AccessKind::Read, |map| {
+        assert!(map.contains_key(&Reentrant(0)))
+    }),
     (AccessKind::Read, |map| _ = map.stats()),
     (AccessKind::Iterate, |map| map.iter_with(|_, _| {})),
     (AccessKind::Iterate, |map| drop(format!("{map:?}"))),
     (AccessKind::Clone, |map| drop(map.deep_clone())),
-    (AccessKind::Write, |map| drop(map.insert(Nosy(1), Nosy(7)))),
-    (AccessKind::Write, |map| drop(map.remove(&Nosy(1)))),
-    (AccessKind::Write, |map| drop(map.update(Nosy(1), |_| None))),
+    (AccessKind::Write, |map| {
+        drop(map.insert(Reentrant(1), Reentrant(7)))
+    }),
+    (AccessKind::Write, |map| drop(map.remove(&Reentrant(1)))),
+    (AccessKind::Write, |map| {
+        drop(map.update(Reentrant(1), |_| None))
+    }),
     (AccessKind::Write, |map| map.retain(|_, _| false)),
     (AccessKind::Write, Map::clear),
 ];
 
-/// Where foreign code runs inside an access.
+/// Accesses that run user code.
 const OUTER: [(AccessKind, When, Use); 8] = [
-    (AccessKind::Read, When::Eq, |map| drop(map.get(&Nosy(0)))),
-    (AccessKind::Read, When::Clone, |map| drop(map.get(&Nosy(0)))),
-    (AccessKind::Read, When::Eq, |map| drop(map.trace(&Nosy(0)))),
+    (AccessKind::Read, When::Eq, |map| {
+        drop(map.get(&Reentrant(0)))
+    }),
+    (AccessKind::Read, When::Clone, |map| {
+        drop(map.get(&Reentrant(0)))
+    }),
+    (AccessKind::Read, When::Eq, |map| {
+        drop(map.trace(&Reentrant(0)))
+    }),
     (AccessKind::Iterate, When::Debug, |map| {
         drop(format!("{map:?}"));
     }),
     (AccessKind::Clone, When::Clone, |map| drop(map.deep_clone())),
     (AccessKind::Write, When::Eq, |map| {
-        drop(map.insert(Nosy(0), Nosy(5)));
+        drop(map.insert(Reentrant(0), Reentrant(5)));
     }),
     (AccessKind::Write, When::Eq, |map| {
-        drop(map.remove(&Nosy(0)));
+        drop(map.remove(&Reentrant(0)));
     }),
     (AccessKind::Read, When::Eq, |map| {
-        _ = map.get_with(&Nosy(0), |_| ());
+        _ = map.get_with(&Reentrant(0), |_| ());
     }),
 ];
 
@@ -155,17 +167,20 @@ fn check(overlap: &Overlap, outer: AccessKind, inner: AccessKind) {
 }
 
 #[test]
-fn foreign_code_inside_an_access() {
+fn user_code_inside_an_access() {
     let mut reported = 0;
     for (outer_kind, when, outer) in OUTER {
         for (inner_kind, inner) in INNER {
             let map = map_of(2);
-            let met: Met = Rc::default();
+            let met: Recorded = Rc::default();
             next(when, {
                 let (map, met) = (Rc::clone(&map), Rc::clone(&met));
                 move || met.set(attempt(|| inner(&map)).err())
             });
-            assert!(attempt(|| outer(&map)).is_ok(), "the outer access goes on");
+            assert!(
+                attempt(|| outer(&map)).is_ok(),
+                "the outer access is not reported"
+            );
             assert!(called());
             let case = format!("{inner_kind:?} inside {outer_kind:?}, {when:?}");
             match met.take() {
@@ -175,10 +190,13 @@ fn foreign_code_inside_an_access() {
                 }
                 None => assert_eq!(text(outer_kind, inner_kind), None, "{case}"),
             }
-            assert!(attempt(|| map.clear()).is_ok(), "{case}: left inside");
+            assert!(
+                attempt(|| map.clear()).is_ok(),
+                "{case}: an access is still open"
+            );
         }
     }
-    // Five writes inside each of six, eleven of anything inside each of two.
+    // Five writes inside each of six, and all eleven inside each of two.
     assert_eq!(reported, 6 * 5 + 2 * 11);
 }
 
@@ -188,27 +206,27 @@ fn closures_inside_an_access() {
         for outer in ["iter_with", "get_with", "update", "retain"] {
             let map = map_of(2);
             let mut met = Vec::new();
-            let mut meet = || met.push(attempt(|| inner(&map)).err());
+            let mut access = || met.push(attempt(|| inner(&map)).err());
             let (outer, closures) = match outer {
                 "iter_with" => {
-                    map.iter_with(|_, _| meet());
+                    map.iter_with(|_, _| access());
                     (AccessKind::Iterate, 2)
                 }
                 "get_with" => {
-                    map.get_with(&Nosy(0), |_| meet());
+                    map.get_with(&Reentrant(0), |_| access());
                     (AccessKind::Read, 1)
                 }
                 "update" => {
-                    let same = |old: Option<&Nosy>| {
-                        meet();
-                        old.map(|nosy| Nosy(nosy.0))
+                    let same = |old: Option<&Reentrant>| {
+                        access();
+                        old.map(|value| Reentrant(value.0))
                     };
-                    assert!(map.update(Nosy(0), same).is_some());
+                    assert!(map.update(Reentrant(0), same).is_some());
                     (AccessKind::Write, 1)
                 }
                 _ => {
-                    let all = |_: &Nosy, _: &Nosy| {
-                        meet();
+                    let all = |_: &Reentrant, _: &Reentrant| {
+                        access();
                         true
                     };
                     map.retain(all);
@@ -222,18 +240,22 @@ fn closures_inside_an_access() {
                     None => assert_eq!(text(outer, inner_kind), None),
                 }
             }
-            assert_eq!(attempt(|| map.len()).ok(), Some(2), "nothing was changed");
+            assert_eq!(
+                attempt(|| map.len()).ok(),
+                Some(2),
+                "an inner access changed the map"
+            );
         }
     }
 }
 
-/// Growth hashes the stored keys anew, inside the write that carries it out.
+/// Growth rehashes the stored keys, inside the write that carries it out.
 #[test]
 fn hashing_during_evacuation_is_inside() {
     for (inner_kind, inner) in INNER {
         let map = map_of(8);
-        // The ninth entry makes the table grow; its own hash is made ahead, outside.
-        let met: Met = Rc::default();
+        // The ninth entry makes the table grow; its own hash is computed before the access.
+        let met: Recorded = Rc::default();
         next(When::Hash, {
             let (map, met) = (Rc::clone(&map), Rc::clone(&met));
             move || {
@@ -241,7 +263,7 @@ fn hashing_during_evacuation_is_inside() {
                 next(When::Hash, move || met.set(attempt(|| inner(&map)).err()));
             }
         });
-        assert!(attempt(|| map.insert(Nosy(8), Nosy(8))).is_ok());
+        assert!(attempt(|| map.insert(Reentrant(8), Reentrant(8))).is_ok());
         assert_eq!(CALLS.take(), 2, "no stored key was hashed");
         let overlap = met.take().expect("every access overlaps with a write");
         check(&overlap, AccessKind::Write, inner_kind);
@@ -249,15 +271,15 @@ fn hashing_during_evacuation_is_inside() {
     }
 }
 
-/// As many entries as leave half of the old buckets to be moved.
+/// A number of entries at which half of the old buckets are still to be moved.
 const AMID_GROWTH: u64 = 27;
 
-/// A clone hashes the stored keys that a growth has not moved yet, inside.
+/// A clone hashes the stored keys that a growth has not moved yet, inside its access.
 #[test]
 fn hashing_during_a_clone_is_inside() {
     for (inner_kind, inner) in INNER {
         let map = map_of(AMID_GROWTH);
-        let met: Met = Rc::default();
+        let met: Recorded = Rc::default();
         next(When::Hash, {
             let (map, met) = (Rc::clone(&map), Rc::clone(&met));
             move || met.set(attempt(|| inner(&map)).err())
@@ -272,40 +294,40 @@ fn hashing_during_a_clone_is_inside() {
     }
 }
 
-/// The hash of the key that is asked for is made before the gate is entered.
+/// The key of a lookup is hashed before the access begins.
 #[test]
-fn hashing_the_key_that_is_asked_for_is_outside() {
-    const ASKING: [Use; 6] = [
-        |map| drop(map.get(&Nosy(0))),
-        |map| _ = map.get_with(&Nosy(0), |_| ()),
-        |map| assert!(map.contains_key(&Nosy(0))),
-        |map| drop(map.trace(&Nosy(0))),
-        |map| drop(map.insert(Nosy(0), Nosy(5))),
-        |map| drop(map.remove(&Nosy(0))),
+fn hashing_the_lookup_key_is_outside() {
+    const LOOKUPS: [Use; 6] = [
+        |map| drop(map.get(&Reentrant(0))),
+        |map| _ = map.get_with(&Reentrant(0), |_| ()),
+        |map| assert!(map.contains_key(&Reentrant(0))),
+        |map| drop(map.trace(&Reentrant(0))),
+        |map| drop(map.insert(Reentrant(0), Reentrant(5))),
+        |map| drop(map.remove(&Reentrant(0))),
     ];
     for entries in [2, 8, 9, 100] {
-        for asking in ASKING {
+        for lookup in LOOKUPS {
             for (_, inner) in &INNER[..8] {
                 let map = map_of(entries);
                 next(When::Hash, {
                     let (map, inner) = (Rc::clone(&map), *inner);
                     move || inner(&map)
                 });
-                assert!(attempt(|| asking(&map)).is_ok(), "inside");
+                assert!(attempt(|| lookup(&map)).is_ok(), "inside");
                 assert!(called());
             }
         }
     }
 }
 
-/// What a write takes out is dropped when the map is free again.
+/// Removed entries are dropped after the access has ended.
 #[test]
-fn drops_are_outside() {
+fn drops_run_outside_the_access() {
     const DROPPING: [Use; 4] = [
-        |map| drop(map.insert(Nosy(0), Nosy(5))),
-        |map| drop(map.remove(&Nosy(0))),
+        |map| drop(map.insert(Reentrant(0), Reentrant(5))),
+        |map| drop(map.remove(&Reentrant(0))),
         Map::clear,
-        |map| drop(map.get(&Nosy(0))),
+        |map| drop(map.get(&Reentrant(0))),
     ];
     for dropping in DROPPING {
         for entries in [2, 9, 100] {
@@ -313,9 +335,9 @@ fn drops_are_outside() {
                 let map = map_of(entries);
                 next(When::Drop, {
                     let map = Rc::clone(&map);
-                    // An access that asks for nothing that may be gone.
+                    // A lookup of a key that is always absent.
                     move || match kind {
-                        AccessKind::Read => drop(map.get(&Nosy(99_999))),
+                        AccessKind::Read => drop(map.get(&Reentrant(99_999))),
                         _ => inner(&map),
                     }
                 });
@@ -326,33 +348,37 @@ fn drops_are_outside() {
     }
 }
 
-/// golang/go#19359: a panic out of the program's own code must leave no mark that someone is writing.
+/// golang/go#19359: a panic in user code must leave no flag that marks a writer.
 #[test]
-fn a_panic_inside_leaves_the_gate_free() {
+fn panic_inside_an_access_ends_the_access() {
     const PANICKING: [(When, Use); 11] = [
-        (When::Hash, |map| drop(map.get(&Nosy(0)))),
-        (When::Hash, |map| drop(map.insert(Nosy(0), Nosy(5)))),
-        (When::Hash, |map| drop(map.remove(&Nosy(0)))),
-        (When::Eq, |map| drop(map.get(&Nosy(0)))),
-        (When::Eq, |map| drop(map.insert(Nosy(0), Nosy(5)))),
-        (When::Eq, |map| drop(map.remove(&Nosy(0)))),
-        (When::Clone, |map| drop(map.get(&Nosy(0)))),
+        (When::Hash, |map| drop(map.get(&Reentrant(0)))),
+        (When::Hash, |map| {
+            drop(map.insert(Reentrant(0), Reentrant(5)))
+        }),
+        (When::Hash, |map| drop(map.remove(&Reentrant(0)))),
+        (When::Eq, |map| drop(map.get(&Reentrant(0)))),
+        (When::Eq, |map| drop(map.insert(Reentrant(0), Reentrant(5)))),
+        (When::Eq, |map| drop(map.remove(&Reentrant(0)))),
+        (When::Clone, |map| drop(map.get(&Reentrant(0)))),
         (When::Clone, |map| drop(map.deep_clone())),
         (When::Debug, |map| drop(format!("{map:?}"))),
-        (When::Drop, |map| drop(map.insert(Nosy(0), Nosy(5)))),
-        (When::Drop, |map| drop(map.remove(&Nosy(0)))),
+        (When::Drop, |map| {
+            drop(map.insert(Reentrant(0), Reentrant(5)))
+        }),
+        (When::Drop, |map| drop(map.remove(&Reentrant(0)))),
     ];
     for entries in [1, 9] {
         for (when, panicking) in PANICKING {
             let map = map_of(entries);
-            next(when, || panic!("as asked"));
+            next(when, || panic!("on demand"));
             let caught = catch_unwind(AssertUnwindSafe(|| panicking(&map)));
             assert!(caught.is_err());
             assert!(called());
-            // Each of these would be reported if that access were still inside.
+            // Each of these would be reported if that access were still open.
             let alive = attempt(|| {
-                map.insert(Nosy(1), Nosy(1));
-                assert_eq!(map.get(&Nosy(1)).map(|nosy| nosy.0), Some(1));
+                map.insert(Reentrant(1), Reentrant(1));
+                assert_eq!(map.get(&Reentrant(1)).map(|value| value.0), Some(1));
                 map.clear();
                 map.len()
             });
@@ -361,20 +387,20 @@ fn a_panic_inside_leaves_the_gate_free() {
     }
     let map = map_of(1);
     let closures: [Use; 4] = [
-        |map| _ = map.update(Nosy(0), |_| panic!("as asked")),
-        |map| map.retain(|_, _| panic!("as asked")),
-        |map| map.iter_with(|_, _| panic!("as asked")),
-        |map| _ = map.get_with(&Nosy(0), |_| -> u8 { panic!("as asked") }),
+        |map| _ = map.update(Reentrant(0), |_| panic!("on demand")),
+        |map| map.retain(|_, _| panic!("on demand")),
+        |map| map.iter_with(|_, _| panic!("on demand")),
+        |map| _ = map.get_with(&Reentrant(0), |_| -> u8 { panic!("on demand") }),
     ];
     for closure in closures {
         assert!(catch_unwind(AssertUnwindSafe(|| closure(&map))).is_err());
-        assert!(attempt(|| map.insert(Nosy(0), Nosy(1))).is_ok());
+        assert!(attempt(|| map.insert(Reentrant(0), Reentrant(1))).is_ok());
     }
 }
 
 #[test]
-fn a_panic_over_a_nil_map_leaves_the_gate_free() {
-    let map: GoMap<u8, u8> = GoMap::nil().on_overlap(NOTE);
+fn panic_on_a_nil_map_ends_the_access() {
+    let map: GoMap<u8, u8> = GoMap::nil().on_overlap(RECORD);
     for _ in 0..10 {
         let caught = catch_unwind(AssertUnwindSafe(|| map.insert(1, 1)));
         let message = caught.expect_err("the map is nil");
@@ -383,8 +409,8 @@ fn a_panic_over_a_nil_map_leaves_the_gate_free() {
         assert_eq!(attempt(|| map.remove(&1)).ok(), Some(None));
     }
     let map = map_of(AMID_GROWTH);
-    next(When::Hash, || panic!("as asked"));
+    next(When::Hash, || panic!("on demand"));
     assert!(catch_unwind(AssertUnwindSafe(|| map.deep_clone())).is_err());
     assert!(called());
-    assert!(attempt(|| map.insert(Nosy(0), Nosy(1))).is_ok());
+    assert!(attempt(|| map.insert(Reentrant(0), Reentrant(1))).is_ok());
 }

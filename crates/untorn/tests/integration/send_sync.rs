@@ -1,6 +1,7 @@
-//! What may be sent to another thread and what may be shared: a table, checked by the compiler.
+//! A table of the types that can be sent to another thread or shared, checked by the compiler.
 //!
-//! The programs that must not compile for their lifetimes are in `untorn-lab`, below `tests/integration/compile_fail`.
+//! Programs that must not compile because of lifetimes are in `untorn-lab`, below
+//! `tests/integration/compile_fail`.
 
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
@@ -20,21 +21,22 @@ use untorn::{
     TryRecvError, View, WaitError, WriteGuard,
 };
 
-/// Says yes or no at compile time: an inherent constant, which the bound selects, goes before the trait's.
+/// Asserts at compile time whether a type implements a trait. An inherent constant, present only if
+/// the bound holds, takes precedence over the trait's.
 macro_rules! asserted {
     ($type:ty: $trait:ident = $expected:literal) => {
         const _: () = {
-            struct Asked<T: ?Sized>(PhantomData<T>);
-            #[allow(dead_code, reason = "where the answer is yes, this one is not asked")]
+            struct Checked<T: ?Sized>(PhantomData<T>);
+            #[allow(dead_code, reason = "unused where the bound holds")]
             trait No {
                 const ANSWER: bool = false;
             }
-            impl<T: ?Sized> No for Asked<T> {}
-            #[allow(dead_code, reason = "where the answer is no, this one is not asked")]
-            impl<T: ?Sized + $trait> Asked<T> {
+            impl<T: ?Sized> No for Checked<T> {}
+            #[allow(dead_code, reason = "unused where the bound does not hold")]
+            impl<T: ?Sized + $trait> Checked<T> {
                 const ANSWER: bool = true;
             }
-            assert!(<Asked<$type>>::ANSWER == $expected);
+            assert!(<Checked<$type>>::ANSWER == $expected);
         };
     };
 }
@@ -49,7 +51,8 @@ macro_rules! table {
 /// `Sync` but not `Send`, which few types are.
 type SyncOnly = MutexGuard<'static, u8>;
 
-// Send and Sync, as a `RwLock` of the entries would have it: sent if they can be sent, shared if they can be both.
+// Send and Sync as for a `RwLock` of the entries: `Send` if the entries are `Send`, `Sync` if they
+// are both.
 table! {
     GoMap<u8, u8>: true true;
     GoMap<String, Vec<String>>: true true;
@@ -61,7 +64,7 @@ table! {
     GoMap<Cell<u8>, u8>: true false;
     GoMap<u8, u8, Seeded<Cell<u8>>>: true false;
 
-    // Sync, not Send. Whoever shares the map can take such a value out on another thread.
+    // Sync, not Send. A thread that shares the map can remove such a value on another thread.
     GoMap<u8, SyncOnly>: false false;
     GoMap<SyncOnly, u8>: false false;
     GoMap<u8, u8, Seeded<SyncOnly>>: false false;
@@ -73,7 +76,8 @@ table! {
     GoMap<u8, *const u8>: false false;
 }
 
-// As a `RwLock`: read by many threads at once, and whoever shares it can take the value out on another thread.
+// As for a `RwLock`: many threads may read, and a thread that shares the cell can take the value
+// out.
 table! {
     OverlapCell<u8>: true true;
     OverlapCell<String>: true true;
@@ -91,7 +95,8 @@ table! {
     OverlapCell<dyn Fn()>: false false;
 }
 
-// A guard stays on its thread, where its access is written down; a reference to one may go where the value's may.
+// A guard stays on its thread, which owns the record of the access; a reference to it is sent as
+// one to the value.
 table! {
     ReadGuard<'static, String>: false true;
     ReadGuard<'static, [u8]>: false true;
@@ -105,7 +110,7 @@ table! {
     WriteGuard<'static, Rc<u8>>: false false;
 }
 
-// The entries of a table are under its borrow: as a `HashMap` of the entries.
+// The entries of a table are under its borrow, as in a `HashMap`.
 table! {
     Table<u8, u8>: true true;
     Table<String, Vec<String>>: true true;
@@ -130,14 +135,15 @@ table! {
     Float32: true true;
 }
 
-/// A view of such values.
+/// A view with these values.
 type Values<V> = View<u8, V>;
-/// A view of what can be sent and shared.
+/// A view whose entries can be sent and shared.
 type Pairs = View<String, Vec<String>>;
-/// A view that hashes so.
+/// A view with this hasher.
 type Hashes<S> = View<u8, u8, S>;
 
-// Whoever shares a map or a published value can keep a snapshot of it on another thread: that takes both.
+// A thread that shares a map or a published value can keep a snapshot on another thread, so both
+// bounds are needed.
 table! {
     Map<u8, u8>: true true;
     Map<String, Vec<String>>: true true;
@@ -177,7 +183,7 @@ table! {
     SubscriptionHandle: true true;
 }
 
-// A pin stays on its thread, whatever it shows; a reference to one may go where the value may.
+// A pin stays on its thread; a reference to it is sent as one to the value.
 table! {
     Pinned<'static, Pairs>: false true;
     Pinned<'static, Values<Cell<u8>>>: false false;
@@ -195,8 +201,7 @@ table! {
     Change<'static, u8, SyncOnly>: true true;
 }
 
-// The entries of a batch are shared with the map that it is for, and its lock is released by the
-// thread that took it.
+// A batch shares its entries with its map, and the thread that acquired the lock releases it.
 table! {
     Batch<'static, String, Vec<String>>: false true;
     Batch<'static, u8, Cell<u8>>: false false;
@@ -204,7 +209,7 @@ table! {
     Batch<'static, u8, SyncOnly>: false false;
 }
 
-// What is told of a map or a write may be kept anywhere.
+// Statistics and results can be stored anywhere.
 table! {
     MapStats: true true;
     BatchOutcome<u8>: true true;
@@ -237,7 +242,7 @@ asserted!(Snapshot<Pairs>: Clone = true);
 asserted!(Transition<Rc<u8>>: Clone = true);
 asserted!(SubscriptionHandle: Clone = true);
 asserted!(map::Iter<'static, u8, Rc<u8>>: Clone = true);
-// A map is copied by `fork`, where it is seen; a batch, a pin and what follows or reads are used where they are.
+// `fork` copies a map explicitly; batches, pins and subscriptions are not cloned.
 asserted!(Map<u8, u8>: Clone = false);
 asserted!(Published<u8>: Clone = false);
 asserted!(View<u8, u8>: Clone = false);
@@ -247,7 +252,7 @@ asserted!(Reader<Rc<u8>>: Clone = true);
 asserted!(Subscription<u8>: Clone = false);
 asserted!(Subscription<Rc<u8>>: Unpin = true);
 
-// A panic publishes nothing, so all of these may be seen after one.
+// A panic publishes nothing, so all of these may be observed after one.
 asserted!(Map<u8, u8>: UnwindSafe = true);
 asserted!(Map<u8, u8>: RefUnwindSafe = true);
 asserted!(Arc<Map<String, Vec<String>>>: UnwindSafe = true);
@@ -259,7 +264,7 @@ asserted!(Subscription<Pairs>: RefUnwindSafe = true);
 asserted!(SubscriptionHandle: UnwindSafe = true);
 asserted!(Map<u8, RefCell<u8>>: RefUnwindSafe = false);
 
-// What is told of an overlap or a table may be kept anywhere.
+// Reports and statistics can be stored anywhere.
 table! {
     Overlap: true true;
     OverlapKind: true true;
@@ -276,10 +281,10 @@ table! {
 asserted!(Overlap: Copy = false);
 asserted!(Site: Copy = false);
 asserted!(OnOverlap: Copy = true);
-// A map is not cloned by accident: that is an access, and a long one.
+// A clone of a map is a long access, so it is explicit.
 asserted!(GoMap<u8, u8>: Clone = false);
 
-// A map survives a panic inside an access, so it may be seen after one.
+// A map stays valid after a panic inside an access, so it may be observed after one.
 asserted!(GoMap<u8, u8>: UnwindSafe = true);
 asserted!(GoMap<u8, u8>: RefUnwindSafe = true);
 asserted!(Arc<GoMap<String, String>>: UnwindSafe = true);
@@ -287,18 +292,18 @@ asserted!(GoMap<u8, RefCell<u8>>: RefUnwindSafe = false);
 asserted!(Table<u8, u8>: UnwindSafe = true);
 asserted!(Table<u8, u8>: RefUnwindSafe = true);
 
-// A panic may leave the value half changed, as that of a `RefCell`, so a reference is not taken across one unawares.
+// A panic may leave the value half changed, as in a `RefCell`, so a reference is not `UnwindSafe`.
 asserted!(OverlapCell<u8>: UnwindSafe = true);
 asserted!(OverlapCell<u8>: RefUnwindSafe = false);
-// As that of a `RefCell`: a cell of its own, made in one read.
+// As for a `RefCell`: a separate cell, made in one read.
 asserted!(OverlapCell<u8>: Clone = true);
-// What is one access is not two.
+// A guard is one access and is not cloned implicitly.
 asserted!(ReadGuard<'static, u8>: Clone = false);
 asserted!(WriteGuard<'static, u8>: Clone = false);
 
-/// The table above can say no: the macro is not a constant yes, nor a constant no.
+/// The assertions can fail: the macro is neither constantly true nor constantly false.
 #[test]
-fn the_assertions_can_tell() {
+fn assertions_accept_both_answers() {
     asserted!(Rc<u8>: Send = false);
     asserted!(Cell<u8>: Sync = false);
     asserted!(Cell<u8>: Send = true);
@@ -307,7 +312,7 @@ fn the_assertions_can_tell() {
 }
 
 #[test]
-fn what_can_go_wrong_is_an_error() {
+fn error_types_implement_error() {
     fn is_error<T: std::error::Error + Send + Sync + 'static>() {}
     is_error::<Overlap>();
     is_error::<RevisionMismatch>();

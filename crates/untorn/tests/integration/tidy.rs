@@ -1,9 +1,9 @@
-//! Rules of the source that no lint checks: the files with `unsafe`, and the one door to atomics.
+//! Source rules that no lint checks: the files with `unsafe`, and the single import of atomics.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The only files with `unsafe`: the ledger of `DESIGN.md`.
+/// The only files with `unsafe`, as listed in `DESIGN.md`.
 const UNSAFE: [&str; 15] = [
     "gomap/raw/array.rs",
     "gomap/raw/bucket.rs",
@@ -30,11 +30,11 @@ const ORDERINGS: [&str; 4] = [
     "overlap/record.rs",
 ];
 
-/// The one file that names std's atomics itself.
-const DOOR: &str = "sync.rs";
+/// The one file that names std's atomics.
+const ATOMICS: &str = "sync.rs";
 
-/// The files that may call `Instant::now`, which panics on a target without a clock: the first asks
-/// whether there is one, and what the others do with it runs only where there is.
+/// The files that may call `Instant::now`, which panics on a target without a clock. The first
+/// checks for a clock; the others call it only where there is one.
 const CLOCKS: [&str; 6] = [
     "clock.rs",
     "overlap/fatal.rs",
@@ -58,7 +58,8 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Each source file of the library but for the tests in it: its name below `src`, and its code without comments.
+/// Returns each source file of the library except its tests: the path below `src`, and the code
+/// without comments.
 fn files() -> Vec<(String, String)> {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let name = |path: &Path| {
@@ -69,7 +70,12 @@ fn files() -> Vec<(String, String)> {
     };
     sources(&src)
         .iter()
-        .map(|path| (name(path), fs::read_to_string(path).expect("a text")))
+        .map(|path| {
+            (
+                name(path),
+                fs::read_to_string(path).expect("the message is text"),
+            )
+        })
         .filter(|(name, _)| !name.contains("/tests/") && !name.ends_with("/tests.rs"))
         .map(|(name, text)| {
             let code = text
@@ -85,7 +91,7 @@ fn words(code: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn unsafe_stands_only_in_the_files_named_for_it() {
+fn unsafe_is_confined_to_the_listed_files() {
     let mut with: Vec<_> = files()
         .into_iter()
         .filter(|(_, code)| words(code).any(|word| word == "unsafe"))
@@ -96,15 +102,15 @@ fn unsafe_stands_only_in_the_files_named_for_it() {
 }
 
 #[test]
-fn atomics_come_through_one_door() {
+fn atomics_are_imported_in_one_file() {
     for (name, code) in files() {
         let named = code.contains("std::sync::atomic") || code.contains("std::cell::UnsafeCell");
-        assert!(!named || name == DOOR, "{name} goes past sync.rs");
+        assert!(!named || name == ATOMICS, "{name} does not use sync.rs");
     }
 }
 
 #[test]
-fn the_clock_is_read_only_where_there_is_one() {
+fn clock_is_read_only_in_the_listed_files() {
     let mut with: Vec<_> = files()
         .into_iter()
         .filter(|(_, code)| code.contains("Instant::now"))
@@ -115,22 +121,24 @@ fn the_clock_is_read_only_where_there_is_one() {
 }
 
 #[test]
-fn the_public_face_has_no_orderings_but_those_of_its_header() {
+fn public_types_use_no_strong_orderings() {
     for (name, code) in files() {
         let orderings = code.matches("Ordering::").count();
         let allowed = name.starts_with("overlap/") || name == "gomap/table/flags.rs";
-        // GoMap mirrors the table's header in relaxed atomics; nothing is reached through them.
+        // GoMap mirrors the table's header in relaxed atomics; no other data is published through
+        // them.
         let relaxed = code.matches("Ordering::Relaxed").count();
         assert!(
             allowed || orderings == relaxed,
-            "{name} has orderings of its own"
+            "{name} has strong orderings"
         );
     }
 }
 
-/// What has no name in `ordering_mutants.rs` cannot be taken away, so nobody knows whether it is needed.
+/// An ordering without a name in `ordering_mutants.rs` cannot be weakened by a mutant, so no test
+/// shows that it is needed.
 #[test]
-fn each_ordering_of_the_gate_has_a_name() {
+fn orderings_of_the_gate_are_named() {
     for (name, code) in files() {
         if ORDERINGS.contains(&&*name) {
             let strong = ["Acquire", "Release", "AcqRel", "SeqCst"];
@@ -161,7 +169,7 @@ fn each_test_file_is_compiled() {
             let text = fs::read_to_string(file).unwrap_or_default();
             let is_declared = |module: &str| text.contains(&format!("mod {module};"));
             match name {
-                // A folder is a module of the one above it.
+                // A folder is a module of its parent.
                 Some("mod") => folder.file_name().and_then(|name| name.to_str()),
                 name => name,
             }
@@ -175,7 +183,7 @@ fn each_test_file_is_compiled() {
             Some("mod") => [above.join("mod.rs"), above.join("main.rs")],
             _ => [folder.join("mod.rs"), folder.join("main.rs")],
         };
-        // Shared by several binaries, which name their paths.
+        // Shared by several binaries, which name it by path.
         let shared = folder.ends_with("support");
         let declared = candidates.iter().any(|file| declares(file));
         assert!(declared || shared, "no module declares {}", path.display());
@@ -184,7 +192,8 @@ fn each_test_file_is_compiled() {
     assert!(modules > 40, "only {modules} files");
 }
 
-/// cargo-fuzz sets `fuzzing` for every crate of a build, also for users of this one: it must change nothing here.
+/// cargo-fuzz sets `fuzzing` for every crate of a build, also for users of this one, so it must
+/// have no effect here.
 #[test]
 fn no_source_depends_on_cfg_fuzzing() {
     for (name, code) in files() {

@@ -1,5 +1,5 @@
-//! Tests that count allocations. The allocator is one for the whole process, so they have a process of their own and take
-//! turns in it.
+//! Tests that count allocations. The allocator is one for the whole process, so they have their own
+//! process and run one at a time.
 
 mod retained;
 
@@ -13,12 +13,12 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 static TURN: Mutex<()> = Mutex::new(());
 
-/// Keeps other tests from allocating until the guard is dropped.
+/// Blocks the other tests until the guard is dropped.
 fn turn() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The number of bytes that are allocated now.
+/// Returns the number of bytes that are allocated now.
 fn live() -> usize {
     let stats = ALLOCATOR.stats();
     stats.bytes_allocated - stats.bytes_deallocated

@@ -1,4 +1,4 @@
-//! What a map keeps, in its own numbers and in those of the allocator.
+//! The versions that a map retains, in its own statistics and in those of the allocator.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,15 +9,15 @@ use untorn::{Map, Published, Snapshot};
 
 use crate::{live, turn};
 
-/// What the test harness may allocate beside a test.
+/// The bytes that the test harness may allocate beside a test.
 const NOISE: usize = 16 << 10;
 
-/// Within three per cent, and the noise.
-fn assert_about(told: usize, counted: usize) {
+/// Checks that two byte counts agree within three percent and the noise.
+fn assert_about(reported: usize, counted: usize) {
     let allowed = counted * 3 / 100 + NOISE;
     assert!(
-        told.abs_diff(counted) <= allowed,
-        "told {told}, counted {counted}"
+        reported.abs_diff(counted) <= allowed,
+        "reported {reported}, counted {counted}"
     );
 }
 
@@ -25,21 +25,21 @@ fn numbers(entries: u64) -> Map<u64, u64> {
     (0..entries).map(|key| (key, 0)).collect()
 }
 
-/// A key below `entries` that is far from the one before it.
+/// Returns a key below `entries`, spread out for successive `n`.
 fn scattered(n: u64, entries: u64) -> u64 {
     (n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) % entries
 }
 
 #[test]
-fn what_is_held_or_leaked_is_all_that_is_kept() {
+fn only_held_or_leaked_versions_are_retained() {
     const ENTRIES: u64 = 10_000;
     let _turn = turn();
     let map = numbers(ENTRIES);
     let whole = map.stats().bytes;
-    let (mut idle, mut asleep) = (map.reader(), map.subscribe());
+    let (mut idle, mut waiting) = (map.reader(), map.subscribe());
     let mut held: Vec<Snapshot<_>> = Vec::new();
-    // The revisions that are shown; those of the snapshots are in `held`.
-    let (mut leaked, mut idles, mut asleeps) = (HashSet::new(), None, 0);
+    // The revisions in use; those of the snapshots are in `held`.
+    let (mut leaked, mut idle_at, mut waiting_at) = (HashSet::new(), None, 0);
     for n in 1..=10_000 {
         map.insert(scattered(n, ENTRIES), n);
         match n {
@@ -48,16 +48,16 @@ fn what_is_held_or_leaked_is_all_that_is_kept() {
                 leaked.insert(n);
             }
             _ if n % 500 == 0 => held.push(map.snapshot()),
-            3_001 => idles = Some(idle.latest().revision().get()),
+            3_001 => idle_at = Some(idle.latest().revision().get()),
             6_001 => {
-                let step = asleep.recv().expect("there are commits");
-                asleeps = Snapshot::revision(&step.to).get();
+                let step = waiting.recv().expect("commits were made");
+                waiting_at = Snapshot::revision(&step.to).get();
             }
             _ => {}
         }
         if n % 50 == 1 {
             let stats = map.stats();
-            let others = idles.into_iter().chain([asleeps]);
+            let others = idle_at.into_iter().chain([waiting_at]);
             let shown = held.len() + leaked.len() + others.filter(|&shown| shown < n).count();
             assert_eq!(
                 (stats.commits, stats.revision.get(), stats.in_use),
@@ -73,9 +73,9 @@ fn what_is_held_or_leaked_is_all_that_is_kept() {
     assert_eq!((held.len(), leaked.len()), (10, 10));
     drop(held);
     idle.release();
-    drop(asleep);
+    drop(waiting);
     let before = map.stats();
-    // The newest is the one leaked last.
+    // The newest version is the one leaked last, and is not counted.
     assert_eq!(before.in_use, 9);
     assert_eq!(map.reclaim(), before.retained - 9);
     let after = map.stats();
@@ -88,10 +88,10 @@ fn what_is_held_or_leaked_is_all_that_is_kept() {
 }
 
 #[test]
-fn a_commit_frees_what_it_replaces_if_nobody_sees_it() {
+fn commit_frees_an_unreferenced_replaced_version() {
     let _turn = turn();
     let (map, value) = (numbers(1_000), Published::new(0));
-    // Many that are seen do not hide it.
+    // Many referenced versions do not hide it.
     let held: Vec<_> = (0..100)
         .map(|n| {
             let snapshots = (map.snapshot(), value.snapshot());
@@ -113,7 +113,7 @@ fn a_commit_frees_what_it_replaces_if_nobody_sees_it() {
 }
 
 #[test]
-fn bytes_are_those_that_the_allocator_counts() {
+fn bytes_match_the_allocator() {
     let _turn = turn();
     for entries in [20_000, 100_000, 400_000] {
         let before = live();
@@ -123,17 +123,17 @@ fn bytes_are_those_that_the_allocator_counts() {
         map.reclaim();
         assert_about(map.stats().bytes, live() - before);
     }
-    // Small segments; what the values point to is not counted.
+    // Small segments; the heap data of the values is not counted.
     let (value, before) = (Arc::new([0; 1_000]), live());
     let map: Map<u64, _> = (0..50_000).map(|key| (key, Arc::clone(&value))).collect();
     assert_about(map.stats().bytes, live() - before);
 }
 
 #[test]
-fn retained_bytes_are_those_that_a_reclaim_gives_back() {
+fn retained_bytes_match_what_reclaim_frees() {
     const ENTRIES: u64 = 100_000;
     let _turn = turn();
-    // So many versions are held, each of so many changes.
+    // `versions` versions are held, each with `changes` changes.
     for (versions, changes) in [(1, 1), (1, 300), (1, 50_000), (30, 10), (100, 1)] {
         let map = numbers(ENTRIES);
         let segment = map.stats().bytes / map.stats().segments;
@@ -150,7 +150,7 @@ fn retained_bytes_are_those_that_a_reclaim_gives_back() {
         assert_eq!(stats.retained as u64, versions);
         let differs = (versions * changes) as usize;
         let most = stats.segments * versions as usize;
-        // Twice the mean is a full segment; the pointers to it are less than that.
+        // A full segment has twice the mean size; the pointers to segments take less than that.
         let bound = (differs.min(most) * 2 + versions as usize) * segment * 3 / 2;
         assert!(stats.retained_bytes <= bound, "{stats:?}, at most {bound}");
         drop(held);
@@ -171,7 +171,7 @@ fn retained_bytes_are_those_that_a_reclaim_gives_back() {
 }
 
 #[test]
-fn the_oldest_pin_is_as_old_as_what_replaced_its_version() {
+fn oldest_age_counts_from_the_replacing_commit() {
     let _turn = turn();
     let map = numbers(100);
     let pause = Duration::from_millis(3);
@@ -191,7 +191,7 @@ fn the_oldest_pin_is_as_old_as_what_replaced_its_version() {
     drop(first);
     let next = oldest().expect("the second one is older, too");
     assert!(next <= begin_second.elapsed());
-    // Seen by nobody, kept until somebody frees it.
+    // Unreferenced, but retained until a writer frees it.
     drop(second);
     assert_eq!((oldest(), map.stats().in_use), (None, 0));
     assert!(map.retained() > 0);
@@ -218,7 +218,7 @@ fn the_last_view_frees_after_the_map_is_gone() {
     assert_about(0, live().saturating_sub(start));
 }
 
-/// Everything that can be had of a map, let go in an order that depends on `round`.
+/// Creates everything that a map offers, and drops it in an order that depends on `round`.
 fn live_once(round: usize) {
     let texts = || (0..200_u64).map(|n| (n.to_string(), Arc::new(n)));
     let map: Map<String, Arc<u64>> = texts().collect();
@@ -231,7 +231,7 @@ fn live_once(round: usize) {
         limit.publish(n.to_string());
         reader.latest();
     }
-    let step = changes.recv().expect("there are commits");
+    let step = changes.recv().expect("commits were made");
     map.refresh(texts().skip(50));
     let mut batch = map.begin_batch();
     batch.clear();
@@ -277,10 +277,10 @@ fn live_once(round: usize) {
 }
 
 #[test]
-fn nothing_is_left_when_all_is_let_go() {
+fn dropping_everything_frees_all_memory() {
     let _turn = turn();
     let rounds = |n: usize| (0..n).for_each(live_once);
-    // The records of threads are made once.
+    // The records of threads are created once.
     rounds(50);
     let before = live();
     rounds(1_000);

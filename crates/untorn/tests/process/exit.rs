@@ -1,5 +1,5 @@
-//! The end of the process: exit status 2 and the report, word for word, for each way in which two accesses can meet;
-//! and the milder policies.
+//! The end of the process: exit status 2 and the exact report for each way in which two accesses
+//! can overlap, and the milder policies.
 
 use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
@@ -8,109 +8,111 @@ use std::sync::Arc;
 use std::thread::{Builder, spawn};
 
 use crate::support::child::{self, assert_reported, masked, output, stderr};
-use crate::support::{Elem, Map, Probe, Valve, config};
+use crate::support::{BlockingKey, BlockingValue, Latch, Map, config};
 use untorn::{GoMap, OnOverlap};
 
-/// A child process that plays this body.
+/// Returns a child process that runs this body.
 fn command(body: &str) -> Command {
     child::command("exit::child", body)
 }
 
-/// Plays this body in a child process, to its end.
+/// Runs this body in a child process, to its end.
 fn run(body: &str) -> Output {
     output(&mut command(body))
 }
 
-/// Plays what the environment names, as a child process of the other tests.
+/// Runs the body that the environment names, as a child process of the other tests.
 #[test]
 fn child() {
     if let Some(body) = child::body() {
-        play(&body);
-        // Shows the parent that no report came.
+        run_body(&body);
+        // Shows the parent that the process was not ended by a report.
         println!("alive");
     }
 }
 
-type Held = fn(&Map, &Arc<Valve>);
+type HeldAccess = fn(&Map, &Arc<Latch>);
 
-/// One thread is kept inside its access, another comes.
-fn meet(map: Arc<Map>, (name, hold): (&str, Held), comer: (&str, fn(&Map))) {
-    let valve = Valve::closed(1);
+/// Holds an access of one thread open while a second thread accesses the map.
+fn force_overlap(map: Arc<Map>, (name, hold): (&str, HeldAccess), second: (&str, fn(&Map))) {
+    let latch = Latch::closed(1);
     {
-        let (map, valve) = (Arc::clone(&map), Arc::clone(&valve));
-        untorn::spawn(name, move || hold(&map, &valve));
+        let (map, latch) = (Arc::clone(&map), Arc::clone(&latch));
+        untorn::spawn(name, move || hold(&map, &latch));
     }
-    valve.wait_for(1);
-    let (name, come) = comer;
-    let comer = untorn::spawn(name, move || come(&map));
-    comer.join().expect("it does not come back");
+    latch.wait_for(1);
+    let (name, access) = second;
+    let second = untorn::spawn(name, move || access(&map));
+    second.join().expect("the process exits first");
 }
 
-fn play(body: &str) {
-    let get: Held = |map, valve| drop(map.get(&Probe::new(1, valve)));
-    let insert: Held = |map, valve| drop(map.insert(Probe::new(1, valve), Elem::free(3)));
-    let remove: Held = |map, valve| drop(map.remove(&Probe::new(1, valve)));
-    let iterate: Held = |map, valve| map.iter_with(|_, _| valve.pass());
-    let format: Held = |map, valve| {
-        let mut paper = Paper(Arc::clone(valve));
-        std::fmt::write(&mut paper, format_args!("{map:?}")).expect("it is patient");
+fn run_body(body: &str) {
+    let get: HeldAccess = |map, latch| drop(map.get(&BlockingKey::new(1, latch)));
+    let insert: HeldAccess =
+        |map, latch| drop(map.insert(BlockingKey::new(1, latch), BlockingValue::free(3)));
+    let remove: HeldAccess = |map, latch| drop(map.remove(&BlockingKey::new(1, latch)));
+    let iterate: HeldAccess = |map, latch| map.iter_with(|_, _| latch.pass());
+    let format: HeldAccess = |map, latch| {
+        let mut writer = BlockingWriter(Arc::clone(latch));
+        std::fmt::write(&mut writer, format_args!("{map:?}"))
+            .expect("the writer accepts everything");
     };
     match body {
-        "reader" => meet(
+        "reader" => force_overlap(
             config(),
             ("poller", insert),
             ("reader", |map| {
-                drop(map.get(&Probe::free(1)));
+                drop(map.get(&BlockingKey::free(1)));
             }),
         ),
-        "writer" => meet(
+        "writer" => force_overlap(
             config(),
             ("reader", get),
             ("poller", |map| {
-                drop(map.insert(Probe::free(1), Elem::free(3)));
+                drop(map.insert(BlockingKey::free(1), BlockingValue::free(3)));
             }),
         ),
-        "writes" => meet(config(), ("first", remove), ("second", |map| map.clear())),
-        "iteration" => meet(
+        "writes" => force_overlap(config(), ("first", remove), ("second", |map| map.clear())),
+        "iteration" => force_overlap(
             config(),
             ("first", iterate),
             ("second", |map| {
-                drop(map.insert(Probe::free(9), Elem::free(9)));
+                drop(map.insert(BlockingKey::free(9), BlockingValue::free(9)));
             }),
         ),
-        "clone" => meet(
+        "clone" => force_overlap(
             config(),
             ("first", insert),
             ("second", |map| {
                 drop(map.deep_clone());
             }),
         ),
-        "nil" => meet(
+        "nil" => force_overlap(
             Arc::new(Map::nil()),
             ("first", format),
             ("second", |map| {
-                drop(map.insert(Probe::free(9), Elem::free(9)));
+                drop(map.insert(BlockingKey::free(9), BlockingValue::free(9)));
             }),
         ),
         "reentrant" => reentrant(config()),
         "many" => many(),
-        "foreign" => foreign(),
+        "std_threads" => std_threads(),
         "caught" => caught(),
         "secrets" => secrets(),
         "exit wins" => {
             let map = Map::named("config").on_overlap(OnOverlap::Exit);
-            map.insert(Probe::free(1), Elem::free(265));
-            map.insert(Probe::free(2), Elem::free(17));
+            map.insert(BlockingKey::free(1), BlockingValue::free(265));
+            map.insert(BlockingKey::free(2), BlockingValue::free(17));
             reentrant(Arc::new(map));
         }
-        _ => panic!("no such body: {body}"),
+        _ => panic!("unknown body: {body}"),
     }
 }
 
-/// Blocks an access at the first byte that it writes.
-struct Paper(Arc<Valve>);
+/// A writer that blocks an access at its first byte.
+struct BlockingWriter(Arc<Latch>);
 
-impl std::fmt::Write for Paper {
+impl std::fmt::Write for BlockingWriter {
     fn write_str(&mut self, _: &str) -> std::fmt::Result {
         self.0.pass();
         Ok(())
@@ -119,8 +121,8 @@ impl std::fmt::Write for Paper {
 
 fn reentrant(map: Arc<Map>) {
     let thread = untorn::spawn("only", move || {
-        map.get_with(&Probe::free(1), |_| {
-            map.insert(Probe::free(3), Elem::free(3))
+        map.get_with(&BlockingKey::free(1), |_| {
+            map.insert(BlockingKey::free(3), BlockingValue::free(3))
         });
     });
     thread.join().expect("not under the policy to exit");
@@ -128,36 +130,36 @@ fn reentrant(map: Arc<Map>) {
 
 fn many() {
     const READERS: usize = 62;
-    let (map, valve) = (config(), Valve::closed(READERS));
+    let (map, latch) = (config(), Latch::closed(READERS));
     for _ in 0..READERS {
-        let (map, valve) = (Arc::clone(&map), Arc::clone(&valve));
+        let (map, latch) = (Arc::clone(&map), Arc::clone(&latch));
         untorn::spawn("reader", move || {
-            map.get_with(&Probe::free(1), |_| valve.pass());
+            map.get_with(&BlockingKey::free(1), |_| latch.pass());
         });
     }
-    valve.wait_for(READERS);
-    let poller = untorn::spawn("poller", move || drop(map.remove(&Probe::free(2))));
-    poller.join().expect("it does not come back");
+    latch.wait_for(READERS);
+    let poller = untorn::spawn("poller", move || drop(map.remove(&BlockingKey::free(2))));
+    poller.join().expect("the process exits first");
 }
 
-fn foreign() {
-    let (map, valve) = (Map::new(), Valve::closed(2));
-    map.insert(Probe::free(1), Elem::free(1));
+fn std_threads() {
+    let (map, latch) = (Map::new(), Latch::closed(2));
+    map.insert(BlockingKey::free(1), BlockingValue::free(1));
     let map = Arc::new(map);
     for _ in 0..2 {
-        let (map, valve) = (Arc::clone(&map), Arc::clone(&valve));
-        let body = move || assert!(map.contains_key(&Probe::new(1, &valve)));
+        let (map, latch) = (Arc::clone(&map), Arc::clone(&latch));
+        let body = move || assert!(map.contains_key(&BlockingKey::new(1, &latch)));
         let thread = Builder::new().name("a\nname".into()).spawn(body);
-        drop(thread.expect("a thread can be started"));
+        drop(thread.expect("the thread starts"));
     }
-    valve.wait_for(2);
+    latch.wait_for(2);
     let writer = spawn(move || map.clear());
-    writer.join().expect("it does not come back");
+    writer.join().expect("the process exits first");
 }
 
-struct Loud(&'static str);
+struct PrintOnDrop(&'static str);
 
-impl Drop for Loud {
+impl Drop for PrintOnDrop {
     fn drop(&mut self) {
         println!("{}", self.0);
         eprintln!("{}", self.0);
@@ -165,27 +167,27 @@ impl Drop for Loud {
 }
 
 thread_local! {
-    static AT_THE_END: RefCell<Option<Loud>> = const { RefCell::new(None) };
+    static AT_THREAD_EXIT: RefCell<Option<PrintOnDrop>> = const { RefCell::new(None) };
 }
 
-/// Everything that catches a panic or runs at an ordinary exit.
+/// Uses everything that catches a panic or runs at an ordinary exit.
 fn caught() {
-    panic::set_hook(Box::new(|_| drop(Loud("hook"))));
-    AT_THE_END.set(Some(Loud("thread-local value")));
-    let _guard = Loud("guard");
+    panic::set_hook(Box::new(|_| drop(PrintOnDrop("hook"))));
+    AT_THREAD_EXIT.set(Some(PrintOnDrop("thread-local value")));
+    let _guard = PrintOnDrop("guard");
     let caught = catch_unwind(AssertUnwindSafe(|| {
-        let _guard = Loud("inner guard");
+        let _guard = PrintOnDrop("inner guard");
         let map = config();
-        map.get_with(&Probe::free(1), |_| map.clear());
+        map.get_with(&BlockingKey::free(1), |_| map.clear());
     }));
-    drop(Loud(if caught.is_err() {
+    drop(PrintOnDrop(if caught.is_err() {
         "caught"
     } else {
         "unnoticed"
     }));
 }
 
-/// A map of passwords.
+/// Returns a map of passwords.
 fn secret_map() -> GoMap<String, String> {
     let map = GoMap::named("passwords");
     map.insert("hunter1".to_owned(), "correct horse".to_owned());
@@ -200,48 +202,48 @@ fn secrets() {
 }
 
 #[test]
-fn a_reader_finds_a_writer() {
+fn reader_detects_a_writer() {
     assert_reported(&run("reader"), include_str!("golden/reader.txt"));
 }
 
 #[test]
-fn a_writer_finds_a_reader() {
+fn writer_detects_a_reader() {
     assert_reported(&run("writer"), include_str!("golden/writer.txt"));
 }
 
 #[test]
-fn a_writer_finds_a_writer() {
+fn writer_detects_a_writer() {
     assert_reported(&run("writes"), include_str!("golden/writes.txt"));
 }
 
 #[test]
-fn a_writer_finds_an_iteration() {
+fn writer_detects_an_iteration() {
     assert_reported(&run("iteration"), include_str!("golden/iteration.txt"));
 }
 
 #[test]
-fn a_clone_finds_a_writer() {
+fn clone_detects_a_writer() {
     assert_reported(&run("clone"), include_str!("golden/clone.txt"));
 }
 
 #[test]
-fn a_nil_map_without_a_name() {
+fn report_of_an_unnamed_nil_map() {
     assert_reported(&run("nil"), include_str!("golden/nil.txt"));
 }
 
 #[test]
-fn a_thread_finds_itself() {
+fn thread_detects_its_own_access() {
     assert_reported(&run("reentrant"), include_str!("golden/reentrant.txt"));
 }
 
 #[test]
-fn sixty_two_readers() {
+fn report_counts_sixty_two_readers() {
     assert_reported(&run("many"), include_str!("golden/many.txt"));
 }
 
 #[test]
-fn threads_of_std_and_a_line_break_in_a_name() {
-    assert_reported(&run("foreign"), include_str!("golden/foreign.txt"));
+fn report_of_std_threads_and_an_escaped_name() {
+    assert_reported(&run("std_threads"), include_str!("golden/std_threads.txt"));
 }
 
 #[test]
@@ -259,15 +261,17 @@ fn nothing_catches_the_exit() {
 }
 
 #[test]
-fn no_key_and_no_value_is_shown() {
+fn report_shows_no_keys_and_no_values() {
     let output = run("secrets");
     assert_eq!(output.status.code(), Some(2));
     let map = secret_map().on_overlap(OnOverlap::Panic);
     let panic = catch_unwind(AssertUnwindSafe(|| {
         map.iter_with(|_, _| drop(map.remove("hunter1")));
     }));
-    let message = panic.expect_err("it is reentrant");
-    let message = message.downcast_ref::<String>().expect("it is formatted");
+    let message = panic.expect_err("the access is reentrant");
+    let message = message
+        .downcast_ref::<String>()
+        .expect("the message is a formatted string");
     for text in [stderr(&output), message] {
         assert!(text.contains("map \"passwords\": 1 key, B=0"), "{text}");
         for secret in ["hunter", "horse", "staple"] {
@@ -277,20 +281,26 @@ fn no_key_and_no_value_is_shown() {
 }
 
 #[test]
-fn the_message_of_a_panic_is_the_report() {
+fn panic_message_is_the_report() {
     let map = Map::named("config").on_overlap(OnOverlap::Panic);
-    map.insert(Probe::free(1), Elem::free(265));
-    map.insert(Probe::free(2), Elem::free(17));
+    map.insert(BlockingKey::free(1), BlockingValue::free(265));
+    map.insert(BlockingKey::free(2), BlockingValue::free(17));
     let thread = untorn::spawn("only", move || {
-        map.get_with(&Probe::free(1), |_| {
-            map.insert(Probe::free(3), Elem::free(3))
+        map.get_with(&BlockingKey::free(1), |_| {
+            map.insert(BlockingKey::free(3), BlockingValue::free(3))
         });
     });
     let panic = thread.join().expect_err("it panics");
-    let message = panic.downcast_ref::<String>().expect("it is formatted");
+    let message = panic
+        .downcast_ref::<String>()
+        .expect("the message is a formatted string");
     let golden = include_str!("golden/reentrant.txt");
     let golden = golden.strip_prefix("fatal error: ");
-    assert_eq!(Some(&*masked(message)), golden, "but nothing was fatal");
+    assert_eq!(
+        Some(&*masked(message)),
+        golden,
+        "the panic has no fatal prefix"
+    );
 }
 
 fn run_with(body: &str, variable: &str, value: &str) -> Output {
@@ -298,7 +308,7 @@ fn run_with(body: &str, variable: &str, value: &str) -> Output {
 }
 
 #[test]
-fn the_environment_chooses_the_policy() {
+fn environment_selects_the_policy() {
     let golden = include_str!("golden/reentrant.txt");
     let panicked = run_with("reentrant", "UNTORN_ON_OVERLAP", "panic");
     assert_eq!(panicked.status.code(), Some(101));
@@ -309,7 +319,7 @@ fn the_environment_chooses_the_policy() {
     for value in ["exit", ""] {
         assert_reported(&run_with("reentrant", "UNTORN_ON_OVERLAP", value), golden);
     }
-    // What the program says of one map goes before what the environment says of all.
+    // The policy of one map overrides the policy that the environment sets for all.
     assert_reported(&run_with("exit wins", "UNTORN_ON_OVERLAP", "panic"), golden);
 
     let mistaken = run_with("reentrant", "UNTORN_ON_OVERLAP", "panics");
@@ -323,7 +333,7 @@ fn the_environment_chooses_the_policy() {
 }
 
 #[test]
-fn a_backtrace_comes_after_the_report() {
+fn backtrace_follows_the_report() {
     let golden = include_str!("golden/writes.txt");
     assert_reported(&run_with("writes", "RUST_BACKTRACE", "0"), golden);
     let traced = run_with("writes", "RUST_BACKTRACE", "1");
@@ -333,9 +343,9 @@ fn a_backtrace_comes_after_the_report() {
     let (report, backtrace) = stderr(&traced).split_at(cut);
     assert_eq!(masked(report), golden);
     assert!(backtrace.starts_with('\n'), "{backtrace}");
-    assert!(backtrace.contains("exit::meet"), "{backtrace}");
+    assert!(backtrace.contains("exit::force_overlap"), "{backtrace}");
     assert!(
         backtrace.ends_with('\n'),
-        "the shell's prompt stays on its own line"
+        "the report ends with a line break"
     );
 }

@@ -1,4 +1,5 @@
-//! A forked child has the memory of its parent and one of its threads: what works in it, and that nothing hangs.
+//! A forked child has its parent's memory but only one of its threads: what works in it, and that
+//! nothing hangs.
 
 #![allow(unsafe_code, reason = "std has no fork")]
 
@@ -11,9 +12,11 @@ use untorn::{Map, Poller};
 
 const LONG: Duration = Duration::from_secs(60);
 
-/// The exit code of a child that runs this; 0 if it returns true. One that hangs is ended by an alarm, and has no code.
+/// Returns the exit code of a forked child that runs this; 0 if it returns true. An alarm ends a
+/// child that hangs, which then has no exit code.
 fn exit_code(child: impl FnOnce() -> bool) -> Option<i32> {
-    // SAFETY: the child calls code that takes no lock of another thread, or is ended by its alarm, and leaves by `_exit`.
+    // SAFETY: the child runs code that takes no lock of another thread, or its alarm ends it; it
+    // leaves by `_exit`.
     match unsafe { libc::fork() } {
         -1 => panic!("cannot fork: {}", std::io::Error::last_os_error()),
         0 => {
@@ -45,7 +48,7 @@ fn a_poller_is_dropped_in_a_forked_child() {
         generation += 1;
         Ok::<_, String>([("a", generation)])
     };
-    // So short that some forks come while its thread holds a lock.
+    // Short, so that some forks happen while the poller's thread holds a lock.
     let period = Duration::from_micros(20);
     let poller = Poller::every(period, source).start(&config);
     let mut poller = Some(poller.expect("a thread"));
@@ -61,7 +64,11 @@ fn a_poller_is_dropped_in_a_forked_child() {
         assert_eq!(code, Some(0));
     }
     drop(poller);
-    assert_eq!(Arc::strong_count(&config), 1, "the parent's was joined");
+    assert_eq!(
+        Arc::strong_count(&config),
+        1,
+        "the parent joined its thread"
+    );
 }
 
 #[test]
@@ -74,7 +81,7 @@ fn reads_work_in_a_child_forked_during_a_batch() {
             map.batch(move |batch| {
                 batch.insert("a", 2);
                 write.send(()).expect("the test waits");
-                ends.recv_timeout(LONG).expect("the test goes on");
+                ends.recv_timeout(LONG).expect("the test continues");
                 batch.insert("b", 2);
             })
         });

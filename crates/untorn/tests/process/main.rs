@@ -1,15 +1,17 @@
-//! Tests that run this binary again as a child process: how a process ends, what it prints, and what its environment sets.
+//! Tests that run this binary again as a child process: how a process ends, what it prints, and
+//! what its environment sets.
 //!
-//! Each module has a test named `child`, which plays what the environment names and is empty without it.
+//! Each module has a test named `child`, which runs the body that the environment names and does
+//! nothing without it.
 
 #[path = "../support/mod.rs"]
 mod support;
 
 mod exit;
 #[cfg(unix)]
+mod exit_blocked_stderr;
+#[cfg(unix)]
 mod fork;
 mod go;
-#[cfg(unix)]
-mod obstacles;
 mod overlap_cell;
 mod stretch;

@@ -1,4 +1,4 @@
-//! Child processes: the test binary run again with one body to play, and what it leaves behind.
+//! Child processes: the test binary run again with one body, and its output and exit status.
 
 use std::env;
 use std::io::{Read, pipe};
@@ -6,18 +6,18 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Names the body that a child is to run.
+/// The environment variable that names the body of a child.
 const BODY: &str = "UNTORN_TEST_BODY";
 
-/// How long a child may take that is watched for hanging.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The time after which a child counts as hanging.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The body this process is to run, if it is a child.
+/// Returns the body this process is to run, if it is a child.
 pub(crate) fn body() -> Option<String> {
     env::var(BODY).ok()
 }
 
-/// This test binary as a child process that runs this test alone, with this body.
+/// Returns a command for this test binary as a child process that runs one test with one body.
 pub(crate) fn command(test: &str, body: &str) -> Command {
     let mut command = Command::new(env::current_exe().expect("this binary has a path"));
     command
@@ -36,8 +36,8 @@ pub(crate) fn output(command: &mut Command) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the child starts");
-    let mut stdout = child.stdout.take().expect("it is piped");
-    let mut stderr = child.stderr.take().expect("it is piped");
+    let mut stdout = child.stdout.take().expect("the stream is piped");
+    let mut stderr = child.stderr.take().expect("the stream is piped");
     let drain = thread::spawn(move || {
         let mut bytes = Vec::new();
         stdout.read_to_end(&mut bytes).map(|_| bytes)
@@ -46,33 +46,39 @@ pub(crate) fn output(command: &mut Command) -> Output {
     let mut bytes = Vec::new();
     stderr.read_to_end(&mut bytes).expect("stderr can be read");
     Output {
-        status: status.join().expect("the child ends"),
-        stdout: drain.join().expect("it does").expect("stdout can be read"),
+        status: status.join().expect("the child exits"),
+        stdout: drain
+            .join()
+            .expect("the thread does not panic")
+            .expect("stdout can be read"),
         stderr: bytes,
     }
 }
 
-/// Runs a child with stdout and stderr as one pipe, as on a terminal, and returns its status and what it printed.
+/// Runs a child with stdout and stderr as one pipe, as on a terminal. Returns its exit status and
+/// its output.
 pub(crate) fn run_on_one_pipe(mut command: Command) -> (ExitStatus, String) {
     let (mut reader, writer) = pipe().expect("a pipe");
     command.stdout(writer.try_clone().expect("a second end"));
     let mut child = command.stderr(writer).spawn().expect("the child starts");
-    // It holds ends of the pipe, too.
+    // The command holds ends of the pipe, too.
     drop(command);
     let status = thread::spawn(move || wait(&mut child));
     let mut text = String::new();
-    reader.read_to_string(&mut text).expect("it is text");
-    (status.join().expect("the child ends"), text)
+    reader
+        .read_to_string(&mut text)
+        .expect("the output is UTF-8");
+    (status.join().expect("the child exits"), text)
 }
 
-/// The status of a child that must end by itself.
+/// Waits for a child that must end by itself, and returns its exit status.
 pub(crate) fn wait(child: &mut Child) -> ExitStatus {
     let start = Instant::now();
     loop {
-        if let Some(status) = child.try_wait().expect("it is our child") {
+        if let Some(status) = child.try_wait().expect("the child can be waited for") {
             return status;
         }
-        if start.elapsed() > PATIENCE {
+        if start.elapsed() > TIMEOUT {
             let _ = child.kill();
             panic!("the child hangs");
         }
@@ -84,8 +90,8 @@ pub(crate) fn stderr(output: &Output) -> &str {
     str::from_utf8(&output.stderr).expect("reports are UTF-8")
 }
 
-/// The report with what differs from run to run masked: line and column, thread numbers, durations. Whichever test
-/// file the program is in is called `main.rs`.
+/// Masks the parts of a report that differ between runs: line and column, thread numbers,
+/// durations. The program's test file is always called `main.rs`.
 pub(crate) fn masked(report: &str) -> String {
     report.lines().map(masked_line).collect()
 }
@@ -124,7 +130,7 @@ fn masked_line(line: &str) -> String {
     line
 }
 
-/// Checks that the child died of one overlap, and that its report is this one.
+/// Checks that one overlap ended the child, and that its report is `golden`.
 #[track_caller]
 pub(crate) fn assert_reported(output: &Output, golden: &str) {
     assert_eq!(output.status.code(), Some(2), "{}", stderr(output));

@@ -1,4 +1,5 @@
-//! What the tests of the gate share: ways to keep an access open from inside, and the overlaps that were noticed.
+//! Helpers shared by the tests of the gate: ways to hold an access open from inside, and the
+//! recorded overlaps.
 
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 
@@ -15,19 +16,19 @@ use std::time::Duration;
 use untorn::gomap::Key;
 use untorn::{AccessKind, GoMap, OnOverlap, Overlap};
 
-/// How long a test waits for what must happen before it gives up.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The time after which a wait fails its test.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The map of the note.
+/// Returns the map of the program in `docs/the-note.md`.
 pub(crate) fn config() -> Arc<Map> {
     let map = Map::named("config");
-    map.insert(Probe::free(1), Elem::free(265));
-    map.insert(Probe::free(2), Elem::free(17));
+    map.insert(BlockingKey::free(1), BlockingValue::free(265));
+    map.insert(BlockingKey::free(2), BlockingValue::free(17));
     Arc::new(map)
 }
 
-/// A place inside an access at which the first so many callers wait until they are released.
-pub(crate) struct Valve {
+/// A point inside an access at which the first few callers block until they are released.
+pub(crate) struct Latch {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -38,7 +39,8 @@ struct State {
     released: bool,
 }
 
-impl Valve {
+impl Latch {
+    /// Creates a latch that blocks its first `stops` callers.
     pub(crate) fn closed(stops: usize) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(State {
@@ -50,11 +52,12 @@ impl Valve {
         })
     }
 
+    /// Creates a latch that blocks no caller.
     pub(crate) fn open() -> Arc<Self> {
         Self::closed(0)
     }
 
-    /// Called from inside an access: waits here if this is one of the first callers.
+    /// Blocks if this is one of the first callers. Called from inside an access.
     pub(crate) fn pass(&self) {
         let mut state = self.lock();
         if state.stops_left == 0 {
@@ -66,13 +69,15 @@ impl Valve {
         drop(self.wait_until(state, "was never released", |state| state.released));
     }
 
-    /// Waits until so many are waiting inside.
+    /// Waits until `inside` callers are blocked.
     pub(crate) fn wait_for(&self, inside: usize) {
         let state = self.lock();
-        drop(self.wait_until(state, "nobody got inside", |state| state.inside >= inside));
+        drop(self.wait_until(state, "too few callers arrived", |state| {
+            state.inside >= inside
+        }));
     }
 
-    /// Lets those inside go, and everybody who comes later.
+    /// Releases the blocked callers, and lets later ones pass.
     pub(crate) fn release(&self) {
         let mut state = self.lock();
         state.released = true;
@@ -87,172 +92,175 @@ impl Valve {
     fn wait_until<'v>(
         &'v self,
         state: MutexGuard<'v, State>,
-        complaint: &str,
+        message: &str,
         condition: impl Fn(&State) -> bool,
     ) -> MutexGuard<'v, State> {
         let (state, result) = self
             .changed
-            .wait_timeout_while(state, PATIENCE, |state| !condition(state))
+            .wait_timeout_while(state, TIMEOUT, |state| !condition(state))
             .expect("no panic under this lock");
-        // Not while the lock is held: it would be poisoned for the others.
+        // Panicking with the lock held would poison it for the other threads.
         if result.timed_out() {
             drop(state);
-            panic!("{complaint}");
+            panic!("{message}");
         }
         state
     }
 }
 
-/// A key whose `Eq` goes through a valve.
+/// A key whose `Eq` passes a latch.
 #[derive(Clone)]
-pub(crate) struct Probe {
+pub(crate) struct BlockingKey {
     pub(crate) n: u64,
-    pub(crate) valve: Arc<Valve>,
+    pub(crate) latch: Arc<Latch>,
 }
 
-impl Probe {
-    pub(crate) fn new(n: u64, valve: &Arc<Valve>) -> Self {
+impl BlockingKey {
+    pub(crate) fn new(n: u64, latch: &Arc<Latch>) -> Self {
         Self {
             n,
-            valve: Arc::clone(valve),
+            latch: Arc::clone(latch),
         }
     }
 
+    /// Creates a key that never blocks.
     pub(crate) fn free(n: u64) -> Self {
-        Self::new(n, &Valve::open())
+        Self::new(n, &Latch::open())
     }
 }
 
-impl PartialEq for Probe {
+impl PartialEq for BlockingKey {
     fn eq(&self, other: &Self) -> bool {
-        self.valve.pass();
-        other.valve.pass();
+        self.latch.pass();
+        other.latch.pass();
         self.n == other.n
     }
 }
 
-impl Eq for Probe {}
+impl Eq for BlockingKey {}
 
-impl Hash for Probe {
+impl Hash for BlockingKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.n.hash(state);
     }
 }
 
-impl Key for Probe {}
+impl Key for BlockingKey {}
 
-impl fmt::Debug for Probe {
+impl fmt::Debug for BlockingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.n.fmt(f)
     }
 }
 
-/// A value whose `Clone` and `Debug` go through a valve.
-pub(crate) struct Elem {
+/// A value whose `Clone` and `Debug` pass a latch.
+pub(crate) struct BlockingValue {
     pub(crate) n: u64,
-    pub(crate) valve: Arc<Valve>,
+    pub(crate) latch: Arc<Latch>,
 }
 
-impl Elem {
-    pub(crate) fn new(n: u64, valve: &Arc<Valve>) -> Self {
+impl BlockingValue {
+    pub(crate) fn new(n: u64, latch: &Arc<Latch>) -> Self {
         Self {
             n,
-            valve: Arc::clone(valve),
+            latch: Arc::clone(latch),
         }
     }
 
+    /// Creates a value that never blocks.
     pub(crate) fn free(n: u64) -> Self {
-        Self::new(n, &Valve::open())
+        Self::new(n, &Latch::open())
     }
 }
 
-impl Default for Elem {
+impl Default for BlockingValue {
     fn default() -> Self {
         Self::free(0)
     }
 }
 
-impl Clone for Elem {
+impl Clone for BlockingValue {
     fn clone(&self) -> Self {
-        self.valve.pass();
-        Self::new(self.n, &self.valve)
+        self.latch.pass();
+        Self::new(self.n, &self.latch)
     }
 }
 
-impl fmt::Debug for Elem {
+impl fmt::Debug for BlockingValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.valve.pass();
+        self.latch.pass();
         self.n.fmt(f)
     }
 }
 
-pub(crate) type Map = GoMap<Probe, Elem>;
+pub(crate) type Map = GoMap<BlockingKey, BlockingValue>;
 
-/// A method of `GoMap` as a test case. It looks for key 1 and goes through the valve inside the access.
+/// A method of `GoMap` as a test case. It looks up key 1 and passes the latch inside the access.
 pub(crate) struct Op {
     pub(crate) name: &'static str,
     pub(crate) kind: AccessKind,
     pub(crate) line: u32,
-    /// Whether it runs code of the program's inside the access, and so can be kept open.
-    pub(crate) holds: bool,
-    pub(crate) run: fn(&Map, &Arc<Valve>),
+    /// True if the method runs user code inside the access, which can then be held open.
+    pub(crate) can_block: bool,
+    pub(crate) run: fn(&Map, &Arc<Latch>),
 }
 
 macro_rules! op {
-    ($name:literal $kind:ident $holds:literal, $run:expr) => {
+    ($name:literal $kind:ident $can_block:literal, $run:expr) => {
         Op {
             name: concat!("GoMap::", $name),
             kind: AccessKind::$kind,
             line: line!(),
-            holds: $holds,
+            can_block: $can_block,
             run: $run,
         }
     };
 }
 
-/// Every access there is. One line each: `line` is that of the call.
+/// Every access. One line each: `line` is that of the call.
 #[rustfmt::skip]
 pub(crate) const OPS: &[Op] = &[
-    op!("get" Read true, |map, valve| drop(map.get(&Probe::new(1, valve)))),
-    op!("get_with" Read true, |map, valve| _ = map.get_with(&Probe::free(1), |_| valve.pass())),
-    op!("get_or_zero" Read true, |map, valve| drop(map.get_or_zero(&Probe::new(1, valve)))),
-    op!("contains_key" Read true, |map, valve| assert!(map.contains_key(&Probe::new(1, valve)))),
-    op!("trace" Read true, |map, valve| assert!(map.trace(&Probe::new(1, valve)).found())),
-    op!("iter_with" Iterate true, |map, valve| map.iter_with(|_, _| valve.pass())),
-    op!("cursor" Iterate true, |map, valve| _ = map.cursor().next_with(|_, _| valve.pass())),
+    op!("get" Read true, |map, latch| drop(map.get(&BlockingKey::new(1, latch)))),
+    op!("get_with" Read true, |map, latch| _ = map.get_with(&BlockingKey::free(1), |_| latch.pass())),
+    op!("get_or_zero" Read true, |map, latch| drop(map.get_or_zero(&BlockingKey::new(1, latch)))),
+    op!("contains_key" Read true, |map, latch| assert!(map.contains_key(&BlockingKey::new(1, latch)))),
+    op!("trace" Read true, |map, latch| assert!(map.trace(&BlockingKey::new(1, latch)).found())),
+    op!("iter_with" Iterate true, |map, latch| map.iter_with(|_, _| latch.pass())),
+    op!("cursor" Iterate true, |map, latch| _ = map.cursor().next_with(|_, _| latch.pass())),
     op!("fmt" Iterate true, |map, _| drop(format!("{map:?}"))),
     op!("deep_clone" Clone true, |map, _| drop(map.deep_clone())),
     op!("len" Read false, |map, _| assert_eq!(map.len(), 1)),
     op!("is_empty" Read false, |map, _| assert!(!map.is_empty())),
     op!("stats" Read false, |map, _| assert_eq!(map.stats().count, 1)),
-    op!("insert" Write true, |map, valve| drop(map.insert(Probe::new(1, valve), Elem::free(11)))),
-    op!("update" Write true, |map, valve| drop(map.update(Probe::new(1, valve), |_| Some(Elem::free(11))))),
-    op!("retain" Write true, |map, valve| map.retain(|_, _| { valve.pass(); true })),
-    op!("remove" Write true, |map, valve| drop(map.remove(&Probe::new(1, valve)))),
+    op!("insert" Write true, |map, latch| drop(map.insert(BlockingKey::new(1, latch), BlockingValue::free(11)))),
+    op!("update" Write true, |map, latch| drop(map.update(BlockingKey::new(1, latch), |_| Some(BlockingValue::free(11))))),
+    op!("retain" Write true, |map, latch| map.retain(|_, _| { latch.pass(); true })),
+    op!("remove" Write true, |map, latch| drop(map.remove(&BlockingKey::new(1, latch)))),
     op!("clear" Write false, |map, _| map.clear()),
 ];
 
 thread_local! {
-    static NOTICED: RefCell<Vec<Overlap>> = const { RefCell::new(Vec::new()) };
+    static RECORDED: RefCell<Vec<Overlap>> = const { RefCell::new(Vec::new()) };
 }
 
-fn note(overlap: &Overlap) {
-    NOTICED.with_borrow_mut(|noticed| noticed.push(overlap.clone()));
+fn record(overlap: &Overlap) {
+    RECORDED.with_borrow_mut(|recorded| recorded.push(overlap.clone()));
 }
 
-/// The policy under which [`attempt`] works.
-pub(crate) const NOTE: OnOverlap = OnOverlap::Call(note);
+/// The policy that [`attempt`] needs.
+pub(crate) const RECORD: OnOverlap = OnOverlap::Call(record);
 
-/// The overlaps that this thread has noticed since it was last asked.
-pub(crate) fn noticed() -> Vec<Overlap> {
-    NOTICED.take()
+/// Takes the overlaps that this thread has recorded since the last call.
+pub(crate) fn take_recorded() -> Vec<Overlap> {
+    RECORDED.take()
 }
 
-/// Runs one access on a map with the policy [`NOTE`]: its result, or the overlap it noticed.
+/// Runs one access on a map with the policy [`RECORD`]. Returns its result, or the overlap that it
+/// reported.
 pub(crate) fn attempt<R>(access: impl FnOnce() -> R) -> Result<R, Box<Overlap>> {
-    assert!(noticed().is_empty(), "an overlap that nobody asked about");
+    assert!(take_recorded().is_empty(), "an overlap was not taken");
     let result = catch_unwind(AssertUnwindSafe(access));
-    match (result, &noticed()[..]) {
+    match (result, &take_recorded()[..]) {
         (Ok(result), []) => Ok(result),
         (Err(_), [overlap]) => Err(Box::new(overlap.clone())),
         (Err(panic), []) => resume_unwind(panic),
@@ -260,14 +268,14 @@ pub(crate) fn attempt<R>(access: impl FnOnce() -> R) -> Result<R, Box<Overlap>> 
     }
 }
 
-/// A map named `config` with the one entry 1, whose value goes through the valve.
-pub(crate) fn map_of_one(valve: &Arc<Valve>) -> Arc<Map> {
-    let map = Map::named("config").on_overlap(NOTE);
-    map.insert(Probe::free(1), Elem::new(10, valve));
+/// Returns a map named `config` with the one entry 1, whose value passes the latch.
+pub(crate) fn map_of_one(latch: &Arc<Latch>) -> Arc<Map> {
+    let map = Map::named("config").on_overlap(RECORD);
+    map.insert(BlockingKey::free(1), BlockingValue::new(10, latch));
     Arc::new(map)
 }
 
-/// Go's text for a meeting of these two, or `None` where both only look.
+/// Returns Go's message for an overlap of these two, or `None` if neither writes.
 pub(crate) fn text(one: AccessKind, other: AccessKind) -> Option<&'static str> {
     use AccessKind::{Clone, Iterate, Read, Write};
     match (one, other) {

@@ -1,4 +1,4 @@
-//! Keeps the panics of reports off the screen on the threads that expect many of them, and on no other thread.
+//! Suppresses the output of reports that panic, only on the threads that expect many of them.
 
 use std::cell::Cell;
 use std::panic;
@@ -8,12 +8,12 @@ thread_local! {
     static SILENT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether the message of a panic is a report.
+/// Returns whether the message of a panic is a report.
 pub(crate) fn is_report(message: &str) -> bool {
     message.starts_with("concurrent ")
 }
 
-/// Prints no report that this thread panics with from now on; other panics are printed.
+/// Suppresses the reports that this thread panics with from now on; other panics are printed.
 pub(crate) fn silence_reports() {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {

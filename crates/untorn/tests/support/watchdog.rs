@@ -1,4 +1,4 @@
-//! Ends a test that waits for what never comes, and says what that was.
+//! Aborts a test that waits without end, and prints what it waited for.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,18 +7,19 @@ use std::time::Duration;
 use std::{process, thread};
 
 /// Far more than any of these tests takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What a follower has seen, for a writer that waits for it; a follower that panics makes nobody wait.
-pub(crate) struct Seen<'s>(pub(crate) &'s AtomicU64);
+/// The progress of a follower, for a writer that waits for it. A panic of the follower ends the
+/// wait.
+pub(crate) struct Progress<'s>(pub(crate) &'s AtomicU64);
 
-impl Seen<'_> {
+impl Progress<'_> {
     pub(crate) fn set(&self, number: u64) {
         self.0.store(number, Ordering::Release);
     }
 }
 
-impl Drop for Seen<'_> {
+impl Drop for Progress<'_> {
     fn drop(&mut self) {
         if thread::panicking() {
             self.set(u64::MAX);
@@ -26,21 +27,21 @@ impl Drop for Seen<'_> {
     }
 }
 
-/// Waits until so much was seen.
-pub(crate) fn until(seen: &AtomicU64, number: u64) {
+/// Waits until the progress reaches `number`.
+pub(crate) fn wait_until(seen: &AtomicU64, number: u64) {
     while seen.load(Ordering::Acquire) < number {
         thread::yield_now();
     }
 }
 
-/// What `f` returns; if that takes too long, the process ends.
-pub(crate) fn watched<R>(waits_for: &'static str, f: impl FnOnce() -> R) -> R {
+/// Returns the result of `f`, or aborts the process if that takes too long.
+pub(crate) fn with_timeout<R>(waits_for: &'static str, f: impl FnOnce() -> R) -> R {
     let (done, ended) = channel::<()>();
     thread::spawn(move || {
-        if ended.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
-            // Past the capture of the test's output, which nobody would print.
-            let told = format!("\nwaited {PATIENCE:?} in vain: {waits_for}\n");
-            _ = std::io::stderr().write_all(told.as_bytes());
+        if ended.recv_timeout(TIMEOUT) == Err(RecvTimeoutError::Timeout) {
+            // Bypasses the captured output of the test, which an abort would lose.
+            let message = format!("\ntimed out after {TIMEOUT:?}: {waits_for}\n");
+            _ = std::io::stderr().write_all(message.as_bytes());
             process::abort();
         }
     });

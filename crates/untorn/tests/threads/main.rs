@@ -1,3 +1,3 @@
-//! Tests that count the threads of their process, so they have one of their own.
+//! Tests that count the threads of their process, and so have their own.
 
 mod poller;

@@ -1,4 +1,5 @@
-//! A poller leaves no thread behind. By itself in its process, so that nobody else's threads are counted.
+//! A poller leaves no thread behind. The test has its own process, so that it counts no other
+//! threads.
 
 #[cfg(target_os = "linux")]
 #[test]
@@ -28,8 +29,8 @@ fn no_thread_is_left_behind() {
                     false => Ok([(n, n)]),
                     true => Err("no"),
                 };
-                let setup = Poller::every(Duration::from_millis(1), source).named("a poller");
-                setup.start(&config).expect("a thread")
+                let builder = Poller::every(Duration::from_millis(1), source).named("a poller");
+                builder.start(&config).expect("a thread")
             })
             .collect();
         for poller in &pollers {
@@ -38,7 +39,7 @@ fn no_thread_is_left_behind() {
         let meanwhile = threads();
         assert_eq!((ours(&meanwhile), meanwhile.len()), (20, before + 20));
         drop(pollers);
-        // The kernel may take a moment to forget a thread that was joined.
+        // The kernel may take a moment to remove a joined thread.
         let start = Instant::now();
         while threads().len() > before {
             assert!(start.elapsed() < LONG, "{:?}", threads());
@@ -50,5 +51,5 @@ fn no_thread_is_left_behind() {
 #[cfg(not(target_os = "linux"))]
 #[test]
 fn no_thread_is_left_behind() {
-    println!("skipped: only Linux tells how many threads there are");
+    println!("skipped: only Linux reports the number of threads");
 }

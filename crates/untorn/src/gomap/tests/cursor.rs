@@ -110,7 +110,7 @@ fn the_latest_value_and_key_are_shown() {
 }
 
 #[test]
-fn clear_ends_all_cursors_despite_later_inserts() {
+fn clear_ends_every_cursor() {
     for n in [1, 8, 27, 100] {
         let mut table = of(n);
         let mut cursors: Vec<_> = (0..5).map(|_| table.cursor()).collect();
@@ -150,7 +150,7 @@ fn removing_everything_ends_a_cursor() {
 /// Go's iteration stays on the array on which it started. Without a limit on the new entries that a
 /// cursor returns, this loop would return e^20 times the original number.
 #[test]
-fn a_cursor_ends_despite_inserts_at_each_step() {
+fn cursor_ends_despite_inserts_at_each_step() {
     for per_step in [1, 3, 20] {
         for n in [1, 8, 13, 100, 500] {
             let mut table = of(n);

@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn elements_keep_their_indices_in_all_forms() {
+    fn elements_stay_in_place_across_all_forms() {
         let most = CHILDREN * CHILDREN + 3 * CHILDREN + 2;
         let mut directory = counted(most);
         for len in (1..=most).rev() {
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_copies_its_path_and_shares_the_rest() {
+    fn change_affects_one_directory_and_shares_the_rest() {
         for len in [
             1,
             2,

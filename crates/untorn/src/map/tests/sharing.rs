@@ -41,7 +41,7 @@ fn one_by_one<K: Key, S: Build>(entries: u64) -> Most {
 }
 
 #[test]
-fn a_commit_of_one_key_replaces_at_most_a_split() {
+fn one_key_commit_replaces_at_most_three_segments() {
     // Three segments: the one that is split, the new one, and the one of the key. Their bytes are
     // some for each slot, and nodes of 128 pointers.
     for most in [

@@ -1,4 +1,4 @@
-//! What the features add: streams, serde, rayon, events.
+//! The optional features: streams, serde, rayon, tracing.
 
 #[cfg(feature = "rayon")]
 mod rayon;

@@ -1,11 +1,11 @@
-//! rayon: each entry once, one commit, one revision.
+//! rayon: parallel iteration visits each entry once, and a parallel extend is one commit.
 
 use rayon::iter::{IntoParallelIterator, ParallelExtend, ParallelIterator};
 use untorn::{Map, Revision, Snapshot, View};
 
 use super::while_written;
 
-/// Empty, one segment, and many.
+/// An empty map, one segment, and many segments.
 const SIZES: [u64; 6] = [0, 1, 63, 1_000, 20_000, 100_000];
 
 #[test]
@@ -29,7 +29,7 @@ fn each_entry_is_visited_once() {
 }
 
 #[test]
-fn an_extension_is_one_commit() {
+fn par_extend_is_one_commit() {
     for size in SIZES {
         let mut map = Map::from([(0, 7), (u64::MAX, 7)]);
         let mut changes = map.subscribe();
@@ -49,9 +49,9 @@ fn an_extension_is_one_commit() {
 }
 
 #[test]
-fn a_map_is_made_of_entries_that_were_made_in_parallel() {
+fn from_par_iter_keeps_the_last_duplicate() {
     for size in SIZES {
-        // Of duplicates the last one wins, as from any iterator.
+        // The last duplicate wins, as with any iterator.
         let twice = (0..2 * size).into_par_iter();
         let map: Map<u64, u64> = twice.map(|n| (n % size, n)).collect();
         assert_eq!((map.len() as u64, map.revision()), (size, Revision::FIRST));
@@ -61,7 +61,7 @@ fn a_map_is_made_of_entries_that_were_made_in_parallel() {
 }
 
 #[test]
-fn what_is_read_in_parallel_is_of_one_revision() {
+fn parallel_reads_observe_one_revision() {
     let (torn, overlapped) = while_written::torn(|map, keys| {
         let snapshot: Snapshot<_> = map.snapshot();
         let together = |entry: &(&String, &u64)| keys.contains(entry.0);

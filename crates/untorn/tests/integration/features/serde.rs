@@ -1,4 +1,5 @@
-//! serde: what comes back, what wins, whose the error is, that a map is written at one revision, and an overlap on one line.
+//! serde: round trips, duplicate keys, errors, one revision per serialized map, and overlaps as one
+//! line of JSON.
 
 use std::cell::Cell as StdCell;
 use std::collections::HashMap;
@@ -21,20 +22,20 @@ fn texts(entries: u64) -> Texts {
 }
 
 #[test]
-fn a_map_comes_back_as_it_was() {
+fn map_round_trips_through_json() {
     for entries in [0, 1, 2, 100, 5_000] {
         let map = texts(entries);
         map.insert("one \"more\"\n".into(), vec![u64::MAX]);
         let text = to_string(&map).expect("texts are keys");
-        let back: Texts = from_str(&text).expect("it was written so");
+        let back: Texts = from_str(&text).expect("valid JSON of a map");
         assert_eq!(*back.pin(), *map.pin());
         assert_eq!(
             (back.revision(), map.revision().get()),
             (Revision::FIRST, 1)
         );
         assert_eq!(back.name(), None);
-        // As std's map would be.
-        let model: HashMap<String, Vec<u64>> = from_str(&text).expect("it was written so");
+        // As with std's map.
+        let model: HashMap<String, Vec<u64>> = from_str(&text).expect("valid JSON of a map");
         assert_eq!(model.len(), map.len());
         let view = map.pin();
         assert!(
@@ -47,29 +48,29 @@ fn a_map_comes_back_as_it_was() {
     let numbers = Map::<u64, bool, RandomState>::default();
     numbers.insert(265, true);
     let back: Map<u64, bool, RandomState> =
-        from_str(&to_string(&numbers).expect("numbers are keys")).expect("it was written so");
+        from_str(&to_string(&numbers).expect("numbers are keys")).expect("valid JSON of a map");
     assert_eq!(*back.pin(), *numbers.pin());
 }
 
 #[test]
-fn whatever_shows_a_view_is_written_as_the_map() {
+fn views_serialize_like_their_map() {
     let map = texts(300);
     let wanted = to_value(&map).expect("texts are keys");
     let (pin, snapshot) = (map.pin(), map.snapshot());
     let view: &View<String, Vec<u64>> = &pin;
-    assert_eq!(to_value(view).expect("as above"), wanted);
-    assert_eq!(to_value(&pin).expect("as above"), wanted);
+    assert_eq!(to_value(view).expect("serializable"), wanted);
+    assert_eq!(to_value(&pin).expect("serializable"), wanted);
     map.clear();
     assert_eq!(
-        to_value(&snapshot).expect("as above"),
+        to_value(&snapshot).expect("serializable"),
         wanted,
         "at its own revision"
     );
-    assert_eq!(to_string(&map).expect("as above"), "{}");
+    assert_eq!(to_string(&map).expect("serializable"), "{}");
 }
 
 #[test]
-fn a_published_value_is_that_value() {
+fn published_serializes_as_its_value() {
     let limits = Published::new((100, "x".to_owned()));
     limits.publish((200, "y".to_owned()));
     for text in [
@@ -91,7 +92,7 @@ fn a_published_value_is_that_value() {
 }
 
 #[test]
-fn of_duplicate_keys_the_last_one_wins() {
+fn last_duplicate_key_wins() {
     let text = r#"{"a": 1, "b": 2, "a": 3, "a": 4}"#;
     let map: Map<String, u64> = from_str(text).expect("duplicates are allowed");
     assert_eq!(
@@ -100,7 +101,7 @@ fn of_duplicate_keys_the_last_one_wins() {
     );
 }
 
-/// Refuses to be written.
+/// A value that refuses to be serialized.
 #[derive(Clone)]
 struct Secret;
 
@@ -111,7 +112,7 @@ impl Serialize for Secret {
 }
 
 #[test]
-fn an_error_is_passed_on() {
+fn serialization_errors_are_passed_on() {
     let read = |text| from_str::<Map<String, u64>>(text).expect_err("not a map of numbers");
     assert!(read("[1, 2]").to_string().contains("expected a map"));
     let wrong = read("{\"a\": 1,\n \"b\": \"x\",\n \"c\": 3}");
@@ -119,24 +120,24 @@ fn an_error_is_passed_on() {
     assert_eq!((wrong.line(), wrong.column()), (2, 9), "{wrong}");
     assert!(read(r#"{"a": 1"#).is_eof());
     let map = Map::from([("password", Secret)]);
-    let told = to_string(&map).expect_err("a secret").to_string();
-    assert_eq!(told, "a secret is not written");
-    let told = to_string(&Published::new(Secret)).expect_err("a secret");
-    assert_eq!(told.to_string(), "a secret is not written");
+    let error = to_string(&map).expect_err("a secret").to_string();
+    assert_eq!(error, "a secret is not written");
+    let error = to_string(&Published::new(Secret)).expect_err("a secret");
+    assert_eq!(error.to_string(), "a secret is not written");
 }
 
 #[test]
-fn a_map_is_written_at_one_revision_while_somebody_changes_it() {
+fn map_serializes_at_one_revision_under_writes() {
     let (torn, overlapped) = while_written::torn(|map, keys| {
         let text = to_string(map).expect("texts are keys");
-        let all: HashMap<String, u64> = from_str(&text).expect("it was written so");
+        let all: HashMap<String, u64> = from_str(&text).expect("valid JSON of a map");
         assert_eq!(all.len(), 2_000);
         keys.iter().map(|key| all[key]).collect()
     });
     assert_eq!(torn, 0, "of {overlapped}");
 }
 
-/// One overlap of a map and one of a cell, each on a thread whose creator is known.
+/// Returns one overlap of a map and one of a cell, both on a thread whose creator is recorded.
 fn overlaps() -> Vec<Box<Overlap>> {
     untorn::spawn("worker \"7\"\n", || {
         let cell = OverlapCell::named("config", vec!["correct horse".to_owned()]);
@@ -150,14 +151,14 @@ fn overlaps() -> Vec<Box<Overlap>> {
         );
         let met = AssertUnwindSafe(|| map.get_with("hunter2", |_| map.clear()));
         assert!(catch_unwind(met).is_err());
-        vec![of_cell, MET.take().expect("it was noted")]
+        vec![of_cell, MET.take().expect("the overlap was recorded")]
     })
     .join()
-    .expect("it ends well")
+    .expect("no panic")
 }
 
 #[test]
-fn an_overlap_is_one_line_with_all_fields() {
+fn overlap_serializes_all_fields_on_one_line() {
     let overlaps = overlaps();
     let keys = |value: &Value| {
         let object = value.as_object().expect("an object");
@@ -199,7 +200,7 @@ fn an_overlap_is_one_line_with_all_fields() {
         assert_eq!(value["kind"], "read_and_write");
         assert_eq!(value["message"], overlap.message());
     }
-    let [of_cell, of_map] = [0, 1].map(|n| to_value(&overlaps[n]).expect("as above"));
+    let [of_cell, of_map] = [0, 1].map(|n| to_value(&overlaps[n]).expect("serializable"));
     assert_eq!(
         (&of_cell["subject"], &of_cell["name"]),
         (&"cell".into(), &"config".into())
@@ -214,13 +215,13 @@ fn an_overlap_is_one_line_with_all_fields() {
 }
 
 #[test]
-fn what_is_not_known_is_null() {
+fn unknown_fields_are_null() {
     let thread = std::thread::spawn(|| {
         let cell = OverlapCell::new(265);
         let _reading = cell.read();
         to_value(cell.try_write().map(drop).expect_err("we read"))
     });
-    let value = thread.join().expect("it ends well").expect("as above");
+    let value = thread.join().expect("no panic").expect("serializable");
     assert_eq!(value["name"], Value::Null);
     assert_eq!(value["other"]["created_at"], Value::Null);
     assert_eq!(value["other"]["duration_ns"], Value::Null);

@@ -1,4 +1,4 @@
-//! Streams: who is woken, what a dropped one leaves behind, and wakers that come back.
+//! Streams: which tasks a commit wakes, what a dropped stream releases, and reentrant wakers.
 
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -12,12 +12,12 @@ use futures_core::{FusedStream, Stream};
 use futures_executor::{LocalPool, block_on, block_on_stream};
 use untorn::{Map, Published, Snapshot, SubscriptionStream, Transition};
 
-use crate::watchdog::{Seen, until, watched};
+use crate::watchdog::{Progress, wait_until, with_timeout};
 
-/// What a task does when it is woken.
+/// An action that a task runs when it is woken.
 type Action = Box<dyn FnOnce() + Send>;
 
-/// A task: counts how often it is woken; each waker of it that is kept somewhere holds one more of its `Arc`.
+/// A task that counts its wakeups. Each stored waker of it holds one reference of its `Arc`.
 #[derive(Default)]
 struct Task {
     woken: AtomicUsize,
@@ -29,8 +29,8 @@ impl Task {
         Arc::default()
     }
 
-    /// One that does something, the first time.
-    fn that(action: impl FnOnce() + Send + 'static) -> Arc<Self> {
+    /// Creates a task that runs `action` at its first wakeup.
+    fn with_action(action: impl FnOnce() + Send + 'static) -> Arc<Self> {
         Arc::new(Self {
             action: Mutex::new(Some(Box::new(action))),
             ..Self::default()
@@ -41,7 +41,7 @@ impl Task {
         self.woken.load(Ordering::Relaxed)
     }
 
-    /// Polls on behalf of this task.
+    /// Polls `stream` with a waker of this task.
     fn poll<T>(
         self: &Arc<Self>,
         stream: &mut SubscriptionStream<T>,
@@ -51,7 +51,7 @@ impl Task {
     }
 }
 
-/// How many wakers of this task are kept.
+/// Returns the number of stored wakers of this task.
 fn wakers(task: &Arc<Task>) -> usize {
     Arc::strong_count(task) - 1
 }
@@ -70,12 +70,12 @@ impl Wake for Task {
     }
 }
 
-/// The step, which must be there.
+/// Returns the transition of a poll that must be ready.
 fn step<T>(polled: Poll<Option<Transition<T>>>) -> Transition<T> {
     match polled {
         Poll::Ready(Some(step)) => step,
-        Poll::Ready(None) => panic!("it has ended"),
-        Poll::Pending => panic!("nothing is there"),
+        Poll::Ready(None) => panic!("the stream has ended"),
+        Poll::Pending => panic!("no transition is ready"),
     }
 }
 
@@ -84,19 +84,19 @@ fn is_end<T>(polled: &Poll<Option<T>>) -> bool {
 }
 
 #[test]
-fn a_task_is_woken_by_each_commit_of_another_thread() {
+fn each_commit_of_another_thread_wakes_the_task() {
     const ROUNDS: u64 = 10_000;
     let value = Published::new(0);
     let seen = AtomicU64::new(0);
     let mut stream = value.subscribe().into_stream();
-    let shown = watched("a task that sees each commit of a hand-shake", || {
+    let shown = with_timeout("a task that observes each commit of a handshake", || {
         thread::scope(|scope| {
-            let seen = Seen(&seen);
+            let seen = Progress(&seen);
             let reached = seen.0;
             scope.spawn(move || {
                 for round in 1..=ROUNDS {
                     value.publish(round);
-                    until(reached, round);
+                    wait_until(reached, round);
                 }
                 drop(value);
             });
@@ -109,12 +109,12 @@ fn a_task_is_woken_by_each_commit_of_another_thread() {
             shown
         })
     });
-    assert_eq!(shown, ROUNDS, "it ends when the value is dropped");
+    assert_eq!(shown, ROUNDS, "the stream ends when the value is dropped");
     assert!(stream.is_terminated());
 }
 
 #[test]
-fn steps_and_missed_revisions_add_up_for_two_streams_on_one_thread() {
+fn transitions_add_up_for_two_streams_on_one_thread() {
     const COMMITS: u64 = 3_000;
     let map = Map::from([("n", 0)]);
     let mut streams = [map.subscribe().into_stream(), map.subscribe().into_stream()];
@@ -139,7 +139,7 @@ fn steps_and_missed_revisions_add_up_for_two_streams_on_one_thread() {
             Poll::Pending
         }
     });
-    watched("two streams that end with the map", || {
+    with_timeout("two streams that end with the map", || {
         thread::scope(|scope| {
             scope.spawn(move || {
                 for n in 1..=COMMITS {
@@ -153,14 +153,14 @@ fn steps_and_missed_revisions_add_up_for_two_streams_on_one_thread() {
 }
 
 #[test]
-fn a_stream_ends_after_the_last_version_and_stays_ended() {
+fn stream_ends_after_the_last_version() {
     let map = Map::from([("n", 0)]);
     let mut stream = map.subscribe().into_stream();
     let task = Task::new();
     assert!(task.poll(&mut stream).is_pending());
     map.insert("n", 1);
     map.insert("n", 2);
-    assert_eq!(task.woken(), 1, "once; it did not ask again");
+    assert_eq!(task.woken(), 1, "once, since it was not polled again");
     assert!(!stream.is_terminated());
     drop(map);
     let last = step(task.poll(&mut stream));
@@ -175,7 +175,7 @@ fn a_stream_ends_after_the_last_version_and_stays_ended() {
 }
 
 #[test]
-fn the_end_wakes_a_task_and_so_does_a_closer() {
+fn dropping_the_map_or_closing_wakes_the_task() {
     let map = Map::from([("n", 0)]);
     let (mut closed, mut open) = (map.subscribe().into_stream(), map.subscribe().into_stream());
     let (first, second) = (Task::new(), Task::new());
@@ -190,7 +190,7 @@ fn the_end_wakes_a_task_and_so_does_a_closer() {
     drop(map);
     assert_eq!(second.woken(), woken + 1);
     assert!(is_end(&second.poll(&mut open)));
-    // One that is closed while a task waits.
+    // A stream that is closed while a task waits.
     let map = Map::from([("n", 0)]);
     let mut closed = map.subscribe().into_stream();
     let task = Task::new();
@@ -202,7 +202,7 @@ fn the_end_wakes_a_task_and_so_does_a_closer() {
 }
 
 #[test]
-fn only_the_waker_of_the_last_poll_is_woken_and_kept() {
+fn only_the_last_polled_waker_is_kept_and_woken() {
     let value = Published::new(0);
     let mut stream = value.subscribe().into_stream();
     let tasks = [Task::new(), Task::new(), Task::new()];
@@ -217,14 +217,17 @@ fn only_the_waker_of_the_last_poll_is_woken_and_kept() {
     value.publish(1);
     let woken = [0, 1, 2].map(|n| tasks[n].woken());
     assert_eq!(woken, [0, 0, 1]);
-    assert!(tasks.iter().all(|task| wakers(task) == 0), "none is kept");
-    // What is there already needs no waker.
+    assert!(
+        tasks.iter().all(|task| wakers(task) == 0),
+        "no waker is stored"
+    );
+    // A pending transition needs no waker.
     assert_eq!(*step(tasks[0].poll(&mut stream)).to, 1);
     assert_eq!(wakers(&tasks[0]), 0);
 }
 
 #[test]
-fn each_stream_is_woken_once_for_a_commit_and_not_at_all_without_one() {
+fn each_stream_is_woken_once_per_commit() {
     let map = Map::from([("n", 0)]);
     let mut streams: Vec<_> = (0..50).map(|_| map.subscribe().into_stream()).collect();
     let tasks: Vec<_> = streams.iter().map(|_| Task::new()).collect();
@@ -246,7 +249,7 @@ fn each_stream_is_woken_once_for_a_commit_and_not_at_all_without_one() {
 }
 
 #[test]
-fn a_dropped_stream_leaves_no_waker_and_no_version_behind() {
+fn dropped_stream_leaves_no_waker_and_no_version() {
     let payload = Arc::new(());
     let value = Published::new(Arc::clone(&payload));
     let (task, other) = (Task::new(), Task::new());
@@ -261,7 +264,7 @@ fn a_dropped_stream_leaves_no_waker_and_no_version_behind() {
     }
     value.publish(Arc::new(()));
     assert_eq!((task.woken(), other.woken()), (0, 1));
-    // After a wake-up, and after the end.
+    // After a wakeup, and after the end.
     let mut stream = value.subscribe().into_stream();
     assert!(task.poll(&mut stream).is_pending());
     value.publish(Arc::new(()));
@@ -275,23 +278,23 @@ fn a_dropped_stream_leaves_no_waker_and_no_version_behind() {
     assert_eq!(
         Arc::strong_count(&payload),
         2,
-        "what the one that stays has shown"
+        "received last by the remaining stream"
     );
     drop(stays);
     assert_eq!((Arc::strong_count(&payload), wakers(&other)), (1, 0));
 }
 
 #[test]
-fn when_a_task_is_woken_the_commit_is_out_and_the_next_writer_is_in() {
-    watched("a waker that reads and writes the map from `wake`", || {
+fn commit_is_visible_and_unlocked_at_wakeup() {
+    with_timeout("a waker that reads and writes the map from `wake`", || {
         let map = Arc::new(Map::from([("n", 0), ("again", 0)]));
         let mut stream = map.subscribe().into_stream();
         let mut inside = map.subscribe();
-        let task = Task::that({
+        let task = Task::with_action({
             let map = Arc::clone(&map);
             move || {
                 assert_eq!(map.get("n"), Some(1));
-                assert_eq!(inside.try_recv().expect("it is out").to["n"], 1);
+                assert_eq!(inside.try_recv().expect("the commit is visible").to["n"], 1);
                 map.insert("again", 1);
                 map.batch(|batch| _ = batch.insert("again", 2));
                 assert!(map.stats().commits == 3 && map.reclaim() <= 2);
@@ -306,8 +309,8 @@ fn when_a_task_is_woken_the_commit_is_out_and_the_next_writer_is_in() {
 }
 
 #[test]
-fn a_waker_may_drop_streams_and_subscribe_and_poll() {
-    watched("a waker that drops and polls streams from `wake`", || {
+fn waker_may_drop_poll_and_subscribe() {
+    with_timeout("a waker that drops and polls streams from `wake`", || {
         let value = Arc::new(Published::new(0));
         let mut streams: Vec<_> = (0..3).map(|_| value.subscribe().into_stream()).collect();
         let other = Task::new();
@@ -315,7 +318,7 @@ fn a_waker_may_drop_streams_and_subscribe_and_poll() {
             assert!(other.poll(stream).is_pending());
         }
         let mut own = value.subscribe().into_stream();
-        let task = Task::that({
+        let task = Task::with_action({
             let (value, other) = (Arc::clone(&value), Arc::clone(&other));
             move || {
                 drop(streams);
@@ -334,26 +337,26 @@ fn a_waker_may_drop_streams_and_subscribe_and_poll() {
 }
 
 #[test]
-fn a_waker_that_panics_takes_no_other_tasks_wake_up_with_it() {
+fn panicking_waker_loses_no_other_wakeup() {
     let map = Map::from([("n", 0)]);
     let mut streams: Vec<_> = (0..5).map(|_| map.subscribe().into_stream()).collect();
-    // Of no size, so that what is not dropped is no leak.
-    struct Bomb;
-    impl Drop for Bomb {
+    // Zero-sized, so that forgetting it leaks nothing.
+    struct PanicOnDrop;
+    impl Drop for PanicOnDrop {
         fn drop(&mut self) {
             resume_unwind(Box::new("a bad payload"));
         }
     }
-    let broken = || Task::that(|| resume_unwind(Box::new(Bomb)));
+    let broken = || Task::with_action(|| resume_unwind(Box::new(PanicOnDrop)));
     let tasks = [Task::new(), broken(), Task::new(), broken(), Task::new()];
     for (stream, task) in streams.iter_mut().zip(&tasks) {
         assert!(task.poll(stream).is_pending());
     }
     let caught = catch_unwind(AssertUnwindSafe(|| map.insert("n", 1)));
     let payload = caught.expect_err("the panic is not swallowed");
-    assert!(payload.is::<Bomb>());
+    assert!(payload.is::<PanicOnDrop>());
     mem::forget(payload);
-    assert_eq!(map.get("n"), Some(1), "the commit is out");
+    assert_eq!(map.get("n"), Some(1), "the commit is visible");
     for (stream, task) in streams.iter_mut().zip(&tasks) {
         assert_eq!(task.woken(), 1);
         assert_eq!(step(task.poll(stream)).to["n"], 1);
@@ -364,9 +367,9 @@ fn a_waker_that_panics_takes_no_other_tasks_wake_up_with_it() {
 }
 
 #[test]
-fn a_waker_and_a_drop_may_panic_at_one_commit() {
-    struct Bad(Arc<AtomicUsize>);
-    impl Drop for Bad {
+fn waker_and_drop_may_panic_in_one_commit() {
+    struct PanicOnFirstDrop(Arc<AtomicUsize>);
+    impl Drop for PanicOnFirstDrop {
         fn drop(&mut self) {
             if self.0.fetch_add(1, Ordering::Relaxed) == 0 {
                 resume_unwind(Box::new("a bad drop"));
@@ -374,32 +377,32 @@ fn a_waker_and_a_drop_may_panic_at_one_commit() {
         }
     }
     let dropped = Arc::default();
-    let bad = || Bad(Arc::clone(&dropped));
+    let bad = || PanicOnFirstDrop(Arc::clone(&dropped));
     let value = Published::new(bad());
     let kept = value.snapshot();
     value.publish(bad());
     // The next commit frees it.
     drop(kept);
-    let task = Task::that(|| resume_unwind(Box::new("a bad waker")));
+    let task = Task::with_action(|| resume_unwind(Box::new("a bad waker")));
     let mut stream = value.subscribe().into_stream();
     assert!(task.poll(&mut stream).is_pending());
     let caught = catch_unwind(AssertUnwindSafe(|| value.publish(bad())));
-    let payload = caught.expect_err("one of the two goes on");
-    println!("{:?} went on", payload.downcast_ref::<&str>());
+    let payload = caught.expect_err("one of the two panics resumes");
+    println!("{:?} resumed", payload.downcast_ref::<&str>());
     assert_eq!((task.woken(), value.revision().get()), (1, 2));
 }
 
 #[test]
-fn a_waker_may_drop_the_last_map() {
-    watched("a waker that drops what it waits for", || {
+fn waker_may_drop_the_last_map() {
+    with_timeout("a waker that drops what it waits for", || {
         let map = Arc::new(Map::from([("n", 0)]));
         let follower = Map::from([("n", 0)]);
-        // The task of one map owns the other.
+        // The task that waits on one map owns the other.
         let mut stream = follower.subscribe().into_stream();
         let mut ends = map.subscribe().into_stream();
         let waits = Task::new();
         assert!(waits.poll(&mut ends).is_pending());
-        let task = Task::that(move || drop(map));
+        let task = Task::with_action(move || drop(map));
         assert!(task.poll(&mut stream).is_pending());
         follower.insert("n", 1);
         assert_eq!((task.woken(), waits.woken()), (1, 1));
@@ -408,10 +411,10 @@ fn a_waker_may_drop_the_last_map() {
 }
 
 #[test]
-fn a_stream_waits_as_a_future_would() {
+fn stream_can_be_awaited() {
     let map = Map::from([("n", 0)]);
     let mut stream = map.subscribe().into_stream();
-    let (first, ended) = watched("a future over a stream", || {
+    let (first, ended) = with_timeout("a future over a stream", || {
         thread::scope(|scope| {
             scope.spawn(move || map.insert("n", 1));
             block_on(async {
@@ -421,7 +424,7 @@ fn a_stream_waits_as_a_future_would() {
             })
         })
     });
-    let first = first.expect("there is a commit");
+    let first = first.expect("a commit was made");
     assert_eq!((first.to["n"], Snapshot::revision(&first.to).get()), (1, 1));
     assert!(ended.is_none());
 }

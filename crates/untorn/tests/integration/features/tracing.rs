@@ -1,4 +1,4 @@
-//! tracing: one event for each overlap that is acted on, with both sides.
+//! tracing: one event with both sides for each overlap that the policy handles.
 
 use std::cell::Cell as StdCell;
 use std::collections::BTreeMap;
@@ -13,14 +13,14 @@ use untorn::{OnOverlap, Overlap, OverlapCell};
 
 type Fields = BTreeMap<&'static str, String>;
 
-/// Keeps the fields of every event, and may do something at each.
+/// A subscriber that stores the fields of every event and runs `at_each` after it.
 #[derive(Clone)]
-struct Notes {
+struct Recorder {
     events: Arc<Mutex<Vec<Fields>>>,
     at_each: fn(),
 }
 
-impl Notes {
+impl Recorder {
     fn new(at_each: fn()) -> Self {
         Self {
             events: Arc::default(),
@@ -42,7 +42,7 @@ impl Visit for Visitor {
     }
 }
 
-impl Subscriber for Notes {
+impl Subscriber for Recorder {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.target() == "untorn"
     }
@@ -67,8 +67,8 @@ impl Subscriber for Notes {
     fn exit(&self, _: &Id) {}
 }
 
-/// Writes where a guard of the same thread reads; whether that was refused.
-fn meets_itself(cell: &OverlapCell<u32>) -> bool {
+/// Returns whether a write was refused while a guard of the same thread was reading.
+fn write_during_read_is_refused(cell: &OverlapCell<u32>) -> bool {
     let _reading = cell.read();
     catch_unwind(AssertUnwindSafe(|| drop(cell.write()))).is_err()
 }
@@ -82,13 +82,13 @@ fn count(_: &Overlap) {
 }
 
 #[test]
-fn each_overlap_that_is_acted_on_is_one_event_with_both_sides() {
-    let notes = Notes::new(|| {});
-    tracing::subscriber::with_default(notes.clone(), || {
+fn each_handled_overlap_is_one_event() {
+    let recorder = Recorder::new(|| {});
+    tracing::subscriber::with_default(recorder.clone(), || {
         for policy in [OnOverlap::Panic, OnOverlap::Call(count)] {
             let cell = OverlapCell::named("config", 265).on_overlap(policy);
-            assert!(meets_itself(&cell));
-            let events = notes.take();
+            assert!(write_during_read_is_refused(&cell));
+            let events = recorder.take();
             assert_eq!(events.len(), 1);
             let event = &events[0];
             let wanted = [
@@ -125,20 +125,20 @@ fn each_overlap_that_is_acted_on_is_one_event_with_both_sides() {
 }
 
 #[test]
-fn a_map_tells_too_and_says_who_created_its_threads() {
-    let notes = Notes::new(|| {});
+fn map_event_names_where_threads_were_created() {
+    let recorder = Recorder::new(|| {});
     let worker = {
-        let notes = notes.clone();
+        let recorder = recorder.clone();
         untorn::spawn("worker", move || {
             let map = untorn::GoMap::from([(1, 10)]).on_overlap(OnOverlap::Panic);
-            tracing::subscriber::with_default(notes, || {
+            tracing::subscriber::with_default(recorder, || {
                 let met = AssertUnwindSafe(|| map.iter_with(|_, _| map.clear()));
                 assert!(catch_unwind(met).is_err());
             });
         })
     };
     worker.join().expect("it is caught");
-    let events = notes.take();
+    let events = recorder.take();
     assert_eq!(events.len(), 1);
     let event = &events[0];
     assert_eq!(event["message"], "concurrent map iteration and map write");
@@ -152,51 +152,56 @@ fn a_map_tells_too_and_says_who_created_its_threads() {
 }
 
 #[test]
-fn a_try_is_no_event() {
-    let notes = Notes::new(|| {});
+fn try_methods_emit_no_event() {
+    let recorder = Recorder::new(|| {});
     let cell = OverlapCell::new(265);
-    tracing::subscriber::with_default(notes.clone(), || {
+    tracing::subscriber::with_default(recorder.clone(), || {
         let _writing = cell.write();
         assert!(cell.try_read().is_err() && cell.try_write().is_err());
         assert!(format!("{cell:?}").contains("<in use>"));
     });
-    assert!(notes.take().is_empty());
+    assert!(recorder.take().is_empty());
 }
 
-static NOSY: OverlapCell<u32> = OverlapCell::named("nosy", 0);
+static REENTRANT: OverlapCell<u32> = OverlapCell::named("reentrant", 0);
 
-/// A subscriber that uses the cell that it is told of: one event, not events without end.
+/// A subscriber that accesses the cell of the event causes one event, not unbounded recursion.
 #[test]
-fn an_overlap_that_a_subscriber_meets_itself_only_panics() {
-    let notes = Notes::new(|| {
-        let met = catch_unwind(|| drop(NOSY.write()));
-        assert!(met.is_err(), "the reader is still inside");
+fn overlap_inside_a_subscriber_emits_no_event() {
+    let recorder = Recorder::new(|| {
+        let met = catch_unwind(|| drop(REENTRANT.write()));
+        assert!(met.is_err(), "the read is still open");
     });
-    tracing::subscriber::with_default(notes.clone(), || assert!(meets_itself(&NOSY)));
-    assert_eq!(notes.take().len(), 1);
+    tracing::subscriber::with_default(recorder.clone(), || {
+        assert!(write_during_read_is_refused(&REENTRANT))
+    });
+    assert_eq!(recorder.take().len(), 1);
 }
 
 #[test]
-fn a_subscriber_that_panics_leaves_the_cell_free() {
+fn panicking_subscriber_leaves_no_access_open() {
     let cell = OverlapCell::new(265);
-    let notes = Notes::new(|| panic!("no more space"));
-    tracing::subscriber::with_default(notes.clone(), || {
+    let recorder = Recorder::new(|| panic!("no more space"));
+    tracing::subscriber::with_default(recorder.clone(), || {
         for round in 1..=3 {
-            assert!(meets_itself(&cell));
-            assert_eq!(notes.events.lock().map_or(0, |events| events.len()), round);
+            assert!(write_during_read_is_refused(&cell));
+            assert_eq!(
+                recorder.events.lock().map_or(0, |events| events.len()),
+                round
+            );
         }
     });
     assert!(cell.try_write().is_ok());
 }
 
 #[test]
-fn a_poll_that_fails_is_a_warning() {
-    let notes = Notes::new(|| {});
-    let on_its_thread = notes.clone();
+fn failed_poll_emits_a_warning() {
+    let recorder = Recorder::new(|| {});
+    let on_its_thread = recorder.clone();
     let mut polls = 0;
     let source = move || -> Result<[(u8, u8); 1], &'static str> {
         if polls == 0 {
-            // For the rest of the thread's life.
+            // For the rest of the thread's lifetime.
             let set = tracing::subscriber::set_default(on_its_thread.clone());
             std::mem::forget(set);
         }
@@ -215,8 +220,8 @@ fn a_poll_that_fails_is_a_warning() {
         .expect("a thread");
     poller
         .wait_until_fresh(Duration::from_secs(60))
-        .expect("the third goes well");
-    let events = notes.take();
+        .expect("the third poll succeeds");
+    let events = recorder.take();
     let seen: Vec<_> = events
         .iter()
         .map(|event| {

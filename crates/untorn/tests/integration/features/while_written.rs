@@ -1,11 +1,11 @@
-//! A map that is read as a whole while somebody writes it.
+//! A map that is read as a whole while another thread writes it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use untorn::Map;
 
-/// Keys that always have the same value, far from each other among others.
+/// Keys that always have the same value, spread out among the others.
 const TOGETHER: [u64; 6] = [0, 17, 400, 999, 1_500, 1_999];
 
 /// Stops the writer, also when a read panics.
@@ -17,8 +17,10 @@ impl Drop for Stop<'_> {
     }
 }
 
-/// Reads many times while a writer goes on; `read` gives the values of the keys that belong together. How many reads were
-/// torn, of how many that began at another generation than the read before.
+/// Reads many times while a writer runs, until enough reads overlapped a commit.
+///
+/// `read` returns the values of the keys that belong together. Returns how many reads were torn,
+/// and how many started at another generation than the read before.
 pub(crate) fn torn(read: impl Fn(&Map<String, u64>, &[String]) -> Vec<u64>) -> (usize, usize) {
     let map: Map<String, u64> = (0..2_000_u64).map(|key| (key.to_string(), 0)).collect();
     let keys = TOGETHER.map(|key| key.to_string());
@@ -39,7 +41,7 @@ pub(crate) fn torn(read: impl Fn(&Map<String, u64>, &[String]) -> Vec<u64>) -> (
             }
         });
         let _stop = Stop(&done);
-        // Until there is enough to tell.
+        // Until enough reads observed a new generation.
         while overlapped < 50 {
             let values = read(&map, &keys);
             assert_eq!(values.len(), keys.len());
@@ -52,13 +54,13 @@ pub(crate) fn torn(read: impl Fn(&Map<String, u64>, &[String]) -> Vec<u64>) -> (
 }
 
 #[test]
-fn what_is_read_key_by_key_is_torn() {
+fn separate_gets_observe_torn_batches() {
     let (torn, overlapped) = torn(|map, keys| {
         let read = |key: &String| {
             thread::yield_now();
-            map.get(key).expect("it is never taken out")
+            map.get(key).expect("the key is never removed")
         };
         keys.iter().map(read).collect()
     });
-    assert!(torn > 0, "of {overlapped}: the writer is never met");
+    assert!(torn > 0, "of {overlapped}: no read overlapped a batch");
 }

@@ -77,7 +77,7 @@ fn of_every_kind() -> Vec<Any> {
 }
 
 #[test]
-fn keys_of_every_kind_are_told_apart_also_inside_others() {
+fn keys_of_every_kind_are_distinct() {
     let keys = of_every_kind();
     let table: Table<Any, usize> = keys.iter().cloned().zip(0..).collect();
     assert_eq!(table.len(), keys.len());
@@ -94,12 +94,14 @@ fn keys_of_every_kind_are_told_apart_also_inside_others() {
 
 fn panics(f: impl FnOnce()) -> String {
     let panic = catch_unwind(AssertUnwindSafe(f)).expect_err("it panics");
-    let text = panic.downcast_ref::<&str>().expect("it is a literal");
+    let text = panic
+        .downcast_ref::<&str>()
+        .expect("the message is a literal");
     (*text).to_owned()
 }
 
 #[test]
-fn an_unhashable_key_panics_wherever_it_is_hashed() {
+fn unhashable_key_panics_when_hashed() {
     let unhashable = "hash of unhashable type";
     let nested = Any::Struct {
         id: 1,
@@ -112,7 +114,8 @@ fn an_unhashable_key_panics_wherever_it_is_hashed() {
         assert_eq!(panics(|| _ = full.insert(key.clone(), 1)), unhashable);
         assert_eq!(panics(|| _ = full.get(&key)), unhashable);
         assert_eq!(panics(|| _ = full.remove(&key)), unhashable);
-        // Go panics here as well. In Rust that a key can be hashed is known from its type; nothing is looked for.
+        // Go panics here as well. In Rust the type guarantees that a key can be hashed, and an
+        // empty map hashes nothing.
         assert_eq!(empty.get(&key), None);
         assert_eq!(empty.remove(&key), None);
         assert!(empty.is_empty());
@@ -122,7 +125,7 @@ fn an_unhashable_key_panics_wherever_it_is_hashed() {
 }
 
 #[test]
-fn all_other_keys_are_looked_up_in_an_empty_map_without_a_panic() {
+fn hashable_keys_do_not_panic_in_an_empty_map() {
     let mut table = Table::<Any, usize>::new();
     for key in of_every_kind() {
         assert_eq!(table.get(&key), None);
@@ -130,7 +133,7 @@ fn all_other_keys_are_looked_up_in_an_empty_map_without_a_panic() {
     }
 }
 
-/// A panic in `Hash` that is caught must leave no flag behind: once it did, and Go reported a write that was not there.
+/// A caught panic in `Hash` must leave no flag set: Go once reported a write that did not exist.
 #[test]
 fn a_map_is_usable_after_a_key_whose_hash_panicked() {
     let map = GoMap::from([(Any::Int(1), 1)]).on_overlap(OnOverlap::Panic);
@@ -144,9 +147,9 @@ fn a_map_is_usable_after_a_key_whose_hash_panicked() {
     }
 }
 
-/// Where the right side of `m[k] = f()` panics, nothing may have been inserted.
+/// A panic in the right side of `m[k] = f()` must insert nothing.
 #[test]
-fn a_right_side_that_panics_inserts_nothing() {
+fn panicking_value_expression_inserts_nothing() {
     #[derive(Clone)]
     struct NoZero;
     impl Default for NoZero {
@@ -177,7 +180,7 @@ impl Key for Padded {}
 #[derive(Clone, Debug)]
 struct Blank {
     id: u32,
-    /// Go's field `_`: no part of what the key is.
+    /// Go's field `_`, which is not part of the key.
     _blank: u32,
 }
 

@@ -1,4 +1,5 @@
-//! What the tests of Go's own map verify, in our words; `docs/go-tests.md` has the list, test by test.
+//! The properties that the tests of Go's own map verify; `docs/go-tests.md` lists them test by
+//! test.
 
 mod keys;
 mod race;

@@ -1,7 +1,9 @@
-//! `runtime/race/testdata/map_test.go`: which pairs of operations must be reported as a race, and which must not.
+//! `runtime/race/testdata/map_test.go`: which pairs of operations must be reported as a race, and
+//! which must not.
 //!
-//! Go's race detector reports pairs that nothing orders, whenever they happen; the gate reports pairs that overlap. So
-//! here each first operation is kept open while the second one comes, and the answer must be the same.
+//! Go's race detector reports pairs without a happens-before order, whenever they run; the gate
+//! reports pairs that overlap. So each first operation is held open while the second one runs, and
+//! the answer must be the same.
 
 use std::sync::Arc;
 use std::thread::scope;
@@ -9,31 +11,39 @@ use std::thread::scope;
 use untorn::gomap::Key;
 use untorn::{AccessKind, GoMap};
 
-use crate::support::{Elem, Map, NOTE, OPS, Op, Probe, Valve, attempt, map_of_one};
+use crate::support::{
+    BlockingKey, BlockingValue, Latch, Map, OPS, Op, RECORD, attempt, map_of_one,
+};
 
 fn op(name: &str) -> &'static Op {
     let op = OPS.iter().find(|op| op.name == format!("GoMap::{name}"));
     op.unwrap_or_else(|| panic!("no operation {name}"))
 }
 
-/// Whether the second operation was reported while the first was kept open.
+/// Returns whether the second operation was reported while the first was held open.
 fn reported(first: &str, second: impl Fn(&Map) + Sync) -> bool {
-    let valve = Valve::closed(1);
-    let map = map_of_one(&valve);
+    let latch = Latch::closed(1);
+    let map = map_of_one(&latch);
     let reported = scope(|s| {
-        let first = s.spawn(|| attempt(|| (op(first).run)(&map, &valve)));
-        valve.wait_for(1);
+        let first = s.spawn(|| attempt(|| (op(first).run)(&map, &latch)));
+        latch.wait_for(1);
         let reported = attempt(|| second(&map)).is_err();
-        valve.release();
-        assert!(first.join().expect("it ends").is_ok(), "it was first");
+        latch.release();
+        assert!(
+            first
+                .join()
+                .expect("the first access does not panic")
+                .is_ok(),
+            "the first access is not reported"
+        );
         reported
     });
-    assert!(attempt(|| map.clear()).is_ok(), "nobody is left inside");
+    assert!(attempt(|| map.clear()).is_ok(), "an access is still open");
     reported
 }
 
 fn run(name: &'static str) -> impl Fn(&Map) + Sync {
-    move |map| (op(name).run)(map, &Valve::open())
+    move |map| (op(name).run)(map, &Latch::open())
 }
 
 #[test]
@@ -46,9 +56,10 @@ fn an_insert_and_a_read_are_reported_in_either_order() {
 
 #[test]
 fn an_insert_and_a_read_of_another_key_are_reported() {
-    assert!(reported("get", |map| _ = map.insert(Probe::free(2), Elem::free(2))));
-    assert!(reported("insert", |map| _ = map.get(&Probe::free(2))));
-    assert!(reported("insert", |map| _ = map.contains_key(&Probe::free(2))));
+    assert!(reported("get", |map| _ =
+        map.insert(BlockingKey::free(2), BlockingValue::free(2))));
+    assert!(reported("insert", |map| _ = map.get(&BlockingKey::free(2))));
+    assert!(reported("insert", |map| _ = map.contains_key(&BlockingKey::free(2))));
 }
 
 #[test]
@@ -58,7 +69,7 @@ fn a_write_and_a_range_are_reported() {
             assert!(reported(range, run(write)), "{range}, then {write}");
         }
     }
-    // Begun before the write, or only beginning.
+    // Iterations that start during the write.
     for write in ["insert", "remove"] {
         assert!(reported(write, |map| _ = map.cursor()));
         assert!(reported(write, run("iter_with")));
@@ -66,22 +77,24 @@ fn a_write_and_a_range_are_reported() {
 }
 
 #[test]
-fn a_step_of_a_range_that_began_before_the_write_is_reported() {
-    let valve = Valve::closed(1);
-    let map = map_of_one(&Valve::open());
+fn step_of_an_earlier_range_is_reported() {
+    let latch = Latch::closed(1);
+    let map = map_of_one(&Latch::open());
     let mut cursor = map.cursor();
     scope(|s| {
-        s.spawn(|| attempt(|| map.insert(Probe::new(1, &valve), Elem::free(2))).is_ok());
-        valve.wait_for(1);
+        s.spawn(|| {
+            attempt(|| map.insert(BlockingKey::new(1, &latch), BlockingValue::free(2))).is_ok()
+        });
+        latch.wait_for(1);
         let overlap = attempt(|| cursor.next()).expect_err("a writer is inside");
         assert_eq!(overlap.here.operation, "GoMap::cursor");
         assert_eq!(overlap.here.kind, AccessKind::Iterate);
         assert_eq!(overlap.other.operation, "GoMap::insert");
         let message = overlap.message();
         assert_eq!(message, "concurrent map iteration and map write");
-        valve.release();
+        latch.release();
     });
-    // The step did not count: the entry is still to come, with its new value.
+    // The refused step did not advance: the entry is still to come, with its new value.
     assert_eq!(cursor.next().map(|(_, elem)| elem.n), Some(2));
 }
 
@@ -108,7 +121,7 @@ fn a_delete_and_a_read_are_reported_in_either_order() {
         assert!(reported(read, run("remove")), "{read}, then a delete");
         assert!(reported("remove", run(read)), "a delete, then {read}");
     }
-    assert!(reported("remove", |map| _ = map.get(&Probe::free(2))));
+    assert!(reported("remove", |map| _ = map.get(&BlockingKey::free(2))));
 }
 
 #[test]
@@ -130,7 +143,7 @@ fn two_reads_are_not_reported() {
 }
 
 #[test]
-fn two_ranges_and_a_range_and_a_read_are_not_reported() {
+fn ranges_and_reads_are_not_reported() {
     for first in ["cursor", "iter_with", "fmt"] {
         for second in ["cursor", "iter_with", "fmt", "get", "len", "deep_clone"] {
             assert!(!reported(first, run(second)), "{first}, then {second}");
@@ -140,12 +153,12 @@ fn two_ranges_and_a_range_and_a_read_are_not_reported() {
 
 type Second<K, V> = fn(&GoMap<K, V>, &K, &V);
 
-/// The table boxes what is larger than 128 bytes; the rule is about the map, wherever the bytes are.
+/// The table boxes entries above 128 bytes; the rule applies to the map, wherever the bytes are.
 #[test]
-fn large_keys_and_large_values_make_no_difference() {
+fn large_keys_and_values_are_reported_alike() {
     fn check<K: Key + Clone + Send + Sync, V: Clone + Send + Sync>(key: &K, value: &V) {
-        let map = GoMap::from([(key.clone(), value.clone())]).on_overlap(NOTE);
-        let valve = Valve::closed(1);
+        let map = GoMap::from([(key.clone(), value.clone())]).on_overlap(RECORD);
+        let latch = Latch::closed(1);
         let second: [(Second<K, V>, bool); 6] = [
             (
                 |map, key, value| _ = map.insert(key.clone(), value.clone()),
@@ -158,13 +171,13 @@ fn large_keys_and_large_values_make_no_difference() {
             (|map, _, _| _ = map.len(), false),
         ];
         scope(|s| {
-            s.spawn(|| map.get_with(key, |_| valve.pass()));
-            valve.wait_for(1);
+            s.spawn(|| map.get_with(key, |_| latch.pass()));
+            latch.wait_for(1);
             for (second, expected) in second {
                 let met = attempt(|| second(&map, key, value)).is_err();
                 assert_eq!(met, expected);
             }
-            valve.release();
+            latch.release();
         });
     }
     check(&[1_u64; 32], &1_u8);
@@ -173,9 +186,9 @@ fn large_keys_and_large_values_make_no_difference() {
 }
 
 #[test]
-fn two_maps_are_two_places() {
-    let other = Arc::new(Map::new().on_overlap(NOTE));
+fn accesses_to_two_maps_are_not_reported() {
+    let other = Arc::new(Map::new().on_overlap(RECORD));
     assert!(!reported("insert", |_| _ =
-        other.insert(Probe::free(1), Elem::free(1))));
+        other.insert(BlockingKey::free(1), BlockingValue::free(1))));
     assert!(!reported("cursor", |_| other.clear()));
 }

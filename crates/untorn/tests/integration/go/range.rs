@@ -1,4 +1,5 @@
-//! The tests of Go's `range` over a map, from `runtime/map_test.go`, `internal/runtime/maps` and `test/`.
+//! The tests of Go's `range` over a map, from `runtime/map_test.go`, `internal/runtime/maps` and
+//! `test/`.
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashSet};
@@ -13,16 +14,16 @@ fn table(n: u64) -> Table<u64, u64> {
 }
 
 #[test]
-fn nan_entries_survive_a_growth_that_happens_while_they_are_ranged_over() {
+fn nan_entries_survive_growth_during_iteration() {
     let nan = Float64(f64::NAN);
     let mut table = Table::from([(nan, 1), (nan, 2), (nan, 4)]);
     let (mut sum, mut grown) = (0, false);
     let mut cursor = table.cursor();
     while let Some((key, &n)) = cursor.next(&table) {
-        // What is added meanwhile may be shown, too.
+        // Entries that are added meanwhile may be yielded, too.
         if n <= 4 {
             assert!(key.0.is_nan());
-            assert_eq!(sum & n, 0, "{n} was shown twice");
+            assert_eq!(sum & n, 0, "{n} was yielded twice");
             sum |= n;
         }
         if !grown {
@@ -35,9 +36,9 @@ fn nan_entries_survive_a_growth_that_happens_while_they_are_ranged_over() {
 }
 
 #[test]
-fn key_and_value_updated_together_are_shown_together_and_once() {
+fn updated_entry_is_yielded_once_and_whole() {
     let (plus, minus) = (Float64(0.0), Float64(-0.0));
-    // Under each start there is one where the zero is not the first to be shown.
+    // Some of the random starts yield another entry before the zero.
     for _ in 0..200 {
         let mut table = Table::from([
             (minus, 1),
@@ -53,24 +54,24 @@ fn key_and_value_updated_together_are_shown_together_and_once() {
             }
             if *key == plus {
                 let new = key.0.is_sign_positive();
-                assert_eq!(n, if new { 16 } else { 1 }, "key and value of two moments");
+                assert_eq!(n, if new { 16 } else { 1 }, "the value of another key");
                 sum |= 1;
             } else {
                 sum |= n;
             }
             if steps == 0 {
-                // After this the old zero must not be shown any more.
+                // From here on the old zero must not be yielded.
                 assert_eq!(table.insert(plus, 16), Some(1));
                 (100..200).for_each(|n| _ = table.insert(Float64(n.into()), n));
             }
             steps += 1;
         }
-        assert_eq!(sum, 15, "each was shown");
+        assert_eq!(sum, 15, "each entry was yielded");
     }
 }
 
 #[test]
-fn what_is_deleted_after_a_growth_in_mid_iteration_is_not_shown() {
+fn entries_deleted_after_growth_are_not_yielded() {
     let mut table = table(100);
     let mut cursor = table.cursor();
     let (mut steps, mut first) = (0, None);
@@ -88,9 +89,10 @@ fn what_is_deleted_after_a_growth_in_mid_iteration_is_not_shown() {
     }
 }
 
-/// Go keeps old arrays alive for iterators; here nothing that was dropped is shown, and nothing is kept.
+/// Go keeps old arrays alive for iterators; here no dropped value is yielded, and no array is
+/// retained.
 #[test]
-fn values_live_as_long_as_their_entries_and_no_longer() {
+fn values_live_exactly_as_long_as_their_entries() {
     let value = Arc::new(());
     let mut table: Table<u64, Arc<()>> = (0..8).map(|key| (key, Arc::clone(&value))).collect();
     let mut cursor = table.cursor();
@@ -109,12 +111,12 @@ fn values_live_as_long_as_their_entries_and_no_longer() {
 }
 
 #[test]
-fn an_iteration_begun_in_a_growth_shows_each_nan_once_though_the_growth_ends_meanwhile() {
+fn iteration_begun_in_growth_yields_each_nan_once() {
     for before in 27..40_u32 {
         for at in [0, 1, 5, 20] {
             let nan = Float64(f64::NAN);
             let mut table = Table::new();
-            // The twenty-seventh begins a growth of four buckets, which later writes carry out.
+            // The twenty-seventh starts a growth of four buckets, which later writes carry out.
             (0..26).for_each(|n| _ = table.insert(nan, n));
             table.insert(nan, 26);
             assert_eq!(table.stats().growth, Some(Growth::Doubling));
@@ -129,7 +131,7 @@ fn an_iteration_begun_in_a_growth_shows_each_nan_once_though_the_growth_ends_mea
                 table.remove(&Float64(1.0));
             }
             while let Some((_, n)) = cursor.next(&table) {
-                assert!(shown.insert(*n), "{n} was shown twice");
+                assert!(shown.insert(*n), "{n} was yielded twice");
             }
             assert!((0..27).all(|n| shown.contains(&n)));
         }
@@ -142,13 +144,14 @@ fn order(table: &Table<u64, u64>) -> Vec<u64> {
 }
 
 #[test]
-fn the_order_differs_from_run_to_run_also_in_a_sparse_map() {
+fn iteration_order_differs_between_runs() {
     for n in [3, 7, 9, 15] {
         let table = table(n);
         let orders: HashSet<_> = (0..200).map(|_| order(&table)).collect();
         assert!(orders.len() > 1, "{n} entries");
     }
-    // With two keys a first key would be unlikely where they are neighbors; twenty are spread.
+    // With two neighboring keys, one of them would rarely be the first; these twenty are spread
+    // out.
     let mut sparse = table(2000);
     (0..2000)
         .filter(|key| key % 100 != 0)
@@ -158,7 +161,7 @@ fn the_order_differs_from_run_to_run_also_in_a_sparse_map() {
 }
 
 #[test]
-fn nothing_is_shown_twice_in_a_sparse_map_that_is_filled_meanwhile() {
+fn filling_a_sparse_map_yields_no_duplicates() {
     for seed in 0..50 {
         let mut table = table(500);
         (0..500)
@@ -168,7 +171,7 @@ fn nothing_is_shown_twice_in_a_sparse_map_that_is_filled_meanwhile() {
         let mut shown = BTreeSet::new();
         let mut new = 10_000;
         while let Some((&key, _)) = cursor.next(&table) {
-            assert!(shown.insert(key), "{key} was shown twice");
+            assert!(shown.insert(key), "{key} was yielded twice");
             (0..10).for_each(|_| {
                 table.insert(new, 0);
                 new += 1;
@@ -183,7 +186,7 @@ fn nothing_is_shown_twice_in_a_sparse_map_that_is_filled_meanwhile() {
 }
 
 #[test]
-fn deleting_and_inserting_the_entry_at_hand_again_reaches_all() {
+fn replacing_each_current_entry_reaches_all() {
     for n in (0..300).chain([1000, 5000]) {
         let mut table: Table<u64, bool> = (0..n).map(|key| (key, false)).collect();
         let mut cursor = table.cursor();
@@ -197,7 +200,7 @@ fn deleting_and_inserting_the_entry_at_hand_again_reaches_all() {
 }
 
 #[test]
-fn the_loop_that_deletes_all_empties_the_map() {
+fn deleting_every_yielded_key_empties_the_map() {
     let map: GoMap<u64, u64> = (0..1000).map(|n| (n, n)).collect();
     let mut steps = 0;
     for (key, _) in map.cursor() {
@@ -205,7 +208,7 @@ fn the_loop_that_deletes_all_empties_the_map() {
         steps += 1;
     }
     assert_eq!((steps, map.len()), (1000, 0));
-    // Side effects of the body are kept, and what they do to the map as well.
+    // The body's changes to the map take effect.
     map.insert(1, 1);
     map.insert(2, 2);
     let mut seen = 0;
@@ -218,7 +221,7 @@ fn the_loop_that_deletes_all_empties_the_map() {
 }
 
 #[test]
-fn clear_takes_out_nan_entries() {
+fn clear_removes_nan_entries() {
     let mut table = Table::from([(Float64(f64::NAN), 1), (Float64(1.0), 2)]);
     (0..100).for_each(|n| _ = table.insert(Float64(f64::NAN), n));
     assert!(table.remove(&Float64(f64::NAN)).is_none());
@@ -258,7 +261,7 @@ fn the_forms_of_range() {
     assert_eq!(rounds, 3);
     assert_eq!(keys, ['a', 'b', 'c']);
     assert_eq!(pairs, [('a', 1), ('b', 2), ('c', 3)]);
-    // The map is asked for once: another one in its place does not concern the loop.
+    // The map is evaluated once: assigning another one does not affect the loop.
     let mut current = &map;
     let empty = GoMap::new();
     let mut rounds = 0;
@@ -276,14 +279,14 @@ fn deleting_the_first_entry_over_and_over_ends() {
     for _ in 0..10_000 {
         let mut cursor = table.cursor();
         let first = cursor.next(&table).map(|(key, _)| *key);
-        let key = first.expect("it is not empty yet");
+        let key = first.expect("the table is not empty yet");
         assert!(taken.insert(key) && table.remove(&key).is_some());
     }
     assert!(table.is_empty());
 }
 
 #[test]
-fn misuse_of_an_iterator_panics_and_the_end_stays_the_end() {
+fn iterator_misuse_panics_and_the_end_is_final() {
     let one = table(3);
     let mut cursor = one.cursor();
     assert_eq!(std::iter::from_fn(|| cursor.next(&one)).count(), 3);
@@ -294,7 +297,7 @@ fn misuse_of_an_iterator_panics_and_the_end_stays_the_end() {
 }
 
 #[test]
-fn the_first_or_the_second_entry_is_deleted_while_iterating() {
+fn first_or_second_entry_deleted_during_iteration() {
     for after in [0, 1] {
         let mut table = table(2);
         let mut cursor = table.cursor();
@@ -313,7 +316,7 @@ thread_local! {
     static MET: RefCell<Vec<Overlap>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A map whose values write to it when they are cloned, which a step does inside its access.
+/// A map whose values write to it when a step of a cursor clones them inside its access.
 static LOOP: LazyLock<GoMap<u8, Writes>> = LazyLock::new(|| {
     let note = |overlap: &Overlap| MET.with_borrow_mut(|met| met.push(overlap.clone()));
     GoMap::from([(1, Writes)]).on_overlap(OnOverlap::Call(note))
@@ -329,7 +332,7 @@ impl Clone for Writes {
 }
 
 #[test]
-fn a_step_that_meets_a_write_is_reported_with_the_line_of_the_loop() {
+fn overlap_in_a_loop_names_the_line_of_the_loop() {
     let line = line!() + 1;
     let caught = catch_unwind(|| for (_, _) in LOOP.cursor() {});
     assert!(caught.is_err());
@@ -341,7 +344,7 @@ fn a_step_that_meets_a_write_is_reported_with_the_line_of_the_loop() {
     assert_eq!(overlap.message(), text);
     assert_eq!(overlap.here.operation, "GoMap::remove");
     assert_eq!(overlap.other.operation, "GoMap::cursor");
-    let at = overlap.other.location.expect("it is inside");
+    let at = overlap.other.location.expect("the access is open");
     assert!(at.file().ends_with("range.rs"), "{at}");
     assert_eq!(at.line(), line);
 }

@@ -7,36 +7,36 @@ use untorn::GoMap;
 use untorn::gomap::{Float64, Growth, Table};
 
 #[test]
-fn the_header_has_one_size_whatever_the_entries_are() {
+fn header_size_does_not_depend_on_entry_types() {
     let size = size_of::<Table<u8, u8>>();
     assert_eq!(size, size_of::<Table<String, [u64; 100]>>());
-    // Go's header has 48 bytes; this one has its arrays and vectors in place.
+    // Go's header has 48 bytes; this one stores its arrays and vectors inline.
     assert!(size <= 256, "{size} bytes");
 }
 
 #[test]
-fn plus_and_minus_zero_are_one_entry_whose_newest_key_is_kept() {
+fn signed_zeros_are_one_entry_with_the_newest_key() {
     let (plus, minus) = (Float64(0.0), Float64(-0.0));
     let mut table = Table::from([(plus, 1)]);
     assert_eq!(table.insert(minus, 2), Some(1));
     assert_eq!(table.len(), 1);
     for asked in [plus, minus] {
-        let (key, elem) = table.get_key_value(&asked).expect("it is there");
+        let (key, elem) = table.get_key_value(&asked).expect("the key is present");
         assert!(key.0.is_sign_negative());
         assert_eq!(*elem, 2);
     }
     assert_eq!(table.insert(plus, 3), Some(2));
-    let (key, _) = table.get_key_value(&minus).expect("it is there");
+    let (key, _) = table.get_key_value(&minus).expect("the key is present");
     assert!(key.0.is_sign_positive());
 }
 
 #[test]
-fn each_insert_under_nan_is_an_entry_with_its_own_value() {
+fn each_insert_under_nan_adds_an_entry() {
     let nan = Float64(f64::NAN);
     let mut table = Table::new();
     for n in [1, 2, 4] {
         assert_eq!(table.insert(nan, n), None);
-        // Go's `m[nan] += n`: nothing is found, so the sum is that of zero and n.
+        // Go's `m[nan] += n`: no entry is found, so the sum is that of zero and n.
         let sum = table.get_or_zero(&nan) + 10 * n;
         table.insert(nan, sum);
     }
@@ -47,7 +47,7 @@ fn each_insert_under_nan_is_an_entry_with_its_own_value() {
 }
 
 #[test]
-fn an_operator_assigns_to_a_missing_and_to_a_present_entry() {
+fn op_assign_works_on_missing_and_present_entries() {
     let mut sums = Table::<u64, i64>::new();
     for n in 1..=3 {
         let sum = sums.get_or_zero(&7) + n;
@@ -77,7 +77,7 @@ fn two_handles_share_one_map() {
 }
 
 #[test]
-fn readers_and_iterators_share_a_map_that_is_half_grown() {
+fn readers_and_iterators_share_a_half_grown_map() {
     for n in [14_u64, 27, 53, 105, 209] {
         let map = Arc::new((0..n).map(|key| (key, 2 * key)).collect::<GoMap<_, _>>());
         if n > 14 {
@@ -168,7 +168,7 @@ fn string_keys_in_one_bucket(keys: &[String]) {
 }
 
 #[test]
-fn one_bucket_of_strings_of_the_same_and_of_different_lengths() {
+fn one_bucket_holds_strings_of_any_lengths() {
     let long = |c: char| c.to_string().repeat(128);
     let same: Vec<_> = ["key:001", "key:002", "key:004", "key:010"]
         .map(String::from)
@@ -195,7 +195,7 @@ fn keys_and_values_of_512_bytes_survive() {
     }
 }
 
-/// Go's `m[k] += n` reuses a deleted slot and counts on its value having been zeroed.
+/// Go's `m[k] += n` reuses a deleted slot and relies on its value having been zeroed.
 #[test]
 fn an_increment_after_a_delete_starts_from_zero() {
     fn check<K: untorn::gomap::Key + Clone>([one, two]: [K; 2]) {
@@ -262,7 +262,7 @@ fn thirty_one_puts_then_deletes_then_a_clear() {
 }
 
 #[test]
-fn two_thousand_and_more_entries_are_found_after_each_growth() {
+fn entries_are_found_after_each_growth() {
     let mut table = Table::<u32, u32>::new();
     for n in 0..2 * 1024 + 1 {
         table.insert(n, n);

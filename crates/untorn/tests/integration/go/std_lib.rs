@@ -10,7 +10,7 @@ fn contents(table: &Table<u64, u64>) -> BTreeMap<u64, u64> {
 }
 
 #[test]
-fn a_clone_is_independent_at_every_size_and_in_every_moment_of_a_growth() {
+fn clone_is_independent_at_every_size_and_growth_step() {
     let mut table = Table::new();
     for n in 0..500 {
         table.insert(n, 10 * n);
@@ -32,7 +32,7 @@ fn a_clone_of_nil_is_nil() {
 }
 
 #[test]
-fn a_clone_made_between_deletes_has_what_is_left() {
+fn clone_between_deletes_has_the_remaining_entries() {
     let mut table: Table<u64, u64> = (0..1000).map(|n| (n, n)).collect();
     for n in 0..1000 {
         table.remove(&n);
@@ -46,7 +46,7 @@ fn a_clone_made_between_deletes_has_what_is_left() {
 }
 
 #[test]
-fn a_clone_made_between_inserts_is_not_changed_by_them() {
+fn clone_is_unaffected_by_later_inserts() {
     let mut table = Table::new();
     let mut clones = vec![];
     for n in 0..300 {
@@ -60,7 +60,7 @@ fn a_clone_made_between_inserts_is_not_changed_by_them() {
 }
 
 #[test]
-fn a_large_clone_has_large_keys_and_values_of_its_own() {
+fn clone_does_not_share_boxed_entries() {
     let table: Table<[u64; 32], Vec<u64>> = (0..10_000).map(|n| ([n; 32], vec![n])).collect();
     let mut clone = table.clone();
     for n in (0..10_000).step_by(7) {
@@ -72,7 +72,7 @@ fn a_large_clone_has_large_keys_and_values_of_its_own() {
 
 #[test]
 fn a_clone_of_a_growing_map_is_whole() {
-    // Values that were written before and amid the growth, as in the bug that this comes from.
+    // Values that were written before and during the growth, as in the bug behind this test.
     for n in [27, 53, 105, 209, 417] {
         let mut table: Table<u64, u64> = (0..n).map(|key| (key, key)).collect();
         while table.stats().growth.is_some() {
@@ -85,7 +85,7 @@ fn a_clone_of_a_growing_map_is_whole() {
 }
 
 #[test]
-fn the_helpers_of_package_maps() {
+fn helpers_of_package_maps() {
     let source = Table::from([(1, 10), (2, 20), (3, 30)]);
     // Copy and Insert.
     let mut target = Table::from([(3, 0), (4, 40)]);

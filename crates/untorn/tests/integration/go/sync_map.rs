@@ -1,4 +1,4 @@
-//! `sync` and `internal/sync`: what Go tests of its concurrent maps, asked of `Map`.
+//! `sync` and `internal/sync`: the tests of Go's concurrent maps, applied to `Map`.
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hasher};
@@ -8,11 +8,11 @@ use std::thread::scope;
 
 use untorn::Map;
 
-/// Every hash is the same.
+/// A hasher whose hashes are all equal.
 #[derive(Default)]
-struct Bad;
+struct ConstantHasher;
 
-impl Hasher for Bad {
+impl Hasher for ConstantHasher {
     fn write(&mut self, _: &[u8]) {}
 
     fn finish(&self) -> u64 {
@@ -20,7 +20,7 @@ impl Hasher for Bad {
     }
 }
 
-/// A hash of four bits.
+/// A hasher whose hashes have four bits.
 #[derive(Default)]
 struct Truncated(DefaultHasher);
 
@@ -47,14 +47,14 @@ fn filled<S: Build>() -> Map<u64, u64, S> {
     map
 }
 
-/// Runs the same body under a good, a bad and a truncated hash.
+/// Runs one body with a good, a bad and a truncated hash.
 macro_rules! under_three_hashes {
     ($($(#[$doc:meta])* $test:ident: $body:ident;)+) => {$(
         $(#[$doc])*
         #[test]
         fn $test() {
             $body::<BuildHasherDefault<DefaultHasher>>();
-            $body::<BuildHasherDefault<Bad>>();
+            $body::<BuildHasherDefault<ConstantHasher>>();
             $body::<BuildHasherDefault<Truncated>>();
         }
     )+};
@@ -62,16 +62,16 @@ macro_rules! under_three_hashes {
 
 under_three_hashes! {
     nothing_is_found_in_an_empty_map: load_empty;
-    the_first_to_store_wins_and_the_others_load: load_or_store;
-    all_entries_are_shown_once: all;
-    clear_takes_everything_and_the_map_goes_on: clear;
-    a_compare_and_delete_takes_only_what_it_expects: compare_and_delete;
-    a_compare_and_swap_replaces_only_what_it_expects: compare_and_swap;
-    a_swap_returns_what_was_there: swap;
-    a_load_and_delete_returns_what_it_took: load_and_delete;
-    entries_are_changed_while_a_view_is_iterated_over: iterate;
-    threads_with_keys_of_their_own_do_not_disturb_each_other: unshared_keys;
-    threads_that_share_keys_each_count: shared_keys;
+    first_store_wins_and_later_calls_load: load_or_store;
+    every_entry_is_yielded_once: all;
+    clear_empties_the_map_and_leaves_it_usable: clear;
+    compare_and_delete_removes_only_expected_values: compare_and_delete;
+    compare_and_swap_replaces_only_expected_values: compare_and_swap;
+    swap_returns_the_old_value: swap;
+    load_and_delete_returns_the_removed_value: load_and_delete;
+    entries_can_change_while_a_view_is_iterated: iterate;
+    threads_with_disjoint_keys_do_not_interfere: unshared_keys;
+    threads_sharing_keys_lose_no_update: shared_keys;
 }
 
 fn load_empty<S: Build>() {
@@ -85,7 +85,10 @@ fn load_or_store<S: Build>() {
     for n in 0..N {
         assert_eq!(map.get(&n), None);
         assert_eq!(map.get_or_insert_with(n, || n), n);
-        assert_eq!(map.get_or_insert_with(n, || panic!("it is there")), n);
+        assert_eq!(
+            map.get_or_insert_with(n, || panic!("the key is present")),
+            n
+        );
         assert_eq!(map.get(&n), Some(n));
     }
     assert!((0..N).all(|n| map.get(&n) == Some(n)));
@@ -117,7 +120,11 @@ fn compare_and_delete<S: Build>() {
     };
     for n in 0..N {
         delete(n, n + 1);
-        assert_eq!(map.get(&n), Some(n), "not what was expected");
+        assert_eq!(
+            map.get(&n),
+            Some(n),
+            "the value differs from the expected one"
+        );
         delete(n, n);
         assert_eq!(map.get(&n), None);
         delete(n, n);
@@ -137,7 +144,11 @@ fn compare_and_swap<S: Build>() {
     };
     for n in 0..N {
         swap(n, n + 1, 7);
-        assert_eq!(map.get(&n), Some(n), "not what was expected");
+        assert_eq!(
+            map.get(&n),
+            Some(n),
+            "the value differs from the expected one"
+        );
         assert!(swap(n, n, n + 1000));
         assert_eq!(map.get(&n), Some(n + 1000));
     }
@@ -229,9 +240,9 @@ fn shared_keys<S: Build>() {
     assert!(map.is_empty());
 }
 
-/// Every key is shown once, with a multiple of it that was stored.
+/// Every key is yielded once, with a multiple of it that was stored.
 #[test]
-fn a_range_under_writers_shows_every_key_once_with_a_value_that_was_written() {
+fn range_under_writers_yields_each_key_once() {
     const KEYS: u64 = 64;
     let map: Map<u64, u64> = (1..=KEYS).map(|n| (n, n)).collect();
     let done = AtomicBool::new(false);
@@ -248,7 +259,7 @@ fn a_range_under_writers_shows_every_key_once_with_a_value_that_was_written() {
             let mut seen = BTreeMap::new();
             for (key, value) in &map.pin() {
                 assert_eq!(value % key, 0);
-                assert_eq!(seen.insert(*key, *value), None, "{key} was shown twice");
+                assert_eq!(seen.insert(*key, *value), None, "{key} was yielded twice");
             }
             assert_eq!(seen.len() as u64, KEYS);
         }
@@ -257,7 +268,7 @@ fn a_range_under_writers_shows_every_key_once_with_a_value_that_was_written() {
 }
 
 #[test]
-fn what_was_stored_and_deleted_is_freed() {
+fn stored_then_deleted_values_are_freed() {
     let value = Arc::new(());
     let map = Map::new();
     for n in 0..2000 {
@@ -290,7 +301,7 @@ fn every_method_can_be_called_inside_a_range() {
 }
 
 #[test]
-fn a_compare_and_swap_of_an_absent_key_stores_nothing() {
+fn compare_and_swap_of_absent_key_stores_nothing() {
     let map = Map::<u64, u64>::new();
     let swapped = map.update(7, |old| old.filter(|n| **n == 0).map(|_| 1));
     assert_eq!(swapped, None);

@@ -1,4 +1,4 @@
-//! `test/`: the language's own programs about maps.
+//! `test/`: the programs about maps from Go's own test suite.
 
 use std::cell::Cell;
 use std::fmt::Debug;
@@ -10,7 +10,7 @@ use untorn::gomap::{Float32, Float64, Key, Table};
 
 const COUNT: u32 = 1000;
 
-/// Fills, reads, overwrites, empties by halves, refills.
+/// Fills, reads, overwrites, removes every other entry, and refills.
 fn basic<K: Key + Clone + Debug, V: Clone + Debug + PartialEq>(
     key: impl Fn(u32) -> K,
     value: impl Fn(u32) -> V,
@@ -62,7 +62,7 @@ fn maps_of_many_kinds_of_keys_and_values() {
 }
 
 #[test]
-fn the_zeroes_of_floats_and_complex_numbers_are_one_key_each() {
+fn signed_zeros_are_one_key() {
     let zeroes = [0.0, -0.0];
     let mut wide = Table::new();
     let mut narrow = Table::new();
@@ -125,7 +125,7 @@ impl<K: Hash> Hash for Counted<K> {
 
 impl<K: Key> Key for Counted<K> {}
 
-/// Twice as many entries may not take much more than twice the calls.
+/// Checks that twice as many entries take not much more than twice the calls.
 fn linear<K: Key>(key: impl Fn(u32) -> K) {
     let calls = |n: u32| {
         CALLS.set(0);
@@ -158,7 +158,7 @@ fn no_kind_of_key_takes_quadratic_work() {
 }
 
 #[test]
-fn keys_and_values_of_a_thousand_bytes_in_every_mixture() {
+fn thousand_byte_keys_and_values_in_every_mix() {
     type Big = [u8; 1000];
     let big = |n: u8| -> Big { [n; 1000] };
     let mut values = Table::<u8, Big>::new();
@@ -181,7 +181,7 @@ fn keys_and_values_of_a_thousand_bytes_in_every_mixture() {
 }
 
 #[test]
-fn a_nil_map_reads_as_empty_and_a_write_panics_with_text() {
+fn nil_map_reads_as_empty_and_panics_on_write() {
     let map = GoMap::<u64, u64>::nil();
     assert_eq!((map.len(), map.get(&1), map.get_or_zero(&1)), (0, None, 0));
     assert_eq!(map.cursor().count(), 0);
@@ -191,6 +191,6 @@ fn a_nil_map_reads_as_empty_and_a_write_panics_with_text() {
     let panic = write.expect_err("a nil map cannot be written to");
     let text = panic.downcast_ref::<&str>().copied();
     assert_eq!(text, Some("assignment to entry in nil map"));
-    // The panic can be recovered from, and the map is nil as before.
+    // The panic can be recovered from, and the map is still nil.
     assert!(map.is_nil() && map.is_empty());
 }

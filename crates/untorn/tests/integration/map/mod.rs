@@ -1,10 +1,10 @@
-//! `Map`: nothing torn, no revision without a change, and panics and drops in foreign code.
+//! `Map`: atomic batches, no revision without a change, and panics and drops in user code.
 
-mod foreign;
+mod interrupted_writes;
 mod nan;
-mod survivors;
 mod torn;
 mod unchanged;
+mod user_code;
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -17,7 +17,7 @@ use std::time::Duration;
 use untorn::{Map, Pinned, Reader, Revision, Snapshot, View};
 
 #[test]
-fn what_changes_nothing_makes_no_revision() {
+fn writes_without_a_change_make_no_revision() {
     let map = Map::from([("a", 1), ("b", 2)]);
     let idle: [fn(&Map<&'static str, i32>); 10] = [
         |map| {
@@ -71,10 +71,10 @@ fn what_changes_nothing_makes_no_revision() {
     let view = map.snapshot();
     let mut removed = None;
     let done = map.batch_if_unchanged(&view, |batch| removed = batch.remove("a"));
-    let done = done.expect("it is at 1");
+    let done = done.expect("the view is the newest");
     assert_eq!((removed, done.get()), (Some(1), 2));
     let refused = map.batch_if_unchanged(&view, |_| panic!("not called"));
-    let refused = refused.expect_err("there was a commit");
+    let refused = refused.expect_err("a commit was made");
     assert_eq!((refused.expected.get(), refused.current.get()), (1, 2));
     assert!(!refused.is_of_another_map());
     assert_eq!(
@@ -85,7 +85,7 @@ fn what_changes_nothing_makes_no_revision() {
 }
 
 #[test]
-fn a_write_inside_a_write_panics_with_a_reason() {
+fn nested_write_panics_with_a_reason() {
     type Write = fn(&Map<u64, u64>);
     type Around = fn(&Map<u64, u64>, Write);
     let inner: [Write; 11] = [
@@ -159,7 +159,7 @@ fn a_write_inside_a_write_panics_with_a_reason() {
             );
         }
     }
-    // Reads and other maps are other matters, and this one is usable.
+    // Reads and writes to other maps are allowed, and this map stays usable.
     let other = map.fork();
     map.batch(|batch| {
         assert_eq!((map.get(&1), map.pin().len()), (Some(1), 1));
@@ -177,7 +177,7 @@ thread_local! {
     static EQ_CALLS: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Counts comparisons.
+/// A value that counts comparisons.
 #[derive(Clone, Copy, Debug)]
 struct Watched(u64);
 
@@ -197,7 +197,7 @@ impl Hash for Watched {
 }
 
 #[test]
-fn a_diff_and_a_fork_share_what_did_not_change() {
+fn diff_and_fork_skip_shared_segments() {
     let map: Map<_, _> = (0..100_000).map(|n| (Watched(n), Watched(n))).collect();
     EQ_CALLS.set(0);
     let fork = map.fork();
@@ -210,7 +210,7 @@ fn a_diff_and_a_fork_share_what_did_not_change() {
     let (ours, theirs) = (map.pin(), fork.pin());
     assert_eq!(theirs.diff(&ours).count(), 3);
     assert_eq!(ours.diff(&theirs).count(), 3);
-    // Three segments of some 300 entries of 100,000, both ways, keys and values.
+    // Three segments of some 300 entries out of 100,000, in both directions, keys and values.
     assert!(EQ_CALLS.get() < 8_000, "{} comparisons", EQ_CALLS.get());
     assert_eq!(ours.get(&Watched(7)), Some(&Watched(7)));
     assert_eq!((ours.len(), theirs.len()), (100_000, 100_000));
@@ -220,7 +220,7 @@ fn a_diff_and_a_fork_share_what_did_not_change() {
 }
 
 #[test]
-fn a_view_compares_indexes_and_shows_itself() {
+fn view_supports_eq_index_and_debug() {
     let map = Map::from([("a".to_owned(), 1), ("b".to_owned(), 2)]);
     let other: Map<String, i32> = [("b", 2), ("a", 1)].map(|(k, v)| (k.to_owned(), v)).into();
     assert_eq!(*map.pin(), *other.pin());
@@ -256,7 +256,7 @@ fn a_view_compares_indexes_and_shows_itself() {
 }
 
 #[test]
-fn what_is_replaced_again_and_again_costs_no_hash_of_everything() {
+fn repeated_replacement_does_not_rehash_everything() {
     thread_local! {
         static HASHES: Cell<u64> = const { Cell::new(0) };
     }
@@ -268,7 +268,7 @@ fn what_is_replaced_again_and_again_costs_no_hash_of_everything() {
             self.0.hash(state);
         }
     }
-    // Around the sizes at which a segment is full.
+    // Sizes around those at which a segment is full.
     for entries in [7, 28, 56, 111, 223, 400, 415, 447, 830, 5_000] {
         let map: Map<Hashed, u64> = (0..entries).map(|n| (Hashed(n), n)).collect();
         HASHES.set(0);
@@ -285,7 +285,7 @@ fn what_is_replaced_again_and_again_costs_no_hash_of_everything() {
 }
 
 #[test]
-fn a_map_that_shrinks_gives_its_memory_back() {
+fn shrinking_map_releases_memory() {
     for entries in [400, 100_000] {
         let map: Map<u64, [u8; 100]> = (0..entries).map(|n| (n, [0; 100])).collect();
         let before = map.stats().bytes;
@@ -297,7 +297,7 @@ fn a_map_that_shrinks_gives_its_memory_back() {
 }
 
 #[test]
-fn large_entries_have_fewer_neighbours() {
+fn large_entries_get_small_segments() {
     thread_local! {
         static CLONES: Cell<usize> = const { Cell::new(0) };
     }
@@ -324,7 +324,7 @@ fn large_entries_have_fewer_neighbours() {
 }
 
 #[test]
-fn a_map_is_made_of_and_extended_by_what_has_entries() {
+fn map_collects_and_extends_from_entries() {
     let map = Arc::new(Map::from(HashMap::from([("a", 1), ("b", 2)])));
     (&*map).extend([("b", 3), ("c", 4)]);
     assert_eq!(map.revision().get(), 1, "one commit");
@@ -338,7 +338,7 @@ fn a_map_is_made_of_and_extended_by_what_has_entries() {
     let snapshot = map.snapshot();
     assert_eq!((&snapshot).into_iter().len(), 3);
     assert_eq!(snapshot, map.fork().snapshot());
-    // An entry of the map itself is a source too.
+    // The map's own entries can be the source.
     (&*map).extend(map.pin().iter().map(|(key, value)| (*key, value * 10)));
     assert_eq!((map.get("c"), u64::from(map.revision())), (Some(40), 2));
     let mut reader = map.reader();
@@ -349,7 +349,7 @@ fn a_map_is_made_of_and_extended_by_what_has_entries() {
 }
 
 #[test]
-fn a_large_map_is_dropped_whole() {
+fn dropping_a_large_map_drops_every_entry() {
     let value = Arc::new(());
     let map: Map<String, Arc<()>> = (0..100_000)
         .map(|n| (n.to_string(), Arc::clone(&value)))
@@ -367,7 +367,7 @@ fn a_large_map_is_dropped_whole() {
 }
 
 #[test]
-fn what_can_be_sent_and_shared() {
+fn values_and_views_are_send_and_sync() {
     fn send<T: Send>() {}
     fn sync<T: Sync>() {}
     type Contents = View<String, Vec<u8>>;

@@ -5,7 +5,7 @@ use untorn::gomap::Float64;
 
 const NAN: Float64 = Float64(f64::NAN);
 
-/// The values under NaN, sorted.
+/// Returns the values under NaN, sorted.
 fn odd<V: Copy + Ord>(map: &Map<Float64, V>) -> Vec<V> {
     let view = map.pin();
     let of_nan = view.iter().filter(|(key, _)| key.0.is_nan());
@@ -14,13 +14,13 @@ fn odd<V: Copy + Ord>(map: &Map<Float64, V>) -> Vec<V> {
     values
 }
 
-/// Entries with other keys, in one segment or in several.
+/// Returns entries with other keys, in one segment or in several.
 fn others(n: u32) -> impl Iterator<Item = (Float64, u32)> + Clone {
     (0..n).map(|i| (Float64(f64::from(i)), i))
 }
 
 #[test]
-fn a_refresh_of_the_same_contents_is_none() {
+fn refresh_with_equal_contents_changes_nothing() {
     for n in [1, 300, 5_000] {
         let map = Map::new();
         let source = || others(n).chain([(NAN, 7), (NAN, 8), (NAN, 7)]);
@@ -35,7 +35,7 @@ fn a_refresh_of_the_same_contents_is_none() {
 }
 
 #[test]
-fn a_refresh_takes_each_odd_entry_by_its_value() {
+fn refresh_matches_nan_entries_by_value() {
     for n in [1, 300, 5_000] {
         let map = Map::new();
         let refresh = |values: &[u32]| {
@@ -55,13 +55,13 @@ fn a_refresh_takes_each_odd_entry_by_its_value() {
 }
 
 #[test]
-fn retain_and_clear_take_them_out() {
+fn retain_and_clear_remove_nan_keys() {
     for n in [1, 300, 5_000] {
         let map: Map<_, _> = others(n).chain((0..90).map(|i| (NAN, i))).collect();
         let before = map.snapshot();
         map.retain(|key, value| !key.0.is_nan() || value % 3 == 0);
         assert_eq!((odd(&map).len(), map.len()), (30, n as usize + 30));
-        // In a batch, of segments that it has copied already and of others.
+        // In a batch, both in segments that it has copied already and in others.
         let mut batch = map.begin_batch();
         batch.insert(Float64(0.5), 0);
         batch.insert(NAN, 1);
@@ -79,16 +79,16 @@ fn retain_and_clear_take_them_out() {
 }
 
 #[test]
-fn an_update_of_a_value_that_does_not_equal_itself_is_not_lost() {
-    // Neither equals itself, but one is newer.
+fn update_of_a_nan_value_is_not_lost() {
+    // Neither value equals itself, but one is newer.
     let map = Map::from([("limit", (f64::NAN, 5))]);
     assert_eq!(map.refresh([("limit", (f64::NAN, 6))]).changed, 1);
     assert_eq!(map.pin()["limit"].1, 6);
     let before = map.snapshot();
     map.insert("limit", (f64::NAN, 7));
     assert_eq!(map.pin().diff(&before).count(), 1);
-    // Under a key that does not equal itself either: it takes the place of the old one, and nothing
-    // grows.
+    // Under a key that does not equal itself either: the new entry replaces the old one, and
+    // nothing grows.
     let map = Map::from([(NAN, f64::NAN)]);
     for _ in 0..10 {
         let done = map.refresh([(NAN, f64::NAN)]);

@@ -1,4 +1,4 @@
-//! One generation in several keys, read in every way while a writer goes on.
+//! One generation in several keys, read through every kind of view while a writer runs.
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -7,12 +7,12 @@ use std::thread;
 use untorn::{Map, Reader, View};
 
 const OTHERS: u64 = 3_000;
-/// Far from each other, among many others.
+/// Keys that are spread out among many others.
 const KEYS: [u64; 8] = [0, 1, 400, 999, 1_000, 1_729, 2_500, 2_999];
 
 type Contents = View<u64, u64>;
 
-/// The lowest and the highest generation that a view shows.
+/// Returns the lowest and the highest generation of a view.
 fn generations(view: &Contents) -> (u64, u64) {
     let mut both = (u64::MAX, 0);
     for key in KEYS {
@@ -84,7 +84,7 @@ fn torn(write: impl Fn(&Map<u64, u64>, u64) + Sync, each_by_itself: bool) -> (us
 }
 
 #[test]
-fn a_batch_is_never_seen_by_halves() {
+fn batch_is_atomic_for_every_reader() {
     let write = |map: &Map<u64, u64>, generation| {
         map.batch(|batch| {
             for key in KEYS {
@@ -96,12 +96,12 @@ fn a_batch_is_never_seen_by_halves() {
     assert_eq!(torn, 0);
     assert!(
         overlapped > 100,
-        "readers and commits hardly met: {overlapped}"
+        "reads and commits hardly overlapped: {overlapped}"
     );
 }
 
 #[test]
-fn inserts_without_a_batch_are_caught_by_the_same_test() {
+fn unbatched_inserts_are_detected_as_torn() {
     let write = |map: &Map<u64, u64>, generation| {
         for key in KEYS {
             map.insert(key, generation);

@@ -1,4 +1,4 @@
-//! `batch_if_unchanged`: only after the newest view, and only after one of the same map.
+//! `batch_if_unchanged`: accepts only the newest view, and only of the same map.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -10,11 +10,11 @@ fn refused(map: &Limits, view: &View<&'static str, u32>) -> untorn::RevisionMism
     let before = map.snapshot();
     let written = map.batch_if_unchanged(view, |_| panic!("not called"));
     assert!(std::ptr::eq(&*map.pin(), &*before), "nothing was published");
-    written.expect_err("it is not the newest view")
+    written.expect_err("the view is rejected")
 }
 
 #[test]
-fn a_view_of_another_map_is_refused_whatever_its_number() {
+fn view_of_another_map_is_rejected() {
     let one = Map::from([("k", 1)]);
     one.insert("k", 2);
     let seen = one.snapshot();
@@ -28,12 +28,12 @@ fn a_view_of_another_map_is_refused_whatever_its_number() {
     let refused = refused(&collected, &seen);
     let numbers = [refused.expected, refused.current].map(Revision::get);
     assert_eq!((refused.is_of_another_map(), numbers), (true, [1, 1]));
-    // The map itself is still at it.
+    // The view is still the newest of its own map.
     assert!(one.batch_if_unchanged(&seen, |batch| batch.clear()).is_ok());
 }
 
 #[test]
-fn every_view_of_the_map_is_one_of_it() {
+fn every_kind_of_view_is_accepted() {
     let map = Limits::new();
     let before = map.snapshot();
     let map = map.with_name("limits");
@@ -44,18 +44,18 @@ fn every_view_of_the_map_is_one_of_it() {
     assert_eq!(put(&before).map(Revision::get), Ok(1), "named meanwhile");
     assert_eq!(put(&map.pin()).map(Revision::get), Ok(2));
     assert_eq!(put(map.reader().latest()).map(Revision::get), Ok(3));
-    let step = changes.recv().expect("there were commits");
+    let step = changes.recv().expect("commits were made");
     assert_eq!(put(&step.to).map(Revision::get), Ok(4));
     map.refresh([("k", 2)]);
     map.clear();
     assert_eq!(put(&map.snapshot()).map(Revision::get), Ok(7));
-    let refused = put(&step.from).expect_err("it is an old one");
+    let refused = put(&step.from).expect_err("the view is outdated");
     assert!(!refused.is_of_another_map());
     assert_eq!((refused.expected.get(), refused.current.get()), (0, 7));
 }
 
 #[test]
-fn the_error_names_both_maps_and_says_what_to_do() {
+fn mismatch_error_names_both_maps() {
     let (one, other) = (Limits::named("one"), Limits::named("other"));
     other.insert("k", 1);
     let text = |map: &Limits, of: &Limits| refused(map, &of.pin()).to_string();
@@ -78,7 +78,7 @@ fn the_error_names_both_maps_and_says_what_to_do() {
 }
 
 #[test]
-fn a_panic_in_it_publishes_nothing() {
+fn panic_in_the_closure_publishes_nothing() {
     let map = Limits::from([("k", 1)]);
     let view = map.snapshot();
     let write = || {

@@ -1,4 +1,4 @@
-//! What may be done with guards: nested, mapped, cloned, shared, kept, dropped in any order and by panics.
+//! Guards that are nested, mapped, cloned, shared, stored, and dropped in any order or by a panic.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,22 +8,22 @@ use std::thread::scope;
 
 use untorn::{OverlapCell, ReadGuard, WriteGuard};
 
-use crate::support::{NOTE, attempt};
+use crate::support::{RECORD, attempt};
 
-/// Whether another thread can write to it, and if not, how many read.
+/// Returns the number of readers, as another thread finds them when it tries to write.
 fn readers<T: Send + Sync>(cell: &OverlapCell<T>) -> usize {
     scope(|s| {
-        let ask = || match cell.try_write() {
+        let count = || match cell.try_write() {
             Ok(_) => 0,
             Err(overlap) => overlap.additional_readers + 1,
         };
-        s.spawn(ask).join().expect("it asks only")
+        s.spawn(count).join().expect("the attempt does not panic")
     })
 }
 
-/// A record has room for four accesses; a thread in more takes further records.
+/// A record has room for four accesses; a thread with more takes further records.
 #[test]
-fn nested_reads_all_count_and_end_in_any_order() {
+fn nested_reads_are_counted_and_end_in_any_order() {
     type Take = fn(&mut Vec<ReadGuard<'_, u8>>);
     let orders: [Take; 3] = [
         |held| drop(held.pop()),
@@ -44,7 +44,7 @@ fn nested_reads_all_count_and_end_in_any_order() {
 }
 
 #[test]
-fn writes_to_many_cells_at_once_all_count() {
+fn simultaneous_writes_to_many_cells_are_detected() {
     let cells: Vec<_> = (0..12).map(OverlapCell::new).collect();
     let mut held: Vec<_> = cells.iter().map(OverlapCell::write).collect();
     for (number, writing) in held.iter_mut().enumerate() {
@@ -63,7 +63,7 @@ fn writes_to_many_cells_at_once_all_count() {
 }
 
 #[test]
-fn a_part_is_the_same_access() {
+fn mapped_guard_is_the_same_access() {
     let cell = OverlapCell::new((1, vec![10, 20]));
     let list = ReadGuard::map(cell.read(), |pair| &pair.1);
     let second = ReadGuard::filter_map(list, |list| list.get(1)).expect("there is one");
@@ -72,7 +72,7 @@ fn a_part_is_the_same_access() {
 
     let list = WriteGuard::map(cell.write(), |pair| pair.1.as_mut_slice());
     let list = WriteGuard::filter_map(list, |list| list.get_mut(7)).expect_err("there is none");
-    assert!(cell.try_read().is_err(), "the write goes on");
+    assert!(cell.try_read().is_err(), "the write is still open");
     let mut first = WriteGuard::filter_map(list, |list| list.first_mut()).expect("there is one");
     *first += 1;
     assert!(cell.try_read().is_err());
@@ -81,7 +81,7 @@ fn a_part_is_the_same_access() {
 }
 
 #[test]
-fn a_clone_is_a_read_of_its_own() {
+fn cloned_guard_is_a_separate_read() {
     let cell = OverlapCell::new(String::from("265"));
     let first = ReadGuard::map(cell.read(), String::as_str);
     let second = ReadGuard::clone(&first);
@@ -90,20 +90,20 @@ fn a_clone_is_a_read_of_its_own() {
     assert_eq!((&*second, readers(&cell)), ("265", 1));
     let overlap = cell.try_write().expect_err("the clone reads");
     assert_eq!(overlap.other.operation, "ReadGuard::clone");
-    let at = overlap.other.location.expect("it is still inside");
+    let at = overlap.other.location.expect("the access is open");
     assert!(at.file().ends_with("guards.rs"), "{at}");
     drop(second);
     assert_eq!(readers(&cell), 0);
 }
 
 #[test]
-fn a_guard_can_be_looked_at_by_other_threads() {
+fn guard_can_be_read_from_other_threads() {
     let cell = OverlapCell::new(vec![265]);
     let reading = cell.read();
     scope(|s| {
         s.spawn(|| {
             assert_eq!(reading[0], 265);
-            // A read on this thread; the guard's own goes on where it began.
+            // A new read of this thread; the original guard still belongs to its own thread.
             let clone = ReadGuard::clone(&reading);
             assert_eq!((clone.len(), readers(&cell)), (1, 2));
         });
@@ -117,11 +117,11 @@ fn a_guard_can_be_looked_at_by_other_threads() {
 }
 
 #[test]
-fn a_panic_ends_the_accesses_that_it_unwinds() {
+fn unwinding_ends_open_accesses() {
     let cell = OverlapCell::new(vec![1]);
     let unwound = |f: &dyn Fn()| {
         assert!(catch_unwind(AssertUnwindSafe(f)).is_err());
-        assert!(cell.try_write().is_ok(), "the access goes on");
+        assert!(cell.try_write().is_ok(), "the access is still open");
     };
     let panics: [&dyn Fn(); 7] = [
         &|| {
@@ -158,26 +158,26 @@ fn a_panic_ends_the_accesses_that_it_unwinds() {
     for panics in panics {
         unwound(panics);
     }
-    // What was done before stays: there is no poison.
+    // Earlier changes stay: there is no poisoning.
     assert_eq!(*cell.read(), [1, 2]);
 }
 
-/// Uses the cell while a panic unwinds.
-struct LastWords<'c>(&'c OverlapCell<Vec<u8>>, &'c RefCell<Vec<bool>>);
+/// Tries to read the cell when it is dropped.
+struct ReadOnDrop<'c>(&'c OverlapCell<Vec<u8>>, &'c RefCell<Vec<bool>>);
 
-impl Drop for LastWords<'_> {
+impl Drop for ReadOnDrop<'_> {
     fn drop(&mut self) {
         self.1.borrow_mut().push(self.0.try_read().is_ok());
     }
 }
 
 #[test]
-fn a_drop_may_try_while_a_panic_unwinds() {
+fn drop_may_use_try_read_during_unwinding() {
     let (cell, could) = (OverlapCell::new(vec![1]), RefCell::default());
     let caught = catch_unwind(AssertUnwindSafe(|| {
-        let _after = LastWords(&cell, &could);
+        let _after = ReadOnDrop(&cell, &could);
         let _writing = cell.write();
-        let _during = LastWords(&cell, &could);
+        let _during = ReadOnDrop(&cell, &could);
         panic!("with the guard alive");
     }));
     assert!(caught.is_err());
@@ -193,56 +193,56 @@ fn a_guard_in_a_thread_local_ends_with_its_thread() {
     static CELL: OverlapCell<u8> = OverlapCell::named("kept", 1);
     for _ in 0..3 {
         untorn::spawn("keeper", || {
-            // Made before the thread's record and so dropped after it was given back.
+            // Initialized before the thread's record, and so dropped after the record was released.
             KEPT.with_borrow_mut(|kept| assert!(kept.is_none()));
             KEPT.set(Some(CELL.read()));
             assert_eq!(readers(&CELL), 1);
         })
         .join()
-        .expect("it ends well");
+        .expect("no panic");
         assert_eq!(readers(&CELL), 0);
     }
 }
 
-/// When it is dropped it wants the cell that it was in for itself.
-struct Wants {
-    of: Rc<OverlapCell<Option<Wants>>>,
+/// A value that checks, when dropped, that its former cell can be written.
+struct WriteOnDrop {
+    of: Rc<OverlapCell<Option<WriteOnDrop>>>,
     _live: Rc<()>,
 }
 
-impl Drop for Wants {
+impl Drop for WriteOnDrop {
     fn drop(&mut self) {
         let alone = self.of.try_write().is_ok();
-        assert!(alone || std::thread::panicking(), "the write goes on");
+        assert!(alone || std::thread::panicking(), "the write is still open");
     }
 }
 
 #[test]
-fn what_is_replaced_comes_out_after_the_write() {
-    let cell = Rc::new(OverlapCell::new(None).on_overlap(NOTE));
+fn replaced_value_is_dropped_after_the_write() {
+    let cell = Rc::new(OverlapCell::new(None).on_overlap(RECORD));
     let live = Rc::new(());
-    let wants = || {
-        Some(Wants {
+    let value = || {
+        Some(WriteOnDrop {
             of: Rc::clone(&cell),
             _live: Rc::clone(&live),
         })
     };
-    assert!(cell.replace(wants()).is_none());
-    drop(cell.replace(wants()));
+    assert!(cell.replace(value()).is_none());
+    drop(cell.replace(value()));
     drop(cell.take());
     assert_eq!(Rc::strong_count(&live), 1);
 
     let reading = cell.read();
-    let refused = attempt(|| cell.replace(wants()).is_some());
+    let refused = attempt(|| cell.replace(value()).is_some());
     let overlap = refused.expect_err("we read");
     assert_eq!(overlap.here.operation, "OverlapCell::replace");
     drop(reading);
-    assert!(cell.read().is_none(), "nothing was put in");
-    assert_eq!(Rc::strong_count(&live), 1, "what did not get in is gone");
+    assert!(cell.read().is_none(), "nothing was replaced");
+    assert_eq!(Rc::strong_count(&live), 1, "the rejected value was dropped");
 }
 
 #[test]
-fn values_without_a_size() {
+fn unsized_values_are_supported() {
     let bytes: Arc<OverlapCell<[u8]>> = Arc::new(OverlapCell::named("bytes", [1, 2, 3]));
     bytes.write()[0] = 7;
     let writing = bytes.write();
@@ -258,7 +258,7 @@ fn values_without_a_size() {
 }
 
 #[test]
-fn it_shows_its_value_or_that_it_is_in_use() {
+fn debug_shows_the_value_or_in_use() {
     let mut cell = OverlapCell::from(265);
     assert_eq!(format!("{cell:?}"), "OverlapCell { value: 265, .. }");
     let reading = cell.read();

@@ -1,4 +1,4 @@
-//! Thousands of guards that one thread holds at once: each is reported as if it were the only one.
+//! One thread with thousands of guards at once: each is reported as if it were the only one.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc;
@@ -13,8 +13,7 @@ enum Guard<'c> {
     Write(WriteGuard<'c, usize>),
 }
 
-/// One access that is held, by the model: its cell, and where its guard is among those that are
-/// held.
+/// A guard that is held, with its cell and the line that took it.
 struct Held<'c> {
     cell: usize,
     line: u32,
@@ -44,16 +43,16 @@ fn take(cell: &OverlapCell<usize>, way: usize) -> Option<(u32, Guard<'_>)> {
 }
 
 /// The result of an attempt to write by a thread that has no other access.
-type Met = Result<(), Box<Overlap>>;
+type Attempt = Result<(), Box<Overlap>>;
 
-/// The lines of the accesses to each cell that are held; `true` for a write.
+/// The lines of the open accesses to each cell; `true` for a write.
 type Model = BTreeMap<usize, Vec<(u32, bool)>>;
 
-fn check(model: &Model, cell: usize, met: &Met) {
+fn check(model: &Model, cell: usize, met: &Attempt) {
     match (model.get(&cell), met) {
         (None, Ok(())) => {}
         (Some(held), Err(overlap)) => {
-            let at = overlap.other.location.expect("it is still inside").line();
+            let at = overlap.other.location.expect("the access is open").line();
             assert!(held.iter().any(|&(line, _)| line == at), "{overlap}");
             let writes = overlap.other.operation.ends_with("write");
             assert_eq!(writes, held.iter().any(|&(_, writes)| writes));
@@ -68,39 +67,39 @@ fn check(model: &Model, cell: usize, met: &Met) {
 #[test]
 fn each_of_thousands_of_guards_is_reported() {
     let cells: Vec<_> = (0..CELLS).map(OverlapCell::new).collect();
-    let (ask, asked) = mpsc::channel::<usize>();
-    let (answer, answers) = mpsc::channel::<Met>();
+    let (request, requests) = mpsc::channel::<usize>();
+    let (answer, answers) = mpsc::channel::<Attempt>();
     scope(|s| {
         let held_cells = &cells;
         let holder = untorn::spawn_scoped(s, "holder", move || {
             hold(held_cells, &|cell| {
-                ask.send(cell).expect("it is being answered");
+                request.send(cell).expect("the receiver is alive");
                 answers.recv().expect("an answer to each")
             });
         });
-        for cell in asked {
+        for cell in requests {
             let met = cells[cell].try_write().map(drop);
-            answer.send(met).expect("it is waiting");
+            answer.send(met).expect("the holder waits");
         }
-        holder.join().expect("it ends well");
+        holder.join().expect("no panic");
     });
     for cell in &cells {
-        assert!(cell.try_write().is_ok(), "no guard is left");
+        assert!(cell.try_write().is_ok(), "a guard is still held");
     }
 }
 
-/// Takes and drops guards at random, thousands at once, and has the first, a middle and the last
-/// one met by the other thread.
-fn hold(cells: &[OverlapCell<usize>], attempt: &dyn Fn(usize) -> Met) {
+/// Takes and drops guards at random, thousands at once, while the other thread tries the cells of
+/// the first, a middle and the last one.
+fn hold(cells: &[OverlapCell<usize>], attempt: &dyn Fn(usize) -> Attempt) {
     let mut random = Random(265);
     let (mut held, mut model): (Vec<Held<'_>>, _) = (Vec::new(), Model::new());
     let mut most = 0;
-    // By turns most steps take a guard, and most drop one.
+    // Phases that mostly take guards alternate with phases that mostly drop them.
     for step in 0..24_000 {
         let grows = step / 6_000 % 2 == 0;
         if held.is_empty() || random.below(10) < if grows { 9 } else { 1 } {
             let cell = random.below(CELLS);
-            // A write beside a read would be reported, so every tenth cell is written to only.
+            // A write beside a read would be reported, so every tenth cell is only written.
             let way = if cell.is_multiple_of(10) {
                 3
             } else {
@@ -122,8 +121,8 @@ fn hold(cells: &[OverlapCell<usize>], attempt: &dyn Fn(usize) -> Met) {
         if step % 50 == 0 {
             let kept = [0, held.len() / 2, held.len().saturating_sub(1)];
             let kept = kept.iter().filter_map(|&kept| held.get(kept));
-            let asked: Vec<_> = kept.map(|held| held.cell).collect();
-            for cell in asked.into_iter().chain([random.below(CELLS)]) {
+            let requests: Vec<_> = kept.map(|held| held.cell).collect();
+            for cell in requests.into_iter().chain([random.below(CELLS)]) {
                 check(&model, cell, &attempt(cell));
             }
         }
@@ -133,12 +132,12 @@ fn hold(cells: &[OverlapCell<usize>], attempt: &dyn Fn(usize) -> Met) {
         Guard::Read(value) => **value == held.cell,
         Guard::Write(value) => **value == held.cell,
     });
-    assert!(all, "each guard is one of its cell");
+    assert!(all, "each guard refers to its cell");
 }
 
 fn forget(model: &mut Model, dropped: &Held<'_>) {
     let writes = matches!(dropped.guard, Guard::Write(_));
-    let lines = model.get_mut(&dropped.cell).expect("it was held");
+    let lines = model.get_mut(&dropped.cell).expect("the guard was held");
     let place = lines
         .iter()
         .position(|&held| held == (dropped.line, writes));
@@ -148,8 +147,8 @@ fn forget(model: &mut Model, dropped: &Held<'_>) {
     }
 }
 
-/// The first, a middle and the last of thousands, with the others dropped around them: the report
-/// names the line of that one.
+/// Holds the first, a middle and the last of thousands while the others are dropped: each report
+/// names the line of its guard.
 #[test]
 fn the_first_and_the_last_guard_keep_their_lines() {
     const GUARDS: usize = 5_000;
@@ -176,8 +175,11 @@ fn the_first_and_the_last_guard_keep_their_lines() {
         let mut left: Vec<_> = (0..GUARDS).filter(|n| !kept.contains(n)).collect();
         while !left.is_empty() {
             for number in kept {
-                let overlap = cells[number].try_write().map(drop).expect_err("it is held");
-                let at = overlap.other.location.expect("it is inside").line();
+                let overlap = cells[number]
+                    .try_write()
+                    .map(drop)
+                    .expect_err("the guard is held");
+                let at = overlap.other.location.expect("the access is open").line();
                 assert_eq!((at, overlap.additional_readers), (lines[&number], 0));
             }
             for _ in 0..500.min(left.len()) {

@@ -1,7 +1,7 @@
-//! `OverlapCell`: who meets whom, what is told of it, and what guards may do.
+//! `OverlapCell`: conflicting accesses, their reports, and the uses of guards.
 
-mod forgotten;
 mod guards;
+mod leaked_guards;
 mod many;
 mod model;
 mod pairs;

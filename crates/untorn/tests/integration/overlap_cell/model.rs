@@ -1,4 +1,4 @@
-//! Random accesses of one thread beside a `RefCell`, which has the same rule.
+//! Random accesses of one thread, compared with a `RefCell`, which has the same rule.
 
 use std::cell::{Ref, RefCell, RefMut};
 use std::mem::forget;
@@ -8,7 +8,7 @@ use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 use untorn::{OverlapCell, ReadGuard, WriteGuard};
 
-use crate::support::{NOTE, attempt};
+use crate::support::{RECORD, attempt};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -35,27 +35,27 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => any::<usize>().prop_map(Step::Touch),
         2 => any::<usize>().prop_map(Step::Clone),
         8 => any::<usize>().prop_map(Step::Drop),
-        // After it there is not much to see.
+        // Rare, since a leaked guard blocks most later steps.
         1 => any::<usize>().prop_map(Step::Forget),
         2 => Just(Step::GetMut),
     ];
     vec(step, 0..60)
 }
 
-/// An access, here and in the model.
+/// An access to the cell and the same access to the model.
 enum Pair<'c> {
     Read(ReadGuard<'c, u64>, Ref<'c, u64>),
     Write(WriteGuard<'c, u64>, RefMut<'c, u64>),
 }
 
-fn play(steps: &[Step]) {
-    let mut cell = OverlapCell::new(0).on_overlap(NOTE);
+fn run_steps(steps: &[Step]) {
+    let mut cell = OverlapCell::new(0).on_overlap(RECORD);
     let mut model = RefCell::new(0);
-    // A `get_mut` comes between two runs of steps, since no guard outlives it.
+    // A `get_mut` separates two runs of steps, since no guard outlives it.
     for run in steps.split_inclusive(|step| matches!(step, Step::GetMut)) {
         let (mut held, mut readers) = (Vec::new(), 0);
         for step in run {
-            accesses(step, &cell, &model, &mut held);
+            apply(step, &cell, &model, &mut held);
             let reads = held.iter().filter(|pair| matches!(pair, Pair::Read(..)));
             readers = reads.count();
         }
@@ -68,7 +68,7 @@ fn play(steps: &[Step]) {
     assert_eq!(cell.into_inner(), model.into_inner());
 }
 
-fn accesses<'c>(
+fn apply<'c>(
     step: &Step,
     cell: &'c OverlapCell<u64>,
     model: &'c RefCell<u64>,
@@ -137,8 +137,8 @@ fn accesses<'c>(
 
 proptest! {
     #[test]
-    fn random_accesses_of_one_thread_are_refused_where_a_ref_cell_refuses(steps in steps()) {
-        // A thread of its own, so that what it forgets is not in the way of the next case.
-        scope(|s| s.spawn(|| play(&steps)).join()).unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    fn random_accesses_match_ref_cell(steps in steps()) {
+        // On a thread of its own, so that leaked guards do not affect the next case.
+        scope(|s| s.spawn(|| run_steps(&steps)).join()).unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     }
 }

@@ -1,15 +1,16 @@
-//! Each way to begin an access while each kind of access is held open, on the same thread and on another.
+//! Each way to start an access while each kind of access is held open, on the same thread and on
+//! another.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use untorn::{AccessKind, OnOverlap, Overlap, OverlapCell, OverlapKind, ReadGuard, WriteGuard};
 
-use crate::support::{NOTE, Valve, attempt, noticed};
+use crate::support::{Latch, RECORD, attempt, take_recorded};
 
 type Cell = OverlapCell<String>;
 
-/// Whatever keeps an access open.
+/// A guard of any kind.
 trait Held {}
 impl Held for ReadGuard<'_, String> {}
 impl Held for WriteGuard<'_, String> {}
@@ -22,7 +23,7 @@ struct First {
     hold: for<'c> fn(&'c Cell) -> Box<dyn Held + 'c>,
 }
 
-/// An access that comes meanwhile. What it returns is what it found out by itself, without the policy.
+/// An access that starts meanwhile. `run` returns the conflict that it finds without the policy.
 struct Second {
     name: &'static str,
     kind: AccessKind,
@@ -77,8 +78,8 @@ const TRYING: [Second; 2] = [
     second!("OverlapCell::try_write" Write, |cell| cell.try_write().map(drop)),
 ];
 
-/// Runs `second` while `first` is held; what `second` comes to.
-fn meet<R: Send>(
+/// Runs `second` while `first` is held open, and returns the result of `second`.
+fn force_overlap<R: Send>(
     cell: &Cell,
     first: &First,
     same_thread: bool,
@@ -88,22 +89,22 @@ fn meet<R: Send>(
         let _held = (first.hold)(cell);
         return second();
     }
-    let valve = Valve::closed(1);
+    let latch = Latch::closed(1);
     std::thread::scope(|s| {
         let hold = || {
             let _held = (first.hold)(cell);
-            valve.pass();
+            latch.pass();
         };
         let holder = untorn::spawn_scoped(s, "holder", hold);
-        valve.wait_for(1);
-        let met = untorn::spawn_scoped(s, "comer", second).join();
-        valve.release();
-        holder.join().expect("the holder is left alone");
-        met.expect("the comer ends well")
+        latch.wait_for(1);
+        let met = untorn::spawn_scoped(s, "second", second).join();
+        latch.release();
+        holder.join().expect("the first access is not reported");
+        met.expect("the second access does not panic")
     })
 }
 
-/// Checks what the second was told.
+/// Checks the report of the second access.
 fn check(case: &str, overlap: &Overlap, first: &First, second: &Second, same_thread: bool) {
     let (kind, message) = match (first.kind, second.kind) {
         (AccessKind::Write, AccessKind::Write) => (OverlapKind::Writes, "concurrent writes"),
@@ -120,13 +121,13 @@ fn check(case: &str, overlap: &Overlap, first: &First, second: &Second, same_thr
             second.name,
             second.kind,
             second.line,
-            "comer",
+            "second",
         ),
         (&overlap.other, first.name, first.kind, first.line, "holder"),
     ];
     for (site, name, kind, line, thread) in sides {
         assert_eq!((site.operation, site.kind), (name, kind), "{case}");
-        let at = site.location.expect("both sides are still inside");
+        let at = site.location.expect("both accesses are open");
         assert!(at.file().ends_with("pairs.rs"), "{case}: {at}");
         assert_eq!(at.line(), line, "{case}");
         assert_eq!(site.duration.is_some(), kind == AccessKind::Write, "{case}");
@@ -137,7 +138,8 @@ fn check(case: &str, overlap: &Overlap, first: &First, second: &Second, same_thr
     }
 }
 
-/// Every case: the first, the second, whether on one thread, and whether they may not meet.
+/// Calls `f` for every case: the first, the second, whether they run on one thread, and whether
+/// they conflict.
 fn for_each_case(
     seconds: &'static [Second],
     mut f: impl FnMut(&str, &'static First, &'static Second, bool, bool),
@@ -160,11 +162,11 @@ fn for_each_case(
 }
 
 #[test]
-fn whoever_comes_while_it_may_not_tells_both_sides_by_the_policy() {
+fn conflict_is_reported_with_both_sides() {
     for_each_case(&ACTING, |case, first, second, same_thread, clash| {
-        let cell = Cell::named("config", "old".into()).on_overlap(NOTE);
-        let met = meet(&cell, first, same_thread, || {
-            attempt(|| (second.run)(&cell).expect("no try"))
+        let cell = Cell::named("config", "old".into()).on_overlap(RECORD);
+        let met = force_overlap(&cell, first, same_thread, || {
+            attempt(|| (second.run)(&cell).expect("the access itself returns no overlap"))
         });
         match met {
             Ok(()) => assert!(!clash, "{case}: not reported"),
@@ -174,42 +176,48 @@ fn whoever_comes_while_it_may_not_tells_both_sides_by_the_policy() {
             }
         }
         if clash {
-            assert_eq!(cell.into_inner(), "old", "{case}: it did not proceed");
+            assert_eq!(
+                cell.into_inner(),
+                "old",
+                "{case}: the access changed the value"
+            );
         } else {
-            assert!(cell.try_write().is_ok(), "{case}: somebody is left inside");
+            assert!(cell.try_write().is_ok(), "{case}: an access is still open");
         }
     });
 }
 
 #[test]
-fn by_default_it_panics_with_the_report() {
+fn default_policy_panics_with_the_report() {
     for_each_case(&ACTING, |case, first, second, same_thread, clash| {
         let cell = Cell::named("config", "old".into());
-        let met = meet(&cell, first, same_thread, || {
+        let met = force_overlap(&cell, first, same_thread, || {
             catch_unwind(AssertUnwindSafe(|| (second.run)(&cell)))
         });
         assert_eq!(met.is_err(), clash, "{case}");
         if let Err(panic) = met {
-            let message = panic.downcast_ref::<String>().expect("it is formatted");
+            let message = panic
+                .downcast_ref::<String>()
+                .expect("the message is a formatted string");
             assert!(message.starts_with("concurrent "), "{message}");
             for name in [first.name, second.name] {
                 assert!(message.contains(&format!("]: {name}")), "{message}");
             }
         }
-        assert!(cell.try_write().is_ok(), "{case}: somebody is left inside");
+        assert!(cell.try_write().is_ok(), "{case}: an access is still open");
     });
 }
 
 #[test]
-fn a_try_returns_what_it_met_whatever_the_policy() {
-    // If any of these acted on the policy, a list would not be empty, or the process would end.
-    for policy in [NOTE, OnOverlap::Panic, OnOverlap::Exit] {
+fn try_methods_return_the_overlap_under_any_policy() {
+    // If any of these applied the policy, the list would not be empty, or the process would exit.
+    for policy in [RECORD, OnOverlap::Panic, OnOverlap::Exit] {
         for_each_case(&TRYING, |case, first, second, same_thread, clash| {
             let cell = Cell::named("config", "old".into()).on_overlap(policy);
-            let (met, told) = meet(&cell, first, same_thread, || {
-                ((second.run)(&cell), noticed().len())
+            let (met, recorded) = force_overlap(&cell, first, same_thread, || {
+                ((second.run)(&cell), take_recorded().len())
             });
-            assert_eq!(told, 0, "{case}");
+            assert_eq!(recorded, 0, "{case}");
             match met {
                 Ok(()) => assert!(!clash, "{case}: not returned"),
                 Err(overlap) => {
@@ -217,41 +225,41 @@ fn a_try_returns_what_it_met_whatever_the_policy() {
                     check(case, &overlap, first, second, same_thread);
                 }
             }
-            assert!(cell.try_write().is_ok(), "{case}: somebody is left inside");
+            assert!(cell.try_write().is_ok(), "{case}: an access is still open");
         });
     }
 }
 
 #[test]
-fn a_writer_is_told_how_many_read() {
+fn writer_report_counts_readers() {
     for readers in [1, 2, 3, 7, 31] {
-        let cell = Arc::new(Cell::named("config", String::new()).on_overlap(NOTE));
-        let valve = Valve::closed(readers);
+        let cell = Arc::new(Cell::named("config", String::new()).on_overlap(RECORD));
+        let latch = Latch::closed(readers);
         let threads: Vec<_> = (0..readers)
             .map(|_| {
-                let (cell, valve) = (Arc::clone(&cell), Arc::clone(&valve));
+                let (cell, latch) = (Arc::clone(&cell), Arc::clone(&latch));
                 untorn::spawn("reader", move || {
                     let _reading = cell.read();
-                    valve.pass();
+                    latch.pass();
                 })
             })
             .collect();
-        valve.wait_for(readers);
-        let told = [cell.try_write().map(drop), attempt(|| drop(cell.write()))];
-        for overlap in told.map(|told| told.expect_err("readers are inside")) {
+        latch.wait_for(readers);
+        let results = [cell.try_write().map(drop), attempt(|| drop(cell.write()))];
+        for overlap in results.map(|result| result.expect_err("readers are inside")) {
             assert_eq!(overlap.additional_readers, readers - 1);
             assert_eq!(&*overlap.other.thread, "reader");
         }
-        valve.release();
+        latch.release();
         for thread in threads {
-            thread.join().expect("readers are left alone");
+            thread.join().expect("reads are not reported");
         }
-        assert!(cell.try_write().is_ok(), "nobody is left inside");
+        assert!(cell.try_write().is_ok(), "an access is still open");
     }
 }
 
 #[test]
-fn other_cells_are_not_concerned() {
+fn other_cells_are_unaffected() {
     let cells: [Cell; 3] = Default::default();
     let writing: Vec<_> = cells.iter().map(Cell::write).collect();
     let others: [Cell; 3] = Default::default();

@@ -1,4 +1,5 @@
-//! Free-running threads: no two inside that may not be, and who is refused is told of somebody who was there.
+//! Free-running threads: conflicting accesses never succeed together, and each report names a real
+//! conflict.
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,16 +7,16 @@ use std::thread::scope;
 
 use untorn::{AccessKind, OverlapCell, ReadGuard};
 
-use crate::support::{NOTE, attempt};
+use crate::support::{RECORD, attempt};
 
 const ROUNDS: u64 = 20_000;
 
 #[test]
-fn no_pair_is_seen_torn_and_no_write_is_lost() {
-    let cell = OverlapCell::named("pair", [0_u64; 2]).on_overlap(NOTE);
+fn no_read_is_torn_and_no_write_is_lost() {
+    let cell = OverlapCell::named("pair", [0_u64; 2]).on_overlap(RECORD);
     let (written, refused) = (AtomicU64::new(0), AtomicU64::new(0));
     let start = Barrier::new(4);
-    let told = |overlap: &untorn::Overlap| {
+    let check_report = |overlap: &untorn::Overlap| {
         refused.fetch_add(1, Ordering::Relaxed);
         let kinds = [overlap.here.kind, overlap.other.kind];
         assert!(kinds.contains(&AccessKind::Write), "{overlap}");
@@ -34,7 +35,7 @@ fn no_pair_is_seen_torn_and_no_write_is_lost() {
                             pair[1] += 1;
                             written.fetch_add(1, Ordering::Relaxed);
                         }
-                        Err(overlap) => told(&overlap),
+                        Err(overlap) => check_report(&overlap),
                     }
                 }
             });
@@ -44,16 +45,16 @@ fn no_pair_is_seen_torn_and_no_write_is_lost() {
                     match cell.try_read() {
                         Ok(pair) => {
                             assert_eq!(pair[0], pair[1]);
-                            // Somebody may just be trying to write.
+                            // Another thread may be attempting a write at this moment.
                             match attempt(|| ReadGuard::clone(&pair)) {
                                 Ok(clone) => {
                                     drop(pair);
                                     assert_eq!(clone[0], clone[1]);
                                 }
-                                Err(overlap) => told(&overlap),
+                                Err(overlap) => check_report(&overlap),
                             }
                         }
-                        Err(overlap) => told(&overlap),
+                        Err(overlap) => check_report(&overlap),
                     }
                 }
             });

@@ -1,4 +1,5 @@
-//! Errors and panics: the last good contents stay, the status tells, the poller backs off and comes back.
+//! Errors and panics: the last good contents stay, the status reports the failure, and the poller
+//! backs off and recovers.
 
 use std::error::Error;
 use std::fmt;
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 use untorn::poller::{Activity, Failure, RefreshError};
 use untorn::{Fetched, Map, Poller, Revision};
 
-use super::support::{Answer, HOUR, LONG, contents, error, started, steered, unchanged};
+use super::support::{Answer, HOUR, LONG, contents, controlled_source, error, started, unchanged};
 
 type Config = Arc<Map<&'static str, i32>>;
 
@@ -39,15 +40,15 @@ impl Error for CannotRead {
 }
 
 #[test]
-fn an_error_keeps_the_last_good_state_and_is_told_with_its_causes() {
+fn error_keeps_the_last_contents_and_lists_causes() {
     let config = config();
-    let (poller, steering) = started(&config, contents([("a", 1)]), |setup| setup);
+    let (poller, control) = started(&config, contents([("a", 1)]), |builder| builder);
     let (good, before) = (config.snapshot(), poller.status());
     let answer: Answer<_, _> = Box::new(|| {
         let cause = io::Error::new(io::ErrorKind::NotFound, "No such file\nor directory");
         Err(CannotRead(cause).into())
     });
-    steering.poll(&poller, answer).expect_err("a failure");
+    control.poll(&poller, answer).expect_err("a failure");
     assert!(
         std::ptr::eq(&*good, &*config.pin()),
         "nothing was published"
@@ -55,32 +56,35 @@ fn an_error_keeps_the_last_good_state_and_is_told_with_its_causes() {
     let status = poller.status();
     assert_eq!((status.polls, status.failures_in_a_row), (2, 1));
     assert_eq!(status.last_success, before.last_success);
-    let told = status.last_error.expect("one");
-    assert_eq!(&*told.message, "cannot read x: No such file or directory");
-    assert!(!told.panicked);
-    assert_eq!(steering.resets(), 0, "it brought nothing");
+    let failure = status.last_error.expect("one");
+    assert_eq!(
+        &*failure.message,
+        "cannot read x: No such file or directory"
+    );
+    assert!(!failure.panicked);
+    assert_eq!(control.resets(), 0, "an error does not reset the source");
 
-    steering.poll(&poller, unchanged()).expect("a success");
+    control.poll(&poller, unchanged()).expect("a success");
     let status = poller.status();
     assert_eq!(status.failures_in_a_row, 0);
-    assert!(status.last_error.is_some(), "it is not forgotten");
+    assert!(status.last_error.is_some(), "the last error stays");
     let (newer, older) = (status.last_success, before.last_success);
     assert!(newer.expect("one").began >= older.expect("one").ended);
 }
 
-/// Panics at its second entry.
-fn half() -> Box<dyn Iterator<Item = (&'static str, i32)>> {
+/// Returns entries of which the second panics.
+fn panicking_entries() -> Box<dyn Iterator<Item = (&'static str, i32)>> {
     Box::new([("a", 7), ("b", 7)].into_iter().inspect(|(key, _)| {
         if *key == "b" {
-            panic!("half-way");
+            panic!("panicking_entries-way");
         }
     }))
 }
 
 #[test]
-fn a_panic_of_the_source_or_its_entries_is_a_failure_like_an_error() {
+fn source_panic_is_a_failure_like_an_error() {
     let config = config();
-    let (poller, steering) = started(&config, contents([("a", 1)]), |setup| setup);
+    let (poller, control) = started(&config, contents([("a", 1)]), |builder| builder);
     let good = config.snapshot();
     let panics: [(&str, usize, Answer<_, _>); 4] = [
         ("panicked: at once", 0, Box::new(|| panic!("at once"))),
@@ -90,40 +94,44 @@ fn a_panic_of_the_source_or_its_entries_is_a_failure_like_an_error() {
             Box::new(|| resume_unwind(Box::new(265))),
         ),
         (
-            "panicked: half-way",
+            "panicked: panicking_entries-way",
             1,
-            Box::new(|| Ok(Fetched::Contents(half()))),
+            Box::new(|| Ok(Fetched::Contents(panicking_entries()))),
         ),
-        ("panicked: telling why", 1, Box::new(|| Err(Mute.into()))),
+        (
+            "panicked: while formatting",
+            1,
+            Box::new(|| Err(PanickingDisplay.into())),
+        ),
     ];
-    for (failures, (message, lost, answer)) in (1..).zip(panics) {
-        steering.poll(&poller, answer).expect_err("a failure");
+    for (failures, (message, resets, answer)) in (1..).zip(panics) {
+        control.poll(&poller, answer).expect_err("a failure");
         assert!(
             std::ptr::eq(&*good, &*config.pin()),
             "nothing was published"
         );
-        let told = last_error(&poller);
-        assert_eq!((&*told.message, told.panicked), (message, true));
+        let failure = last_error(&poller);
+        assert_eq!((&*failure.message, failure.panicked), (message, true));
         assert_eq!(poller.status().failures_in_a_row, failures);
-        assert_eq!(steering.resets(), lost);
+        assert_eq!(control.resets(), resets);
     }
-    let done = steering.poll(&poller, contents([("a", 2)]));
-    assert_eq!(done, Ok(Revision::from(2)), "it lives");
+    let done = control.poll(&poller, contents([("a", 2)]));
+    assert_eq!(done, Ok(Revision::from(2)), "the poller still runs");
 }
 
-/// An error that cannot even say what it is.
+/// An error whose `Display` panics.
 #[derive(Debug)]
-struct Mute;
+struct PanickingDisplay;
 
-impl fmt::Display for Mute {
+impl fmt::Display for PanickingDisplay {
     fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
-        panic!("telling why")
+        panic!("while formatting")
     }
 }
 
-impl Error for Mute {}
+impl Error for PanickingDisplay {}
 
-/// An error that is its own source, and whose text has no end if it is to have none.
+/// An error that is its own source, and whose text is endless if `text` is set.
 #[derive(Debug)]
 struct Endless {
     text: bool,
@@ -155,7 +163,7 @@ fn endless_errors_are_reported_and_stopped() {
         let poller = Poller::every(HOUR, source).start(&config);
         let poller = poller.expect("a thread");
         let answer = poller.refresh_now(LONG);
-        // On a thread: a poller that cannot be stopped must not hang the test.
+        // On a thread, since a poller that cannot be stopped must not hang the test.
         let (stopped, has_stopped) = mpsc::channel();
         thread::spawn(move || {
             drop(poller);
@@ -167,29 +175,29 @@ fn endless_errors_are_reported_and_stopped() {
         assert!(failure.message.starts_with("no end"));
         assert!(failure.message.ends_with("further causes left out)"));
         assert!(failure.message.len() < 9 * 1024);
-        has_stopped.recv_timeout(LONG).expect("it stops");
+        has_stopped.recv_timeout(LONG).expect("the poller stops");
     }
 }
 
 #[test]
-fn copies_of_a_status_share_the_text() {
+fn cloned_statuses_share_the_message() {
     let config = config();
-    let (poller, _steering) = started(&config, error("no"), |setup| setup);
+    let (poller, _control) = started(&config, error("no"), |builder| builder);
     let messages = [(); 3].map(|()| last_error(&poller).message);
     assert!(messages.iter().all(|text| Arc::ptr_eq(text, &messages[0])));
 }
 
 #[test]
-fn the_backoff_doubles_up_to_the_cap_and_is_over_at_once() {
+fn backoff_doubles_to_its_cap_and_resets_on_success() {
     let seconds = Duration::from_secs;
     let config = config();
-    let set_up =
-        |setup: untorn::poller::PollerBuilder<_>| setup.jitter(0.0).max_backoff(seconds(10));
-    let (poller, steering) = started(&config, contents([("a", 1)]), set_up);
+    let configure =
+        |builder: untorn::poller::PollerBuilder<_>| builder.jitter(0.0).max_backoff(seconds(10));
+    let (poller, control) = started(&config, contents([("a", 1)]), configure);
     for _ in 0..2 {
         let mut waits = Vec::new();
         for failures in 1..8 {
-            steering.poll(&poller, error("no")).expect_err("a failure");
+            control.poll(&poller, error("no")).expect_err("a failure");
             let status = poller.status();
             assert_eq!(status.failures_in_a_row, failures);
             let Activity::BackingOff { due: Some(due) } = status.activity else {
@@ -198,7 +206,7 @@ fn the_backoff_doubles_up_to_the_cap_and_is_over_at_once() {
             waits.push(due - status.last_error.expect("one").ended);
         }
         assert_eq!(waits, [1, 2, 4, 8, 10, 10, 10].map(seconds));
-        steering.poll(&poller, unchanged()).expect("a success");
+        control.poll(&poller, unchanged()).expect("a success");
         let status = poller.status();
         let Activity::Sleeping { due: Some(due) } = status.activity else {
             panic!("{status:?}");
@@ -208,20 +216,20 @@ fn the_backoff_doubles_up_to_the_cap_and_is_over_at_once() {
 }
 
 #[test]
-fn while_it_fails_the_source_is_asked_ever_more_rarely() {
+fn failing_source_is_fetched_less_often() {
     let config = config();
     let period = Duration::from_millis(2);
-    let (tell, told) = std::sync::mpsc::channel();
+    let (started, starts) = std::sync::mpsc::channel();
     let source = move || {
-        _ = tell.send(Instant::now());
+        _ = started.send(Instant::now());
         Err::<[(&str, i32); 0], _>("no")
     };
     let poller = Poller::every(period, source).jitter(0.0);
     let poller = poller.start(&config).expect("a thread");
-    let asked: Vec<_> = (0..6).map(|_| told.recv_timeout(LONG)).collect();
-    let asked: Result<Vec<_>, _> = asked.into_iter().collect();
+    let times: Vec<_> = (0..6).map(|_| starts.recv_timeout(LONG)).collect();
+    let times: Result<Vec<_>, _> = times.into_iter().collect();
     let mut least = period;
-    for pair in asked.expect("six fetches").windows(2) {
+    for pair in times.expect("six fetches").windows(2) {
         assert!(pair[1] - pair[0] >= least, "{pair:?}");
         least *= 2;
     }
@@ -230,24 +238,24 @@ fn while_it_fails_the_source_is_asked_ever_more_rarely() {
 }
 
 #[test]
-fn a_poke_goes_before_a_backoff() {
+fn trigger_interrupts_backoff() {
     let config = config();
-    let (source, steering) = steered();
-    let setup = Poller::every(HOUR, source).jitter(0.0);
-    let poller = setup.start(&config).expect("a thread");
-    // From the sixth on, a backoff is longer than the test.
+    let (source, control) = controlled_source();
+    let builder = Poller::every(HOUR, source).jitter(0.0);
+    let poller = builder.start(&config).expect("a thread");
+    // From the sixth failure on, a backoff takes longer than the test.
     for message in ["no"; 12] {
-        steering.let_go(error(message));
-        steering.wait_for_a_fetch();
+        control.supply(error(message));
+        control.wait_for_a_fetch();
         poller.trigger();
     }
-    steering.let_go(contents([("a", 1)]));
+    control.supply(contents([("a", 1)]));
     let fresh = poller.wait_until_fresh(LONG);
     assert_eq!(fresh, Ok(Revision::from(1)));
 }
 
 #[test]
-fn it_comes_back_by_itself_after_a_backoff() {
+fn poller_recovers_after_backoff() {
     let config = config();
     let mut fetches = 0;
     let source = move || {
@@ -265,63 +273,63 @@ fn it_comes_back_by_itself_after_a_backoff() {
     assert!(config.wait_for(Revision::from(3), LONG).is_ok());
     assert_eq!(poller.status().failures_in_a_row, 0);
     assert_eq!(&*last_error(&poller).message, "not yet");
-    // The handle is sent where it is dropped.
+    // The handle can be sent to the thread that drops it.
     thread::spawn(move || drop(poller))
         .join()
         .expect("no panic");
 }
 
 #[test]
-fn each_failure_is_told_before_who_waits_for_it_learns_of_it() {
+fn on_failure_runs_before_waiters_return() {
     let config = config();
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let (poller, steering) = started(&config, contents([("a", 1)]), |setup| {
-        let told = Arc::clone(&told);
-        setup.on_failure(move |failure| {
-            let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-            told.push(failure.clone());
-            assert!(told.len() != 2, "who is told may panic");
+    let failures = Arc::new(Mutex::new(Vec::new()));
+    let (poller, control) = started(&config, contents([("a", 1)]), |builder| {
+        let failures = Arc::clone(&failures);
+        builder.on_failure(move |failure| {
+            let mut failures = failures.lock().unwrap_or_else(PoisonError::into_inner);
+            failures.push(failure.clone());
+            assert!(failures.len() != 2, "the callback may panic");
         })
     });
-    let told = || {
-        let told = told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.clone()
+    let failures = || {
+        let failures = failures.lock().unwrap_or_else(PoisonError::into_inner);
+        failures.clone()
     };
-    assert!(told().is_empty(), "the first went well");
+    assert!(failures().is_empty(), "the first poll succeeded");
     for number in 1..=3 {
-        let failed = steering.poll(&poller, error("down"));
-        assert_eq!(told().len(), number);
-        let last = told().pop().expect("one");
+        let failed = control.poll(&poller, error("down"));
+        assert_eq!(failures().len(), number);
+        let last = failures().pop().expect("one");
         assert_eq!((&*last.message, last.panicked), ("down", false));
         assert_eq!(failed, Err(RefreshError::Failed(last.clone())));
         assert_eq!(last_error(&poller), last);
     }
-    steering
+    control
         .poll(&poller, Box::new(|| panic!("at once")))
         .expect_err("a failure");
-    assert!(told()[3].panicked);
-    steering.poll(&poller, unchanged()).expect("a success");
-    assert_eq!(told().len(), 4);
+    assert!(failures()[3].panicked);
+    control.poll(&poller, unchanged()).expect("a success");
+    assert_eq!(failures().len(), 4);
 }
 
-/// It may use the poller, and stop it.
+/// The callback may use the poller, and stop it.
 #[test]
-fn who_is_told_may_stop_the_poller() {
+fn on_failure_may_stop_the_poller() {
     let config = config();
     let stopped: Arc<OnceLock<Poller>> = Arc::default();
-    let (source, steering) = steered();
+    let (source, control) = controlled_source();
     let own = Arc::clone(&stopped);
-    let (told, tells) = mpsc::channel();
+    let (called, calls) = mpsc::channel();
     let poller = Poller::every(HOUR, source)
         .on_failure(move |_| {
             own.wait().stop();
-            told.send(()).expect("somebody waits");
+            called.send(()).expect("the test waits");
         })
         .start(&config)
         .expect("a thread");
     assert!(stopped.set(poller).is_ok());
-    steering.let_go(error("down"));
-    tells.recv_timeout(LONG).expect("it is told");
+    control.supply(error("down"));
+    calls.recv_timeout(LONG).expect("the callback runs");
     let poller = stopped.get().expect("it was set");
     poller.stop();
     assert_eq!(poller.status().activity, Activity::Stopped);

@@ -1,4 +1,5 @@
-//! The file source of the example `poll_file`, through what editors and deployments do to files.
+//! The file source of the example `poll_file`, under the changes that editors and deployments make
+//! to files.
 
 use std::fs;
 use std::path::PathBuf;
@@ -24,7 +25,7 @@ const FIRST: &str = "name = 'a'\n[limits]\nreads = 1\nwrites = 1\n";
 
 impl Polled {
     fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a place for files");
+        let folder = tempfile::tempdir().expect("a temporary folder");
         fs::write(folder.path().join("config.toml"), FIRST).expect("written");
         let config = Arc::new(Map::named("config"));
         let source = TomlFile::new(folder.path().join("config.toml"));
@@ -44,8 +45,8 @@ impl Polled {
     }
 
     fn poll(&self) -> Result<u64, String> {
-        let came = self.poller.refresh_now(LONG);
-        came.map(Revision::get).map_err(|error| match error {
+        let result = self.poller.refresh_now(LONG);
+        result.map(Revision::get).map_err(|error| match error {
             RefreshError::Failed(failure) => {
                 let path = self.path().display().to_string();
                 failure.message.replace(&path, "it")
@@ -54,11 +55,14 @@ impl Polled {
         })
     }
 
-    /// Polls what must be refused: its reason.
+    /// Polls contents that must be rejected, and returns the reason.
     fn refused(&self) -> String {
         let before = self.config.snapshot();
-        let reason = self.poll().expect_err("it is refused");
-        assert!(std::ptr::eq(&*before, &*self.config.pin()), "kept");
+        let reason = self.poll().expect_err("the contents are rejected");
+        assert!(
+            std::ptr::eq(&*before, &*self.config.pin()),
+            "the last contents stay"
+        );
         reason
     }
 
@@ -72,13 +76,13 @@ fn document(generation: u32) -> String {
 }
 
 #[test]
-fn a_file_goes_through_renames_removal_and_broken_halves() {
+fn poller_follows_renames_removal_and_broken_files() {
     let polled = Polled::new();
     let path = polled.path();
     assert_eq!((polled.config.len(), polled.reads()), (3, Some(1)));
     assert_eq!(polled.poll(), Ok(1), "the same file");
 
-    // Saved by rename, again and again.
+    // Saved by rename, several times.
     for generation in 2..5 {
         let aside = path.with_extension("new");
         fs::write(&aside, document(generation)).expect("written");
@@ -99,7 +103,7 @@ fn a_file_goes_through_renames_removal_and_broken_halves() {
     assert!(polled.refused().contains("UTF-8"));
     assert_eq!(polled.poller.status().failures_in_a_row, 3);
 
-    // As it was: nothing new.
+    // The previous contents again: nothing new.
     fs::write(&path, document(4)).expect("written");
     assert_eq!(polled.poll(), Ok(4));
     assert_eq!(polled.poller.status().failures_in_a_row, 0);
@@ -107,9 +111,10 @@ fn a_file_goes_through_renames_removal_and_broken_halves() {
     assert_eq!((polled.poll(), polled.reads()), (Ok(5), Some(5)));
 }
 
-/// As a program that truncates the file and then takes its time, a full disk, or a power failure leave it.
+/// Such files remain after a program that truncates and writes slowly, a full disk, or a power
+/// failure.
 #[test]
-fn a_document_without_entries_is_refused() {
+fn document_without_entries_is_rejected() {
     let polled = Polled::new();
     let path = polled.path();
     for empty in ["", "\n\n", "# limits, to come\n", "[limits]\n", "a = {}\n"] {
@@ -123,7 +128,7 @@ fn a_document_without_entries_is_refused() {
 }
 
 #[test]
-fn an_edit_of_the_same_length_and_time_is_seen() {
+fn edit_with_the_same_length_and_time_is_detected() {
     let polled = Polled::new();
     let path = polled.path();
     let set = |text: &str, modified: SystemTime| {
@@ -138,18 +143,18 @@ fn an_edit_of_the_same_length_and_time_is_seen() {
         assert_eq!(polled.poll(), Ok(revision));
         assert_eq!(polled.reads(), Some(i64::from(generation)));
     }
-    // One that was put back by hand.
+    // A file that was restored by hand.
     let long_ago = now - Duration::from_secs(86_400);
     set(&document(5), long_ago);
     assert_eq!((polled.poll(), polled.reads()), (Ok(5), Some(5)));
-    // A touch is no change.
+    // A new modification time alone is no change.
     set(&document(5), now - Duration::from_secs(3_600));
     assert_eq!(polled.poll(), Ok(5));
 }
 
 #[test]
 fn an_old_file_is_read_once() {
-    let folder = tempfile::tempdir().expect("a place for files");
+    let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("config.toml");
     let set = |text: &str| {
         fs::write(&path, text).expect("written");
@@ -160,21 +165,22 @@ fn an_old_file_is_read_once() {
     };
     set(FIRST);
     let mut source = TomlFile::new(&path);
-    let fetch = |source: &mut TomlFile| match source.fetch().expect("it can be read") {
+    let fetch = |source: &mut TomlFile| match source.fetch().expect("the file can be read") {
         Fetched::Contents(entries) => Some(entries.len()),
         _ => None,
     };
     assert_eq!(fetch(&mut source), Some(3));
-    // Same length, time and file: what cannot be told without reading is not read.
+    // Same length, time and file: the source cannot detect the edit without reading, so it does not
+    // read.
     set(&FIRST.replace('a', "b"));
     assert_eq!(fetch(&mut source), None);
-    // What was lost on the way is brought again.
+    // After a reset the source returns the contents again.
     source.reset();
     assert_eq!(fetch(&mut source), Some(3));
 }
 
 #[test]
-fn keys_are_dotted_and_quoted_where_they_must_be() {
+fn nested_keys_are_dotted_and_quoted() {
     let polled = Polled::new();
     let text = "a.b.c = 1\n'x.y'.z = [1, 2]\nempty = {}\n'' = true\n[[list]]\nn = 1\n";
     fs::write(polled.path(), text).expect("written");
@@ -187,7 +193,7 @@ fn keys_are_dotted_and_quoted_where_they_must_be() {
 }
 
 #[test]
-fn what_is_no_file_is_refused_without_opening_it() {
+fn non_file_is_rejected_without_opening_it() {
     let polled = Polled::new();
     fs::remove_file(polled.path()).expect("removed");
     fs::create_dir(polled.path()).expect("made");

@@ -1,8 +1,9 @@
-//! `Poller`: fresh contents come in, the last good ones stay, and it can be triggered, watched and stopped in every state.
+//! `Poller`: fresh contents are published, the last good ones stay, and it can be triggered,
+//! observed and stopped in every state.
 
 mod failures;
 mod file;
-mod foreign;
+mod panicking_user_code;
 mod stop;
 mod support;
 #[path = "../../../examples/poll_file/toml_file.rs"]
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 use untorn::poller::{Activity, PollerBuilder, RefreshError};
 use untorn::{GoMap, Map, OnOverlap, Poller, Revision};
 
-use support::{HOUR, LONG, contents, error, started, steered, unchanged};
+use support::{HOUR, LONG, contents, controlled_source, error, started, unchanged};
 
 fn counts(poller: &Poller) -> (usize, usize, usize) {
     let done = poller.status().last_success.expect("one").refreshed;
@@ -27,7 +28,7 @@ fn counts(poller: &Poller) -> (usize, usize, usize) {
 #[test]
 fn a_poll_refreshes_the_map_and_counts() {
     let config = Arc::new(Map::from([("a", 1), ("b", 2)]));
-    let (source, steering) = steered();
+    let (source, control) = controlled_source();
     let poller = Poller::every(HOUR, source)
         .start(&config)
         .expect("a thread");
@@ -35,7 +36,7 @@ fn a_poll_refreshes_the_map_and_counts() {
     assert_eq!((before.polls, &before.last_success), (0, &None));
     assert_eq!((before.age(), before.revision), (None, Revision::FIRST));
 
-    steering.let_go(contents([("b", 3), ("c", 4), ("d", 5)]));
+    control.supply(contents([("b", 3), ("c", 4), ("d", 5)]));
     assert_eq!(poller.wait_until_fresh(LONG), Ok(Revision::from(1)));
     assert_eq!(counts(&poller), (2, 1, 1));
     let status = poller.status();
@@ -48,20 +49,20 @@ fn a_poll_refreshes_the_map_and_counts() {
 }
 
 #[test]
-fn what_is_the_same_makes_no_revision() {
+fn equal_contents_make_no_revision() {
     let config = Arc::new(Map::from([("a", 1)]));
-    let (poller, steering) = started(&config, contents([("a", 1)]), |setup| setup);
+    let (poller, control) = started(&config, contents([("a", 1)]), |builder| builder);
     for answer in [unchanged(), contents([("a", 0), ("a", 1)])] {
-        assert_eq!(steering.poll(&poller, answer), Ok(Revision::FIRST));
+        assert_eq!(control.poll(&poller, answer), Ok(Revision::FIRST));
         assert_eq!(counts(&poller), (0, 0, 0));
     }
-    let done = steering.poll(&poller, contents([]));
+    let done = control.poll(&poller, contents([]));
     assert_eq!((done, counts(&poller)), (Ok(Revision::from(1)), (0, 0, 1)));
     assert_eq!(poller.status().polls, 4);
 }
 
 #[test]
-fn a_closure_is_asked_again_and_again() {
+fn closure_source_is_polled_repeatedly() {
     let config = Arc::new(Map::new());
     let mut generation = 0;
     let source = move || {
@@ -81,7 +82,7 @@ fn a_closure_is_asked_again_and_again() {
 }
 
 #[test]
-fn readers_never_see_two_refreshes_mixed() {
+fn readers_never_observe_mixed_refreshes() {
     const KEYS: u64 = 300;
     let config = Arc::new(Map::<u64, u64>::new());
     let mut generation = 0;
@@ -103,7 +104,7 @@ fn readers_never_see_two_refreshes_mixed() {
                     let view = config.pin();
                     let newest = view[&0];
                     assert!((0..KEYS).all(|key| view[&key] == newest), "torn");
-                    assert!(newest >= last, "it went backwards");
+                    assert!(newest >= last, "the contents went back");
                     seen += u64::from(newest > last);
                     last = newest;
                 }
@@ -116,88 +117,90 @@ fn readers_never_see_two_refreshes_mixed() {
 }
 
 #[test]
-fn a_poke_fetches_though_nothing_is_due() {
+fn trigger_fetches_before_the_due_time() {
     let config = Arc::new(Map::new());
-    let (source, steering) = steered();
+    let (source, control) = controlled_source();
     let poller = Poller::every(Duration::MAX, source)
         .start(&config)
         .expect("a thread");
-    steering.let_go(contents([("a", 1)]));
+    control.supply(contents([("a", 1)]));
     poller.wait_until_fresh(LONG).expect("the first contents");
     assert_eq!(poller.status().activity, Activity::Sleeping { due: None });
     for value in 2..5 {
         poller.trigger();
-        steering.let_go(contents([("a", value)]));
-        poller.wait_until_fresh(LONG).expect("what was asked for");
+        control.supply(contents([("a", value)]));
+        poller
+            .wait_until_fresh(LONG)
+            .expect("the triggered contents");
         assert_eq!(config.get("a"), Some(value));
     }
     assert_eq!(poller.status().polls, 4);
 }
 
 #[test]
-fn pokes_during_a_fetch_are_one_more_fetch() {
+fn triggers_during_a_fetch_cause_one_more_fetch() {
     let config = Arc::new(Map::new());
-    let (source, steering) = steered();
+    let (source, control) = controlled_source();
     let poller = Poller::every(HOUR, source)
         .start(&config)
         .expect("a thread");
-    steering.wait_for_a_fetch();
+    control.wait_for_a_fetch();
     for _ in 0..10 {
         poller.trigger();
     }
-    steering.let_go(contents([("a", 1)]));
-    steering.wait_for_a_fetch();
+    control.supply(contents([("a", 1)]));
+    control.wait_for_a_fetch();
     let activity = poller.status().activity;
     assert!(
         matches!(activity, Activity::Fetching { .. }),
         "{activity:?}"
     );
-    // The first has succeeded, but it may have read what is old by now.
+    // The first fetch has succeeded, but may have read outdated contents.
     assert_eq!(config.get("a"), Some(1));
     let stale = poller.wait_until_fresh(Duration::ZERO);
     assert!(
         matches!(stale, Err(RefreshError::Timeout { .. })),
         "{stale:?}"
     );
-    steering.let_go(contents([("a", 2)]));
+    control.supply(contents([("a", 2)]));
     poller.wait_until_fresh(LONG).expect("the second");
-    // All ten were for that one.
+    // All ten triggers led to one fetch.
     let status = poller.status();
     assert!(status.activity.due().is_some(), "{status:?}");
     assert_eq!((status.polls, config.get("a")), (2, Some(2)));
 }
 
 #[test]
-fn the_next_fetch_is_a_period_after_the_last_one_ended() {
+fn next_fetch_starts_a_period_after_the_last_ended() {
     let (period, slow) = (Duration::from_millis(4), Duration::from_millis(40));
     let config = Arc::new(Map::new());
-    let (tell, told) = mpsc::channel();
+    let (sender, times) = mpsc::channel();
     let source = move || {
         let began = Instant::now();
         thread::sleep(slow); // ten ticks
         let ended = Instant::now();
-        // The last one is told to nobody.
-        _ = tell.send((began, ended));
+        // The receiver is gone at the last fetch.
+        _ = sender.send((began, ended));
         Ok::<_, String>([("a", ())])
     };
     let poller = Poller::every(period, source).jitter(0.0);
     let _poller = poller.start(&config).expect("a thread");
-    let fetches: Vec<_> = (0..5).map(|_| told.recv_timeout(LONG)).collect();
+    let fetches: Vec<_> = (0..5).map(|_| times.recv_timeout(LONG)).collect();
     let fetches: Result<Vec<_>, _> = fetches.into_iter().collect();
     for pair in fetches.expect("five fetches").windows(2) {
         let ((_, ended), (began, _)) = (pair[0], pair[1]);
-        assert!(began - ended >= period, "a tick was in a queue");
+        assert!(began - ended >= period, "a missed tick was queued");
     }
 }
 
 #[test]
-fn the_due_time_is_the_period_give_or_take_the_jitter() {
+fn due_time_is_the_period_plus_or_minus_jitter() {
     for share in [0.0, 0.1, 0.5] {
         let config = Arc::new(Map::from([("a", 1)]));
-        let (poller, steering) = started(&config, unchanged(), |setup| setup.jitter(share));
+        let (poller, control) = started(&config, unchanged(), |builder| builder.jitter(share));
         let mut waits = Vec::new();
         for _ in 0..20 {
-            steering.poll(&poller, unchanged()).expect("a success");
+            control.poll(&poller, unchanged()).expect("a success");
             let status = poller.status();
             let due = status.activity.due().expect("one");
             waits.push(due - status.last_success.expect("one").ended);
@@ -211,30 +214,30 @@ fn the_due_time_is_the_period_give_or_take_the_jitter() {
 }
 
 #[test]
-fn an_idle_map_frees_what_readers_let_go_of() {
+fn poll_without_changes_frees_released_versions() {
     let config = Arc::new(Map::from([("a", 0)]));
-    let (poller, steering) = started(&config, unchanged(), |setup| setup);
+    let (poller, control) = started(&config, unchanged(), |builder| builder);
     let mut kept = Vec::new();
     for value in 1..9 {
         kept.push(config.snapshot());
         config.insert("a", value);
     }
-    steering.poll(&poller, unchanged()).expect("a success");
-    assert_eq!(config.retained(), 8, "all are seen");
+    control.poll(&poller, unchanged()).expect("a success");
+    assert_eq!(config.retained(), 8, "all versions are in use");
     kept.truncate(4);
     assert_eq!(config.retained(), 8, "readers free nothing");
-    steering.poll(&poller, unchanged()).expect("a success");
+    control.poll(&poller, unchanged()).expect("a success");
     assert_eq!(config.retained(), 4);
     kept.clear();
-    steering.poll(&poller, error("no")).expect_err("a failure");
+    control.poll(&poller, error("no")).expect_err("a failure");
     assert_eq!(config.retained(), 0, "after a failure too");
     assert_eq!(config.revision().get(), 8, "nothing was committed");
 }
 
 #[test]
-fn who_waits_is_told_what_came() {
+fn waits_return_the_result_of_the_poll() {
     let config = Arc::new(Map::from([("a", 1)]));
-    let (poller, steering) = started(&config, error("no disk"), |setup| setup);
+    let (poller, control) = started(&config, error("no disk"), |builder| builder);
     let late = poller
         .wait_until_fresh(Duration::ZERO)
         .expect_err("not yet");
@@ -246,25 +249,25 @@ fn who_waits_is_told_what_came() {
         late.to_string(),
         "no fresh contents within 0ns; the last poll failed: no disk"
     );
-    let failed = steering
+    let failed = control
         .poll(&poller, error("no net"))
-        .expect_err("it failed");
+        .expect_err("the poll failed");
     assert_eq!(failed.to_string(), "the poll failed: no net");
 
-    // Failures are waited out.
+    // A wait continues across failures.
     thread::scope(|scope| {
         let waiter = scope.spawn(|| poller.wait_until_fresh(LONG));
         for message in ["no 1", "no 2"] {
-            assert!(steering.poll(&poller, error(message)).is_err());
+            assert!(control.poll(&poller, error(message)).is_err());
         }
-        assert_eq!(steering.poll(&poller, contents([("a", 2)])), Ok(1.into()));
+        assert_eq!(control.poll(&poller, contents([("a", 2)])), Ok(1.into()));
         assert_eq!(waiter.join().expect("no panic"), Ok(1.into()));
     });
     assert_eq!(poller.wait_until_fresh(Duration::ZERO), Ok(1.into()));
 }
 
 #[test]
-fn a_poller_is_shared_and_sent() {
+fn poller_is_send_and_sync() {
     fn shared<T: Send + Sync + 'static>() {}
     shared::<Poller>();
     fn error<T: std::error::Error + Send + Sync + 'static>() {}
@@ -272,7 +275,7 @@ fn a_poller_is_shared_and_sent() {
 }
 
 #[test]
-fn a_report_names_the_thread_and_who_started_it() {
+fn overlap_names_the_poller_thread_and_its_creator() {
     let watched = Arc::new(GoMap::from([("a", 1)]).on_overlap(OnOverlap::Panic));
     let config = Arc::new(Map::new());
     let source = {
@@ -282,46 +285,49 @@ fn a_report_names_the_thread_and_who_started_it() {
             Ok::<_, String>([("a", 1)])
         }
     };
-    let setup = Poller::every(HOUR, source).named("config poller");
+    let builder = Poller::every(HOUR, source).named("config poller");
     let (poller, line) = watched
         .get_with("a", |_| {
-            let (poller, line) = (setup.start(&config), line!());
+            let (poller, line) = (builder.start(&config), line!());
             let poller = poller.expect("a thread");
             support::wait_for_polls(&poller, 1);
             (poller, line)
         })
         .expect("there is one");
-    let told = poller.status().last_error.expect("an overlap");
-    assert!(told.panicked);
+    let failure = poller.status().last_error.expect("an overlap");
+    assert!(failure.panicked);
     for part in [
         r#"thread "config poller""#,
         "GoMap::insert",
         &format!("created at {}:{line}:", file!()),
     ] {
-        assert!(told.message.contains(part), "no {part} in {told}");
+        assert!(failure.message.contains(part), "no {part} in {failure}");
     }
 }
 
 type Read = fn() -> Result<[(&'static str, i32); 1], String>;
 
 #[test]
-fn a_setup_refuses_what_makes_no_sense() {
-    type SetUp = fn(PollerBuilder<Read>) -> PollerBuilder<Read>;
+fn builder_rejects_invalid_settings() {
+    type Configure = fn(PollerBuilder<Read>) -> PollerBuilder<Read>;
     let source: Read = || Ok([("a", 1)]);
-    let setups: [(&str, SetUp); 4] = [
-        ("with a nul byte", |setup| setup.named("a\0b")),
-        ("must not be zero", |setup| {
-            setup.max_backoff(Duration::ZERO)
+    let settings: [(&str, Configure); 4] = [
+        ("with a nul byte", |builder| builder.named("a\0b")),
+        ("must not be zero", |builder| {
+            builder.max_backoff(Duration::ZERO)
         }),
-        ("must be from 0 to 1", |setup| setup.jitter(1.5)),
-        ("must be from 0 to 1", |setup| setup.jitter(f64::NAN)),
+        ("must be from 0 to 1", |builder| builder.jitter(1.5)),
+        ("must be from 0 to 1", |builder| builder.jitter(f64::NAN)),
     ];
-    for (reason, set_up) in setups {
-        let setup = Poller::every(HOUR, source);
-        let refused = catch_unwind(AssertUnwindSafe(|| set_up(setup))).expect_err("misuse");
+    for (reason, configure) in settings {
+        let builder = Poller::every(HOUR, source);
+        let refused = catch_unwind(AssertUnwindSafe(|| configure(builder))).expect_err("misuse");
         let said = refused.downcast_ref::<String>().cloned();
         let said = said.or_else(|| refused.downcast_ref::<&str>().map(|&said| said.into()));
-        assert!(said.expect("a text").contains(reason), "{reason}");
+        assert!(
+            said.expect("the message is text").contains(reason),
+            "{reason}"
+        );
     }
     let refused = catch_unwind(|| Poller::every(Duration::ZERO, source));
     assert!(refused.is_err());

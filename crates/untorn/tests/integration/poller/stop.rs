@@ -1,4 +1,4 @@
-//! Stopping, in every state and from everywhere.
+//! Stopping in every state and from every thread.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
@@ -8,62 +8,62 @@ use untorn::poller::{Activity, RefreshError};
 use untorn::{Map, Poller, Revision};
 
 use super::support::{
-    HOUR, LONG, contents, error, started, steered, unchanged, wait_until_dropped,
+    HOUR, LONG, contents, controlled_source, error, started, unchanged, wait_until_dropped,
 };
 
-/// Runs `f`, which must end.
-fn within_reason(f: impl FnOnce() + Send + 'static) {
+/// Runs `f` on a thread and fails if it does not end.
+fn must_end(f: impl FnOnce() + Send + 'static) {
     let (done, ended) = mpsc::channel();
     let thread = thread::spawn(move || {
         f();
         _ = done.send(());
     });
     match ended.recv_timeout(LONG) {
-        Err(mpsc::RecvTimeoutError::Timeout) => panic!("it hangs"),
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("the closure hangs"),
         _ => thread.join().expect("no panic"),
     }
 }
 
 #[test]
-fn it_stops_at_once_while_it_sleeps_or_backs_off() {
+fn stop_interrupts_sleep_and_backoff() {
     for first in [contents([("a", 1)]), error("no")] {
         let config = Arc::new(Map::new());
-        // In a backoff of an hour, too.
-        let (poller, steering) = started(&config, first, |setup| setup);
+        // Also in a backoff of an hour.
+        let (poller, control) = started(&config, first, |builder| builder);
         for _ in 0..12 {
-            _ = steering.poll(&poller, error("no"));
+            _ = control.poll(&poller, error("no"));
         }
-        within_reason(move || {
+        must_end(move || {
             poller.stop();
             let status = poller.status();
             assert_eq!((status.activity, status.polls), (Activity::Stopped, 13));
             poller.stop();
         });
-        wait_until_dropped(&steering);
-        assert_eq!(Arc::strong_count(&config), 1, "the map was let go of");
+        wait_until_dropped(&control);
+        assert_eq!(Arc::strong_count(&config), 1, "the poller released the map");
     }
 }
 
 #[test]
-fn during_a_fetch_it_waits_for_that_and_takes_over_what_it_brings() {
+fn stop_waits_for_a_running_fetch_and_publishes_it() {
     let config = Arc::new(Map::new());
-    let (source, steering) = steered();
+    let (source, control) = controlled_source();
     let poller = Poller::every(HOUR, source)
         .start(&config)
         .expect("a thread");
-    steering.wait_for_a_fetch();
+    control.wait_for_a_fetch();
     let stopper = thread::spawn(move || drop(poller));
-    // Nothing shows that it waits but that it has not ended.
+    // The only sign that it waits is that it has not finished.
     thread::yield_now();
     assert!(!stopper.is_finished());
-    steering.let_go(contents([("a", 1)]));
-    within_reason(move || stopper.join().expect("no panic"));
+    control.supply(contents([("a", 1)]));
+    must_end(move || stopper.join().expect("no panic"));
     assert_eq!(config.get("a"), Some(1));
-    wait_until_dropped(&steering);
+    wait_until_dropped(&control);
 }
 
 #[test]
-fn before_its_first_fetch_it_stops_too() {
+fn poller_stops_before_its_first_fetch() {
     for _ in 0..300 {
         let config = Arc::new(Map::new());
         let source = || Ok::<_, String>([("a", 1)]);
@@ -76,14 +76,14 @@ fn before_its_first_fetch_it_stops_too() {
 }
 
 #[test]
-fn everybody_who_stops_it_returns_when_it_has_ended() {
+fn concurrent_stops_return_after_the_thread_ended() {
     let config = Arc::new(Map::<&str, i32>::new());
-    let (source, steering) = steered();
+    let (source, control) = controlled_source();
     let poller = Poller::every(HOUR, source)
         .start(&config)
         .expect("a thread");
     let poller = Arc::new(poller);
-    steering.wait_for_a_fetch();
+    control.wait_for_a_fetch();
     let start = Arc::new(Barrier::new(4));
     let stoppers: Vec<_> = (0..3)
         .map(|_| {
@@ -96,8 +96,8 @@ fn everybody_who_stops_it_returns_when_it_has_ended() {
         })
         .collect();
     start.wait();
-    steering.let_go(unchanged());
-    within_reason(move || {
+    control.supply(unchanged());
+    must_end(move || {
         for stopper in stoppers {
             assert_eq!(stopper.join().expect("no panic"), Activity::Stopped);
         }
@@ -105,16 +105,16 @@ fn everybody_who_stops_it_returns_when_it_has_ended() {
 }
 
 #[test]
-fn who_waits_for_fresh_contents_is_told_of_the_end() {
+fn stop_ends_waits_for_fresh_contents() {
     let config = Arc::new(Map::new());
-    let (poller, _steering) = started(&config, error::<&str, i32>("no"), |setup| setup);
+    let (poller, _control) = started(&config, error::<&str, i32>("no"), |builder| builder);
     let poller = Arc::new(poller);
     let waiter = {
         let poller = Arc::clone(&poller);
         thread::spawn(move || poller.wait_until_fresh(LONG))
     };
     poller.stop();
-    within_reason(move || {
+    must_end(move || {
         assert_eq!(waiter.join().expect("no panic"), Err(RefreshError::Stopped));
         poller.trigger();
         assert_eq!(poller.refresh_now(LONG), Err(RefreshError::Stopped));
@@ -122,20 +122,22 @@ fn who_waits_for_fresh_contents_is_told_of_the_end() {
     });
 }
 
-/// The way back from a source to its poller.
+/// A place through which a source reaches its own poller.
 type Slot = Arc<Mutex<Option<Poller>>>;
 
 #[test]
-fn dropped_inside_its_own_source_it_ends_after_that_poll() {
+fn poller_dropped_in_its_source_finishes_the_poll() {
     let config = Arc::new(Map::new());
-    let (source, steering) = steered();
+    let (source, control) = controlled_source();
     let poller = Poller::every(HOUR, source)
         .start(&config)
         .expect("a thread");
     let slot = Slot::new(Mutex::new(Some(poller)));
-    steering.let_go(Box::new(move || {
+    control.supply(Box::new(move || {
         let poller = slot.lock().map(|mut slot| slot.take());
-        let poller = poller.expect("not poisoned").expect("put there before");
+        let poller = poller
+            .expect("not poisoned")
+            .expect("the test stored the poller");
         poller.trigger();
         poller.stop();
         let activity = poller.status().activity;
@@ -143,12 +145,12 @@ fn dropped_inside_its_own_source_it_ends_after_that_poll() {
         drop(poller);
         contents([("a", 1)])()
     }));
-    wait_until_dropped(&steering);
-    assert_eq!(config.get("a"), Some(1), "the poll was carried through");
+    wait_until_dropped(&control);
+    assert_eq!(config.get("a"), Some(1), "the poll was completed");
 }
 
 #[test]
-fn a_wait_inside_its_own_source_is_a_panic_that_says_so() {
+fn wait_inside_the_source_panics_with_a_reason() {
     let config = Arc::new(Map::<&str, i32>::new());
     let slot = Slot::default();
     let source = {
@@ -167,9 +169,9 @@ fn a_wait_inside_its_own_source_is_a_panic_that_says_so() {
             ];
             for wait in waits {
                 let waited = catch_unwind(AssertUnwindSafe(|| wait(&poller)));
-                let told = waited.expect_err("it would wait for itself");
-                let told = told.downcast_ref::<&str>().copied().unwrap_or_default();
-                assert!(told.contains("on the poller's own thread"), "{told}");
+                let message = waited.expect_err("this would deadlock");
+                let message = message.downcast_ref::<&str>().copied().unwrap_or_default();
+                assert!(message.contains("on the poller's own thread"), "{message}");
             }
             slot.lock()
                 .map_err(|error| error.to_string())?
@@ -184,37 +186,37 @@ fn a_wait_inside_its_own_source_is_a_panic_that_says_so() {
     let loaded = config.wait_for(Revision::from(1), LONG);
     assert!(loaded.is_ok(), "{loaded:?}");
     let poller = slot.lock().expect("not poisoned").take();
-    drop(poller.expect("put back"));
+    drop(poller.expect("the source put the poller back"));
 }
 
 #[test]
-fn a_status_is_told_in_a_line() {
+fn status_displays_as_one_line() {
     let config = Arc::new(Map::new());
-    let (source, steering) = steered();
+    let (source, control) = controlled_source();
     let poller = Poller::every(HOUR, source)
         .start(&config)
         .expect("a thread");
     assert!(poller.status().to_string().ends_with("no contents yet"));
-    steering.let_go(contents([("a", 1)]));
+    control.supply(contents([("a", 1)]));
     poller.wait_until_fresh(LONG).expect("fresh");
-    let told = poller.status().to_string();
+    let message = poller.status().to_string();
     assert!(
-        told.starts_with("sleeping, revision 1, 1 poll, contents at most ")
-            && told.ends_with(" old"),
-        "{told}"
+        message.starts_with("sleeping, revision 1, 1 poll, contents at most ")
+            && message.ends_with(" old"),
+        "{message}"
     );
 }
 
 #[test]
-fn a_source_that_owns_its_poller_drops_it_on_its_own_thread() {
+fn source_may_drop_its_poller_on_its_thread() {
     let config = Arc::new(Map::new());
     let slot = Slot::default();
     let (go, going) = mpsc::channel::<()>();
-    let (told, dropped) = mpsc::channel::<()>();
+    let (kept, dropped) = mpsc::channel::<()>();
     let source = {
         let slot = Arc::clone(&slot);
         move || {
-            let _kept = &told;
+            let _kept = &kept;
             going
                 .recv_timeout(LONG)
                 .map_err(|error| error.to_string())?;
@@ -227,7 +229,7 @@ fn a_source_that_owns_its_poller_drops_it_on_its_own_thread() {
         .start(&config)
         .expect("a thread");
     *slot.lock().expect("not poisoned") = Some(poller);
-    drop(slot); // the last one is the source's
+    drop(slot); // the source holds the last one
     go.send(()).expect("the source waits");
     let ended = dropped.recv_timeout(LONG);
     assert_eq!(ended, Err(mpsc::RecvTimeoutError::Disconnected));
@@ -235,24 +237,24 @@ fn a_source_that_owns_its_poller_drops_it_on_its_own_thread() {
 }
 
 #[test]
-fn a_panic_when_the_source_is_dropped_is_nobodys_end() {
-    struct Bomb;
-    impl Drop for Bomb {
+fn panic_while_dropping_the_source_is_caught() {
+    struct PanicOnDrop;
+    impl Drop for PanicOnDrop {
         fn drop(&mut self) {
-            panic!("the source goes");
+            panic!("while dropping the source");
         }
     }
     let config = Arc::new(Map::new());
-    let bomb = Bomb;
+    let panic_on_drop = PanicOnDrop;
     let source = move || {
-        let _kept = &bomb;
+        let _kept = &panic_on_drop;
         Ok::<_, String>([("a", 1)])
     };
     let poller = Poller::every(HOUR, source)
         .start(&config)
         .expect("a thread");
     poller.wait_until_fresh(LONG).expect("contents");
-    within_reason(move || {
+    must_end(move || {
         poller.stop();
         assert_eq!(poller.status().activity, Activity::Stopped);
     });

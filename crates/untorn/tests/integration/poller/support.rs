@@ -1,4 +1,4 @@
-//! A source that does nothing until the test says what.
+//! A source that the test controls: each fetch blocks until the test supplies its answer.
 
 use std::error::Error;
 use std::hash::Hash;
@@ -10,15 +10,15 @@ use std::time::Duration;
 use untorn::poller::{PollerBuilder, RefreshError};
 use untorn::{Fetched, Map, Poller, Revision, Source};
 
-/// A period that no test sees the end of.
+/// A period that no test waits for.
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
-/// Longer than anything takes, unless it hangs.
+/// A timeout that only a hanging test reaches.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 type Entries<K, V> = Box<dyn Iterator<Item = (K, V)>>;
-type Came<K, V> = Result<Fetched<Entries<K, V>>, Box<dyn Error + Send + Sync>>;
-/// What a fetch comes to; runs on the poller's thread.
-pub(crate) type Answer<K, V> = Box<dyn FnOnce() -> Came<K, V> + Send>;
+type FetchResult<K, V> = Result<Fetched<Entries<K, V>>, Box<dyn Error + Send + Sync>>;
+/// The answer of a fetch; runs on the poller's thread.
+pub(crate) type Answer<K, V> = Box<dyn FnOnce() -> FetchResult<K, V> + Send>;
 
 pub(crate) fn contents<K, V, I>(entries: I) -> Answer<K, V>
 where
@@ -35,72 +35,74 @@ pub(crate) fn error<K, V>(message: &'static str) -> Answer<K, V> {
     Box::new(move || Err(message.into()))
 }
 
-/// The source.
-pub(crate) struct Steered<K, V> {
+/// The source, on the poller's side.
+pub(crate) struct ControlledSource<K, V> {
     entered: Sender<()>,
     answers: Receiver<Answer<K, V>>,
-    lost: Arc<AtomicUsize>,
+    resets: Arc<AtomicUsize>,
 }
 
-impl<K, V> Source for Steered<K, V> {
+impl<K, V> Source for ControlledSource<K, V> {
     type Entries = Entries<K, V>;
     type Error = Box<dyn Error + Send + Sync>;
 
-    fn fetch(&mut self) -> Came<K, V> {
+    fn fetch(&mut self) -> FetchResult<K, V> {
         _ = self.entered.send(());
         let answer = self.answers.recv_timeout(LONG);
-        answer.map_err(|_| "nobody said what this comes to")?()
+        answer.map_err(|_| "the test supplied no answer")?()
     }
 
     fn reset(&mut self) {
-        self.lost.fetch_add(1, Ordering::Relaxed);
+        self.resets.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// The test's side. Each fetch takes one answer, and is told once.
-pub(crate) struct Steering<K, V> {
+/// The test's side. Each fetch takes one answer and signals its start once.
+pub(crate) struct SourceControl<K, V> {
     entered: Mutex<Receiver<()>>,
     answers: Sender<Answer<K, V>>,
-    lost: Arc<AtomicUsize>,
+    resets: Arc<AtomicUsize>,
 }
 
-pub(crate) fn steered<K, V>() -> (Steered<K, V>, Steering<K, V>) {
+pub(crate) fn controlled_source<K, V>() -> (ControlledSource<K, V>, SourceControl<K, V>) {
     let (entered, enters) = mpsc::channel();
     let (answers, answered) = mpsc::channel();
-    let lost = Arc::new(AtomicUsize::new(0));
-    let source = Steered {
+    let resets = Arc::new(AtomicUsize::new(0));
+    let source = ControlledSource {
         entered,
         answers: answered,
-        lost: Arc::clone(&lost),
+        resets: Arc::clone(&resets),
     };
-    let steering = Steering {
+    let control = SourceControl {
         entered: Mutex::new(enters),
         answers,
-        lost,
+        resets,
     };
-    (source, steering)
+    (source, control)
 }
 
-/// A poller with a period of an hour whose first fetch has come to `first`.
+/// Starts a poller with a period of an hour and waits until its first fetch has returned `first`.
 pub(crate) fn started<K, V>(
     config: &Arc<Map<K, V>>,
     first: Answer<K, V>,
-    set_up: impl FnOnce(PollerBuilder<Steered<K, V>>) -> PollerBuilder<Steered<K, V>>,
-) -> (Poller, Steering<K, V>)
+    configure: impl FnOnce(
+        PollerBuilder<ControlledSource<K, V>>,
+    ) -> PollerBuilder<ControlledSource<K, V>>,
+) -> (Poller, SourceControl<K, V>)
 where
     K: Eq + Hash + Clone + Send + Sync + 'static,
     V: Clone + PartialEq + Send + Sync + 'static,
 {
-    let (source, steering) = steered();
-    steering.let_go(first);
-    let setup = set_up(Poller::every(HOUR, source));
-    let poller = setup.start(config).expect("a thread");
-    steering.wait_for_a_fetch();
+    let (source, control) = controlled_source();
+    control.supply(first);
+    let builder = configure(Poller::every(HOUR, source));
+    let poller = builder.start(config).expect("a thread");
+    control.wait_for_a_fetch();
     wait_for_polls(&poller, 1);
-    (poller, steering)
+    (poller, control)
 }
 
-/// Waits until so many polls have ended.
+/// Waits until `polls` polls have ended.
 pub(crate) fn wait_for_polls(poller: &Poller, polls: u64) {
     let start = std::time::Instant::now();
     while poller.status().polls < polls {
@@ -109,38 +111,38 @@ pub(crate) fn wait_for_polls(poller: &Poller, polls: u64) {
     }
 }
 
-impl<K, V> Steering<K, V> {
-    /// Returns when the source has been asked.
+impl<K, V> SourceControl<K, V> {
+    /// Waits until a fetch has started.
     pub(crate) fn wait_for_a_fetch(&self) {
         let entered = self.entered.lock().expect("not poisoned");
         entered.recv_timeout(LONG).expect("a fetch");
     }
 
-    /// What the fetch that is going on, or else the next one, comes to.
-    pub(crate) fn let_go(&self, answer: Answer<K, V>) {
-        self.answers.send(answer).expect("there is a source");
+    /// Supplies the answer of the current fetch, or of the next one.
+    pub(crate) fn supply(&self, answer: Answer<K, V>) {
+        self.answers.send(answer).expect("the source is alive");
     }
 
-    /// Pokes, and waits for what that comes to.
+    /// Triggers a poll with this answer and waits for its result.
     pub(crate) fn poll(
         &self,
         poller: &Poller,
         answer: Answer<K, V>,
     ) -> Result<Revision, RefreshError> {
-        self.let_go(answer);
-        let came = poller.refresh_now(LONG);
+        self.supply(answer);
+        let result = poller.refresh_now(LONG);
         self.wait_for_a_fetch();
-        came
+        result
     }
 
-    /// How often the source was told that what it brought was lost.
+    /// Returns how often the source was reset.
     pub(crate) fn resets(&self) -> usize {
-        self.lost.load(Ordering::Relaxed)
+        self.resets.load(Ordering::Relaxed)
     }
 }
 
-/// Whether the source was dropped, which is the last that the thread does with it.
-pub(crate) fn wait_until_dropped<K, V>(steering: &Steering<K, V>) {
-    let entered = steering.entered.lock().expect("not poisoned");
+/// Waits until the source was dropped, the last step of the poller's thread.
+pub(crate) fn wait_until_dropped<K, V>(control: &SourceControl<K, V>) {
+    let entered = control.entered.lock().expect("not poisoned");
     while entered.recv_timeout(LONG) != Err(mpsc::RecvTimeoutError::Disconnected) {}
 }

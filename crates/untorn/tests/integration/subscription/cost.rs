@@ -1,4 +1,4 @@
-//! A subscriber that is slow, asleep, gone or broken costs itself only.
+//! A subscriber that is slow, idle, leaked or broken affects only itself.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
@@ -6,27 +6,27 @@ use std::thread;
 
 use untorn::{Map, Published, Snapshot};
 
-use crate::watchdog::{Seen, until, watched};
+use crate::watchdog::{Progress, wait_until, with_timeout};
 
 #[test]
-fn the_writer_goes_on_beside_the_worst_and_keeps_one_version_for_each() {
+fn bad_subscribers_retain_one_version_each() {
     const COMMITS: u64 = 3_000;
     let value = Published::new(0_u64);
-    let (mut asleep, mut forgotten) = (value.subscribe(), value.subscribe());
+    let (mut idle, mut leaked) = (value.subscribe(), value.subscribe());
     value.publish(1);
-    forgotten.try_recv().expect("there is a commit");
-    std::mem::forget(forgotten);
+    leaked.try_recv().expect("a commit was made");
+    std::mem::forget(leaked);
     let good = value.subscribe();
     let good_shown = AtomicU64::new(1);
-    watched("a good subscriber among bad ones", || {
+    with_timeout("a good subscriber among bad ones", || {
         thread::scope(|scope| {
-            // Panics with a transition in its hands.
+            // Panics while it holds a transition.
             let mut broken = value.subscribe();
             let broken = scope.spawn(move || {
-                let _step = broken.recv().expect("there is a commit");
+                let _step = broken.recv().expect("a commit was made");
                 std::panic::resume_unwind(Box::new("a bad subscriber"));
             });
-            // Come and go while the others wait.
+            // Subscribes and unsubscribes while the others wait.
             scope.spawn(|| {
                 while good_shown.load(Ordering::Acquire) < COMMITS {
                     let mut short = value.subscribe();
@@ -37,7 +37,7 @@ fn the_writer_goes_on_beside_the_worst_and_keeps_one_version_for_each() {
             });
             let good_shown = &good_shown;
             scope.spawn(move || {
-                let seen = Seen(good_shown);
+                let seen = Progress(good_shown);
                 for step in good {
                     seen.set(*step.to);
                     if *step.to == COMMITS {
@@ -47,12 +47,12 @@ fn the_writer_goes_on_beside_the_worst_and_keeps_one_version_for_each() {
             });
             for n in 2..=COMMITS {
                 value.publish(n);
-                // Two that are shown for good, a step of the broken one and of the good one, a short one, and what the next
-                // commit frees.
+                // Two versions of the idle and the leaked subscriber, the transitions of the broken
+                // and the good one, a short one, and what the next commit frees.
                 let retained = value.retained();
                 assert!(retained <= 12, "{retained} retained");
                 if n % 100 == 0 {
-                    until(good_shown, n);
+                    wait_until(good_shown, n);
                 }
             }
             assert!(broken.join().is_err());
@@ -62,9 +62,9 @@ fn the_writer_goes_on_beside_the_worst_and_keeps_one_version_for_each() {
     assert_eq!(
         value.retained(),
         2,
-        "of the one asleep and of the forgotten one"
+        "one of the idle and one of the leaked subscriber"
     );
-    let step = asleep.recv().expect("there is a commit");
+    let step = idle.recv().expect("a commit was made");
     assert_eq!(
         (*step.from, *step.to, step.missed),
         (0, COMMITS, COMMITS - 1)
@@ -74,9 +74,9 @@ fn the_writer_goes_on_beside_the_worst_and_keeps_one_version_for_each() {
 }
 
 #[test]
-fn one_that_goes_while_others_wait_takes_nobody_with_it() {
+fn dropping_a_subscription_affects_no_other() {
     let map = Map::from([("n", 0)]);
-    watched("a commit that is seen by those who stayed", || {
+    with_timeout("a commit that reaches the remaining subscribers", || {
         for n in 1..=300 {
             let start = Barrier::new(3);
             thread::scope(|scope| {
@@ -85,7 +85,7 @@ fn one_that_goes_while_others_wait_takes_nobody_with_it() {
                     let (mut staying, start) = (map.subscribe(), &start);
                     scope.spawn(move || {
                         start.wait();
-                        let step = staying.recv().expect("the map is there");
+                        let step = staying.recv().expect("the map is alive");
                         assert_eq!((step.to["n"], step.missed), (n, 0));
                     });
                 }
@@ -98,7 +98,7 @@ fn one_that_goes_while_others_wait_takes_nobody_with_it() {
 }
 
 #[test]
-fn a_kept_step_keeps_its_two_versions_and_nothing_between() {
+fn transition_retains_only_its_two_versions() {
     let payload = Arc::new(());
     let value = Published::new(Arc::clone(&payload));
     let mut changes = value.subscribe();
@@ -111,7 +111,7 @@ fn a_kept_step_keeps_its_two_versions_and_nothing_between() {
         value.publish(Arc::clone(&payload));
     }
     value.reclaim();
-    // Ours, the newest, and both ends of the step.
+    // Ours, the newest, and both ends of the transition.
     assert_eq!(Arc::strong_count(&payload), 4);
     assert_eq!(Snapshot::revision(&copy.from).get(), 0);
     assert_eq!(Snapshot::revision(&copy.to).get(), 100);
@@ -120,7 +120,7 @@ fn a_kept_step_keeps_its_two_versions_and_nothing_between() {
     assert_eq!(
         Arc::strong_count(&payload),
         3,
-        "`to` is what was shown last"
+        "`to` is the last received version"
     );
     drop(changes);
     value.reclaim();

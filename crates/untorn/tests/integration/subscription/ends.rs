@@ -1,4 +1,4 @@
-//! A subscription ends with what it follows, after its last version; a handle ends it at once.
+//! A subscription ends with its source, after the last version; a handle ends it at once.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use untorn::{Map, Published, RecvError, RecvTimeoutError, Subscription, TryRecvError};
 
-use crate::watchdog::watched;
+use crate::watchdog::with_timeout;
 
-/// Nothing more comes, however it is asked for.
+/// Returns whether every way to receive reports the end.
 fn has_ended<T>(changes: &mut Subscription<T>) -> bool {
     changes.try_recv().map(|_| ()) == Err(TryRecvError::Closed)
         && changes.recv().map(|_| ()) == Err(RecvError)
@@ -19,15 +19,15 @@ fn has_ended<T>(changes: &mut Subscription<T>) -> bool {
 }
 
 #[test]
-fn the_last_version_is_shown_before_the_end() {
-    watched("subscriptions that end", || {
+fn last_version_is_received_before_the_end() {
+    with_timeout("subscriptions that end", || {
         let map = Map::from([("limit", 100)]);
         let (mut seen, mut unseen) = (map.subscribe(), map.subscribe());
         map.insert("limit", 200);
         map.insert("limit", 300);
-        assert_eq!(seen.recv().expect("there are two").missed, 1);
+        assert_eq!(seen.recv().expect("two commits were made").missed, 1);
         drop(map);
-        let step = unseen.try_recv().expect("it is still shown");
+        let step = unseen.try_recv().expect("the last version is received");
         assert_eq!(
             (step.from["limit"], step.to["limit"], step.missed),
             (100, 300, 1)
@@ -36,14 +36,14 @@ fn the_last_version_is_shown_before_the_end() {
         assert_eq!(
             unseen.last_received()["limit"],
             300,
-            "what was shown last stays"
+            "the last received version stays"
         );
     });
 }
 
 #[test]
-fn who_waits_is_shown_the_last_version_and_then_the_end() {
-    watched("a thread in `recv` whose map is dropped", || {
+fn waiting_follower_gets_the_last_version_and_ends() {
+    with_timeout("a thread in `recv` whose map is dropped", || {
         for round in 0..1_000 {
             let map = Map::from([("limit", 0)]);
             let changes = map.subscribe();
@@ -56,7 +56,7 @@ fn who_waits_is_shown_the_last_version_and_then_the_end() {
                 }
             });
             start.wait();
-            // Sometimes there is time to fall asleep.
+            // Sometimes leaves the follower time to block.
             if round % 50 == 0 {
                 thread::sleep(Duration::from_millis(1));
             }
@@ -71,8 +71,8 @@ fn who_waits_is_shown_the_last_version_and_then_the_end() {
 }
 
 #[test]
-fn a_closer_wakes_who_waits() {
-    watched("a thread that waits and is closed", || {
+fn close_wakes_a_waiting_subscriber() {
+    with_timeout("a thread that waits and is closed", || {
         let value = Published::new(0);
         let ways: [fn(Subscription<u64>) -> bool; 3] = [
             |mut changes| changes.recv().is_err(),
@@ -104,20 +104,20 @@ fn a_closer_wakes_who_waits() {
 }
 
 #[test]
-fn closing_hides_what_was_not_seen_and_nobody_elses() {
+fn close_discards_only_its_own_pending_version() {
     let map = Map::from([("limit", 100)]);
     let (mut closed, mut open) = (map.subscribe(), map.subscribe());
     let handle = closed.handle();
     map.insert("limit", 200);
     handle.clone().close();
     assert!(has_ended(&mut closed));
-    // Again, by another, and when it has long ended.
+    // Closes again, through another handle, after the end.
     handle.close();
     closed.handle().close();
     assert!(has_ended(&mut closed));
     assert_eq!(closed.last_received()["limit"], 100);
     assert_eq!(open.recv().expect("it is open").to["limit"], 200);
-    // Those that begin later are open.
+    // Later subscriptions are open.
     let mut later = map.subscribe();
     map.insert("limit", 300);
     assert!(later.try_recv().is_ok() && open.try_recv().is_ok());
@@ -128,7 +128,7 @@ fn closing_hides_what_was_not_seen_and_nobody_elses() {
 }
 
 #[test]
-fn a_closer_keeps_no_version_and_does_not_keep_the_map() {
+fn handle_retains_neither_a_version_nor_the_map() {
     let value = Arc::new(());
     let map = Map::from([("limit", Arc::clone(&value))]);
     let (changes, mut others) = (map.subscribe(), map.subscribe());
@@ -138,7 +138,7 @@ fn a_closer_keeps_no_version_and_does_not_keep_the_map() {
     assert_eq!(
         (map.reclaim(), map.retained()),
         (0, 1),
-        "the subscription shows it"
+        "the subscription references it"
     );
     drop(changes);
     assert_eq!((map.reclaim(), Arc::strong_count(&value)), (1, 1));
@@ -148,12 +148,12 @@ fn a_closer_keeps_no_version_and_does_not_keep_the_map() {
 }
 
 #[test]
-fn all_of_many_subscribers_come_to_the_last_version_and_the_end() {
+fn every_subscriber_receives_the_last_version() {
     const SUBSCRIBERS: u64 = 100;
     const COMMITS: u64 = 200;
     let map = Map::from([("n", 0)]);
     let shown = AtomicU64::new(0);
-    watched("a hundred followers that end with the map", || {
+    with_timeout("a hundred followers that end with the map", || {
         thread::scope(|scope| {
             for _ in 0..SUBSCRIBERS {
                 let (changes, shown) = (map.subscribe(), &shown);

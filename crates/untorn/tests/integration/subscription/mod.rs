@@ -1,4 +1,4 @@
-//! Subscriptions: what they show, how a wait ends, who is woken, and what a bad subscriber costs.
+//! Subscriptions: their transitions, the end of a wait, wakeups, and the cost of a bad subscriber.
 
 mod cost;
 mod ends;

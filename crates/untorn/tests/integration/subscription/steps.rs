@@ -1,4 +1,4 @@
-//! Each step begins where the last one ended, and nothing is lost: not a revision, not a wake-up.
+//! Each transition starts where the last one ended, and no revision and no wakeup is lost.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,16 +11,16 @@ use untorn::{
     Change, Map, Published, RecvTimeoutError, Revision, Snapshot, Subscription, TryRecvError, View,
 };
 
-use crate::watchdog::{Seen, until, watched};
+use crate::watchdog::{Progress, wait_until, with_timeout};
 
-/// What a subscription has shown from its beginning to its end.
+/// The transitions of a subscription from its beginning to its end.
 #[derive(Debug, Default)]
 struct Run {
     transitions: u64,
     missed: u64,
 }
 
-/// Follows to the end, looks at each step, and lets `between` pass the time before the next one.
+/// Receives until the end, checks each transition, and calls `between` before the next one.
 fn follow<T>(
     mut subscription: Subscription<T>,
     number: impl Fn(&T) -> u64,
@@ -32,11 +32,11 @@ fn follow<T>(
     while let Ok(step) = subscription.recv() {
         assert!(
             std::ptr::eq(&*step.from, &*last),
-            "from what was shown last"
+            "from the last received version"
         );
         assert!(std::ptr::eq(&*step.to, &**subscription.last_received()));
         let (from, to) = (Snapshot::revision(&step.from), Snapshot::revision(&step.to));
-        assert!(from < to, "a step goes forward");
+        assert!(from < to, "a transition goes forward");
         assert_eq!(to.get() - from.get() - 1, step.missed);
         assert_eq!(
             (number(&step.from), number(&step.to)),
@@ -48,16 +48,20 @@ fn follow<T>(
         last = step.to;
     }
     let shown = Snapshot::revision(&last).get() - first;
-    assert_eq!(run.transitions + run.missed, shown, "the steps add up");
+    assert_eq!(
+        run.transitions + run.missed,
+        shown,
+        "the transitions add up"
+    );
     run
 }
 
 #[test]
-fn steps_and_missed_revisions_add_up_while_two_writers_go_on() {
+fn transitions_add_up_under_two_writers() {
     const COMMITS: u64 = 5_000;
     let value = Published::new(0);
     let late = value.subscribe();
-    let (fast, slow) = watched("followers that end with the value", || {
+    let (fast, slow) = with_timeout("followers that end with the value", || {
         thread::scope(|scope| {
             let (fast, slow) = (value.subscribe(), value.subscribe());
             let fast = scope.spawn(|| follow(fast, |n| *n, |_, _| ()));
@@ -85,8 +89,8 @@ fn steps_and_missed_revisions_add_up_while_two_writers_go_on() {
             });
             value.join().expect("no writer panics");
             (
-                fast.join().expect("it adds up"),
-                slow.join().expect("it adds up"),
+                fast.join().expect("no panic"),
+                slow.join().expect("no panic"),
             )
         })
     });
@@ -94,7 +98,7 @@ fn steps_and_missed_revisions_add_up_while_two_writers_go_on() {
         assert_eq!(run.transitions + run.missed, 2 * COMMITS, "up to the last");
         assert!(run.transitions > 10, "hardly any overlap: {run:?}");
     }
-    assert!(slow.missed > 0, "the slow one was never late");
+    assert!(slow.missed > 0, "the slow follower missed nothing");
     let late = follow(late, |n| *n, |_, _| ());
     assert_eq!((late.transitions, late.missed), (1, 2 * COMMITS - 1));
 }
@@ -108,7 +112,7 @@ fn entries(view: &Contents) -> HashMap<u64, u64> {
     view.iter().map(|(key, value)| (*key, *value)).collect()
 }
 
-/// Compares the difference of a step with that of all entries; how many differ.
+/// Compares the diff of a transition with a diff of all entries, and returns the number of changes.
 fn same_diff(from: &Contents, to: &Contents) -> usize {
     let (older, newer) = (entries(from), entries(to));
     let mut found = HashMap::new();
@@ -130,7 +134,7 @@ fn same_diff(from: &Contents, to: &Contents) -> usize {
 }
 
 #[test]
-fn the_difference_of_each_step_is_that_of_all_entries() {
+fn diff_of_each_transition_is_complete() {
     const COMMITS: u64 = 2_000;
     let map: Map<u64, u64> = (0..1_500)
         .map(|key| (key, 0))
@@ -138,10 +142,10 @@ fn the_difference_of_each_step_is_that_of_all_entries() {
         .collect();
     let (subscription, shown) = (map.subscribe(), AtomicU64::new(0));
     let mut differ = 0;
-    let run = watched("a follower that ends with the map", || {
+    let run = with_timeout("a follower that ends with the map", || {
         thread::scope(|scope| {
             let follower = scope.spawn(|| {
-                let (seen, mut steps) = (Seen(&shown), 0);
+                let (seen, mut steps) = (Progress(&shown), 0);
                 follow(
                     subscription,
                     |view: &Contents| view[&NUMBER],
@@ -157,18 +161,18 @@ fn the_difference_of_each_step_is_that_of_all_entries() {
                 for n in 1..=COMMITS {
                     map.batch(|batch| {
                         let key = n.wrapping_mul(7_919) % 3_000;
-                        // Growth and shrinking, changes and what is changed to what it was.
+                        // Growth and shrinking, changes, and writes of equal values.
                         batch.remove(&(key ^ 1));
                         batch.insert(key, n % 3);
                         batch.insert(n % 5, n % 2);
                         batch.insert(NUMBER, n);
                     });
                     if n % 10 == 0 {
-                        until(shown, n / 10);
+                        wait_until(shown, n / 10);
                     }
                 }
             });
-            follower.join().expect("it adds up")
+            follower.join().expect("no panic")
         })
     });
     assert_eq!(run.transitions + run.missed, COMMITS);
@@ -179,53 +183,53 @@ fn the_difference_of_each_step_is_that_of_all_entries() {
 }
 
 #[test]
-fn each_commit_that_is_waited_for_is_seen() {
+fn each_commit_ends_every_kind_of_wait() {
     const ROUNDS: u64 = 30_000;
     let value = Published::new(0);
-    // Three ways to wait; who waits says when it has seen a commit.
+    // Three kinds of wait; each waiter reports the commit that it has observed.
     let (received, waited) = (AtomicU64::new(0), AtomicU64::new(0));
     let mut changes = value.subscribe();
-    watched(
-        "each commit of a hand-shake is seen: a wake-up was lost",
-        || {
-            thread::scope(|scope| {
-                scope.spawn(|| {
-                    let seen = Seen(&received);
-                    for round in 1..=ROUNDS {
-                        let step = if round % 2 == 0 {
-                            changes.recv().expect("the value is there")
-                        } else {
-                            changes.recv_timeout(Duration::MAX).expect("a commit comes")
-                        };
-                        assert_eq!((*step.to, step.missed), (round, 0));
-                        seen.set(round);
-                    }
-                });
-                scope.spawn(|| {
-                    let seen = Seen(&waited);
-                    for round in 1..=ROUNDS {
-                        let reached = value.wait_for(Revision::from(round), Duration::MAX);
-                        assert_eq!(reached, Ok(Revision::from(round)));
-                        seen.set(round);
-                    }
-                });
+    with_timeout("a handshake after each commit: a wakeup was lost", || {
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let seen = Progress(&received);
                 for round in 1..=ROUNDS {
-                    value.publish(round);
-                    until(&received, round);
-                    until(&waited, round);
+                    let step = if round % 2 == 0 {
+                        changes.recv().expect("the value is alive")
+                    } else {
+                        changes
+                            .recv_timeout(Duration::MAX)
+                            .expect("a commit is made")
+                    };
+                    assert_eq!((*step.to, step.missed), (round, 0));
+                    seen.set(round);
                 }
             });
-        },
-    );
+            scope.spawn(|| {
+                let seen = Progress(&waited);
+                for round in 1..=ROUNDS {
+                    let reached = value.wait_for(Revision::from(round), Duration::MAX);
+                    assert_eq!(reached, Ok(Revision::from(round)));
+                    seen.set(round);
+                }
+            });
+            for round in 1..=ROUNDS {
+                value.publish(round);
+                wait_until(&received, round);
+                wait_until(&waited, round);
+            }
+        });
+    });
 }
 
-/// Threads that wait for revisions, subscriptions that follow, time out or are closed, beside two writers.
+/// Threads that wait for revisions, and subscriptions that follow, time out or are closed, beside
+/// two writers.
 #[test]
 fn no_wakeup_is_lost_in_random_rounds() {
     const ROUNDS: u64 = 400;
     const COMMITS: u64 = 40;
     let mut random = fastrand::Rng::with_seed(265);
-    watched("waits of a random round that end", || {
+    with_timeout("waits of a random round that end", || {
         for round in 0..ROUNDS {
             let value = Published::new(0);
             let start = Barrier::new(12);
@@ -252,7 +256,7 @@ fn no_wakeup_is_lost_in_random_rounds() {
                         let mut sum = 0;
                         while sum < COMMITS {
                             let step = match times_out {
-                                false => changes.recv().expect("the value is there"),
+                                false => changes.recv().expect("the value is alive"),
                                 true => match changes.recv_timeout(timeout) {
                                     Ok(step) => step,
                                     Err(error) => {
@@ -270,7 +274,7 @@ fn no_wakeup_is_lost_in_random_rounds() {
                 let handle = closed.handle();
                 scope.spawn(move || {
                     start.wait();
-                    // Ends by its handle only: the value outlives it.
+                    // Ends only through its handle: the value outlives it.
                     closed.count()
                 });
                 scope.spawn(move || {
@@ -300,13 +304,13 @@ fn no_wakeup_is_lost_in_random_rounds() {
     });
 }
 
-/// The value that a subscription was shown last.
+/// Returns the value that the subscription received last.
 fn step_of(changes: &Subscription<u64>) -> &u64 {
     changes.last_received()
 }
 
 #[test]
-fn a_wait_is_as_long_as_it_is_told() {
+fn waits_respect_their_timeout() {
     let map = Map::from([("limit", 100)]);
     let mut changes = map.subscribe();
     let short = [
@@ -319,22 +323,22 @@ fn a_wait_is_as_long_as_it_is_told() {
         assert_eq!(none.map(|_| ()), Err(RecvTimeoutError::Timeout));
     }
     assert_eq!(changes.try_recv().map(|_| ()), Err(TryRecvError::Empty));
-    // What is there already needs no time.
+    // A pending transition needs no time.
     for at_most in short.into_iter().chain([Duration::MAX]) {
         map.insert("limit", 200);
-        let step = changes.recv_timeout(at_most).expect("there is a commit");
+        let step = changes.recv_timeout(at_most).expect("a commit was made");
         assert_eq!(step.missed, 0);
     }
     map.insert("limit", 300);
     assert_eq!(
-        changes.try_recv().expect("there is a commit").to["limit"],
+        changes.try_recv().expect("a commit was made").to["limit"],
         300
     );
-    watched("a commit while somebody waits without a limit", || {
+    with_timeout("a commit during a wait without a limit", || {
         thread::scope(|scope| {
             let waiter = scope.spawn(|| changes.recv_timeout(Duration::MAX));
             map.insert("limit", 400);
-            let step = waiter.join().expect("no panic").expect("there is a commit");
+            let step = waiter.join().expect("no panic").expect("a commit was made");
             assert_eq!((step.from["limit"], step.to["limit"]), (300, 400));
         });
     });
@@ -352,7 +356,7 @@ fn a_wait_is_as_long_as_it_is_told() {
 }
 
 #[test]
-fn what_makes_no_revision_is_no_step() {
+fn no_revision_means_no_transition() {
     let map = Map::from([("a", 1)]);
     let mut changes = map.subscribe();
     map.refresh([("a", 1)]);
@@ -368,14 +372,14 @@ fn what_makes_no_revision_is_no_step() {
     }));
     assert!(caught.is_err());
     assert_eq!(changes.try_recv().map(|_| ()), Err(TryRecvError::Empty));
-    // One that begins inside of a batch begins before it.
+    // A subscription that starts inside a batch starts before its commit.
     let mut batch = map.begin_batch();
     batch.insert("a", 3);
     let mut inside = map.subscribe();
     assert_eq!(inside.try_recv().map(|_| ()), Err(TryRecvError::Empty));
     batch.commit();
     for changes in [&mut changes, &mut inside] {
-        let step = changes.try_recv().expect("there is a commit");
+        let step = changes.try_recv().expect("a commit was made");
         assert_eq!((step.from["a"], step.to["a"], step.missed), (1, 3, 0));
     }
 }

@@ -1,7 +1,8 @@
-//! `runtime/crash_test.go`: the three programs that must die with the message.
+//! `runtime/crash_test.go`: the three programs that must exit with the message.
 //!
-//! Go runs them ten thousand rounds and skips them by default, since it may not notice. Here accesses are delayed for
-//! half of the time (`UNTORN_STRETCH`), so that two of them meet at once, and whatever meets is noticed.
+//! Go runs them for ten thousand rounds and skips them by default, since it may miss the overlap.
+//! Here half of the accesses are delayed (`UNTORN_STRETCH`), so that two of them soon overlap, and
+//! every overlap is reported.
 
 use std::sync::Arc;
 use std::thread;
@@ -11,8 +12,8 @@ use untorn::GoMap;
 use super::command;
 use crate::support::child::{output, stderr};
 
-/// Two threads for ever, on one map with the keys 5 and 6.
-pub(crate) fn play(body: &str) {
+/// Runs two threads without end, on one map with the keys 5 and 6.
+pub(crate) fn run_body(body: &str) {
     let map = Arc::new(GoMap::<u64, u64>::from([(5, 0), (6, 0)]));
     let start = |act: fn(&GoMap<u64, u64>)| {
         let map = Arc::clone(&map);
@@ -32,15 +33,15 @@ pub(crate) fn play(body: &str) {
                 thread::yield_now();
             }
         },
-        _ => panic!("no such body: {body}"),
+        _ => panic!("unknown body: {body}"),
     };
     let (one, two) = (start(write), start(other));
-    one.join().expect("it does not come back");
-    two.join().expect("it does not come back");
+    one.join().expect("the process exits first");
+    two.join().expect("the process exits first");
 }
 
 #[track_caller]
-fn dies(body: &str, message: &str, sides: [&str; 2]) {
+fn assert_exits_with(body: &str, message: &str, sides: [&str; 2]) {
     let output = output(command(body).env("UNTORN_STRETCH", "50%"));
     let report = stderr(&output);
     assert_eq!(output.status.code(), Some(2), "{report}");
@@ -52,26 +53,26 @@ fn dies(body: &str, message: &str, sides: [&str; 2]) {
         .collect();
     assert_eq!(methods.len(), 2, "{report}");
     for method in methods {
-        // The other side may be gone before its record was read.
-        let known = sides.iter().any(|side| method.starts_with(side));
-        assert!(known || method.starts_with("an access"), "{report}");
+        // The other side may have ended before its record was read.
+        let expected = sides.iter().any(|side| method.starts_with(side));
+        assert!(expected || method.starts_with("an access"), "{report}");
     }
 }
 
 #[test]
-fn two_writers_die_of_concurrent_map_writes() {
-    dies("writes", "concurrent map writes", ["GoMap::insert"; 2]);
+fn two_writes_exit_with_go_message() {
+    assert_exits_with("writes", "concurrent map writes", ["GoMap::insert"; 2]);
 }
 
 #[test]
-fn a_reader_and_a_writer_die_of_concurrent_map_read_and_map_write() {
+fn read_and_write_exit_with_go_message() {
     let sides = ["GoMap::get", "GoMap::insert"];
-    dies("read and write", "concurrent map read and map write", sides);
+    assert_exits_with("read and write", "concurrent map read and map write", sides);
 }
 
 #[test]
-fn an_iteration_and_a_writer_die_of_concurrent_map_iteration_and_map_write() {
+fn iteration_and_write_exit_with_go_message() {
     let sides = ["GoMap::cursor", "GoMap::insert"];
     let message = "concurrent map iteration and map write";
-    dies("iterate and write", message, sides);
+    assert_exits_with("iterate and write", message, sides);
 }

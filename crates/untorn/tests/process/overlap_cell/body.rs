@@ -1,48 +1,53 @@
-//! What children play: cells under the policy that ends the process.
+//! The bodies of the children: cells under the policy that ends the process.
 
 use std::sync::Arc;
 
 use untorn::{OnOverlap, OverlapCell};
 
-use crate::support::Valve;
+use crate::support::Latch;
 
 type Cell = OverlapCell<Vec<String>>;
 
-/// With a value that no report may show.
+/// Returns a cell with a value that no report may show.
 pub(crate) fn config() -> Cell {
     OverlapCell::named("config", vec!["correct horse".to_owned()])
 }
 
-/// So many threads named `first` hold `hold` open, another one comes.
-fn meet<R: 'static>(cell: Cell, holders: usize, hold: fn(&Cell, &Valve), come: fn(&Cell) -> R) {
-    let (cell, valve) = (Arc::new(cell), Valve::closed(holders));
+/// Holds an access open on `holders` threads named `first` while another thread accesses the cell.
+fn force_overlap<R: 'static>(
+    cell: Cell,
+    holders: usize,
+    hold: fn(&Cell, &Latch),
+    access: fn(&Cell) -> R,
+) {
+    let (cell, latch) = (Arc::new(cell), Latch::closed(holders));
     for _ in 0..holders {
-        let (cell, valve) = (Arc::clone(&cell), Arc::clone(&valve));
-        untorn::spawn("first", move || hold(&cell, &valve));
+        let (cell, latch) = (Arc::clone(&cell), Arc::clone(&latch));
+        untorn::spawn("first", move || hold(&cell, &latch));
     }
-    valve.wait_for(holders);
-    let comer = untorn::spawn("second", move || drop(come(&cell)));
-    comer.join().expect("not under the policy to exit");
+    latch.wait_for(holders);
+    let second = untorn::spawn("second", move || drop(access(&cell)));
+    second.join().expect("not under the policy to exit");
 }
 
-fn read(cell: &Cell, valve: &Valve) {
+fn read(cell: &Cell, latch: &Latch) {
     let _reading = cell.read();
-    valve.pass();
+    latch.pass();
 }
 
-fn write(cell: &Cell, valve: &Valve) {
+fn write(cell: &Cell, latch: &Latch) {
     let _writing = cell.write();
-    valve.pass();
+    latch.pass();
 }
 
-pub(crate) fn play(body: &str) {
+pub(crate) fn run_body(body: &str) {
     let exiting = || config().on_overlap(OnOverlap::Exit);
     match body {
-        "writer" => meet(exiting(), 1, read, |cell| drop(cell.write())),
-        "reader" => meet(exiting(), 1, write, |cell| drop(cell.read())),
-        "writes" => meet(exiting(), 1, write, |cell| drop(cell.take())),
-        "many" => meet(exiting(), 5, read, |cell| drop(cell.write())),
-        "usual" => meet(config(), 1, read, |cell| drop(cell.write())),
+        "writer" => force_overlap(exiting(), 1, read, |cell| drop(cell.write())),
+        "reader" => force_overlap(exiting(), 1, write, |cell| drop(cell.read())),
+        "writes" => force_overlap(exiting(), 1, write, |cell| drop(cell.take())),
+        "many" => force_overlap(exiting(), 5, read, |cell| drop(cell.write())),
+        "usual" => force_overlap(config(), 1, read, |cell| drop(cell.write())),
         "reentrant" => reentrant(&exiting()),
         "unnamed" => {
             let cell = OverlapCell::new(String::new()).on_overlap(OnOverlap::Exit);
@@ -52,10 +57,10 @@ pub(crate) fn play(body: &str) {
         "while unwinding" => {
             let cell = config();
             let _reading = cell.read();
-            let _writes = WritesAtLast(&cell);
+            let _write_on_drop = WriteOnDrop(&cell);
             panic!("the first");
         }
-        _ => panic!("no such body: {body}"),
+        _ => panic!("unknown body: {body}"),
     }
 }
 
@@ -64,9 +69,9 @@ fn reentrant(cell: &Cell) {
     assert!(cell.read().is_empty());
 }
 
-struct WritesAtLast<'c>(&'c Cell);
+struct WriteOnDrop<'c>(&'c Cell);
 
-impl Drop for WritesAtLast<'_> {
+impl Drop for WriteOnDrop<'_> {
     fn drop(&mut self) {
         self.0.write().clear();
     }

@@ -7,22 +7,22 @@ use std::process::{Command, Output};
 
 use crate::support::child::{self, output};
 
-/// A child process that plays this body.
+/// Returns a child process that runs this body.
 fn command(body: &str) -> Command {
     child::command("overlap_cell::child", body)
 }
 
-/// Plays this body in a child process, to its end.
+/// Runs this body in a child process, to its end.
 fn run(body: &str) -> Output {
     output(&mut command(body))
 }
 
-/// Plays what the environment names, as a child process of the other tests.
+/// Runs the body that the environment names, as a child process of the other tests.
 #[test]
 fn child() {
     if let Some(name) = child::body() {
-        body::play(&name);
-        // Shows the parent that no report came.
+        body::run_body(&name);
+        // Shows the parent that the process was not ended by a report.
         println!("alive");
     }
 }

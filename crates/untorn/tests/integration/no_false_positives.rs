@@ -1,5 +1,5 @@
-//! No false report: accesses that something orders, a lock, a channel, a join, a barrier, are never reported. Every
-//! map here would panic at its first report.
+//! No false positives: accesses that a lock, a channel, a join or a barrier orders are never
+//! reported. Every map here would panic at its first report.
 
 use std::hint;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ fn map() -> Map {
     Map::new().on_overlap(OnOverlap::Panic)
 }
 
-/// The least that makes a lock: no kernel, no fence but its own Acquire and Release.
+/// A minimal lock: no kernel, no fence but its own Acquire and Release.
 #[derive(Default)]
 struct SpinLock(AtomicBool);
 
@@ -42,10 +42,10 @@ impl Drop for Held<'_> {
     }
 }
 
-/// A sequence of numbers that is cheap and good enough to choose by.
-struct Dice(u64);
+/// A cheap sequence of pseudo-random numbers.
+struct Random(u64);
 
-impl Dice {
+impl Random {
     fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -54,7 +54,7 @@ impl Dice {
     }
 }
 
-/// How many accesses are made under the lock; `just quiet` makes more.
+/// Returns the number of accesses under the lock; `just quiet` makes more.
 fn accesses() -> usize {
     match std::env::var("UNTORN_QUIET_ACCESSES") {
         Ok(value) => value.parse().expect("UNTORN_QUIET_ACCESSES is a number"),
@@ -62,9 +62,10 @@ fn accesses() -> usize {
     }
 }
 
-/// One access, seven of eight a read. Keeps `sum` the sum of all values, to show that each access sees the last.
-fn access(map: &Map, dice: &mut Dice, sum: &mut u64) {
-    let number = dice.next();
+/// Makes one access, seven of eight times a read. Keeps `sum` equal to the sum of all values, which
+/// shows that each access observes the previous one.
+fn access(map: &Map, random: &mut Random, sum: &mut u64) {
+    let number = random.next();
     let key = (number >> 8) % 64;
     match number % 256 {
         0..16 => {
@@ -79,7 +80,7 @@ fn access(map: &Map, dice: &mut Dice, sum: &mut u64) {
         31 => {
             let mut total = 0;
             map.iter_with(|_, value| total += value);
-            assert_eq!(total, *sum, "an access did not see the one before");
+            assert_eq!(total, *sum, "an access did not observe the previous one");
         }
         32..64 => _ = hint::black_box(map.len()),
         64..96 => _ = hint::black_box(map.contains_key(&key)),
@@ -97,14 +98,14 @@ fn accesses_under_a_lock() {
         for me in 0..THREADS {
             let (map, lock, sum, last, turns) = (&map, &lock, &sum, &last, &turns);
             s.spawn(move || {
-                let mut dice = Dice(0x9E37_79B9_7F4A_7C15 ^ me as u64);
+                let mut random = Random(0x9E37_79B9_7F4A_7C15 ^ me as u64);
                 let mut left = per_thread;
                 while left > 0 {
-                    let batch = left.min((dice.next() % 16 + 1) as usize);
+                    let batch = left.min((random.next() % 16 + 1) as usize);
                     let held = lock.lock();
                     let mut total = sum.get();
                     for _ in 0..batch {
-                        access(map, &mut dice, &mut total);
+                        access(map, &mut random, &mut total);
                     }
                     sum.set(total);
                     if last.get() != me as u64 {
@@ -113,9 +114,10 @@ fn accesses_under_a_lock() {
                     }
                     drop(held);
                     left -= batch;
-                    // Let somebody else in at times: whoever releases a spin lock is the first to have it again.
-                    let patience = if batch > 12 { 200 } else { 0 };
-                    for _ in 0..patience {
+                    // Yields the lock at times: otherwise the thread that releases a spin lock
+                    // mostly reacquires it.
+                    let spins = if batch > 12 { 200 } else { 0 };
+                    for _ in 0..spins {
                         if last.get() != me as u64 {
                             break;
                         }
@@ -131,7 +133,7 @@ fn accesses_under_a_lock() {
     );
     assert!(
         turns > accesses as u64 / 100_000,
-        "the threads took no turns"
+        "the threads did not alternate"
     );
 }
 
@@ -140,7 +142,7 @@ fn accesses_under_a_lock() {
 struct Shared(std::sync::atomic::AtomicU64);
 
 impl Shared {
-    // Relaxed: only under the lock.
+    // Relaxed: accessed only under the lock.
     fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -162,13 +164,13 @@ fn accesses_handed_over_by_a_channel() {
             for round in to_there {
                 assert_eq!(map.get(&(round % 100)), Some(round));
                 map.insert(round % 100, round + 1);
-                back.send(round).expect("the other side listens");
+                back.send(round).expect("the other side receives");
             }
         })
     };
     for round in 0..ROUNDS {
         map.insert(round % 100, round);
-        there.send(round).expect("the other side listens");
+        there.send(round).expect("the other side receives");
         assert_eq!(to_here.recv(), Ok(round));
         assert_eq!(map.get(&(round % 100)), Some(round + 1));
     }
@@ -194,7 +196,7 @@ fn accesses_handed_over_by_join_and_scope() {
     }
 }
 
-/// Phases: one thread writes, a barrier, all read, a barrier.
+/// Phases: one thread writes, a barrier, all threads read, a barrier.
 #[test]
 fn accesses_in_phases() {
     const THREADS: u64 = 4;
@@ -222,9 +224,9 @@ fn accesses_in_phases() {
     assert_eq!(writes.into_inner(), PHASES as usize);
 }
 
-/// Whoever only looks may do so at the same time as everybody else: `get` beside `iter_with` beside `deep_clone`.
+/// Reads may overlap each other: `get` beside `iter_with` beside `deep_clone`.
 #[test]
-fn readers_only() {
+fn concurrent_reads_are_not_reported() {
     const THREADS: usize = 32;
     let map = map();
     for n in 0..1000 {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use untorn::{Map, Poller};
 
-use super::support::{Answer, Steering, contents, started};
+use super::support::{Answer, SourceControl, contents, started};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum At {
@@ -16,22 +16,22 @@ enum At {
     Drop,
 }
 
-/// Where the next panic is, and how many calls before it go well.
+/// The method of the next panic, and the number of calls before it that succeed.
 type Fuse = Arc<Mutex<Option<(At, usize)>>>;
 
-fn light(fuse: &Fuse, at: At, after: usize) {
+fn arm(fuse: &Fuse, at: At, after: usize) {
     *fuse.lock().expect("not poisoned") = Some((at, after));
 }
 
-/// Whether it has not gone off.
-fn put_out(fuse: &Fuse) -> bool {
+/// Disarms the fuse and returns whether it was still armed.
+fn disarm(fuse: &Fuse) -> bool {
     fuse.lock().expect("not poisoned").take().is_some()
 }
 
-/// A key and a value.
-struct Touchy(u32, Fuse);
+/// A key and a value that panic at the armed call.
+struct Fused(u32, Fuse);
 
-impl Touchy {
+impl Fused {
     fn tick(&self, here: At) {
         let mut fuse = self.1.lock().expect("not poisoned");
         match &mut *fuse {
@@ -47,30 +47,30 @@ impl Touchy {
     }
 }
 
-impl Hash for Touchy {
+impl Hash for Fused {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.tick(At::Hash);
         self.0.hash(state);
     }
 }
 
-impl PartialEq for Touchy {
+impl PartialEq for Fused {
     fn eq(&self, other: &Self) -> bool {
         self.tick(At::Eq);
         self.0 == other.0
     }
 }
 
-impl Eq for Touchy {}
+impl Eq for Fused {}
 
-impl Clone for Touchy {
+impl Clone for Fused {
     fn clone(&self) -> Self {
         self.tick(At::Clone);
         Self(self.0, Arc::clone(&self.1))
     }
 }
 
-impl Drop for Touchy {
+impl Drop for Fused {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             self.tick(At::Drop);
@@ -78,21 +78,21 @@ impl Drop for Touchy {
     }
 }
 
-type Touchies = Map<Touchy, Touchy>;
+type FusedMap = Map<Fused, Fused>;
 
-/// Twenty entries of which half are those of the generation before.
-fn generation(number: u32, fuse: &Fuse) -> Answer<Touchy, Touchy> {
+/// Twenty entries, half of them with keys of the previous generation.
+fn generation(number: u32, fuse: &Fuse) -> Answer<Fused, Fused> {
     let fuse = Arc::clone(fuse);
     Box::new(move || {
-        let touchy = |number| Touchy(number, Arc::clone(&fuse));
+        let fused = |number| Fused(number, Arc::clone(&fuse));
         let keys = number * 10..number * 10 + 20;
-        let entries: Vec<_> = keys.map(|key| (touchy(key), touchy(number))).collect();
+        let entries: Vec<_> = keys.map(|key| (fused(key), fused(number))).collect();
         contents(entries)()
     })
 }
 
-/// The map's contents, without calling anything foreign.
-fn shown(config: &Touchies) -> Vec<(u32, u32)> {
+/// Returns the map's contents without calling user code that may panic.
+fn shown(config: &FusedMap) -> Vec<(u32, u32)> {
     let pin = config.pin();
     let mut shown: Vec<_> = pin.iter().map(|(key, value)| (key.0, value.0)).collect();
     shown.sort_unstable();
@@ -104,51 +104,48 @@ fn of(number: u32) -> Vec<(u32, u32)> {
     keys.map(|key| (key, number)).collect()
 }
 
-/// Refreshes with a panic after so many calls; whether there were so many.
-fn sabotage(
-    (poller, steering): &(Poller, Steering<Touchy, Touchy>),
-    (config, fuse): (&Touchies, &Fuse),
+/// Refreshes with a panic after `after` calls, and returns whether there were so many.
+fn refresh_with_panic(
+    (poller, control): &(Poller, SourceControl<Fused, Fused>),
+    (config, fuse): (&FusedMap, &Fuse),
     (at, after): (At, usize),
 ) -> bool {
-    let before = steering
-        .poll(poller, generation(1, fuse))
-        .expect("contents");
+    let before = control.poll(poller, generation(1, fuse)).expect("contents");
     assert_eq!(shown(config), of(1));
-    let lost = steering.resets();
-    light(fuse, at, after);
-    let came = steering.poll(poller, generation(2, fuse));
-    if put_out(fuse) {
-        assert_eq!((came.is_ok(), shown(config)), (true, of(2)));
+    let resets = control.resets();
+    arm(fuse, at, after);
+    let result = control.poll(poller, generation(2, fuse));
+    if disarm(fuse) {
+        assert_eq!((result.is_ok(), shown(config)), (true, of(2)));
         return false;
     }
-    came.expect_err("it panicked");
-    let told = poller.status().last_error.expect("one");
-    assert!(told.panicked);
-    assert_eq!(*told.message, format!("panicked: in {at:?}"));
+    result.expect_err("an entry panicked");
+    let failure = poller.status().last_error.expect("one");
+    assert!(failure.panicked);
+    assert_eq!(*failure.message, format!("panicked: in {at:?}"));
     match at {
-        // What was replaced is dropped after the commit, or later, when readers have let go of it.
+        // Replaced entries are dropped after the commit, or later, when readers have released them.
         At::Drop => assert!(shown(config) == of(2) || shown(config) == of(1)),
         _ => {
             assert_eq!((config.revision(), shown(config)), (before, of(1)));
-            assert_eq!(steering.resets(), lost + 1, "and the source knows");
+            assert_eq!(control.resets(), resets + 1, "the source is reset");
         }
     }
-    // And the next poll is as good as any.
-    steering
-        .poll(poller, generation(3, fuse))
-        .expect("contents");
+    // The next poll succeeds.
+    control.poll(poller, generation(3, fuse)).expect("contents");
     assert_eq!(shown(config), of(3));
     true
 }
 
 #[test]
-fn a_panic_in_an_entry_publishes_nothing() {
+fn panic_in_an_entry_publishes_nothing() {
     let fuse = Fuse::default();
-    let config = Arc::new(Touchies::new());
-    let poller = started(&config, generation(0, &fuse), |setup| setup);
+    let config = Arc::new(FusedMap::new());
+    let poller = started(&config, generation(0, &fuse), |builder| builder);
     let mut panics = Vec::new();
     for at in [At::Hash, At::Eq, At::Clone, At::Drop] {
-        let calls = (0..).take_while(|&after| sabotage(&poller, (&config, &fuse), (at, after)));
+        let calls =
+            (0..).take_while(|&after| refresh_with_panic(&poller, (&config, &fuse), (at, after)));
         panics.push((at, calls.count()));
     }
     assert!(panics.iter().all(|(_, calls)| *calls > 10), "{panics:?}");

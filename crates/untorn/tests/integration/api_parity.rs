@@ -1,4 +1,5 @@
-//! One body, compiled against `GoMap` and against `Map`: a program changes from one to the other by one word.
+//! One body, compiled against `GoMap` and against `Map`: a program can switch types by changing one
+//! word.
 
 use std::sync::Arc;
 use std::thread;
@@ -20,9 +21,7 @@ macro_rules! one_body {
                     config.insert("1".into(), "266".into())
                 })
             };
-            let replaced = poller
-                .join()
-                .expect("it does not die: nobody reads meanwhile");
+            let replaced = poller.join().expect("the thread does not panic");
             assert_eq!(replaced.as_deref(), Some("265"));
             assert_eq!(config.get("1").as_deref(), Some("266"));
             assert_eq!((config.len(), config.contains_key("2")), (2, true));

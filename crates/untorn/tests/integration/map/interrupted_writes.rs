@@ -1,5 +1,5 @@
-//! Writes that a panic of foreign code, or a `Drop` that writes to the map, comes in the way of:
-//! the commit is there, whole, and nothing leaks.
+//! Writes that are interrupted by a panic of user code or by a `Drop` that writes to the map: the
+//! commit is complete, and nothing leaks.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -8,9 +8,9 @@ use std::sync::atomic::Ordering;
 
 use untorn::{Batch, View};
 
-use super::foreign::{Counted, Counts, DROPS, FUSE, Ledger, ON_DROP};
+use super::user_code::{Counted, Counts, DROPS, FUSE, Ledger, ON_DROP};
 
-/// What a `Drop` writes.
+/// The key that a `Drop` writes.
 const WRITTEN: u64 = 1_000_000;
 
 fn of(key: u64, value: u64, ledger: &Arc<Ledger>) -> (Counted, Counted) {
@@ -21,11 +21,11 @@ fn contents(view: &View<Counted, Counted>) -> HashMap<u64, u64> {
     assert_eq!(view.iter().count(), view.len());
     let entries = view.iter().map(|(key, value)| (key.0, value.0));
     let all: HashMap<_, _> = entries.collect();
-    assert_eq!(all.len(), view.len(), "a key is there twice");
+    assert_eq!(all.len(), view.len(), "a key is present twice");
     all
 }
 
-/// A map of so many entries, with replaced versions that the next commits free.
+/// Creates a map of `entries` entries, with replaced versions that the next commits free.
 fn map_of(entries: u64, ledger: &Arc<Ledger>) -> Arc<Counts> {
     let map: Counts = (0..entries).map(|key| of(key, key, ledger)).collect();
     let held = [0, 1].map(|key| {
@@ -38,7 +38,7 @@ fn map_of(entries: u64, ledger: &Arc<Ledger>) -> Arc<Counts> {
     Arc::new(map)
 }
 
-/// Lets the `k`th drop from now on write to the map.
+/// Makes the `k`th drop from now on write to the map.
 fn arm(k: usize, map: &Arc<Counts>, ledger: &Arc<Ledger>) {
     let (map, ledger) = (Arc::clone(map), Arc::clone(ledger));
     DROPS.set(k);
@@ -48,40 +48,42 @@ fn arm(k: usize, map: &Arc<Counts>, ledger: &Arc<Ledger>) {
     })));
 }
 
-/// Whether that has happened.
+/// Returns whether that drop has run, and disarms it.
 fn has_written() -> bool {
     DROPS.set(0);
     ON_DROP.take().is_none()
 }
 
-/// What a write is given, made before it begins, and what it returns, dropped after it.
-type Hands<'h> = &'h mut Vec<Counted>;
-type Write = fn(&Counts, &Arc<Ledger>, Hands<'_>);
+/// Values that exist before a write begins and are dropped after it: its arguments and its results.
+type Prepared<'h> = &'h mut Vec<Counted>;
+type Write = fn(&Counts, &Arc<Ledger>, Prepared<'_>);
 
-/// Takes one of those that were made before.
-fn next(hands: Hands<'_>) -> Counted {
-    hands.pop().expect("enough were made")
+/// Takes one of the prepared values.
+fn next(prepared: Prepared<'_>) -> Counted {
+    prepared.pop().expect("enough values are prepared")
 }
 
-fn fill(batch: &mut Batch<'_, Counted, Counted>, hands: Hands<'_>) {
+fn fill(batch: &mut Batch<'_, Counted, Counted>, prepared: Prepared<'_>) {
     for _ in 0..20 {
-        let (key, value) = (next(hands), next(hands));
+        let (key, value) = (next(prepared), next(prepared));
         if let Some(old) = batch.insert(key, value) {
-            hands.insert(0, old);
+            prepared.insert(0, old);
         }
     }
-    batch.update(next(hands), |_| None);
+    batch.update(next(prepared), |_| None);
     batch.retain(|key, _| key.0 % 7 != 0);
 }
 
-/// Each kind of write. What a closure drops itself would be dropped while the lock is held, so
-/// nothing foreign is.
+/// Each kind of write. A closure drops no user value itself: that drop would run under the writer
+/// lock.
 const WRITES: [Write; 20] = [
-    |map, ledger, hands| {
-        hands.extend(map.insert(Counted::new(500, ledger), Counted::new(1, ledger)));
+    |map, ledger, prepared| {
+        prepared.extend(map.insert(Counted::new(500, ledger), Counted::new(1, ledger)));
     },
-    |map, ledger, hands| hands.extend(map.insert(Counted::new(3, ledger), Counted::new(1, ledger))),
-    |map, _, hands| hands.extend(map.remove(&Counted::clone(&hands[0]))),
+    |map, ledger, prepared| {
+        prepared.extend(map.insert(Counted::new(3, ledger), Counted::new(1, ledger)))
+    },
+    |map, _, prepared| prepared.extend(map.remove(&Counted::clone(&prepared[0]))),
     |map, ledger, _| _ = map.update(Counted::new(3, ledger), |_| Some(Counted::new(1, ledger))),
     |map, ledger, _| _ = map.update(Counted::new(600, ledger), |_| Some(Counted::new(1, ledger))),
     |map, ledger, _| _ = map.update(Counted::new(3, ledger), |_| None),
@@ -89,37 +91,37 @@ const WRITES: [Write; 20] = [
     |map, ledger, _| {
         _ = map.get_or_insert_with(Counted::new(700, ledger), || Counted::new(1, ledger));
     },
-    |map, _, hands| _ = map.batch(|batch| fill(batch, hands)),
-    |map, _, hands| {
+    |map, _, prepared| _ = map.batch(|batch| fill(batch, prepared)),
+    |map, _, prepared| {
         let done = map.try_batch(|batch| {
-            fill(batch, hands);
-            Ok::<_, ()>(next(hands))
+            fill(batch, prepared);
+            Ok::<_, ()>(next(prepared))
         });
         assert!(done.is_ok());
     },
-    |map, _, hands| {
+    |map, _, prepared| {
         let refused = map.try_batch(|batch| {
-            fill(batch, hands);
+            fill(batch, prepared);
             batch.clear();
-            Err::<(), _>(next(hands))
+            Err::<(), _>(next(prepared))
         });
         assert!(refused.is_err());
     },
-    |map, _, hands| {
+    |map, _, prepared| {
         let mut batch = map.begin_batch();
-        fill(&mut batch, hands);
+        fill(&mut batch, prepared);
         batch.clear();
-        fill(&mut batch, hands);
+        fill(&mut batch, prepared);
         batch.commit();
     },
-    |map, _, hands| {
+    |map, _, prepared| {
         let mut batch = map.begin_batch();
-        fill(&mut batch, hands);
+        fill(&mut batch, prepared);
         batch.clear();
         drop(batch);
     },
-    |map, _, hands| {
-        let done = map.batch_if_unchanged(&map.snapshot(), |batch| fill(batch, hands));
+    |map, _, prepared| {
+        let done = map.batch_if_unchanged(&map.snapshot(), |batch| fill(batch, prepared));
         assert!(done.is_ok());
     },
     |map, ledger, _| {
@@ -133,13 +135,13 @@ const WRITES: [Write; 20] = [
     |mut map, ledger, _| map.extend((10..200).map(|key| of(key % 100, key, ledger))),
 ];
 
-/// What a write may take: entries by turns of value and key, and some keys.
-fn hands(ledger: &Arc<Ledger>) -> Vec<Counted> {
+/// Returns the arguments of a write: values and keys in turn, and some further keys.
+fn prepared(ledger: &Arc<Ledger>) -> Vec<Counted> {
     (0..120).map(|n| Counted::new(3 + n % 50, ledger)).collect()
 }
 
 #[test]
-fn the_drop_at_any_place_of_a_write_may_write() {
+fn any_drop_during_a_write_may_write() {
     let mut written = 0;
     for entries in [20, 60, 120] {
         for write in WRITES {
@@ -147,10 +149,10 @@ fn the_drop_at_any_place_of_a_write_may_write() {
                 let ledger = Arc::new(Ledger::default());
                 let map = map_of(entries, &ledger);
                 let fork = map.fork();
-                let mut given = hands(&ledger);
+                let mut given = prepared(&ledger);
                 write(&fork, &ledger, &mut given);
                 drop(given);
-                let mut given = hands(&ledger);
+                let mut given = prepared(&ledger);
                 arm(k, &map, &ledger);
                 write(&map, &ledger, &mut given);
                 let wrote = has_written();
@@ -172,7 +174,7 @@ fn the_drop_at_any_place_of_a_write_may_write() {
     assert!(written > 3_000, "{written} drops wrote");
 }
 
-/// How a batch ends after a panic of its last step, and whether it is committed.
+/// A way to end a batch after a panic in its last step. Returns whether the batch is committed.
 type End = fn(&Counts, &mut dyn FnMut(&mut Batch<'_, Counted, Counted>)) -> bool;
 
 const ENDS: [End; 7] = [
@@ -214,59 +216,61 @@ const ENDS: [End; 7] = [
         let batch = || {
             map.batch(|batch| {
                 steps(batch);
-                resume_unwind(Box::new("out of the closure too"));
+                resume_unwind(Box::new("again, from the closure"));
             });
         };
         catch_unwind(AssertUnwindSafe(batch)).is_ok()
     },
 ];
 
-/// A step of a batch, of which a call of foreign code panics.
-type Step = fn(&mut Batch<'_, Counted, Counted>, Hands<'_>);
+/// A step of a batch in which one call of user code panics.
+type Step = fn(&mut Batch<'_, Counted, Counted>, Prepared<'_>);
 
 const STEPS: [Step; 7] = [
-    // A key that is there, and one that is not; keys and values alternate.
-    |batch, hands| {
-        let (key, value) = (next(hands), next(hands));
+    // A key that is present, and one that is not; keys and values alternate.
+    |batch, prepared| {
+        let (key, value) = (next(prepared), next(prepared));
         let old = batch.insert(key, value);
-        hands.splice(0..0, old);
+        prepared.splice(0..0, old);
     },
-    |batch, hands| {
-        let (mut key, value) = (next(hands), next(hands));
+    |batch, prepared| {
+        let (mut key, value) = (next(prepared), next(prepared));
         key.0 = 800;
         let old = batch.insert(key, value);
-        hands.splice(0..0, old);
+        prepared.splice(0..0, old);
     },
-    |batch, hands| {
-        let old = batch.remove(&hands[0]);
-        hands.splice(0..0, old);
+    |batch, prepared| {
+        let old = batch.remove(&prepared[0]);
+        prepared.splice(0..0, old);
     },
-    |batch, hands| {
-        let (key, mut value) = (next(hands), Some(next(hands)));
+    |batch, prepared| {
+        let (key, mut value) = (next(prepared), Some(next(prepared)));
         batch.update(key, |_| value.take());
     },
-    |batch, hands| batch.update(next(hands), |_| None),
+    |batch, prepared| batch.update(next(prepared), |_| None),
     |batch, _| batch.retain(|key, _| key.0 > 40),
-    |batch, hands| {
-        let entries = hands.split_off(hands.len() - 60);
+    |batch, prepared| {
+        let entries = prepared.split_off(prepared.len() - 60);
         let mut entries = entries.into_iter();
-        // What is left over is not dropped here.
+        // The remaining entries are not dropped here.
         while let (Some(key), Some(value)) = (entries.next(), entries.next()) {
             let inserted = catch_unwind(AssertUnwindSafe(|| batch.extend([(key, value)])));
             if let Err(panic) = inserted {
-                hands.extend(entries);
+                prepared.extend(entries);
                 resume_unwind(panic);
             }
         }
     },
 ];
 
-/// What the batch holds when it ends: of a step that writes several entries, a panic may leave some
-/// of them written.
+/// Runs one batch and returns the contents expected afterwards, whether it was committed, and
+/// whether the step panicked.
+///
+/// If a step writes several entries, a panic may leave some of them written.
 fn run(
     (map, ledger): (&Arc<Counts>, &Arc<Ledger>),
     (end, step, k): (End, Step, usize),
-    given: Hands<'_>,
+    given: Prepared<'_>,
 ) -> (HashMap<u64, u64>, bool, bool) {
     let (mut held, mut panicked) = (HashMap::new(), false);
     let (mut first, before) = (Some(of(900, 1, ledger)), contents(&map.pin()));
@@ -279,7 +283,7 @@ fn run(
         FUSE.set(0);
         held = batch.iter().map(|(key, value)| (key.0, value.0)).collect();
         assert_eq!(held.len(), batch.len());
-        // From here on nothing foreign is dropped before the lock is released.
+        // From here on no user value is dropped before the lock is released.
         arm(1, map, ledger);
     });
     if !committed {
@@ -289,7 +293,7 @@ fn run(
 }
 
 #[test]
-fn a_batch_that_survives_a_panic_of_its_last_step_ends_as_any() {
+fn batch_ends_normally_after_a_caught_panic() {
     let mut panics = 0;
     for entries in [20, 28, 60, 120] {
         for end in ENDS {
@@ -298,10 +302,10 @@ fn a_batch_that_survives_a_panic_of_its_last_step_ends_as_any() {
                     let ledger = Arc::new(Ledger::default());
                     let map = map_of(entries, &ledger);
                     let before = map.revision().get();
-                    let mut given = hands(&ledger);
+                    let mut given = prepared(&ledger);
                     let (mut expected, committed, panicked) =
                         run((&map, &ledger), (end, step, k), &mut given);
-                    // At the latest what was given and not taken writes.
+                    // The arguments that were not taken write at the latest here.
                     drop(given);
                     assert!(has_written());
                     expected.insert(WRITTEN, 0);
@@ -322,7 +326,7 @@ fn a_batch_that_survives_a_panic_of_its_last_step_ends_as_any() {
 }
 
 #[test]
-fn what_did_not_get_in_is_dropped_after_the_commit() {
+fn rejected_entries_are_dropped_after_the_commit() {
     let ledger = Arc::new(Ledger::default());
     for end in ENDS {
         let map = map_of(20, &ledger);
@@ -330,13 +334,13 @@ fn what_did_not_get_in_is_dropped_after_the_commit() {
         let committed = end(&map, &mut |batch| {
             let ((key, value), refused) = entries.take().expect("called once");
             batch.insert(key, value);
-            // The hash of its key panics, so both are dropped with the batch.
+            // The hash of the key panics, so both are dropped with the batch.
             FUSE.set(1);
             let insert = AssertUnwindSafe(|| batch.insert(refused.0, refused.1));
             assert!(catch_unwind(insert).is_err());
             arm(1, &map, &ledger);
         });
-        assert!(has_written(), "it was dropped, and could write");
+        assert!(has_written(), "the drop wrote");
         let expected = [900, 901, WRITTEN].map(|key| map.contains_key(&Counted::new(key, &ledger)));
         assert_eq!(expected, [committed, false, true]);
     }

@@ -1,5 +1,5 @@
-//! The end of the process with something in its way: a stderr that takes nothing, locks that others hold, threads
-//! that print, and several reporters at once.
+//! A blocked exit: a stderr that accepts no bytes, locks that other threads hold, threads that
+//! print, and several reporters at once.
 
 use std::fs::File;
 use std::io::{ErrorKind, PipeReader, PipeWriter, Read, Write, pipe, stderr, stdout};
@@ -14,91 +14,99 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::child::{self, assert_reported, masked, output, run_on_one_pipe, wait};
-use crate::support::{Elem, Map, Probe, Valve, config};
+use crate::support::{BlockingKey, BlockingValue, Latch, Map, config};
 use untorn::OverlapCell;
 
-/// A child process that plays this body.
+/// Returns a child process that runs this body.
 fn command(body: &str) -> Command {
-    child::command("obstacles::child", body)
+    child::command("exit_blocked_stderr::child", body)
 }
 
-/// Plays this body in a child process, to its end.
+/// Runs this body in a child process, to its end.
 fn run(body: &str) -> Output {
     output(&mut command(body))
 }
 
-/// Plays what the environment names, as a child process of the other tests.
+/// Runs the body that the environment names, as a child process of the other tests.
 #[test]
 fn child() {
     if let Some(body) = child::body() {
-        play(&body);
+        run_body(&body);
         println!("alive");
     }
 }
 
-/// A map with a writer inside for good.
-fn taken_config() -> Arc<Map> {
-    let (map, valve) = (config(), Valve::closed(1));
+/// Returns a map with a write that never ends.
+fn config_with_stuck_writer() -> Arc<Map> {
+    let (map, latch) = (config(), Latch::closed(1));
     {
-        let (map, valve) = (Arc::clone(&map), Arc::clone(&valve));
+        let (map, latch) = (Arc::clone(&map), Arc::clone(&latch));
         untorn::spawn("poller", move || {
-            map.insert(Probe::new(1, &valve), Elem::free(3))
+            map.insert(BlockingKey::new(1, &latch), BlockingValue::free(3))
         });
     }
-    valve.wait_for(1);
+    latch.wait_for(1);
     map
 }
 
-fn play(body: &str) {
+fn run_body(body: &str) {
     match body {
-        "report" => report(1, &[taken_config()]),
-        "reporters" => report(8, &[taken_config(), taken_config(), taken_config()]),
+        "report" => report(1, &[config_with_stuck_writer()]),
+        "reporters" => report(
+            8,
+            &[
+                config_with_stuck_writer(),
+                config_with_stuck_writer(),
+                config_with_stuck_writer(),
+            ],
+        ),
         "locks" => {
-            let locked = Valve::closed(1);
+            let locked = Latch::closed(1);
             let held = Arc::clone(&locked);
             thread::spawn(move || {
                 let _locks = (stdout().lock(), stderr().lock());
                 held.pass();
             });
             locked.wait_for(1);
-            report(1, &[taken_config()]);
+            report(1, &[config_with_stuck_writer()]);
         }
         "printers" => printers(),
-        "leaves" => leave(),
+        "leaves" => exit_during_report(),
         "blocked" => report_while_backtraces_are_locked(),
-        "complains" => complain_while_stderr_is_locked(),
-        "complains_to_nobody" => {
+        "warns" => warn_while_stderr_is_locked(),
+        "warns_broken_pipe" => {
             let cell = OverlapCell::new(1);
             assert_eq!((*cell.read(), *cell.read()), (1, 1));
         }
         "sigpipe" => {
             default_sigpipe();
-            report(1, &[taken_config()]);
+            report(1, &[config_with_stuck_writer()]);
         }
-        _ => panic!("no such body: {body}"),
+        _ => panic!("unknown body: {body}"),
     }
 }
 
-/// As in a program whose `main` is not Rust's, or that wants to end with the pipe it writes to.
-#[allow(unsafe_code, reason = "std has no way to say so")]
+/// Restores the default action of SIGPIPE, as in a program whose `main` is not Rust's, or one that
+/// wants to end with its pipe.
+#[allow(unsafe_code, reason = "std has no interface for this")]
 fn default_sigpipe() {
-    // SAFETY: no handler is installed, and there is no other thread yet that sets one.
+    // SAFETY: no handler is installed, and no other thread exists yet that sets one.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
 }
 
-/// What the process does on an alarm.
-#[allow(unsafe_code, reason = "std has no way to ask")]
-fn has_an_alarm() -> bool {
+/// Returns whether the process has a handler for SIGALRM.
+#[allow(unsafe_code, reason = "std has no interface for this")]
+fn has_alarm_handler() -> bool {
     let mut action = MaybeUninit::<libc::sigaction>::uninit();
-    // SAFETY: nothing is changed, and the pointer is to room for what is asked for.
-    let asked = unsafe { libc::sigaction(libc::SIGALRM, ptr::null(), action.as_mut_ptr()) };
-    assert_eq!(asked, 0);
+    // SAFETY: nothing is changed, and the pointer is to room for one action.
+    let result = unsafe { libc::sigaction(libc::SIGALRM, ptr::null(), action.as_mut_ptr()) };
+    assert_eq!(result, 0);
     // SAFETY: the call has succeeded.
     unsafe { action.assume_init() }.sa_sigaction != libc::SIG_DFL
 }
 
-/// Lets the child begin with all signals blocked, as where one thread is to wait for them.
-#[allow(unsafe_code, reason = "std has no way to say so")]
+/// Starts the child with all signals blocked, as in a program that waits for signals on one thread.
+#[allow(unsafe_code, reason = "std has no interface for this")]
 fn block_all_signals(command: &mut Command) {
     let block = || {
         let mut all = MaybeUninit::uninit();
@@ -113,28 +121,28 @@ fn block_all_signals(command: &mut Command) {
     unsafe { command.pre_exec(block) };
 }
 
-/// The process ends by itself while somebody is reporting.
-fn leave() {
-    let map = taken_config();
-    untorn::spawn("reader", move || drop(map.get(&Probe::free(1))));
-    // The first thing that a report does.
-    while !has_an_alarm() {
+/// Exits the process while another thread is reporting.
+fn exit_during_report() {
+    let map = config_with_stuck_writer();
+    untorn::spawn("reader", move || drop(map.get(&BlockingKey::free(1))));
+    // A report sets its alarm first.
+    while !has_alarm_handler() {
         thread::yield_now();
     }
     exit(0);
 }
 
-/// Stderr is full, and somebody keeps the lock that a backtrace needs.
+/// Reports while stderr is full and another thread holds the lock that a backtrace needs.
 fn report_while_backtraces_are_locked() {
-    let map = taken_config();
+    let map = config_with_stuck_writer();
     thread::spawn(|| panic!("printed with a backtrace, under the lock of backtraces"));
-    // Nothing shows that it hangs. If it does not yet, the report is sooner done.
+    // There is no sign that the thread blocks. If it does not yet, the report only ends sooner.
     thread::sleep(Duration::from_millis(300));
     report(1, &[map]);
 }
 
-/// Who must be told that a variable is not understood is told while somebody else has stderr, and uses a map, too.
-fn complain_while_stderr_is_locked() {
+/// Warns of an invalid variable while another thread holds the lock of stderr and uses a map, too.
+fn warn_while_stderr_is_locked() {
     let (locked, used) = (Barrier::new(2), Barrier::new(2));
     thread::scope(|s| {
         s.spawn(|| {
@@ -149,7 +157,7 @@ fn complain_while_stderr_is_locked() {
     });
 }
 
-/// So many readers run into each of the maps, all at once.
+/// Starts `readers` readers on each of the maps at the same time.
 fn report(readers: usize, maps: &[Arc<Map>]) {
     let start = Arc::new(Barrier::new(readers * maps.len()));
     let readers: Vec<_> = (0..readers)
@@ -158,23 +166,23 @@ fn report(readers: usize, maps: &[Arc<Map>]) {
             let (map, start) = (Arc::clone(map), Arc::clone(&start));
             untorn::spawn("reader", move || {
                 start.wait();
-                drop(map.get(&Probe::free(1)));
+                drop(map.get(&BlockingKey::free(1)));
             })
         })
         .collect();
     for reader in readers {
-        reader.join().expect("it does not come back");
+        reader.join().expect("the process exits first");
     }
 }
 
-/// The note's program: threads that look something up and print it, until a writer comes.
+/// The note's program: threads that look up a value and print it, until a writer starts.
 fn printers() {
     let (map, printed) = (config(), Arc::new(Barrier::new(3)));
     for _ in 0..2 {
         let (map, printed) = (Arc::clone(&map), Arc::clone(&printed));
         untorn::spawn("printer", move || {
             for round in 0.. {
-                let elem = map.get(&Probe::free(1));
+                let elem = map.get(&BlockingKey::free(1));
                 println!("looked up {}", elem.map_or(0, |elem| elem.n));
                 if round == 10 {
                     printed.wait();
@@ -183,28 +191,28 @@ fn printers() {
         });
     }
     printed.wait();
-    let never = Valve::closed(1);
-    map.insert(Probe::new(1, &never), Elem::free(3));
+    let never = Latch::closed(1);
+    map.insert(BlockingKey::new(1, &never), BlockingValue::free(3));
 }
 
 const GOLDEN: &str = include_str!("golden/reader.txt");
 
 #[test]
-fn of_many_reporters_one_reports() {
+fn one_of_many_reporters_reports() {
     for _ in 0..20 {
         assert_reported(&run("reporters"), GOLDEN);
     }
 }
 
 #[test]
-fn locks_of_std_are_not_waited_for() {
+fn report_does_not_wait_for_stdio_locks() {
     assert_reported(&run("locks"), GOLDEN);
 }
 
-/// Stdout and stderr are one pipe, as on a terminal. The report is in one piece, and the last that is said: by
-/// whoever is quick enough, since a thread that is not running cannot be told to be silent.
+/// Stdout and stderr are one pipe, as on a terminal. The report must be in one piece, and mostly
+/// the last output: a thread that is not running cannot be silenced in time.
 #[test]
-fn the_report_is_the_last_word() {
+fn report_is_the_last_output() {
     const RUNS: usize = 12;
     let mut last = 0;
     for _ in 0..RUNS {
@@ -218,11 +226,11 @@ fn the_report_is_the_last_word() {
         last += usize::from(after.is_empty());
         assert_eq!(status.code(), Some(2));
     }
-    println!("the last word in {last} of {RUNS} runs");
-    assert!(last * 3 > RUNS, "somebody went on talking");
+    println!("the report was last in {last} of {RUNS} runs");
+    assert!(last * 3 > RUNS, "a thread kept printing");
 }
 
-/// The status of a child whose stderr is this.
+/// Returns the exit status of a child with this stderr.
 fn status_with(stderr: impl Into<Stdio>, backtrace: bool) -> ExitStatus {
     status_of("report", stderr, backtrace)
 }
@@ -238,10 +246,10 @@ fn status_of(body: &str, stderr: impl Into<Stdio>, backtrace: bool) -> ExitStatu
     wait(&mut child)
 }
 
-/// Writes until nothing more is taken, which the descriptor must say instead of waiting; how much it took.
+/// Writes until the non-blocking descriptor accepts no more bytes, and returns the number of bytes.
 fn fill(mut to: impl Write) -> usize {
     let mut filled = 0;
-    // The last bytes one by one: a pipe that has no room for many may have it for few.
+    // The last bytes one by one: a pipe without room for many may have room for few.
     for chunk in [&[b'.'; 4096][..], b"."] {
         loop {
             match to.write(chunk) {
@@ -254,64 +262,70 @@ fn fill(mut to: impl Write) -> usize {
     filled
 }
 
-/// A pipe without room, and how much is in it.
+/// Returns a full pipe, and the number of bytes in it.
 #[cfg(target_os = "linux")]
 fn full_pipe() -> (PipeReader, PipeWriter, usize) {
     use std::os::fd::AsRawFd;
     use std::os::unix::fs::OpenOptionsExt;
 
     let (reader, writer) = pipe().expect("a pipe");
-    // Opened once more, since not waiting is a trait of the opened file and the child's must wait.
+    // Opened again, since `O_NONBLOCK` belongs to the open file description, and the child's end
+    // must block.
     let twin = File::options()
         .write(true)
         .custom_flags(libc::O_NONBLOCK)
         .open(format!("/proc/self/fd/{}", writer.as_raw_fd()))
-        .expect("Linux lets it be opened again");
+        .expect("Linux can open it again");
     let filled = fill(twin);
     (reader, writer, filled)
 }
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_full_pipe_is_not_waited_for() {
+fn exit_does_not_wait_for_a_full_pipe() {
     for backtrace in [false, true] {
         let (mut reader, writer, filled) = full_pipe();
         assert_eq!(status_with(writer, backtrace).code(), Some(2));
         let mut bytes = Vec::new();
-        reader.read_to_end(&mut bytes).expect("what is in it");
-        assert_eq!(bytes.len(), filled, "there was no room for anything else");
+        reader
+            .read_to_end(&mut bytes)
+            .expect("the pipe can be read");
+        assert_eq!(bytes.len(), filled, "the full pipe received nothing");
     }
 }
 
-/// The whole report or nothing: it is shorter than what a pipe takes in one piece.
+/// The pipe receives the whole report or nothing: the report is shorter than an atomic write to a
+/// pipe.
 #[test]
 #[cfg(target_os = "linux")]
-fn a_pipe_with_one_free_page_takes_the_report() {
+fn pipe_with_one_free_page_receives_the_report() {
     let (mut reader, writer, filled) = full_pipe();
     let mut page = [0; 4096];
-    reader.read_exact(&mut page).expect("it is full");
+    reader.read_exact(&mut page).expect("the pipe is full");
     assert_eq!(status_with(writer, false).code(), Some(2));
     let mut bytes = Vec::new();
-    reader.read_to_end(&mut bytes).expect("what is in it");
+    reader
+        .read_to_end(&mut bytes)
+        .expect("the pipe can be read");
     let report = bytes.split_off(filled - page.len());
     assert_eq!(masked(str::from_utf8(&report).expect("UTF-8")), GOLDEN);
 }
 
 #[test]
-fn a_full_socket_is_not_waited_for() {
+fn exit_does_not_wait_for_a_full_socket() {
     for backtrace in [false, true] {
         let (far, near) = UnixStream::pair().expect("a pair of sockets");
-        near.set_nonblocking(true).expect("it can");
+        near.set_nonblocking(true).expect("the mode can be set");
         fill(&near);
-        near.set_nonblocking(false).expect("it can");
+        near.set_nonblocking(false).expect("the mode can be set");
         assert_eq!(status_with(OwnedFd::from(near), backtrace).code(), Some(2));
         drop(far);
     }
 }
 
-/// Nobody listens any more.
+/// The read end is closed.
 #[test]
-fn a_broken_pipe_changes_nothing() {
+fn broken_pipe_keeps_the_exit_status() {
     for body in ["report", "sigpipe"] {
         let (reader, writer) = pipe().expect("a pipe");
         drop(reader);
@@ -321,9 +335,9 @@ fn a_broken_pipe_changes_nothing() {
 }
 
 #[test]
-fn a_stderr_that_cannot_be_written_changes_nothing() {
+fn unwritable_stderr_keeps_the_exit_status() {
     for file in ["/dev/null", "/dev/full"] {
-        // Only Linux has the second one.
+        // Only Linux has `/dev/full`.
         let Ok(file) = File::options().write(true).open(file) else {
             continue;
         };
@@ -336,7 +350,7 @@ fn a_stderr_that_cannot_be_written_changes_nothing() {
 }
 
 #[test]
-fn a_closed_stderr_changes_nothing() {
+fn closed_stderr_keeps_the_exit_status() {
     let program = command("report");
     let mut shell = std::process::Command::new("sh");
     shell
@@ -355,7 +369,7 @@ fn a_closed_stderr_changes_nothing() {
 }
 
 #[test]
-fn a_process_that_ends_by_itself_waits_for_the_report() {
+fn normal_exit_waits_for_the_report() {
     for _ in 0..10 {
         assert_reported(&run("leaves"), GOLDEN);
     }
@@ -363,7 +377,7 @@ fn a_process_that_ends_by_itself_waits_for_the_report() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn an_alarm_ends_what_blocks_after_all_where_signals_are_blocked_too() {
+fn alarm_ends_a_blocked_report() {
     let (reader, writer, _) = full_pipe();
     let mut command = command("blocked");
     block_all_signals(&mut command);
@@ -376,27 +390,27 @@ fn an_alarm_ends_what_blocks_after_all_where_signals_are_blocked_too() {
 }
 
 #[test]
-fn a_complaint_waits_for_nobody() {
-    let mut command = command("complains");
-    let complained = output(command.env("UNTORN_ON_OVERLAP", "abort"));
+fn invalid_setting_warning_does_not_block() {
+    let mut command = command("warns");
+    let output_of_child = output(command.env("UNTORN_ON_OVERLAP", "abort"));
     assert!(
-        complained.status.success(),
+        output_of_child.status.success(),
         "{}",
-        child::stderr(&complained)
+        child::stderr(&output_of_child)
     );
-    let said = child::stderr(&complained);
+    let text = child::stderr(&output_of_child);
     assert!(
-        said.starts_with("untorn: UNTORN_ON_OVERLAP=\"abort\" is neither"),
-        "{said}"
+        text.starts_with("untorn: UNTORN_ON_OVERLAP=\"abort\" is neither"),
+        "{text}"
     );
-    assert_eq!(said.lines().count(), 1, "once: {said}");
+    assert_eq!(text.lines().count(), 1, "once: {text}");
 }
 
 #[test]
-fn a_complaint_that_nobody_hears_changes_nothing() {
+fn unwritable_warning_changes_nothing() {
     let (reader, writer) = pipe().expect("a pipe");
     drop(reader);
-    let mut command = command("complains_to_nobody");
+    let mut command = command("warns_broken_pipe");
     command.env("UNTORN_STRETCH", "much").stderr(writer);
     let status = wait(
         &mut command

@@ -1,11 +1,11 @@
-//! Free running, for what is reported: a side is an operation and the line of that operation, never the line of one
-//! access and the name of the next.
+//! Free-running threads that check the contents of reports: a side is an operation with its own
+//! line, never the line of one access with the name of the next.
 
 use std::collections::BTreeSet;
 use std::thread;
 
 use crate::support::silence::silence_reports;
-use crate::support::{NOTE, attempt};
+use crate::support::{RECORD, attempt};
 use untorn::{AccessKind, GoMap, Overlap, OverlapKind, Site};
 
 type Map = GoMap<u64, u64>;
@@ -28,7 +28,7 @@ macro_rules! short {
     };
 }
 
-/// Accesses so short that a thread is on its way from one to the next most of the time.
+/// Accesses so short that a thread is mostly between two of them.
 #[rustfmt::skip]
 const SHORT: &[Short] = &[
     short!("insert" Write, |map| _ = map.insert(1, 1)),
@@ -47,7 +47,8 @@ fn is_whole(site: &Site, thread: &str) -> bool {
                 && (short.line, short.kind) == (at.line(), site.kind)
                 && site.duration.is_some() == writes
         }
-        // It was stopped between two accesses for so long that nothing could be read: then nothing is said.
+        // The thread was stopped between two accesses for so long that no record could be read, so
+        // the report names none.
         (None, None) => {
             (&*site.thread, site.thread_number) == ("<unknown>", 0) && site.duration.is_none()
         }
@@ -65,8 +66,9 @@ fn is_right(overlap: &Overlap, here: &str, other: &str) -> bool {
         && (writes == (true, true)) == (overlap.kind == OverlapKind::Writes)
 }
 
-/// What thread `me` of two sees of the other: wrong reports, and the operations that were named in all.
-fn look_on(map: &Map, me: usize, rounds: usize) -> (Vec<Overlap>, BTreeSet<&'static str>) {
+/// Runs the accesses of thread `me` of two. Returns the wrong reports, and the operations that were
+/// named in all.
+fn run_accesses(map: &Map, me: usize, rounds: usize) -> (Vec<Overlap>, BTreeSet<&'static str>) {
     silence_reports();
     let names = ["one", "two"];
     let (mut wrong, mut named) = (Vec::new(), BTreeSet::new());
@@ -85,19 +87,19 @@ fn look_on(map: &Map, me: usize, rounds: usize) -> (Vec<Overlap>, BTreeSet<&'sta
 #[test]
 fn a_line_belongs_to_its_operation() {
     const ROUNDS: usize = 1_000_000;
-    let map = Map::named("busy").on_overlap(NOTE);
+    let map = Map::named("busy").on_overlap(RECORD);
     map.insert(1, 1);
     let seen = thread::scope(|s| {
         let threads = [("one", 0), ("two", 1)].map(|(name, me)| {
             let map = &map;
             let thread = thread::Builder::new().name(name.into());
-            let thread = thread.spawn_scoped(s, move || look_on(map, me, ROUNDS));
-            thread.expect("a thread can be started")
+            let thread = thread.spawn_scoped(s, move || run_accesses(map, me, ROUNDS));
+            thread.expect("the thread starts")
         });
         threads.map(|thread| thread.join().expect("no panic but reports"))
     });
     for (wrong, named) in seen {
-        println!("the other one was named in {named:?}");
+        println!("operations named for the other thread: {named:?}");
         if let Some(first) = wrong.first() {
             panic!("{} reports are wrong, the first is:\n{first}", wrong.len());
         }

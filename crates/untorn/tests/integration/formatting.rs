@@ -1,4 +1,4 @@
-//! What values say of themselves: `Debug`, `Display`, and the conversions that lose nothing.
+//! `Debug`, `Display`, and lossless conversions of the public values.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 const LONG: Duration = Duration::from_secs(60);
 
 #[test]
-fn float_keys_look_and_convert_like_floats() {
+fn float_keys_format_and_convert_like_floats() {
     let (double, single) = (Float64::from(0.5), Float32::from(-2.0));
     assert_eq!((f64::from(double), f32::from(single)), (0.5, -2.0));
     assert_eq!(format!("{double} {double:?} {single}"), "0.5 0.5 -2");
@@ -24,7 +24,7 @@ fn float_keys_look_and_convert_like_floats() {
 }
 
 #[test]
-fn a_table_shows_marks_and_flags_but_no_secrets() {
+fn table_debug_shows_flags_but_no_entries() {
     let mut table = Table::with_hint(20);
     table.insert("key", "secret");
     let chain = table
@@ -46,7 +46,7 @@ fn a_table_shows_marks_and_flags_but_no_secrets() {
 }
 
 #[test]
-fn a_hasher_of_std_takes_the_seed_of_the_table() {
+fn std_hasher_accepts_the_seed_of_the_table() {
     let mut table = Table::with_hasher(Seeded(RandomState::new()));
     table.extend((0..1_000).map(|n| (n, n)));
     assert!((0..1_000).all(|n| table.get(&n) == Some(&n)));
@@ -54,7 +54,7 @@ fn a_hasher_of_std_takes_the_seed_of_the_table() {
 }
 
 #[test]
-fn a_gomap_is_made_filled_and_taken_apart() {
+fn gomap_builds_extends_and_converts() {
     let mut map = GoMap::with_hasher(Seeded(RandomState::new())).on_overlap(OnOverlap::Panic);
     map.extend([("1", "265"), ("2", "17")]);
     let cursor = map.cursor();
@@ -65,7 +65,7 @@ fn a_gomap_is_made_filled_and_taken_apart() {
 }
 
 #[test]
-fn settings_of_the_detector_say_what_they_are() {
+fn detector_settings_implement_debug() {
     let policies = [
         OnOverlap::Exit,
         OnOverlap::Panic,
@@ -86,7 +86,7 @@ fn settings_of_the_detector_say_what_they_are() {
 }
 
 #[test]
-fn the_words_for_a_kind_fit_maps_and_cells() {
+fn overlap_kinds_display_for_maps_and_cells() {
     let kinds = [
         OverlapKind::ReadAndWrite,
         OverlapKind::Writes,
@@ -105,7 +105,7 @@ fn the_words_for_a_kind_fit_maps_and_cells() {
 }
 
 #[test]
-fn the_name_in_an_overlap_reads_as_it_was_given() {
+fn overlap_keeps_the_given_name() {
     let map = OverlapCell::named("limits", 1);
     let reading = map.read();
     let overlap = map.try_write().expect_err("a read is going on");
@@ -115,7 +115,7 @@ fn the_name_in_an_overlap_reads_as_it_was_given() {
 }
 
 #[test]
-fn a_published_value_is_made_and_shown() {
+fn published_converts_and_formats() {
     let limits: Published<u32> = Published::default();
     assert_eq!(*limits.pin(), 0);
     let limits = Published::from(5);
@@ -130,7 +130,8 @@ fn a_published_value_is_made_and_shown() {
     let reader = limits.reader();
     let subscription = limits.subscribe();
     limits.publish(6);
-    // A reader shows the newest, which it would read; a subscription tells how far behind it is.
+    // A reader shows the newest version, which it would read; a subscription shows how far behind
+    // it is.
     assert_eq!(format!("{reader:?}"), "Reader(6)");
     assert_eq!(
         format!("{subscription:?}"),
@@ -139,7 +140,7 @@ fn a_published_value_is_made_and_shown() {
 }
 
 #[test]
-fn a_map_with_a_hasher_of_its_own_has_a_name_too() {
+fn map_with_a_hasher_can_be_named() {
     let sessions = Map::with_hasher(RandomState::new()).with_name("sessions");
     sessions.insert("a", 1);
     assert_eq!(sessions.name(), Some("sessions"));
@@ -150,14 +151,14 @@ fn a_map_with_a_hasher_of_its_own_has_a_name_too() {
 }
 
 #[test]
-fn a_poller_tells_in_a_line_what_it_does() {
+fn poller_status_displays_as_one_line() {
     let config = Arc::new(Map::from([("a", 1)]));
     let poller = Poller::every(HOUR, || Err::<[(&str, i32); 1], _>("unreachable"))
         .start(&config)
         .expect("a thread");
     let failed = poller.refresh_now(LONG);
     assert!(matches!(failed, Err(RefreshError::Failed(_))), "{failed:?}");
-    // It tells of a failure a moment before it waits.
+    // The poller reports a failure a moment before it backs off.
     while !matches!(poller.status().activity, Activity::BackingOff { .. }) {
         thread::yield_now();
     }

@@ -1,4 +1,4 @@
-//! Foreign code that panics, counts and writes back: `Hash`, `Eq`, `Clone`, `Drop` and closures.
+//! User code that panics, counts and writes back: `Hash`, `Eq`, `Clone`, `Drop` and closures.
 
 use std::cell::{Cell, RefCell};
 use std::hash::{Hash, Hasher};
@@ -10,11 +10,11 @@ use std::thread::{self, ThreadId};
 use untorn::Map;
 
 thread_local! {
-    /// Calls of foreign code until the one that panics; 0 is never.
+    /// Calls of user code up to the one that panics; 0 is never.
     pub(crate) static FUSE: Cell<usize> = const { Cell::new(0) };
-    /// Drops until the one that writes to a map; 0 is never.
+    /// Drops up to the one that writes to a map; 0 is never.
     pub(crate) static DROPS: Cell<usize> = const { Cell::new(0) };
-    /// What that one does.
+    /// The action of that drop.
     pub(crate) static ON_DROP: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
 }
 
@@ -23,18 +23,18 @@ fn tick() {
     FUSE.set(left.saturating_sub(1));
     if left == 1 {
         // Without a message: there are thousands.
-        resume_unwind(Box::new("the fuse is out"));
+        resume_unwind(Box::new("the chosen call"));
     }
 }
 
-/// Counts what lives, and remembers who dropped.
+/// A counter of live values that also records which threads dropped one.
 #[derive(Default)]
 pub(crate) struct Ledger {
     pub(crate) live: AtomicUsize,
     dropped_by: Mutex<Vec<ThreadId>>,
 }
 
-/// A key and a value.
+/// A key and a value that count themselves in a ledger.
 pub(crate) struct Counted(pub(crate) u64, Arc<Ledger>);
 
 impl Counted {
@@ -90,7 +90,7 @@ impl Hash for Counted {
 pub(crate) type Counts = Map<Counted, Counted>;
 type Write = fn(&Counts, &Arc<Ledger>);
 
-/// Each makes exactly one revision.
+/// Writes that each make exactly one revision.
 const WRITES: [Write; 13] = [
     |map, ledger| _ = map.insert(Counted::new(500, ledger), Counted::new(1, ledger)),
     |map, ledger| _ = map.insert(Counted::new(3, ledger), Counted::new(1, ledger)),
@@ -164,9 +164,9 @@ const WRITES: [Write; 13] = [
 ];
 
 #[test]
-fn a_panic_at_any_call_publishes_nothing() {
+fn panic_in_user_code_publishes_nothing() {
     let mut panics = 0;
-    // One segment, one that the next insert makes larger, one that it splits, and several.
+    // One segment, one that the next insert enlarges, one that it splits, and several.
     for entries in [20, 28, 52, 120] {
         for write in WRITES {
             let ledger = Arc::new(Ledger::default());
@@ -181,7 +181,7 @@ fn a_panic_at_any_call_publishes_nothing() {
             let alone = ledger.live.load(Ordering::Relaxed);
             let (fork, before) = (map.fork(), map.snapshot());
             let mut step = 1;
-            // All of the first calls, then some.
+            // Each of the first calls, then fewer and fewer.
             for k in std::iter::from_fn(|| {
                 step += 1 + step / 64;
                 Some(step - 1)
@@ -190,18 +190,14 @@ fn a_panic_at_any_call_publishes_nothing() {
                 let caught = catch_unwind(AssertUnwindSafe(|| write(&map, &ledger)));
                 let untouched = FUSE.replace(0) > 0;
                 if caught.is_ok() {
-                    // The fuse may go out after all that matters, but only unseen: then it did not panic.
+                    // The write succeeded, so no call panicked.
                     assert!(untouched);
                     break;
                 }
                 panics += 1;
                 assert!(std::ptr::eq(&*map.pin(), &*before), "nothing was published");
                 assert!(*map.pin() == *fork.pin());
-                assert_eq!(
-                    ledger.live.load(Ordering::Relaxed),
-                    alone,
-                    "nothing is left over"
-                );
+                assert_eq!(ledger.live.load(Ordering::Relaxed), alone, "nothing leaks");
             }
             assert_eq!(map.revision().get(), before.revision().get() + 1);
             assert_eq!(map.pin().iter().count(), map.len());
@@ -213,12 +209,12 @@ fn a_panic_at_any_call_publishes_nothing() {
 }
 
 #[test]
-fn a_batch_that_survives_a_panic_goes_on_with_a_whole_table() {
+fn batch_stays_consistent_after_a_caught_panic() {
     let ledger = Arc::new(Ledger::default());
     let of = |key| (Counted::new(key, &ledger), Counted::new(key, &ledger));
     let mut caught = 0;
     for k in (1..200).step_by(3) {
-        // Deep enough for branches below branches.
+        // Enough entries for two levels of branches.
         let map: Counts = (0..6_000).map(of).collect();
         map.batch(|batch| {
             for key in 0..6_000 {
@@ -284,25 +280,29 @@ fn readers_drop_nothing_while_the_map_lives() {
     let mut idle = map.reader();
     idle.latest();
     drop(map);
-    assert_eq!(ledger.live.load(Ordering::Relaxed), 1_000, "the reader's");
+    assert_eq!(
+        ledger.live.load(Ordering::Relaxed),
+        1_000,
+        "the reader keeps its version"
+    );
     drop(idle);
     assert_eq!(ledger.live.load(Ordering::Relaxed), 0);
 }
 
-/// A value that reports its end to the map that it is in.
+/// A value whose drop writes to the map that contained it.
 #[derive(Clone)]
 struct Last {
-    _goodbye: Option<Arc<Goodbye>>,
+    _on_drop: Option<Arc<WriteOnDrop>>,
 }
 
-/// One way to lose a value.
+/// A way to lose a value.
 type Lose = fn(&Map<u64, Last>, Last);
 
-const PLAIN: Last = Last { _goodbye: None };
+const PLAIN: Last = Last { _on_drop: None };
 
-struct Goodbye(Weak<Map<u64, Last>>);
+struct WriteOnDrop(Weak<Map<u64, Last>>);
 
-impl Drop for Goodbye {
+impl Drop for WriteOnDrop {
     fn drop(&mut self) {
         if let Some(map) = self.0.upgrade() {
             map.insert(1_000, PLAIN);
@@ -311,7 +311,7 @@ impl Drop for Goodbye {
 }
 
 #[test]
-fn a_drop_may_write_to_the_same_map() {
+fn drop_may_write_to_the_same_map() {
     let writes: [Lose; 10] = [
         |map, last| {
             map.insert(1, last);
@@ -376,20 +376,20 @@ fn a_drop_may_write_to_the_same_map() {
         write(
             &map,
             Last {
-                _goodbye: Some(Arc::new(Goodbye(Arc::downgrade(&map)))),
+                _on_drop: Some(Arc::new(WriteOnDrop(Arc::downgrade(&map)))),
             },
         );
         map.reclaim();
-        assert!(map.contains_key(&1_000), "it said goodbye");
+        assert!(map.contains_key(&1_000), "the drop wrote");
     }
 }
 
 thread_local! {
-    /// Whether the next value that is dropped writes.
+    /// True if the next dropped value is to write.
     static ARMED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// A key that writes when it is dropped, if it is armed.
+/// A key that writes when it is dropped while armed.
 #[derive(Clone)]
 struct Name(u64, Weak<Map<Name, u64>>);
 
@@ -417,11 +417,11 @@ impl Drop for Name {
     }
 }
 
-/// One way to give a key to a map.
+/// A way to pass a key to a map.
 type Give = fn(&Map<Name, u64>, Name);
 
 #[test]
-fn the_key_that_a_write_was_given_is_dropped_where_it_may_write() {
+fn drop_of_a_given_key_may_write() {
     let writes: [Give; 5] = [
         |map, key| _ = map.insert(key, 1),
         |map, key| _ = map.update(key, |_| Some(1)),
@@ -449,10 +449,10 @@ fn the_key_that_a_write_was_given_is_dropped_where_it_may_write() {
     }
 }
 
-/// One way to replace a value.
+/// A way to replace a value.
 type Replace = fn(&Map<u64, Writes>, Writes);
 
-/// A value of which each copy may write when it is dropped.
+/// A value whose copies each write when they are dropped while armed.
 #[derive(Clone)]
 struct Writes(Weak<Map<u64, Writes>>);
 
@@ -467,7 +467,7 @@ impl Drop for Writes {
 }
 
 #[test]
-fn the_value_that_a_write_replaces_is_dropped_where_it_may_write() {
+fn drop_of_a_replaced_value_may_write() {
     let writes: [Replace; 6] = [
         |map, value| _ = map.insert(1, value),
         |map, _| _ = map.remove(&1),
@@ -549,7 +549,7 @@ impl Drop for Fragile {
 }
 
 #[test]
-fn a_panic_in_hash_or_eq_drops_what_was_to_be_written_where_it_may_write() {
+fn drop_after_a_panic_in_hash_or_eq_may_write() {
     type Write = fn(&Arc<Map<Fragile, u64>>);
     let writes: [Write; 4] = [
         |map| _ = map.insert(Fragile::new(1, map), 2),

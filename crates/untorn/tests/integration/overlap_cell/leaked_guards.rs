@@ -1,4 +1,4 @@
-//! Guards that are forgotten: the cell is in use for ever, says by whom, and loses nothing else.
+//! Leaked guards: the cell stays in use, reports name the leaked access, and nothing else is lost.
 
 use std::mem::forget;
 use std::rc::Rc;
@@ -6,29 +6,32 @@ use std::sync::Arc;
 
 use untorn::OverlapCell;
 
-use crate::support::{NOTE, attempt};
+use crate::support::{RECORD, attempt};
 
 #[test]
-fn every_later_report_names_the_access_that_was_forgotten() {
-    let cell = Arc::new(OverlapCell::named("config", 1).on_overlap(NOTE));
-    let forgetter = {
+fn later_reports_name_the_leaked_access() {
+    let cell = Arc::new(OverlapCell::named("config", 1).on_overlap(RECORD));
+    let leaker = {
         let cell = Arc::clone(&cell);
-        untorn::spawn("forgetter", move || forget(cell.read()))
+        untorn::spawn("leaker", move || forget(cell.read()))
     };
     let line = line!() - 2;
-    forgetter.join().expect("it ends well");
-    // Threads that come and go do not get the record that it is written down in.
+    leaker.join().expect("no panic");
+    // Later threads do not reuse the record of the leaked guard.
     for round in 0..20 {
         let cell = Arc::clone(&cell);
-        let comer = untorn::spawn(format!("comer {round}"), move || {
+        let other_thread = untorn::spawn(format!("other {round}"), move || {
             assert!(cell.try_read().is_ok(), "reads may be nested with a read");
             let refused = [cell.try_write().map(drop), attempt(|| drop(cell.write()))];
-            refused.map(|refused| refused.expect_err("it is in use for ever"))
+            refused.map(|refused| refused.expect_err("the leaked access never ends"))
         });
-        for overlap in comer.join().expect("it ends well") {
-            assert_eq!(&*overlap.other.thread, "forgetter");
-            assert_eq!(overlap.other.location.expect("it is inside").line(), line);
-            assert_eq!(&*overlap.here.thread, format!("comer {round}"));
+        for overlap in other_thread.join().expect("no panic") {
+            assert_eq!(&*overlap.other.thread, "leaker");
+            assert_eq!(
+                overlap.other.location.expect("the access is open").line(),
+                line
+            );
+            assert_eq!(&*overlap.here.thread, format!("other {round}"));
             assert_eq!(
                 (overlap.additional_readers, overlap.is_reentrant()),
                 (0, false)
@@ -38,30 +41,35 @@ fn every_later_report_names_the_access_that_was_forgotten() {
 }
 
 #[test]
-fn a_forgotten_write_is_in_everybodys_way() {
+fn leaked_write_conflicts_with_every_access() {
     let cell = Arc::new(OverlapCell::new(1));
-    let forgetter = {
+    let leaker = {
         let cell = Arc::clone(&cell);
-        untorn::spawn("forgetter", move || forget(cell.write()))
+        untorn::spawn("leaker", move || forget(cell.write()))
     };
-    forgetter.join().expect("it ends well");
+    leaker.join().expect("no panic");
     let mut last = None;
     for _ in 0..20 {
-        let told = [
-            cell.try_read().map(drop).expect_err("in use"),
-            cell.try_write().map(drop).expect_err("in use"),
+        let overlaps = [
+            cell.try_read()
+                .map(drop)
+                .expect_err("the leaked access never ends"),
+            cell.try_write()
+                .map(drop)
+                .expect_err("the leaked access never ends"),
         ];
-        for overlap in told {
-            assert_eq!(&*overlap.other.thread, "forgetter");
+        for overlap in overlaps {
+            assert_eq!(&*overlap.other.thread, "leaker");
             assert!(overlap.other.duration.is_some() && overlap.other.duration >= last);
             last = overlap.other.duration;
         }
     }
 }
 
-/// More than a record has slots, on a thread that goes on: it takes further records for each access.
+/// Leaks more guards than a record has slots; the thread takes further records for each later
+/// access.
 #[test]
-fn a_thread_that_forgets_more_than_a_record_holds_goes_on() {
+fn thread_may_leak_more_guards_than_a_record_holds() {
     let cells: Vec<_> = (0..9).map(OverlapCell::new).collect();
     for cell in &cells {
         forget(cell.read());
@@ -78,14 +86,17 @@ fn a_thread_that_forgets_more_than_a_record_holds_goes_on() {
         );
     }
     for cell in &cells {
-        let overlap = cell.try_write().map(drop).expect_err("in use for ever");
+        let overlap = cell
+            .try_write()
+            .map(drop)
+            .expect_err("the leaked access never ends");
         assert!(overlap.is_reentrant());
     }
 }
 
-/// What lives is counted by the `Rc`.
+/// The `Rc` counts the live values.
 #[test]
-fn what_the_cell_holds_is_dropped_once() {
+fn value_of_a_cell_is_dropped_once() {
     let value = Rc::new(());
     let cells = || OverlapCell::new(Rc::clone(&value));
 
@@ -95,21 +106,21 @@ fn what_the_cell_holds_is_dropped_once() {
     drop(cell);
     assert_eq!(Rc::strong_count(&value), 1);
 
-    // By taking it out.
+    // By taking the value out.
     let cell = cells();
     forget((cell.read(), cell.read()));
     let out = cell.into_inner();
     assert_eq!(Rc::strong_count(&value), 2);
     drop(out);
 
-    // By whoever has the cell to itself: it does not ask the gate, and does not open it.
+    // By `get_mut`, which needs no check and does not end the leaked access.
     let mut cell = cells();
     forget(cell.write());
     *cell.get_mut() = Rc::new(());
     assert_eq!(Rc::strong_count(&value), 1);
     assert!(cell.try_read().is_err());
 
-    // Other guards of the cell come and go as before.
+    // Later guards of the cell work as before.
     let cell = cells();
     forget(cell.read());
     for _ in 0..10 {
@@ -119,9 +130,9 @@ fn what_the_cell_holds_is_dropped_once() {
     assert_eq!(Rc::strong_count(&value), 1);
 }
 
-/// A cell in the place of one that is gone has a gate of its own.
+/// A cell that replaces another one in memory has its own gate.
 #[test]
-fn a_new_cell_at_the_same_place_is_not_in_use() {
+fn new_cell_at_the_same_address_is_not_in_use() {
     let mut cells = [OverlapCell::new(1)];
     forget(cells[0].read());
     assert!(cells[0].try_write().is_err());
