@@ -161,3 +161,36 @@ ci:
 # The licences, the long forms of what the gate runs briefly, and each model on each weakened ordering: some hours.
 nightly: deny (loom-long "1") (shuttle "100000") (forced "1000000") (quiet "1000000000") (oracle "20000000") (histories "600") (fuzz "both" "600")
     cargo xtask ordering-mutants --all
+
+# Copies the licences, the notice and the changelog into the package of the library.
+sync-package:
+    cp LICENSE-APACHE LICENSE-MIT NOTICE CHANGELOG.md crates/untorn/
+
+# The package as it would be published: built and tested by itself, and compared with the last release.
+package:
+    bash .ci/package
+
+# Every pair of features builds.
+powerset:
+    cargo hack --version || cargo install --locked cargo-hack
+    cargo hack check -p untorn --feature-powerset --depth 2
+
+# What a release changes for users, by semantic versioning: compared with a commit or tag.
+semver baseline="HEAD~1":
+    cargo semver-checks --version || cargo install --locked cargo-semver-checks
+    cargo semver-checks -p untorn --baseline-rev {{baseline}}
+
+# The hosted workflow, which has not run here: its schema, and what zizmor finds.
+workflow:
+    python3 -m venv target/workflow && target/workflow/bin/pip install --quiet zizmor check-jsonschema
+    target/workflow/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
+    target/workflow/bin/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/wish.yml
+    target/workflow/bin/zizmor --offline .github
+
+# What must hold before this version is released; then it prints the steps that publish it.
+release version:
+    grep -q '^## {{version}} ' CHANGELOG.md || { echo "CHANGELOG.md has no section for {{version}}" && exit 1; }
+    grep -q '^version = "{{version}}"' Cargo.toml || { echo "Cargo.toml has another version" && exit 1; }
+    git diff --quiet HEAD || { echo "there are changes that are not committed" && exit 1; }
+    bash .ci/package
+    @echo "git tag --sign v{{version}} && git push --tags && cargo publish -p untorn"

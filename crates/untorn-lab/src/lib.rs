@@ -3,9 +3,15 @@
 //! The feature `checkers`, on by default, adds everything that searches for bugs. The command
 //! builds without it, since it needs the rivals only.
 
-/// The guides of the library as doctests: their code must compile and run.
+/// The READMEs and the guides of the library as doctests: their code must compile and run.
 #[cfg(doctest)]
 mod guides {
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
+
+    #[doc = include_str!("../../../README.zh-CN.md")]
+    struct ReadmeZhCn;
+
     #[doc = include_str!("../../untorn/docs/limits.md")]
     struct Limits;
 

@@ -10,7 +10,7 @@
 #[doc = "[migrate.md]: crate::docs::migrate"]
 #[doc = "[migrate.md#when-not-to-move]: crate::docs::migrate#when-not-to-move"]
 #[doc = "[migrate.md#in-async-code]: crate::docs::migrate#in-async-code"]
-#[doc = "[migrate.md#a-value-that-changes-inside-is-not-the-same-value-in-the-next-version]: crate::docs::migrate#a-value-that-changes-inside-is-not-the-same-value-in-the-next-version"]
+#[doc = "[migrate.md#interior-mutability-diverges-between-versions]: crate::docs::migrate#interior-mutability-diverges-between-versions"]
 #[doc = ""]
 #[doc = include_str!("../docs/limits.md")]
 pub mod limits {}

@@ -243,11 +243,3 @@ pub use self::published::{
 #[cfg(all(untorn_fuzzing, not(untorn_loom)))]
 #[doc(hidden)]
 pub use self::random::repeat_random_numbers;
-
-#[cfg(all(doctest, not(untorn_loom)))]
-#[doc = include_str!("../../../README.md")]
-struct Readme;
-
-#[cfg(all(doctest, not(untorn_loom)))]
-#[doc = include_str!("../../../README.zh-CN.md")]
-struct ReadmeZhCn;

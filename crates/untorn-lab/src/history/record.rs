@@ -300,6 +300,10 @@ impl<'r, S: Subject> Recorder<'r, S> {
             }),
             4 => self.call("revision", |map, _, _| Some(map.revision())),
             5..10 => self.view(depth, false),
+            // `update` returns no revision; a batch by its guard does.
+            10..12 if matches!(self.calls, Calls::WithRevisions) => {
+                self.batch(WriteKind::Begin, None)
+            }
             10..12 => self.update(key),
             12 | 13 => self.refresh(),
             14 | 15 => self.batch(WriteKind::Batch, None),

@@ -69,7 +69,7 @@ macro_rules! operation {
 /// let reading = LIMITS.read();
 /// assert_eq!(*reading, [100]);
 /// let overlap = LIMITS.try_write().unwrap_err(); // names the other borrower
-/// assert_eq!(overlap.other.at.unwrap().line(), reading_was_made_in_line());
+/// assert_eq!(overlap.other.location.unwrap().line(), reading_was_made_in_line());
 /// # fn reading_was_made_in_line() -> u32 { line!() - 4 }
 /// ```
 ///

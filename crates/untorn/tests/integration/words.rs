@@ -134,7 +134,7 @@ fn a_published_value_is_made_and_shown() {
     assert_eq!(format!("{reader:?}"), "Reader(6)");
     assert_eq!(
         format!("{subscription:?}"),
-        "Subscription { shown: 0, newest: 1 }"
+        "Subscription { last_received: 0, newest: 1 }"
     );
 }
 

@@ -174,23 +174,23 @@ fn an_overlap_is_one_line_with_all_fields() {
         let value: Value = from_str(&line).expect("it is JSON");
         assert_eq!(
             keys(&value),
-            "here kind message more name other state subject"
+            "additional_readers here kind message name other state subject"
         );
         for (name, site) in [("here", &overlap.here), ("other", &overlap.other)] {
             let side = &value[name];
             assert_eq!(
                 keys(side),
-                "at created_at kept_open kind lasted_ns number operation thread"
+                "created_at duration_ns kind location number operation stretched thread"
             );
             assert_eq!(side["thread"], "worker \"7\"\n");
             assert_eq!(side["number"], site.thread_number);
             let place = site.location.expect("it is inside").to_string();
-            assert_eq!(side["at"].as_str(), Some(&*place));
+            assert_eq!(side["location"].as_str(), Some(&*place));
             let created = site.created_at.expect("by `spawn`").to_string();
             assert_eq!(side["created_at"].as_str(), Some(&*created));
             assert_eq!(side["operation"], site.operation);
             let lasted = site.duration.map(|lasted| lasted.as_nanos() as u64);
-            assert_eq!(side["lasted_ns"].as_u64(), lasted);
+            assert_eq!(side["duration_ns"].as_u64(), lasted);
         }
         assert_eq!(
             (&value["here"]["kind"], &value["other"]["kind"]),
@@ -205,7 +205,7 @@ fn an_overlap_is_one_line_with_all_fields() {
         (&"cell".into(), &"config".into())
     );
     assert_eq!(of_cell["state"], "alloc::vec::Vec<alloc::string::String>");
-    assert_eq!(of_cell["more"], 2);
+    assert_eq!(of_cell["additional_readers"], 2);
     assert_eq!(
         (&of_map["subject"], &of_map["name"]),
         (&"map".into(), &Value::Null)
@@ -223,6 +223,6 @@ fn what_is_not_known_is_null() {
     let value = thread.join().expect("it ends well").expect("as above");
     assert_eq!(value["name"], Value::Null);
     assert_eq!(value["other"]["created_at"], Value::Null);
-    assert_eq!(value["other"]["lasted_ns"], Value::Null);
+    assert_eq!(value["other"]["duration_ns"], Value::Null);
     assert_eq!(value["other"]["thread"], "<unnamed>");
 }

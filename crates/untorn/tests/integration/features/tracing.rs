@@ -96,7 +96,7 @@ fn each_overlap_that_is_acted_on_is_one_event_with_both_sides() {
                 ("message", "concurrent read and write"),
                 ("kind", "\"read_and_write\""),
                 ("name", "\"config\""),
-                ("more", "0"),
+                ("additional_readers", "0"),
                 ("here.operation", "\"OverlapCell::write\""),
                 ("here.kind", "\"write\""),
                 ("other.operation", "\"OverlapCell::read\""),
@@ -107,13 +107,13 @@ fn each_overlap_that_is_acted_on_is_one_event_with_both_sides() {
             }
             for side in ["here", "other"] {
                 let field = |name| event.get(format!("{side}.{name}").as_str());
-                let at = field("at").expect("a line");
+                let at = field("location").expect("a line");
                 assert!(at.contains("tracing.rs:"), "{at}");
                 let number = field("number").expect("a number");
                 assert!(number.parse::<u64>().is_ok_and(|n| n > 0));
                 assert!(field("thread").is_some());
                 assert!(field("created_at").is_none(), "not made by `spawn`");
-                assert_eq!(field("lasted_ns").is_some(), side == "here");
+                assert_eq!(field("duration_ns").is_some(), side == "here");
             }
             assert!(
                 !event.values().any(|value| value.contains("265")),
