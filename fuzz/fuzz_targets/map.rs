@@ -2,7 +2,7 @@
 #![no_main]
 
 #[cfg(not(untorn_fuzzing))]
-compile_error!("the library is built as its users build it: set RUSTFLAGS=\"--cfg untorn_fuzzing\", as .ci/fuzz does");
+compile_error!("cannot fuzz without the test configuration of the library: set RUSTFLAGS=\"--cfg untorn_fuzzing\", as .ci/fuzz does");
 
 use libfuzzer_sys::fuzz_target;
 use untorn_lab::fuzz::{Case, map};

@@ -1,6 +1,6 @@
-// The Go side of benches/go.rs: does a body of work on a map for each line "operation kind keys" on its standard input,
-// and answers with the number of operations that it was and the nanoseconds that it took. Making the keys and the map
-// that is asked is not counted.
+// The Go side of benches/go.rs. For each line "operation kind keys" on standard input it runs one
+// body of work on a map and prints the number of operations and the nanoseconds they took. Creating
+// the keys and filling the map for lookups is not timed.
 package main
 
 import (
@@ -11,13 +11,13 @@ import (
 )
 
 const (
-	// lookups in one body, however large the map is.
+	// Lookups in one body, for every map size.
 	lookups = 1 << 19
-	// inserts in one body, by as many maps as that takes.
+	// Inserts in one body, spread over as many maps as needed.
 	inserts = 1 << 18
 )
 
-// numbers is SplitMix64, as in benches/go.rs: both sides have the same keys in the same order.
+// numbers is SplitMix64, as in benches/go.rs: both sides use the same keys in the same order.
 type numbers struct{ state uint64 }
 
 func (n *numbers) next() uint64 {
@@ -28,7 +28,7 @@ func (n *numbers) next() uint64 {
 	return z ^ z>>31
 }
 
-// bench is a map with its keys, and what is asked for.
+// bench is a map, its keys, and the keys to look up.
 type bench[K comparable] struct {
 	keys, hits, misses []K
 	m                  map[K]uint64
@@ -56,7 +56,7 @@ func (b *bench[K]) fill(m map[K]uint64) {
 	}
 }
 
-// What a body comes to is kept, so that the compiler cannot leave the work out.
+// sum keeps the results, so that the compiler cannot remove the work.
 var sum uint64
 
 func (b *bench[K]) run(operation string) int {

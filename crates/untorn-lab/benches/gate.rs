@@ -1,5 +1,5 @@
-//! What the gate costs: the same look-up in an unchecked table, through the gate, and through other checks; on one thread,
-//! and on two that read the same table at once.
+//! The cost of the gate: one lookup in an unchecked table, through the gate, and through other
+//! checks; on one thread, and on two threads that read the same table at once.
 //!
 //! `cargo bench -p untorn-lab --bench gate`
 
@@ -11,14 +11,14 @@ use std::thread;
 use atomic_refcell::AtomicRefCell;
 use untorn::gomap::Table;
 use untorn::{GoMap, OverlapCell};
-use untorn_lab::contest::Contest;
+use untorn_lab::compare::Comparison;
 
 const ACCESSES: usize = 1 << 18;
 
 type Unchecked = Table<u64, u64>;
 
-/// Everything that is asked, with the same contents.
-struct Shelf {
+/// All containers under test, with equal contents.
+struct Containers {
     keys: Vec<u64>,
     unchecked: Unchecked,
     gomap: GoMap<u64, u64>,
@@ -27,7 +27,7 @@ struct Shelf {
     lock: RwLock<Unchecked>,
 }
 
-impl Shelf {
+impl Containers {
     fn new(n: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(7);
         let table = || (0..n).map(|key| (key, key)).collect::<Unchecked>();
@@ -48,38 +48,39 @@ impl Shelf {
     }
 }
 
-/// Reads everything once.
-type Read = fn(&Shelf);
+/// Looks up every key once.
+type Read = fn(&Containers);
 
-/// The ways to read.
+/// The read variants.
 const READS: [(&str, Read); 6] = [
-    ("gomap::Table, unchecked", |shelf| {
-        shelf.read(|shelf, key| shelf.unchecked.get(key).copied());
+    ("gomap::Table, unchecked", |containers| {
+        containers.read(|containers, key| containers.unchecked.get(key).copied());
     }),
-    // The least that a check without a word that readers share can be: what the reader does, and a fence before it looks.
-    ("the same after a store and a fence", |shelf| {
+    // A lower bound for a check without a word that readers share: the store that announces a
+    // reader, then a fence before it checks for a writer.
+    ("gomap::Table, after a store and a fence", |containers| {
         let (mine, other) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        shelf.read(|shelf, key| {
+        containers.read(|containers, key| {
             mine.store(1, Ordering::Release);
             fence(Ordering::SeqCst);
             assert_eq!(other.load(Ordering::Acquire), 0);
-            let elem = shelf.unchecked.get(key).copied();
+            let elem = containers.unchecked.get(key).copied();
             mine.store(0, Ordering::Release);
             elem
         });
     }),
-    ("GoMap", |shelf| {
-        shelf.read(|shelf, key| shelf.gomap.get(key));
+    ("GoMap", |containers| {
+        containers.read(|containers, key| containers.gomap.get(key));
     }),
-    ("OverlapCell<Table>", |shelf| {
-        shelf.read(|shelf, key| shelf.cell.read().get(key).copied());
+    ("OverlapCell<Table>", |containers| {
+        containers.read(|containers, key| containers.cell.read().get(key).copied());
     }),
-    ("AtomicRefCell<Table>", |shelf| {
-        shelf.read(|shelf, key| shelf.refcell.borrow().get(key).copied());
+    ("AtomicRefCell<Table>", |containers| {
+        containers.read(|containers, key| containers.refcell.borrow().get(key).copied());
     }),
-    ("std RwLock<Table>", |shelf| {
-        shelf.read(|shelf, key| {
-            let table = shelf.lock.read().expect("not poisoned");
+    ("std RwLock<Table>", |containers| {
+        containers.read(|containers, key| {
+            let table = containers.lock.read().expect("not poisoned");
             table.get(key).copied()
         });
     }),
@@ -87,47 +88,48 @@ const READS: [(&str, Read); 6] = [
 
 fn main() {
     for n in [16_u64, 1_000, 100_000, 1_000_000] {
-        let mut shelf = Shelf::new(n);
-        reads(&shelf, n);
-        overwrites(&mut shelf, n);
+        let mut containers = Containers::new(n);
+        reads(&containers, n);
+        overwrites(&mut containers, n);
     }
 }
 
-fn reads(shelf: &Shelf, n: u64) {
-    let mut contest = Contest::new(format!("read, one thread, u64, {n} keys"));
+fn reads(containers: &Containers, n: u64) {
+    let mut comparison = Comparison::new(format!("read, one thread, u64, {n} keys"));
     for (name, read) in READS {
-        contest = contest.candidate(name, move || {
-            read(shelf);
+        comparison = comparison.candidate(name, move || {
+            read(containers);
             ACCESSES as u64
         });
     }
-    contest.print();
+    comparison.print();
 
-    // Times are of the whole, so two threads that are not in each other's way take half as long for each.
-    let mut contest = Contest::new(format!("read, two threads, u64, {n} keys"));
+    // The time is that of both threads: if they do not slow each other down, the figure per
+    // operation is half as large.
+    let mut comparison = Comparison::new(format!("read, two threads, u64, {n} keys"));
     for (name, read) in READS {
-        contest = contest.candidate(name, move || {
+        comparison = comparison.candidate(name, move || {
             thread::scope(|scope| {
                 for _ in 0..2 {
-                    scope.spawn(move || read(shelf));
+                    scope.spawn(move || read(containers));
                 }
             });
             2 * ACCESSES as u64
         });
     }
-    contest.print();
+    comparison.print();
 }
 
-fn overwrites(shelf: &mut Shelf, n: u64) {
-    let Shelf {
+fn overwrites(containers: &mut Containers, n: u64) {
+    let Containers {
         keys,
         unchecked,
         gomap,
         cell,
         refcell,
         lock,
-    } = shelf;
-    Contest::new(format!("overwrite, one thread, u64, {n} keys"))
+    } = containers;
+    Comparison::new(format!("overwrite, one thread, u64, {n} keys"))
         .candidate("gomap::Table, unchecked", || {
             for &key in &*keys {
                 black_box(unchecked.insert(key, key));

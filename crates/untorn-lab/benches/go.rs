@@ -1,8 +1,10 @@
-//! Go's own maps beside the table: the same keys in the same order, each in its own program, which times itself.
+//! Compares Go's own maps with the table: equal keys in equal order, each map in its own program,
+//! which times itself.
 //!
-//! `just bench-go` brings the classic map (Go 1.23) and the Swiss one (Go 1.27). By hand:
-//! `UNTORN_GO=/path/to/go:/path/to/another/go cargo bench -p untorn-lab --bench go`; without it, the `go` on the `PATH`.
-//! Words after `--` choose: a kind of key, an operation, a size.
+//! `just bench-go` fetches the classic map (Go 1.23) and the Swiss one (Go 1.27). By hand:
+//! `UNTORN_GO=/path/to/go:/path/to/another/go cargo bench -p untorn-lab --bench go`; without
+//! `UNTORN_GO` the `go` on the `PATH` is used. Words after `--` select a kind of key, an operation,
+//! or a size.
 
 use std::cell::RefCell;
 use std::hash::Hash;
@@ -15,11 +17,11 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use tempfile::TempDir;
 use untorn::gomap::{Key, Table};
-use untorn_lab::contest::Contest;
+use untorn_lab::compare::Comparison;
 use untorn_lab::filter::Filter;
 use untorn_lab::toolchain::Toolchain;
 
-/// As in `bench-go/main.go`.
+/// Equal to the constants in `bench-go/main.go`.
 const LOOKUPS: usize = 1 << 19;
 const INSERTS: usize = 1 << 18;
 
@@ -35,13 +37,13 @@ fn main() {
     }
     for n in [16, 1_000, 100_000, 1_000_000] {
         let keys = Keys::new(n);
-        if filter.takes(&["u64", &n.to_string()]) {
-            contests("u64", &rivals, &filter, &keys);
+        if filter.selects(&["u64", &n.to_string()]) {
+            comparisons("u64", &rivals, &filter, &keys);
         }
-        if filter.takes(&["string", &n.to_string()]) {
-            // A Go string owns nothing, and neither does a `&str`.
+        if filter.selects(&["string", &n.to_string()]) {
+            // A Go string does not own its bytes, and neither does a `&str`.
             let names = keys.map(|number| Name::new(*number));
-            contests("string", &rivals, &filter, &names.map(Name::text));
+            comparisons("string", &rivals, &filter, &names.map(Name::text));
         }
     }
 }
@@ -59,7 +61,8 @@ impl Numbers {
     }
 }
 
-/// The text of a string, where Go's allocator puts one of this length: in 32 bytes that do not cross a line.
+/// The text of a string, placed as Go's allocator places this length: in 32 bytes that do not cross
+/// a cache line.
 #[repr(align(32))]
 struct Name([u8; 32]);
 
@@ -76,7 +79,7 @@ impl Name {
     }
 }
 
-/// What the map holds, and what is asked for: places in `present`, and keys that are not there.
+/// The contents of the map, and the lookups: indices into `present`, and absent keys.
 struct Keys<K> {
     present: Vec<K>,
     hits: Vec<usize>,
@@ -134,7 +137,7 @@ impl Rival {
         }
     }
 
-    /// Has one body of work done; returns how many operations it was, and the time by Go's clock.
+    /// Runs one body of work; returns the number of operations, and the time by Go's clock.
     fn run(&self, operation: &str, kind: &str, n: usize) -> (u64, Duration) {
         let (requests, answers) = &mut *self.pipes.borrow_mut();
         writeln!(requests, "{operation} {kind} {n}").expect("it reads");
@@ -148,26 +151,26 @@ impl Rival {
 
 impl Drop for Rival {
     fn drop(&mut self) {
-        // It may still be at work for a panicking contest.
+        // The child may still be running if a comparison panicked.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The map to be filled, asked and gone over.
-trait Rust<K> {
+/// The operations that both RustMap maps are compared in.
+trait RustMap<K> {
     const NAME: &str;
     fn new() -> Self;
     fn insert(&mut self, key: K, elem: u64);
     fn remove(&mut self, key: &K);
     fn get(&self, key: &K) -> Option<&u64>;
-    /// The sum of all elems.
+    /// Returns the sum of all elems.
     fn walk(&self) -> u64;
 }
 
 macro_rules! rust_map {
     ($name:literal, $ty:ty where $bound:path, $map:ident => $elems:expr) => {
-        impl<K: $bound + Hash + Copy> Rust<K> for $ty {
+        impl<K: $bound + Hash + Copy> RustMap<K> for $ty {
             const NAME: &str = $name;
 
             fn new() -> Self {
@@ -198,14 +201,14 @@ macro_rules! rust_map {
 rust_map!("gomap::Table", Table<K, u64> where Key, table => table.iter().map(|(_, elem)| elem));
 rust_map!("hashbrown::HashMap", HashMap<K, u64, RandomState> where Eq, map => map.values());
 
-/// A map of one of the two kinds, filled, with what is asked of it.
-struct Ours<'k, K, M> {
+/// A filled map of one of the two RustMap types, and the keys to look up.
+struct RustBench<'k, K, M> {
     keys: &'k Keys<K>,
     hits: Vec<K>,
     map: M,
 }
 
-impl<'k, K: Copy, M: Rust<K>> Ours<'k, K, M> {
+impl<'k, K: Copy, M: RustMap<K>> RustBench<'k, K, M> {
     fn new(keys: &'k Keys<K>) -> Self {
         Self {
             keys,
@@ -217,8 +220,8 @@ impl<'k, K: Copy, M: Rust<K>> Ours<'k, K, M> {
     fn run(&mut self, operation: &str) -> u64 {
         let n = self.keys.present.len();
         match operation {
-            "hit" => look(&self.map, &self.hits),
-            "miss" => look(&self.map, &self.keys.misses),
+            "hit" => look_up(&self.map, &self.hits),
+            "miss" => look_up(&self.map, &self.keys.misses),
             "insert" => {
                 let maps = (INSERTS / n).max(1);
                 for _ in 0..maps {
@@ -245,7 +248,7 @@ impl<'k, K: Copy, M: Rust<K>> Ours<'k, K, M> {
     }
 }
 
-fn filled<K: Copy, M: Rust<K>>(keys: &Keys<K>) -> M {
+fn filled<K: Copy, M: RustMap<K>>(keys: &Keys<K>) -> M {
     let mut map = M::new();
     for (key, elem) in keys.present.iter().zip(0..) {
         map.insert(*key, elem);
@@ -253,22 +256,27 @@ fn filled<K: Copy, M: Rust<K>>(keys: &Keys<K>) -> M {
     map
 }
 
-fn look<K, M: Rust<K>>(map: &M, asked: &[K]) -> u64 {
-    // The value is looked at, as in bench-go/main.go: it may be on another line of memory than its key.
+fn look_up<K, M: RustMap<K>>(map: &M, lookups: &[K]) -> u64 {
+    // Reads the value, as in bench-go/main.go: it may be on another cache line than its key.
     let mut sum = 0_u64;
-    for key in asked {
+    for key in lookups {
         if let Some(elem) = map.get(key) {
             sum = sum.wrapping_add(elem + 1);
         }
     }
     black_box(sum);
-    asked.len() as u64
+    lookups.len() as u64
 }
 
-fn contests<K: Key + Hash + Copy>(kind: &str, rivals: &[Rival], filter: &Filter, keys: &Keys<K>) {
+fn comparisons<K: Key + Hash + Copy>(
+    kind: &str,
+    rivals: &[Rival],
+    filter: &Filter,
+    keys: &Keys<K>,
+) {
     let n = keys.present.len();
-    let mut table = Ours::<K, Table<K, u64>>::new(keys);
-    let mut plain = Ours::<K, HashMap<K, u64, RandomState>>::new(keys);
+    let mut table = RustBench::<K, Table<K, u64>>::new(keys);
+    let mut plain = RustBench::<K, HashMap<K, u64, RandomState>>::new(keys);
     for (operation, title) in [
         ("hit", "get, hit"),
         ("miss", "get, miss"),
@@ -276,16 +284,17 @@ fn contests<K: Key + Hash + Copy>(kind: &str, rivals: &[Rival], filter: &Filter,
         ("delete", "delete and insert again"),
         ("walk", "go over all entries"),
     ] {
-        if !filter.takes(&[operation]) {
+        if !filter.selects(&[operation]) {
             continue;
         }
-        let mut contest = Contest::new(format!("{title}, {kind}, {n} keys"));
+        let mut comparison = Comparison::new(format!("{title}, {kind}, {n} keys"));
         for rival in rivals {
-            contest = contest.timed_candidate(&rival.version, || rival.run(operation, kind, n));
+            comparison =
+                comparison.timed_candidate(&rival.version, || rival.run(operation, kind, n));
         }
-        contest
-            .candidate(<Table<K, u64> as Rust<K>>::NAME, || table.run(operation))
-            .candidate(<HashMap<K, u64, RandomState> as Rust<K>>::NAME, || {
+        comparison
+            .candidate(<Table<K, u64> as RustMap<K>>::NAME, || table.run(operation))
+            .candidate(<HashMap<K, u64, RandomState> as RustMap<K>>::NAME, || {
                 plain.run(operation)
             })
             .print();

@@ -1,7 +1,8 @@
-//! Bytes per entry, by counting what is allocated: no times.
+//! Bytes per entry, measured by counting allocations; no times.
 //!
-//! A table that doubles has twice as many bytes per entry just after it has grown as just before, so sizes are spread
-//! over one doubling. Keys exist before the count begins and are moved in: of a string only the inline bytes count.
+//! A table that doubles has twice as many bytes per entry just after it has grown as just before,
+//! so the sizes are spread over one doubling. Keys are created before the count begins and are
+//! moved in: for a string only the inline bytes count.
 //!
 //! `cargo bench -p untorn-lab --bench memory [-- u64|String entries|retained]`
 
@@ -12,7 +13,7 @@ use untorn::Map;
 use untorn::map::DefaultHashBuilder;
 use untorn_lab::filter::Filter;
 use untorn_lab::keys::{Key, keys};
-use untorn_lab::sheet::{Sheet, thousands};
+use untorn_lab::markdown::{MarkdownTable, thousands};
 
 #[global_allocator]
 static ALLOCATED: PeakAlloc = PeakAlloc;
@@ -25,20 +26,20 @@ const SIZES: u32 = 16;
 
 fn main() {
     let filter = Filter::from_args(&[&["u64", "String"], &["entries", "retained"]]);
-    sheets::<u64>("u64", &filter);
-    sheets::<String>("String", &filter);
+    print_tables::<u64>("u64", &filter);
+    print_tables::<String>("String", &filter);
 }
 
-fn sheets<K: Key>(kind: &str, filter: &Filter) {
-    if filter.takes(&[kind, "entries"]) {
+fn print_tables<K: Key>(kind: &str, filter: &Filter) {
+    if filter.selects(&[kind, "entries"]) {
         entries::<K>(kind);
     }
-    if filter.takes(&[kind, "retained"]) {
+    if filter.selects(&[kind, "retained"]) {
         retained::<K>(kind);
     }
 }
 
-/// What `build` allocates and keeps, from keys that were there before.
+/// Returns the bytes that `build` allocates and retains, without the keys, which exist before.
 fn bytes<K: Key, M>(n: usize, build: impl FnOnce(&mut dyn Iterator<Item = (K, u64)>) -> M) -> f64 {
     let (mut keys, _) = keys::<K>(n);
     let before = ALLOCATED.current_usage();
@@ -48,7 +49,7 @@ fn bytes<K: Key, M>(n: usize, build: impl FnOnce(&mut dyn Iterator<Item = (K, u6
     after as f64 - before as f64
 }
 
-/// Builds a map of so many entries and returns its bytes.
+/// Builds a map of the given size and returns its bytes.
 type Build = fn(usize) -> f64;
 
 fn entries<K: Key>(kind: &str) {
@@ -117,7 +118,7 @@ fn entries<K: Key>(kind: &str) {
         })
         .collect();
     let (_, [plain, ..]) = measured[0];
-    let mut sheet = Sheet::new(format!(
+    let mut table = MarkdownTable::new(format!(
         "bytes per entry, {kind} to u64, {} sizes from {} to {}",
         sizes.len(),
         thousands(FEWEST),
@@ -128,19 +129,19 @@ fn entries<K: Key>(kind: &str) {
         let cells = cells.map(move |(name, all)| (name.to_string(), figures(*all, plain)));
         cells.collect::<Vec<_>>()
     };
-    sheet.cells("mean", cell(|[mean, ..], _| format!("{mean:.1}")));
-    sheet.cells("least", cell(|[_, least, _], _| format!("{least:.1}")));
-    sheet.cells("most", cell(|[.., most], _| format!("{most:.1}")));
-    sheet.cells(
+    table.cells("mean", cell(|[mean, ..], _| format!("{mean:.1}")));
+    table.cells("least", cell(|[_, least, _], _| format!("{least:.1}")));
+    table.cells("most", cell(|[.., most], _| format!("{most:.1}")));
+    table.cells(
         "ratio of means",
         cell(|[mean, ..], plain| format!("{:.2}", mean / plain)),
     );
-    sheet.print();
+    table.print();
 }
 
-/// What is kept when an old snapshot is held while others write.
+/// Prints the bytes retained while an old snapshot is held and writes continue.
 fn retained<K: Key>(kind: &str) {
-    let mut sheet = Sheet::new(format!(
+    let mut table = MarkdownTable::new(format!(
         "Map of {} entries, {kind} to u64, one old snapshot held",
         thousands(FEWEST)
     ));
@@ -162,15 +163,15 @@ fn retained<K: Key>(kind: &str) {
             let more = (usage as f64 - alone as f64) / FEWEST as f64;
             format!("{more:+.1} bytes per entry")
         };
-        sheet.cells(
+        table.cells(
             format!("after {} commits", thousands(commits as usize)),
             [
-                ("versions kept", kept.to_string()),
+                ("versions retained", kept.to_string()),
                 ("while it is held", more(held)),
-                ("after it was dropped, and a reclaim", more(released)),
+                ("after drop and reclaim", more(released)),
             ]
             .map(|(name, cell)| (name.to_string(), cell)),
         );
     }
-    sheet.print();
+    table.print();
 }

@@ -1,7 +1,8 @@
-//! What a get costs, beside a plain map that nobody writes to.
+//! The cost of a `get`, compared with a plain map that is not written to.
 //!
-//! *Independent* keys come from a list, so the processor overlaps their misses; with *dependent* keys the next one is
-//! known only when the value of the one before has been read, so each miss is waited for.
+//! *Independent* keys come from a list, so the processor overlaps their cache misses. With
+//! *dependent* keys the next key is available only when the previous value has been read, so the
+//! latency of each miss counts.
 //!
 //! `cargo bench -p untorn-lab --bench reads [-- u64|String 16|… independent|dependent]`
 
@@ -12,10 +13,10 @@ use dashmap::DashMap;
 use hashbrown::HashMap;
 use untorn::Map;
 use untorn::map::DefaultHashBuilder;
-use untorn_lab::contest::{Contest, Row};
+use untorn_lab::compare::{Comparison, Row};
 use untorn_lab::filter::Filter;
 use untorn_lab::keys::{Key, keys};
-use untorn_lab::sheet::{Sheet, print_header, thousands};
+use untorn_lab::markdown::{MarkdownTable, print_header, thousands};
 
 /// Gets in one body.
 const READS: usize = 1 << 18;
@@ -35,28 +36,28 @@ fn main() {
         &["independent", "dependent"],
     ]);
     print_header();
-    sheets::<u64>("u64", &filter);
-    sheets::<String>("String", &filter);
+    print_tables::<u64>("u64", &filter);
+    print_tables::<String>("String", &filter);
 }
 
-fn sheets<K: Linked>(kind: &str, filter: &Filter) {
+fn print_tables<K: Linked>(kind: &str, filter: &Filter) {
     for (order, dependent) in [("independent", false), ("dependent", true)] {
-        let mut sheet = Sheet::new(format!("get, hit, {kind}, {order} keys"));
+        let mut table = MarkdownTable::new(format!("get, hit, {kind}, {order} keys"));
         for (n, label) in SIZES {
-            if filter.takes(&[kind, label, order]) {
-                sheet.column(thousands(n), &contest(&Work::<K>::new(n, dependent)));
+            if filter.selects(&[kind, label, order]) {
+                table.column(thousands(n), &compare(&Work::<K>::new(n, dependent)));
             }
         }
-        sheet.print();
+        table.print();
     }
 }
 
-/// A key that is found by the value of another.
+/// A key whose successor is found through a value.
 trait Linked: Key {
-    /// The value that leads to the key at `index`.
+    /// Returns the value that leads to the key at `index`.
     fn link(keys: &[Self], index: usize) -> u64;
 
-    /// Asks for the key that `value` leads to.
+    /// Calls `ask` with the key that `value` leads to.
     fn follow<R>(keys: &[Self], value: u64, ask: impl FnOnce(&Self) -> R) -> R;
 }
 
@@ -70,7 +71,7 @@ impl Linked for u64 {
     }
 }
 
-/// A string is not what a `u64` value holds, so it is one more miss away, in every candidate.
+/// A `u64` value cannot hold a string, so a string costs every candidate one more cache miss.
 impl Linked for String {
     fn link(_: &[Self], index: usize) -> u64 {
         index as u64
@@ -81,12 +82,12 @@ impl Linked for String {
     }
 }
 
-/// Which keys to get, in which order.
+/// The keys to get, in order.
 struct Work<K> {
     keys: Vec<K>,
-    /// Of each key: what leads to the next. All of them are one round.
+    /// For each key, the value that leads to the next; together they form one cycle.
     links: Vec<u64>,
-    asked: Vec<K>,
+    lookups: Vec<K>,
     dependent: bool,
 }
 
@@ -99,14 +100,14 @@ impl<K: Linked> Work<K> {
         for (i, &from) in round.iter().enumerate() {
             links[from] = K::link(&keys, round[(i + 1) % n]);
         }
-        let asked = if dependent { 0 } else { READS };
-        let asked = (0..asked)
+        let lookups = if dependent { 0 } else { READS };
+        let lookups = (0..lookups)
             .map(|_| keys[random.usize(..n)].clone())
             .collect();
         Self {
             keys,
             links,
-            asked,
+            lookups,
             dependent,
         }
     }
@@ -123,7 +124,7 @@ impl<K: Linked> Work<K> {
             }
             black_box(value);
         } else {
-            for key in &self.asked {
+            for key in &self.lookups {
                 black_box(get(key));
             }
         }
@@ -131,7 +132,7 @@ impl<K: Linked> Work<K> {
     }
 }
 
-fn contest<K: Linked>(work: &Work<K>) -> Vec<Row> {
+fn compare<K: Linked>(work: &Work<K>) -> Vec<Row> {
     let plain: HashMap<K, u64, DefaultHashBuilder> = work.entries().collect();
     let swap = ArcSwap::from_pointee(plain.clone());
     let papaya: papaya::HashMap<K, u64, DefaultHashBuilder> = work.entries().collect();
@@ -139,20 +140,20 @@ fn contest<K: Linked>(work: &Work<K>) -> Vec<Row> {
     let map: Map<K, u64> = work.entries().collect();
     let (mut cache, pinned) = (Cache::new(&swap), papaya.pin());
     let (view, mut reader) = (map.pin(), map.reader());
-    Contest::new("get")
+    Comparison::new("get")
         .candidate("hashbrown::HashMap", || {
             work.read(|key| plain.get(key).copied())
         })
         .candidate("Map, one view held", || {
             work.read(|key| view.get(key).copied())
         })
-        .candidate("Map, a reader asked each time", || {
+        .candidate("Map, a Reader, latest for each get", || {
             work.read(|key| reader.latest().get(key).copied())
         })
         .candidate("Map, a pin for each get", || {
             work.read(|key| map.pin().get(key).copied())
         })
-        .candidate("ArcSwap of a HashMap, a Cache asked each time", || {
+        .candidate("ArcSwap of a HashMap, a Cache, load for each get", || {
             work.read(|key| cache.load().get(key).copied())
         })
         .candidate("ArcSwap of a HashMap, a load for each get", || {

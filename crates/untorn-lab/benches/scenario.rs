@@ -1,110 +1,115 @@
-//! The note's scenario over every rival, by the code of `untorn demo rivals`, in interleaved rounds.
+//! The note's scenario over every rival, with the code of `untorn demo rivals`, in interleaved
+//! rounds.
 //!
 //! `cargo bench -p untorn-lab --bench scenario [-- 1|2 papaya|untorn|…]`
 
 use std::time::Duration;
 
-use untorn_lab::contest::{rounds, spread};
+use untorn_lab::compare::{rounds, spread};
 use untorn_lab::filter::Filter;
-use untorn_lab::rivals::{ENTRANTS, Entrant, Promise, Tally, Traffic};
-use untorn_lab::sheet::{Sheet, print_header, ratio, time};
+use untorn_lab::markdown::{MarkdownTable, print_header, ratio, time};
+use untorn_lab::rivals::{CONTENDERS, Contender, Guarantee, Measurement, Traffic};
 
-/// Of one play.
+/// The duration of one run.
 const TIME: Duration = Duration::from_millis(250);
 
 fn main() {
-    let names = ENTRANTS.map(|entrant| entrant.name);
+    let names = CONTENDERS.map(|contender| contender.name);
     let filter = Filter::from_args(&[&["1", "2"], &names]);
     print_header();
-    // The first is always there: the others are compared with it.
+    // The first is always included: it is the baseline.
     let [first, ..] = names;
-    let chosen: Vec<Entrant> = ENTRANTS
+    let chosen: Vec<Contender> = CONTENDERS
         .into_iter()
-        .filter(|entrant| entrant.name == first || filter.takes(&[entrant.name]))
+        .filter(|contender| contender.name == first || filter.selects(&[contender.name]))
         .collect();
     for (readers, label) in [(1, "1"), (2, "2")] {
-        if filter.takes(&[label]) {
+        if filter.selects(&[label]) {
             scenario(readers, &chosen);
         }
     }
 }
 
-fn scenario(readers: usize, entrants: &[Entrant]) {
+fn scenario(readers: usize, contenders: &[Contender]) {
     let traffic = Traffic {
         readers,
         time: TIME,
     };
-    let mut order: Vec<usize> = (0..entrants.len()).collect();
-    let mut tallies: Vec<Vec<Tally>> = vec![Vec::new(); entrants.len()];
+    let mut order: Vec<usize> = (0..contenders.len()).collect();
+    let mut measurements: Vec<Vec<Measurement>> = vec![Vec::new(); contenders.len()];
     for _ in 0..rounds() {
         fastrand::shuffle(&mut order);
         for &i in &order {
-            let tally = entrants[i].play(&traffic).expect("threads start");
-            tallies[i].push(tally);
+            let measurement = contenders[i].play(&traffic).expect("threads start");
+            measurements[i].push(measurement);
         }
     }
 
-    let column = |cell: &dyn Fn(&Entrant, &[Tally]) -> String| {
-        let rows = entrants.iter().zip(&tallies);
-        let cells = rows.map(|(entrant, tallies)| {
-            let name = format!("{} ({})", entrant.name, entrant.idiom);
-            (name, cell(entrant, tallies))
+    let column = |cell: &dyn Fn(&Contender, &[Measurement]) -> String| {
+        let rows = contenders.iter().zip(&measurements);
+        let cells = rows.map(|(contender, measurements)| {
+            let name = format!("{} ({})", contender.name, contender.idiom);
+            (name, cell(contender, measurements))
         });
         cells.collect::<Vec<_>>()
     };
-    let late = |tallies: &[Tally], which: fn(&Tally) -> Duration| {
-        let [median, ..] = spread(tallies.iter().map(|tally| which(tally).as_secs_f64()));
+    let late = |measurements: &[Measurement], which: fn(&Measurement) -> Duration| {
+        let [median, ..] = spread(
+            measurements
+                .iter()
+                .map(|measurement| which(measurement).as_secs_f64()),
+        );
         time(median * 1e9)
     };
-    let mut sheet = Sheet::new(match readers {
+    let mut table = MarkdownTable::new(match readers {
         1 => "the note's scenario, 1 reader".into(),
         many => format!("the note's scenario, {many} readers"),
     });
-    sheet.cells(
+    table.cells(
         "million pairs/s",
-        column(&|_, tallies| {
-            let [median, ..] = spread(tallies.iter().map(Tally::pairs_per_second));
+        column(&|_, measurements| {
+            let [median, ..] = spread(measurements.iter().map(Measurement::pairs_per_second));
             format!("{:.1}", median / 1e6)
         }),
     );
-    sheet.cells(
+    table.cells(
         "rate, to the first row's",
         column(&|_, these| {
-            let rounds = these.iter().zip(&tallies[0]);
+            let rounds = these.iter().zip(&measurements[0]);
             ratio(spread(rounds.map(|(this, first)| {
                 this.pairs_per_second() / first.pairs_per_second()
             })))
         }),
     );
-    sheet.cells(
+    table.cells(
         "pairs from two refreshes",
-        column(&|entrant, tallies| {
-            let sum = |which: fn(&Tally) -> u64| tallies.iter().map(which).sum::<u64>();
+        column(&|contender, measurements| {
+            let sum = |which: fn(&Measurement) -> u64| measurements.iter().map(which).sum::<u64>();
             let mut cell = format!(
                 "{} in {} refreshes",
-                sum(|tally| tally.torn),
-                sum(|tally| tally.refreshes)
+                sum(|measurement| measurement.torn),
+                sum(|measurement| measurement.refreshes)
             );
-            if entrant.promise == Promise::PerKey {
+            if contender.guarantee == Guarantee::PerKey {
                 cell += ", by design";
             }
-            match sum(|tally| tally.missing) {
+            match sum(|measurement| measurement.missing) {
                 0 => cell,
                 missing => format!("{cell}; {missing} without a value"),
             }
         }),
     );
-    sheet.cells(
+    table.cells(
         "refresh late by (median)",
-        column(&|_, tallies| late(tallies, |tally| tally.late.median)),
+        column(&|_, measurements| late(measurements, |measurement| measurement.late.median)),
     );
-    sheet.cells(
+    table.cells(
         "p99",
-        column(&|_, tallies| late(tallies, |tally| tally.late.p99)),
+        column(&|_, measurements| late(measurements, |measurement| measurement.late.p99)),
     );
-    sheet.cells(
+    table.cells(
         "slowest read",
-        column(&|_, tallies| late(tallies, |tally| tally.slowest)),
+        column(&|_, measurements| late(measurements, |measurement| measurement.slowest)),
     );
-    sheet.print();
+    table.print();
 }

@@ -1,4 +1,4 @@
-//! The table against hashbrown: the same hash function and allocator, the same keys in the same order.
+//! The table against hashbrown: equal hash function and allocator, equal keys in equal order.
 //!
 //! `cargo bench -p untorn-lab --bench table`
 
@@ -7,26 +7,26 @@ use std::hint::black_box;
 
 use hashbrown::HashMap;
 use untorn::gomap::{Key, Table};
-use untorn_lab::contest::Contest;
+use untorn_lab::compare::Comparison;
 
 type Hashbrown<K> = HashMap<K, u64, foldhash::fast::RandomState>;
 
-/// Look-ups in one body, however large the table is.
+/// Lookups in one body, for every table size.
 const LOOKUPS: usize = 1 << 18;
 
-/// Inserts in one body, by as many tables as that takes.
+/// Inserts in one body, spread over as many tables as needed.
 const INSERTS: usize = 1 << 17;
 
 fn main() {
     for n in [16, 1_000, 100_000, 1_000_000] {
-        contests("u64", n, |number| number);
-        contests("String", n, |number| {
+        comparisons("u64", n, |number| number);
+        comparisons("String", n, |number| {
             format!("service/region/{number:016x}")
         });
     }
 }
 
-fn contests<K: Key + Hash + Clone>(kind: &str, n: usize, key: impl Fn(u64) -> K) {
+fn comparisons<K: Key + Hash + Clone>(kind: &str, n: usize, key: impl Fn(u64) -> K) {
     let mut random = fastrand::Rng::with_seed(7);
     let keys: Vec<K> = (0..n).map(|_| key(random.u64(..))).collect();
     let hits: Vec<K> = (0..LOOKUPS)
@@ -48,7 +48,7 @@ fn contests<K: Key + Hash + Clone>(kind: &str, n: usize, key: impl Fn(u64) -> K)
     fill_hashbrown(&mut hashbrown);
 
     for (what, asked) in [("hit", &hits), ("miss", &misses)] {
-        Contest::new(format!("get, {what}, {kind}, {n} keys"))
+        Comparison::new(format!("get, {what}, {kind}, {n} keys"))
             .candidate("hashbrown::HashMap", || {
                 for key in asked {
                     black_box(hashbrown.get(key));
@@ -64,7 +64,7 @@ fn contests<K: Key + Hash + Clone>(kind: &str, n: usize, key: impl Fn(u64) -> K)
             .print();
     }
     let rounds = (LOOKUPS / n).max(1);
-    Contest::new(format!("go over all, {kind}, {n} keys"))
+    Comparison::new(format!("go over all, {kind}, {n} keys"))
         .candidate("hashbrown::HashMap::iter", || {
             for _ in 0..rounds {
                 hashbrown.iter().for_each(|entry| _ = black_box(entry));
@@ -88,7 +88,7 @@ fn contests<K: Key + Hash + Clone>(kind: &str, n: usize, key: impl Fn(u64) -> K)
         })
         .print();
     let tables = (INSERTS / n).max(1);
-    Contest::new(format!("insert from empty, {kind}, {n} keys"))
+    Comparison::new(format!("insert from empty, {kind}, {n} keys"))
         .candidate("hashbrown::HashMap", || {
             for _ in 0..tables {
                 let mut map = Hashbrown::default();

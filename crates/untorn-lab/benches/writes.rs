@@ -1,7 +1,7 @@
-//! What a write costs: one key published, and a batch of a thousand.
+//! The cost of a write: publishing one key, and a batch of a thousand keys.
 //!
-//! The keys are there already and chosen at random. papaya and dashmap have no batch: there the keys become visible one
-//! by one.
+//! The keys are present already and chosen at random. papaya and dashmap have no batch: their keys
+//! become visible one by one.
 //!
 //! `cargo bench -p untorn-lab --bench writes [-- u64|String|Arc<str> 1000|… one|batch]`
 
@@ -14,23 +14,23 @@ use dashmap::DashMap;
 use hashbrown::HashMap;
 use untorn::Map;
 use untorn::map::DefaultHashBuilder;
-use untorn_lab::contest::{Contest, Row};
+use untorn_lab::compare::{Comparison, Row};
 use untorn_lab::filter::Filter;
 use untorn_lab::keys::{Key, keys};
-use untorn_lab::sheet::{Sheet, print_header, thousands};
+use untorn_lab::markdown::{MarkdownTable, print_header, thousands};
 
 type Plain<K> = HashMap<K, u64, DefaultHashBuilder>;
 
 /// Keys in a batch.
 const BATCH: u64 = 1_000;
 
-/// Keys written by one body where a key is cheap: into a plain, a papaya or a dashmap.
+/// Keys written by one body of a plain, papaya or dashmap map, where a single write is cheap.
 const KEYS: u64 = 1 << 17;
 
-/// Commits of one key to a `Map` in one body.
+/// Single-key commits to a `Map` in one body.
 const COMMITS: u64 = 1 << 12;
 
-/// Entries that a body copies where each write copies all of them; it makes at least one write.
+/// Entries copied in one body where each write copies all of them; a body makes at least one write.
 const COPIED: u64 = 1 << 20;
 
 const SIZES: [(usize, &str); 3] = [(1_000, "1000"), (100_000, "100000"), (1_000_000, "1000000")];
@@ -42,30 +42,30 @@ fn main() {
         &["one", "batch"],
     ]);
     print_header();
-    sheets::<u64>("u64", &filter);
-    sheets::<String>("String", &filter);
-    sheets::<Arc<str>>("Arc<str>", &filter);
+    print_tables::<u64>("u64", &filter);
+    print_tables::<String>("String", &filter);
+    print_tables::<Arc<str>>("Arc<str>", &filter);
 }
 
-fn sheets<K: Key>(kind: &str, filter: &Filter) {
-    let contests: [(&str, &str, Write<K>); 2] = [
+fn print_tables<K: Key>(kind: &str, filter: &Filter) {
+    let comparisons: [(&str, &str, Write<K>); 2] = [
         ("one", "overwrite, one key published", one_key),
         ("batch", "overwrite, each key of a batch of 1,000", batch),
     ];
-    for (mode, title, contest) in contests {
-        let mut sheet = Sheet::with_times(format!("{title}, {kind}"));
+    for (mode, title, compare) in comparisons {
+        let mut table = MarkdownTable::with_times(format!("{title}, {kind}"));
         for (n, label) in SIZES {
-            if filter.takes(&[kind, label, mode]) {
-                sheet.column(thousands(n), &contest(&Entries::new(n)));
+            if filter.selects(&[kind, label, mode]) {
+                table.column(thousands(n), &compare(&Entries::new(n)));
             }
         }
-        sheet.print();
+        table.print();
     }
 }
 
 type Write<K> = fn(&Entries<K>) -> Vec<Row>;
 
-/// What the maps begin with.
+/// The initial contents of the maps.
 struct Entries<K> {
     keys: Vec<K>,
     random: RefCell<fastrand::Rng>,
@@ -89,12 +89,13 @@ impl<K: Key> Entries<K> {
         self.keys[i].clone()
     }
 
-    /// Batches written to a `Map` in one body: as many as take a millisecond or more.
+    /// Returns the number of batches written to a `Map` in one body: enough to take a millisecond
+    /// or more.
     fn batches(&self) -> u64 {
         ((8 * COPIED) / self.keys.len() as u64).clamp(8, 64)
     }
 
-    /// How many writes that copy everything are enough for one body.
+    /// Returns the number of full copies in one body.
     fn copies(&self) -> u64 {
         (COPIED / self.keys.len() as u64).max(1)
     }
@@ -106,7 +107,7 @@ fn one_key<K: Key>(entries: &Entries<K>) -> Vec<Row> {
     let papaya: papaya::HashMap<K, u64, DefaultHashBuilder> = entries.iter().collect();
     let dashmap: DashMap<K, u64, DefaultHashBuilder> = entries.iter().collect();
     let map: Map<K, u64> = entries.iter().collect();
-    Contest::new("one key")
+    Comparison::new("one key")
         .candidate("hashbrown::HashMap, insert", || {
             for number in 0..KEYS {
                 black_box(plain.insert(entries.any(), number));
@@ -148,7 +149,7 @@ fn batch<K: Key>(entries: &Entries<K>) -> Vec<Row> {
     let papaya: papaya::HashMap<K, u64, DefaultHashBuilder> = entries.iter().collect();
     let dashmap: DashMap<K, u64, DefaultHashBuilder> = entries.iter().collect();
     let map: Map<K, u64> = entries.iter().collect();
-    Contest::new("batch")
+    Comparison::new("batch")
         .candidate("hashbrown::HashMap, inserts", || {
             for number in 0..KEYS {
                 black_box(plain.insert(entries.any(), number));

@@ -1,4 +1,4 @@
-//! A fixed number of gets, to be counted instruction by instruction: see `just instructions`.
+//! Runs a fixed number of gets, for counting instructions; see `just instructions`.
 //!
 //! `instructions nothing|plain|view|reader|pin|gomap|cell|write|fifth GETS`
 
@@ -12,7 +12,7 @@ use untorn::{GoMap, Map, OverlapCell};
 
 const KEYS: u64 = 1_000;
 
-/// The same in every run, so that the same keys collide.
+/// A fixed seed, so that the same keys collide in every run.
 const SEED: u64 = 265;
 
 fn main() -> ExitCode {
@@ -30,30 +30,30 @@ fn main() -> ExitCode {
     map.extend(entries());
     let (view, mut reader) = (map.pin(), map.reader());
     let mut gomap = GoMap::new();
-    // One bucket, which is searched without a hash: its seed is random.
+    // One bucket, which is searched without hashing: the hash seed is random.
     gomap.extend(entries().take(8));
     let (cell, others) = (OverlapCell::new(SEED), [(); 4].map(OverlapCell::new));
     match mode.as_str() {
-        "nothing" => ask(gets, |key| Some(*key)),
-        "plain" => ask(gets, |key| plain.get(key).copied()),
-        "view" => ask(gets, |key| view.get(key).copied()),
-        "reader" => ask(gets, |key| reader.latest().get(key).copied()),
-        "pin" => ask(gets, |key| map.pin().get(key).copied()),
-        "gomap" => ask(gets, |key| gomap.get(key)),
-        "cell" => ask(gets, |_| Some(*cell.read())),
-        "write" => ask(gets, |_| Some(*cell.write())),
-        // Four guards fill the record of the thread; the next read takes a slot of a slot block.
+        "nothing" => get_all(gets, |key| Some(*key)),
+        "plain" => get_all(gets, |key| plain.get(key).copied()),
+        "view" => get_all(gets, |key| view.get(key).copied()),
+        "reader" => get_all(gets, |key| reader.latest().get(key).copied()),
+        "pin" => get_all(gets, |key| map.pin().get(key).copied()),
+        "gomap" => get_all(gets, |key| gomap.get(key)),
+        "cell" => get_all(gets, |_| Some(*cell.read())),
+        "write" => get_all(gets, |_| Some(*cell.write())),
+        // Four guards fill the thread's own record; the next read takes a slot in a slot block.
         "fifth" => {
             let _held = others.each_ref().map(OverlapCell::read);
-            ask(gets, |_| Some(*cell.read()));
+            get_all(gets, |_| Some(*cell.read()));
         }
         _ => return misused(),
     }
     ExitCode::SUCCESS
 }
 
-/// Asks for all keys in turn.
-fn ask(gets: u64, mut get: impl FnMut(&u64) -> Option<u64>) {
+/// Gets all keys in turn.
+fn get_all(gets: u64, mut get: impl FnMut(&u64) -> Option<u64>) {
     let mut key = 0;
     for _ in 0..gets {
         black_box(get(black_box(&key)));

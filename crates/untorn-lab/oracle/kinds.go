@@ -8,7 +8,7 @@ import (
 	"unsafe"
 )
 
-// kinds are the map types that a request can ask for, by number.
+// kinds are the map types that a request can select, by number.
 var kinds = []func(*request, *bufio.Writer){
 	func(r *request, out *bufio.Writer) {
 		sequence(r, word64, same, shapeOf[uint64, uint64](word, word), out)
@@ -48,7 +48,7 @@ func same(number uint64) uint64   { return number }
 func low32(number uint64) uint32  { return uint32(number) }
 func low8(number uint64) uint8    { return uint8(number) }
 
-// fill puts the number in front, and something that follows from it behind.
+// fill puts the number first, and bytes derived from it after.
 func fill(bytes []byte, number uint64) {
 	for i := range bytes {
 		bytes[i] = uint8(number) + uint8(i)
@@ -56,8 +56,9 @@ func fill(bytes []byte, number uint64) {
 	binary.LittleEndian.PutUint64(bytes, number)
 }
 
-// text is a string of one of three kinds: short; short, and alike at both ends; long, and alike at both ends. It is made
-// anew each time, so that no two keys share their memory.
+// text returns a string of one of three kinds: short; short, with a common prefix and suffix; long,
+// with a common prefix and suffix. Each call allocates a new string, so that no two keys share
+// memory.
 func text(number uint32) string {
 	switch number % 3 {
 	case 0:
@@ -69,7 +70,8 @@ func text(number uint32) string {
 	}
 }
 
-// form says how the id of a key or elem is read from its memory. The id is what the checksum and the dump show of it.
+// form is how the id of a key or elem is read from its memory. The checksum and the dump use the
+// id.
 type form uint8
 
 const (
@@ -103,7 +105,7 @@ func (f form) id(p unsafe.Pointer) uint64 {
 	}
 }
 
-// shape is where things are in a bucket of a map type.
+// shape is the layout of a bucket of a map type.
 type shape struct {
 	keyForm, elemForm form
 	keySize, elemSize uintptr
@@ -146,7 +148,7 @@ func (s *shape) elem(bucket unsafe.Pointer, i uintptr) unsafe.Pointer {
 func (s *shape) keyID(p unsafe.Pointer) uint64  { return s.keyForm.id(p) }
 func (s *shape) elemID(p unsafe.Pointer) uint64 { return s.elemForm.id(p) }
 
-// entryID is one number for both.
+// entryID combines the ids of key and elem.
 func (s *shape) entryID(key, elem unsafe.Pointer) uint64 {
 	e := s.elemID(elem)
 	return s.keyID(key) ^ (e<<17 | e>>47)

@@ -1,15 +1,16 @@
-// The oracle executes sequences of operations on Go's own map and tells after each step what the runtime made of it.
+// The oracle executes sequences of operations on Go's own map and reports the state of the
+// runtime's map after each step.
 //
-// It reads requests on its standard input and answers each on its standard output, until the input ends. All numbers are
-// little-endian:
+// It reads requests from standard input and writes each answer to standard output, until the input
+// ends. All numbers are little-endian:
 //
 //	request:  kind u8, dump u8, 0 u16, hint u32, seed u64, checksum every u32, steps u32; then for each step
 //	          operation u8, slot u8, 0 u16, key u32, elem u64
-//	answer:   a record of 56 bytes for each step (see table.go); if a dump is asked for, its number of words as u64
-//	          and the words, of both slots as they are after the last step
+//	answer:   a record of 56 bytes for each step (see table.go); if a dump is requested, its number of words as u64
+//	          and the words, of both slots after the last step
 //
-// A sequence works on two maps, slots 0 and 1, so that a map and its clone both go on. Key and elem are numbers; kinds.go
-// makes a key and an elem of the kind from them.
+// A sequence works on two maps, slots 0 and 1, so that a map and its clone can both be used
+// further. Key and elem are numbers; kinds.go makes a key and an elem of the kind from them.
 package main
 
 import (
@@ -29,7 +30,7 @@ const (
 	recordBytes    = 56
 )
 
-// The operations, by the number that a request has for them.
+// The operations, by their number in a request.
 const (
 	opInsert  = iota // m[k] = v
 	opDelete         // delete(m, k)
@@ -69,7 +70,7 @@ func readRequest(in io.Reader) (*request, error) {
 func main() {
 	version := runtime.Version()
 	if !strings.HasPrefix(version, "go1.22") && !strings.HasPrefix(version, "go1.23") {
-		fail("%s: the classic map with a load factor of 6.5 is that of go1.22 and go1.23", version)
+		fail("unsupported release %s: the classic map with a load factor of 6.5 is in go1.22 and go1.23", version)
 	}
 	checkLayout()
 	in, out := bufio.NewReaderSize(os.Stdin, 1<<16), bufio.NewWriterSize(os.Stdout, 1<<16)
@@ -79,14 +80,14 @@ func main() {
 			return
 		}
 		if err != nil {
-			fail("a request is cut off: %v", err)
+			fail("cannot read a request: it is incomplete: %v", err)
 		}
 		if int(r.kind) >= len(kinds) {
-			fail("there is no kind %d", r.kind)
+			fail("unknown kind %d", r.kind)
 		}
 		kinds[r.kind](r, out)
 		if err := out.Flush(); err != nil {
-			fail("nobody reads the answers: %v", err)
+			fail("cannot write an answer: %v", err)
 		}
 	}
 }
@@ -99,12 +100,12 @@ func fail(format string, arguments ...any) {
 // slot is one of the two maps of a sequence.
 type slot[K comparable, V any] struct {
 	m map[K]V
-	// The seed that was put into its header; another one there means that Go has drawn anew.
+	// The seed that was put into the map's header; a different one means that Go has drawn a new seed.
 	seed uint32
 }
 
-// sequence carries out a request. It is generic, and each kind gets code of its own, with the fast variants of the map
-// functions where the compiler has one for the key.
+// sequence executes a request. It is generic, so that each kind gets its own code, with the fast
+// variants of the map functions where the compiler has one for the key type.
 func sequence[K comparable, V any](r *request, key func(uint32) K, elem func(uint64) V, s shape, out *bufio.Writer) {
 	var slots [2]slot[K, V]
 	seeds := seeds{r.seed}
@@ -151,15 +152,15 @@ func sequence[K comparable, V any](r *request, key func(uint32) K, elem func(uin
 		case opMake:
 			fresh(at, number)
 		default:
-			fail("there is no operation %d", operation[0])
+			fail("unknown operation %d", operation[0])
 		}
 
 		h := headerOf(slots[at].m)
 		if h.hash0 != slots[at].seed {
-			// Go has drawn a new seed, which it may only while the map is empty. The one that is put in its
-			// place makes the sequence repeatable.
+			// Go has drawn a new seed, which it may do only while the map is empty. The seed that replaces
+			// it makes the sequence repeatable.
 			if h.count != 0 {
-				fail("a map of %d entries has another seed", h.count)
+				fail("the seed of a map with %d entries has changed", h.count)
 			}
 			record.reseeded = true
 			slots[at].seed = seeds.next()
@@ -180,7 +181,8 @@ func sequence[K comparable, V any](r *request, key func(uint32) K, elem func(uin
 	}
 }
 
-// seeds is a small generator (SplitMix64): what is put into the headers in place of Go's own random seeds.
+// seeds is a small generator (SplitMix64) of the seeds that replace Go's random ones in the
+// headers.
 type seeds struct{ state uint64 }
 
 func (s *seeds) next() uint32 {

@@ -6,7 +6,7 @@ import (
 	"unsafe"
 )
 
-// header is the memory of a map's header in Go 1.22 and 1.23 on a 64-bit machine.
+// header is the map header of Go 1.22 and 1.23 on a 64-bit machine.
 type header struct {
 	count      int
 	flags      uint8
@@ -21,7 +21,7 @@ type header struct {
 
 const sameSizeGrow = 8
 
-// mapType is the beginning of what the runtime knows of a map's type.
+// mapType is the beginning of the runtime's type descriptor of a map.
 type mapType struct {
 	common     [48]byte
 	key        unsafe.Pointer
@@ -40,7 +40,7 @@ const (
 	indirectElem = 2
 )
 
-// An interface value holds a pointer to the type and, of a map, the map itself: the pointer to its header.
+// An interface value holds a pointer to the type and, for a map, the pointer to its header.
 type emptyInterface struct {
 	typ  *mapType
 	data *header
@@ -56,7 +56,7 @@ func typeOf[K comparable, V any]() *mapType {
 	return (*emptyInterface)(unsafe.Pointer(&boxed)).typ
 }
 
-// hasherOf is the function by which the runtime hashes keys of this map type.
+// hasherOf returns the function with which the runtime hashes keys of this map type.
 func hasherOf[K comparable, V any]() func(*K, uint32) uint64 {
 	hasher := typeOf[K, V]().hasher
 	return func(k *K, seed uint32) uint64 {
@@ -66,8 +66,8 @@ func hasherOf[K comparable, V any]() func(*K, uint32) uint64 {
 
 func pointer[T any](p *T) unsafe.Pointer { return unsafe.Pointer(p) }
 
-// record is what is told of one step: what the operation answered, and the header of the map that it worked on (of a
-// clone, the new one).
+// record is the result of one step: the operation's result, and the header of the map that it
+// worked on (for a clone, the new map).
 type record struct {
 	found     bool   // byte 0: the key was there
 	flags     uint8  // 1
@@ -80,7 +80,7 @@ type record struct {
 	result    uint64 // 24: id of the elem that was there; of an iteration, the sum of its entries
 	count     uint64 // 32
 	nevacuate uint64 // 40
-	checksum  uint64 // 48: of all buckets; 0 if it was not asked for
+	checksum  uint64 // 48: of all buckets; 0 if not requested
 }
 
 func (r *record) answer(found bool, result uint64) {
@@ -122,19 +122,21 @@ func writeWords(out *bufio.Writer, words []uint64) {
 	}
 }
 
-// Marks of slots: up to emptyOne it is empty, from minTopHash on full, and between the two its bucket is evacuated.
+// Slot marks: up to emptyOne the slot is empty, from minTopHash on it is full; in between its
+// bucket is evacuated.
 const (
 	emptyOne   = 1
 	minTopHash = 5
 )
 
-// Multipliers of the checksum, the same on both sides: one for the marks, one for each slot, one for the sum.
+// Multipliers of the checksum, equal on both sides: one for the marks, one for each slot, one for
+// the sum.
 var multipliers = [10]uint64{
 	0x9e3779b97f4a7c15, 0xbf58476d1ce4e5b9, 0x94d049bb133111eb, 0xd6e8feb86659fd93, 0xff51afd7ed558ccd,
 	0xc4ceb9fe1a85ec53, 0x2545f4914f6cdd1d, 0xda942042e4dd58b5, 0x9fb21c651e98df25, 0xa0761d6478bd642f,
 }
 
-// What is mixed into the checksum at the end of a chain and of an array.
+// Constants mixed into the checksum at the end of a chain and of an array.
 const (
 	endOfChain = 0xc1
 	endOfArray = 0xa2
@@ -145,9 +147,10 @@ func mix(sum, word uint64) uint64 {
 	return sum ^ sum>>29
 }
 
-// array calls visit for each bucket of 2^b chains in order, with the end of each chain as nil. An array that is not
-// allocated is 2^b chains of one bucket with nothing in it: nothing else can be told from it. Of an evacuated chain only
-// the first bucket is told: Go unlinks the others, where keys or elems have pointers and nobody iterates.
+// array calls visit for each bucket of 2^b chains in order, and with nil at the end of each chain.
+// An array that is not allocated counts as 2^b chains of one empty bucket each: the two cannot be
+// distinguished otherwise. Of an evacuated chain only the first bucket is visited: Go unlinks the
+// others if keys or elems contain pointers and no iteration is running.
 func (s *shape) array(buckets unsafe.Pointer, b uint8, visit func(bucket unsafe.Pointer)) {
 	for i := uintptr(0); i < 1<<b; i++ {
 		bucket := unsafe.Pointer(&s.blank[0])
@@ -172,7 +175,7 @@ func (h *header) oldB() uint8 {
 	return h.b - 1
 }
 
-// checksum covers what is where: every mark of every bucket, and key and elem of every full slot.
+// checksum covers the contents: every mark of every bucket, and key and elem of every full slot.
 func (s *shape) checksum(h *header) uint64 {
 	sum := uint64(0)
 	visit := func(bucket unsafe.Pointer) {
@@ -197,8 +200,8 @@ func (s *shape) checksum(h *header) uint64 {
 	return sum
 }
 
-// dump appends the same at length: the number of arrays; of each the number of chains; of each the number of buckets; of
-// each the marks, eight key ids and eight elem ids, 0 where there is none.
+// dump appends the contents in full: the number of arrays; for each the number of chains; for each
+// the number of buckets; for each the marks, eight key ids and eight elem ids, 0 for an empty slot.
 func (s *shape) dump(h *header, words []uint64) []uint64 {
 	array := func(buckets unsafe.Pointer, b uint8) {
 		words = append(words, 1<<b)
@@ -238,8 +241,8 @@ func (s *shape) dump(h *header, words []uint64) []uint64 {
 	return words
 }
 
-// checkLayout compares what is assumed here of the runtime's memory with what a map shows, and ends the process if they
-// do not fit: better no answer than one made of other bytes.
+// checkLayout compares the assumed memory layout with a real map, and exits the process on a
+// mismatch: no answer is better than a wrong one.
 func checkLayout() {
 	m := make(map[uint64]uint64)
 	for k := uint64(0); k < 100; k++ {

@@ -1,22 +1,23 @@
-//! Which contests of a benchmark to run, by words on its command line.
+//! Selects the comparisons of a benchmark by words on the command line.
 
 use std::process;
 
-/// The words after `--`: of each axis on which there are words, only these; of the others, all.
+/// The selected words per axis; an axis without a word selects all of its labels.
 pub struct Filter {
     axes: Vec<Vec<String>>,
     words: Vec<String>,
 }
 
 impl Filter {
-    /// Reads the command line. A word that is on no axis ends the program with the list of those that are.
+    /// Reads the command line. An unknown word prints the list of known words and exits with status
+    /// 2.
     #[must_use]
     pub fn from_args(axes: &[&[&str]]) -> Self {
         // Cargo adds `--bench`.
         let words = std::env::args().skip(1).filter(|word| word != "--bench");
         Self::new(axes, words).unwrap_or_else(|unknown| {
             eprintln!(
-                "{unknown:?} is none of: {}",
+                "unknown word {unknown:?}; use any of: {}",
                 axes.iter()
                     .map(|axis| axis.join(" "))
                     .collect::<Vec<_>>()
@@ -43,17 +44,17 @@ impl Filter {
         }
     }
 
-    /// Whether to run what has these labels.
+    /// Returns whether to run the comparison with these labels.
     #[must_use]
-    pub fn takes(&self, labels: &[&str]) -> bool {
-        let is_asked = |word: &&String| self.words.contains(word);
+    pub fn selects(&self, labels: &[&str]) -> bool {
+        let is_selected = |word: &&String| self.words.contains(word);
         labels.iter().all(|label| {
             let axis = self
                 .axes
                 .iter()
                 .find(|axis| axis.iter().any(|l| l == label));
-            let mut asked = axis.into_iter().flatten().filter(is_asked).peekable();
-            asked.peek().is_none() || asked.any(|word| word == label)
+            let mut selected = axis.into_iter().flatten().filter(is_selected).peekable();
+            selected.peek().is_none() || selected.any(|word| word == label)
         })
     }
 }
@@ -69,24 +70,24 @@ mod tests {
     }
 
     #[test]
-    fn words_choose_on_their_axis_only() {
+    fn words_select_on_their_axis_only() {
         let two_sizes = filter("16 1000").expect("known words");
-        assert!(two_sizes.takes(&["u64", "16"]));
-        assert!(two_sizes.takes(&["String", "1000"]));
-        assert!(!two_sizes.takes(&["u64", "100000"]));
+        assert!(two_sizes.selects(&["u64", "16"]));
+        assert!(two_sizes.selects(&["String", "1000"]));
+        assert!(!two_sizes.selects(&["u64", "100000"]));
         let one = filter("String 16").expect("known words");
-        assert!(one.takes(&["String", "16"]));
-        assert!(!one.takes(&["u64", "16"]));
-        assert!(!one.takes(&["String", "1000"]));
+        assert!(one.selects(&["String", "16"]));
+        assert!(!one.selects(&["u64", "16"]));
+        assert!(!one.selects(&["String", "1000"]));
     }
 
     #[test]
-    fn without_words_all_are_taken() {
-        assert!(filter("").expect("no words").takes(&["u64", "100000"]));
+    fn no_words_select_everything() {
+        assert!(filter("").expect("no words").selects(&["u64", "100000"]));
     }
 
     #[test]
-    fn an_unknown_word_is_refused() {
+    fn an_unknown_word_is_rejected() {
         assert_eq!(filter("u64 17").err().as_deref(), Some("17"));
     }
 }

@@ -1,34 +1,36 @@
-//! Forced overlaps: one thread keeps an access open while another makes one, again and again, and it is counted how many of
-//! these overlaps were reported, with both sides as they were.
+//! Forced overlaps: one thread holds an access open while another makes one, again and again.
+//! Counts how many of these overlaps were reported with both sides right.
 //!
-//! Both threads run all the time. The holder says from inside its access that it is there, and stays until the comer has
-//! made its own: so the whole of the comer's access lies inside the holder's. An overlap counts as forced only if the
-//! comer found the holder inside before and after. It counts as reported if it was reported to the comer, once, with
-//! thread, method and line of both sides right. Pairs in which nobody writes are played too, and may not be reported.
+//! Both threads run all the time. The holder signals from inside its access and stays until the
+//! arriver has completed its own, so the arriver's access lies completely inside the holder's. An
+//! overlap counts as forced only if the arriver found the holder inside both before and after. It
+//! counts as reported if the arriver received exactly one report, with thread, method and line of
+//! both sides right. Pairs without a write are run too and must not be reported.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::hint;
-use std::panic::{self, AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Once};
 use std::thread;
 
 use untorn::gomap::Key;
 use untorn::{GoMap, OnOverlap, Overlap, OverlapCell, ReadGuard, Site, spawn_scoped};
 
-use crate::sheet::thousands;
+use crate::markdown::thousands;
+use crate::silent_panics::set_silent;
 
-/// Where the two wait for each other, round by round.
+/// The progress of the two threads, round by round.
 #[derive(Default)]
-struct Meeting {
-    /// The last round in which the holder was inside.
-    inside: AtomicUsize,
-    /// The last round in which the comer was done.
-    met: AtomicUsize,
-    /// The last round in which the holder had left.
+struct Progress {
+    /// The last round in which the holder entered its access.
+    entered: AtomicUsize,
+    /// The last round in which the arriver completed its access.
+    arrived: AtomicUsize,
+    /// The last round in which the holder left its access.
     left: AtomicUsize,
 }
 
@@ -44,52 +46,39 @@ fn wait_for(place: &AtomicUsize, round: usize) {
 }
 
 thread_local! {
-    /// What this thread's next access does from inside, if it is the holder.
-    static HOLDS: RefCell<Option<(Arc<Meeting>, usize)>> = const { RefCell::new(None) };
-    static NOTICED: RefCell<Vec<Overlap>> = const { RefCell::new(Vec::new()) };
-    static SILENT: Cell<bool> = const { Cell::new(false) };
+    /// The round that this thread's next access holds open, if it is the holder.
+    static HELD_ROUND: RefCell<Option<(Arc<Progress>, usize)>> = const { RefCell::new(None) };
+    static REPORTS: RefCell<Vec<Overlap>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Called from inside each access.
+/// Blocks inside an access of the holder; called from inside each access.
 fn hold() {
-    if let Some((meeting, round)) = HOLDS.take() {
-        meeting.inside.store(round, Ordering::SeqCst);
-        wait_for(&meeting.met, round);
+    if let Some((progress, round)) = HELD_ROUND.take() {
+        progress.entered.store(round, Ordering::SeqCst);
+        wait_for(&progress.arrived, round);
     }
 }
 
-fn note(overlap: &Overlap) {
-    NOTICED.with_borrow_mut(|noticed| noticed.push(overlap.clone()));
+fn record_report(overlap: &Overlap) {
+    REPORTS.with_borrow_mut(|reports| reports.push(overlap.clone()));
 }
 
-/// Keeps the panics of the two threads off the screen: each report ends in one.
-fn silence_reports() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let before = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            if !SILENT.get() {
-                before(info);
-            }
-        }));
-    });
-}
-
-/// Which of the two an access can be.
+/// The roles that an access can take.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
     Holder,
-    Comer,
+    Arriver,
     Either,
 }
 
-/// A way to access something.
+/// A method that accesses a map or a cell.
 struct Op<T> {
     name: &'static str,
     kind: &'static str,
     line: u32,
     role: Role,
-    /// What it tells by itself, without the policy.
+    /// Runs the access; returns the overlap if the method returns it instead of applying the
+    /// policy.
     run: fn(&T) -> Option<Overlap>,
 }
 
@@ -98,7 +87,7 @@ impl<T> Op<T> {
         self.kind == "write"
     }
 
-    /// Whether this is what a report says of one side.
+    /// Returns whether one side of a report describes this access.
     fn is(&self, site: &Site, thread: &str) -> bool {
         let here = site
             .location
@@ -119,107 +108,107 @@ macro_rules! op {
     };
 }
 
-/// A key and a value of which comparing and copying are inside the access.
-struct Inside(u64);
+/// A key or value whose comparing and cloning run inside the access.
+struct BlockingKey(u64);
 
-impl PartialEq for Inside {
+impl PartialEq for BlockingKey {
     fn eq(&self, other: &Self) -> bool {
         hold();
         self.0 == other.0
     }
 }
 
-impl Eq for Inside {}
+impl Eq for BlockingKey {}
 
-impl Hash for Inside {
+impl Hash for BlockingKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.0.hash(state);
     }
 }
 
-impl Key for Inside {}
+impl Key for BlockingKey {}
 
-impl Clone for Inside {
+impl Clone for BlockingKey {
     fn clone(&self) -> Self {
         hold();
         Self(self.0)
     }
 }
 
-type Map = GoMap<Inside, Inside>;
-type Guarded = OverlapCell<u64>;
+type Map = GoMap<BlockingKey, BlockingKey>;
+type TestCell = OverlapCell<u64>;
 
-const KEY: Inside = Inside(1);
+const KEY: BlockingKey = BlockingKey(1);
 
-/// One line each: `line` is that of the call.
+/// One line for each: `line` is that of the call.
 #[rustfmt::skip]
-const OF_MAPS: [Op<Map>; 10] = [
+const MAP_OPS: [Op<Map>; 10] = [
     op!("GoMap::get" "read" Either, |map| { map.get(&KEY); None }),
     op!("GoMap::get_with" "read" Either, |map| { map.get_with(&KEY, |_| hold()); None }),
     op!("GoMap::contains_key" "read" Either, |map| { _ = map.contains_key(&KEY); None }),
-    op!("GoMap::len" "read" Comer, |map| { _ = map.len(); None }),
+    op!("GoMap::len" "read" Arriver, |map| { _ = map.len(); None }),
     op!("GoMap::iter_with" "iterate" Either, |map| { map.iter_with(|_, _| hold()); None }),
     op!("GoMap::deep_clone" "clone" Either, |map| { drop(map.deep_clone()); None }),
-    op!("GoMap::stats" "read" Comer, |map| { _ = map.stats(); None }),
+    op!("GoMap::stats" "read" Arriver, |map| { _ = map.stats(); None }),
     op!("GoMap::insert" "write" Either, |map| { map.insert(KEY, KEY); None }),
     op!("GoMap::remove" "write" Either, |map| { map.remove(&KEY); None }),
-    op!("GoMap::clear" "write" Comer, |map| { map.clear(); None }),
+    op!("GoMap::clear" "write" Arriver, |map| { map.clear(); None }),
 ];
 
 #[rustfmt::skip]
-const OF_CELLS: [Op<Guarded>; 7] = [
+const CELL_OPS: [Op<TestCell>; 7] = [
     op!("OverlapCell::read" "read" Either, |cell| { let _reading = cell.read(); hold(); None }),
     op!("OverlapCell::try_read" "read" Either, |cell| match cell.try_read() { Ok(_reading) => { hold(); None } Err(overlap) => Some(*overlap) }),
     op!("ReadGuard::clone" "clone" Holder, |cell| { let _reading = ReadGuard::clone(&cell.read()); hold(); None }),
     op!("OverlapCell::write" "write" Either, |cell| { let _writing = cell.write(); hold(); None }),
     op!("OverlapCell::try_write" "write" Either, |cell| match cell.try_write() { Ok(_writing) => { hold(); None } Err(overlap) => Some(*overlap) }),
-    op!("OverlapCell::replace" "write" Comer, |cell| { cell.replace(1); None }),
-    op!("OverlapCell::take" "write" Comer, |cell| { cell.take(); None }),
+    op!("OverlapCell::replace" "write" Arriver, |cell| { cell.replace(1); None }),
+    op!("OverlapCell::take" "write" Arriver, |cell| { cell.take(); None }),
 ];
 
-/// How it went with one pair of kinds, or with all.
+/// The counts for one pair of kinds, or for all.
 #[derive(Clone, Copy, Default)]
-pub struct Tally {
-    /// Overlaps with a write, proven by the access that was held.
+pub struct Counts {
+    /// Overlaps with a write, proven by the access that was held open.
     pub forced: usize,
-    /// How many of them were reported, with both sides right.
+    /// Overlaps that were reported with both sides right.
     pub reported: usize,
-    /// Accesses inside others of which none writes.
-    pub beside: usize,
-    /// How many of those were reported.
-    pub falsely: usize,
-    /// Rounds in which the two did not meet, or in which the holder was not left alone.
+    /// Accesses inside others, none of which writes.
+    pub read_only: usize,
+    /// Accesses without a write that were reported.
+    pub false_positives: usize,
+    /// Rounds in which the two did not overlap, or in which the holder received a report.
     pub failed: usize,
 }
 
-impl Tally {
+impl Counts {
     fn add(&mut self, other: Self) {
         self.forced += other.forced;
         self.reported += other.reported;
-        self.beside += other.beside;
-        self.falsely += other.falsely;
+        self.read_only += other.read_only;
+        self.false_positives += other.false_positives;
         self.failed += other.failed;
     }
 
-    /// Whether each round was as it must be.
+    /// Returns whether every overlap was reported, without a false positive or a failed round.
     #[must_use]
     pub fn is_good(&self) -> bool {
-        self.reported == self.forced && self.falsely == 0 && self.failed == 0
+        self.reported == self.forced && self.false_positives == 0 && self.failed == 0
     }
 }
 
-/// What came of all pairs.
+/// The result of all pairs.
 pub struct Outcome {
-    pairs: BTreeMap<String, Tally>,
+    pairs: BTreeMap<String, Counts>,
     methods: usize,
 }
 
 impl Outcome {
-    /// All pairs together.
+    /// Returns the counts of all pairs together.
     #[must_use]
-    pub fn total(&self) -> Tally {
-        let mut total = Tally::default();
-        self.pairs.values().for_each(|tally| total.add(*tally));
+    pub fn total(&self) -> Counts {
+        let mut total = Counts::default();
+        self.pairs.values().for_each(|counts| total.add(*counts));
         total
     }
 }
@@ -233,15 +222,19 @@ impl fmt::Display for Outcome {
         writeln!(
             f,
             "{:<32} {:>12} {:>12}",
-            "held open, and coming", "forced", "reported"
+            "held open, arriving", "forced", "reported"
         )?;
-        for (name, tally) in self.pairs.iter().filter(|(_, tally)| tally.forced > 0) {
-            row(f, name, [tally.forced, tally.reported])?;
+        for (name, counts) in self.pairs.iter().filter(|(_, counts)| counts.forced > 0) {
+            row(f, name, [counts.forced, counts.reported])?;
         }
         let total = self.total();
         row(f, "all", [total.forced, total.reported])?;
-        row(f, "nobody writes", [total.beside, total.falsely])?;
-        // Rounded down: all are all.
+        row(
+            f,
+            "without a write",
+            [total.read_only, total.false_positives],
+        )?;
+        // Rounded down: 100% means all.
         let share = (1e6 * total.reported as f64 / total.forced.max(1) as f64).floor() / 1e4;
         write!(
             f,
@@ -251,40 +244,39 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Forces at least so many overlaps with a write, the same number of each pair of methods, and a tenth as many accesses for
-/// each pair in which nobody writes.
+/// Forces at least `overlaps` overlaps with a write, equally many of each pair of methods, and a
+/// tenth as many accesses of each pair without a write.
 ///
 /// # Panics
-/// If threads cannot be started.
+/// Panics if a thread cannot be started.
 #[must_use]
 pub fn force(overlaps: usize) -> Outcome {
-    silence_reports();
-    let pairs = pairs(&OF_MAPS) + pairs(&OF_CELLS);
+    let pairs = pairs(&MAP_OPS) + pairs(&CELL_OPS);
     let rounds = overlaps.div_ceil(pairs);
     let mut outcome = Outcome {
         pairs: BTreeMap::new(),
         methods: pairs,
     };
-    let map = Map::named("forced").on_overlap(OnOverlap::Call(note));
-    // So that each access looks at the key or copies the value.
+    let map = Map::named("forced").on_overlap(OnOverlap::Call(record_report));
+    // Makes each access compare the key or clone the value.
     let fill = |map: &Map| _ = map.insert(KEY, KEY);
     fill(&map);
-    outcome.play("GoMap", &map, &OF_MAPS, fill, rounds);
-    let cell = Guarded::named("forced", 1).on_overlap(OnOverlap::Call(note));
-    outcome.play("OverlapCell", &cell, &OF_CELLS, |_| (), rounds);
+    outcome.play("GoMap", &map, &MAP_OPS, fill, rounds);
+    let cell = TestCell::named("forced", 1).on_overlap(OnOverlap::Call(record_report));
+    outcome.play("OverlapCell", &cell, &CELL_OPS, |_| (), rounds);
     outcome
 }
 
-/// Every pair that there is.
+/// Returns every pair of a holder and an arriver.
 fn all_pairs<T>(ops: &[Op<T>]) -> impl Iterator<Item = [&Op<T>; 2]> {
-    let holders = ops.iter().filter(|op| op.role != Role::Comer);
+    let holders = ops.iter().filter(|op| op.role != Role::Arriver);
     holders.flat_map(|holder| {
-        let comers = ops.iter().filter(|op| op.role != Role::Holder);
-        comers.map(move |comer| [holder, comer])
+        let arrivers = ops.iter().filter(|op| op.role != Role::Holder);
+        arrivers.map(move |arriver| [holder, arriver])
     })
 }
 
-/// The number of those with a write.
+/// Returns the number of pairs with a write.
 fn pairs<T>(ops: &[Op<T>]) -> usize {
     all_pairs(ops)
         .filter(|pair| pair.iter().any(|op| op.writes()))
@@ -300,8 +292,8 @@ impl Outcome {
         restore: impl Fn(&T) + Sync,
         rounds: usize,
     ) {
-        let meeting = Arc::new(Meeting::default());
-        // What each thread goes through, in the same order.
+        let progress = Arc::new(Progress::default());
+        // The rounds of each thread, in the same order.
         let schedule = || {
             let all = all_pairs(ops).flat_map(|pair| {
                 let writes = pair.iter().any(|op| op.writes());
@@ -312,90 +304,90 @@ impl Outcome {
         };
         let [held, met] = thread::scope(|scope| {
             let holder = spawn_scoped(scope, "holder", || {
-                SILENT.set(true);
-                let mut disturbed = 0;
+                set_silent(true);
+                let mut reported_rounds = 0;
                 for (round, ([op, _], _)) in schedule() {
-                    if !stay(shared, op, &meeting, round) {
-                        disturbed += 1;
+                    if !run_holder(shared, op, &progress, round) {
+                        reported_rounds += 1;
                     }
                     if op.writes() {
                         restore(shared);
                     }
                 }
                 vec![(
-                    "the holder was disturbed".to_owned(),
-                    Tally {
-                        failed: disturbed,
-                        ..Tally::default()
+                    "reports to the holder".to_owned(),
+                    Counts {
+                        failed: reported_rounds,
+                        ..Counts::default()
                     },
                 )]
             });
-            let comer = spawn_scoped(scope, "comer", || {
-                SILENT.set(true);
-                let tallies = schedule().map(|(round, (pair, writes))| {
-                    let [holder, comer] = pair;
-                    let name = format!("{what}: {}, {}", holder.kind, comer.kind);
-                    (name, come(shared, pair, writes, &meeting, round))
+            let arriver = spawn_scoped(scope, "arriver", || {
+                set_silent(true);
+                let counts = schedule().map(|(round, (pair, writes))| {
+                    let [holder, arriver] = pair;
+                    let name = format!("{what}: {}, {}", holder.kind, arriver.kind);
+                    (name, run_arriver(shared, pair, writes, &progress, round))
                 });
-                tallies.collect()
+                counts.collect()
             });
-            [holder, comer].map(|thread| thread.join().expect("it catches what panics"))
+            [holder, arriver].map(|thread| thread.join().expect("panics are caught"))
         });
-        for (name, tally) in held.into_iter().chain(met) {
-            self.pairs.entry(name).or_default().add(tally);
+        for (name, counts) in held.into_iter().chain(met) {
+            self.pairs.entry(name).or_default().add(counts);
         }
     }
 }
 
-/// The holder's round. Whether its access went as if nobody else were there.
-fn stay<T>(shared: &T, op: &Op<T>, meeting: &Arc<Meeting>, round: usize) -> bool {
-    HOLDS.set(Some((Arc::clone(meeting), round)));
-    let told = catch_unwind(AssertUnwindSafe(|| (op.run)(shared)));
-    let left_alone = matches!(told, Ok(None)) && NOTICED.take().is_empty();
-    let has_stayed = HOLDS.take().is_none();
-    meeting.left.store(round, Ordering::SeqCst);
-    if !has_stayed {
-        // The comer finds that it has left.
-        meeting.inside.store(round, Ordering::SeqCst);
-        wait_for(&meeting.met, round);
+/// Runs the holder's round; returns whether its access completed without a report.
+fn run_holder<T>(shared: &T, op: &Op<T>, progress: &Arc<Progress>, round: usize) -> bool {
+    HELD_ROUND.set(Some((Arc::clone(progress), round)));
+    let result = catch_unwind(AssertUnwindSafe(|| (op.run)(shared)));
+    let unreported = matches!(result, Ok(None)) && REPORTS.take().is_empty();
+    let was_held = HELD_ROUND.take().is_none();
+    progress.left.store(round, Ordering::SeqCst);
+    if !was_held {
+        // The arriver finds that the holder has left.
+        progress.entered.store(round, Ordering::SeqCst);
+        wait_for(&progress.arrived, round);
     }
-    left_alone && has_stayed
+    unreported && was_held
 }
 
-/// The comer's round.
-fn come<T>(
+/// Runs the arriver's round.
+fn run_arriver<T>(
     shared: &T,
-    [holder, comer]: [&Op<T>; 2],
+    [holder, arriver]: [&Op<T>; 2],
     writes: bool,
-    meeting: &Meeting,
+    progress: &Progress,
     round: usize,
-) -> Tally {
-    wait_for(&meeting.inside, round);
-    let is_held = || meeting.left.load(Ordering::SeqCst) < round;
+) -> Counts {
+    wait_for(&progress.entered, round);
+    let is_held = || progress.left.load(Ordering::SeqCst) < round;
     let before = is_held();
-    let told = catch_unwind(AssertUnwindSafe(|| (comer.run)(shared)));
+    let result = catch_unwind(AssertUnwindSafe(|| (arriver.run)(shared)));
     let forced = before && is_held();
-    meeting.met.store(round, Ordering::SeqCst);
-    let noticed = NOTICED.take();
-    let reports: Vec<_> = noticed.into_iter().chain(told.ok().flatten()).collect();
+    progress.arrived.store(round, Ordering::SeqCst);
+    let reports = REPORTS.take();
+    let reports: Vec<_> = reports.into_iter().chain(result.ok().flatten()).collect();
     let right = match &*reports {
-        [report] => comer.is(&report.here, "comer") && holder.is(&report.other, "holder"),
+        [report] => arriver.is(&report.here, "arriver") && holder.is(&report.other, "holder"),
         _ => false,
     };
     match (forced, writes) {
-        (false, _) => Tally {
+        (false, _) => Counts {
             failed: 1,
-            ..Tally::default()
+            ..Counts::default()
         },
-        (true, true) => Tally {
+        (true, true) => Counts {
             forced: 1,
             reported: usize::from(right),
-            ..Tally::default()
+            ..Counts::default()
         },
-        (true, false) => Tally {
-            beside: 1,
-            falsely: reports.len(),
-            ..Tally::default()
+        (true, false) => Counts {
+            read_only: 1,
+            false_positives: reports.len(),
+            ..Counts::default()
         },
     }
 }

@@ -1,11 +1,11 @@
-//! The keys that the benchmarks use.
+//! The keys of the benchmarks.
 
 use std::hash::Hash;
 use std::sync::Arc;
 
-/// A kind of key, made from numbers.
+/// A key type whose values are made from numbers.
 pub trait Key: Hash + Eq + Clone + Send + Sync {
-    /// The key of a number; different numbers, different keys.
+    /// Returns the key for a number; different numbers give different keys.
     fn of(number: u64) -> Self;
 }
 
@@ -21,7 +21,7 @@ fn path(number: u64) -> String {
 
 impl Key for String {
     fn of(number: u64) -> Self {
-        // Without the spare room of a formatted one, as clones are.
+        // Without spare capacity, which a formatted string has and a clone has not.
         path(number).into_boxed_str().into_string()
     }
 }
@@ -32,10 +32,11 @@ impl Key for Arc<str> {
     }
 }
 
-/// `n` different keys in random order, the same each time; and the generator, to go on with.
+/// Returns `n` different keys in random order, equal on each call, and the generator for further
+/// draws.
 ///
 /// # Panics
-/// If two of them are alike, which 64 random bits are not.
+/// Panics if two keys are equal, which 64 random bits rule out in practice.
 #[must_use]
 pub fn keys<K: Key>(n: usize) -> (Vec<K>, fastrand::Rng) {
     let mut random = fastrand::Rng::with_seed(7);

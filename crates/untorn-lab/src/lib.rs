@@ -1,8 +1,9 @@
-//! The laboratory of untorn: how it is measured, beside whom, what its table is compared with, and what its histories show.
+//! The laboratory of untorn: benchmarks, rivals, and the checkers of the library.
 //!
-//! The command builds the rivals alone; the feature `checkers`, on by default, adds what finds mistakes.
+//! The feature `checkers`, on by default, adds everything that searches for bugs. The command
+//! builds without it, since it needs the rivals only.
 
-/// The READMEs and the guides of the library, as tests: their code compiles and runs.
+/// The READMEs and the guides of the library as doctests: their code must compile and run.
 #[cfg(doctest)]
 mod guides {
     #[doc = include_str!("../../../README.md")]
@@ -24,11 +25,11 @@ mod guides {
     struct Stretching;
 }
 
-pub mod contest;
+pub mod compare;
 pub mod filter;
 pub mod keys;
+pub mod markdown;
 pub mod rivals;
-pub mod sheet;
 pub mod toolchain;
 
 #[cfg(feature = "checkers")]
@@ -39,5 +40,9 @@ pub mod fuzz;
 pub mod history;
 #[cfg(feature = "checkers")]
 pub mod oracle;
+#[cfg(feature = "checkers")]
+mod shrink;
+#[cfg(feature = "checkers")]
+mod silent_panics;
 #[cfg(feature = "checkers")]
 pub mod tsan;

@@ -1,16 +1,16 @@
-//! Go toolchains: which there are, and programs built with them.
+//! Finds Go toolchains and builds programs with them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A `go` that runs, and what it calls itself.
+/// An executable `go` and its release.
 pub struct Toolchain {
     go: PathBuf,
     version: String,
 }
 
 impl Toolchain {
-    /// The one on the `PATH`, or at a path; `None` if there is none.
+    /// Finds the `go` at a path, or on the `PATH`; `None` if it cannot be run.
     #[must_use]
     pub fn find(go: &Path) -> Option<Self> {
         let answer = command(go).args(["env", "GOVERSION"]).output().ok()?;
@@ -21,8 +21,8 @@ impl Toolchain {
         })
     }
 
-    /// Each that `UNTORN_GO` names, a list of paths, or else the one on the `PATH`. Says of each that is missing that it is
-    /// skipped.
+    /// Returns the toolchains listed in `UNTORN_GO` (paths separated as in `PATH`), or else the
+    /// `go` on the `PATH`. Prints a line for each one that is missing and skipped.
     #[must_use]
     pub fn all() -> Vec<Self> {
         let paths = std::env::var_os("UNTORN_GO").unwrap_or_else(|| "go".into());
@@ -30,14 +30,14 @@ impl Toolchain {
             .filter_map(|go| {
                 let found = Self::find(&go);
                 if found.is_none() {
-                    println!("skipped: there is no Go toolchain {}", go.display());
+                    println!("skipped: no Go toolchain at {}", go.display());
                 }
                 found
             })
             .collect()
     }
 
-    /// Its release, such as `go1.23.9`.
+    /// Returns the release, such as `go1.23.9`.
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
@@ -46,7 +46,7 @@ impl Toolchain {
     /// Builds the program in `folder`, a folder of this crate, as `program`.
     ///
     /// # Panics
-    /// If it cannot be built: that is a fault, not a lack.
+    /// Panics if the build fails: that is a bug, not a missing toolchain.
     pub fn build(&self, folder: &str, program: &Path) {
         let built = command(&self.go)
             .args(["build", "-o"])
@@ -62,7 +62,7 @@ impl Toolchain {
     }
 }
 
-/// Nothing of the user's settings, and no other toolchain than this.
+/// Returns a `go` command that ignores the user's settings and downloads no toolchain.
 fn command(go: &Path) -> Command {
     let mut command = Command::new(go);
     command

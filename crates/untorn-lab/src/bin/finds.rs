@@ -1,12 +1,14 @@
-//! How long until the note's race is found, with readers that read more and more rarely: `finds [RUNS]`.
+//! Measures how long the note's race stays undetected, with readers that read ever more rarely:
+//! `finds [RUNS]`.
 //!
-//! The traffic of `examples/note`: one thread sets two keys and sleeps for a millisecond, another prints both and pauses.
-//! It runs on `GoMap` with stretching off and on, and on Go's own map (`finds-go`) with each toolchain of `UNTORN_GO`, or
-//! the `go` on the `PATH`. Each run is a process of its own, in which the reader comes later than the writer, so that they do
-//! not meet because they are started together. What is measured is the time from the reader's start to the end of the
-//! process, which comes with the report. The candidates take turns in random order.
+//! The traffic of `examples/note`: one thread sets two keys and sleeps for a millisecond, another
+//! prints both and pauses. It runs on `GoMap` with stretching off and on, and on Go's own map
+//! (`finds-go`) with each toolchain of `UNTORN_GO`, or the `go` on the `PATH`. Each run is a
+//! separate process in which the reader starts later than the writer, so that they do not overlap
+//! merely because they start together. The measured time is from the reader's start to the end of
+//! the process, which comes with the report. The candidates run in random order.
 //!
-//! `just finds` brings the classic map (Go 1.23) and the Swiss one (Go 1.27).
+//! `just finds` fetches the classic map (Go 1.23) and the Swiss one (Go 1.27).
 
 use std::env;
 use std::io::Read;
@@ -18,11 +20,11 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use untorn::{GoMap, spawn};
-use untorn_lab::contest::spread;
-use untorn_lab::sheet::{Sheet, time};
+use untorn_lab::compare::spread;
+use untorn_lab::markdown::{MarkdownTable, time};
 use untorn_lab::toolchain::Toolchain;
 
-/// Pauses of the reader, and after what time a run counts as one that found nothing.
+/// Pauses of the reader, and the time after which a run counts as one without a report.
 const ROWS: [(Duration, Duration); 4] = [
     (Duration::ZERO, Duration::from_secs(10)),
     (Duration::from_micros(100), Duration::from_secs(10)),
@@ -30,11 +32,11 @@ const ROWS: [(Duration, Duration); 4] = [
     (Duration::from_millis(10), Duration::from_secs(5)),
 ];
 
-/// What the program says on stderr when the reader starts.
+/// The line that the program writes to stderr when the reader starts.
 const START: &str = "start\n";
 
-/// How the map keeps accesses open, and whether it has done so before, for others: the first turn comes at once, the next
-/// ones only in the course of time.
+/// The share of time spent in delays, and whether earlier accesses have used up the first delays:
+/// the first one comes at once, the next ones are spread over time.
 const STRETCHES: [(&str, &str); 5] = [
     ("0%", "fresh"),
     ("1%", "fresh"),
@@ -62,12 +64,12 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// The traffic on `GoMap`, until it ends the process.
+/// Runs the traffic on `GoMap` until a report ends the process.
 fn play(used: bool, pause: Duration) -> ! {
     let config = Arc::new(GoMap::<&str, String>::named("config"));
     let random = || fastrand::u32(0..1000).to_string();
     if used {
-        // One after the other, a thread for each: a thread too has turns.
+        // Sequentially, with a thread for each access: threads have a delay budget too.
         config.insert("1", random());
         let accesses: [fn(&GoMap<&str, String>); 2] = [
             |config| _ = config.insert("2", String::new()),
@@ -76,7 +78,7 @@ fn play(used: bool, pause: Duration) -> ! {
         for access in accesses {
             let config = Arc::clone(&config);
             let before = spawn("before", move || access(&config));
-            before.join().expect("nobody else is there");
+            before.join().expect("no other thread runs");
         }
     }
     {
@@ -105,11 +107,11 @@ fn play(used: bool, pause: Duration) -> ! {
     }
 }
 
-/// What plays the traffic.
+/// A program that runs the traffic.
 struct Candidate {
     name: String,
     program: PathBuf,
-    /// Before the pause.
+    /// The arguments before the pause.
     arguments: Vec<&'static str>,
     stretch: &'static str,
 }
@@ -121,7 +123,7 @@ fn candidates(folder: &TempDir) -> Vec<Candidate> {
         .map(|&(stretch, before)| Candidate {
             name: match (stretch, before) {
                 ("0%", _) => "GoMap".into(),
-                (share, "used") => format!("GoMap, {share}, after its first turns"),
+                (share, "used") => format!("GoMap, {share}, after its first delays"),
                 (share, _) => format!("GoMap, {share}"),
             },
             program: program.clone(),
@@ -142,7 +144,7 @@ fn candidates(folder: &TempDir) -> Vec<Candidate> {
     candidates
 }
 
-/// The time from the reader's start to the report; `None` if that took longer than `at_most`.
+/// Returns the time from the reader's start to the report; `None` if it exceeds `at_most`.
 fn run(candidate: &Candidate, pause: Duration, at_most: Duration) -> Option<Duration> {
     let mut child = Command::new(&candidate.program)
         .args(&candidate.arguments)
@@ -154,8 +156,8 @@ fn run(candidate: &Candidate, pause: Duration, at_most: Duration) -> Option<Dura
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
-        .expect("it starts");
-    let mut stderr = child.stderr.take().expect("it is piped");
+        .expect("the program starts");
+    let mut stderr = child.stderr.take().expect("stderr is piped");
     let mut first = [0; START.len()];
     stderr.read_exact(&mut first).expect("the reader starts");
     assert_eq!(first, START.as_bytes(), "{}", candidate.name);
@@ -164,15 +166,18 @@ fn run(candidate: &Candidate, pause: Duration, at_most: Duration) -> Option<Dura
     let reading = thread::spawn(move || {
         let mut report = String::new();
         let read = stderr.read_to_string(&mut report);
-        // Nobody waits for it once the time is over.
+        // The receiver is gone after a timeout.
         let _ = send.send(start.elapsed());
         read.map(|_| report)
     });
     let after = ended.recv_timeout(at_most).ok();
-    // It may have ended just now.
+    // The process may have ended just now.
     let _ = child.kill();
-    child.wait().expect("it is our child");
-    let report = reading.join().expect("no panic").expect("it can be read");
+    child.wait().expect("the child can be waited for");
+    let report = reading
+        .join()
+        .expect("the thread does not panic")
+        .expect("stderr is readable");
     if after.is_some() {
         let whole = report.starts_with("fatal error: concurrent map ");
         assert!(whole, "{}: {report}", candidate.name);
@@ -204,13 +209,13 @@ fn compare(runs: usize) {
 }
 
 fn print(runs: usize, candidates: &[Candidate], found: &[[Found; ROWS.len()]]) {
-    let mut sheet = Sheet::new(format!("until the report, {runs} runs"));
+    let mut table = MarkdownTable::new(format!("until the report, {runs} runs"));
     for (row, (pause, at_most)) in ROWS.iter().enumerate() {
         let cells = candidates.iter().zip(found);
         let cells =
             cells.map(|(candidate, found)| (candidate.name.clone(), cell(&found[row], *at_most)));
         let cells: Vec<_> = cells.collect();
-        sheet.cells(
+        table.cells(
             match pause.as_nanos() {
                 0 => "no pause".into(),
                 _ => format!("{pause:?}"),
@@ -218,10 +223,11 @@ fn print(runs: usize, candidates: &[Candidate], found: &[[Found; ROWS.len()]]) {
             cells,
         );
     }
-    sheet.print();
+    table.print();
 }
 
-/// Median, tenth and ninetieth percentile; where some runs found nothing, how many.
+/// Formats the median, the tenth and the ninetieth percentile; and the number of runs without a
+/// report, if any.
 fn cell(found: &Found, at_most: Duration) -> String {
     let nanoseconds =
         |run: &Option<Duration>| run.map_or(f64::INFINITY, |time| time.as_secs_f64() * 1e9);

@@ -1,5 +1,5 @@
-//! Real overlaps, forced, and how many of them were reported: `forced [OVERLAPS]`. Ends with 1 if one was missed, or was told
-//! of wrongly.
+//! Forces real overlaps and counts how many of them were reported: `forced [OVERLAPS]`. Exits with
+//! status 1 if one was missed, or reported wrongly.
 
 use std::process::ExitCode;
 use std::thread::available_parallelism;

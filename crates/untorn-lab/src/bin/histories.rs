@@ -1,14 +1,15 @@
-//! Recorded histories of `untorn::Map` for as long as you like: `histories [SECONDS [SEED]]`.
+//! Records histories of `untorn::Map` and checks them: `histories [SECONDS [SEED]]`.
 //!
-//! Half of the time goes to short histories, checked as a black box, half to long ones, checked by their revisions. The
-//! totals are printed every ten seconds. A violation ends the run with exit status 1 and is printed.
+//! Half of the time goes to short histories, checked as a black box, half to long ones, checked by
+//! their revisions. The totals are printed every ten seconds. A violation is printed and ends the
+//! run with exit status 1.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use untorn_lab::history::campaign::{Totals, Until, long, short, untorn};
 
-/// Operations in a long history: most are of the first size, one of four is of the second.
+/// Operations in a long history: three of four have the first size, one of four the second.
 const SIZES: [usize; 2] = [100_000, 1_000_000];
 
 fn main() -> ExitCode {
@@ -27,7 +28,7 @@ fn main() -> ExitCode {
         let end = start.elapsed() + Duration::from_secs(10);
         while start.elapsed() < end {
             round += 1;
-            // Far from the seeds of the other rounds.
+            // Keeps the seeds of the rounds far apart.
             let seed = seed.wrapping_add(round << 32);
             let size = SIZES[usize::from(round.is_multiple_of(4))];
             let long = long(untorn, seed, size, Until::Histories(1));

@@ -1,4 +1,5 @@
-//! The long run of the oracle: `oracle [STEPS [SEED]]`. Ends with 1 if something differs, 2 if it cannot be run.
+//! The long run of the oracle: `oracle [STEPS [SEED]]`. Exits with status 1 on a difference, 2 if
+//! it cannot run.
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -19,7 +20,7 @@ fn main() -> ExitCode {
     let mut oracle = match Oracle::start() {
         Ok(oracle) => oracle,
         Err(reason) => {
-            eprintln!("not run: {reason}");
+            eprintln!("cannot run the oracle: {reason}");
             return ExitCode::from(2);
         }
     };
@@ -29,15 +30,15 @@ fn main() -> ExitCode {
     );
     let start = Instant::now();
     match run(&mut oracle, seed, steps) {
-        Ok(totals) => {
+        Ok(coverage) => {
             println!(
-                "\n{totals}\n\nno difference, in {:.0} s",
+                "\n{coverage}\n\nno difference, in {:.0} s",
                 start.elapsed().as_secs_f64()
             );
             ExitCode::SUCCESS
         }
-        Err(listing) => {
-            println!("\n{listing}");
+        Err(report) => {
+            println!("\n{report}");
             ExitCode::FAILURE
         }
     }

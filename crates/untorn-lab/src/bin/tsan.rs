@@ -1,6 +1,7 @@
-//! `tsan` plays every scenario and prints a table; `tsan NAME...` those whose names contain one of the words, with all that
-//! was printed; `tsan --until-failure` ends at the first that is not as expected; `tsan run NAME` is what it does in each
-//! process. Built and called by `.ci/tsan`.
+//! `tsan` runs every scenario and prints a table; `tsan NAME...` runs those whose names contain one
+//! of the words, and prints their complete output; `tsan --until-failure` stops at the first
+//! unexpected result; `tsan run NAME` is used in each child process. Built and called by
+//! `.ci/tsan`.
 
 use std::env;
 use std::process::ExitCode;
@@ -9,7 +10,7 @@ use untorn_lab::tsan::{Scenario, play, scenarios};
 
 fn main() -> ExitCode {
     if !cfg!(untorn_tsan) {
-        eprintln!("this was built without ThreadSanitizer; `just tsan` builds it with it");
+        eprintln!("cannot run scenarios: this was built without ThreadSanitizer; use `just tsan`");
         return ExitCode::from(2);
     }
     let arguments: Vec<_> = env::args().skip(1).collect();
@@ -17,7 +18,7 @@ fn main() -> ExitCode {
     match &*arguments {
         [run, name] if run == "run" => {
             let Some(scenario) = scenarios.iter().find(|scenario| scenario.name == name) else {
-                eprintln!("there is no scenario {name}");
+                eprintln!("unknown scenario {name}");
                 return ExitCode::from(2);
             };
             (scenario.run)();

@@ -1,4 +1,4 @@
-//! Kinds of keys and values.
+//! The kinds of keys and values.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -6,40 +6,40 @@ use std::hash::{Hash, Hasher};
 
 use untorn::gomap::{Float64, Key};
 
-use super::foreign::{Call, Ledger, Token, called};
+use super::user_code::{Call, LeakCheck, Token, user_call};
 
-/// A kind of key with a kind of value.
+/// A key type with a value type.
 pub(super) trait Kind {
     type Key: Key + Clone + fmt::Debug + Borrow<Self::Query>;
-    /// What a key is asked for by.
+    /// The borrowed form used for lookups.
     type Query: Key + ?Sized;
     type Value: Value;
 
-    /// A key that equals those with the same `id`; the others may tell by the `tag` which one it is.
-    fn key(id: u16, tag: u32, ledger: &Ledger) -> Self::Key;
+    /// Returns a key that equals those with the same `id`; `tag` distinguishes equal keys.
+    fn key(id: u16, tag: u32, leak_check: &LeakCheck) -> Self::Key;
 
-    /// A key that equals nothing, if there are such.
-    fn loose(_tag: u32, _ledger: &Ledger) -> Option<Self::Key> {
+    /// Returns a key that equals nothing, if the type has one.
+    fn unequal(_tag: u32, _ledger: &LeakCheck) -> Option<Self::Key> {
         None
     }
 
-    /// The `id` of a key; of a loose one anything.
+    /// Returns the `id` of a key; arbitrary for a key that equals nothing.
     fn id(key: &Self::Key) -> u16;
 
-    /// What of the tag can be told.
+    /// Returns the part of the tag that the key stores.
     fn tag(_key: &Self::Key) -> u32 {
         0
     }
 }
 
-/// A value: a number that says which one it is.
+/// A value that holds a number.
 pub(super) trait Value: Clone + Default + PartialEq + fmt::Debug {
-    fn new(number: u64, ledger: &Ledger) -> Self;
+    fn new(number: u64, leak_check: &LeakCheck) -> Self;
     fn number(&self) -> u64;
 }
 
 impl Value for u64 {
-    fn new(number: u64, _ledger: &Ledger) -> Self {
+    fn new(number: u64, _ledger: &LeakCheck) -> Self {
         number
     }
 
@@ -56,8 +56,8 @@ pub(super) struct Counted {
 }
 
 impl Value for Counted {
-    fn new(number: u64, ledger: &Ledger) -> Self {
-        let _token = Some(ledger.token());
+    fn new(number: u64, leak_check: &LeakCheck) -> Self {
+        let _token = Some(leak_check.token());
         Self { number, _token }
     }
 
@@ -68,7 +68,7 @@ impl Value for Counted {
 
 impl PartialEq for Counted {
     fn eq(&self, other: &Self) -> bool {
-        called(Call::Eq);
+        user_call(Call::Eq);
         self.number == other.number
     }
 }
@@ -79,7 +79,7 @@ impl fmt::Debug for Counted {
     }
 }
 
-/// Keys of eight bytes, nothing to drop.
+/// Keys of eight bytes without drop code.
 pub(super) struct Word64;
 
 impl Kind for Word64 {
@@ -87,7 +87,7 @@ impl Kind for Word64 {
     type Query = u64;
     type Value = u64;
 
-    fn key(id: u16, _tag: u32, _ledger: &Ledger) -> u64 {
+    fn key(id: u16, _tag: u32, _ledger: &LeakCheck) -> u64 {
         id.into()
     }
 
@@ -104,7 +104,7 @@ impl Kind for Word32 {
     type Query = u32;
     type Value = Counted;
 
-    fn key(id: u16, _tag: u32, _ledger: &Ledger) -> u32 {
+    fn key(id: u16, _tag: u32, _ledger: &LeakCheck) -> u32 {
         id.into()
     }
 
@@ -113,7 +113,7 @@ impl Kind for Word32 {
     }
 }
 
-/// Strings, of which the long ones begin and end alike.
+/// Strings; the long ones have a common prefix and suffix.
 pub(super) struct Text;
 
 impl Kind for Text {
@@ -121,7 +121,7 @@ impl Kind for Text {
     type Query = str;
     type Value = Counted;
 
-    fn key(id: u16, _tag: u32, _ledger: &Ledger) -> String {
+    fn key(id: u16, _tag: u32, _ledger: &LeakCheck) -> String {
         if id.is_multiple_of(3) {
             format!("{id}")
         } else {
@@ -130,13 +130,13 @@ impl Kind for Text {
     }
 
     fn id(key: &String) -> u16 {
-        // Where they are, not searched for: this is asked for every entry that is compared.
+        // Reads the digits at their fixed place: this runs for every entry compared.
         let digits = key.get(34..39).unwrap_or(key);
         digits.parse().expect("made by `key`")
     }
 }
 
-/// Keys too large to lie in a bucket.
+/// Keys too large for a bucket.
 pub(super) struct Large;
 
 impl Kind for Large {
@@ -144,7 +144,7 @@ impl Kind for Large {
     type Query = [u64; 20];
     type Value = u64;
 
-    fn key(id: u16, _tag: u32, _ledger: &Ledger) -> [u64; 20] {
+    fn key(id: u16, _tag: u32, _ledger: &LeakCheck) -> [u64; 20] {
         let mut key = [7; 20];
         key[19] = id.into();
         key
@@ -163,12 +163,12 @@ impl Kind for Float {
     type Query = Float64;
     type Value = u64;
 
-    fn key(id: u16, tag: u32, _ledger: &Ledger) -> Float64 {
+    fn key(id: u16, tag: u32, _ledger: &LeakCheck) -> Float64 {
         let sign = if tag.is_multiple_of(2) { 1.0 } else { -1.0 };
         Float64(if id == 0 { 0.0 * sign } else { id.into() })
     }
 
-    fn loose(_tag: u32, _ledger: &Ledger) -> Option<Float64> {
+    fn unequal(_tag: u32, _ledger: &LeakCheck) -> Option<Float64> {
         Some(Float64(f64::NAN))
     }
 
@@ -181,7 +181,8 @@ impl Kind for Float {
     }
 }
 
-/// Keys that count every call; `UPDATE` is [`Key::NEEDS_KEY_UPDATE`], `PAD` their size in words beyond the least.
+/// Keys that count every call; `UPDATE` is [`Key::NEEDS_KEY_UPDATE`], `PAD` is their additional
+/// size in words.
 pub(super) struct Probes<const UPDATE: bool, const PAD: usize>;
 
 /// The key of [`Probes`].
@@ -195,7 +196,7 @@ pub(super) struct Probe<const UPDATE: bool, const PAD: usize> {
 
 impl<const UPDATE: bool, const PAD: usize> PartialEq for Probe<UPDATE, PAD> {
     fn eq(&self, other: &Self) -> bool {
-        called(Call::Eq);
+        user_call(Call::Eq);
         self.id == other.id
     }
 }
@@ -204,7 +205,7 @@ impl<const UPDATE: bool, const PAD: usize> Eq for Probe<UPDATE, PAD> {}
 
 impl<const UPDATE: bool, const PAD: usize> Hash for Probe<UPDATE, PAD> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        called(Call::Hash);
+        user_call(Call::Hash);
         self.id.hash(state);
     }
 }
@@ -224,11 +225,11 @@ impl<const UPDATE: bool, const PAD: usize> Kind for Probes<UPDATE, PAD> {
     type Query = Probe<UPDATE, PAD>;
     type Value = Counted;
 
-    fn key(id: u16, tag: u32, ledger: &Ledger) -> Self::Key {
+    fn key(id: u16, tag: u32, leak_check: &LeakCheck) -> Self::Key {
         Probe {
             id,
             tag,
-            _token: ledger.token(),
+            _token: leak_check.token(),
             _pad: [0; PAD],
         }
     }

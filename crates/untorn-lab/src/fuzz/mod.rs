@@ -1,48 +1,49 @@
-//! Sequences of operations on a [`Table`](untorn::gomap::Table), a [`GoMap`](untorn::GoMap) and a [`Map`](untorn::Map),
-//! beside a plain model: the bodies of the targets in `fuzz/`, and of the tests that need no fuzzer.
+//! Runs sequences of operations on a [`Table`](untorn::gomap::Table), a [`GoMap`](untorn::GoMap)
+//! and a [`Map`](untorn::Map), each beside a model: the bodies of the targets in `fuzz/`, and of
+//! the tests that need no fuzzer.
 
-mod foreign;
 mod kind;
 pub mod map;
 mod search;
 pub mod table;
+mod user_code;
 
 use std::fmt;
 use std::ops::Range;
 
 use arbitrary::{Arbitrary, Unstructured};
 
-pub use self::foreign::{Call, Fuse, Spread};
 pub use self::search::search;
+pub use self::user_code::{BadHash, Call, PanicAfter};
 
-/// A sequence of operations with what it is run on.
+/// A sequence of operations and the map that it runs on.
 pub trait Case: for<'a> Arbitrary<'a> + fmt::Debug + Clone {
-    /// Runs it beside its model.
+    /// Runs the operations beside the model.
     ///
     /// # Panics
-    /// If the two do not agree.
+    /// Panics if map and model differ.
     fn run(&self);
 
-    /// The same without these operations.
+    /// Returns a copy without a range of operations.
     #[must_use]
     fn without(&self, operations: Range<usize>) -> Self;
 
-    /// Number of operations.
+    /// Returns the number of operations.
     fn len(&self) -> usize;
 
-    /// Whether there is none.
+    /// Returns whether there are no operations.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// The case that these bytes stand for, as the fuzzer reads them; `None` if there are too few.
+/// Decodes a case as the fuzzer does; `None` if there are too few bytes.
 #[must_use]
 pub fn read<C: Case>(bytes: &[u8]) -> Option<C> {
     C::arbitrary_take_rest(Unstructured::new(bytes)).ok()
 }
 
-/// Operations until the bytes are used up.
+/// Decodes operations until the bytes are used up.
 fn operations<'a, O: Arbitrary<'a>>(u: &mut Unstructured<'a>) -> arbitrary::Result<Vec<O>> {
     let mut operations = Vec::new();
     while !u.is_empty() && operations.len() < 400 {
@@ -51,16 +52,17 @@ fn operations<'a, O: Arbitrary<'a>>(u: &mut Unstructured<'a>) -> arbitrary::Resu
     Ok(operations)
 }
 
-/// `all` without a range of it.
+/// Returns a copy of `all` without a range.
 fn without<T: Clone>(all: &[T], range: Range<usize>) -> Vec<T> {
     [&all[..range.start], &all[range.end..]].concat()
 }
 
-/// What a run may still cost, in look-ups: a long sequence on a large map ends early. Under a fuzzer, which finds more by
-/// many short runs than by few long ones, that is about a millisecond.
-struct Work(u32);
+/// The remaining budget of a run, in lookups: a long sequence on a large map ends early. Under a
+/// fuzzer, which finds more with many short runs than with few long ones, it is about a
+/// millisecond.
+struct Budget(u32);
 
-impl Work {
+impl Budget {
     fn new() -> Self {
         Self(if cfg!(untorn_fuzzing) { 1_000 } else { 40_000 })
     }
@@ -75,7 +77,8 @@ impl Work {
     }
 }
 
-/// Makes every run of a case the same, where the library is built to allow it.
+/// Resets the random numbers, so that a case is repeatable, if the library is built with
+/// `untorn_fuzzing`.
 fn repeat_random_numbers() {
     #[cfg(untorn_fuzzing)]
     untorn::repeat_random_numbers();

@@ -1,18 +1,18 @@
-//! Random cases without a fuzzer.
+//! Random cases, without a fuzzer.
 
-use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
-use std::sync::Once;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{Case, read};
+use crate::shrink;
+use crate::silent_panics::set_silent;
 
-/// How many smaller cases are tried at most.
+/// The maximum number of smaller cases to try.
 const TRIES: usize = 1000;
 
-/// Runs so many random cases; the same ones for the same seed.
+/// Runs `runs` random cases, which are equal for equal seeds.
 ///
 /// # Panics
-/// If one fails, with a smaller one that fails too.
+/// Panics if a case fails, with a smaller case that fails too.
 pub fn search<C: Case>(seed: u64, runs: usize) {
     let mut random = fastrand::Rng::with_seed(seed);
     for run in 0..runs {
@@ -28,50 +28,30 @@ pub fn search<C: Case>(seed: u64, runs: usize) {
     }
 }
 
-/// Drops operations for as long as it still fails.
-fn shrink<C: Case>(mut case: C, mut last: String) -> (C, String) {
-    let (mut tries, mut chunk) = (0, case.len().div_ceil(2));
-    while chunk > 0 && tries < TRIES {
-        let before = case.len();
-        let mut end = before;
-        while end > 0 && tries < TRIES {
-            let start = end.saturating_sub(chunk);
-            let smaller = case.without(start..end);
-            tries += 1;
-            if let Some(failure) = failure(&smaller) {
-                (case, last) = (smaller, failure);
-            }
-            end = start.min(case.len());
-        }
-        if chunk > 1 || case.len() == before {
-            chunk /= 2;
-        }
-    }
-    (case, last)
+/// Removes operations while the case still fails.
+fn shrink<C: Case>(case: C, failed: String) -> (C, String) {
+    let chunk = case.len().div_ceil(2);
+    shrink::shrink(
+        (case, failed),
+        |(case, _)| case.len(),
+        chunk,
+        TRIES,
+        |(case, _), range| {
+            let smaller = case.without(range);
+            failure(&smaller).map(|failed| (smaller, failed))
+        },
+    )
 }
 
-thread_local! {
-    static QUIET: Cell<bool> = const { Cell::new(false) };
-}
-
-/// What the case fails with, without a word on stderr.
+/// Runs a case and returns its panic message; prints no panic report.
 fn failure<C: Case>(case: &C) -> Option<String> {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let loud = take_hook();
-        set_hook(Box::new(move |info| {
-            if !QUIET.get() {
-                loud(info);
-            }
-        }));
-    });
-    QUIET.set(true);
+    set_silent(true);
     let outcome = catch_unwind(AssertUnwindSafe(|| case.run()));
-    QUIET.set(false);
+    set_silent(false);
     let payload = outcome.err()?;
     let text = payload
         .downcast_ref::<String>()
         .cloned()
         .or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).into()));
-    Some(text.unwrap_or_else(|| "a panic without a text".into()))
+    Some(text.unwrap_or_else(|| "a panic without a message".into()))
 }

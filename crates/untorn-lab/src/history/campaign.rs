@@ -1,9 +1,9 @@
-//! Many histories, and their totals.
+//! Campaigns: many histories and their totals.
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use super::linear::{Verdict, linearize};
+use super::linearizability::{Verdict, linearize};
 use super::model::{KEYS, Operation};
 use super::record::{Calls, Plan, record};
 use super::revisions::{explain, replay};
@@ -11,18 +11,18 @@ use super::shrink::shrink;
 use super::subject::{Subject, Untorn};
 use super::timeline::{overlaps, timeline};
 
-/// What a campaign has come to.
+/// The totals of a campaign.
 #[derive(Clone, Debug, Default)]
 pub struct Totals {
     /// Histories.
     pub histories: usize,
     /// Operations in them.
     pub operations: usize,
-    /// Operations that were under way while another thread was in one.
+    /// Operations that overlapped with an operation of another thread.
     pub overlapping: usize,
     /// Views.
     pub views: usize,
-    /// Views that were read through while a batch of another thread was under way.
+    /// Views that were read while a batch of another thread was running.
     pub views_over_batches: usize,
     /// Commits that were replayed in the order of their revisions.
     pub commits: usize,
@@ -30,28 +30,28 @@ pub struct Totals {
     pub given_up: usize,
     /// Histories with a violation.
     pub violations: usize,
-    /// The first violation, on paper.
+    /// The first violation, formatted.
     pub first: Option<String>,
     /// Time spent.
     pub time: Duration,
 }
 
 impl Totals {
-    /// The share of operations that overlapped.
+    /// Returns the share of operations that overlapped.
     #[must_use]
     pub fn share_overlapping(&self) -> f64 {
         self.overlapping as f64 / self.operations.max(1) as f64
     }
 
-    /// The share of views that were read through while a batch was under way.
+    /// Returns the share of views that were read while a batch was running.
     #[must_use]
     pub fn share_over_batches(&self) -> f64 {
         self.views_over_batches as f64 / self.views.max(1) as f64
     }
 
-    /// What is wrong with a campaign: a violation, an unchecked history, or too little at the same time to mean
-    /// anything. At least three operations of ten must overlap with another thread's, and two views of ten with its
-    /// batch.
+    /// Returns the reason why a campaign failed: a violation, an unchecked history, or too little
+    /// overlap to be meaningful. At least three of ten operations must overlap with another
+    /// thread's, and two of ten views with another thread's batch.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
         if self.first.is_some() {
@@ -59,7 +59,7 @@ impl Totals {
         } else if self.given_up > 0 {
             Some(format!("{} histories were not checked", self.given_up))
         } else if self.share_overlapping() < 0.3 || self.share_over_batches() < 0.2 {
-            Some("too little was at the same time".into())
+            Some("too few operations overlapped".into())
         } else {
             None
         }
@@ -108,7 +108,7 @@ impl fmt::Display for Totals {
     }
 }
 
-/// A plan of which the number of threads and keys follows from the seed.
+/// Returns a plan whose number of threads and keys is derived from the seed.
 fn plan(seed: u64, operations: usize, calls: Calls) -> Plan {
     let mut rng = fastrand::Rng::with_seed(seed);
     let threads = rng.usize(3..=6);
@@ -121,24 +121,24 @@ fn plan(seed: u64, operations: usize, calls: Calls) -> Plan {
     }
 }
 
-/// A plan for the black-box checker: some forty operations, more with those inside of views.
+/// Returns a plan for the black-box checker: some forty operations, and more inside views.
 #[must_use]
 pub fn short_plan(seed: u64) -> Plan {
     plan(seed, 36, Calls::Every)
 }
 
-/// A plan for the checker of revisions.
+/// Returns a plan for the checker of revisions.
 #[must_use]
 pub fn long_plan(seed: u64, operations: usize) -> Plan {
     plan(seed, operations, Calls::WithRevisions)
 }
 
-/// When a campaign ends.
+/// The end of a campaign.
 #[derive(Clone, Copy, Debug)]
 pub enum Until {
-    /// After so many histories, or at the first violation.
+    /// After this many histories, or at the first violation.
     Histories(usize),
-    /// After so long, or at the first violation.
+    /// After this time, or at the first violation.
     Time(Duration),
 }
 
@@ -152,13 +152,13 @@ impl Until {
     }
 }
 
-/// The map of a history: half of them with other entries, so that its table has some depth.
+/// Returns the map of a history: every second one has other entries, so that its table is deeper.
 #[must_use]
 pub fn untorn(seed: u64) -> Untorn {
     Untorn::new(if seed.is_multiple_of(2) { 0 } else { 700 })
 }
 
-/// Short histories of the maps that `subject` makes, checked as a black box.
+/// Records short histories of the maps that `subject` returns, and checks them as a black box.
 pub fn short<S: Subject>(subject: impl Fn(u64) -> S, seed: u64, until: Until) -> Totals {
     let (mut totals, start) = (Totals::default(), Instant::now());
     while !until.is_over(&totals, start) {
@@ -185,7 +185,7 @@ pub fn short<S: Subject>(subject: impl Fn(u64) -> S, seed: u64, until: Until) ->
     totals
 }
 
-/// Long histories of so many operations, checked by their revisions.
+/// Records long histories of `operations` operations, and checks them by their revisions.
 pub fn long<S: Subject>(
     subject: impl Fn(u64) -> S,
     seed: u64,

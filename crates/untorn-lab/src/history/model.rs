@@ -1,83 +1,83 @@
-//! What an operation is, and what it does to a map that nobody else uses: the specification.
+//! Operations and their effect on a map of one thread: the specification.
 
 use std::fmt;
 
-/// A key. Few, so that operations meet.
+/// A key. There are few, so that operations conflict.
 pub type Key = u8;
-/// A value. A fresh one for each write, so that what was read says who wrote it.
+/// A value. Each write has a new one, so that a read identifies its write.
 pub type Value = u32;
-/// How many keys there are at most.
+/// The maximum number of keys.
 pub const KEYS: usize = 4;
-/// Everything in the map.
+/// The contents of the map.
 pub type Contents = [Option<Value>; KEYS];
 
-/// One thing that an operation did, and what it was told. `None` in a field that is an answer means that nothing was told.
+/// One step of an operation and its result. `None` as a result means that the call returned none.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
-    /// Looked a key up.
+    /// Looked up a key.
     Get {
         /// The key.
         key: Key,
-        /// The value that it had.
+        /// The value read.
         saw: Option<Value>,
     },
-    /// Asked whether a key has a value.
+    /// Checked whether a key is present.
     Contains {
         /// The key.
         key: Key,
-        /// Whether it had one.
+        /// The result.
         saw: bool,
     },
-    /// Asked for the number of entries.
+    /// Read the number of entries.
     Len {
         /// The number.
         saw: usize,
     },
-    /// Went through all entries.
+    /// Iterated over all entries.
     All {
         /// The entries.
         saw: Contents,
-        /// How many came, repeated ones included.
+        /// The number of entries returned, duplicates included.
         entries: usize,
     },
-    /// Gave a key a value, or took it out.
+    /// Inserted or removed a value.
     Write {
         /// The key.
         key: Key,
-        /// The value; `None` takes the key out.
+        /// The value; `None` removes the key.
         value: Option<Value>,
-        /// The value that it had before.
+        /// The old value.
         old: Option<Option<Value>>,
     },
-    /// Kept the values that leave this rest when divided by two.
+    /// Retained the values with this remainder modulo two.
     Retain {
-        /// The rest.
+        /// The remainder.
         rest: Value,
-        /// How many entries went.
+        /// The number of removed entries.
         gone: Option<usize>,
     },
-    /// Took everything out.
+    /// Removed all entries.
     Clear {
-        /// How many entries there were.
+        /// The number of entries before.
         of: Option<usize>,
     },
-    /// Replaced everything.
+    /// Replaced the contents.
     Refresh {
-        /// By this.
+        /// The new contents.
         to: Contents,
-        /// How many entries were added, changed and removed.
+        /// The numbers of added, changed and removed entries.
         counts: Option<[usize; 3]>,
     },
 }
 
-/// How many entries there are.
+/// Returns the number of entries.
 #[must_use]
 pub fn len(contents: &Contents) -> usize {
     contents.iter().flatten().count()
 }
 
 impl Step {
-    /// Whether a map with these contents tells what this step was told.
+    /// Returns whether a map with these contents gives the results of this step.
     #[must_use]
     pub fn fits(&self, contents: &Contents) -> bool {
         match *self {
@@ -106,7 +106,7 @@ impl Step {
         }
     }
 
-    /// Does to the contents what this step does.
+    /// Applies the step to the contents.
     pub fn apply(&self, contents: &mut Contents) {
         match *self {
             Self::Write { key, value, .. } => contents[usize::from(key)] = value,
@@ -121,7 +121,7 @@ impl Step {
         }
     }
 
-    /// Whether this step only looks.
+    /// Returns whether the step only reads.
     #[must_use]
     pub fn is_read(&self) -> bool {
         matches!(
@@ -130,7 +130,8 @@ impl Step {
         )
     }
 
-    /// Whether this step changed something, going by what it was told: what makes a revision.
+    /// Returns whether the step changed the contents, according to its result: such a step creates
+    /// a revision.
     #[must_use]
     pub fn changes(&self) -> bool {
         match *self {
@@ -143,46 +144,46 @@ impl Step {
     }
 }
 
-/// How an operation ended.
+/// The end of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It took effect, if it had one.
-    Took,
+    /// The call returned normally, with its effect if it has one.
+    Completed,
     /// The batch was dropped without a commit.
     Aborted,
     /// The closure returned an error.
     Failed,
     /// The closure panicked.
     Panicked,
-    /// The map was no longer at the revision that was asked for.
+    /// The map was no longer at the expected revision.
     Moved,
 }
 
-/// A call and what came of it.
+/// A call and its results.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Operation {
-    /// Who made it.
+    /// The calling thread.
     pub thread: usize,
-    /// Which one it was.
+    /// The name of the method.
     pub call: &'static str,
     /// The moment just before the call.
     pub invoked: u64,
-    /// The moment just after it; of a view, just after it was taken.
+    /// The moment just after the return; for a view, just after it was taken.
     pub returned: u64,
-    /// The moment after the last read through a view; of everything else, that of the return.
+    /// The moment after the last read through a view; for all other calls, the return.
     pub until: u64,
-    /// What happened inside, in order, as if at one moment.
+    /// The steps in order, as if at one moment.
     pub steps: Vec<Step>,
-    /// How it ended. Unless it took effect, its writes must leave nothing.
+    /// The end. Unless the operation completed, its writes must have no effect.
     pub outcome: Outcome,
-    /// The revision that it told: that of the commit, or the newest one if nothing was committed.
+    /// The returned revision: that of the commit, or the newest one if nothing was committed.
     pub revision: Option<u64>,
-    /// The revision that it was to be committed at.
+    /// The revision that the call expected.
     pub only_at: Option<u64>,
 }
 
 impl Operation {
-    /// What the map holds afterwards, if the operation can have come at a moment when it held `before`.
+    /// Returns the contents after the operation if its results fit the contents `before`.
     #[must_use]
     pub fn after(&self, before: &Contents) -> Option<Contents> {
         let mut contents = *before;
@@ -192,30 +193,30 @@ impl Operation {
             }
             step.apply(&mut contents);
         }
-        Some(if self.outcome == Outcome::Took {
+        Some(if self.outcome == Outcome::Completed {
             contents
         } else {
             *before
         })
     }
 
-    /// What the map holds afterwards, whatever the operation was told.
+    /// Returns the contents after the operation, without checking its results.
     #[must_use]
-    pub fn forced(&self, before: &Contents) -> Contents {
+    pub fn apply_unchecked(&self, before: &Contents) -> Contents {
         let mut contents = *before;
-        if self.outcome == Outcome::Took {
+        if self.outcome == Outcome::Completed {
             self.steps.iter().for_each(|step| step.apply(&mut contents));
         }
         contents
     }
 
-    /// Whether it made a revision.
+    /// Returns whether the operation created a revision.
     #[must_use]
     pub fn commits(&self) -> bool {
-        self.outcome == Outcome::Took && self.steps.iter().any(Step::changes)
+        self.outcome == Outcome::Completed && self.steps.iter().any(Step::changes)
     }
 
-    /// Whether it shows one state to several reads: a pin, a snapshot or a reader.
+    /// Returns whether the operation reads one state several times: a pin, a snapshot or a reader.
     #[must_use]
     pub fn is_view(&self) -> bool {
         matches!(self.call, "pin" | "snapshot" | "latest")
@@ -272,7 +273,7 @@ impl fmt::Display for Operation {
         }
         let steps: Vec<String> = self.steps.iter().map(Step::to_string).collect();
         write!(f, " {{ {} }}", steps.join(", "))?;
-        if self.outcome != Outcome::Took {
+        if self.outcome != Outcome::Completed {
             write!(f, " {:?}", self.outcome)?;
         }
         self.revision

@@ -1,4 +1,4 @@
-//! Recording: threads that do random things to one map, and note what came of it.
+//! Recording: threads that run random operations on one map and record the results.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Barrier;
@@ -6,37 +6,40 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use super::model::{Contents, KEYS, Key, Operation, Outcome, Step, Value};
-use super::subject::{Ending, Hold, How, Keep, Reading, Subject, Writing, Written};
+use super::subject::{
+    BatchEnd, BatchOps, Keep, Subject, ViewKind, ViewOps, WriteKind, WriteResult,
+};
 
-/// Which calls are made.
+/// The methods to call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Calls {
-    /// All of them.
+    /// All methods.
     Every,
-    /// All reads, and the writes that tell their revision.
+    /// All reads, and the writes that return their revision.
     WithRevisions,
 }
 
-/// What is recorded.
+/// The parameters of a recording.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    /// How many threads there are.
+    /// The number of threads.
     pub threads: usize,
-    /// How many operations each of them begins, not counting those inside of views.
+    /// The number of operations of each thread, without those inside views.
     pub operations: usize,
-    /// How many keys are used, [`KEYS`] at most.
+    /// The number of keys, [`KEYS`] at most.
     pub keys: usize,
-    /// Which calls are made.
+    /// The methods to call.
     pub calls: Calls,
-    /// What the choices of all threads come from. How they interleave is up to the machine.
+    /// The seed of all random choices. The interleaving depends on the machine.
     pub seed: u64,
 }
 
-/// Moments, in one order for all threads.
+/// Moments, in a total order over all threads.
 ///
-/// A counter and not the time: moments are distinct, and since each count synchronises with the one before, what the
-/// history calls earlier has *happened before* in the sense of the memory model, on any machine. So a violation is one,
-/// however clocks may differ. The price is a locked instruction before and after each call.
+/// A counter instead of the time: moments are distinct, and each increment synchronizes with the
+/// previous one. Therefore the order in the history is *happens-before* in the sense of the memory
+/// model, on any machine, and a reported violation is real even if clocks differ. The cost is one
+/// locked instruction before and after each call.
 struct Clock(AtomicU64);
 
 impl Clock {
@@ -48,7 +51,7 @@ impl Clock {
 /// Records a history, ordered by invocation.
 ///
 /// # Panics
-/// If the subject panics, and not because a closure did.
+/// Panics if the subject panics for another reason than a closure that panics on purpose.
 pub fn record<S: Subject>(subject: &S, plan: &Plan) -> Vec<Operation> {
     let (clock, start) = (Clock(AtomicU64::new(0)), Barrier::new(plan.threads));
     let mut history: Vec<Operation> = thread::scope(|scope| {
@@ -59,7 +62,7 @@ pub fn record<S: Subject>(subject: &S, plan: &Plan) -> Vec<Operation> {
                 start.wait();
                 for _ in 0..plan.operations {
                     recorder.operation(0);
-                    pause(&mut recorder.hand.rng);
+                    pause(&mut recorder.generator.rng);
                 }
                 recorder.log
             })
@@ -73,10 +76,10 @@ pub fn record<S: Subject>(subject: &S, plan: &Plan) -> Vec<Operation> {
     history
 }
 
-/// What the closures that are to panic do it with.
-struct Planned;
+/// The payload of a panic on purpose.
+struct ExpectedPanic;
 
-/// Lets others in, now and then.
+/// Yields or spins at random, to vary the interleaving.
 fn pause(rng: &mut fastrand::Rng) {
     match rng.u8(..8) {
         0..3 => thread::yield_now(),
@@ -89,20 +92,20 @@ fn pause(rng: &mut fastrand::Rng) {
     }
 }
 
-/// What one thread chooses.
-struct Hand {
+/// The random choices of one thread.
+struct Generator {
     rng: fastrand::Rng,
     keys: usize,
     next: Value,
     threads: Value,
 }
 
-impl Hand {
+impl Generator {
     fn key(&mut self) -> Key {
         self.rng.usize(..self.keys) as Key
     }
 
-    /// A value that nobody has written yet.
+    /// Returns a value that was never written before.
     fn fresh(&mut self) -> Value {
         self.next += self.threads;
         self.next
@@ -112,8 +115,8 @@ impl Hand {
         self.rng.u32(..n) == 0
     }
 
-    /// One read through a view.
-    fn read(&mut self, view: &dyn Reading) -> Step {
+    /// Makes one read through a view.
+    fn read(&mut self, view: &dyn ViewOps) -> Step {
         let key = self.key();
         match self.rng.u8(..10) {
             0 => Step::Contains {
@@ -132,8 +135,8 @@ impl Hand {
         }
     }
 
-    /// Every key, beginning anywhere.
-    fn sweep(&mut self, view: &dyn Reading, steps: &mut Vec<Step>) {
+    /// Reads every key, starting at a random one.
+    fn sweep(&mut self, view: &dyn ViewOps, steps: &mut Vec<Step>) {
         let first = self.key() as usize;
         for i in 0..self.keys {
             let key = ((first + i) % self.keys) as Key;
@@ -145,8 +148,8 @@ impl Hand {
         }
     }
 
-    /// One thing in a batch.
-    fn step(&mut self, batch: &mut dyn Writing, steps: &mut Vec<Step>) {
+    /// Makes one step of a batch.
+    fn step(&mut self, batch: &mut dyn BatchOps, steps: &mut Vec<Step>) {
         let key = self.key();
         steps.push(match self.rng.u8(..16) {
             0..3 => Step::Get {
@@ -180,7 +183,8 @@ impl Hand {
         });
     }
 
-    /// `retain`, of a map or of a batch: what it showed and what went.
+    /// Calls `retain` of a map or of a batch; records the entries that it passed and the number
+    /// removed.
     fn retain(&mut self, steps: &mut Vec<Step>, retain: &mut dyn FnMut(&mut Keep<'_>)) {
         let rest = self.rng.u32(..2);
         let (mut saw, mut entries, mut gone) = (Contents::default(), 0, 0);
@@ -196,7 +200,7 @@ impl Hand {
         steps.extend([Step::All { saw, entries }, Step::Retain { rest, gone }]);
     }
 
-    /// What to refresh with: what is there, with some of it gone or new.
+    /// Returns contents for a refresh: the current ones with some keys removed or changed.
     fn contents(&mut self, mut contents: Contents) -> Contents {
         for value in &mut contents[..self.keys] {
             match self.rng.u8(..4) {
@@ -209,7 +213,7 @@ impl Hand {
     }
 }
 
-/// How the closure of a batch is to end.
+/// The end of a batch's closure.
 #[derive(Clone, Copy, PartialEq)]
 enum End {
     Commit,
@@ -223,8 +227,8 @@ struct Recorder<'r, S: Subject> {
     clock: &'r Clock,
     calls: Calls,
     thread: usize,
-    hand: Hand,
-    /// Not there while it shows something.
+    generator: Generator,
+    /// `None` while its view is in use.
     reader: Option<S::Reader>,
     log: Vec<Operation>,
 }
@@ -237,7 +241,7 @@ impl<'r, S: Subject> Recorder<'r, S> {
             clock,
             calls: plan.calls,
             thread,
-            hand: Hand {
+            generator: Generator {
                 rng: fastrand::Rng::with_seed(plan.seed.wrapping_mul(31) ^ thread as u64),
                 keys: plan.keys,
                 next: thread as Value,
@@ -248,15 +252,16 @@ impl<'r, S: Subject> Recorder<'r, S> {
         }
     }
 
-    /// Makes a call between two moments. It returns what it did and the revision that it told.
+    /// Makes a call between two moments. `body` records its steps and returns the revision, if the
+    /// call returns one.
     fn call(
         &mut self,
         call: &'static str,
-        body: impl FnOnce(&S, &mut Hand, &mut Vec<Step>) -> Option<u64>,
+        body: impl FnOnce(&S, &mut Generator, &mut Vec<Step>) -> Option<u64>,
     ) {
         let mut steps = Vec::new();
         let invoked = self.clock.now();
-        let revision = body(self.subject, &mut self.hand, &mut steps);
+        let revision = body(self.subject, &mut self.generator, &mut steps);
         let returned = self.clock.now();
         self.log.push(Operation {
             thread: self.thread,
@@ -265,20 +270,20 @@ impl<'r, S: Subject> Recorder<'r, S> {
             returned,
             until: returned,
             steps,
-            outcome: Outcome::Took,
+            outcome: Outcome::Completed,
             revision,
             only_at: None,
         });
     }
 
-    /// One operation, and perhaps others inside; `depth` is how many views are held.
+    /// Makes one operation, possibly with others inside; `depth` is the number of views held.
     fn operation(&mut self, depth: usize) {
-        let key = self.hand.key();
+        let key = self.generator.key();
         let kinds = match self.calls {
             Calls::Every => 28,
             Calls::WithRevisions => 20,
         };
-        match self.hand.rng.u8(..kinds) {
+        match self.generator.rng.u8(..kinds) {
             0 | 1 => self.call("get", |map, _, steps| {
                 let saw = map.get(key);
                 steps.push(Step::Get { key, saw });
@@ -296,15 +301,17 @@ impl<'r, S: Subject> Recorder<'r, S> {
             4 => self.call("revision", |map, _, _| Some(map.revision())),
             5..10 => self.view(depth, false),
             // `update` returns no revision; a batch by its guard does.
-            10..12 if matches!(self.calls, Calls::WithRevisions) => self.batch(How::Begin, None),
+            10..12 if matches!(self.calls, Calls::WithRevisions) => {
+                self.batch(WriteKind::Begin, None)
+            }
             10..12 => self.update(key),
             12 | 13 => self.refresh(),
-            14 | 15 => self.batch(How::Batch, None),
-            16 => self.batch(How::Begin, None),
-            17 => self.batch(How::Try, None),
+            14 | 15 => self.batch(WriteKind::Batch, None),
+            16 => self.batch(WriteKind::Begin, None),
+            17 => self.batch(WriteKind::Try, None),
             18 | 19 => self.view(depth, true),
-            20..23 => self.call("insert", |map, hand, steps| {
-                let value = hand.fresh();
+            20..23 => self.call("insert", |map, generator, steps| {
+                let value = generator.fresh();
                 let old = Some(map.insert(key, value));
                 let value = Some(value);
                 steps.push(Step::Write { key, value, old });
@@ -322,19 +329,19 @@ impl<'r, S: Subject> Recorder<'r, S> {
                 steps.push(Step::Clear { of: None });
                 None
             }),
-            _ => self.call("retain", |map, hand, steps| {
-                hand.retain(steps, &mut |keep| map.retain(keep));
+            _ => self.call("retain", |map, generator, steps| {
+                generator.retain(steps, &mut |keep| map.retain(keep));
                 None
             }),
         }
     }
 
     fn update(&mut self, key: Key) {
-        self.call("update", |map, hand, steps| {
-            let made = !hand.one_in(4);
-            let made = made.then(|| hand.fresh());
+        self.call("update", |map, generator, steps| {
+            let made = !generator.one_in(4);
+            let made = made.then(|| generator.fresh());
             let value = map.update(key, &mut |old| {
-                pause(&mut hand.rng);
+                pause(&mut generator.rng);
                 let value = made;
                 let old = Some(old);
                 *steps = vec![Step::Write { key, value, old }];
@@ -348,10 +355,10 @@ impl<'r, S: Subject> Recorder<'r, S> {
     }
 
     fn get_or_insert_with(&mut self, key: Key) {
-        self.call("get_or_insert_with", |map, hand, steps| {
+        self.call("get_or_insert_with", |map, generator, steps| {
             let saw = map.get_or_insert_with(key, &mut || {
-                pause(&mut hand.rng);
-                let fresh = hand.fresh();
+                pause(&mut generator.rng);
+                let fresh = generator.fresh();
                 let (value, old) = (Some(fresh), Some(None));
                 *steps = vec![Step::Write { key, value, old }];
                 fresh
@@ -365,8 +372,8 @@ impl<'r, S: Subject> Recorder<'r, S> {
     fn refresh(&mut self) {
         let mut seen = Contents::default();
         self.subject
-            .view(Hold::Pin, &mut |view| seen = view.all().0);
-        let to = self.hand.contents(seen);
+            .view(ViewKind::Pin, &mut |view| seen = view.all().0);
+        let to = self.generator.contents(seen);
         self.call("refresh", |map, _, steps| {
             let (counts, revision) = map.refresh(&to);
             let counts = Some(counts);
@@ -375,51 +382,51 @@ impl<'r, S: Subject> Recorder<'r, S> {
         });
     }
 
-    /// Takes a view and reads through it; other operations may come in between. In the end it may
-    /// write, if nothing has changed since the view was taken.
+    /// Takes a view and reads through it; other operations may run in between. At the end it may
+    /// write, on condition that the map is unchanged since the view was taken.
     fn view(&mut self, depth: usize, writes: bool) {
-        let hold = match self.hand.rng.u8(..3) {
-            0 => Some(Hold::Pin),
-            1 => Some(Hold::Snapshot),
+        let kind = match self.generator.rng.u8(..3) {
+            0 => Some(ViewKind::Pin),
+            1 => Some(ViewKind::Snapshot),
             _ if self.reader.is_some() => None,
-            _ => Some(Hold::Pin),
+            _ => Some(ViewKind::Pin),
         };
-        let call = match hold {
-            Some(Hold::Pin) => "pin",
-            Some(Hold::Snapshot) => "snapshot",
+        let call = match kind {
+            Some(ViewKind::Pin) => "pin",
+            Some(ViewKind::Snapshot) => "snapshot",
             None => "latest",
         };
         let (clock, subject) = (self.clock, self.subject);
         let (mut returned, mut revision) = (0, 0);
         let mut steps = Vec::new();
-        let mut reader = if hold.is_none() {
+        let mut reader = if kind.is_none() {
             self.reader.take()
         } else {
             None
         };
         let invoked = clock.now();
-        let mut body = |view: &dyn Reading| {
+        let mut body = |view: &dyn ViewOps| {
             returned = clock.now();
             revision = view.revision();
-            self.hand.sweep(view, &mut steps);
-            if depth < 2 && self.hand.one_in(6) {
+            self.generator.sweep(view, &mut steps);
+            if depth < 2 && self.generator.one_in(6) {
                 self.operation(depth + 1);
             }
-            for _ in 0..self.hand.rng.u8(..4) {
-                steps.push(self.hand.read(view));
-                pause(&mut self.hand.rng);
+            for _ in 0..self.generator.rng.u8(..4) {
+                steps.push(self.generator.read(view));
+                pause(&mut self.generator.rng);
             }
             let (all, entries) = view.all();
             steps.push(Step::All { saw: all, entries });
             if writes {
-                pause(&mut self.hand.rng);
-                self.batch(How::IfUnchanged(view), Some(all));
+                pause(&mut self.generator.rng);
+                self.batch(WriteKind::IfUnchanged(view), Some(all));
             }
         };
-        match (hold, &mut reader) {
-            (Some(hold), _) => subject.view(hold, &mut body),
+        match (kind, &mut reader) {
+            (Some(kind), _) => subject.view(kind, &mut body),
             (None, Some(reader)) => subject.latest(reader, &mut body),
-            (None, None) => unreachable!("a reader shows, or is there"),
+            (None, None) => unreachable!("without a view kind there is a reader"),
         }
         let until = clock.now();
         self.reader = reader.or(self.reader.take());
@@ -430,52 +437,52 @@ impl<'r, S: Subject> Recorder<'r, S> {
             returned,
             until,
             steps,
-            outcome: Outcome::Took,
+            outcome: Outcome::Completed,
             revision: Some(revision),
             only_at: None,
         });
     }
 
-    /// A batch of any ending; `seen` is what the map must hold if it is still at the revision that is asked for.
-    fn batch(&mut self, how: How<'_>, seen: Option<Contents>) {
-        let (call, refused, only_at) = match how {
-            How::Batch => ("batch", None, None),
-            How::Begin => ("begin_batch", Some(Outcome::Aborted), None),
-            How::Try => ("try_batch", Some(Outcome::Failed), None),
-            How::IfUnchanged(view) => ("batch_if_unchanged", None, Some(view.revision())),
+    /// Makes a batch with a random end; `seen` is the contents of the view that the batch expects.
+    fn batch(&mut self, kind: WriteKind<'_>, seen: Option<Contents>) {
+        let (call, refused, only_at) = match kind {
+            WriteKind::Batch => ("batch", None, None),
+            WriteKind::Begin => ("begin_batch", Some(Outcome::Aborted), None),
+            WriteKind::Try => ("try_batch", Some(Outcome::Failed), None),
+            WriteKind::IfUnchanged(view) => ("batch_if_unchanged", None, Some(view.revision())),
         };
-        let end = match self.hand.rng.u8(..12) {
+        let end = match self.generator.rng.u8(..12) {
             0..6 if refused.is_some() => End::Fail,
             6 => End::Panic,
             _ => End::Commit,
         };
-        let (clock, subject, hand) = (self.clock, self.subject, &mut self.hand);
+        let (clock, subject, generator) = (self.clock, self.subject, &mut self.generator);
         let mut steps = Vec::new();
         let invoked = clock.now();
         let written = catch_unwind(AssertUnwindSafe(|| {
-            subject.write(how, &mut |batch| {
+            subject.write(kind, &mut |batch| {
                 steps.clear();
                 if let Some(saw) = seen {
                     let entries = batch.len();
                     steps.push(Step::All { saw, entries });
                 }
-                for _ in 0..hand.rng.u8(1..6) {
-                    hand.step(batch, &mut steps);
-                    pause(&mut hand.rng);
+                for _ in 0..generator.rng.u8(1..6) {
+                    generator.step(batch, &mut steps);
+                    pause(&mut generator.rng);
                 }
                 match end {
-                    End::Panic => resume_unwind(Box::new(Planned)),
-                    End::Fail => Ending::Fail,
-                    End::Commit => Ending::Commit,
+                    End::Panic => resume_unwind(Box::new(ExpectedPanic)),
+                    End::Fail => BatchEnd::Fail,
+                    End::Commit => BatchEnd::Commit,
                 }
             })
         }));
         let returned = clock.now();
         let (outcome, revision) = match written {
-            Ok(Written::Committed(revision)) => (Outcome::Took, Some(revision)),
-            Ok(Written::Failed) => (refused.expect("it may be refused"), None),
-            Ok(Written::Moved(newest)) => (Outcome::Moved, Some(newest)),
-            Err(panic) if panic.is::<Planned>() => (Outcome::Panicked, None),
+            Ok(WriteResult::Committed(revision)) => (Outcome::Completed, Some(revision)),
+            Ok(WriteResult::Failed) => (refused.expect("this kind of batch can fail"), None),
+            Ok(WriteResult::Moved(newest)) => (Outcome::Moved, Some(newest)),
+            Err(panic) if panic.is::<ExpectedPanic>() => (Outcome::Panicked, None),
             Err(panic) => resume_unwind(panic),
         };
         self.log.push(Operation {

@@ -1,10 +1,11 @@
-//! The checker for long histories: revisions are the witness.
+//! The checker for long histories, which uses revisions as the witness.
 //!
-//! They order the commits, so nothing has to be searched. The commits are replayed in that order: each must have been told
-//! what the state before it says, each view must show exactly the state of its revision, and the order of revisions must
-//! agree with that of operations that did not overlap. An operation that tells no revision (a `get`, a batch that
-//! failed) must fit some state between the newest that was known for sure when it began and the newest that can have
-//! been there when it returned.
+//! Revisions order the commits, so no search is needed. The commits are replayed in that order. The
+//! results of each commit must agree with the state before it, each view must equal the state of
+//! its revision, and the order of revisions must agree with the order of operations that did not
+//! overlap. An operation without a revision (a `get`, a failed batch) must fit some state in its
+//! interval: from the newest revision that is certain when it began to the newest that is possible
+//! when it returned.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,70 +13,69 @@ use std::fmt;
 use super::model::{Contents, KEYS, Operation, Outcome, Step, Value};
 use super::timeline::timeline;
 
-/// What can be wrong, by the names that the field has for it.
+/// The anomalies, named as in the literature where it has a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Anomaly {
-    /// G0: of two commits each overwrote the other.
+    /// G0: two commits overwrote each other.
     DirtyWrite,
-    /// G1a: a read of something that was never committed.
+    /// G1a: a read of a value that was never committed.
     AbortedRead,
-    /// G1b: a read of something that its batch had replaced before it was committed.
+    /// G1b: a read of a value that its own batch replaced before the commit.
     IntermediateRead,
-    /// G1c: a commit knows of one that comes after it and knows of it.
+    /// G1c: a commit reads from a later one that reads from it.
     CircularFlow,
-    /// G-single, read skew: one view, several states; or none.
+    /// G-single, read skew: one view of several states, or of none.
     Torn,
-    /// A commit made from an older state than the one that it replaced.
+    /// A commit based on an older state than the one that it replaced.
     LostUpdate,
     /// A state older than one that was certain before the call.
     StaleRead,
-    /// A state newer than any that can have been there.
+    /// A state newer than any that is possible.
     FutureRead,
-    /// A thread saw an older state than before.
+    /// A thread read an older state than before.
     GoesBack,
-    /// A value that nobody wrote to that key.
+    /// A value that was never written to that key.
     Garbage,
     /// A number of entries that does not agree with the entries.
     WrongCount,
     /// Two commits with one revision.
     DoubleRevision,
-    /// A revision that no commit has.
+    /// A revision without a commit.
     MissingRevision,
-    /// A commit numbered before one that had returned when it began.
+    /// A commit with a smaller revision than one that had returned when it began.
     CommitOrder,
-    /// `batch_if_unchanged` committed although the map had moved on, or said that it had when it
-    /// had not.
+    /// `batch_if_unchanged` committed although the map had changed, or failed although it had not.
     WrongRevision,
 }
 
-/// One anomaly and where it is.
+/// One anomaly and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// What is wrong.
+    /// The kind of anomaly.
     pub anomaly: Anomaly,
-    /// The place of the operation in the history.
+    /// The index of the operation in the history.
     pub operation: usize,
-    /// What it should have been.
+    /// The expected result.
     pub because: String,
 }
 
-/// What replaying came to.
+/// The result of a replay.
 #[derive(Clone, Debug, Default)]
 pub struct Replay {
-    /// How many commits there were.
+    /// The number of commits.
     pub commits: usize,
-    /// How many operations were compared with the state of their revision.
+    /// The number of operations compared with the state of their revision.
     pub witnessed: usize,
-    /// How many operations told no revision and were compared with those that are possible.
+    /// The number of operations without a revision, compared with the possible states.
     pub unwitnessed: usize,
-    /// What was wrong.
+    /// The violations found.
     pub violations: Vec<Violation>,
 }
 
-/// Checks a history that is ordered by invocation and begins with an empty map at revision 0.
+/// Checks a history that is ordered by invocation and starts with an empty map at revision 0.
 ///
 /// # Panics
-/// If a commit tells no revision.
+/// Panics if a commit has no revision.
 #[must_use]
 pub fn replay(history: &[Operation]) -> Replay {
     let mut commits: Vec<usize> = (0..history.len())
@@ -90,25 +90,25 @@ pub fn replay(history: &[Operation]) -> Replay {
         ..Replay::default()
     };
     if let Some(violation) = numbering(history, &commits) {
-        // There is no order to replay.
+        // Without unique, dense revisions there is no order to replay.
         replay.violations.push(violation);
         return replay;
     }
     let mut states = vec![Contents::default()];
     for &i in &commits {
-        states.push(history[i].forced(&states[states.len() - 1]));
+        states.push(history[i].apply_unchecked(&states[states.len() - 1]));
     }
     Checker {
         history,
         states: &states,
         writers: writers(history),
-        known: Known::of(history, &commits),
+        bounds: Bounds::of(history, &commits),
     }
     .run(&mut replay);
     replay
 }
 
-/// What is wrong with the revisions of the commits, ordered by them.
+/// Returns the first error in the revisions of the commits, which are sorted by revision.
 fn numbering(history: &[Operation], commits: &[usize]) -> Option<Violation> {
     let revision = |i: usize| history[i].revision.unwrap_or(0);
     let twice = commits.windows(2).find_map(|pair| {
@@ -128,7 +128,7 @@ fn numbering(history: &[Operation], commits: &[usize]) -> Option<Violation> {
     twice.or(missing)
 }
 
-/// Who wrote a value: the place of the operation and of the step.
+/// Returns the writer of each value: the indices of the operation and of the step.
 fn writers(history: &[Operation]) -> HashMap<Value, (usize, usize)> {
     let mut writers = HashMap::new();
     for (i, operation) in history.iter().enumerate() {
@@ -137,7 +137,7 @@ fn writers(history: &[Operation]) -> HashMap<Value, (usize, usize)> {
                 Step::Write {
                     value: Some(value), ..
                 } => _ = writers.insert(*value, (i, j)),
-                // A refresh may hold values that others have written.
+                // A refresh may contain values that other operations wrote.
                 Step::Refresh { to, .. } => {
                     for value in to.iter().flatten() {
                         writers.entry(*value).or_insert((i, j));
@@ -150,17 +150,17 @@ fn writers(history: &[Operation]) -> HashMap<Value, (usize, usize)> {
     writers
 }
 
-/// What is certain about each operation, by real time.
-struct Known {
-    /// The newest revision that an operation told that had returned before this one was invoked.
+/// Bounds on the revision of each operation, by real time.
+struct Bounds {
+    /// The newest revision of an operation that had returned before this one was invoked.
     certain: Vec<u64>,
-    /// The same of the operation's own thread.
+    /// The newest revision of an operation of the same thread that had returned before.
     by_thread: Vec<u64>,
     /// The newest revision whose commit, like all before it, was invoked before this one returned.
     possible: Vec<u64>,
 }
 
-impl Known {
+impl Bounds {
     fn of(history: &[Operation], commits: &[usize]) -> Self {
         let mut by_return: Vec<usize> = (0..history.len()).collect();
         by_return.sort_by_key(|&i| history[i].returned);
@@ -178,7 +178,7 @@ impl Known {
             certain.push(newest);
             by_thread.push(newest_of[operation.thread]);
         }
-        // By revision: the moment by which it and all before it had begun.
+        // By revision: the moment by which its commit and all earlier ones had begun.
         let begun: Vec<u64> = commits
             .iter()
             .scan(0, |latest, &i| {
@@ -199,10 +199,10 @@ impl Known {
 
 struct Checker<'h> {
     history: &'h [Operation],
-    /// What the map held at each revision.
+    /// The contents at each revision.
     states: &'h [Contents],
     writers: HashMap<Value, (usize, usize)>,
-    known: Known,
+    bounds: Bounds,
 }
 
 impl Checker<'_> {
@@ -225,7 +225,7 @@ impl Checker<'_> {
         }
     }
 
-    /// An operation that told a revision.
+    /// Checks an operation with a revision.
     fn witnessed(&self, i: usize, revision: u64) -> Option<(Anomaly, String)> {
         let operation = &self.history[i];
         let commits = operation.commits();
@@ -236,21 +236,21 @@ impl Checker<'_> {
                 revision != only_at + u64::from(commits)
             };
             if wrong {
-                let because = format!("it was for revision {only_at}");
+                let because = format!("it expected revision {only_at}");
                 return Some((Anomaly::WrongRevision, because));
             }
         }
         let base = revision - u64::from(commits);
-        let certain = self.known.certain[i];
+        let certain = self.bounds.certain[i];
         let Some(state) = self.states.get(base as usize) else {
             return Some((Anomaly::FutureRead, "no commit has that revision".into()));
         };
         if operation.after(state).is_none() {
-            let because = format!("revision {base} is {}", show(state));
+            let because = format!("revision {base} is {}", format_contents(state));
             return Some((self.name(i, base, base), because));
         }
-        if base < self.known.by_thread[i] {
-            let because = format!("its thread knew revision {}", self.known.by_thread[i]);
+        if base < self.bounds.by_thread[i] {
+            let because = format!("its thread had read revision {}", self.bounds.by_thread[i]);
             return Some((Anomaly::GoesBack, because));
         }
         if base < certain {
@@ -264,7 +264,7 @@ impl Checker<'_> {
                 format!("revision {certain} was certain before the call"),
             ));
         }
-        if base > self.known.possible[i] {
+        if base > self.bounds.possible[i] {
             let because = format!("revision {base}, or one before it, began after the return");
             let anomaly = if commits {
                 Anomaly::CommitOrder
@@ -276,22 +276,23 @@ impl Checker<'_> {
         None
     }
 
-    /// An operation that told none: it must fit some state of its time.
+    /// Checks an operation without a revision: it must fit a state in its interval.
     fn unwitnessed(&self, i: usize) -> Option<(Anomaly, String)> {
-        let (from, to) = (self.known.certain[i], self.known.possible[i]);
+        let (from, to) = (self.bounds.certain[i], self.bounds.possible[i]);
         let mut states = (from..=to).filter_map(|revision| self.states.get(revision as usize));
         if states.any(|state| self.history[i].after(state).is_some()) {
             return None;
         }
-        let because = format!("none of the revisions {from} to {to} is like that");
+        let because = format!("no state of the revisions {from} to {to} fits");
         Some((self.name(i, from, to), because))
     }
 
-    /// What to call it that an operation was told something that the states from `oldest` to `newest` do not say.
+    /// Returns the anomaly of an operation whose results contradict the states from `oldest` to
+    /// `newest`.
     fn name(&self, i: usize, oldest: u64, newest: u64) -> Anomaly {
         let operation = &self.history[i];
-        // The state that it fits for longest. Without one somebody else told a revision that there is not, which is
-        // named there.
+        // The state that fits the longest prefix. Without one, another operation returned a
+        // revision that does not exist, which is reported there.
         let misfits = (oldest..=newest)
             .filter_map(|revision| first_misfit(operation, self.states.get(revision as usize)?));
         let Some((step, now)) = misfits.max_by_key(|(step, _)| *step) else {
@@ -304,19 +305,19 @@ impl Checker<'_> {
                 .fitting(operation, oldest)
                 .unwrap_or(Anomaly::WrongCount);
         }
-        for value in values_told(&operation.steps[step], &now) {
+        for value in unexpected_values(&operation.steps[step], &now) {
             let Some(&(writer, write)) = self.writers.get(&value) else {
                 return Anomaly::Garbage;
             };
             let writer_of = &self.history[writer];
-            if writer_of.outcome != Outcome::Took {
+            if writer_of.outcome != Outcome::Completed {
                 return Anomaly::AbortedRead;
             }
             if writer != i && is_replaced(writer_of, write, value) {
                 return Anomaly::IntermediateRead;
             }
             let later = writer_of.revision.is_some_and(|later| later > newest);
-            if later && operation.commits() && knows_of(writer_of, operation) {
+            if later && operation.commits() && reads_from(writer_of, operation) {
                 return match operation.steps[step] {
                     Step::Write { .. } => Anomaly::DirtyWrite,
                     _ => Anomaly::CircularFlow,
@@ -332,7 +333,7 @@ impl Checker<'_> {
         self.fitting(operation, oldest).unwrap_or(Anomaly::Torn)
     }
 
-    /// The nearest other state that an operation would fit.
+    /// Searches the nearest other state that fits the operation.
     fn fitting(&self, operation: &Operation, base: u64) -> Option<Anomaly> {
         const NEAR: usize = 1_000;
         let base = base as usize;
@@ -349,7 +350,7 @@ impl Checker<'_> {
     }
 }
 
-/// The first step that does not fit, and what the map would have held then.
+/// Returns the first step that does not fit, and the contents before that step.
 fn first_misfit(operation: &Operation, state: &Contents) -> Option<(usize, Contents)> {
     let mut now = *state;
     for (i, step) in operation.steps.iter().enumerate() {
@@ -361,19 +362,21 @@ fn first_misfit(operation: &Operation, state: &Contents) -> Option<(usize, Conte
     None
 }
 
-/// The values that a step was told and that were not there.
-fn values_told(step: &Step, now: &Contents) -> Vec<Value> {
-    let told = match step {
+/// Returns the values that a step read although they were not present.
+fn unexpected_values(step: &Step, now: &Contents) -> Vec<Value> {
+    let values = match step {
         Step::Get { saw, .. } => [*saw, None, None, None],
         Step::Write { old, .. } => [old.flatten(), None, None, None],
         Step::All { saw, .. } => *saw,
         _ => [None; KEYS],
     };
-    let told = told.into_iter().flatten();
-    told.filter(|value| !now.contains(&Some(*value))).collect()
+    let values = values.into_iter().flatten();
+    values
+        .filter(|value| !now.contains(&Some(*value)))
+        .collect()
 }
 
-/// Whether an operation wrote over its own value.
+/// Returns whether an operation overwrote its own value.
 fn is_replaced(operation: &Operation, write: usize, value: Value) -> bool {
     let mut contents = Contents::default();
     let steps = operation.steps.iter();
@@ -381,19 +384,19 @@ fn is_replaced(operation: &Operation, write: usize, value: Value) -> bool {
     matches!(operation.steps[write], Step::Write { .. }) && !contents.contains(&Some(value))
 }
 
-/// Whether one operation was told a value that the other wrote.
-fn knows_of(one: &Operation, other: &Operation) -> bool {
+/// Returns whether one operation read a value that the other wrote.
+fn reads_from(one: &Operation, other: &Operation) -> bool {
     let wrote = other.steps.iter().filter_map(|step| match step {
         Step::Write { value, .. } => *value,
         _ => None,
     });
     let wrote: Vec<Value> = wrote.collect();
-    let told = |step| values_told(step, &Contents::default());
-    let mut told = one.steps.iter().flat_map(told);
-    told.any(|value| wrote.contains(&value))
+    let values = |step| unexpected_values(step, &Contents::default());
+    let mut values = one.steps.iter().flat_map(values);
+    values.any(|value| wrote.contains(&value))
 }
 
-fn show(contents: &Contents) -> String {
+fn format_contents(contents: &Contents) -> String {
     let all: Vec<String> = contents
         .iter()
         .map(|value| value.map_or("-".into(), |value: Value| value.to_string()))
@@ -407,7 +410,7 @@ impl fmt::Display for Violation {
     }
 }
 
-/// A violation on paper: the operation and the commits around it.
+/// Formats a violation: the operation and the commits around it.
 #[must_use]
 pub fn explain(history: &[Operation], violation: &Violation) -> String {
     let operation = &history[violation.operation];

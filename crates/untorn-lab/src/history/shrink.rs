@@ -1,15 +1,15 @@
-//! The shortest violation that can be found in a violation.
+//! Reduces a violation to a shorter one.
 //!
-//! Leaving out an operation can make a violation out of a good history: somebody may have read what it wrote. So only such
-//! things are left out whose absence cannot: answers (that asks for less), what took no effect, and writes that nobody
-//! in the rest can have noticed, going by real time and by what they were told. (A value that is told keeps its write, so
-//! that it can be seen where it comes from.) What is left is a violation in its own
-//! right.
+//! Removing an operation can turn a correct history into a violation, if another operation read
+//! what it wrote. Therefore only things are removed whose absence cannot do that: results (which
+//! removes a constraint), operations without effect, and writes that no remaining operation can
+//! have observed, by real time and by its results. (The write of a value that was read remains, so
+//! that its origin is visible.) The result is a violation by itself.
 
-use super::linear::{Verdict, linearize};
+use super::linearizability::{Verdict, linearize};
 use super::model::{Contents, KEYS, Key, Operation, Outcome, Step, Value};
 
-/// Leaves out of a violation what can be left out.
+/// Removes as much of a violation as possible.
 #[must_use]
 pub fn shrink(history: &[Operation]) -> Vec<Operation> {
     let mut history = history.to_vec();
@@ -18,7 +18,7 @@ pub fn shrink(history: &[Operation]) -> Vec<Operation> {
         for i in (0..history.len()).rev() {
             attempt(&mut history, |shorter| {
                 let operation = shorter.remove(i);
-                operation.outcome != Outcome::Took || operation.steps.iter().all(Step::is_read)
+                operation.outcome != Outcome::Completed || operation.steps.iter().all(Step::is_read)
             });
         }
         for i in (0..history.len()).rev() {
@@ -32,7 +32,7 @@ pub fn shrink(history: &[Operation]) -> Vec<Operation> {
     }
 }
 
-/// Makes a change if it is allowed and what is left is still a violation.
+/// Makes a change if it is permitted and the result is still a violation.
 fn attempt(history: &mut Vec<Operation>, change: impl FnOnce(&mut Vec<Operation>) -> bool) {
     let mut shorter = history.clone();
     if change(&mut shorter) && linearize(&shorter) == Verdict::Violation {
@@ -40,11 +40,11 @@ fn attempt(history: &mut Vec<Operation>, change: impl FnOnce(&mut Vec<Operation>
     }
 }
 
-/// Leaves out a step or what it was told, or makes smaller ones of it; whether that is allowed.
+/// Removes a step or its result, or splits it into smaller ones; returns whether that is permitted.
 fn leave_out(history: &mut [Operation], i: usize, step: usize) -> bool {
     let steps = &mut history[i].steps;
     match steps[step].clone() {
-        // What was kept and what went is known from what it saw.
+        // The preceding step contains the entries, so the removed ones are known.
         Step::Retain { rest, .. } => match step.checked_sub(1).map(|before| &steps[before]) {
             Some(Step::All { saw, .. }) => {
                 let gone = saw.map(|value| value.filter(|value| value % 2 != rest));
@@ -56,7 +56,7 @@ fn leave_out(history: &mut [Operation], i: usize, step: usize) -> bool {
             }
             _ => false,
         },
-        // Before a `retain`, it says what that did.
+        // Before a `retain` it determines the effect of that step.
         Step::All { .. } if matches!(steps.get(step + 1), Some(Step::Retain { .. })) => false,
         Step::All { saw, .. } => {
             let gets = keys(&saw).map(|(key, saw)| Step::Get { key, saw });
@@ -97,9 +97,9 @@ fn leave_out(history: &mut [Operation], i: usize, step: usize) -> bool {
             value,
             old: None,
         } => {
-            let unnoticed = is_unnoticed(history, i, step, key, value);
+            let unobserved = is_unobserved(history, i, step, key, value);
             history[i].steps.remove(step);
-            unnoticed
+            unobserved
         }
         Step::Get { .. } | Step::Contains { .. } | Step::Len { .. } => {
             steps.remove(step);
@@ -116,8 +116,8 @@ fn write(key: Key, value: Option<Value>, old: Option<Option<Value>>) -> Step {
     Step::Write { key, value, old }
 }
 
-/// Whether each order that explains the history would also explain it without this write.
-fn is_unnoticed(
+/// Returns whether each order that explains the history also explains it without this write.
+fn is_unobserved(
     history: &[Operation],
     i: usize,
     step: usize,
@@ -126,34 +126,34 @@ fn is_unnoticed(
 ) -> bool {
     let operation = &history[i];
     let later = &operation.steps[step + 1..];
-    if later.iter().any(|step| may_notice(step, key, value)) {
+    if later.iter().any(|step| may_depend(step, key, value)) {
         return false;
     }
-    if operation.outcome != Outcome::Took || later.iter().any(|step| writes(step, key)) {
+    if operation.outcome != Outcome::Completed || later.iter().any(|step| writes(step, key)) {
         return true;
     }
     let others = || (0..history.len()).filter(|&j| j != i).map(|j| &history[j]);
-    let any = |other: &Operation, notices: fn(&Step, Key, Option<Value>) -> bool| {
-        other.steps.iter().any(|step| notices(step, key, value))
+    let any = |other: &Operation, depends: fn(&Step, Key, Option<Value>) -> bool| {
+        other.steps.iter().any(|step| depends(step, key, value))
     };
-    if value.is_some() && others().any(|other| any(other, was_told)) {
+    if value.is_some() && others().any(|other| any(other, reads_value)) {
         return false;
     }
-    // Those that cannot come before it.
-    let noticing: Vec<&Operation> = others()
-        .filter(|other| other.returned > operation.invoked && any(other, may_notice))
+    // The operations that cannot precede the write.
+    let dependents: Vec<&Operation> = others()
+        .filter(|other| other.returned > operation.invoked && any(other, may_depend))
         .collect();
-    // Nobody is left, or all come after another write that comes after this one.
-    noticing.is_empty()
+    // No operation remains, or all come after another write that follows this one.
+    dependents.is_empty()
         || others().any(|next| {
-            next.outcome == Outcome::Took
+            next.outcome == Outcome::Completed
                 && next.invoked > operation.returned
                 && next.steps.iter().any(|step| writes(step, key))
-                && noticing.iter().all(|other| other.invoked > next.returned)
+                && dependents.iter().all(|other| other.invoked > next.returned)
         })
 }
 
-/// Whether a step gives a key a value of its own.
+/// Returns whether a step sets a key independently of its old value.
 fn writes(step: &Step, key: Key) -> bool {
     match step {
         Step::Write { key: written, .. } => *written == key,
@@ -162,8 +162,8 @@ fn writes(step: &Step, key: Key) -> bool {
     }
 }
 
-/// Whether a step was told that `key` has this value.
-fn was_told(step: &Step, key: Key, value: Option<Value>) -> bool {
+/// Returns whether a step read this value of `key`.
+fn reads_value(step: &Step, key: Key, value: Option<Value>) -> bool {
     match step {
         Step::Get { key: read, saw } => *read == key && *saw == value,
         Step::All { saw, .. } => saw[usize::from(key)] == value,
@@ -172,13 +172,13 @@ fn was_told(step: &Step, key: Key, value: Option<Value>) -> bool {
     }
 }
 
-/// Whether a step was told so, or told or did something that depends on it.
-fn may_notice(step: &Step, key: Key, value: Option<Value>) -> bool {
+/// Returns whether a step read this value, or has a result or an effect that depends on it.
+fn may_depend(step: &Step, key: Key, value: Option<Value>) -> bool {
     match step {
         Step::Contains { key: read, .. } => *read == key,
         Step::Len { .. } | Step::Retain { .. } => true,
         Step::Clear { of } => of.is_some(),
         Step::Refresh { counts, .. } => counts.is_some(),
-        _ => was_told(step, key, value),
+        _ => reads_value(step, key, value),
     }
 }

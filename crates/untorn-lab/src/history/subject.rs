@@ -1,162 +1,163 @@
-//! What can be recorded: the calls of a map, and `untorn::Map` behind them.
+//! The interface of a recorded map, implemented for `untorn::Map`.
 
 use untorn::{Batch, Map, Pinned, Reader, Snapshot, View};
 
 use super::model::{Contents, KEYS, Key, Value};
 
-/// Reading one state.
-pub trait Reading {
-    /// The value of a key.
+/// Reads of one state.
+pub trait ViewOps {
+    /// Returns the value of a key.
     fn get(&self, key: Key) -> Option<Value>;
-    /// Whether it has one.
+    /// Returns whether the key is present.
     fn contains_key(&self, key: Key) -> bool;
-    /// Number of entries.
+    /// Returns the number of entries.
     fn len(&self) -> usize;
-    /// Whether there is none.
+    /// Returns whether there are no entries.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
-    /// All entries, by iteration, and how many came.
+    /// Returns all entries by iteration, and their number.
     fn all(&self) -> (Contents, usize);
-    /// The revision.
+    /// Returns the revision.
     fn revision(&self) -> u64;
-    /// The view itself, if it is one of [`Untorn`].
+    /// Returns the underlying view, if this is one of [`Untorn`].
     fn view(&self) -> Option<&View<u32, Value>> {
         None
     }
 }
 
-/// Writing in a batch.
-pub trait Writing {
-    /// The value of a key, with the batch's own writes.
+/// Reads and writes of a batch.
+pub trait BatchOps {
+    /// Returns the value of a key, including the batch's own writes.
     fn get(&self, key: Key) -> Option<Value>;
-    /// Whether it has one.
+    /// Returns whether the key is present.
     fn contains_key(&self, key: Key) -> bool;
-    /// Number of entries.
+    /// Returns the number of entries.
     fn len(&self) -> usize;
-    /// Whether there is none.
+    /// Returns whether there are no entries.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
-    /// Gives a key a value and returns the one that it had.
+    /// Inserts a value and returns the old one.
     fn insert(&mut self, key: Key, value: Value) -> Option<Value>;
-    /// Takes a key out and returns its value.
+    /// Removes a key and returns its value.
     fn remove(&mut self, key: Key) -> Option<Value>;
-    /// Takes everything out.
+    /// Removes all entries.
     fn clear(&mut self);
-    /// Keeps the entries for which `keep` is true.
+    /// Retains the entries for which `keep` returns true.
     fn retain(&mut self, keep: &mut Keep<'_>);
 }
 
-/// Which kind of view is taken.
+/// The kind of view to take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hold {
+pub enum ViewKind {
     /// A pin.
     Pin,
     /// A snapshot.
     Snapshot,
 }
 
-/// Which kind of batch is made.
+/// The kind of batch to make.
 #[derive(Clone, Copy)]
-pub enum How<'v> {
-    /// `batch`
+pub enum WriteKind<'v> {
+    /// `batch`.
     Batch,
-    /// `try_batch`
+    /// `try_batch`.
     Try,
-    /// `begin_batch`
+    /// `begin_batch`.
     Begin,
-    /// `batch_if_unchanged` since this view
-    IfUnchanged(&'v dyn Reading),
+    /// `batch_if_unchanged` with this view.
+    IfUnchanged(&'v dyn ViewOps),
 }
 
-/// What the closure of a batch returns.
+/// The result of a batch's closure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// The batch is to be committed.
+pub enum BatchEnd {
+    /// Commits the batch.
     Commit,
-    /// It is not: `try_batch` fails, the batch of `begin_batch` is dropped (of these two only).
+    /// Discards it: `try_batch` fails, or the batch of `begin_batch` is dropped (only for these
+    /// two).
     Fail,
 }
 
-/// What a batch returned.
+/// The result of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Written {
+pub enum WriteResult {
     /// Committed; the newest revision.
     Committed(u64),
-    /// The closure's error, or nothing: the batch was dropped.
+    /// Discarded, by an error of the closure or by a drop.
     Failed,
-    /// The map had moved on to this revision.
+    /// The map had changed; its revision.
     Moved(u64),
 }
 
-/// Which entries are kept.
+/// The predicate of a `retain`.
 pub type Keep<'k> = dyn FnMut(Key, Value) -> bool + 'k;
 
-/// The body of a batch.
-pub type Body<'b> = dyn FnMut(&mut dyn Writing) -> Ending + 'b;
+/// The closure of a batch.
+pub type Body<'b> = dyn FnMut(&mut dyn BatchOps) -> BatchEnd + 'b;
 
-/// A map whose use can be recorded. What is provided goes by `write` and `view`.
+/// A map that can be recorded. The provided methods use `write` and `view`.
 pub trait Subject: Sync {
-    /// A handle that reads the newest state again and again.
+    /// A handle that reads the newest state repeatedly.
     type Reader;
 
-    /// A handle.
+    /// Returns a new handle.
     fn reader(&self) -> Self::Reader;
-    /// Calls `body` with a view. It is taken before the call of `body`.
-    fn view(&self, hold: Hold, body: &mut dyn FnMut(&dyn Reading));
-    /// The same with the reader's newest view.
-    fn latest(&self, reader: &mut Self::Reader, body: &mut dyn FnMut(&dyn Reading));
+    /// Calls `body` with a view that was taken before the call.
+    fn view(&self, kind: ViewKind, body: &mut dyn FnMut(&dyn ViewOps));
+    /// Calls `body` with the reader's newest view.
+    fn latest(&self, reader: &mut Self::Reader, body: &mut dyn FnMut(&dyn ViewOps));
     /// Makes a batch.
-    fn write(&self, how: How<'_>, body: &mut Body<'_>) -> Written;
+    fn write(&self, kind: WriteKind<'_>, body: &mut Body<'_>) -> WriteResult;
 
-    /// The value of a key.
+    /// Returns the value of a key.
     fn get(&self, key: Key) -> Option<Value> {
         let mut value = None;
-        self.view(Hold::Pin, &mut |view| value = view.get(key));
+        self.view(ViewKind::Pin, &mut |view| value = view.get(key));
         value
     }
-    /// Whether it has one.
+    /// Returns whether the key is present.
     fn contains_key(&self, key: Key) -> bool {
         self.get(key).is_some()
     }
-    /// Number of entries.
+    /// Returns the number of entries.
     fn len(&self) -> usize {
         let mut len = 0;
-        self.view(Hold::Pin, &mut |view| len = view.len());
+        self.view(ViewKind::Pin, &mut |view| len = view.len());
         len
     }
-    /// Whether there is none.
+    /// Returns whether there are no entries.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
-    /// The newest revision.
+    /// Returns the newest revision.
     fn revision(&self) -> u64 {
         let mut revision = 0;
-        self.view(Hold::Pin, &mut |view| revision = view.revision());
+        self.view(ViewKind::Pin, &mut |view| revision = view.revision());
         revision
     }
-    /// Gives a key a value and returns the one that it had.
+    /// Inserts a value and returns the old one.
     fn insert(&self, key: Key, value: Value) -> Option<Value> {
         let mut old = None;
         commit(self, &mut |batch| old = batch.insert(key, value));
         old
     }
-    /// Takes a key out and returns its value.
+    /// Removes a key and returns its value.
     fn remove(&self, key: Key) -> Option<Value> {
         let mut old = None;
         commit(self, &mut |batch| old = batch.remove(key));
         old
     }
-    /// Takes everything out.
+    /// Removes all entries.
     fn clear(&self) {
         commit(self, &mut |batch| batch.clear());
     }
-    /// Keeps the entries for which `keep` is true.
+    /// Retains the entries for which `keep` returns true.
     fn retain(&self, keep: &mut Keep<'_>) {
         commit(self, &mut |batch| batch.retain(keep));
     }
-    /// Replaces the value of a key; returns the new one.
+    /// Updates the value of a key; returns the new one.
     fn update(&self, key: Key, f: &mut dyn FnMut(Option<Value>) -> Option<Value>) -> Option<Value> {
         let mut new = None;
         commit(self, &mut |batch| {
@@ -168,7 +169,7 @@ pub trait Subject: Sync {
         });
         new
     }
-    /// The value of a key, made if there is none.
+    /// Returns the value of a key; inserts it if absent.
     fn get_or_insert_with(&self, key: Key, f: &mut dyn FnMut() -> Value) -> Value {
         let mut value = 0;
         commit(self, &mut |batch| {
@@ -180,7 +181,8 @@ pub trait Subject: Sync {
         });
         value
     }
-    /// Replaces everything; returns how many entries were added, changed and removed, and the revision.
+    /// Replaces the contents; returns the number of added, changed and removed entries, and the
+    /// revision.
     fn refresh(&self, to: &Contents) -> ([usize; 3], u64) {
         let mut counts = [0; 3];
         let revision = commit(self, &mut |batch| {
@@ -203,43 +205,43 @@ pub trait Subject: Sync {
     }
 }
 
-fn commit<S: Subject + ?Sized>(subject: &S, body: &mut dyn FnMut(&mut dyn Writing)) -> u64 {
-    let written = subject.write(How::Batch, &mut |batch| {
+fn commit<S: Subject + ?Sized>(subject: &S, body: &mut dyn FnMut(&mut dyn BatchOps)) -> u64 {
+    let written = subject.write(WriteKind::Batch, &mut |batch| {
         body(batch);
-        Ending::Commit
+        BatchEnd::Commit
     });
     match written {
-        Written::Committed(revision) => revision,
-        Written::Failed | Written::Moved(_) => unreachable!("a batch is committed"),
+        WriteResult::Committed(revision) => revision,
+        WriteResult::Failed | WriteResult::Moved(_) => unreachable!("a batch is committed"),
     }
 }
 
-/// `untorn::Map`, with other entries that nobody touches, so that its table has some depth.
+/// `untorn::Map` with other entries that are not accessed, so that its table is deeper.
 pub struct Untorn {
     map: Map<u32, Value>,
     others: u32,
 }
 
-/// The keys of the other entries begin here.
-const OTHERS: u32 = 1 << 16;
+/// The smallest key of the other entries.
+const FIRST_OTHER: u32 = 1 << 16;
 
 impl Untorn {
-    /// An empty map, but for this many others.
+    /// Creates a map with this many other entries, which counts as empty.
     #[must_use]
     pub fn new(others: u32) -> Self {
         Self {
-            map: (0..others).map(|other| (OTHERS + other, 0)).collect(),
+            map: (0..others).map(|other| (FIRST_OTHER + other, 0)).collect(),
             others,
         }
     }
 }
 
-struct Shown<'v> {
+struct UntornView<'v> {
     view: &'v View<u32, Value>,
     others: u32,
 }
 
-impl Reading for Shown<'_> {
+impl ViewOps for UntornView<'_> {
     fn get(&self, key: Key) -> Option<Value> {
         self.view.get(&key.into()).copied()
     }
@@ -252,7 +254,7 @@ impl Reading for Shown<'_> {
     fn all(&self) -> (Contents, usize) {
         let mut all = (Contents::default(), 0);
         for (&key, &value) in self.view {
-            if key < OTHERS {
+            if key < FIRST_OTHER {
                 all.0[key as usize] = Some(value);
                 all.1 += 1;
             }
@@ -267,12 +269,12 @@ impl Reading for Shown<'_> {
     }
 }
 
-struct Open<'o, 'b> {
+struct UntornBatch<'o, 'b> {
     batch: &'o mut Batch<'b, u32, Value>,
     others: u32,
 }
 
-impl Writing for Open<'_, '_> {
+impl BatchOps for UntornBatch<'_, '_> {
     fn get(&self, key: Key) -> Option<Value> {
         self.batch.get(&key.into()).copied()
     }
@@ -292,15 +294,15 @@ impl Writing for Open<'_, '_> {
         if self.others == 0 {
             self.batch.clear();
         } else {
-            self.batch.retain(|key, _| *key >= OTHERS);
+            self.batch.retain(|key, _| *key >= FIRST_OTHER);
         }
     }
     fn retain(&mut self, keep: &mut Keep<'_>) {
-        self.batch.retain(|key, value| kept(*key, *value, keep));
+        self.batch.retain(|key, value| retains(*key, *value, keep));
     }
 }
 
-fn kept(key: u32, value: Value, keep: &mut Keep<'_>) -> bool {
+fn retains(key: u32, value: Value, keep: &mut Keep<'_>) -> bool {
     Key::try_from(key).map_or(true, |key| keep(key, value))
 }
 
@@ -310,60 +312,60 @@ impl Subject for Untorn {
     fn reader(&self) -> Self::Reader {
         self.map.reader()
     }
-    fn view(&self, hold: Hold, body: &mut dyn FnMut(&dyn Reading)) {
+    fn view(&self, kind: ViewKind, body: &mut dyn FnMut(&dyn ViewOps)) {
         let others = self.others;
-        match hold {
-            Hold::Pin => {
+        match kind {
+            ViewKind::Pin => {
                 let pin = self.map.pin();
                 assert_eq!(Pinned::revision(&pin), pin.revision());
-                body(&Shown { view: &pin, others });
+                body(&UntornView { view: &pin, others });
             }
-            Hold::Snapshot => {
+            ViewKind::Snapshot => {
                 let view = self.map.snapshot();
                 assert_eq!(Snapshot::revision(&view), view.revision());
-                body(&Shown {
+                body(&UntornView {
                     view: &view,
                     others,
                 });
             }
         }
     }
-    fn latest(&self, reader: &mut Self::Reader, body: &mut dyn FnMut(&dyn Reading)) {
-        body(&Shown {
+    fn latest(&self, reader: &mut Self::Reader, body: &mut dyn FnMut(&dyn ViewOps)) {
+        body(&UntornView {
             view: reader.latest(),
             others: self.others,
         });
     }
-    fn write(&self, how: How<'_>, body: &mut Body<'_>) -> Written {
+    fn write(&self, kind: WriteKind<'_>, body: &mut Body<'_>) -> WriteResult {
         let others = self.others;
-        let mut run = |batch: &mut Batch<'_, u32, Value>| body(&mut Open { batch, others });
-        match how {
-            How::Batch => {
+        let mut run = |batch: &mut Batch<'_, u32, Value>| body(&mut UntornBatch { batch, others });
+        match kind {
+            WriteKind::Batch => {
                 let revision = self.map.batch(|batch| _ = run(batch));
-                Written::Committed(revision.get())
+                WriteResult::Committed(revision.get())
             }
-            How::Begin => {
+            WriteKind::Begin => {
                 let mut batch = self.map.begin_batch();
                 match run(&mut batch) {
-                    Ending::Commit => Written::Committed(batch.commit().get()),
-                    Ending::Fail => Written::Failed,
+                    BatchEnd::Commit => WriteResult::Committed(batch.commit().get()),
+                    BatchEnd::Fail => WriteResult::Failed,
                 }
             }
-            How::Try => match self.map.try_batch(|batch| match run(batch) {
-                Ending::Commit => Ok(()),
-                Ending::Fail => Err(()),
+            WriteKind::Try => match self.map.try_batch(|batch| match run(batch) {
+                BatchEnd::Commit => Ok(()),
+                BatchEnd::Fail => Err(()),
             }) {
-                Ok(committed) => Written::Committed(committed.revision.get()),
-                Err(()) => Written::Failed,
+                Ok(committed) => WriteResult::Committed(committed.revision.get()),
+                Err(()) => WriteResult::Failed,
             },
-            How::IfUnchanged(view) => {
+            WriteKind::IfUnchanged(view) => {
                 let view = view.view().expect("a view of this map");
                 match self.map.batch_if_unchanged(view, |batch| _ = run(batch)) {
-                    Ok(revision) => Written::Committed(revision.get()),
+                    Ok(revision) => WriteResult::Committed(revision.get()),
                     Err(refused) => {
                         assert!(!refused.is_of_another_map());
                         assert_eq!(refused.expected, view.revision());
-                        Written::Moved(refused.current.get())
+                        WriteResult::Moved(refused.current.get())
                     }
                 }
             }
@@ -392,11 +394,11 @@ impl Subject for Untorn {
         if self.others == 0 {
             self.map.clear();
         } else {
-            self.map.retain(|key, _| *key >= OTHERS);
+            self.map.retain(|key, _| *key >= FIRST_OTHER);
         }
     }
     fn retain(&self, keep: &mut Keep<'_>) {
-        self.map.retain(|key, value| kept(*key, *value, keep));
+        self.map.retain(|key, value| retains(*key, *value, keep));
     }
     fn update(&self, key: Key, f: &mut dyn FnMut(Option<Value>) -> Option<Value>) -> Option<Value> {
         self.map.update(key.into(), |old| f(old.copied()))
@@ -405,7 +407,7 @@ impl Subject for Untorn {
         self.map.get_or_insert_with(key.into(), f)
     }
     fn refresh(&self, to: &Contents) -> ([usize; 3], u64) {
-        let others = (OTHERS..OTHERS + self.others).map(|other| (other, 0));
+        let others = (FIRST_OTHER..FIRST_OTHER + self.others).map(|other| (other, 0));
         let wanted = (0..KEYS as u32).zip(to);
         let wanted = wanted.filter_map(|(key, value)| Some((key, (*value)?)));
         let done = self.map.refresh(wanted.chain(others));

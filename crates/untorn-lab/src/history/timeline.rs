@@ -1,10 +1,10 @@
-//! A history on paper, and how much of it was at the same time.
+//! Formats a history and counts its overlaps.
 
 use std::fmt::Write;
 
 use super::model::Operation;
 
-/// A table: one line for each operation, with a bar from its invocation to its return.
+/// Returns a table with one line for each operation and a bar from its invocation to its return.
 #[must_use]
 pub fn timeline(history: &[Operation]) -> String {
     let mut moments: Vec<u64> = history
@@ -24,14 +24,14 @@ pub fn timeline(history: &[Operation]) -> String {
     table
 }
 
-/// How much of a history was at the same time.
+/// The overlaps of a history.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Overlaps {
-    /// Operations between whose invocation and return another thread was inside of one, too.
+    /// Operations that overlapped with an operation of another thread.
     pub operations: usize,
     /// Views.
     pub views: usize,
-    /// Views that were read through while another thread's commit of two or more writes was under way.
+    /// Views that were read while another thread's commit of two or more writes was running.
     pub views_over_batches: usize,
 }
 
@@ -56,7 +56,7 @@ fn is_batch(operation: &Operation) -> bool {
     operation.commits() && (changes > 1 || operation.call == "refresh")
 }
 
-/// Which operations overlap with one of another thread that counts for them.
+/// Returns, for each operation, whether it overlaps with a relevant one of another thread.
 fn overlapping(
     history: &[Operation],
     end: impl Fn(&Operation) -> u64,

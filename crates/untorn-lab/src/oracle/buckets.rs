@@ -1,4 +1,4 @@
-//! What every bucket holds: as one number for each step, and at length for a listing.
+//! The contents of all buckets: as a checksum for each step, and in full for a diff report.
 
 use untorn::gomap::{BucketView, Chain, Table};
 
@@ -20,8 +20,9 @@ const MULTIPLIERS: [u64; 10] = [
 const END_OF_CHAIN: u64 = 0xc1;
 const END_OF_ARRAY: u64 = 0xa2;
 
-/// The buckets of a chain that are compared: all; of an evacuated one the first, since Go unlinks the others where keys or
-/// elems have pointers and nobody iterates.
+/// Returns the buckets of a chain that are compared: all of them, but for an evacuated chain only
+/// the first one, since Go unlinks the others if keys or elems contain pointers and no iteration is
+/// running.
 fn compared<'t, K, V>(chain: Chain<'t, K, V>) -> impl Iterator<Item = BucketView<'t, K, V>> {
     let evacuated = |bucket: BucketView<'_, K, V>| (2..5).contains(&bucket.tophash()[0]);
     let first_only = chain.clone().next().is_some_and(evacuated);
@@ -33,7 +34,8 @@ fn mix(sum: u64, word: u64) -> u64 {
     sum ^ sum >> 29
 }
 
-/// One number for every mark of every bucket and for key and elem of every full slot, chains in order.
+/// Returns a checksum of every mark of every bucket, and of key and elem of every full slot, chains
+/// in order.
 pub(super) fn checksum<K: Id, V: Id, S>(table: &Table<K, V, S>) -> u64 {
     let bucket_word = |bucket: &BucketView<'_, K, V>| {
         let marks = u64::from_le_bytes(bucket.tophash());
@@ -50,7 +52,7 @@ pub(super) fn checksum<K: Id, V: Id, S>(table: &Table<K, V, S>) -> u64 {
         mix(sum, END_OF_CHAIN)
     };
     let mut sum = table.chains().fold(0, chain_sum);
-    // An array that is not allocated counts as one with nothing in it: Go allocates earlier or clears in place.
+    // An array that is not allocated counts as empty: Go allocates earlier, or clears in place.
     for _ in table.chains().len()..1 << table.stats().b {
         sum = mix(mix(sum, 0), END_OF_CHAIN);
     }
@@ -60,7 +62,7 @@ pub(super) fn checksum<K: Id, V: Id, S>(table: &Table<K, V, S>) -> u64 {
     sum
 }
 
-/// One bucket at length.
+/// One bucket in full.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub(super) struct Bucket {
     pub(super) tophash: [u8; 8],
@@ -68,7 +70,8 @@ pub(super) struct Bucket {
     pub(super) elems: [u64; 8],
 }
 
-/// The arrays of a map at length: the present one, then the old one if there is one. Array, chain, bucket.
+/// The arrays of a map in full: the current one, then the old one if it exists. Array, chain,
+/// bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub(super) struct Dump(pub(super) Vec<Vec<Vec<Bucket>>>);
 
@@ -89,7 +92,8 @@ impl Dump {
         Self(arrays)
     }
 
-    /// Reads one from the words of the Go program, see `dump` in `oracle/table.go`. `None` if they end too early.
+    /// Decodes a dump of the Go program, see `dump` in `oracle/table.go`; `None` if it is
+    /// incomplete.
     pub(super) fn decode(words: &mut impl Iterator<Item = u64>) -> Option<Self> {
         let arrays = (0..words.next()?).map(|_| {
             let chains = (0..words.next()?).map(|_| {

@@ -1,17 +1,19 @@
-//! Making sequences up: phases that fill, empty and churn, so that maps grow in both ways and are seen amid it.
+//! Random sequences: phases that fill, empty and churn, so that maps grow in both ways and are
+//! observed during a growth.
 
 use fastrand::Rng;
 
 use super::kind::Kind;
 use super::operation::{Operation, Sequence, Slot};
 
-/// Steps of an ordinary sequence.
+/// The number of steps of an ordinary sequence.
 const STEPS: usize = 4000;
 
-/// After how many steps of a large sequence its buckets are compared each time.
+/// The interval, in steps, of the bucket comparisons of a large sequence.
 const LARGE_CHECKSUM_EVERY: u32 = 4096;
 
-/// An ordinary sequence: maps of up to some hundred buckets, all of them compared after every step.
+/// Generates an ordinary sequence: maps of up to some hundred buckets, all compared after every
+/// step.
 #[must_use]
 pub fn generate(kind: Kind, random: &mut Rng) -> Sequence {
     let sizes = [6, 9, 14, 28, 60, 110, 220, 450, 1000];
@@ -35,8 +37,8 @@ pub fn generate(kind: Kind, random: &mut Rng) -> Sequence {
     }
 }
 
-/// A sequence that fills a map of many entries (2^16 buckets where keys are small, 2^13 otherwise) and takes most of
-/// them out again.
+/// Generates a sequence that fills a map with many entries (2^16 buckets for small keys, 2^13
+/// otherwise) and deletes most of them again.
 #[must_use]
 pub fn generate_large(kind: Kind, random: &mut Rng) -> Sequence {
     let keys = match kind {
@@ -58,17 +60,17 @@ pub fn generate_large(kind: Kind, random: &mut Rng) -> Sequence {
     }
 }
 
-/// The keys that one of the maps has, for drawing one of them; and those that it has not.
+/// The present and the absent keys of one map, for random draws.
 #[derive(Clone)]
 struct Keys {
     present: Vec<u32>,
     absent: Vec<u32>,
-    /// Log2 of the buckets that the map must have by now at least.
+    /// Log2 of the minimum number of buckets of the map.
     b: u8,
 }
 
 impl Keys {
-    fn none_of(keys: usize) -> Self {
+    fn all_absent(keys: usize) -> Self {
         Self {
             present: Vec::new(),
             absent: (0..keys as u32).collect(),
@@ -80,13 +82,13 @@ impl Keys {
         self.absent.append(&mut self.present);
     }
 
-    /// How many entries fit before the map doubles: eight, or 6.5 for each bucket.
+    /// Returns the number of entries before the map doubles: eight, or 6.5 for each bucket.
     fn room(&self) -> usize {
         (13 * ((1 << self.b) / 2)).max(8)
     }
 }
 
-/// Takes one out at random.
+/// Removes a random key.
 fn draw(keys: &mut Vec<u32>, random: &mut Rng) -> Option<u32> {
     (!keys.is_empty()).then(|| keys.swap_remove(random.usize(..keys.len())))
 }
@@ -94,11 +96,11 @@ fn draw(keys: &mut Vec<u32>, random: &mut Rng) -> Option<u32> {
 struct Phases {
     random: Rng,
     operations: Vec<Operation>,
-    /// What is in each of the two maps.
+    /// The keys of each of the two maps.
     slots: [Keys; 2],
     at: Slot,
     universe: usize,
-    /// Of so many steps one is a clone, at random.
+    /// The average number of steps between two clones.
     clone_every: usize,
 }
 
@@ -107,7 +109,7 @@ impl Phases {
         Self {
             random,
             operations: Vec::new(),
-            slots: [Keys::none_of(keys), Keys::none_of(keys)],
+            slots: [Keys::all_absent(keys), Keys::all_absent(keys)],
             at: Slot::A,
             universe: keys,
             clone_every: 32.max(keys / 4),
@@ -121,7 +123,7 @@ impl Phases {
             5..8 => self.empty(some),
             8..10 => self.empty(self.universe),
             10..20 => self.churn(some),
-            20..24 => self.look(some / 4),
+            20..24 => self.look_up(some / 4),
             24 => self.iterate(),
             25 => self.clear(),
             26..28 => self.at = self.at.other(),
@@ -165,7 +167,7 @@ impl Phases {
                     self.delete_present();
                     self.clone_map();
                 }
-                4 => self.look(4),
+                4 => self.look_up(4),
                 5 if count < 200 => self.iterate(),
                 6 if self.random.bool() => self.clear(),
                 _ => {}
@@ -180,7 +182,8 @@ impl Phases {
         }
     }
 
-    /// The elem is the number of the step, so that no two are alike and a listing tells whence one is.
+    /// Uses the number of the step as the elem: elems differ, and a report shows the step of each
+    /// one.
     fn push_insert(&mut self, key: u32) {
         let elem = self.operations.len() as u64;
         self.operations.push(Operation::Insert(self.at, key, elem));
@@ -203,7 +206,7 @@ impl Phases {
 
     fn clone_map(&mut self) {
         let mut copy = self.keys().clone();
-        // A clone is sized by what is in it.
+        // A clone is sized by its entries.
         copy.b = 0;
         while copy.present.len() > copy.room() {
             copy.b += 1;
@@ -221,8 +224,8 @@ impl Phases {
         self.operations.push(Operation::Iterate(self.at));
     }
 
-    /// One look-up, of a present or an absent key.
-    fn look(&mut self, times: usize) {
+    /// Looks up present and absent keys.
+    fn look_up(&mut self, times: usize) {
         for _ in 0..times {
             let keys = &self.slots[self.at.index()];
             let from = if self.random.bool() {
@@ -236,12 +239,12 @@ impl Phases {
         }
     }
 
-    /// What happens now and then between the steps of a phase.
+    /// Makes an occasional operation between the steps of a phase.
     fn in_between(&mut self) {
         match self.random.u8(..16) {
             0 => self.overwrite(),
             1 => self.delete_absent(),
-            2 | 3 => self.look(1),
+            2 | 3 => self.look_up(1),
             _ if self.random.usize(..self.clone_every) == 0 => self.clone_map(),
             _ => {}
         }
@@ -261,7 +264,7 @@ impl Phases {
         }
     }
 
-    /// One key goes, another comes.
+    /// Deletes one key and inserts another, repeatedly.
     fn churn(&mut self, times: usize) {
         for _ in 0..times {
             self.delete_present();

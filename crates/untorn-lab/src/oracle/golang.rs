@@ -1,4 +1,4 @@
-//! The Go program beside ours: built where there is a toolchain, then asked sequence by sequence.
+//! The Go program: built if there is a toolchain, then queried sequence by sequence.
 
 use std::fmt;
 use std::io::{self, BufReader, Read, Write};
@@ -12,7 +12,7 @@ use super::operation::Sequence;
 use super::record::Record;
 use crate::toolchain::Toolchain;
 
-/// Why there is no Go to ask. Its `Display` says it.
+/// The reason why no suitable Go is available.
 #[derive(Debug)]
 pub struct Unavailable(String);
 
@@ -22,10 +22,10 @@ impl fmt::Display for Unavailable {
     }
 }
 
-/// A running Go program that carries sequences out. Ends when it is dropped.
+/// A running Go program that executes sequences. It terminates on drop.
 pub struct Oracle {
     child: Child,
-    /// `None` once its end has been told.
+    /// `None` after the input was closed.
     requests: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
     version: String,
@@ -36,17 +36,18 @@ impl Oracle {
     /// Builds and starts the program.
     ///
     /// # Errors
-    /// If there is no `go` on the `PATH`, or it is not of a release with the map that is compared with.
+    /// Returns an error if there is no `go` on the `PATH`, or its release has another map.
     ///
     /// # Panics
-    /// If there is such a `go`, but the program cannot be built or started: that is a fault, not a lack.
+    /// Panics if there is such a `go`, but the program cannot be built or started: that is a bug,
+    /// not a missing toolchain.
     pub fn start() -> Result<Self, Unavailable> {
         let toolchain = Toolchain::find(Path::new("go"))
-            .ok_or_else(|| Unavailable("there is no Go toolchain on the PATH".to_string()))?;
+            .ok_or_else(|| Unavailable("no Go toolchain on the PATH".to_string()))?;
         let version = toolchain.version().to_string();
         if !has_the_map(&version) {
             return Err(Unavailable(format!(
-                "the Go toolchain on the PATH is {version}; it must be of go1.22 from .10 or of go1.23 from .2 on"
+                "unsupported Go toolchain {version} on the PATH; use go1.22.10 or later, or go1.23.2 or later, of these two releases"
             )));
         }
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -58,7 +59,7 @@ impl Oracle {
             .spawn()
             .expect("the oracle starts");
         let requests = child.stdin.take();
-        let answers = BufReader::new(child.stdout.take().expect("it is piped"));
+        let answers = BufReader::new(child.stdout.take().expect("stdout is piped"));
         Ok(Self {
             child,
             requests,
@@ -68,28 +69,29 @@ impl Oracle {
         })
     }
 
-    /// The release of Go that answers, such as `go1.23.9`.
+    /// Returns the release of Go, such as `go1.23.9`.
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    /// Go's answer to each step of a sequence.
+    /// Returns Go's result of each step of a sequence.
     ///
     /// # Panics
-    /// If the program has ended; what it had to say is on stderr.
-    pub fn ask(&mut self, sequence: &Sequence) -> Vec<Record> {
+    /// Panics if the program has terminated; its message is on stderr.
+    pub fn execute(&mut self, sequence: &Sequence) -> Vec<Record> {
         self.exchange(sequence, false).expect("the oracle answers")
     }
 
-    /// The same with what both maps hold after the last step.
-    pub(super) fn ask_for_dump(&mut self, sequence: &Sequence) -> (Vec<Record>, [Dump; 2]) {
+    /// Returns Go's results, and the contents of both maps after the last step.
+    pub(super) fn execute_with_dump(&mut self, sequence: &Sequence) -> (Vec<Record>, [Dump; 2]) {
         let answers = self.exchange(sequence, true).expect("the oracle answers");
         let dump = self.read_dump().expect("the oracle dumps");
         (answers, dump)
     }
 
-    /// The program reads a request to its end before it answers, so neither side waits for the other to read.
+    /// Sends a request. The program reads all of it before it answers, so neither side blocks on a
+    /// full pipe.
     fn exchange(&mut self, sequence: &Sequence, dump: bool) -> io::Result<Vec<Record>> {
         let requests = self.requests.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
         requests.write_all(&sequence.request(dump))?;
@@ -117,15 +119,14 @@ impl Oracle {
 
 impl Drop for Oracle {
     fn drop(&mut self) {
-        // At the end of its input it ends by itself.
+        // The program terminates at the end of its input.
         drop(self.requests.take());
         let _ = self.child.wait();
     }
 }
 
-/// A `go` that uses what is here: it fetches neither another toolchain nor modules.
-/// Whether this release has the map that is compared with: the classic one, with a load factor of 6.5 (Go 1.21 shipped
-/// 6.0) and with a clone that survives an overloaded map (golang/go#69110).
+/// Returns whether this release has the map under comparison: the classic one, with a load factor
+/// of 6.5 (Go 1.21 shipped 6.0) and with a clone that handles an overloaded map (golang/go#69110).
 fn has_the_map(version: &str) -> bool {
     let mut numbers = version
         .strip_prefix("go1.")
@@ -144,7 +145,7 @@ mod tests {
     use super::has_the_map;
 
     #[test]
-    fn releases_with_another_map_or_with_a_broken_clone_are_left_out() {
+    fn releases_with_another_map_are_unsupported() {
         for (version, has) in [
             ("go1.23.9", true),
             ("go1.23.2", true),

@@ -1,4 +1,4 @@
-//! The hasher that answers with the hashes that Go made.
+//! A hasher that returns the hashes computed by Go.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -7,28 +7,30 @@ use std::rc::Rc;
 
 use untorn::gomap::SeededBuildHasher;
 
-/// What Go hashed so far, shared by the tables of a sequence.
+/// Go's hashes so far, shared by the tables of a sequence.
 #[derive(Default)]
-struct Known {
-    /// By Go's seed and the fingerprint of the key.
+struct HashLog {
+    /// Keyed by Go's seed and the fingerprint of the key.
     hashes: HashMap<(u32, u64), u64, foldhash::fast::FixedState>,
-    /// The first thing that cannot be: a key that Go has not hashed, a seed that should be another.
-    trouble: Option<String>,
+    /// The first inconsistency: a key that Go has not hashed, or a seed that changed on one side
+    /// only.
+    inconsistency: Option<String>,
 }
 
-/// Answers with Go's hashes. Our table's own seed is not used for hashing, but must change when Go's does and only then.
+/// Returns Go's hashes. Our table does not hash with its own seed, but the seed must change exactly
+/// when Go's does.
 pub(super) struct GoHashes {
-    known: Rc<RefCell<Known>>,
-    /// The seed that Go's map has now.
+    log: Rc<RefCell<HashLog>>,
+    /// The current seed of Go's map.
     seed: Cell<u32>,
-    /// Our seed and Go's when a key was last hashed.
+    /// Our seed and Go's at the last hashing.
     pair: Cell<Option<(u64, u32)>>,
 }
 
 impl Default for GoHashes {
     fn default() -> Self {
         Self {
-            known: Rc::default(),
+            log: Rc::default(),
             seed: Cell::new(0),
             pair: Cell::new(None),
         }
@@ -38,7 +40,7 @@ impl Default for GoHashes {
 impl Clone for GoHashes {
     fn clone(&self) -> Self {
         Self {
-            known: Rc::clone(&self.known),
+            log: Rc::clone(&self.log),
             seed: self.seed.clone(),
             pair: self.pair.clone(),
         }
@@ -46,37 +48,37 @@ impl Clone for GoHashes {
 }
 
 impl GoHashes {
-    /// One for another table of the sequence, which has a seed of its own.
+    /// Returns one for another table of the sequence, which has its own seed.
     pub(super) fn for_another(&self) -> Self {
         let another = self.clone();
         another.pair.set(None);
         another
     }
 
-    /// Go's map has this seed now.
+    /// Sets the current seed of Go's map.
     pub(super) fn set_seed(&self, seed: u32) {
         self.seed.set(seed);
     }
 
-    /// Go hashes `key` so, under the present seed.
-    pub(super) fn learn(&self, key: &impl Hash, hash: u64) {
+    /// Records Go's hash of `key` under the current seed.
+    pub(super) fn record_hash(&self, key: &impl Hash, hash: u64) {
         let fingerprint = fingerprint(key);
-        let mut known = self.known.borrow_mut();
-        let before = known.hashes.insert((self.seed.get(), fingerprint), hash);
+        let mut log = self.log.borrow_mut();
+        let before = log.hashes.insert((self.seed.get(), fingerprint), hash);
         if before.is_some_and(|before| before != hash) {
-            known.note(|| format!("go hashes a key as {hash:#x} and as {before:x?}"));
+            log.record_inconsistency(|| format!("go hashes a key as {hash:#x} and as {before:x?}"));
         }
     }
 
-    /// What could not be, if something could not.
-    pub(super) fn take_trouble(&self) -> Option<String> {
-        self.known.borrow_mut().trouble.take()
+    /// Takes the first inconsistency, if there was one.
+    pub(super) fn take_inconsistency(&self) -> Option<String> {
+        self.log.borrow_mut().inconsistency.take()
     }
 }
 
-impl Known {
-    fn note(&mut self, trouble: impl FnOnce() -> String) {
-        self.trouble.get_or_insert_with(trouble);
+impl HashLog {
+    fn record_inconsistency(&mut self, inconsistency: impl FnOnce() -> String) {
+        self.inconsistency.get_or_insert_with(inconsistency);
     }
 }
 
@@ -91,26 +93,26 @@ impl SeededBuildHasher for GoHashes {
         let seed = self.seed.get();
         match self.pair.replace(Some((hash0, seed))) {
             Some((our, go)) if our == hash0 && go != seed => self
-                .known
+                .log
                 .borrow_mut()
-                .note(|| "go has drawn a new seed, our table has not".into()),
+                .record_inconsistency(|| "go has drawn a new seed, our table has not".into()),
             Some((our, go)) if our != hash0 && go == seed => self
-                .known
+                .log
                 .borrow_mut()
-                .note(|| "our table has drawn a new seed, go has not".into()),
+                .record_inconsistency(|| "our table has drawn a new seed, go has not".into()),
             _ => {}
         }
         GoHasher {
-            known: Rc::clone(&self.known),
+            log: Rc::clone(&self.log),
             seed,
             fingerprint: foldhash::fast::FixedState::default().build_hasher(),
         }
     }
 }
 
-/// Takes the fingerprint of a key and looks its hash up.
+/// Computes the fingerprint of a key and looks up its hash.
 pub(super) struct GoHasher {
-    known: Rc<RefCell<Known>>,
+    log: Rc<RefCell<HashLog>>,
     seed: u32,
     fingerprint: foldhash::fast::FoldHasher<'static>,
 }
@@ -127,10 +129,12 @@ impl Hasher for GoHasher {
     pass_on!(write: &[u8], write_u8: u8, write_u32: u32, write_u64: u64, write_usize: usize);
 
     fn finish(&self) -> u64 {
-        let mut known = self.known.borrow_mut();
-        let found = known.hashes.get(&(self.seed, self.fingerprint.finish()));
+        let mut log = self.log.borrow_mut();
+        let found = log.hashes.get(&(self.seed, self.fingerprint.finish()));
         found.copied().unwrap_or_else(|| {
-            known.note(|| "our table hashes a key that go has not hashed under this seed".into());
+            log.record_inconsistency(|| {
+                "our table hashes a key that go has not hashed under this seed".into()
+            });
             0
         })
     }

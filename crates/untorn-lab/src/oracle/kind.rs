@@ -1,4 +1,4 @@
-//! The kinds of keys and elems: the same numbers become the same keys on both sides.
+//! The kinds of keys and elems: equal numbers give equal keys on both sides.
 
 use std::fmt;
 
@@ -11,22 +11,23 @@ pub enum Kind {
     U64,
     /// `map[uint32]uint8`: `mapaccess_fast32`.
     U32,
-    /// `map[string]uint64`: `mapaccess_faststr`; short and long strings, many of them alike at both ends.
+    /// `map[string]uint64`: `mapaccess_faststr`; short and long strings, many with a common prefix
+    /// and suffix.
     Str,
-    /// `map[uint64][136]byte`: elems in boxes of their own.
+    /// `map[uint64][136]byte`: elems in separate boxes.
     LargeElem,
     /// `map[[16]byte]uint32`: the generic functions.
     Bytes16,
-    /// `map[[136]byte]uint64`: keys in boxes of their own.
+    /// `map[[136]byte]uint64`: keys in separate boxes.
     LargeKey,
-    /// `map[[128]byte][128]byte`: the largest that stay in the bucket.
+    /// `map[[128]byte][128]byte`: the largest that are stored in the bucket.
     Bytes128,
-    /// `map[string]struct{}`: elems of no size.
+    /// `map[string]struct{}`: elems of size zero.
     StrSet,
 }
 
 impl Kind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 8] = [
         Self::U64,
         Self::U32,
@@ -54,7 +55,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// Calls a function with the key and elem type of a kind.
+/// Calls a function with the key and elem types of a kind.
 macro_rules! with_types_of {
     ($kind:expr, $function:ident($($argument:expr),*)) => {{
         use $crate::oracle::kind::Kind;
@@ -73,22 +74,23 @@ macro_rules! with_types_of {
 
 pub(super) use with_types_of;
 
-/// Something with an id: the number that the checksum and the listing show of it, at most its first eight bytes.
+/// A value with an id: the number that the checksum and the report use, at most its first eight
+/// bytes.
 pub(super) trait Id {
     fn id(&self) -> u64;
 }
 
-/// A key that is made from a number.
+/// A key made from a number.
 pub(super) trait MadeKey: Key + Clone + Id {
     fn make(number: u32) -> Self;
 }
 
-/// An elem that is made from a number.
+/// An elem made from a number.
 pub(super) trait MadeElem: Clone + Id {
     fn make(number: u64) -> Self;
 }
 
-/// One number for key and elem.
+/// Combines the ids of key and elem.
 pub(super) fn entry_id(key: &impl Id, elem: &impl Id) -> u64 {
     key.id() ^ elem.id().rotate_left(17)
 }
@@ -155,7 +157,7 @@ impl MadeElem for () {
     fn make(_number: u64) -> Self {}
 }
 
-/// The number in front, and behind it something that follows from it.
+/// Returns the number, followed by bytes derived from it.
 fn filled<const N: usize>(number: u64) -> [u8; N] {
     let mut bytes = std::array::from_fn(|i| (number as u8).wrapping_add(i as u8));
     bytes[..8].copy_from_slice(&number.to_le_bytes());
@@ -183,13 +185,13 @@ impl<const N: usize> MadeElem for [u8; N] {
 impl Id for String {
     fn id(&self) -> u64 {
         let bytes = self.as_bytes();
-        let told = if bytes.len() >= 12 {
+        let selected = if bytes.len() >= 12 {
             &bytes[4..12]
         } else {
             &bytes[..bytes.len().min(8)]
         };
         let mut id = [0; 8];
-        id[..told.len()].copy_from_slice(told);
+        id[..selected.len()].copy_from_slice(selected);
         u64::from_le_bytes(id)
     }
 }

@@ -1,36 +1,38 @@
-//! Go's map and ours, step by step: "behaves like Go's map" as something that can be run.
+//! Go's map and ours, step by step: an executable form of "behaves like Go's map".
 //!
-//! A sequence of operations is carried out twice, by a Go program on the map of its runtime (`oracle/` beside `src/`)
-//! and here on [`gomap::Table`](untorn::gomap::Table) with the hashes that Go made. After each step the two must
-//! agree: in what the operation answered, in the header, and in what every bucket holds.
+//! A sequence of operations is executed twice: by a Go program on the map of its runtime (`oracle/`
+//! beside `src/`), and here on [`gomap::Table`](untorn::gomap::Table) with the hashes computed by
+//! Go. After each step the two must agree in the result of the operation, in the header, and in the
+//! contents of every bucket.
 //!
-//! | file | what |
+//! | file | contents |
 //! |---|---|
-//! | `operation.rs`, `generate.rs`, `crowd.rs` | sequences, and how they are made up |
+//! | `operation.rs`, `generate.rs`, `colliding_keys.rs` | sequences and their generation |
 //! | `kind.rs` | the kinds of keys and elems |
-//! | `golang.rs` | the Go program: built, asked |
-//! | `record.rs`, `buckets.rs` | what is compared: the header, the buckets |
+//! | `golang.rs` | the Go program |
+//! | `record.rs`, `buckets.rs` | the compared state: the header, the buckets |
 //! | `hashes.rs`, `replay.rs` | our side, under Go's hashes |
-//! | `shrink.rs`, `listing.rs` | a disagreement, made small and shown |
-//! | `totals.rs` | what a run came across |
+//! | `shrink.rs`, `diff_report.rs` | a disagreement, shrunk and reported |
+//! | `coverage.rs` | the events of a run |
 //!
-//! `docs/oracle.md` says what it found and what it cannot see.
+//! `docs/oracle.md` lists the findings and the limits.
 
 mod buckets;
-mod crowd;
+mod colliding_keys;
+mod coverage;
+mod diff_report;
 mod generate;
 mod golang;
 mod hashes;
 mod kind;
-mod listing;
 mod operation;
 mod record;
 mod replay;
 mod run;
 mod shrink;
-mod totals;
 
-pub use self::crowd::generate_crowd;
+pub use self::colliding_keys::generate_colliding_keys;
+pub use self::coverage::{Coverage, Event};
 pub use self::generate::{generate, generate_large};
 pub use self::golang::{Oracle, Unavailable};
 pub use self::kind::Kind;
@@ -39,4 +41,3 @@ pub use self::record::Record;
 pub use self::replay::{Disagreement, replay};
 pub use self::run::{check, check_with, run};
 pub use self::shrink::shrink;
-pub use self::totals::{Event, Totals};

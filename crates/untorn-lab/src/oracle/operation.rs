@@ -1,20 +1,20 @@
-//! Sequences of operations, and how they are written down for the Go program.
+//! Sequences of operations, and their encoding for the Go program.
 
 use std::fmt;
 
 use super::kind::Kind;
 
-/// Which of the two maps of a sequence.
+/// One of the two maps of a sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slot {
-    /// The one it begins with.
+    /// The first map.
     A,
-    /// The other one, for clones.
+    /// The second map, for clones.
     B,
 }
 
 impl Slot {
-    /// The other one.
+    /// Returns the other slot.
     #[must_use]
     pub fn other(self) -> Self {
         match self {
@@ -34,7 +34,8 @@ impl fmt::Display for Slot {
     }
 }
 
-/// One step of a sequence. Keys and elems are numbers, of which the [`Kind`] makes keys and elems.
+/// One step of a sequence. Keys and elems are numbers, from which the [`Kind`] makes keys and
+/// elems.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     /// `m[key] = elem`
@@ -54,10 +55,10 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// Bytes of one operation on the way to Go.
+    /// The number of bytes of an encoded operation.
     const BYTES: usize = 16;
 
-    /// The map that the operation is called on.
+    /// Returns the map that the operation is called on.
     #[must_use]
     pub fn slot(self) -> Slot {
         match self {
@@ -71,7 +72,7 @@ impl Operation {
         }
     }
 
-    /// The map that the record of the step describes: of a clone, the new one.
+    /// Returns the map that the record of the step describes: for a clone, the new one.
     #[must_use]
     pub fn described(self) -> Slot {
         match self {
@@ -80,7 +81,7 @@ impl Operation {
         }
     }
 
-    /// The key that it hashes.
+    /// Returns the key that the operation hashes.
     pub(super) fn key(self) -> Option<u32> {
         match self {
             Self::Insert(_, key, _) | Self::Delete(_, key) | Self::Get(_, key) => Some(key),
@@ -121,23 +122,25 @@ impl fmt::Display for Operation {
     }
 }
 
-/// Operations on two maps of one kind, both empty at first.
+/// Operations on two maps of one kind, which are empty at first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sequence {
     /// The type of the maps.
     pub kind: Kind,
-    /// The hint that map [`Slot::A`] is made with.
+    /// The size hint of map [`Slot::A`].
     pub hint: u32,
-    /// Where the seeds that Go hashes with are drawn from: equal seeds give equal hashes within one Go process.
+    /// The seed of the seeds that Go hashes with: equal seeds give equal hashes within one Go
+    /// process.
     pub seed: u64,
-    /// The buckets are compared after every so many steps; everything else after each.
+    /// The interval, in steps, of the bucket comparisons; everything else is compared after each
+    /// step.
     pub checksum_every: u32,
     /// The steps.
     pub operations: Vec<Operation>,
 }
 
 impl Sequence {
-    /// The request for the Go program; `dump` asks it for all buckets after the last step.
+    /// Encodes the request; `dump` requests all buckets after the last step.
     pub(super) fn request(&self, dump: bool) -> Vec<u8> {
         let steps = u32::try_from(self.operations.len()).expect("a sequence of moderate length");
         let mut bytes = vec![self.kind as u8, u8::from(dump), 0, 0];
@@ -149,7 +152,7 @@ impl Sequence {
         bytes
     }
 
-    /// The same with other steps.
+    /// Returns a copy with other steps.
     pub(super) fn with(&self, operations: Vec<Operation>) -> Self {
         Self {
             operations,

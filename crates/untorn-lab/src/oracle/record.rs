@@ -1,15 +1,15 @@
-//! What is compared after each step: what the operation answered, and the header.
+//! The data compared after each step: the result of the operation, and the header.
 
-/// One step as one side saw it. The fields are those of `oracle/table.go`.
+/// The state after one step on one side. The fields are those of `oracle/table.go`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Record {
-    /// The key was there, or an iteration had something to show.
+    /// The key was present, or an iteration returned entries.
     pub found: bool,
     /// The flag bits of the header.
     pub flags: u8,
     /// Log2 of the number of buckets.
     pub b: u8,
-    /// There is an old array.
+    /// An old array exists.
     pub growing: bool,
     /// Go has drawn a new seed.
     pub reseeded: bool,
@@ -19,21 +19,21 @@ pub struct Record {
     pub seed: u32,
     /// Go's hash of the step's key under that seed.
     pub hash: u64,
-    /// Id of the elem that was there; of an iteration the sum of its entries.
+    /// The id of the elem that was present; for an iteration, the sum of its entries.
     pub result: u64,
     /// Number of entries.
     pub count: u64,
     /// Every old bucket below this one is evacuated.
     pub nevacuate: u64,
-    /// Over all buckets; 0 where it was not asked for.
+    /// The checksum of all buckets; 0 if not requested.
     pub checksum: u64,
 }
 
-/// From here on `noverflow` is a guess, in Go and here.
+/// From this `B` on, `noverflow` is approximate on both sides.
 const NOVERFLOW_IS_EXACT_BELOW_B: u8 = 16;
 
 impl Record {
-    /// Bytes of a record on the way from Go.
+    /// The number of bytes of an encoded record.
     pub(super) const BYTES: usize = 56;
 
     pub(super) fn decode(bytes: &[u8; Self::BYTES]) -> Self {
@@ -54,8 +54,8 @@ impl Record {
         }
     }
 
-    /// The first thing in which our side differs from this, Go's. Seed and hash are Go's alone; whether ours drew a new
-    /// seed when Go did is seen when it hashes next.
+    /// Returns the first field in which our side differs from this one, Go's. Seed and hash are
+    /// Go's alone: a seed that changed on one side only is detected at the next hashing.
     #[must_use]
     pub fn difference(&self, ours: &Self) -> Option<String> {
         let field = |name: &str, go: u64, ours: u64| {
@@ -73,7 +73,7 @@ impl Record {
             .or_else(|| field("growing", self.growing.into(), ours.growing.into()))
             .or_else(|| field("nevacuate", self.nevacuate, ours.nevacuate))
             .or_else(|| {
-                (self.checksum != ours.checksum).then(|| "what the buckets hold".to_string())
+                (self.checksum != ours.checksum).then(|| "contents of the buckets".to_string())
             })
     }
 }

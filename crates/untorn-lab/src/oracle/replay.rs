@@ -1,4 +1,4 @@
-//! Our side: the sequence on `gomap::Table`, beside what Go answered.
+//! Our side: runs a sequence on `gomap::Table` and compares with Go's results.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,24 +11,24 @@ use super::kind::{MadeElem, MadeKey, entry_id, with_types_of};
 use super::operation::{Operation, Sequence};
 use super::record::Record;
 
-/// The first step after which the two sides are not alike.
+/// The first step after which the two sides differ.
 #[derive(Clone, Debug)]
 pub struct Disagreement {
     /// Its number, from 0.
     pub step: usize,
-    /// What differs.
+    /// The difference.
     pub what: String,
-    /// What both of our maps hold then.
+    /// The contents of both of our maps after the step.
     pub(super) ours: [Dump; 2],
 }
 
-/// Carries `sequence` out on our table, under the hashes in `answers`, and compares after each step.
+/// Executes `sequence` on our table, with the hashes in `answers`, and compares after each step.
 ///
 /// # Errors
-/// The first disagreement. A panic of our table is one.
+/// Returns the first disagreement. A panic of our table is one.
 ///
 /// # Panics
-/// If there is not one answer for each step.
+/// Panics unless there is one answer for each step.
 pub fn replay(sequence: &Sequence, answers: &[Record]) -> Result<(), Disagreement> {
     assert_eq!(sequence.operations.len(), answers.len());
     with_types_of!(sequence.kind, replay_as(sequence, answers))
@@ -50,7 +50,7 @@ fn replay_as<K: MadeKey, V: MadeElem>(
             tables.step(*operation, go, with_checksum)
         }));
         let what = match ours {
-            Ok(ours) => hashes.take_trouble().or_else(|| go.difference(&ours)),
+            Ok(ours) => hashes.take_inconsistency().or_else(|| go.difference(&ours)),
             Err(panic) => Some(format!("our table panics: {}", message(&*panic))),
         };
         if let Some(what) = what {
@@ -71,7 +71,7 @@ impl<K: MadeKey, V: MadeElem> Tables<K, V> {
         let table = &mut self.0[operation.slot().index()];
         table.hasher().set_seed(go.seed);
         if let Some(number) = operation.key() {
-            table.hasher().learn(&K::make(number), go.hash);
+            table.hasher().record_hash(&K::make(number), go.hash);
         }
         let mut answer = None;
         match operation {
@@ -79,13 +79,13 @@ impl<K: MadeKey, V: MadeElem> Tables<K, V> {
                 let key = K::make(key);
                 let found = table.get(&key).map(V::id);
                 answer = table.insert(key, V::make(elem)).map(|old| old.id());
-                assert!(found == answer, "get says {found:?}, insert {answer:?}");
+                assert!(found == answer, "get returns {found:?}, insert {answer:?}");
             }
             Operation::Delete(_, key) => {
                 let key = K::make(key);
                 let found = table.get(&key).map(V::id);
                 answer = table.remove(&key).map(|old| old.id());
-                assert!(found == answer, "get says {found:?}, remove {answer:?}");
+                assert!(found == answer, "get returns {found:?}, remove {answer:?}");
             }
             Operation::Get(_, key) => answer = table.get(&K::make(key)).map(V::id),
             Operation::Iterate(_) => {
@@ -116,7 +116,7 @@ impl<K: MadeKey, V: MadeElem> Tables<K, V> {
         }
     }
 
-    /// Whatever can be seen of both maps; after a panic that may be nothing.
+    /// Dumps both maps as far as possible; after a panic that may be nothing.
     fn dump(&self) -> [Dump; 2] {
         let dump = |table| catch_unwind(AssertUnwindSafe(|| Dump::of(table))).unwrap_or_default();
         self.0.each_ref().map(dump)
@@ -126,5 +126,5 @@ impl<K: MadeKey, V: MadeElem> Tables<K, V> {
 fn message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("with something else than a text")
+        .unwrap_or("with a payload that is not text")
 }

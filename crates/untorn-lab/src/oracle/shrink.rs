@@ -1,14 +1,17 @@
-//! Making a sequence that shows a disagreement small.
+//! Shrinks a sequence with a disagreement.
+
+use std::ops::Range;
 
 use super::operation::{Operation, Sequence};
+use crate::shrink;
 
-/// How many sequences are tried at most.
+/// The maximum number of sequences to try.
 const TRIES: usize = 4000;
 
-/// Drops operations from `sequence` for as long as the two sides still disagree. `disagree` gives the step after
-/// which they do; nothing that comes later is kept.
+/// Removes operations from `sequence` while the two sides still disagree. `disagree` returns the
+/// step after which they do; later steps are removed.
 ///
-/// `None` if they do not disagree on `sequence` itself.
+/// Returns `None` if they do not disagree on `sequence` itself.
 pub fn shrink(
     sequence: &Sequence,
     mut disagree: impl FnMut(&Sequence) -> Option<usize>,
@@ -28,30 +31,19 @@ pub fn shrink(
         simplify(&mut simpler);
         smallest = attempt(simpler).unwrap_or(smallest);
     }
-    let mut tries = 0;
-    let mut chunk = smallest.operations.len() / 2;
-    while chunk > 0 && tries < TRIES {
-        let before = smallest.operations.len();
-        // From the end, where what is dropped moves nothing that is still to be tried.
-        let mut end = before;
-        while end > 0 && tries < TRIES {
-            let start = end.saturating_sub(chunk);
-            tries += 1;
-            if let Some(smaller) = attempt(without(&smallest, start, end)) {
-                smallest = smaller;
-            }
-            end = start.min(smallest.operations.len());
-        }
-        // Dropping single operations is repeated until none can go.
-        if chunk > 1 || smallest.operations.len() == before {
-            chunk /= 2;
-        }
-    }
-    Some(smallest)
+    let chunk = smallest.operations.len() / 2;
+    let len = |sequence: &Sequence| sequence.operations.len();
+    Some(shrink::shrink(
+        smallest,
+        len,
+        chunk,
+        TRIES,
+        |sequence, range| attempt(without(sequence, &range)),
+    ))
 }
 
-fn without(sequence: &Sequence, start: usize, end: usize) -> Sequence {
-    let keep = |(i, _): &(usize, &Operation)| !(start..end).contains(i);
+fn without(sequence: &Sequence, range: &Range<usize>) -> Sequence {
+    let keep = |(i, _): &(usize, &Operation)| !range.contains(i);
     let kept = sequence.operations.iter().enumerate().filter(keep);
     sequence.with(kept.map(|(_, operation)| *operation).collect())
 }
@@ -62,7 +54,7 @@ mod tests {
     use super::shrink;
 
     #[test]
-    fn what_does_not_matter_is_dropped_and_what_does_is_kept_in_order() {
+    fn shrinking_keeps_the_relevant_steps_in_order() {
         let sequence = Sequence {
             kind: Kind::U64,
             hint: 100,
@@ -70,7 +62,7 @@ mod tests {
             checksum_every: 8,
             operations: (0..500).map(|n| Operation::Insert(Slot::A, n, 0)).collect(),
         };
-        // They disagree once 17, 130 and 300 have been inserted in this order.
+        // The sides disagree once 17, 130 and 300 have been inserted in this order.
         let disagree = |sequence: &Sequence| {
             let mut wanted = [17, 130, 300].iter();
             let mut next = wanted.next();
@@ -81,7 +73,7 @@ mod tests {
                 next.is_none()
             })
         };
-        let small = shrink(&sequence, disagree).expect("they disagree");
+        let small = shrink(&sequence, disagree).expect("the sides disagree");
         let keys: Vec<_> = small.operations.iter().filter_map(|o| o.key()).collect();
         assert_eq!(keys, [17, 130, 300]);
         assert_eq!((small.hint, small.checksum_every), (0, 1));

@@ -1,17 +1,17 @@
-//! A `HashMap` that is replaced by a changed copy, or kept twice and swapped.
+//! A `HashMap` that is replaced by a changed copy, or held twice and swapped.
 
 use std::sync::{Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, Cache};
 use left_right::{Absorb, ReadHandleFactory, WriteHandle};
 
-use super::{COPIES_ALL, Keys, Pair, Plain, Promise, Rival, first};
+use super::{COPIES_ALL, Guarantee, Keys, Pair, Plain, Rival, first};
 
 fn swap() -> ArcSwap<Plain> {
     ArcSwap::from_pointee(first().collect())
 }
 
-/// There is one writer, so the copy cannot miss a change of somebody else.
+/// Replaces the map. With one writer, the copy cannot miss another thread's change.
 fn clone_and_swap(map: &ArcSwap<Plain>, refresh: u64) {
     let mut copy = Plain::clone(&map.load());
     copy.insert("1", refresh);
@@ -24,7 +24,7 @@ pub(super) struct ArcSwapLoad;
 impl Rival for ArcSwapLoad {
     const NAME: &'static str = "arc-swap";
     const IDIOM: &'static str = "ArcSwap<HashMap>, one load";
-    const PROMISE: Promise = Promise::Pairs;
+    const GUARANTEE: Guarantee = Guarantee::Pairs;
     const REMARK: Option<&'static str> = Some(COPIES_ALL);
 
     type Map = ArcSwap<Plain>;
@@ -50,7 +50,7 @@ pub(super) struct ArcSwapCache;
 impl Rival for ArcSwapCache {
     const NAME: &'static str = "arc-swap-cache";
     const IDIOM: &'static str = "ArcSwap<HashMap>, a Cache each";
-    const PROMISE: Promise = Promise::Pairs;
+    const GUARANTEE: Guarantee = Guarantee::Pairs;
     const REMARK: Option<&'static str> = Some(COPIES_ALL);
 
     type Map = ArcSwap<Plain>;
@@ -72,11 +72,12 @@ impl Rival for ArcSwapCache {
     }
 }
 
-/// What [`left_right`] keeps twice. (`evmap` is made of it, but keeps a bag of values for each key.)
+/// The value that [`left_right`] holds twice. (`evmap` builds on it, but holds a bag of values for
+/// each key.)
 #[derive(Clone)]
 pub(super) struct Side(Plain);
 
-/// Give this key this value.
+/// Sets the value of a key.
 pub(super) struct Insert(&'static str, u64);
 
 impl Absorb<Insert> for Side {
@@ -93,10 +94,10 @@ pub(super) struct LeftRight;
 
 impl Rival for LeftRight {
     const NAME: &'static str = "left-right";
-    const IDIOM: &'static str = "HashMap kept twice, one enter";
-    const PROMISE: Promise = Promise::Pairs;
+    const IDIOM: &'static str = "HashMap held twice, one enter";
+    const GUARANTEE: Guarantee = Guarantee::Pairs;
     const REMARK: Option<&'static str> = Some(
-        "each write is done twice, in two copies, and a refresh waits until all readers that were inside have left",
+        "each write is done twice, in two copies, and a refresh blocks until all readers that were inside have left",
     );
 
     type Map = (Mutex<WriteHandle<Side, Insert>>, ReadHandleFactory<Side>);

@@ -1,8 +1,8 @@
-//! A `HashMap` behind a lock, which is held for both keys; and one that nobody writes to.
+//! A `HashMap` behind a lock, which is held for both keys; and one that is not written to.
 
 use std::sync::{Mutex, RwLock};
 
-use super::{Keys, Pair, Plain, Promise, Rival, first};
+use super::{Guarantee, Keys, Pair, Plain, Rival, first};
 
 fn write_both(map: &mut Plain, refresh: u64) {
     map.insert("1", refresh);
@@ -13,15 +13,16 @@ fn read_both(map: &Plain, [one, two]: Keys) -> Option<Pair> {
     Some((*map.get(one)?, *map.get(two)?))
 }
 
-/// No map for this traffic, since it is never refreshed: what the reads themselves cost, and what the scheduler adds.
+/// Not a map for this traffic, since it is never refreshed: it shows the cost of the reads alone,
+/// and the delays of the scheduler.
 pub(super) struct Unwritten;
 
 impl Rival for Unwritten {
     const NAME: &'static str = "unwritten";
-    const IDIOM: &'static str = "HashMap that nobody writes to";
-    const PROMISE: Promise = Promise::Pairs;
+    const IDIOM: &'static str = "HashMap without writes";
+    const GUARANTEE: Guarantee = Guarantee::Pairs;
     const REMARK: Option<&'static str> =
-        Some("never refreshed: what the reads cost, and how late threads are without any map");
+        Some("never refreshed: the cost of the reads, and the lateness of threads without any map");
 
     type Map = Plain;
 
@@ -43,7 +44,7 @@ pub(super) struct StdMutex;
 impl Rival for StdMutex {
     const NAME: &'static str = "mutex";
     const IDIOM: &'static str = "Mutex<HashMap> of std";
-    const PROMISE: Promise = Promise::Pairs;
+    const GUARANTEE: Guarantee = Guarantee::Pairs;
 
     type Map = Mutex<Plain>;
 
@@ -52,11 +53,11 @@ impl Rival for StdMutex {
     }
 
     fn writer(map: &Self::Map) -> impl FnMut(u64) {
-        |refresh| write_both(&mut map.lock().expect("nobody panics"), refresh)
+        |refresh| write_both(&mut map.lock().expect("not poisoned"), refresh)
     }
 
     fn reader(map: &Self::Map) -> impl FnMut(Keys) -> Option<Pair> {
-        |keys| read_both(&map.lock().expect("nobody panics"), keys)
+        |keys| read_both(&map.lock().expect("not poisoned"), keys)
     }
 }
 
@@ -65,7 +66,7 @@ pub(super) struct StdRwLock;
 impl Rival for StdRwLock {
     const NAME: &'static str = "rwlock";
     const IDIOM: &'static str = "RwLock<HashMap> of std";
-    const PROMISE: Promise = Promise::Pairs;
+    const GUARANTEE: Guarantee = Guarantee::Pairs;
 
     type Map = RwLock<Plain>;
 
@@ -74,11 +75,11 @@ impl Rival for StdRwLock {
     }
 
     fn writer(map: &Self::Map) -> impl FnMut(u64) {
-        |refresh| write_both(&mut map.write().expect("nobody panics"), refresh)
+        |refresh| write_both(&mut map.write().expect("not poisoned"), refresh)
     }
 
     fn reader(map: &Self::Map) -> impl FnMut(Keys) -> Option<Pair> {
-        |keys| read_both(&map.read().expect("nobody panics"), keys)
+        |keys| read_both(&map.read().expect("not poisoned"), keys)
     }
 }
 
@@ -87,7 +88,7 @@ pub(super) struct ParkingLot;
 impl Rival for ParkingLot {
     const NAME: &'static str = "parking-lot";
     const IDIOM: &'static str = "RwLock<HashMap> of parking_lot";
-    const PROMISE: Promise = Promise::Pairs;
+    const GUARANTEE: Guarantee = Guarantee::Pairs;
 
     type Map = parking_lot::RwLock<Plain>;
 

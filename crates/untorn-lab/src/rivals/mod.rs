@@ -1,17 +1,19 @@
-//! The note's traffic over other people's maps, each in its best idiom.
+//! The note's traffic over maps of other crates, each in its best idiom.
 //!
-//! A pair of keys is to be written together every millisecond, with the number of the refresh in both values; readers read
-//! both values without pause. A pair whose values differ came from two refreshes.
+//! A pair of keys is written together every millisecond, with the number of the refresh in both
+//! values; readers read both values without pause. A pair whose values differ came from two
+//! refreshes.
 //!
-//! Every map hashes with the same function, holds `u64` values inline and begins with both keys in place.
+//! Every map uses the same hash function, holds `u64` values inline and starts with both keys in
+//! place.
 //!
-//! | file | who |
+//! | file | contents |
 //! |---|---|
 //! | `locks.rs` | a `HashMap` behind a lock |
 //! | `per_key.rs` | maps that are concurrent key by key |
 //! | `copies.rs` | a `HashMap` that is replaced or kept twice |
 //! | `ours.rs` | untorn, in the ways it can be used |
-//! | `traffic.rs` | the traffic, and what is measured of it |
+//! | `traffic.rs` | the traffic and its measurements |
 
 mod copies;
 mod locks;
@@ -24,7 +26,7 @@ use std::io;
 
 use untorn::map::DefaultHashBuilder;
 
-pub use self::traffic::{Lateness, Tally, Traffic, play, play_with_writers};
+pub use self::traffic::{Lateness, Measurement, Traffic, play, play_with_writers};
 
 /// The keys of the pair.
 pub const KEYS: Keys = ["1", "2"];
@@ -35,34 +37,34 @@ pub type Keys = [&'static str; 2];
 /// The numbers of the refreshes that wrote the two values.
 pub type Pair = (u64, u64);
 
-/// What most rivals wrap, and what nobody may change in the row that the others are compared with.
+/// The map that most rivals wrap; without writes it is the baseline row.
 type Plain = HashMap<&'static str, u64, DefaultHashBuilder>;
 
-/// The pair as refresh 0 left it.
+/// Returns the pair as refresh 0 leaves it.
 fn first() -> impl Iterator<Item = (&'static str, u64)> {
     KEYS.into_iter().map(|key| (key, 0))
 }
 
 const COPIES_ALL: &str = "each refresh copies the whole map: little for two keys, much for many";
 
-/// What a map promises of two values that were written together.
+/// The guarantee of a map for two values that are written together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Promise {
-    /// They are read together.
+pub enum Guarantee {
+    /// Both values are read together.
     Pairs,
-    /// Nothing: each key is a matter of its own. Pairs from two refreshes are by design.
+    /// None: the keys are independent. Pairs from two refreshes occur by design.
     PerKey,
 }
 
-/// One way to keep the pair.
+/// A map type, and how it holds the pair.
 pub trait Rival {
-    /// By what it is asked for.
+    /// The name that selects it.
     const NAME: &'static str;
-    /// Which map, and how it is read.
+    /// The map type, and how it is read.
     const IDIOM: &'static str;
-    /// What it promises.
-    const PROMISE: Promise;
-    /// What a reader of the figures should know, if anything.
+    /// The guarantee for the pair.
+    const GUARANTEE: Guarantee;
+    /// A remark on the figures, if one is needed.
     const REMARK: Option<&'static str> = None;
 
     /// The map.
@@ -71,33 +73,33 @@ pub trait Rival {
     /// The map with both keys in place, at refresh 0.
     fn map() -> Self::Map;
 
-    /// What a writing thread does at each refresh, whose number it is given.
+    /// Returns the function that a writing thread calls at each refresh, with its number.
     fn writer(map: &Self::Map) -> impl FnMut(u64);
 
-    /// How a reading thread reads both values; `None` if a key was not found.
+    /// Returns the function that a reading thread calls; `None` if a key was not found.
     fn reader(map: &Self::Map) -> impl FnMut(Keys) -> Option<Pair>;
 }
 
-/// A rival among others.
+/// A rival in the list of all.
 #[derive(Clone, Copy)]
-pub struct Entrant {
-    /// By what it is asked for.
+pub struct Contender {
+    /// The name that selects it.
     pub name: &'static str,
-    /// Which map, and how it is read.
+    /// The map type, and how it is read.
     pub idiom: &'static str,
-    /// What it promises.
-    pub promise: Promise,
-    /// What a reader of the figures should know, if anything.
+    /// The guarantee for the pair.
+    pub guarantee: Guarantee,
+    /// A remark on the figures, if one is needed.
     pub remark: Option<&'static str>,
-    play: fn(&Traffic) -> io::Result<Tally>,
+    play: fn(&Traffic) -> io::Result<Measurement>,
 }
 
-impl Entrant {
+impl Contender {
     const fn of<R: Rival>() -> Self {
         Self {
             name: R::NAME,
             idiom: R::IDIOM,
-            promise: R::PROMISE,
+            guarantee: R::GUARANTEE,
             remark: R::REMARK,
             play: play::<R>,
         }
@@ -106,33 +108,33 @@ impl Entrant {
     /// Runs the traffic over a new map of this kind.
     ///
     /// # Errors
-    /// If a thread cannot be started.
-    pub fn play(&self, traffic: &Traffic) -> io::Result<Tally> {
+    /// Returns an error if a thread cannot be started.
+    pub fn play(&self, traffic: &Traffic) -> io::Result<Measurement> {
         (self.play)(traffic)
     }
 
-    /// Whether `tally` shows what this map promises never to show.
+    /// Returns whether a measurement violates the map's guarantee.
     #[must_use]
-    pub fn is_broken_by(&self, tally: &Tally) -> bool {
-        self.promise == Promise::Pairs && tally.torn + tally.missing > 0
+    pub fn is_broken_by(&self, measurement: &Measurement) -> bool {
+        self.guarantee == Guarantee::Pairs && measurement.torn + measurement.missing > 0
     }
 }
 
-/// Everybody. The first is the measure of the others: a map that nobody writes to.
-pub const ENTRANTS: [Entrant; 15] = [
-    Entrant::of::<locks::Unwritten>(),
-    Entrant::of::<locks::StdMutex>(),
-    Entrant::of::<locks::StdRwLock>(),
-    Entrant::of::<locks::ParkingLot>(),
-    Entrant::of::<per_key::DashMap>(),
-    Entrant::of::<per_key::Papaya>(),
-    Entrant::of::<per_key::Scc>(),
-    Entrant::of::<per_key::SccIndex>(),
-    Entrant::of::<copies::ArcSwapLoad>(),
-    Entrant::of::<copies::ArcSwapCache>(),
-    Entrant::of::<copies::LeftRight>(),
-    Entrant::of::<ours::Pinned>(),
-    Entrant::of::<ours::ByReader>(),
-    Entrant::of::<ours::OneWord>(),
-    Entrant::of::<ours::Published>(),
+/// All contenders. The first is the baseline: a map that is not written to.
+pub const CONTENDERS: [Contender; 15] = [
+    Contender::of::<locks::Unwritten>(),
+    Contender::of::<locks::StdMutex>(),
+    Contender::of::<locks::StdRwLock>(),
+    Contender::of::<locks::ParkingLot>(),
+    Contender::of::<per_key::DashMap>(),
+    Contender::of::<per_key::Papaya>(),
+    Contender::of::<per_key::Scc>(),
+    Contender::of::<per_key::SccIndex>(),
+    Contender::of::<copies::ArcSwapLoad>(),
+    Contender::of::<copies::ArcSwapCache>(),
+    Contender::of::<copies::LeftRight>(),
+    Contender::of::<ours::Pinned>(),
+    Contender::of::<ours::ByReader>(),
+    Contender::of::<ours::OneWord>(),
+    Contender::of::<ours::Published>(),
 ];

@@ -2,7 +2,7 @@
 
 use untorn::Map;
 
-use super::{COPIES_ALL, Keys, Pair, Plain, Promise, Rival, first};
+use super::{COPIES_ALL, Guarantee, Keys, Pair, Plain, Rival, first};
 
 type Config = Map<&'static str, u64>;
 
@@ -20,7 +20,7 @@ pub(super) struct Pinned;
 impl Rival for Pinned {
     const NAME: &'static str = "untorn";
     const IDIOM: &'static str = "Map, one batch, one pin";
-    const PROMISE: Promise = Promise::Pairs;
+    const GUARANTEE: Guarantee = Guarantee::Pairs;
     const REMARK: Option<&'static str> = Some(COPIES_SOME);
 
     type Map = Config;
@@ -46,7 +46,7 @@ pub(super) struct ByReader;
 impl Rival for ByReader {
     const NAME: &'static str = "untorn-reader";
     const IDIOM: &'static str = "Map, one batch, a Reader each";
-    const PROMISE: Promise = Promise::Pairs;
+    const GUARANTEE: Guarantee = Guarantee::Pairs;
     const REMARK: Option<&'static str> = Some(COPIES_SOME);
 
     type Map = Config;
@@ -68,13 +68,14 @@ impl Rival for ByReader {
     }
 }
 
-/// The note's program with one word changed: each insert a commit, each get a moment of its own.
+/// The note's program with one word changed: each insert is a commit, and each get reads the newest
+/// version by itself.
 pub(super) struct OneWord;
 
 impl Rival for OneWord {
     const NAME: &'static str = "untorn-one-word";
     const IDIOM: &'static str = "Map, two inserts, two gets";
-    const PROMISE: Promise = Promise::PerKey;
+    const GUARANTEE: Guarantee = Guarantee::PerKey;
     const REMARK: Option<&'static str> = Some(COPIES_SOME);
 
     type Map = Config;
@@ -104,7 +105,7 @@ pub(super) struct Published;
 impl Rival for Published {
     const NAME: &'static str = "untorn-published";
     const IDIOM: &'static str = "Published<HashMap>, a Reader each";
-    const PROMISE: Promise = Promise::Pairs;
+    const GUARANTEE: Guarantee = Guarantee::Pairs;
     const REMARK: Option<&'static str> = Some(COPIES_ALL);
 
     type Map = untorn::Published<Plain>;

@@ -1,17 +1,17 @@
-//! Maps that are concurrent key by key: none has a way to write, or to read, two keys at one moment.
+//! Maps that are concurrent key by key: none can write, or read, two keys atomically.
 
 use scc::Guard;
 use scc::hash_index::Entry;
 use untorn::map::DefaultHashBuilder;
 
-use super::{Keys, Pair, Promise, Rival, first};
+use super::{Guarantee, Keys, Pair, Rival, first};
 
 pub(super) struct DashMap;
 
 impl Rival for DashMap {
     const NAME: &'static str = "dashmap";
     const IDIOM: &'static str = "DashMap, two gets";
-    const PROMISE: Promise = Promise::PerKey;
+    const GUARANTEE: Guarantee = Guarantee::PerKey;
 
     type Map = dashmap::DashMap<&'static str, u64, DefaultHashBuilder>;
 
@@ -27,7 +27,7 @@ impl Rival for DashMap {
     }
 
     fn reader(map: &Self::Map) -> impl FnMut(Keys) -> Option<Pair> {
-        // Each reference is a read lock of a shard: it goes before the next one is taken.
+        // Each reference is a read lock of a shard; it is dropped before the next one is taken.
         |[one, two]| {
             let one = *map.get(one)?;
             let two = *map.get(two)?;
@@ -41,7 +41,7 @@ pub(super) struct Papaya;
 impl Rival for Papaya {
     const NAME: &'static str = "papaya";
     const IDIOM: &'static str = "HashMap, one pin, two gets";
-    const PROMISE: Promise = Promise::PerKey;
+    const GUARANTEE: Guarantee = Guarantee::PerKey;
 
     type Map = papaya::HashMap<&'static str, u64, DefaultHashBuilder>;
 
@@ -70,7 +70,7 @@ pub(super) struct Scc;
 impl Rival for Scc {
     const NAME: &'static str = "scc";
     const IDIOM: &'static str = "HashMap, two read_sync";
-    const PROMISE: Promise = Promise::PerKey;
+    const GUARANTEE: Guarantee = Guarantee::PerKey;
 
     type Map = scc::HashMap<&'static str, u64, DefaultHashBuilder>;
 
@@ -103,7 +103,7 @@ pub(super) struct SccIndex;
 impl Rival for SccIndex {
     const NAME: &'static str = "scc-index";
     const IDIOM: &'static str = "HashIndex, one guard, two peeks";
-    const PROMISE: Promise = Promise::PerKey;
+    const GUARANTEE: Guarantee = Guarantee::PerKey;
     const REMARK: Option<&'static str> = Some(
         "made for values that seldom change: an update is an insert and a removal, and a peek in between may find neither",
     );

@@ -1,5 +1,5 @@
-//! The traffic: a thread, or several, for which a refresh of the pair is due every millisecond, and any number of threads
-//! that read it.
+//! The traffic: one or more threads that refresh the pair every millisecond, and any number of
+//! threads that read it.
 
 use std::hint::black_box;
 use std::io;
@@ -8,35 +8,36 @@ use std::thread::{self, Builder};
 use std::time::{Duration, Instant};
 
 use super::{KEYS, Rival};
-use crate::contest::{percentile, sorted};
+use crate::compare::{percentile, sorted};
 
-/// How often a refresh is due.
-const EVERY: Duration = Duration::from_millis(1);
+/// The interval between refreshes.
+const INTERVAL: Duration = Duration::from_millis(1);
 
-/// Pairs read between two looks at the clock: one look for each pair would be most of what is measured.
-const STRETCH: u64 = 64;
+/// Pairs read between two readings of the clock: reading it for each pair would dominate the
+/// measurement.
+const PAIRS_PER_SAMPLE: u64 = 64;
 
-/// A thousand threads must fit; none of them goes deep.
+/// Small, so that a thousand threads fit; none of them has deep calls.
 const STACK: usize = 128 << 10;
 
-/// How many readers, and for how long.
+/// The number of readers and the duration.
 #[derive(Clone, Copy, Debug)]
 pub struct Traffic {
     /// Threads that read the pair without pause.
     pub readers: usize,
-    /// For how long.
+    /// The duration.
     pub time: Duration,
 }
 
-/// What a play, or several of one map, came to.
+/// The measurement of one run, or of several runs of one map.
 #[derive(Clone, Debug)]
-pub struct Tally {
-    /// How long the readers read.
+pub struct Measurement {
+    /// The reading time of each reader.
     pub time: Duration,
-    /// How long it took until the last read and the last refresh had ended: longer than that by other threads' turns, and
-    /// by what hung.
+    /// The time until the last read and the last refresh had ended. It exceeds `time` by the time
+    /// slices of other threads, and by operations that blocked.
     pub took: Duration,
-    /// Refreshes made. Fewer than were due if some took longer than until the next was due.
+    /// Refreshes made. Fewer than were due if some took longer than the interval.
     pub refreshes: u64,
     /// Refreshes due in that time: one each millisecond for each writer.
     pub due: u64,
@@ -44,23 +45,24 @@ pub struct Tally {
     pub pairs: u64,
     /// Pairs whose values came from two refreshes.
     pub torn: u64,
-    /// Pairs of which a key was not found, although both were there all the time.
+    /// Pairs of which a key was not found, although both were present all the time.
     pub missing: u64,
-    /// The longest time that a thread took for 64 pairs, other threads' turns on its processor included. No read of the
-    /// play took longer.
+    /// The longest time that a thread took for 64 pairs, including the time slices of other threads
+    /// on its processor. No read of the run took longer.
     pub slowest: Duration,
-    /// How late the refreshes were.
+    /// The lateness of the refreshes.
     pub late: Lateness,
 }
 
-impl Tally {
-    /// Pairs read per second, by all readers together.
+impl Measurement {
+    /// Returns the pairs read per second by all readers together.
     #[must_use]
     pub fn pairs_per_second(&self) -> f64 {
         self.pairs as f64 / self.time.as_secs_f64()
     }
 
-    /// Several plays as if they were one: numbers are summed, delays put together; of the slowest the slowest.
+    /// Combines several runs into one: counts are summed, delays merged, and `slowest` is the
+    /// maximum.
     #[must_use]
     pub fn pooled(plays: &[Self]) -> Self {
         let sum = |number: fn(&Self) -> u64| plays.iter().map(number).sum();
@@ -83,25 +85,26 @@ impl Tally {
     }
 }
 
-/// From when a refresh was due to when it was done. One is due each millisecond; if one takes longer than that, those that
-/// became due meanwhile are all made good by the next, and each counts with its own delay.
+/// The delays from the moment when a refresh was due to its completion. One is due each
+/// millisecond. If one takes longer, the next one covers all that became due meanwhile, and each
+/// counts with its own delay.
 #[derive(Clone, Debug)]
 pub struct Lateness {
-    /// Half are later.
+    /// The median.
     pub median: Duration,
-    /// One in a hundred is later.
+    /// The 99th percentile.
     pub p99: Duration,
-    /// None is later.
+    /// The maximum.
     pub max: Duration,
-    /// All of them in seconds, for they cannot be pooled otherwise.
+    /// All delays in seconds, which pooling needs.
     delays: Vec<f64>,
 }
 
 impl Lateness {
-    /// Of refreshes that were as many seconds late.
+    /// Computes the lateness from delays in seconds.
     ///
     /// # Panics
-    /// If there are none.
+    /// Panics if there are none.
     #[must_use]
     pub fn of(delays: Vec<f64>) -> Self {
         let delays = sorted(delays);
@@ -116,16 +119,16 @@ impl Lateness {
     }
 }
 
-/// What one reader saw.
+/// The counts of one reader.
 #[derive(Default)]
-struct Seen {
+struct ReadCounts {
     pairs: u64,
     torn: u64,
     missing: u64,
     slowest: Duration,
 }
 
-/// From when to when.
+/// A period of time.
 #[derive(Clone, Copy)]
 struct Span {
     start: Instant,
@@ -133,7 +136,7 @@ struct Span {
 }
 
 impl Span {
-    /// From now on.
+    /// Returns the period of this length that starts now.
     fn of(time: Duration) -> Self {
         let start = Instant::now();
         Self {
@@ -143,36 +146,36 @@ impl Span {
     }
 }
 
-/// Runs the traffic over a new map that one thread refreshes.
+/// Runs the traffic over a new map with one writer.
 ///
 /// # Errors
-/// If a thread cannot be started.
-pub fn play<R: Rival>(traffic: &Traffic) -> io::Result<Tally> {
+/// Returns an error if a thread cannot be started.
+pub fn play<R: Rival>(traffic: &Traffic) -> io::Result<Measurement> {
     play_with_writers::<R>(traffic, 1)
 }
 
-/// Runs the traffic over a new map that so many threads refresh, each when it is due. The map must allow that: most
-/// rivals here are written for one.
+/// Runs the traffic over a new map with this many writers, each of which refreshes on its own
+/// schedule. The map must support that: most rivals here are written for one writer.
 ///
 /// # Errors
-/// If a thread cannot be started.
+/// Returns an error if a thread cannot be started.
 ///
 /// # Panics
-/// If there is no writer.
-pub fn play_with_writers<R: Rival>(traffic: &Traffic, writers: usize) -> io::Result<Tally> {
+/// Panics if there is no writer.
+pub fn play_with_writers<R: Rival>(traffic: &Traffic, writers: usize) -> io::Result<Measurement> {
     assert!(writers > 0, "the traffic needs a writer");
     let map = R::map();
-    // Closed until all threads are there; then they know when it began and when it ends, for nobody who could tell them
-    // would get a turn in time.
-    let gate: RwLock<Span> = RwLock::new(Span::of(Duration::ZERO));
-    let span = || *gate.read().expect("nobody panics");
+    // Locked until all threads have started. They then read the start and the end from it, since on
+    // a loaded machine no thread would be scheduled in time to signal them.
+    let start_lock: RwLock<Span> = RwLock::new(Span::of(Duration::ZERO));
+    let span = || *start_lock.read().expect("not poisoned");
     thread::scope(|scope| {
-        let mut closed = gate.write().expect("nobody panics");
+        let mut held = start_lock.write().expect("not poisoned");
         let thread = |name: &str| Builder::new().name(name.into()).stack_size(STACK);
         let (map, span) = (&map, &span);
         let writers: Vec<_> = (0..writers)
             .map(|writer| {
-                // No two refreshes have the same number.
+                // Every refresh has a different number.
                 let numbers = (1 + writer as u64..).step_by(writers);
                 thread("poller").spawn_scoped(scope, move || refresh::<R>(map, span(), numbers))
             })
@@ -181,16 +184,16 @@ pub fn play_with_writers<R: Rival>(traffic: &Traffic, writers: usize) -> io::Res
             .map(|_| thread("reader").spawn_scoped(scope, || read::<R>(map, span())))
             .collect::<io::Result<_>>()?;
         let whole = Span::of(traffic.time);
-        *closed = whole;
-        drop(closed);
+        *held = whole;
+        drop(held);
 
-        let mut all = Seen::default();
+        let mut all = ReadCounts::default();
         for reader in readers {
-            let seen = reader.join().expect("no reader panics");
-            all.pairs += seen.pairs;
-            all.torn += seen.torn;
-            all.missing += seen.missing;
-            all.slowest = all.slowest.max(seen.slowest);
+            let counts = reader.join().expect("no reader panics");
+            all.pairs += counts.pairs;
+            all.torn += counts.torn;
+            all.missing += counts.missing;
+            all.slowest = all.slowest.max(counts.slowest);
         }
         let (mut refreshes, mut delays) = (0, Vec::new());
         for writer in writers {
@@ -198,7 +201,7 @@ pub fn play_with_writers<R: Rival>(traffic: &Traffic, writers: usize) -> io::Res
             refreshes += done;
             delays.extend(late);
         }
-        Ok(Tally {
+        Ok(Measurement {
             time: traffic.time,
             took: whole.start.elapsed(),
             refreshes,
@@ -212,8 +215,8 @@ pub fn play_with_writers<R: Rival>(traffic: &Traffic, writers: usize) -> io::Res
     })
 }
 
-/// Refreshes the pair when it is due, until all that was due is done; how often, and by how many seconds each that was
-/// due was late.
+/// Refreshes the pair on schedule until every due refresh is made. Returns the number of refreshes,
+/// and the delay in seconds of each one that was due.
 fn refresh<R: Rival>(
     map: &R::Map,
     span: Span,
@@ -233,31 +236,31 @@ fn refresh<R: Rival>(
         let done = Instant::now();
         while due <= begun && due < span.end {
             late.push((done - due).as_secs_f64());
-            due += EVERY;
+            due += INTERVAL;
         }
     }
     (refreshes, late)
 }
 
 /// Reads the pair without pause.
-fn read<R: Rival>(map: &R::Map, span: Span) -> Seen {
+fn read<R: Rival>(map: &R::Map, span: Span) -> ReadCounts {
     let mut read = R::reader(map);
-    let mut seen = Seen::default();
+    let mut counts = ReadCounts::default();
     let mut clock = Instant::now();
     while clock < span.end {
-        for _ in 0..STRETCH {
+        for _ in 0..PAIRS_PER_SAMPLE {
             match read(black_box(KEYS)) {
-                Some((one, two)) => seen.torn += u64::from(one != two),
-                None => seen.missing += 1,
+                Some((one, two)) => counts.torn += u64::from(one != two),
+                None => counts.missing += 1,
             }
         }
         let now = Instant::now();
-        seen.slowest = seen.slowest.max(now - clock);
-        // What was read after the end makes no rate; a torn pair is one at any time.
+        counts.slowest = counts.slowest.max(now - clock);
+        // Pairs read after the end do not count for the rate; a torn pair always counts.
         if now <= span.end {
-            seen.pairs += STRETCH;
+            counts.pairs += PAIRS_PER_SAMPLE;
         }
         clock = now;
     }
-    seen
+    counts
 }

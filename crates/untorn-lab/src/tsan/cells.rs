@@ -1,5 +1,5 @@
-//! The same for cells: races that ThreadSanitizer must find on an `OverlapCell`, and what only shows because guards live on
-//! while their thread does something else.
+//! Races on an `OverlapCell` that ThreadSanitizer must find, and cases that exist only because
+//! guards remain in scope while their thread does something else.
 
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use untorn::{OnOverlap, OverlapCell, ReadGuard, WriteGuard, spawn};
 
-use super::races::{apart, touch};
+use super::races::{run_unordered, touch};
 use super::scenario::{CELL, Expected, Races, Scenario};
 
-/// Without a value, so that nothing but the accesses can be raced on.
+/// A cell without a value, so that only the accesses can race.
 type Cell = OverlapCell<()>;
 
-/// A line, and what is done on it.
+/// A line number, and the access made on that line.
 type Access = (u32, fn(&Cell));
 
 const READ: Access = (line!(), |cell| drop(cell.read()));
@@ -55,7 +55,7 @@ fn no(_: &mut ()) -> Option<&mut ()> {
     None
 }
 
-/// A clone of a guard is a read of its own; what it is a clone of began on another line.
+/// A clone of a guard is a read of its own; the original guard was created on another line.
 fn clone(cell: &Cell) {
     let first = cell.read();
     drop(ReadGuard::clone(&first));
@@ -63,20 +63,20 @@ fn clone(cell: &Cell) {
 const CLONE: Access = (line!() - 2, clone);
 
 fn cell() -> &'static Cell {
-    // Leaked, so that freeing it is no part of this.
+    // Leaked, so that the free is not part of the scenario.
     Box::leak(Box::new(OverlapCell::named("config", ())))
 }
 
-/// Some accesses, and then, without being ordered after them, others.
+/// Makes the accesses `first` and then, without a happens-before edge, those of `second`.
 fn race(cell: &'static Cell, first: &[Access], second: &[Access]) {
     let (first, second) = (first.to_vec(), second.to_vec());
-    apart(
+    run_unordered(
         move || first.iter().for_each(|(_, run)| run(cell)),
         move || second.iter().for_each(|(_, run)| run(cell)),
     );
 }
 
-/// Each of the first ones with each of the second ones, on a cell of its own.
+/// Races each access of `first` with each of `second`, on a cell of its own.
 fn each(first: &[Access], second: &[Access]) {
     for &first in first {
         for &second in second {
@@ -92,7 +92,7 @@ fn each_expected(first: &[Access], second: &[Access]) -> Expected {
     expected(pairs)
 }
 
-/// Each of these pairs of lines once, on the cell.
+/// Expects one report for each of these pairs of lines, on the cell.
 fn expected(pairs: impl IntoIterator<Item = [u32; 2]>) -> Expected {
     Expected::Races(Races {
         of: CELL,
@@ -106,7 +106,7 @@ fn expected(pairs: impl IntoIterator<Item = [u32; 2]>) -> Expected {
     })
 }
 
-/// The same, and other memory is raced on, too.
+/// Expects races on other memory, too.
 fn with_others(pairs: impl IntoIterator<Item = [u32; 2]>) -> Expected {
     let mut expected = expected(pairs);
     if let Expected::Races(races) = &mut expected {
@@ -117,20 +117,20 @@ fn with_others(pairs: impl IntoIterator<Item = [u32; 2]>) -> Expected {
 
 static CONFIG: Cell = OverlapCell::named("config", ());
 
-/// The value is looked at as any memory is.
+/// The value of a cell is observed like any other memory.
 const SET: (u32, fn(&OverlapCell<u64>)) = (line!(), |cell| *cell.write() = 1);
 const LOOK: (u32, fn(&OverlapCell<u64>)) = (line!(), |cell| assert!(*cell.read() < 2));
 
 fn value() {
     let cell = Box::leak(Box::new(OverlapCell::named("config", 0)));
     let cell: &'static _ = cell;
-    apart(|| SET.1(cell), || LOOK.1(cell));
+    run_unordered(|| SET.1(cell), || LOOK.1(cell));
 }
 
-/// Two cells of one name that each thread has for itself, and a third that is raced on, or none.
+/// Two cells of one name, each used by one thread, and optionally a third that both use.
 fn own_cells(shared: bool) {
     let (one, other, config) = (cell(), cell(), cell());
-    apart(
+    run_unordered(
         move || {
             if shared {
                 READ.1(config);
@@ -148,8 +148,8 @@ fn own_cells(shared: bool) {
 
 const OWN: Access = (line!(), |cell| drop(cell.write()));
 
-/// Somebody is told to go on while a guard is still there, and does when it is not any more: in another run they would
-/// have met.
+/// Releases another thread while a guard still exists; its access happens to begin after the drop.
+/// In another run the two accesses would have overlapped.
 fn read_too_long(cell: &Cell, go: &AtomicBool) {
     let reading = cell.read();
     go.store(true, Ordering::Release);
@@ -166,7 +166,7 @@ const WRITE_END: u32 = line!() - 2;
 
 fn too_late(first: fn(&Cell, &AtomicBool), second: fn(&Cell)) {
     let (cell, go): (_, &AtomicBool) = (cell(), Box::leak(Box::new(AtomicBool::new(false))));
-    apart(
+    run_unordered(
         move || first(cell, go),
         move || {
             while !go.load(Ordering::Acquire) {
@@ -177,7 +177,7 @@ fn too_late(first: fn(&Cell, &AtomicBool), second: fn(&Cell)) {
     );
 }
 
-/// What is done under guards is seen: nested, mapped, dropped in the order in which they were taken.
+/// Memory accessed under guards is observed: nested, mapped, dropped in the order of creation.
 fn touch_under_guards() {
     let config = cell();
     let under_guards = move || {
@@ -195,24 +195,24 @@ fn touch_under_guards() {
         }));
         drop(part);
     };
-    apart(under_guards, under_guards);
+    run_unordered(under_guards, under_guards);
 }
 
-/// And what is done after one was forgotten.
+/// Memory accessed after a leaked guard is observed, too.
 fn touch_after_a_forgotten_guard() {
     let config = cell();
     let after = move || {
         mem::forget(config.read());
         touch();
     };
-    apart(after, after);
+    run_unordered(after, after);
 }
 
-/// Whoever uses a cell first in the process prepares something for all, and is not thereby ordered before them.
+/// The first use of a cell initializes process-wide state, which must not order the threads.
 fn touch_before_the_first() {
     static ONE: Cell = OverlapCell::new(());
     static OTHER: Cell = OverlapCell::new(());
-    apart(
+    run_unordered(
         || {
             touch();
             READ.1(&ONE);
@@ -236,7 +236,7 @@ fn hold(cell: &Cell) {
 }
 const HOLD: Access = (line!() - 7, hold);
 
-/// A read is held open until the other access is over.
+/// Holds a read open until the other access has ended.
 fn held(cell: &'static Cell, other: fn(&Cell)) {
     let reader = spawn("reader", || HOLD.1(cell));
     let writer = spawn("writer", move || {
@@ -290,11 +290,11 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         }),
         Scenario::new("a cell: its value", with_others([[SET.0, LOOK.0]]), value),
         Scenario::new(
-            "a cell, and cells of one's own",
+            "a cell, and unshared cells",
             expected([[READ.0, WRITE.0]]),
             || own_cells(true),
         ),
-        Scenario::new("cells of one's own only", Expected::Silence, || {
+        Scenario::new("unshared cells only", Expected::NoReports, || {
             own_cells(false);
         }),
         Scenario::new(
@@ -313,7 +313,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             touch_under_guards,
         ),
         Scenario::new(
-            "memory written after a forgotten guard",
+            "memory written after a leaked guard",
             with_others([]),
             touch_after_a_forgotten_guard,
         ),

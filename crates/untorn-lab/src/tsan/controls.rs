@@ -1,5 +1,6 @@
-//! Programs without a race. ThreadSanitizer must say nothing about those whose order it can see; about those that are
-//! ordered by what std was compiled with it may say anything, and what it says is shown.
+//! Programs without a race. ThreadSanitizer must not report those whose order it can observe. For
+//! those that are ordered by code of std, which is compiled without it, any result is accepted and
+//! shown.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,11 +16,11 @@ use super::scenario::{Expected, Scenario};
 const THREADS: u64 = 4;
 const ROUNDS: u64 = 200;
 
-/// A lock of which ThreadSanitizer sees everything.
+/// A lock that ThreadSanitizer observes completely.
 #[derive(Default)]
-struct Spin(AtomicBool);
+struct SpinLock(AtomicBool);
 
-impl Spin {
+impl SpinLock {
     fn with<R>(&self, f: impl FnOnce() -> R) -> R {
         while self.0.swap(true, Ordering::Acquire) {
             thread::yield_now();
@@ -34,7 +35,7 @@ fn leak<T>(value: T) -> &'static T {
     Box::leak(Box::new(value))
 }
 
-/// What the threads share.
+/// The data shared by the threads.
 struct Shared {
     map: Config,
     cell: OverlapCell<[u64; 2]>,
@@ -48,7 +49,7 @@ fn config() -> &'static Shared {
     })
 }
 
-/// Runs this on some threads at once, each with its number, and joins them.
+/// Runs `work` on several threads, each with its number, and joins them.
 fn together(work: impl Fn(u64) + Send + Sync + 'static) {
     let work = leak(work);
     let threads = (0..THREADS).map(|number| spawn("worker", move || work(number)));
@@ -69,7 +70,7 @@ fn read(Shared { map, cell }: &Shared, key: u64) {
         assert!(!format!("{map:?}").is_empty());
         assert!(!format!("{cell:?}").is_empty());
     }
-    let (first, second) = (cell.read(), cell.try_read().expect("nobody writes"));
+    let (first, second) = (cell.read(), cell.try_read().expect("no thread writes"));
     let again = ReadGuard::clone(&first);
     let part = ReadGuard::map(first, |values| &values[0]);
     assert_eq!(*part, second[1]);
@@ -86,7 +87,9 @@ fn write(Shared { map, cell }: &Shared, key: u64) {
         cell.replace([1; 2]);
     }
     *cell.write() = [key; 2];
-    let mut second = WriteGuard::map(cell.try_write().expect("alone"), |values| &mut values[1]);
+    let mut second = WriteGuard::map(cell.try_write().expect("no other access"), |values| {
+        &mut values[1]
+    });
     *second = key;
 }
 
@@ -104,7 +107,7 @@ fn under(lock: impl Fn(&mut dyn FnMut()) + Send + Sync + 'static) {
     });
 }
 
-/// The same with a lock that several readers have at once.
+/// Reads and writes under a lock that several readers hold at once.
 fn under_shared(
     reading: impl Fn(&mut dyn FnMut()) + Send + Sync + 'static,
     writing: impl Fn(&mut dyn FnMut()) + Send + Sync + 'static,
@@ -120,11 +123,11 @@ fn under_shared(
 }
 
 fn spin_lock() {
-    let lock = leak(Spin::default());
+    let lock = leak(SpinLock::default());
     under(|f| {
         lock.with(|| {
             f();
-            nap();
+            pause();
         });
     });
 }
@@ -134,7 +137,7 @@ fn parking_lot_mutex() {
     under(|f| {
         let _held = lock.lock();
         f();
-        nap();
+        pause();
     });
 }
 
@@ -143,16 +146,16 @@ fn parking_lot_rwlock() {
     let reading = |f: &mut dyn FnMut()| {
         let _held = lock.read();
         f();
-        nap();
+        pause();
     };
     under_shared(reading, |f| {
         let _held = lock.write();
         f();
-        nap();
+        pause();
     });
 }
 
-/// Many readers, who also begin cursors at the same time, and nobody who writes.
+/// Many readers, which also create cursors at the same time, and no writer.
 fn readers() {
     let map = config();
     together(move |number| {
@@ -162,7 +165,7 @@ fn readers() {
     });
 }
 
-/// One thread after the other, in the order in which they are started and joined.
+/// One thread after the other, ordered by spawn and join.
 fn started_and_joined() {
     let map = config();
     for number in 0..20 {
@@ -176,7 +179,7 @@ fn started_and_joined() {
     }
 }
 
-/// A map that is made by one thread and used by another, which is told by a flag.
+/// A map created by one thread and used by another, which waits for a flag.
 fn flag() {
     let (map, ready): (&Shared, &AtomicBool) = (config(), leak(AtomicBool::new(false)));
     let writer = spawn("writer", move || {
@@ -194,9 +197,10 @@ fn flag() {
     reader.join().expect("it ends");
 }
 
-/// What orders the writers of one map and cell is a lock that each takes from inside a read of another.
+/// The writers of one map and cell are ordered by a lock that each takes inside a read of another
+/// map.
 fn lock_in_a_closure() {
-    let (outer, inner, lock) = (config(), config(), leak(Spin::default()));
+    let (outer, inner, lock) = (config(), config(), leak(SpinLock::default()));
     together(move |number| {
         for round in 0..ROUNDS {
             let write_inner = || lock.with(|| write(inner, number * ROUNDS + round));
@@ -215,10 +219,10 @@ fn lock_in_a_closure() {
     });
 }
 
-/// The same with a `Clone`.
+/// The writers are ordered by a lock that they take inside a `Clone`.
 fn lock_in_clone() {
     struct Elem {
-        lock: &'static Spin,
+        lock: &'static SpinLock,
         map: &'static Shared,
     }
 
@@ -229,7 +233,7 @@ fn lock_in_clone() {
         }
     }
 
-    let (lock, map) = (leak(Spin::default()), config());
+    let (lock, map) = (leak(SpinLock::default()), config());
     let outer = leak(GoMap::from([(1, Elem { lock, map })]));
     together(move |_| {
         for _ in 0..ROUNDS {
@@ -239,10 +243,10 @@ fn lock_in_clone() {
     });
 }
 
-/// What a panic hook orders: the message of the panic comes from an overlap of a thread with itself.
+/// An order established by a panic hook: the panic reports an overlap of a thread with itself.
 fn panic_hook() {
-    static TOLD: AtomicBool = AtomicBool::new(false);
-    panic::set_hook(Box::new(|_| TOLD.store(true, Ordering::Release)));
+    static PANICKED: AtomicBool = AtomicBool::new(false);
+    panic::set_hook(Box::new(|_| PANICKED.store(true, Ordering::Release)));
     let cell = leak(OverlapCell::new(()));
     let first = spawn("first", || {
         touch();
@@ -251,7 +255,7 @@ fn panic_hook() {
         assert!(caught.is_err());
     });
     let second = spawn("second", || {
-        while !TOLD.load(Ordering::Acquire) {
+        while !PANICKED.load(Ordering::Acquire) {
             thread::yield_now();
         }
         touch();
@@ -260,7 +264,7 @@ fn panic_hook() {
     second.join().expect("it ends");
 }
 
-/// The last of those who share the map frees it.
+/// The last owner of the map frees it.
 fn arc() {
     for _ in 0..20 {
         let map = Arc::new(GoMap::named("config"));
@@ -276,35 +280,35 @@ fn arc() {
     }
 }
 
-/// Long enough inside for the others to go to sleep.
-fn nap() {
+/// Holds the lock long enough for the other threads to block.
+fn pause() {
     thread::sleep(Duration::from_micros(50));
 }
 
 fn std_mutex() {
     let lock = leak(Mutex::new(()));
     under(|f| {
-        let _held = lock.lock().expect("nobody panics");
+        let _held = lock.lock().expect("not poisoned");
         f();
-        nap();
+        pause();
     });
 }
 
 fn std_rwlock() {
     let lock = leak(RwLock::new(()));
     let reading = |f: &mut dyn FnMut()| {
-        let _held = lock.read().expect("nobody panics");
+        let _held = lock.read().expect("not poisoned");
         f();
-        nap();
+        pause();
     };
     under_shared(reading, |f| {
-        let _held = lock.write().expect("nobody panics");
+        let _held = lock.write().expect("not poisoned");
         f();
-        nap();
+        pause();
     });
 }
 
-/// The turn to use the map goes around.
+/// The thread that may use the map changes with each message.
 fn std_channel() {
     let map = config();
     let (send, receive) = mpsc::channel();
@@ -314,11 +318,11 @@ fn std_channel() {
         }
     });
     for key in 0..ROUNDS {
-        // Only before anybody is told of it.
+        // Only before the first message is sent.
         if key == 0 {
             write(map, key);
         }
-        send.send(key).expect("somebody receives");
+        send.send(key).expect("the receiver exists");
     }
     drop(send);
     reader.join().expect("it ends");
@@ -386,16 +390,16 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         ("std mpsc", std_channel),
         ("std Barrier", std_barrier),
         ("scoped threads, left to the scope", || scope(false)),
-        ("Arc, dropped by whoever is last", arc),
+        ("Arc, dropped by its last owner", arc),
         ("untorn::Map, read while written", map),
     ];
-    let but_for_arc = [
+    let suppressed = [
         ("Arc, with the suppression", arc as fn()),
         ("untorn::Map, with the suppression", map),
     ];
-    let silent = silent.map(|(name, run)| Scenario::new(name, Expected::Silence, run));
-    let but_for_arc = but_for_arc
-        .map(|(name, run)| Scenario::new(name, Expected::Silence, run).with_suppressions());
+    let silent = silent.map(|(name, run)| Scenario::new(name, Expected::NoReports, run));
+    let suppressed = suppressed
+        .map(|(name, run)| Scenario::new(name, Expected::NoReports, run).with_suppressions());
     let of_std = of_std.map(|(name, run)| Scenario::new(name, Expected::Anything, run));
-    [silent.to_vec(), but_for_arc.to_vec(), of_std.to_vec()].concat()
+    [silent.to_vec(), suppressed.to_vec(), of_std.to_vec()].concat()
 }

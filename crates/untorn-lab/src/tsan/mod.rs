@@ -1,17 +1,18 @@
-//! What ThreadSanitizer says of programs that use a `GoMap` or an `OverlapCell`: races that it must find, programs of which
-//! it must say nothing, and what it says where it cannot see what std does.
+//! ThreadSanitizer on programs that use a `GoMap` or an `OverlapCell`: races that it must report,
+//! programs that it must not report, and its results for synchronization inside std, which it
+//! cannot observe.
 //!
-//! Each scenario is run in a process of its own, and what that one printed is judged. A build without ThreadSanitizer can
-//! only read the reports that another build printed.
+//! Each scenario runs in a process of its own, whose output is checked. A build without
+//! ThreadSanitizer can only parse reports that another build printed.
 
 mod cells;
 mod controls;
-mod judge;
 mod overlaps;
 mod races;
 mod report;
 mod scenario;
+mod verdict;
 
-pub use self::judge::{Verdict, play};
 pub use self::report::{Report, Side};
-pub use self::scenario::{Expected, Races, Scenario, Unheard, scenarios};
+pub use self::scenario::{Expected, Races, Scenario, StderrFault, scenarios};
+pub use self::verdict::{Verdict, play};

@@ -1,5 +1,5 @@
-//! Programs whose threads overlap as well: the report of ThreadSanitizer comes first, and whole, then that of the gate,
-//! which ends the process.
+//! Programs whose threads also overlap: the complete report of ThreadSanitizer comes first, then
+//! the report of the gate, which ends the process.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -8,12 +8,12 @@ use std::time::Duration;
 use untorn::{GoMap, spawn};
 
 use super::races::Config;
-use super::scenario::{Expected, MAP, Races, Scenario, Unheard};
+use super::scenario::{Expected, MAP, Races, Scenario, StderrFault};
 
 /// The lines of `examples/note/main.rs` that write and that read.
 const NOTE: [[u32; 2]; 2] = [[20, 21], [31, 32]];
 
-/// A line, and what is done on it.
+/// A line number, and the access made on that line.
 type Line = (u32, fn(&Config));
 
 const READ: Line = (line!(), |map| _ = map.get_with(&1, |_| hold()));
@@ -41,8 +41,8 @@ fn held_open() {
     reader.join().expect("the process ends first");
 }
 
-/// A race whose report stderr does not take, and an overlap of two others, who are ordered, so that nothing keeps the gate
-/// from ending the process.
+/// A race whose report blocks on stderr, and an overlap of two other threads. These are ordered, so
+/// that the gate can end the process.
 fn stuck_report() {
     let raced: &Config = Box::leak(Box::new(GoMap::named("config")));
     let map: &Config = Box::leak(Box::new(GoMap::new()));
@@ -54,9 +54,9 @@ fn stuck_report() {
             hold();
         })
     });
-    // While it is stuck no thread can be started.
+    // No thread can be started while the report blocks.
     let race = move |key| {
-        // One after the other: the two do not overlap.
+        // With a delay between the two, so that they do not overlap.
         thread::sleep(Duration::from_millis(500 + 100 * key));
         raced.insert(key, key);
     };
@@ -100,13 +100,13 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             held_open,
         ),
         Scenario::new(
-            "a report that stderr does not take",
-            Expected::End(Unheard::Full),
+            "a report that blocks on stderr",
+            Expected::End(StderrFault::Full),
             stuck_report,
         ),
         Scenario::new(
-            "a report whose reader goes away",
-            Expected::End(Unheard::Closed),
+            "a report whose reader is closed",
+            Expected::End(StderrFault::Closed),
             held_open,
         ),
     ]

@@ -1,4 +1,5 @@
-//! Races that ThreadSanitizer must find: two threads that nothing orders, and that never overlap.
+//! Races that ThreadSanitizer must find: two threads without a happens-before edge that never
+//! overlap.
 
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::thread;
@@ -9,23 +10,23 @@ use untorn::{GoMap, spawn};
 
 use super::scenario::{Expected, MAP, Races, Scenario};
 
-/// The map that is raced on.
+/// The map under test.
 pub(super) type Config = GoMap<u64, u64>;
 
-/// What a thread is given, made by the main thread before either of the two is started.
-struct Given {
+/// The data of one thread, created by the main thread before both are started.
+struct Context {
     map: &'static Config,
-    /// Begun over that map.
+    /// A cursor over that map.
     cursor: MapCursor<'static, u64, u64>,
-    /// A map that no other thread has.
+    /// A map that no other thread uses.
     own: &'static Config,
 }
 
-/// Something that a thread does, and the line on which it does it.
+/// An access, and the line on which it is made.
 #[derive(Clone, Copy)]
 struct Access {
     line: u32,
-    run: fn(&mut Given),
+    run: fn(&mut Context),
 }
 
 macro_rules! access {
@@ -37,62 +38,62 @@ macro_rules! access {
     };
 }
 
-const INSERT: Access = access!(|given| _ = given.map.insert(1, 1));
-const REMOVE: Access = access!(|given| _ = given.map.remove(&2));
-const CLEAR: Access = access!(|given| given.map.clear());
+const INSERT: Access = access!(|context| _ = context.map.insert(1, 1));
+const REMOVE: Access = access!(|context| _ = context.map.remove(&2));
+const CLEAR: Access = access!(|context| context.map.clear());
 const WRITES: [Access; 3] = [INSERT, REMOVE, CLEAR];
 
-const GET: Access = access!(|given| _ = given.map.get(&3));
-const LEN: Access = access!(|given| _ = given.map.len());
-const CURSOR: Access = access!(|given| _ = given.map.cursor().next());
+const GET: Access = access!(|context| _ = context.map.get(&3));
+const LEN: Access = access!(|context| _ = context.map.len());
+const CURSOR: Access = access!(|context| _ = context.map.cursor().next());
 const READS: [Access; 14] = [
     GET,
     LEN,
     CURSOR,
-    access!(|given| _ = given.map.get_with(&1, |_| ())),
-    access!(|given| _ = given.map.get_or_zero(&1)),
-    access!(|given| _ = given.map.contains_key(&1)),
-    access!(|given| _ = given.map.is_empty()),
-    access!(|given| _ = given.map.stats()),
-    access!(|given| _ = given.map.trace(&1)),
-    access!(|given| given.map.iter_with(|_, _| ())),
-    access!(|given| _ = given.map.deep_clone()),
-    access!(|given| _ = format!("{:?}", given.map)),
-    // Steps of cursors that the main thread began.
-    access!(|given| _ = given.cursor.next()),
-    access!(|given| _ = given.cursor.next_with(|_, _| ())),
+    access!(|context| _ = context.map.get_with(&1, |_| ())),
+    access!(|context| _ = context.map.get_or_zero(&1)),
+    access!(|context| _ = context.map.contains_key(&1)),
+    access!(|context| _ = context.map.is_empty()),
+    access!(|context| _ = context.map.stats()),
+    access!(|context| _ = context.map.trace(&1)),
+    access!(|context| context.map.iter_with(|_, _| ())),
+    access!(|context| _ = context.map.deep_clone()),
+    access!(|context| _ = format!("{:?}", context.map)),
+    // Steps of cursors that the main thread created.
+    access!(|context| _ = context.cursor.next()),
+    access!(|context| _ = context.cursor.next_with(|_, _| ())),
 ];
 
-/// A write to a map that is the thread's own: it looks at what every thread wrote down about its accesses.
-const OWN: Access = access!(|given| _ = given.own.insert(1, 1));
+/// A write to the thread's own map: it reads the access records of all threads.
+const OWN: Access = access!(|context| _ = context.own.insert(1, 1));
 
-/// So many that ThreadSanitizer has long forgotten the first.
-const GETS: Access = access!(|given| _ = (0..10_000).map(|n| given.map.get(&n)).max());
+/// So many that ThreadSanitizer has discarded its history of the first one.
+const GETS: Access = access!(|context| _ = (0..10_000).map(|n| context.map.get(&n)).max());
 
 const MAKE: Access = access!(|_| hand_over());
 const TAKE: Access = access!(|_| _ = handed().get(&1));
 
-/// A read of the map that nobody minds, and a write to other memory in its closure.
-const TOUCH: Access = access!(|given| _ = given.map.get_with(&1, |_| touch()));
+/// A read of the map, which is no race, with a write to other memory in its closure.
+const TOUCH: Access = access!(|context| _ = context.map.get_with(&1, |_| touch()));
 
-/// Writes to memory that is of no map or cell.
+/// Writes to memory that belongs to no map or cell.
 #[allow(unsafe_code, reason = "a race on such memory")]
 pub(super) fn touch() {
     static mut TOUCHED: u64 = 0;
     let touched = &raw mut TOUCHED;
-    // SAFETY: a place for a number; the two writes are milliseconds apart.
+    // SAFETY: the static is valid for writes; the two writes are milliseconds run_unordered.
     unsafe { touched.write(1) }
 }
 
-/// What one thread does, and then, without being ordered after it, another.
+/// The accesses of one thread and then, without a happens-before edge, those of another.
 struct Race {
     map: fn() -> Config,
     first: Vec<Access>,
     second: Vec<Access>,
 }
 
-/// How long the second thread waits once the first is done, so that the first has ended by then.
-const APART: Duration = Duration::from_millis(5);
+/// The time between the end of the first thread's accesses and the start of the second's.
+const GAP: Duration = Duration::from_millis(5);
 
 impl Race {
     fn new(map: fn() -> Config, first: &[Access], second: &[Access]) -> Self {
@@ -104,15 +105,15 @@ impl Race {
     }
 
     fn run(self) {
-        // Leaked, so that freeing it is no part of this.
+        // Leaked, so that the free is not part of the scenario.
         let map: &Config = Box::leak(Box::new((self.map)().with_name("config")));
-        let given = || Given {
+        let context = || Context {
             map,
             cursor: map.cursor(),
             own: Box::leak(Box::new(full())),
         };
-        let (mut here, mut there) = (given(), given());
-        apart(
+        let (mut here, mut there) = (context(), context());
+        run_unordered(
             move || self.first.iter().for_each(|access| (access.run)(&mut here)),
             move || {
                 let accesses = self.second.iter();
@@ -122,58 +123,62 @@ impl Race {
     }
 }
 
-/// Runs one on a thread and then, without being ordered after it, the other on another.
-pub(super) fn apart(first: impl FnOnce() + Send + 'static, second: impl FnOnce() + Send + 'static) {
+/// Runs `first` on one thread and then, without a happens-before edge, `second` on another.
+pub(super) fn run_unordered(
+    first: impl FnOnce() + Send + 'static,
+    second: impl FnOnce() + Send + 'static,
+) {
     let done: &AtomicBool = Box::leak(Box::new(AtomicBool::new(false)));
     let first = spawn("first", move || {
         first();
-        // Relaxed: it says when, and orders nothing.
+        // Relaxed: it signals the end but creates no happens-before edge.
         done.store(true, Ordering::Relaxed);
     });
     let second = spawn("second", move || {
         while !done.load(Ordering::Relaxed) {
             thread::yield_now();
         }
-        thread::sleep(APART);
+        thread::sleep(GAP);
         second();
     });
     first.join().expect("it ends");
     second.join().expect("it ends");
 }
 
-/// Many buckets.
+/// Returns a map with many buckets.
 fn full() -> Config {
     (0..100).map(|n| (n, n)).collect()
 }
 
-/// A map that was never written to.
+/// Returns a map that was never written to.
 fn empty() -> Config {
     GoMap::new()
 }
 
-/// Go's nil map.
+/// Returns Go's nil map.
 fn nil() -> Config {
     GoMap::nil()
 }
 
-/// A map that the first thread makes.
+/// A map that the first thread creates.
 static HANDED: AtomicPtr<Config> = AtomicPtr::new(std::ptr::null_mut());
 
 fn hand_over() {
     let map = Box::leak(Box::new(empty().with_name("config")));
     map.insert(1, 1);
-    // Relaxed: the mistake.
+    // Relaxed, which is the bug.
     HANDED.store(map, Ordering::Relaxed);
 }
 
 #[allow(unsafe_code, reason = "how a pointer is handed over without order")]
 fn handed() -> &'static Config {
     let map = HANDED.load(Ordering::Relaxed);
-    // SAFETY: the first thread has stored it, leaked; what it stored before is seen with it on this processor.
+    // SAFETY: the first thread has stored the pointer, to a leaked map; on this processor the
+    // writes before the store are visible with it.
     unsafe { &*map }
 }
 
-/// Each of the first ones with each of the second ones, on a map of its own.
+/// Races each access of `first` with each of `second`, on a map of its own.
 fn each(map: fn() -> Config, first: &[Access], second: &[Access]) {
     for &first in first {
         for &second in second {
@@ -189,7 +194,7 @@ fn each_expected(first: &[Access], second: &[Access]) -> Expected {
     expected(pairs)
 }
 
-/// Each of these pairs once, on the map.
+/// Expects one report for each of these pairs, on the map.
 fn expected<'a>(pairs: impl IntoIterator<Item = [&'a Access; 2]>) -> Expected {
     Expected::Races(Races {
         of: MAP,
@@ -203,8 +208,8 @@ fn expected<'a>(pairs: impl IntoIterator<Item = [&'a Access; 2]>) -> Expected {
     })
 }
 
-/// What Go's detector reports of one pair is reported of every method; then what only shows if nothing of the gate or of
-/// the table orders the threads.
+/// Returns the scenarios: the pairs of accesses that Go's detector reports, for every method; then
+/// cases that are found only if neither the gate nor the table orders the threads.
 pub(super) fn scenarios() -> Vec<Scenario> {
     let mut scenarios = vec![
         Scenario::new(

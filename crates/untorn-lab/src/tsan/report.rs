@@ -1,21 +1,21 @@
-//! The reports of ThreadSanitizer, read.
+//! Parses the reports of ThreadSanitizer.
 
 /// One of the two accesses of a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Side {
     /// The line that introduces it, such as `Previous write of size 8 at 0x7b04 by thread T1`.
     pub title: String,
-    /// Its stack, innermost first: function, and file with line and column if that is known.
+    /// The stack, innermost frame first: function, and file with line and column if known.
     pub frames: Vec<String>,
 }
 
 impl Side {
-    /// Whether one of its frames is on one of these lines of a file.
+    /// Returns whether one of the frames is on one of these lines of a file.
     #[must_use]
     pub fn is_at(&self, file: &str, lines: &[u32]) -> bool {
         let line = |frame: &String| -> Option<u32> {
             let (_, place) = frame.split_once(&format!("{file}:"))?;
-            // A column follows, or what the symbolizer says instead.
+            // Followed by a column, or by other text of the symbolizer.
             let digits = place.find(|c: char| !c.is_ascii_digit());
             place[..digits.unwrap_or(place.len())].parse().ok()
         };
@@ -29,11 +29,11 @@ impl Side {
 /// One report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// What it is of: `data race`, or `race on GoMap "config"`.
+    /// The kind of race: `data race`, or `race on GoMap "config"`.
     pub of: String,
-    /// The accesses, first the one that was last.
+    /// The accesses, the last one first.
     pub sides: Vec<Side>,
-    /// All lines of it.
+    /// All lines.
     pub text: String,
 }
 
@@ -41,7 +41,8 @@ const RULE: &str = "==================";
 const WARNING: &str = "WARNING: ThreadSanitizer: ";
 
 impl Report {
-    /// All whole reports in what a program printed; an error if there is one that was cut or mixed with something else.
+    /// Parses all reports in the output of a program; returns an error if one is truncated or mixed
+    /// with other output.
     pub fn all(printed: &str) -> Result<Vec<Self>, String> {
         let mut reports = vec![];
         let mut lines = printed.lines().peekable();
@@ -93,13 +94,14 @@ impl Report {
         })
     }
 
-    /// Whether it is about this map or cell, as told by its gate: `GoMap "config"`.
+    /// Returns whether the report is about this map or cell, as named by its gate:
+    /// `GoMap "config"`.
     #[must_use]
     pub fn is_of(&self, thing: &str) -> bool {
         self.of.strip_prefix("race on ") == Some(thing)
     }
 
-    /// Whether one of its two sides is on one of these lines, and the other on one of those.
+    /// Returns whether one side is on one of the lines `one`, and the other on one of `other`.
     #[must_use]
     pub fn is_between(&self, file: &str, [one, other]: &[Vec<u32>; 2]) -> bool {
         match &*self.sides {

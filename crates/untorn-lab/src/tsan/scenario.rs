@@ -1,59 +1,60 @@
-//! The list of what is run.
+//! The scenarios.
 
 use super::{cells, controls, overlaps, races};
 
-/// What ThreadSanitizer calls the map that is raced on.
+/// ThreadSanitizer's name of the map under test.
 pub(super) const MAP: &str = "GoMap \"config\"";
-/// The same of the cell.
+/// ThreadSanitizer's name of the cell under test.
 pub(super) const CELL: &str = "OverlapCell \"config\"";
 
-/// Races on a map or a cell.
+/// The expected races on a map or a cell.
 #[derive(Clone, Debug)]
 pub struct Races {
-    /// What ThreadSanitizer calls it.
+    /// ThreadSanitizer's name of the map or cell.
     pub of: &'static str,
-    /// The file of their lines.
+    /// The source file of the lines.
     pub file: &'static str,
-    /// For each pair, the lines that one side may have, and those that the other may have.
+    /// For each pair, the permitted lines of one side, and those of the other.
     pub pairs: Vec<[Vec<u32>; 2]>,
-    /// Whether other memory is raced on, too, as often as it may be.
+    /// Other memory is raced on, too, any number of times.
     pub others: bool,
-    /// Whether the gate has the last word. Then more than one report may be of the same pair.
+    /// The gate reports an overlap at the end. In that case several reports may concern the same
+    /// pair.
     pub overlap: bool,
 }
 
-/// What is wrong with stderr.
+/// A fault of stderr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unheard {
-    /// It is full, and stays so.
+pub enum StderrFault {
+    /// The pipe is full and is not read.
     Full,
-    /// Whoever reads it goes away in the middle of the first report.
+    /// The reader closes the pipe in the middle of the first report.
     Closed,
 }
 
-/// What ThreadSanitizer should say.
+/// The expected output of ThreadSanitizer.
 #[derive(Clone, Debug)]
 pub enum Expected {
-    /// These, each once, and nothing else.
+    /// These races, each once, and no others.
     Races(Races),
-    /// Nothing.
-    Silence,
-    /// Whatever it would: nobody reads it. But the process ends.
-    End(Unheard),
-    /// Whatever it does: it is shown, and not judged.
+    /// No reports.
+    NoReports,
+    /// Any output, since it is not read. But the process terminates.
+    End(StderrFault),
+    /// Any output; it is shown and not checked.
     Anything,
 }
 
-/// Something to be run in a process of its own.
+/// A program to run in a process of its own.
 #[derive(Clone)]
 pub struct Scenario {
-    /// What it is called.
+    /// The name.
     pub name: &'static str,
-    /// What it should lead to.
+    /// The expected result.
     pub expected: Expected,
-    /// What is done.
+    /// The body.
     pub run: fn(),
-    /// Whether the reports that `.ci/tsan-suppressions` names are left out.
+    /// Applies the suppressions of `.ci/tsan-suppressions`.
     pub suppressions: bool,
 }
 
@@ -75,7 +76,7 @@ impl Scenario {
     }
 }
 
-/// All of them: the note's program first, then races on maps and on cells, controls, std as it comes.
+/// Returns all scenarios: the note's program, then races on maps and on cells, then the controls.
 #[must_use]
 pub fn scenarios() -> Vec<Scenario> {
     [

@@ -1,4 +1,4 @@
-//! The examples of the library run, and print what their first lines say.
+//! The examples of the library run and print the output in their documentation.
 
 use std::env;
 use std::fs;
@@ -7,8 +7,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// The output shown in the module documentation of an example, after the command that makes it; `None` if it shows none,
-/// because that is another one each time.
+/// Returns the output shown in the module documentation of an example, after the command; `None` if
+/// none is shown because it differs in each run.
 fn shown(source: &str) -> Option<String> {
     let comment: Vec<_> = source
         .lines()
@@ -23,7 +23,7 @@ fn shown(source: &str) -> Option<String> {
     Some(output.map(|line| format!("{line}\n")).collect())
 }
 
-/// The first file of an example: the file, or `main.rs` of the folder.
+/// Returns the main source file of an example: the file, or `main.rs` of the folder.
 fn source(path: &Path) -> String {
     let file = if path.is_dir() {
         path.join("main.rs")
@@ -33,10 +33,11 @@ fn source(path: &Path) -> String {
     fs::read_to_string(file).expect("a text")
 }
 
-/// Builds the examples and returns their programs: name and path.
+/// Builds the examples; returns their names and paths.
 ///
-/// The arguments are those of the usual test run, which has built all of this with the features of the whole workspace.
-/// With this package alone cargo would build the library and its dependencies anew.
+/// The arguments are those of the usual test run, which has built everything with the features of
+/// the whole workspace. For this package alone, cargo would build the library and its dependencies
+/// again.
 fn programs(root: &Path) -> Vec<(String, PathBuf)> {
     let cargo = env::var_os("CARGO").unwrap_or("cargo".into());
     let built = Command::new(cargo)
@@ -61,7 +62,7 @@ fn programs(root: &Path) -> Vec<(String, PathBuf)> {
 }
 
 #[test]
-fn examples_run_and_print_what_they_say() {
+fn examples_print_their_documented_output() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let folder = root.join("crates/untorn/examples");
     let programs = programs(&root);
@@ -72,7 +73,7 @@ fn examples_run_and_print_what_they_say() {
         let built = programs.iter().find(|(built, _)| built == name);
         let (_, program) = built.unwrap_or_else(|| panic!("{name} is not built"));
         let run = Command::new(program).current_dir(&root).output();
-        let run = run.expect("it starts");
+        let run = run.expect("the example starts");
         let texts = [run.stdout, run.stderr].map(|text| String::from_utf8_lossy(&text).into());
         let [out, err]: [String; 2] = texts;
         assert!(run.status.success(), "{name}: {err}");
@@ -87,6 +88,6 @@ fn examples_run_and_print_what_they_say() {
             }
         }
     }
-    println!("run, with nothing to compare the output to: {run_only:?}");
+    println!("run without comparing the output: {run_only:?}");
     assert!(compared >= 3, "{compared} examples");
 }

@@ -1,6 +1,7 @@
-//! What the fuzzer runs, without a fuzzer: every file of its corpus, and random sequences. A longer run is `just fuzz`.
+//! The fuzz targets without a fuzzer: every file of the corpus, and random sequences. A longer run
+//! is `just fuzz`.
 //!
-//! `UNTORN_FUZZ` multiplies the number of random sequences, `UNTORN_SEED` chooses them.
+//! `UNTORN_FUZZ` multiplies the number of random sequences, `UNTORN_SEED` selects them.
 
 use std::fs;
 use std::path::Path;
@@ -14,12 +15,12 @@ fn number(variable: &str, default: u64) -> u64 {
     }
 }
 
-/// Runs each file of a corpus, and says which one it is that fails.
+/// Runs each file of a corpus; prints each path first, so that the failing file is visible.
 fn replay<C: Case>(target: &str) {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz");
     let mut run = 0;
     for folder in ["corpus", "artifacts"] {
-        // There are artifacts only where a fuzzer has found something.
+        // Artifacts exist only if a fuzzer has found a bug.
         let Ok(files) = fs::read_dir(fuzz.join(folder).join(target)) else {
             continue;
         };

@@ -1,4 +1,4 @@
-//! The tests of the laboratory: short runs of what its programs run for long.
+//! The tests of the laboratory: short runs of its programs.
 
 mod compile_fail;
 mod examples;

@@ -1,14 +1,14 @@
-//! Go's map and ours agree after every step, and a run in which they did not would say so. Each test prints that it is
-//! skipped, and why, where there is no Go toolchain of a release with this map.
+//! Go's map and ours agree after every step, and a run with a difference reports it. Without a Go
+//! toolchain of a release with this map, each test prints that it is skipped, and why.
 
 use std::collections::HashSet;
 
 use untorn_lab::oracle::{
     Disagreement, Event, Kind, Operation, Oracle, Record, Sequence, check, check_with, generate,
-    generate_crowd, replay, run,
+    generate_colliding_keys, replay, run,
 };
 
-/// The program beside us; `None`, said aloud, where it cannot be had.
+/// Starts the Go program; prints the reason and returns `None` if it is not available.
 fn oracle() -> Option<Oracle> {
     Oracle::start()
         .map_err(|reason| println!("skipped: {reason}"))
@@ -20,14 +20,14 @@ fn gos_map_and_ours_agree_after_every_step() {
     let Some(mut oracle) = oracle() else {
         return;
     };
-    let totals = run(&mut oracle, 1, 1_000_000).unwrap_or_else(|listing| panic!("{listing}"));
-    println!("beside {}\n\n{totals}", oracle.version());
+    let coverage = run(&mut oracle, 1, 1_000_000).unwrap_or_else(|report| panic!("{report}"));
+    println!("beside {}\n\n{coverage}", oracle.version());
     for event in Event::ALL {
-        assert!(totals.count(event) >= 20, "too few {}", event.name());
+        assert!(coverage.count(event) >= 20, "too few {}", event.name());
     }
 }
 
-/// Whether the comparison stops at `step` once `corrupt` has been at Go's record of it.
+/// Asserts that the comparison stops at `step` after `corrupt` has changed Go's record of it.
 #[track_caller]
 fn assert_noticed(
     (sequence, answers): (&Sequence, &[Record]),
@@ -42,7 +42,7 @@ fn assert_noticed(
     assert!(noticed.what.contains(what), "{what}: {}", noticed.what);
 }
 
-/// The last insert of a key that no step before it had to do with.
+/// Returns the last insert of a key that no earlier step used.
 fn last_insert_of_a_fresh_key(sequence: &Sequence) -> usize {
     let key_of = |operation: &Operation| match *operation {
         Operation::Insert(_, key, _) | Operation::Delete(_, key) | Operation::Get(_, key) => {
@@ -62,13 +62,13 @@ fn last_insert_of_a_fresh_key(sequence: &Sequence) -> usize {
 }
 
 #[test]
-fn a_record_that_differs_in_anything_is_noticed_at_its_step() {
+fn a_differing_record_is_detected_at_its_step() {
     let Some(mut oracle) = oracle() else {
         return;
     };
     for kind in Kind::ALL {
-        let sequence = generate_crowd(kind, &mut fastrand::Rng::with_seed(5), &mut oracle);
-        let answers = check(&mut oracle, &sequence).unwrap_or_else(|listing| panic!("{listing}"));
+        let sequence = generate_colliding_keys(kind, &mut fastrand::Rng::with_seed(5), &mut oracle);
+        let answers = check(&mut oracle, &sequence).unwrap_or_else(|report| panic!("{report}"));
         let step = last_insert_of_a_fresh_key(&sequence);
         let both = (&sequence, &*answers);
         assert_noticed(both, step, "found", |record| record.found ^= true);
@@ -85,7 +85,7 @@ fn a_record_that_differs_in_anything_is_noticed_at_its_step() {
     }
 }
 
-/// Our table, but for some keys that it forgets to delete.
+/// Runs our table, but omits the deletes of some keys.
 fn forgetful(sequence: &Sequence, answers: &[Record]) -> Result<(), Disagreement> {
     let mut mistaken = sequence.clone();
     for operation in &mut mistaken.operations {
@@ -99,17 +99,17 @@ fn forgetful(sequence: &Sequence, answers: &[Record]) -> Result<(), Disagreement
 }
 
 #[test]
-fn a_mistake_is_found_made_small_and_listed_with_both_sides() {
+fn a_bug_is_detected_shrunk_and_reported() {
     let Some(mut oracle) = oracle() else {
         return;
     };
     for kind in Kind::ALL {
         let sequence = generate(kind, &mut fastrand::Rng::with_seed(9));
-        let listing = check_with(&mut oracle, &sequence, forgetful).expect_err("a mistake");
+        let report = check_with(&mut oracle, &sequence, forgetful).expect_err("a bug");
         // One insert, one delete.
-        assert!(listing.contains(": 2 steps; after the last: "), "{listing}");
+        assert!(report.contains(": 2 steps; after the last: "), "{report}");
         for line in ["] = ", "delete(", ".buckets[0]", "    go    ", "    ours  "] {
-            assert!(listing.contains(line), "{line} is not in\n{listing}");
+            assert!(report.contains(line), "{line} is not in\n{report}");
         }
     }
 }

@@ -1,10 +1,12 @@
-//! The traffic over every rival; and over maps that are wrong on purpose, which it must notice.
+//! Runs the traffic over every rival, and over maps with a deliberate bug, which it must detect.
 
 use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
-use untorn_lab::rivals::{ENTRANTS, Entrant, Keys, Pair, Promise, Rival, Tally, Traffic, play};
+use untorn_lab::rivals::{
+    CONTENDERS, Contender, Guarantee, Keys, Measurement, Pair, Rival, Traffic, play,
+};
 
 use crate::turns::alone;
 
@@ -13,13 +15,13 @@ const SHORT: Traffic = Traffic {
     time: Duration::from_millis(300),
 };
 
-/// Each key behind a lock of its own, and a writer that lets others go between both writes.
+/// Each key behind its own lock, and a writer that yields between both writes.
 struct LockEach;
 
 impl Rival for LockEach {
     const NAME: &'static str = "lock-each";
-    const IDIOM: &'static str = "wrong on purpose";
-    const PROMISE: Promise = Promise::Pairs;
+    const IDIOM: &'static str = "a deliberate bug";
+    const GUARANTEE: Guarantee = Guarantee::Pairs;
 
     type Map = [Mutex<u64>; 2];
 
@@ -45,13 +47,13 @@ impl Rival for LockEach {
     }
 }
 
-/// A map that loses a key at every second refresh, and is slow at it.
+/// A map that loses a key at every second refresh, and refreshes slowly.
 struct Loses;
 
 impl Rival for Loses {
     const NAME: &'static str = "loses";
-    const IDIOM: &'static str = "wrong on purpose";
-    const PROMISE: Promise = Promise::PerKey;
+    const IDIOM: &'static str = "a deliberate bug";
+    const GUARANTEE: Guarantee = Guarantee::PerKey;
 
     type Map = Mutex<Option<u64>>;
 
@@ -74,83 +76,88 @@ impl Rival for Loses {
     }
 }
 
-fn entrant_like(promise: Promise) -> &'static Entrant {
-    let found = ENTRANTS.iter().find(|entrant| entrant.promise == promise);
-    found.expect("there are both")
+fn contender_with(guarantee: Guarantee) -> &'static Contender {
+    let found = CONTENDERS
+        .iter()
+        .find(|contender| contender.guarantee == guarantee);
+    found.expect("both guarantees occur")
 }
 
-fn assert_was_played(name: &str, tally: &Tally) {
-    assert!(tally.refreshes > 1, "{name}: {tally:?}");
-    assert!(tally.pairs > 0, "{name}: {tally:?}");
-    assert!(tally.slowest > Duration::ZERO, "{name}: {tally:?}");
-    let late = &tally.late;
+fn assert_was_played(name: &str, measurement: &Measurement) {
+    assert!(measurement.refreshes > 1, "{name}: {measurement:?}");
+    assert!(measurement.pairs > 0, "{name}: {measurement:?}");
+    assert!(
+        measurement.slowest > Duration::ZERO,
+        "{name}: {measurement:?}"
+    );
+    let late = &measurement.late;
     assert!(
         late.median <= late.p99 && late.p99 <= late.max,
-        "{name}: {tally:?}"
+        "{name}: {measurement:?}"
     );
 }
 
 #[test]
-fn pairs_that_are_written_key_by_key_are_seen_torn() {
+fn pairs_written_key_by_key_are_torn() {
     let _alone = alone();
     let longer = Traffic {
         time: Duration::from_secs(1),
         ..SHORT
     };
-    let tally = play::<LockEach>(&longer).expect("threads start");
-    assert_was_played("lock-each", &tally);
-    assert!(tally.torn > 0, "{tally:?}");
-    assert!(entrant_like(Promise::Pairs).is_broken_by(&tally));
-    assert!(!entrant_like(Promise::PerKey).is_broken_by(&tally));
+    let measurement = play::<LockEach>(&longer).expect("threads start");
+    assert_was_played("lock-each", &measurement);
+    assert!(measurement.torn > 0, "{measurement:?}");
+    assert!(contender_with(Guarantee::Pairs).is_broken_by(&measurement));
+    assert!(!contender_with(Guarantee::PerKey).is_broken_by(&measurement));
 }
 
 #[test]
-fn a_lost_key_is_missed_and_a_slow_refresh_makes_the_next_ones_late() {
+fn lost_keys_and_late_refreshes_are_counted() {
     let _alone = alone();
-    let tally = play::<Loses>(&SHORT).expect("threads start");
-    assert!(tally.missing > 0, "{tally:?}");
-    assert_eq!(tally.torn, 0);
-    assert!(entrant_like(Promise::Pairs).is_broken_by(&tally));
-    assert_eq!(tally.due, 300);
-    assert!(tally.refreshes <= 300 / 5 + 1, "{tally:?}");
-    // Those that were due while one of 5 ms was made waited for it, each with its own delay.
+    let measurement = play::<Loses>(&SHORT).expect("threads start");
+    assert!(measurement.missing > 0, "{measurement:?}");
+    assert_eq!(measurement.torn, 0);
+    assert!(contender_with(Guarantee::Pairs).is_broken_by(&measurement));
+    assert_eq!(measurement.due, 300);
+    assert!(measurement.refreshes <= 300 / 5 + 1, "{measurement:?}");
+    // Refreshes that became due during one of 5 ms waited for it, each with its own delay.
     assert!(
-        tally.late.median >= Duration::from_millis(5),
+        measurement.late.median >= Duration::from_millis(5),
         "{:?}",
-        tally.late
+        measurement.late
     );
 }
 
 #[test]
-fn every_map_is_read_and_refreshed_and_keeps_its_promise() {
+fn every_map_keeps_its_guarantee() {
     let _alone = alone();
-    for entrant in ENTRANTS {
-        let tally = entrant.play(&SHORT).expect("threads start");
-        assert_was_played(entrant.name, &tally);
+    for contender in CONTENDERS {
+        let measurement = contender.play(&SHORT).expect("threads start");
+        assert_was_played(contender.name, &measurement);
         assert!(
-            !entrant.is_broken_by(&tally),
-            "{} broke its promise: {tally:?}",
-            entrant.name
+            !contender.is_broken_by(&measurement),
+            "{} violated its guarantee: {measurement:?}",
+            contender.name
         );
     }
 }
 
 #[test]
-fn the_names_differ() {
-    let mut names = ENTRANTS.map(|entrant| entrant.name);
+fn names_are_unique() {
+    let mut names = CONTENDERS.map(|contender| contender.name);
     names.sort_unstable();
     assert!(names.is_sorted_by(|one, two| one < two), "{names:?}");
 }
 
 #[test]
-fn a_thousand_readers_find_room() {
+fn a_thousand_readers_can_run() {
     let _alone = alone();
     let many = Traffic {
         readers: 1000,
         time: Duration::from_millis(300),
     };
-    let [_, mutex, ..] = ENTRANTS;
-    let tally = mutex.play(&many).expect("a thousand threads start");
-    assert!(tally.pairs > 0, "{tally:?}");
-    assert_eq!(tally.torn + tally.missing, 0);
+    let [_, mutex, ..] = CONTENDERS;
+    let measurement = mutex.play(&many).expect("a thousand threads start");
+    assert!(measurement.pairs > 0, "{measurement:?}");
+    assert_eq!(measurement.torn + measurement.missing, 0);
 }

@@ -1,4 +1,4 @@
-//! Reports of ThreadSanitizer are read as they are meant. (What it says of programs is judged by `just tsan`.)
+//! Parsing of ThreadSanitizer's reports. (The reports of programs are checked by `just tsan`.)
 
 use untorn_lab::tsan::Report;
 
@@ -6,7 +6,7 @@ const PAGE: &str = include_str!("../../../../docs/thread-sanitizer.md");
 const NOTE: &str = "examples/note/main.rs";
 
 #[test]
-fn the_report_on_the_page_names_both_lines_and_the_map() {
+fn the_report_on_the_page_names_lines_and_map() {
     let reports = Report::all(PAGE).expect("whole reports");
     let [report] = &*reports else {
         panic!("{} reports", reports.len());
@@ -14,13 +14,13 @@ fn the_report_on_the_page_names_both_lines_and_the_map() {
     assert!(report.is_of("GoMap \"config\"") && !report.is_of("GoMap \"other\""));
     assert_eq!(report.sides.len(), 2, "{:?}", report.sides);
     assert!(report.is_between(NOTE, &[vec![20, 21], vec![31, 32]]));
-    // The lines of the creators are no sides.
+    // The lines that create the threads are not sides.
     assert!(!report.is_between(NOTE, &[vec![18], vec![29]]));
     assert!(!report.is_between(NOTE, &[vec![20, 21], vec![2, 3]]));
 }
 
 #[test]
-fn a_report_that_is_cut_or_mixed_with_another_is_an_error() {
+fn truncated_or_mixed_reports_are_errors() {
     let start = PAGE.find("WARNING: ThreadSanitizer").expect("a report");
     let summary = PAGE.find("SUMMARY: ThreadSanitizer").expect("its end");
     assert!(Report::all(&PAGE[start..summary]).is_err());

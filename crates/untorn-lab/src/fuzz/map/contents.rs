@@ -1,4 +1,4 @@
-//! The model of a map's contents, and what they are made from.
+//! The model of a map's contents, and the source of its keys and values.
 
 use std::borrow::Borrow;
 use std::cell::Cell;
@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 
 use untorn::{Change, View};
 
-use crate::fuzz::foreign::{Ledger, Spread};
 use crate::fuzz::kind::{Kind, Value};
+use crate::fuzz::user_code::{BadHash, LeakCheck};
 
-/// Which of the equal keys is stored, and the number of its value.
+/// The tag of the stored key and the number of its value.
 pub(super) type Entry = (u32, u64);
 
-/// What is under each key.
+/// The entry of each key.
 #[derive(Clone)]
 pub(super) struct Contents {
     entries: Vec<Option<Entry>>,
@@ -20,7 +20,7 @@ pub(super) struct Contents {
 }
 
 impl Contents {
-    /// Of none of so many keys.
+    /// Returns empty contents for `keys` keys.
     pub(super) fn empty(keys: u16) -> Self {
         Self {
             entries: vec![None; keys.into()],
@@ -36,12 +36,12 @@ impl Contents {
         self.entries[usize::from(id)]
     }
 
-    /// The number of the value.
+    /// Returns the number of the value.
     pub(super) fn number(&self, id: u16) -> Option<u64> {
         self.get(id).map(|(_, number)| number)
     }
 
-    /// Gives a key a value; the stored key stays.
+    /// Sets the value of a key; the stored key remains. Returns the old number.
     pub(super) fn insert(&mut self, id: u16, (tag, number): Entry) -> Option<u64> {
         let slot = &mut self.entries[usize::from(id)];
         let old = *slot;
@@ -56,7 +56,7 @@ impl Contents {
         old.map(|(_, number)| number)
     }
 
-    /// Removes what is not to be kept; whether that was anything.
+    /// Removes the keys for which `keep` is false; returns whether there were any.
     pub(super) fn retain(&mut self, keep: impl Fn(u16) -> bool) -> bool {
         let before = self.len;
         for id in 0..self.entries.len() as u16 {
@@ -67,12 +67,12 @@ impl Contents {
         self.len < before
     }
 
-    /// Empties it; whether there was anything.
+    /// Removes all keys; returns whether there were any.
     pub(super) fn clear(&mut self) -> bool {
         self.retain(|_| false)
     }
 
-    /// What differs in `newer`: the numbers of before and of then.
+    /// Returns the differences to `newer`: the old and the new number of each changed key.
     fn differences(&self, newer: &Self) -> BTreeMap<u16, (Option<u64>, Option<u64>)> {
         let ids = 0..self.entries.len() as u16;
         let numbers = ids.map(|id| (id, (self.number(id), newer.number(id))));
@@ -80,18 +80,18 @@ impl Contents {
     }
 }
 
-/// Makes keys and values.
+/// Creates keys and values.
 pub(super) struct Maker<'l> {
-    pub(super) ledger: &'l Ledger,
+    pub(super) leak_check: &'l LeakCheck,
     pub(super) keys: u16,
     tags: Cell<u32>,
     numbers: Cell<u64>,
 }
 
 impl<'l> Maker<'l> {
-    pub(super) fn new(ledger: &'l Ledger, keys: u16) -> Self {
+    pub(super) fn new(leak_check: &'l LeakCheck, keys: u16) -> Self {
         Self {
-            ledger,
+            leak_check,
             keys,
             tags: Cell::new(0),
             numbers: Cell::new(0),
@@ -102,36 +102,36 @@ impl<'l> Maker<'l> {
         number % self.keys
     }
 
-    /// How many of `n` keys a range has: it may go round, but not on and on.
+    /// Returns the number of keys in a range of `n`: it may wrap around, by 15 keys at most.
     pub(super) fn count(&self, n: u16) -> u16 {
         n % (self.keys + 16)
     }
 
-    /// A range of keys, which may go round.
+    /// Returns a range of keys, which may wrap around.
     pub(super) fn range(&self, from: u16, n: u16) -> impl Iterator<Item = u16> + use<> {
         let keys = u32::from(self.keys);
         (0..u32::from(self.count(n))).map(move |i| ((u32::from(from) + i) % keys) as u16)
     }
 
-    /// A key, and which one it is.
+    /// Returns a key and its tag.
     pub(super) fn key<K: Kind>(&self, id: u16) -> (K::Key, u32) {
         self.tags.set(self.tags.get() + 1);
-        let key = K::key(id, self.tags.get(), self.ledger);
+        let key = K::key(id, self.tags.get(), self.leak_check);
         let tag = K::tag(&key);
         (key, tag)
     }
 
-    /// A number that no value had.
+    /// Returns a number that no value had before.
     pub(super) fn number(&self) -> u64 {
         self.numbers.set(self.numbers.get() + 1);
         self.numbers.get()
     }
 
     pub(super) fn value<K: Kind>(&self, number: u64) -> K::Value {
-        K::Value::new(number, self.ledger)
+        K::Value::new(number, self.leak_check)
     }
 
-    /// A key, a new value, and what they are in the model.
+    /// Returns a key, a new value, and their entry in the model.
     pub(super) fn entry<K: Kind>(&self, id: u16) -> (K::Key, K::Value, Entry) {
         let (key, tag) = self.key::<K>(id);
         let number = self.number();
@@ -139,9 +139,9 @@ impl<'l> Maker<'l> {
     }
 }
 
-pub(super) type ViewOf<K> = View<<K as Kind>::Key, <K as Kind>::Value, Spread>;
+pub(super) type ViewOf<K> = View<<K as Kind>::Key, <K as Kind>::Value, BadHash>;
 
-/// Compares a view as a whole.
+/// Compares a complete view with the model.
 pub(super) fn assert_view<K: Kind>(view: &ViewOf<K>, contents: &Contents, maker: &Maker<'_>) {
     assert_eq!(view.len(), contents.len(), "length of a view");
     assert_eq!(view.is_empty(), contents.len() == 0);
@@ -160,20 +160,23 @@ pub(super) fn assert_view<K: Kind>(view: &ViewOf<K>, contents: &Contents, maker:
     }
 }
 
-/// Compares what differs between two views.
+/// Compares the diff of two views with the model.
 pub(super) fn assert_diff<K: Kind>(
     (older, before): (&ViewOf<K>, &Contents),
     (newer, after): (&ViewOf<K>, &Contents),
 ) {
     let mut differences = before.differences(after);
     for change in newer.diff(older) {
-        let (key, told) = match change {
+        let (key, values) = match change {
             Change::Added { key, new } => (key, (None, Some(new.number()))),
             Change::Changed { key, old, new } => (key, (Some(old.number()), Some(new.number()))),
             Change::Removed { key, old } => (key, (Some(old.number()), None)),
         };
         let id = K::id(key);
-        assert_eq!(differences.remove(&id), Some(told), "change of key {id}");
+        assert_eq!(differences.remove(&id), Some(values), "change of key {id}");
     }
-    assert!(differences.is_empty(), "not told: {differences:?}");
+    assert!(
+        differences.is_empty(),
+        "missing from the diff: {differences:?}"
+    );
 }

@@ -11,31 +11,31 @@ use arbitrary::{Arbitrary, Unstructured};
 
 use self::model::Model;
 pub use self::operation::{Change, Condition, End, Operation, Update, Write};
-use super::foreign::{Ledger, Spread};
 use super::kind::{Kind, Probes, Text, Word64};
+use super::user_code::{BadHash, LeakCheck};
 use super::{operations, repeat_random_numbers, without};
 
 /// The kinds of keys.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub enum Keys {
-    /// `u64`, with values of nothing to drop: large segments.
+    /// `u64`, with values without drop code: large segments.
     Word64,
-    /// `String`, asked for by `&str`.
+    /// `String`, looked up by `&str`.
     Text,
-    /// Panicking, counted.
+    /// Panicking and counted.
     Probes,
 }
 
-/// A map and what is done with it.
+/// A map and the operations on it.
 #[derive(Clone, Debug)]
 pub struct Case {
     /// The kind of its keys.
     pub keys: Keys,
-    /// How they are hashed.
-    pub spread: Spread,
-    /// How many keys there are: 2^8 and up, or under a fuzzer 2^2 and up.
+    /// The distribution of the hashes.
+    pub hash: BadHash,
+    /// Log2 of the number of keys, above a minimum of 2^8, or of 2^2 under a fuzzer.
     pub size: u8,
-    /// One after the other.
+    /// The operations, in order.
     pub operations: Vec<Operation>,
 }
 
@@ -43,7 +43,7 @@ impl<'a> Arbitrary<'a> for Case {
     fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         Ok(Self {
             keys: u.arbitrary()?,
-            spread: u.arbitrary()?,
+            hash: u.arbitrary()?,
             size: u.int_in_range(0..=6)?,
             operations: operations(u)?,
         })
@@ -74,11 +74,11 @@ impl super::Case for Case {
 impl Case {
     fn run_with<K: Kind>(&self) {
         repeat_random_numbers();
-        let ledger = Ledger::default();
+        let leak_check = LeakCheck::default();
         // Under a fuzzer the segments and directories are small as well.
         let least = if cfg!(untorn_fuzzing) { 2 } else { 8 };
-        let keys = self.spread.limit(1 << (least + self.size));
-        Model::<K>::new(&ledger, self.spread, keys).run(&self.operations);
-        ledger.assert_settled();
+        let keys = self.hash.limit(1 << (least + self.size));
+        Model::<K>::new(&leak_check, self.hash, keys).run(&self.operations);
+        leak_check.assert_no_leaks();
     }
 }

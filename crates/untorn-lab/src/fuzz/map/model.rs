@@ -1,4 +1,4 @@
-//! The model beside a map: its contents at each revision that somebody still sees, and who sees which.
+//! The model of a map: its contents at each revision in use, and the handles that use them.
 
 use std::borrow::Borrow;
 use std::collections::BTreeSet;
@@ -7,11 +7,11 @@ use std::rc::Rc;
 use untorn::{Map, Reader, Revision, Snapshot, Subscription, TryRecvError};
 
 use super::contents::{Contents, Maker, ViewOf, assert_diff, assert_view};
-use super::operation::{Change, KEPT, Operation, Write};
+use super::operation::{Change, HANDLES, Operation, Write};
 use super::write::{After, MapOf, write_batch, write_map};
-use crate::fuzz::Work;
-use crate::fuzz::foreign::{Fuse, Ledger, Spread, guarded};
+use crate::fuzz::Budget;
 use crate::fuzz::kind::{Kind, Value};
+use crate::fuzz::user_code::{BadHash, LeakCheck, PanicAfter, catch_expected_panic};
 
 /// The contents at a revision.
 #[derive(Clone)]
@@ -20,120 +20,120 @@ struct State {
     revision: Revision,
 }
 
-/// A snapshot with what it must show.
-struct Kept<K: Kind> {
+/// A snapshot with its expected contents.
+struct HeldSnapshot<K: Kind> {
     snapshot: Snapshot<ViewOf<K>>,
     state: State,
-    /// Of the map, not of one that it was forked from.
+    /// Taken from this map, not from the map that it was forked from.
     own: bool,
 }
 
-/// A reader, and the revision that it showed last.
-struct Reading<K: Kind> {
+/// A reader and the revision that it references.
+struct HeldReader<K: Kind> {
     reader: Reader<ViewOf<K>>,
     shown: Option<Revision>,
 }
 
-/// A subscription, and what it showed last.
-struct Following<K: Kind> {
+/// A subscription and the last version that it received.
+struct HeldSubscription<K: Kind> {
     subscription: Subscription<ViewOf<K>>,
     shown: State,
 }
 
-type Slots<T> = [Option<T>; KEPT as usize];
+type Slots<T> = [Option<T>; HANDLES as usize];
 
 pub(super) struct Model<'l, K: Kind> {
     map: MapOf<K>,
     now: State,
-    kept: Slots<Kept<K>>,
-    readers: Slots<Reading<K>>,
-    followers: Slots<Following<K>>,
+    snapshots: Slots<HeldSnapshot<K>>,
+    readers: Slots<HeldReader<K>>,
+    subscriptions: Slots<HeldSubscription<K>>,
     maker: Maker<'l>,
-    work: Work,
+    budget: Budget,
 }
 
 impl<'l, K: Kind> Model<'l, K> {
-    pub(super) fn new(ledger: &'l Ledger, spread: Spread, keys: u16) -> Self {
+    pub(super) fn new(leak_check: &'l LeakCheck, hash: BadHash, keys: u16) -> Self {
         Self {
-            map: Map::with_hasher(spread),
+            map: Map::with_hasher(hash),
             now: State {
                 contents: Rc::new(Contents::empty(keys)),
                 revision: Revision::FIRST,
             },
-            kept: [const { None }; KEPT as usize],
-            readers: [const { None }; KEPT as usize],
-            followers: [const { None }; KEPT as usize],
-            maker: Maker::new(ledger, keys),
-            work: Work::new(),
+            snapshots: [const { None }; HANDLES as usize],
+            readers: [const { None }; HANDLES as usize],
+            subscriptions: [const { None }; HANDLES as usize],
+            maker: Maker::new(leak_check, keys),
+            budget: Budget::new(),
         }
     }
 
-    /// Runs all of them, or as many as may be afforded.
+    /// Runs the operations until the work budget is spent.
     pub(super) fn run(mut self, operations: &[Operation]) {
         for operation in operations {
             self.perform(operation);
-            self.work.spend(4 + usize::from(self.maker.keys) / 64);
+            self.budget.spend(4 + usize::from(self.maker.keys) / 64);
             assert_eq!(self.map.revision(), self.now.revision, "revision");
             assert_eq!(self.map.len(), self.now.contents.len(), "length");
-            if self.work.is_spent() {
+            if self.budget.is_spent() {
                 break;
             }
         }
         assert_view::<K>(&self.map.pin(), &self.now.contents, &self.maker);
         let Self {
             map,
-            kept,
+            snapshots,
             mut readers,
-            mut followers,
+            mut subscriptions,
             now,
             maker,
             ..
         } = self;
         drop(map);
-        for kept in kept.into_iter().flatten() {
-            kept.let_go(&maker);
+        for snapshots in snapshots.into_iter().flatten() {
+            snapshots.check_and_drop(&maker);
         }
-        end_of_map(&mut readers, &mut followers, &now, &maker);
+        check_after_drop(&mut readers, &mut subscriptions, &now, &maker);
     }
 
     fn perform(&mut self, operation: &Operation) {
         match operation {
-            Operation::Write(fuse, change) => self.write(*fuse, change),
-            Operation::Get(fuse, id) => self.get(*fuse, *id),
-            Operation::Fork(writes, go_on) => self.fork(writes, *go_on),
+            Operation::Write(panic_after, change) => self.write(*panic_after, change),
+            Operation::Get(panic_after, id) => self.get(*panic_after, *id),
+            Operation::Fork(writes, continues) => self.fork(writes, *continues),
             Operation::Snapshot(slot) => self.snapshot(usize::from(*slot)),
-            Operation::LetGo(slot) => {
-                if let Some(kept) = self.kept[usize::from(*slot)].take() {
-                    self.work.spend(self.maker.keys.into());
-                    kept.let_go(&self.maker);
+            Operation::DropSnapshot(slot) => {
+                if let Some(snapshots) = self.snapshots[usize::from(*slot)].take() {
+                    self.budget.spend(self.maker.keys.into());
+                    snapshots.check_and_drop(&self.maker);
                 }
             }
             Operation::Diff(slot) => self.diff(usize::from(*slot)),
             Operation::Read(slot) => self.read(usize::from(*slot)),
             Operation::Release(slot) => {
-                if let Some(reading) = &mut self.readers[usize::from(*slot)] {
-                    reading.reader.release();
-                    reading.shown = None;
+                if let Some(held) = &mut self.readers[usize::from(*slot)] {
+                    held.reader.release();
+                    held.shown = None;
                 }
             }
             Operation::Receive(slot) => self.receive(usize::from(*slot)),
             Operation::Close(slot) => {
-                if let Some(mut following) = self.followers[usize::from(*slot)].take() {
-                    following.subscription.handle().close();
-                    following.assert_ended();
+                if let Some(mut held) = self.subscriptions[usize::from(*slot)].take() {
+                    held.subscription.handle().close();
+                    held.assert_ended();
                 }
             }
             Operation::Reclaim => {
-                let (before, seen) = (self.map.retained(), self.seen());
-                assert_eq!(self.map.reclaim(), before - seen, "reclaimed");
-                assert_eq!(self.map.retained(), seen, "retained after a reclaim");
+                let (before, in_use) = (self.map.retained(), self.in_use());
+                assert_eq!(self.map.reclaim(), before - in_use, "reclaimed");
+                assert_eq!(self.map.retained(), in_use, "retained after a reclaim");
             }
             Operation::Stats => self.stats(),
         }
     }
 
-    fn write(&mut self, fuse: Option<Fuse>, change: &Change) {
-        self.work.spend(match *change {
+    fn write(&mut self, panic_after: Option<PanicAfter>, change: &Change) {
+        self.budget.spend(match *change {
             Change::Refresh(_, n, ..) => 2 * usize::from(self.maker.count(n)),
             Change::Extend(_, n) => self.maker.count(n).into(),
             Change::Clear | Change::Retain(..) => usize::from(self.maker.keys) / 4,
@@ -144,9 +144,13 @@ impl<'l, K: Kind> Model<'l, K> {
             contents: (*self.now.contents).clone(),
             changed: false,
         };
-        let old = self.kept.iter().flatten().find(|kept| kept.own);
-        let old = old.map(|kept| &*kept.snapshot);
-        let told = guarded(fuse, || {
+        let old = self
+            .snapshots
+            .iter()
+            .flatten()
+            .find(|snapshots| snapshots.own);
+        let old = old.map(|snapshots| &*snapshots.snapshot);
+        let returned = catch_expected_panic(panic_after, || {
             write_map::<K>(
                 (&self.map, old),
                 self.now.revision,
@@ -155,20 +159,20 @@ impl<'l, K: Kind> Model<'l, K> {
                 change,
             )
         });
-        // What has panicked has published nothing.
-        let Some(told) = told else { return };
+        // A write that panicked publishes nothing.
+        let Some(returned) = returned else { return };
         if after.changed {
             self.now = State {
                 contents: Rc::new(after.contents),
                 revision: Revision::from(self.now.revision.get() + 1),
             };
         }
-        if let Some(told) = told {
-            assert_eq!(told, self.now.revision, "revision told by a write");
+        if let Some(revision) = returned {
+            assert_eq!(revision, self.now.revision, "revision returned by a write");
         }
     }
 
-    /// What the writes of a batch cost.
+    /// Returns the cost of the writes of a batch.
     fn cost(&self, writes: &[Write]) -> usize {
         let cost = |write: &Write| match *write {
             Write::Extend(_, n) | Write::RemoveMany(_, n) => self.maker.count(n.into()).into(),
@@ -178,11 +182,11 @@ impl<'l, K: Kind> Model<'l, K> {
         writes.iter().map(cost).sum()
     }
 
-    fn get(&mut self, fuse: Option<Fuse>, id: u16) {
+    fn get(&mut self, panic_after: Option<PanicAfter>, id: u16) {
         let id = self.maker.id(id);
         let expected = self.now.contents.get(id);
         let number = self.now.contents.number(id);
-        guarded(fuse, || {
+        catch_expected_panic(panic_after, || {
             let (key, _) = self.maker.key::<K>(id);
             let key: &K::Query = key.borrow();
             assert_eq!(self.map.contains_key(key), expected.is_some());
@@ -198,8 +202,8 @@ impl<'l, K: Kind> Model<'l, K> {
         });
     }
 
-    fn fork(&mut self, writes: &[Write], go_on: bool) {
-        self.work
+    fn fork(&mut self, writes: &[Write], continues: bool) {
+        self.budget
             .spend(usize::from(self.maker.keys) + self.cost(writes));
         let fork = self.map.fork();
         assert_eq!(fork.revision(), Revision::FIRST, "a fork begins");
@@ -213,17 +217,17 @@ impl<'l, K: Kind> Model<'l, K> {
         });
         assert_view::<K>(&fork.pin(), &after.contents, &self.maker);
         assert_eq!(fork.revision().get(), u64::from(after.changed));
-        if go_on {
+        if continues {
             let revision = fork.revision();
             drop(std::mem::replace(&mut self.map, fork));
-            let (readers, followers) = (&mut self.readers, &mut self.followers);
-            end_of_map(readers, followers, &self.now, &self.maker);
+            let (readers, subscriptions) = (&mut self.readers, &mut self.subscriptions);
+            check_after_drop(readers, subscriptions, &self.now, &self.maker);
             self.now = State {
                 contents: Rc::new(after.contents),
                 revision,
             };
-            for kept in self.kept.iter_mut().flatten() {
-                kept.own = false;
+            for snapshots in self.snapshots.iter_mut().flatten() {
+                snapshots.own = false;
             }
         }
     }
@@ -231,25 +235,25 @@ impl<'l, K: Kind> Model<'l, K> {
     fn snapshot(&mut self, slot: usize) {
         let snapshot = self.map.snapshot();
         assert_eq!(snapshot.revision(), self.now.revision);
-        let kept = Kept {
+        let snapshots = HeldSnapshot {
             snapshot,
             state: self.now.clone(),
             own: true,
         };
-        if let Some(before) = self.kept[slot].replace(kept) {
-            self.work.spend(self.maker.keys.into());
-            before.let_go(&self.maker);
+        if let Some(before) = self.snapshots[slot].replace(snapshots) {
+            self.budget.spend(self.maker.keys.into());
+            before.check_and_drop(&self.maker);
         }
     }
 
     fn diff(&mut self, slot: usize) {
-        let Some(Kept {
+        let Some(HeldSnapshot {
             snapshot, state, ..
-        }) = &self.kept[slot]
+        }) = &self.snapshots[slot]
         else {
             return;
         };
-        self.work.spend(usize::from(self.maker.keys) / 2);
+        self.budget.spend(usize::from(self.maker.keys) / 2);
         let view = self.map.pin();
         let then = (&**snapshot, &*state.contents);
         let now = (&*view, &*self.now.contents);
@@ -258,42 +262,41 @@ impl<'l, K: Kind> Model<'l, K> {
     }
 
     fn read(&mut self, slot: usize) {
-        self.work.spend(self.maker.keys.into());
-        let reading = self.readers[slot].get_or_insert_with(|| Reading {
+        self.budget.spend(self.maker.keys.into());
+        let held = self.readers[slot].get_or_insert_with(|| HeldReader {
             reader: self.map.reader(),
             shown: None,
         });
-        let view = reading.reader.latest();
+        let view = held.reader.latest();
         assert_eq!(view.revision(), self.now.revision, "latest of a reader");
         assert_view::<K>(view, &self.now.contents, &self.maker);
-        reading.shown = Some(self.now.revision);
+        held.shown = Some(self.now.revision);
     }
 
     fn receive(&mut self, slot: usize) {
-        self.work.spend(2 * usize::from(self.maker.keys));
-        let following = self.followers[slot].get_or_insert_with(|| Following {
+        self.budget.spend(2 * usize::from(self.maker.keys));
+        let held = self.subscriptions[slot].get_or_insert_with(|| HeldSubscription {
             subscription: self.map.subscribe(),
             shown: self.now.clone(),
         });
-        following.receive(&self.now, TryRecvError::Empty, &self.maker);
+        held.receive(&self.now, TryRecvError::Empty, &self.maker);
     }
 
-    /// How many replaced versions somebody sees.
-    fn seen(&self) -> usize {
-        let kept = self.kept.iter().flatten().filter(|kept| kept.own);
-        let followers = self.followers.iter().flatten();
-        let seen: BTreeSet<_> = kept
-            .map(|kept| kept.state.revision)
-            .chain(followers.map(|following| following.shown.revision))
-            .chain(
-                self.readers
-                    .iter()
-                    .flatten()
-                    .filter_map(|reading| reading.shown),
-            )
+    /// Returns the number of replaced versions that are in use.
+    fn in_use(&self) -> usize {
+        let snapshots = self
+            .snapshots
+            .iter()
+            .flatten()
+            .filter(|snapshots| snapshots.own);
+        let subscriptions = self.subscriptions.iter().flatten();
+        let in_use: BTreeSet<_> = snapshots
+            .map(|snapshots| snapshots.state.revision)
+            .chain(subscriptions.map(|held| held.shown.revision))
+            .chain(self.readers.iter().flatten().filter_map(|held| held.shown))
             .filter(|revision| *revision < self.now.revision)
             .collect();
-        seen.len()
+        in_use.len()
     }
 
     fn stats(&self) {
@@ -301,7 +304,7 @@ impl<'l, K: Kind> Model<'l, K> {
         assert_eq!(stats.revision, self.now.revision);
         assert_eq!(stats.commits, self.now.revision.get());
         assert_eq!(stats.len, self.now.contents.len());
-        assert_eq!(stats.in_use, self.seen(), "versions that are seen");
+        assert_eq!(stats.in_use, self.in_use(), "versions in use");
         assert!(stats.retained >= stats.in_use);
         assert!(stats.retained as u64 <= stats.commits);
         assert_eq!(stats.retained, self.map.retained());
@@ -312,15 +315,15 @@ impl<'l, K: Kind> Model<'l, K> {
     }
 }
 
-impl<K: Kind> Kept<K> {
-    fn let_go(self, maker: &Maker<'_>) {
+impl<K: Kind> HeldSnapshot<K> {
+    fn check_and_drop(self, maker: &Maker<'_>) {
         assert_eq!(self.snapshot.revision(), self.state.revision);
         assert_view::<K>(&self.snapshot, &self.state.contents, maker);
     }
 }
 
-impl<K: Kind> Following<K> {
-    /// Asks, and compares; `otherwise` is told where there is nothing new.
+impl<K: Kind> HeldSubscription<K> {
+    /// Receives and compares; without a new version the result must be `otherwise`.
     fn receive(&mut self, now: &State, otherwise: TryRecvError, maker: &Maker<'_>) {
         let received = self.subscription.try_recv();
         if self.shown.revision == now.revision {
@@ -343,19 +346,20 @@ impl<K: Kind> Following<K> {
     }
 }
 
-/// The map is gone: subscriptions show the last version and end, readers go on showing it.
-fn end_of_map<K: Kind>(
-    readers: &mut Slots<Reading<K>>,
-    followers: &mut Slots<Following<K>>,
+/// Checks the handles of a dropped map: subscriptions return the last version and close, readers
+/// continue to return it.
+fn check_after_drop<K: Kind>(
+    readers: &mut Slots<HeldReader<K>>,
+    subscriptions: &mut Slots<HeldSubscription<K>>,
     last: &State,
     maker: &Maker<'_>,
 ) {
-    for following in followers.iter_mut().filter_map(Option::take) {
-        let mut following = following;
-        following.receive(last, TryRecvError::Closed, maker);
-        following.assert_ended();
+    for held in subscriptions.iter_mut().filter_map(Option::take) {
+        let mut held = held;
+        held.receive(last, TryRecvError::Closed, maker);
+        held.assert_ended();
     }
-    for mut reading in readers.iter_mut().filter_map(Option::take) {
-        assert_view::<K>(reading.reader.latest(), &last.contents, maker);
+    for mut held in readers.iter_mut().filter_map(Option::take) {
+        assert_view::<K>(held.reader.latest(), &last.contents, maker);
     }
 }

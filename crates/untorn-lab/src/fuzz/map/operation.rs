@@ -1,98 +1,98 @@
-//! What is done with a map.
+//! The operations on a map.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 
-use crate::fuzz::foreign::{Call, Fuse};
+use crate::fuzz::user_code::{Call, PanicAfter};
 
-/// How many snapshots, readers and subscriptions there are at once, of each.
-pub(super) const KEPT: u8 = 3;
+/// The maximum number of snapshots, of readers and of subscriptions.
+pub(super) const HANDLES: u8 = 3;
 
 /// One operation.
 #[derive(Clone, Debug)]
 pub enum Operation {
-    /// A write, in which foreign code may panic.
-    Write(Option<Fuse>, Change),
-    /// A look-up, in each way, in which it may panic too.
-    Get(Option<Fuse>, u16),
-    /// Forks, and writes to the fork; goes on with it if `true`.
+    /// A write during which user code may panic.
+    Write(Option<PanicAfter>, Change),
+    /// A lookup with every method, during which user code may panic.
+    Get(Option<PanicAfter>, u16),
+    /// Forks and writes to the fork; continues with the fork if `true`.
     Fork(Vec<Write>, bool),
-    /// Keeps a snapshot; the one that was kept before is compared as a whole.
+    /// Takes a snapshot; the one that it replaces is compared first.
     Snapshot(u8),
-    /// Compares a snapshot and lets it go.
-    LetGo(u8),
-    /// What differs between a snapshot and the newest view, both ways.
+    /// Compares a snapshot and drops it.
+    DropSnapshot(u8),
+    /// Compares a snapshot with the newest view, in both directions.
     Diff(u8),
-    /// Reads by a reader.
+    /// Reads with a reader.
     Read(u8),
-    /// Lets the reader release what it shows.
+    /// Releases the version that a reader references.
     Release(u8),
-    /// Asks a subscription, which begins if need be.
+    /// Receives from a subscription, which is created if needed.
     Receive(u8),
-    /// Ends a subscription.
+    /// Closes a subscription.
     Close(u8),
-    /// Frees what nobody sees.
+    /// Reclaims the versions that are not in use.
     Reclaim,
-    /// The numbers.
+    /// Compares the statistics.
     Stats,
 }
 
-/// A write that may make a revision.
+/// A write that may create a revision.
 #[derive(Clone, Debug)]
 pub enum Change {
     /// Inserts or overwrites.
     Insert(u16),
     /// Removes.
     Remove(u16),
-    /// Replaces a value by what it makes of it.
+    /// Updates a value.
     Update(u16, Update),
-    /// Inserts if there is none.
+    /// Inserts if the key is absent.
     GetOrInsert(u16),
-    /// Takes everything out.
+    /// Removes all entries.
     Clear,
-    /// Keeps the keys that leave another remainder: divisor, remainder.
+    /// Removes the keys with one remainder: divisor, remainder.
     Retain(u8, u8),
-    /// The first key, how many, and which of them have new values: each so-manieth, that many twice.
+    /// Refreshes: first key, number of keys, interval of the new values, number of duplicates.
     Refresh(u16, u16, u8, u8),
     /// Inserts a range.
     Extend(u16, u16),
-    /// A batch.
+    /// Runs a batch.
     Batch(Condition, Vec<Write>, End),
 }
 
-/// On what a batch depends.
+/// The condition of a batch.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub enum Condition {
-    /// On nothing.
+    /// None.
     None,
-    /// On a view that is the newest.
+    /// A view of the newest revision.
     Newest,
-    /// On a view that is not: an older one of this map, if there is one, or one of a fork.
+    /// Another view: an older one of this map if there is one, or one of a fork.
     Other(u8),
 }
 
-/// How a batch ends.
+/// The end of a batch.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub enum End {
-    /// A closure's batch is committed.
+    /// The batch of a closure is committed.
     Commit,
     /// A guard is committed.
     CommitGuard,
     /// A guard is dropped.
     DropGuard,
-    /// A closure returns an error.
+    /// The closure returns an error.
     Fail,
-    /// It panics.
+    /// The closure panics.
     Panic,
 }
 
-/// What an update makes of a value.
+/// The result of an update.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub enum Update {
-    /// A new one.
+    /// A new value.
     Put,
-    /// None.
+    /// No value: the key is removed.
     Remove,
-    /// The same.
+    /// The old value.
     Same,
 }
 
@@ -103,7 +103,7 @@ pub enum Write {
     Insert(u16),
     /// Removes.
     Remove(u16),
-    /// Replaces a value by what it makes of it.
+    /// Updates a value.
     Update(u16, Update),
     /// Looks up.
     Get(u16),
@@ -111,9 +111,9 @@ pub enum Write {
     Extend(u16, u8),
     /// Removes a range.
     RemoveMany(u16, u8),
-    /// Keeps the keys that leave another remainder: divisor, remainder.
+    /// Removes the keys with one remainder: divisor, remainder.
     Retain(u8, u8),
-    /// Takes everything out.
+    /// Removes all entries.
     Clear,
 }
 
@@ -158,25 +158,26 @@ impl<'a> Arbitrary<'a> for Change {
     }
 }
 
-/// One of the calls after whose panic a write has not taken place.
-fn fuse(u: &mut Unstructured<'_>) -> Result<Option<Fuse>> {
-    let fuse: Fuse = u.arbitrary()?;
-    Ok(Some(fuse).filter(|fuse| fuse.call != Call::Drop))
+/// Chooses a panicking call; `Drop` is excluded, since a write whose `Drop` panics has taken
+/// effect.
+fn panic_after(u: &mut Unstructured<'_>) -> Result<Option<PanicAfter>> {
+    let panic_after: PanicAfter = u.arbitrary()?;
+    Ok(Some(panic_after).filter(|panic_after| panic_after.call != Call::Drop))
 }
 
 impl<'a> Arbitrary<'a> for Operation {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
         fn kept(u: &mut Unstructured<'_>) -> Result<u8> {
-            u.int_in_range(0..=KEPT - 1)
+            u.int_in_range(0..=HANDLES - 1)
         }
         Ok(match u.int_in_range(0_u8..=63)? {
             0..=21 => Self::Write(None, u.arbitrary()?),
-            22..=33 => Self::Write(fuse(u)?, u.arbitrary()?),
+            22..=33 => Self::Write(panic_after(u)?, u.arbitrary()?),
             34..=35 => Self::Get(None, u.arbitrary()?),
-            36 => Self::Get(fuse(u)?, u.arbitrary()?),
+            36 => Self::Get(panic_after(u)?, u.arbitrary()?),
             37 => Self::Fork(writes(u)?, u.arbitrary()?),
             38..=42 => Self::Snapshot(kept(u)?),
-            43..=44 => Self::LetGo(kept(u)?),
+            43..=44 => Self::DropSnapshot(kept(u)?),
             45..=49 => Self::Diff(kept(u)?),
             50..=52 => Self::Read(kept(u)?),
             53 => Self::Release(kept(u)?),

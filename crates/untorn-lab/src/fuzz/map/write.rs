@@ -1,4 +1,4 @@
-//! Writes, to a map and to its model at once.
+//! Applies writes to a map and to its model.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
@@ -7,16 +7,16 @@ use untorn::{Batch, Map, Revision};
 
 use super::contents::{Contents, Entry, Maker, ViewOf};
 use super::operation::{Change, Condition, End, Update, Write};
-use crate::fuzz::foreign::{Spread, panic_on_purpose};
 use crate::fuzz::kind::{Kind, Value};
+use crate::fuzz::user_code::{BadHash, panic_on_purpose};
 
-pub(super) type MapOf<K> = Map<<K as Kind>::Key, <K as Kind>::Value, Spread>;
-pub(super) type BatchOf<'b, K> = Batch<'b, <K as Kind>::Key, <K as Kind>::Value, Spread>;
+pub(super) type MapOf<K> = Map<<K as Kind>::Key, <K as Kind>::Value, BadHash>;
+pub(super) type BatchOf<'b, K> = Batch<'b, <K as Kind>::Key, <K as Kind>::Value, BadHash>;
 
-/// What the contents become.
+/// The expected contents after a write.
 pub(super) struct After {
     pub(super) contents: Contents,
-    /// Whether that makes a revision.
+    /// The write creates a revision.
     pub(super) changed: bool,
 }
 
@@ -41,13 +41,13 @@ impl After {
     }
 }
 
-/// Which keys are kept.
+/// Returns the predicate of a `retain`.
 fn keeps(divisor: u8, remainder: u8) -> impl Fn(u16) -> bool {
     let divisor = u16::from(divisor.max(1));
     move |id| id % divisor != u16::from(remainder) % divisor
 }
 
-/// Writes to a batch.
+/// Applies one write to a batch and to the model.
 pub(super) fn write_batch<K: Kind>(
     batch: &mut BatchOf<'_, K>,
     after: &mut After,
@@ -109,7 +109,7 @@ pub(super) fn write_batch<K: Kind>(
     assert_eq!(batch.len(), after.contents.len(), "length of a batch");
 }
 
-/// What an update makes of a value.
+/// Returns the result of an update.
 fn updated<K: Kind>(
     maker: &Maker<'_>,
     update: Update,
@@ -123,7 +123,7 @@ fn updated<K: Kind>(
     }
 }
 
-/// The same in the model; the number that is then there.
+/// Applies an update to the model; returns the number that is stored then.
 fn update_model(after: &mut After, id: u16, update: Update, (tag, number): Entry) -> Option<u64> {
     let number = match update {
         Update::Put => Some(number),
@@ -137,8 +137,8 @@ fn update_model(after: &mut After, id: u16, update: Update, (tag, number): Entry
     number
 }
 
-/// Writes to a map that is at `revision`; the revision that it returns. `old` is a view of the map,
-/// perhaps an old one.
+/// Writes to a map at `revision`; returns the revision that the call returned. `old` is a view of
+/// the map, possibly an older one.
 pub(super) fn write_map<K: Kind>(
     (map, old): (&MapOf<K>, Option<&ViewOf<K>>),
     revision: Revision,
@@ -233,7 +233,7 @@ fn refresh<K: Kind>(
             let (key, tag) = maker.key::<K>(id);
             let present = after.contents.number(id).filter(|_| !fresh(i));
             let number = present.unwrap_or_else(|| maker.number());
-            // Of duplicates the first key stays and the last value wins.
+            // Of duplicates, the first key and the last value are stored.
             wanted.entry(id).or_insert((tag, number)).1 = number;
             (key, maker.value::<K>(number))
         })
@@ -259,7 +259,7 @@ fn refresh<K: Kind>(
     done.revision
 }
 
-/// A batch of one kind; the revision that it returns.
+/// Runs a batch; returns the revision that the call returned.
 fn batch<K: Kind>(
     (map, old): (&MapOf<K>, Option<&ViewOf<K>>),
     revision: Revision,

@@ -14,8 +14,8 @@ use untorn::{GoMap, OnOverlap};
 use self::model::Model;
 pub use self::operation::{Action, Operation};
 use self::subject::Subject;
-use super::foreign::{Ledger, Spread};
 use super::kind::{Float, Kind, Large, Probes, Text, Word32, Word64};
+use super::user_code::{BadHash, LeakCheck};
 use super::{operations, repeat_random_numbers, without};
 
 /// The kinds of keys.
@@ -25,32 +25,32 @@ pub enum Keys {
     Word64,
     /// `u32`.
     Word32,
-    /// `String`, asked for by `&str`.
+    /// `String`, looked up by `&str`.
     Text,
-    /// 160 bytes, kept in a box.
+    /// 160 bytes, stored in a box.
     Large,
     /// `Float64`.
     Float,
-    /// Panicking, counted; the first one stays.
+    /// Panicking and counted; an overwrite retains the stored key.
     Probes,
-    /// The same, but that a newer one replaces it.
+    /// Like `Probes`, but an overwrite replaces the stored key.
     UpdatedProbes,
-    /// The same, kept in a box.
+    /// Like `UpdatedProbes`, but stored in a box.
     LargeProbes,
 }
 
-/// A table and what is done with it.
+/// A table and the operations on it.
 #[derive(Clone, Debug)]
 pub struct Case {
     /// The kind of its keys.
     pub keys: Keys,
-    /// How they are hashed.
-    pub spread: Spread,
+    /// The distribution of the hashes.
+    pub hash: BadHash,
     /// Behind the gate, as a `GoMap`.
     pub gated: bool,
-    /// For how many entries there is room from the start.
+    /// The size hint at creation.
     pub hint: u8,
-    /// One after the other.
+    /// The operations, in order.
     pub operations: Vec<Operation>,
 }
 
@@ -58,7 +58,7 @@ impl<'a> Arbitrary<'a> for Case {
     fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         Ok(Self {
             keys: u.arbitrary()?,
-            spread: u.arbitrary()?,
+            hash: u.arbitrary()?,
             gated: u.arbitrary()?,
             hint: u.arbitrary()?,
             operations: operations(u)?,
@@ -95,9 +95,9 @@ impl super::Case for Case {
 impl Case {
     fn run_with<K: Kind>(&self) {
         repeat_random_numbers();
-        let table = Table::with_hint_and_hasher(self.hint.into(), self.spread);
+        let table = Table::with_hint_and_hasher(self.hint.into(), self.hash);
         if self.gated {
-            // Never the exit: one thread does not overlap with itself.
+            // A policy other than exit, although one thread does not overlap with itself.
             self.run_on::<K, _>(GoMap::from(table).on_overlap(OnOverlap::Panic));
         } else {
             self.run_on::<K, _>(RefCell::new(table));
@@ -105,11 +105,11 @@ impl Case {
     }
 
     fn run_on<K: Kind, S: Subject<K>>(&self, subject: S) {
-        let ledger = Ledger::default();
-        Model::new(&subject, &ledger, self.spread).run(&self.operations);
+        let leak_check = LeakCheck::default();
+        Model::new(&subject, &leak_check, self.hash).run(&self.operations);
         let table = subject.into_table();
         table.assert_invariants();
         drop(table);
-        ledger.assert_settled();
+        leak_check.assert_no_leaks();
     }
 }

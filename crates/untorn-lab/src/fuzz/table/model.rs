@@ -1,4 +1,4 @@
-//! The model beside a table: what is in it, and what each cursor over it must, may and must not show.
+//! The model of a table: its entries, and which of them each cursor must, may and must not return.
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -7,79 +7,80 @@ use untorn::gomap::Key;
 
 use super::operation::{Action, CURSORS, Operation};
 use super::subject::{Subject, TableOf, assert_chains};
-use crate::fuzz::Work;
-use crate::fuzz::foreign::{Call, Fuse, Ledger, Spread, guarded};
+use crate::fuzz::Budget;
 use crate::fuzz::kind::{Kind, Value};
+use crate::fuzz::user_code::{BadHash, Call, LeakCheck, PanicAfter, catch_expected_panic};
 
-/// An entry that was there without a break is one entry, whatever was written over its value.
+/// The number of an entry. An entry keeps its number until it is removed, also when its value is
+/// overwritten.
 type EntryNumber = u64;
 
-/// A value says which entry it belongs to, and how often that was overwritten.
+/// The number of low bits of a value that count the overwrites; the entry number is above them.
 const OVERWRITES: u32 = 24;
 
-/// The key and the value that an entry shows now.
+/// The current key and value of an entry.
 #[derive(Clone, Copy)]
-struct Shown {
+struct EntryState {
     id: u16,
-    loose: bool,
+    unequal: bool,
     tag: u32,
     number: u64,
 }
 
-struct Watched<W> {
+struct CursorState<W> {
     cursor: W,
-    /// Entries that it has still to show.
-    must: BTreeSet<EntryNumber>,
+    /// Entries that the cursor has yet to return.
+    remaining: BTreeSet<EntryNumber>,
     shown: BTreeSet<EntryNumber>,
     cleared: bool,
 }
 
 pub(super) struct Model<'s, K: Kind, S: Subject<K> + 's> {
     subject: &'s S,
-    ledger: &'s Ledger,
-    alive: BTreeMap<EntryNumber, Shown>,
+    leak_check: &'s LeakCheck,
+    alive: BTreeMap<EntryNumber, EntryState>,
     /// Entries that can be found by their key.
     by_id: HashMap<u16, EntryNumber>,
     last: EntryNumber,
     tags: u32,
-    cursors: [Option<Watched<S::Cursor<'s>>>; CURSORS as usize],
+    cursors: [Option<CursorState<S::Cursor<'s>>>; CURSORS as usize],
     keys: u16,
-    work: Work,
+    budget: Budget,
     _kind: std::marker::PhantomData<K>,
 }
 
 impl<'s, K: Kind, S: Subject<K>> Model<'s, K, S> {
-    pub(super) fn new(subject: &'s S, ledger: &'s Ledger, spread: Spread) -> Self {
+    pub(super) fn new(subject: &'s S, leak_check: &'s LeakCheck, hash: BadHash) -> Self {
         Self {
             subject,
-            ledger,
+            leak_check,
             alive: BTreeMap::new(),
             by_id: HashMap::new(),
             last: 0,
             tags: 0,
             cursors: [const { None }; CURSORS as usize],
-            keys: match spread {
-                // All in one chain, if the numbers are long and end with zeros.
-                Spread::Identity | Spread::Shifted => 300,
-                // Under a fuzzer as many as make it grow five times.
-                _ => spread.limit(if cfg!(untorn_fuzzing) { 240 } else { 1500 }),
+            keys: match hash {
+                // All in one chain, for large numbers with trailing zeros.
+                BadHash::Identity | BadHash::Shifted => 300,
+                // Under a fuzzer, enough keys for five growths.
+                _ => hash.limit(if cfg!(untorn_fuzzing) { 240 } else { 1500 }),
             },
-            work: Work::new(),
+            budget: Budget::new(),
             _kind: std::marker::PhantomData,
         }
     }
 
-    /// Runs all of them, or as many as may be afforded.
+    /// Runs the operations until the work budget is spent.
     pub(super) fn run(mut self, operations: &[Operation]) {
         for (number, operation) in operations.iter().enumerate() {
             self.perform(*operation);
-            self.work.spend(4);
+            self.budget.spend(4);
             assert_eq!(self.subject.len(), self.alive.len());
-            // A small table after each operation, a larger one after some.
+            // Checks a small table after each operation, a larger one after some.
             if number.is_multiple_of(self.alive.len() / 16 + 1) {
                 self.check();
             }
-            if self.work.is_spent() {
+            if self.budget.is_spent() {
                 break;
             }
         }
@@ -98,7 +99,7 @@ impl<'s, K: Kind, S: Subject<K>> Model<'s, K, S> {
 
     fn perform(&mut self, operation: Operation) {
         match operation {
-            Operation::Act(fuse, action) => self.act(fuse, action),
+            Operation::Act(panic_after, action) => self.act(panic_after, action),
             Operation::InsertMany(from, n) => {
                 self.range(from, n)
                     .for_each(|id| self.insert(None, id, false));
@@ -128,7 +129,7 @@ impl<'s, K: Kind, S: Subject<K>> Model<'s, K, S> {
                     let Some(shown) = self.step(cursor) else {
                         break;
                     };
-                    if !shown.loose {
+                    if !shown.unequal {
                         self.remove(None, shown.id, true);
                         if back {
                             self.insert(None, shown.id, false);
@@ -141,41 +142,41 @@ impl<'s, K: Kind, S: Subject<K>> Model<'s, K, S> {
         }
     }
 
-    fn act(&mut self, fuse: Option<Fuse>, action: Action) {
+    fn act(&mut self, panic_after: Option<PanicAfter>, action: Action) {
         match action {
-            Action::Insert(id) => self.insert(fuse, self.id(id), false),
-            Action::InsertLoose => self.insert(fuse, 0, true),
-            Action::Remove(id, whole) => self.remove(fuse, self.id(id), whole),
-            Action::Get(id) => self.get(fuse, self.id(id)),
-            Action::Clear => self.clear(fuse),
-            Action::Clone => self.clone_and_write(fuse),
+            Action::Insert(id) => self.insert(panic_after, self.id(id), false),
+            Action::InsertUnequal => self.insert(panic_after, 0, true),
+            Action::Remove(id, whole) => self.remove(panic_after, self.id(id), whole),
+            Action::Get(id) => self.get(panic_after, self.id(id)),
+            Action::Clear => self.clear(panic_after),
+            Action::Clone => self.clone_and_write(panic_after),
         }
     }
 
     fn key(&mut self, id: u16) -> K::Key {
-        self.work.spend(2);
+        self.budget.spend(2);
         self.tags += 1;
-        K::key(id, self.tags, self.ledger)
+        K::key(id, self.tags, self.leak_check)
     }
 
-    fn insert(&mut self, fuse: Option<Fuse>, id: u16, loose: bool) {
+    fn insert(&mut self, panic_after: Option<PanicAfter>, id: u16, unequal: bool) {
         let key = self.key(id);
-        let (key, loose) = match K::loose(self.tags, self.ledger).filter(|_| loose) {
+        let (key, unequal) = match K::unequal(self.tags, self.leak_check).filter(|_| unequal) {
             Some(key) => (key, true),
             None => (key, false),
         };
-        let known = self.by_id.get(&id).copied().filter(|_| !loose);
+        let known = self.by_id.get(&id).copied().filter(|_| !unequal);
         let (entry, number) = match known {
             Some(entry) => (entry, self.alive[&entry].number + 1),
             None => (self.last + 1, (self.last + 1) << OVERWRITES),
         };
         let mut tag = K::tag(&key);
-        let value = K::Value::new(number, self.ledger);
-        let replaced = guarded(fuse, || self.subject.insert(key, value));
+        let value = K::Value::new(number, self.leak_check);
+        let replaced = catch_expected_panic(panic_after, || self.subject.insert(key, value));
         if let Some(replaced) = &replaced {
             let expected = known.map(|entry| self.alive[&entry].number);
             assert_eq!(replaced.as_ref().map(Value::number), expected, "replaced");
-        } else if !happened(fuse) {
+        } else if !took_effect(panic_after) {
             return;
         }
         if let Some(entry) = known
@@ -184,63 +185,65 @@ impl<'s, K: Kind, S: Subject<K>> Model<'s, K, S> {
             tag = self.alive[&entry].tag;
         }
         self.last = self.last.max(entry);
-        let shown = Shown {
+        let shown = EntryState {
             id,
-            loose,
+            unequal,
             tag,
             number,
         };
         self.alive.insert(entry, shown);
-        if !loose {
+        if !unequal {
             self.by_id.insert(id, entry);
             self.get(None, id);
         }
     }
 
-    fn remove(&mut self, fuse: Option<Fuse>, id: u16, whole: bool) {
+    fn remove(&mut self, panic_after: Option<PanicAfter>, id: u16, whole: bool) {
         let key = self.key(id);
-        let removed = guarded(fuse, || self.subject.remove(&key, whole));
+        let removed = catch_expected_panic(panic_after, || self.subject.remove(&key, whole));
         let known = self.by_id.get(&id).copied();
         if let Some(removed) = &removed {
             let expected = known.map(|entry| self.alive[&entry].number);
             assert_eq!(removed.as_ref().map(Value::number), expected, "removed");
-        } else if !happened(fuse) {
+        } else if !took_effect(panic_after) {
             return;
         }
         if let Some(entry) = known {
             self.by_id.remove(&id);
             self.alive.remove(&entry);
             for watched in self.cursors.iter_mut().flatten() {
-                watched.must.remove(&entry);
+                watched.remaining.remove(&entry);
             }
         }
         self.get(None, id);
     }
 
-    fn get(&mut self, fuse: Option<Fuse>, id: u16) {
+    fn get(&mut self, panic_after: Option<PanicAfter>, id: u16) {
         let key = self.key(id);
-        let found = guarded(fuse, || self.subject.get(key.borrow()));
+        let found = catch_expected_panic(panic_after, || self.subject.get(key.borrow()));
         if let Some(found) = found {
             let entry = self.by_id.get(&id).map(|entry| self.alive[entry].number);
             assert_eq!(found, entry, "found");
         }
     }
 
-    fn clear(&mut self, fuse: Option<Fuse>) {
-        if guarded(fuse, || self.subject.clear()).is_none() && !happened(fuse) {
+    fn clear(&mut self, panic_after: Option<PanicAfter>) {
+        if catch_expected_panic(panic_after, || self.subject.clear()).is_none()
+            && !took_effect(panic_after)
+        {
             return;
         }
         self.alive.clear();
         self.by_id.clear();
         for watched in self.cursors.iter_mut().flatten() {
-            watched.must.clear();
+            watched.remaining.clear();
             watched.cleared = true;
         }
     }
 
-    fn clone_and_write(&mut self, fuse: Option<Fuse>) {
-        self.work.spend(self.alive.len() * 3);
-        let Some(mut clone) = guarded(fuse, || self.subject.to_table()) else {
+    fn clone_and_write(&mut self, panic_after: Option<PanicAfter>) {
+        self.budget.spend(self.alive.len() * 3);
+        let Some(mut clone) = catch_expected_panic(panic_after, || self.subject.to_table()) else {
             return;
         };
         let mut own = clone.cursor();
@@ -256,7 +259,7 @@ impl<'s, K: Kind, S: Subject<K>> Model<'s, K, S> {
         );
         assert_sound::<K>(&clone);
         for id in 0..30.min(self.keys) {
-            let value = K::Value::new(0, self.ledger);
+            let value = K::Value::new(0, self.leak_check);
             clone.insert(self.key(id), value);
             if id % 3 == 0 {
                 let id = self.id(id * 7);
@@ -267,18 +270,18 @@ impl<'s, K: Kind, S: Subject<K>> Model<'s, K, S> {
     }
 
     fn begin(&mut self, cursor: u8) {
-        self.work.spend(self.alive.len() / 4);
-        self.cursors[usize::from(cursor)] = Some(Watched {
+        self.budget.spend(self.alive.len() / 4);
+        self.cursors[usize::from(cursor)] = Some(CursorState {
             cursor: self.subject.cursor(),
-            must: self.alive.keys().copied().collect(),
+            remaining: self.alive.keys().copied().collect(),
             shown: BTreeSet::new(),
             cleared: false,
         });
     }
 
-    /// One step of this cursor; what it showed.
-    fn step(&mut self, cursor: u8) -> Option<Shown> {
-        self.work.spend(1);
+    /// Advances a cursor by one step; returns the entry that it returned.
+    fn step(&mut self, cursor: u8) -> Option<EntryState> {
+        self.budget.spend(1);
         let slot = &mut self.cursors[usize::from(cursor)];
         let watched = slot.as_mut()?;
         let subject = self.subject;
@@ -286,20 +289,30 @@ impl<'s, K: Kind, S: Subject<K>> Model<'s, K, S> {
             (K::id(key), K::tag(key), value.number())
         });
         let Some((id, tag, number)) = step else {
-            assert!(watched.must.is_empty(), "not shown: {:?}", watched.must);
+            assert!(
+                watched.remaining.is_empty(),
+                "entries not returned: {:?}",
+                watched.remaining
+            );
             let more = subject.step(&mut watched.cursor, |_, _| ());
-            assert!(more.is_none(), "it goes on after its end");
+            assert!(more.is_none(), "a cursor returns an entry after its end");
             *slot = None;
             return None;
         };
-        assert!(!watched.cleared, "something was shown after a clear");
+        assert!(!watched.cleared, "a cursor returns an entry after a clear");
         let entry = number >> OVERWRITES;
-        let alive = self.alive.get(&entry).expect("a removed entry was shown");
+        let alive = self
+            .alive
+            .get(&entry)
+            .expect("a cursor does not return a removed entry");
         assert_eq!(tag, alive.tag, "not the latest key");
         assert_eq!(number, alive.number, "not the latest value");
-        assert!(alive.loose || id == alive.id, "another's value");
-        assert!(watched.shown.insert(entry), "an entry was shown twice");
-        watched.must.remove(&entry);
+        assert!(alive.unequal || id == alive.id, "value of another key");
+        assert!(
+            watched.shown.insert(entry),
+            "a cursor returns an entry twice"
+        );
+        watched.remaining.remove(&entry);
         Some(*alive)
     }
 
@@ -310,7 +323,7 @@ impl<'s, K: Kind, S: Subject<K>> Model<'s, K, S> {
     fn grow(&mut self, cursor: u8, steps: u8) {
         let mut inserted = Vec::new();
         for id in 0..self.keys {
-            if self.subject.stats().growth.is_some() || self.work.is_spent() {
+            if self.subject.stats().growth.is_some() || self.budget.is_spent() {
                 break;
             }
             if !self.by_id.contains_key(&id) {
@@ -324,17 +337,20 @@ impl<'s, K: Kind, S: Subject<K>> Model<'s, K, S> {
         }
     }
 
-    /// The whole contents, and what the table knows of itself.
+    /// Checks the complete contents and the invariants of the table.
     fn check(&mut self) {
-        self.work.spend(self.alive.len() + 16);
+        self.budget.spend(self.alive.len() + 16);
         self.subject.assert_invariants();
         let mut left = self.alive.len();
         self.subject.for_each(|key, value| {
             let entry = value.number() >> OVERWRITES;
-            let alive = self.alive.get(&entry).expect("an entry too many");
+            let alive = self.alive.get(&entry).expect("no additional entries");
             assert_eq!((K::tag(key), value.number()), (alive.tag, alive.number));
-            assert!(alive.loose || K::id(key) == alive.id, "another's value");
-            left = left.checked_sub(1).expect("an entry twice");
+            assert!(
+                alive.unequal || K::id(key) == alive.id,
+                "value of another key"
+            );
+            left = left.checked_sub(1).expect("no entry twice");
         });
         assert_eq!(left, 0, "entries are missing");
         let stats = self.subject.stats();
@@ -346,9 +362,10 @@ impl<'s, K: Kind, S: Subject<K>> Model<'s, K, S> {
     }
 }
 
-/// Whether an operation that has panicked has taken place: of what went out only the drop can panic.
-fn happened(fuse: Option<Fuse>) -> bool {
-    fuse.is_some_and(|fuse| fuse.call == Call::Drop)
+/// Returns whether an operation that panicked has taken effect: it has if only a `Drop` of the
+/// removed data panicked.
+fn took_effect(panic_after: Option<PanicAfter>) -> bool {
+    panic_after.is_some_and(|panic_after| panic_after.call == Call::Drop)
 }
 
 fn assert_sound<K: Kind>(table: &TableOf<K>) {

@@ -1,51 +1,52 @@
-//! What is done with a table.
+//! The operations on a table.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 
-use crate::fuzz::foreign::Fuse;
+use crate::fuzz::user_code::PanicAfter;
 
-/// How many cursors there are at once.
+/// The maximum number of cursors.
 pub(super) const CURSORS: u8 = 4;
 
 /// One operation.
 #[derive(Clone, Copy, Debug)]
 pub enum Operation {
-    /// A single action, in which foreign code may panic.
-    Act(Option<Fuse>, Action),
-    /// Inserts a range: the first key, how many.
+    /// A single action, during which user code may panic.
+    Act(Option<PanicAfter>, Action),
+    /// Inserts a range: first key, number of keys.
     InsertMany(u16, u8),
     /// Removes a range.
     RemoveMany(u16, u8),
-    /// Inserts a range and removes most of it, which fills tables with overflow buckets.
+    /// Inserts a range and removes most of it, which fills the table with overflow buckets.
     Churn(u16, u8),
-    /// Inserts until the table begins to grow, and steps this cursor so often between the writes that carry it out.
+    /// Inserts until a growth begins, then steps a cursor this often between the writes that
+    /// evacuate buckets.
     Grow(u8, u8),
-    /// Begins a cursor, in the place of another if need be.
+    /// Creates a cursor, replacing the one in its place.
     Begin(u8),
-    /// Steps a cursor so often.
+    /// Steps a cursor this often.
     Step(u8, u8),
-    /// Steps, and each time removes the entry that was shown, and puts it back if `true`.
+    /// Steps a cursor and removes each returned entry; inserts it again if `true`.
     Consume(u8, u8, bool),
-    /// Steps until it is over.
+    /// Steps a cursor to its end.
     Finish(u8),
-    /// Drops a cursor on its way.
+    /// Drops a cursor.
     Forget(u8),
 }
 
-/// What may panic on its way.
+/// An action during which user code may panic.
 #[derive(Clone, Copy, Debug)]
 pub enum Action {
     /// Inserts or overwrites.
     Insert(u16),
     /// Inserts a key that equals nothing.
-    InsertLoose,
-    /// Removes; with the stored key if `true`.
+    InsertUnequal,
+    /// Removes; returns the stored key too if `true`.
     Remove(u16, bool),
-    /// Looks up, in each way.
+    /// Looks up with every method.
     Get(u16),
-    /// Takes everything out.
+    /// Removes all entries.
     Clear,
-    /// Clones the table; writes to the clone.
+    /// Clones the table and writes to the clone.
     Clone,
 }
 
@@ -53,7 +54,7 @@ impl<'a> Arbitrary<'a> for Action {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
         Ok(match u.int_in_range(0_u8..=15)? {
             0..=5 => Self::Insert(u.arbitrary()?),
-            6 => Self::InsertLoose,
+            6 => Self::InsertUnequal,
             7..=10 => Self::Remove(u.arbitrary()?, u.arbitrary()?),
             11..=12 => Self::Get(u.arbitrary()?),
             13 => Self::Clear,

@@ -1,4 +1,4 @@
-//! What a sequence is run on: a table, or a table behind the gate.
+//! The subject of a sequence: a table, or a table behind the gate.
 
 use std::borrow::Borrow;
 use std::cell::RefCell;
@@ -6,11 +6,11 @@ use std::cell::RefCell;
 use untorn::GoMap;
 use untorn::gomap::{Cursor, MapCursor, Table, TableStats};
 
-use crate::fuzz::foreign::Spread;
 use crate::fuzz::kind::{Kind, Value};
+use crate::fuzz::user_code::BadHash;
 
-pub(super) type TableOf<K> = Table<<K as Kind>::Key, <K as Kind>::Value, Spread>;
-type GoMapOf<K> = GoMap<<K as Kind>::Key, <K as Kind>::Value, Spread>;
+pub(super) type TableOf<K> = Table<<K as Kind>::Key, <K as Kind>::Value, BadHash>;
+type GoMapOf<K> = GoMap<<K as Kind>::Key, <K as Kind>::Value, BadHash>;
 
 pub(super) trait Subject<K: Kind> {
     type Cursor<'s>
@@ -18,15 +18,15 @@ pub(super) trait Subject<K: Kind> {
         Self: 's;
 
     fn insert(&self, key: K::Key, value: K::Value) -> Option<K::Value>;
-    /// Removes; if `whole`, in the way that gives the key too.
+    /// Removes a key; with `remove_entry` if `whole`.
     fn remove(&self, key: &K::Key, whole: bool) -> Option<K::Value>;
-    /// Looks up in each way there is, which must agree; the number of the value.
+    /// Looks up with every method, whose results must agree; returns the number of the value.
     fn get(&self, key: &K::Query) -> Option<u64>;
     fn clear(&self);
     fn len(&self) -> usize;
     fn stats(&self) -> TableStats;
     fn cursor(&self) -> Self::Cursor<'_>;
-    /// What a step shows.
+    /// Advances a cursor and passes the entry to `f`.
     fn step<'s, R>(
         &'s self,
         cursor: &mut Self::Cursor<'s>,
@@ -35,7 +35,7 @@ pub(super) trait Subject<K: Kind> {
     fn for_each(&self, f: impl FnMut(&K::Key, &K::Value));
     fn to_table(&self) -> TableOf<K>;
     fn into_table(self) -> TableOf<K>;
-    /// Checks what can be checked of the buckets.
+    /// Checks the invariants as far as they are accessible.
     fn assert_invariants(&self);
 }
 
@@ -55,9 +55,9 @@ impl<K: Kind> Subject<K> for RefCell<TableOf<K>> {
             return table.remove(key.borrow());
         }
         let (removed, value) = table.remove_entry(key.borrow())?;
-        // Not by `Eq`, whose panic would be one after the fact.
+        // Not compared by `Eq`, whose panic would come after the removal.
         assert_eq!(K::id(&removed), K::id(key));
-        // Not after the value is on its way out: if this panics, the compiler would leak it.
+        // Dropped before the value is returned: a panic here would leak the value otherwise.
         drop(removed);
         Some(value)
     }
@@ -123,7 +123,7 @@ impl<K: Kind> Subject<K> for RefCell<TableOf<K>> {
 
 impl<K: Kind> Subject<K> for GoMapOf<K> {
     type Cursor<'s>
-        = MapCursor<'s, K::Key, K::Value, Spread>
+        = MapCursor<'s, K::Key, K::Value, BadHash>
     where
         Self: 's;
 
@@ -185,13 +185,14 @@ impl<K: Kind> Subject<K> for GoMapOf<K> {
         GoMap::into_table(self)
     }
 
-    /// Of the header only: what is behind the gate is seen when it is taken out, at the end.
+    /// Checks the header only: the buckets behind the gate are checked when the table is taken out,
+    /// at the end.
     fn assert_invariants(&self) {
         assert_header(&GoMap::stats(self));
     }
 }
 
-/// What the numbers in a header say of each other.
+/// Checks the consistency of the figures in a header.
 pub(super) fn assert_header(stats: &TableStats) {
     assert!(stats.buckets == 0 || stats.buckets == 1 << stats.b);
     assert_eq!(stats.growth.is_some(), stats.oldbuckets > 0);
@@ -203,7 +204,7 @@ pub(super) fn assert_header(stats: &TableStats) {
     assert!(stats.count == 0 || stats.buckets > 0);
 }
 
-/// What the buckets say of the header: entries, chains, overflow buckets.
+/// Checks the header against the buckets: entries, chains, overflow buckets.
 pub(super) fn assert_chains<K: Kind>(table: &TableOf<K>) {
     let stats = table.stats();
     assert_header(&stats);

@@ -4,15 +4,15 @@
 #[test]
 fn right() {
     let map = untorn::Map::from([(1, 265)]);
-    let mut kept = None;
-    map.batch(|batch| kept = Some(batch.len()));
-    assert_eq!(kept, Some(1));
+    let mut len = None;
+    map.batch(|batch| len = Some(batch.len()));
+    assert_eq!(len, Some(1));
 }
 
 #[cfg(untorn_wrong)]
 fn wrong() {
     let map = untorn::Map::from([(1, 265)]);
-    let mut kept = None;
-    map.batch(|batch| kept = Some(batch)); //~ E0521
-    assert_eq!(kept.unwrap().len(), 1);
+    let mut escaped = None;
+    map.batch(|batch| escaped = Some(batch)); //~ E0521
+    assert_eq!(escaped.unwrap().len(), 1);
 }

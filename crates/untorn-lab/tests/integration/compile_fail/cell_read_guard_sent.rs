@@ -7,7 +7,7 @@ fn right() {
     let reading = cell.read();
     std::thread::scope(|s| {
         s.spawn(|| assert_eq!(*reading, 265));
-    }); // a reference to it may go
+    }); // a reference to the guard may be sent
 }
 
 #[cfg(untorn_wrong)]

@@ -1,4 +1,4 @@
-//! What a `GoMap` borrows outlives the map.
+//! Data borrowed by a `GoMap` must outlive the map.
 
 #[cfg(not(untorn_wrong))]
 #[test]

@@ -1,4 +1,4 @@
-//! What a `Map` borrows outlives the map.
+//! Data borrowed by a `Map` must outlive the map.
 
 #[cfg(not(untorn_wrong))]
 #[test]

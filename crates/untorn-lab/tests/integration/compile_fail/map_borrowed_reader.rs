@@ -1,4 +1,4 @@
-//! What a `Map` borrows outlives each handle of the map.
+//! Data borrowed by a `Map` must outlive each handle of the map.
 
 #[cfg(not(untorn_wrong))]
 #[test]

@@ -1,8 +1,9 @@
 //! Programs that must not compile, each beside one that differs in one thing and does.
 //!
-//! A file has two functions. `right` is a test of this binary. `wrong` is compiled by [`each_wrong_program_is_refused`]
-//! only, under `--cfg untorn_wrong`; a comment `//~ E0277`, or `//~ error` for an error without a code, ends each line at
-//! which the compiler must report an error. Messages are not compared, since each release of the compiler words them anew.
+//! Each file has two functions. `right` is a test of this binary. `wrong` is compiled only by
+//! [`each_wrong_program_is_rejected`], with `--cfg untorn_wrong`. A comment `//~ E0277`, or
+//! `//~ error` for an error without a code, marks each line at which the compiler must report an
+//! error. Messages are not compared, since compiler releases change their wording.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -74,7 +75,7 @@ fn folder() -> PathBuf {
 /// An error: the line, and its code or `error`.
 type Expected = (u64, String);
 
-/// The errors that the comments of a program announce.
+/// Returns the errors that the comments of a program announce.
 fn announced(program: &str) -> BTreeSet<Expected> {
     let path = folder().join(program).with_extension("rs");
     let source = fs::read_to_string(path).expect("a text");
@@ -84,7 +85,7 @@ fn announced(program: &str) -> BTreeSet<Expected> {
         .collect()
 }
 
-/// Writes a package with one library for each program, and returns its folder.
+/// Writes a package with one library for each program; returns its folder.
 fn package() -> PathBuf {
     let package = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compile_fail");
     fs::create_dir_all(package.join("src")).expect("a folder");
@@ -102,13 +103,13 @@ fn package() -> PathBuf {
     }
     fs::write(package.join("Cargo.toml"), manifest).expect("written");
     fs::write(package.join("src/lib.rs"), "").expect("written");
-    // The versions of the workspace; without a network there are no others.
+    // The versions of the workspace: without a network no others are available.
     let lock = folder().join("../../../../../Cargo.lock");
     fs::copy(lock, package.join("Cargo.lock")).expect("written");
     package
 }
 
-/// The name of the program and the error, if this line of cargo's output is one.
+/// Parses a line of cargo's output; returns the program and the error if the line is one.
 fn error(line: &str) -> Option<(String, Expected)> {
     let message: Value = serde_json::from_str(line).ok()?;
     let target = message["target"]["name"].as_str()?;
@@ -116,7 +117,7 @@ fn error(line: &str) -> Option<(String, Expected)> {
     if message["level"] != "error" {
         return None;
     }
-    // The last message of a compilation counts the errors before it and has no place.
+    // The last message of a compilation counts the errors and has no place.
     let spans = message["spans"].as_array()?;
     let place = spans.iter().find(|span| span["is_primary"] == true)?;
     let code = message["code"]["code"].as_str().unwrap_or("error");
@@ -125,7 +126,7 @@ fn error(line: &str) -> Option<(String, Expected)> {
 }
 
 #[test]
-fn each_wrong_program_is_refused() {
+fn each_wrong_program_is_rejected() {
     let package = package();
     let cargo = env::var_os("CARGO").unwrap_or("cargo".into());
     let output = Command::new(cargo)
@@ -138,7 +139,7 @@ fn each_wrong_program_is_refused() {
         .stdin(Stdio::null())
         .output()
         .expect("a toolchain");
-    let told = String::from_utf8_lossy(&output.stderr);
+    let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success(), "every program compiles");
     let printed = String::from_utf8(output.stdout).expect("JSON");
     let errors: Vec<_> = printed.lines().filter_map(error).collect();
@@ -152,11 +153,11 @@ fn each_wrong_program_is_refused() {
         assert!(!announced.is_empty(), "{program} announces no error");
         assert_eq!(found, announced, "{program}");
     }
-    // Nothing else is wrong, such as the library itself.
+    // No other errors, for example in the library itself.
     let others = errors
         .iter()
         .filter(|(name, _)| !PROGRAMS.contains(&name.as_str()));
-    assert_eq!(others.count(), 0, "{told}");
+    assert_eq!(others.count(), 0, "{stderr}");
 }
 
 #[test]

@@ -1,25 +1,26 @@
-//! Recorded histories of `untorn::Map`, and what shows that its checkers would find something.
+//! Recorded histories of `untorn::Map`, and tests that the checkers detect violations.
 //!
-//! `UNTORN_HISTORIES` multiplies the number of histories, `UNTORN_PLANTS` says how many anomalies of each kind are planted,
-//! `UNTORN_SEED` chooses them; how threads interleave is up to the machine. A longer run is `just histories`.
+//! `UNTORN_HISTORIES` multiplies the number of histories, `UNTORN_PLANTS` is the number of injected
+//! anomalies of each kind, `UNTORN_SEED` selects both; the interleaving depends on the machine. A
+//! longer run is `just histories`.
 
 use std::collections::BTreeMap;
 
 use untorn_lab::history::campaign::{Totals, Until, long, long_plan, short, short_plan, untorn};
-use untorn_lab::history::linear::{Verdict, linearize};
+use untorn_lab::history::faulty_maps::{KeyByKey, Locked, Mistake};
+use untorn_lab::history::inject::{Injection, inject};
+use untorn_lab::history::linearizability::{Verdict, linearize};
 use untorn_lab::history::model::Operation;
-use untorn_lab::history::plant::{Plant, plant};
 use untorn_lab::history::record::{Calls, Plan, record};
 use untorn_lab::history::revisions::{Anomaly, replay};
 use untorn_lab::history::shrink::shrink;
 use untorn_lab::history::subject::{Subject, Untorn};
 use untorn_lab::history::timeline::timeline;
-use untorn_lab::history::wrong::{KeyByKey, Locked, Mistake};
 
 use crate::turns;
 
 mod agreement;
-mod hand;
+mod handwritten;
 
 fn number(variable: &str, default: u64) -> u64 {
     match std::env::var(variable) {
@@ -38,7 +39,7 @@ fn histories(count: usize) -> Until {
     Until::Histories(count * number("UNTORN_HISTORIES", 1) as usize)
 }
 
-/// Prints the totals and fails on a violation, or if too little was at the same time to mean anything.
+/// Prints the totals; panics on a violation, or if too few operations overlapped.
 fn assert_good(name: &str, totals: &Totals) {
     println!("{name}: {totals}");
     if let Some(problem) = totals.problem() {
@@ -59,7 +60,7 @@ fn long_histories_follow_from_their_revisions() {
 }
 
 #[test]
-fn a_right_map_passes() {
+fn a_correct_map_passes() {
     let _turn = turns::shared();
     let right = |_| Locked::new(Mistake::None);
     assert_good("HashMap in a lock", &short(right, seed(), histories(500)));
@@ -68,10 +69,10 @@ fn a_right_map_passes() {
 }
 
 #[test]
-fn wrong_maps_are_caught() {
+fn faulty_maps_are_detected() {
     let _turn = turns::shared();
     let seed = seed();
-    println!("caught at which history by the black box, and by revisions, as");
+    println!("number of the first violating history: black box, revisions, anomaly");
     for mistake in Mistake::ALL {
         assert_caught(&format!("{mistake:?}"), |_| Locked::new(mistake), seed);
     }
@@ -103,50 +104,51 @@ fn report(name: &str, black_box: &Totals, by_revisions: &Totals) {
     }
 }
 
-/// Plants each anomaly in histories of a map until it was planted `wanted` times; calls `found` with each.
-fn plant_all(
-    plants: &[Plant],
+/// Injects each anomaly into histories of a map until it was injected `wanted` times; calls `check`
+/// with each result.
+fn inject_all(
+    injections: &[Injection],
     wanted: usize,
     mut history: impl FnMut(u64) -> Vec<Operation>,
-    mut check: impl FnMut(Plant, &[Operation]) -> Option<String>,
+    mut check: impl FnMut(Injection, &[Operation]) -> Option<String>,
 ) {
     const AT_MOST: u64 = 30_000;
     let seed = seed();
     let mut rng = fastrand::Rng::with_seed(seed);
-    let mut planted = vec![0; plants.len()];
-    let mut found: Vec<BTreeMap<String, usize>> = vec![BTreeMap::new(); plants.len()];
+    let mut injected = vec![0; injections.len()];
+    let mut found: Vec<BTreeMap<String, usize>> = vec![BTreeMap::new(); injections.len()];
     for i in 0..AT_MOST {
         let good = history(seed.wrapping_add(i));
-        for (place, &kind) in plants.iter().enumerate() {
-            if planted[place] < wanted
-                && let Some(bad) = plant(&good, kind, &mut rng)
+        for (place, &kind) in injections.iter().enumerate() {
+            if injected[place] < wanted
+                && let Some(bad) = inject(&good, kind, &mut rng)
             {
-                planted[place] += 1;
+                injected[place] += 1;
                 let name = check(kind, &bad).unwrap_or_else(|| {
-                    panic!("{kind:?} was not found in\n{}", timeline(&bad));
+                    panic!("{kind:?} was not detected in\n{}", timeline(&bad));
                 });
                 *found[place].entry(name).or_default() += 1;
             }
         }
-        if planted.iter().all(|count| *count >= wanted) {
+        if injected.iter().all(|count| *count >= wanted) {
             break;
         }
     }
-    for (place, kind) in plants.iter().enumerate() {
+    for (place, kind) in injections.iter().enumerate() {
         let total: usize = found[place].values().sum();
         println!(
-            "  {kind:?}: {} planted, {total} found, as {:?}",
-            planted[place], found[place]
+            "  {kind:?}: {} injected, {total} detected, as {:?}",
+            injected[place], found[place]
         );
-        assert!(planted[place] >= wanted, "too few places for {kind:?}");
+        assert!(injected[place] >= wanted, "too few places for {kind:?}");
     }
 }
 
 #[test]
-fn planted_anomalies_are_found_by_the_black_box() {
+fn the_black_box_detects_injected_anomalies() {
     let _turn = turns::shared();
-    plant_all(
-        &Plant::BLACK_BOX,
+    inject_all(
+        &Injection::BLACK_BOX,
         number("UNTORN_PLANTS", 40) as usize,
         |seed| record(&Untorn::new(0), &short_plan(seed)),
         |_, bad| {
@@ -159,11 +161,12 @@ fn planted_anomalies_are_found_by_the_black_box() {
 }
 
 #[test]
-fn planted_anomalies_are_found_by_their_revisions() {
+fn revisions_detect_injected_anomalies() {
     let _turn = turns::shared();
-    let plants: Vec<Plant> = [&Plant::BLACK_BOX[..], &Plant::WITH_REVISIONS[..]].concat();
-    plant_all(
-        &plants,
+    let injections: Vec<Injection> =
+        [&Injection::BLACK_BOX[..], &Injection::WITH_REVISIONS[..]].concat();
+    inject_all(
+        &injections,
         number("UNTORN_PLANTS", 40) as usize,
         |seed| record(&Untorn::new(0), &long_plan(seed, 1_000)),
         |kind, bad| {
@@ -171,7 +174,7 @@ fn planted_anomalies_are_found_by_their_revisions() {
             let names: Vec<Anomaly> = violations.iter().map(|one| one.anomaly).collect();
             let name = kind.names().iter().find(|name| names.contains(name));
             let first = names.first()?;
-            assert!(name.is_some(), "{kind:?} was called {violations:?}");
+            assert!(name.is_some(), "{kind:?} was reported as {violations:?}");
             Some(format!("{first:?}"))
         },
     );
@@ -195,11 +198,11 @@ fn every_call_and_every_outcome_is_recorded() {
                     pin refresh remove retain revision snapshot try_batch update";
     assert_eq!(names.join(" "), expected);
     let names: Vec<String> = outcomes.into_keys().collect();
-    assert_eq!(names.join(" "), "Aborted Failed Moved Panicked Took");
+    assert_eq!(names.join(" "), "Aborted Completed Failed Moved Panicked");
 }
 
 #[test]
-fn a_history_without_threads_beside_each_other_shows_no_overlap() {
+fn a_history_of_one_thread_has_no_overlap() {
     let plan = Plan {
         threads: 1,
         operations: 50,
@@ -221,8 +224,12 @@ fn shrunk_violations_are_violations() {
     let mut sizes = Vec::new();
     for seed in 0..40 {
         let good = record(&Untorn::new(0), &short_plan(seed));
-        for kind in [Plant::TornPair, Plant::StaleRead, Plant::LostUpdate] {
-            if let Some(bad) = plant(&good, kind, &mut rng) {
+        for kind in [
+            Injection::TornPair,
+            Injection::StaleRead,
+            Injection::LostUpdate,
+        ] {
+            if let Some(bad) = inject(&good, kind, &mut rng) {
                 let short = shrink(&bad);
                 assert_eq!(linearize(&short), Verdict::Violation);
                 sizes.push((bad.len(), short.len()));

@@ -1,4 +1,5 @@
-//! What rustdoc does not see in the pages: that both sides of a move come to the same, the code in Go, the links.
+//! Checks of the guides that rustdoc does not make: equal results before and after a migration, Go
+//! code, links.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -46,7 +47,7 @@ fn blocks(page: &str) -> Vec<Block> {
     blocks
 }
 
-/// What a block claims in the end: its assertions, or the output of a program in Go.
+/// Returns the claims of a block: its assertions, or the output of a Go program.
 fn claims(block: &Block) -> Vec<&str> {
     let begins_with = match block.language.as_str() {
         "go" => "// Output:",
@@ -57,7 +58,7 @@ fn claims(block: &Block) -> Vec<&str> {
 }
 
 #[test]
-fn before_and_after_come_to_the_same() {
+fn before_and_after_make_equal_claims() {
     let blocks = blocks(&page("migrate.md"));
     let mut pairs = 0;
     for pair in blocks.windows(2) {
@@ -82,7 +83,7 @@ fn before_and_after_come_to_the_same() {
 fn go(arguments: &[&str], file: &Path) -> Option<String> {
     let mut command = Command::new("go");
     command.args(arguments).arg(file);
-    // Nothing is fetched: neither another toolchain nor modules.
+    // Downloads nothing: neither another toolchain nor modules.
     command.env("GOTOOLCHAIN", "local").env("GOFLAGS", "");
     let output = command.output().ok()?;
     let texts = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into());
@@ -92,7 +93,7 @@ fn go(arguments: &[&str], file: &Path) -> Option<String> {
 }
 
 #[test]
-fn the_code_in_go_is_a_program_that_prints_what_it_says() {
+fn go_code_prints_its_documented_output() {
     let folder = tempfile::tempdir().expect("a folder");
     for (number, block) in blocks(&page("migrate.md")).iter().enumerate() {
         if block.language != "go" {
@@ -101,7 +102,7 @@ fn the_code_in_go_is_a_program_that_prints_what_it_says() {
         let file = folder.path().join(format!("block{number}.go"));
         fs::write(&file, &block.code).expect("written");
         let Some(_) = go(&["vet"], &file) else {
-            println!("skipped: there is no Go toolchain");
+            println!("skipped: no Go toolchain");
             return;
         };
         let printed = go(&["run"], &file).expect("a toolchain");
@@ -112,7 +113,7 @@ fn the_code_in_go_is_a_program_that_prints_what_it_says() {
     }
 }
 
-/// The anchor that a heading gets on the usual hosts.
+/// Returns the anchor of a heading on the usual hosts.
 fn anchor(heading: &str) -> String {
     let kept = heading
         .trim_start_matches('#')
@@ -127,7 +128,7 @@ fn anchors(page: &str) -> HashSet<String> {
     headings.map(anchor).collect()
 }
 
-/// What a page links to where the link stands, but for other sites.
+/// Returns the inline links of a page, without those to other sites.
 fn links(text: &str) -> impl Iterator<Item = &str> {
     text.split("](").skip(1).filter_map(|rest| {
         let (link, _) = rest.split_once(')')?;
@@ -135,30 +136,30 @@ fn links(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// What it links to by a name, `[text][name]`, and where the names lead to.
+/// Returns the names in links `[text][name]`, and the targets of the names.
 fn named_links(text: &str) -> (HashSet<&str>, HashMap<&str, &str>) {
     let names = text.split("][").skip(1);
     let names = names.filter_map(|rest| Some(rest.split_once(']')?.0));
-    // Not the indices of an expression.
+    // Excludes index expressions.
     let names = names.filter(|name| name.contains(".md") || name.contains(".rs"));
-    let lead_to = text
+    let targets = text
         .lines()
         .filter_map(|line| line.strip_prefix('[')?.split_once("]: "));
-    (names.collect(), lead_to.collect())
+    (names.collect(), targets.collect())
 }
 
 #[test]
-fn links_lead_somewhere() {
+fn links_have_a_target() {
     for name in PAGES {
         let text = page(name);
-        let (names, lead_to) = named_links(&text);
-        assert_eq!(names, lead_to.keys().copied().collect(), "{name}");
+        let (names, targets) = named_links(&text);
+        assert_eq!(names, targets.keys().copied().collect(), "{name}");
         let here = links(&text).inspect(|link| {
-            // The crate's documentation has the page too, and says by these names where they lead to from there.
+            // The crate's documentation includes the page and redirects links by these names.
             assert!(link.starts_with('#'), "{name}: {link} needs a name");
         });
         let mut count = 0;
-        for link in here.chain(lead_to.into_values()) {
+        for link in here.chain(targets.into_values()) {
             let (file, wanted) = link.split_once('#').unwrap_or((link, ""));
             let file = if file.is_empty() { name } else { file };
             assert!(docs().join(file).exists(), "{name}: {link}");
@@ -172,9 +173,9 @@ fn links_lead_somewhere() {
     }
 }
 
-/// Links, and the files that its commands are given.
+/// Checks links, and the files that commands use.
 #[test]
-fn what_the_readmes_name_is_there() {
+fn the_readmes_name_existing_files() {
     let root = docs().join("../../..");
     for name in ["README.md", "README.zh-CN.md"] {
         let text = fs::read_to_string(root.join(name)).expect("a page");
@@ -186,7 +187,7 @@ fn what_the_readmes_name_is_there() {
                 assert!(anchors(&there).contains(wanted), "{name}: {link}");
             }
         }
-        // The dump that a command is given.
+        // The dump that a command reads.
         let files: Vec<_> = text
             .split(|c: char| c.is_whitespace() || c == '`')
             .filter(|word| word.starts_with("crates/") && word.ends_with(".txt"))
@@ -198,7 +199,7 @@ fn what_the_readmes_name_is_there() {
     }
 }
 
-/// The crate's documentation shows the guides, and says where each of their links leads to from there.
+/// The crate's documentation includes the guides and defines a target for each of their links.
 #[test]
 fn the_documentation_redirects_every_link() {
     let library = docs().join("..");

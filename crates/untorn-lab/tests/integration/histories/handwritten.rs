@@ -1,6 +1,6 @@
-//! Histories made by hand, with the verdict that they must get.
+//! Handwritten histories with their expected verdicts.
 
-use untorn_lab::history::linear::{Verdict, linearize};
+use untorn_lab::history::linearizability::{Verdict, linearize};
 use untorn_lab::history::model::{Contents, Key, Operation, Outcome, Step, Value};
 use untorn_lab::history::revisions::{Anomaly, replay};
 use untorn_lab::history::shrink::shrink;
@@ -22,7 +22,7 @@ fn put(key: Key, value: Value, old: Value) -> Step {
     Step::Write { key, value, old }
 }
 
-/// An operation of a thread from one moment to another.
+/// Returns an operation of a thread from one moment to another.
 fn op(thread: usize, (invoked, returned): (u64, u64), steps: &[Step]) -> Operation {
     Operation {
         thread,
@@ -35,13 +35,13 @@ fn op(thread: usize, (invoked, returned): (u64, u64), steps: &[Step]) -> Operati
         returned,
         until: returned,
         steps: steps.to_vec(),
-        outcome: Outcome::Took,
+        outcome: Outcome::Completed,
         revision: None,
         only_at: None,
     }
 }
 
-/// The same, telling a revision.
+/// Returns an operation with a revision.
 fn at(thread: usize, moments: (u64, u64), revision: u64, steps: &[Step]) -> Operation {
     Operation {
         revision: Some(revision),
@@ -61,7 +61,7 @@ fn ordered(mut history: Vec<Operation>) -> Vec<Operation> {
     history
 }
 
-/// Good and bad histories for the black-box checker; whether each is linearizable.
+/// Returns histories for the black-box checker, and whether each is linearizable.
 pub(crate) fn black_box() -> Vec<(&'static str, bool, Vec<Operation>)> {
     let both = |a, b| [get(0, a), get(1, b)];
     let pair = |a, b, old| [put(0, a, old), put(1, b, old)];
@@ -141,7 +141,7 @@ pub(crate) fn black_box() -> Vec<(&'static str, bool, Vec<Operation>)> {
             vec![op(0, (0, 9), &pair(1, 1, 0)), op(1, (1, 2), &both(1, 0))],
         ),
         (
-            "two commits that two views see in opposite orders",
+            "two commits that two views observe in opposite orders",
             false,
             vec![
                 op(0, (0, 9), &[put(0, 1, 0)]),
@@ -151,7 +151,7 @@ pub(crate) fn black_box() -> Vec<(&'static str, bool, Vec<Operation>)> {
             ],
         ),
         (
-            "write skew: each commit saw the other's key as it was before",
+            "write skew: each commit read the other's key as it was before",
             false,
             vec![
                 op(0, (0, 9), &[get(1, 0), put(0, 1, 0)]),
@@ -191,7 +191,7 @@ pub(crate) fn black_box() -> Vec<(&'static str, bool, Vec<Operation>)> {
             ],
         ),
         (
-            "what an aborted batch read must have been there",
+            "the reads of an aborted batch must be correct",
             false,
             vec![
                 op(0, (0, 1), &[put(0, 1, 0)]),
@@ -225,7 +225,7 @@ pub(crate) fn black_box() -> Vec<(&'static str, bool, Vec<Operation>)> {
     all
 }
 
-/// Good and bad histories for the checker of revisions, and what is wrong.
+/// Returns histories for the checker of revisions, with the expected anomaly.
 fn with_revisions() -> Vec<(&'static str, Option<Anomaly>, Vec<Operation>)> {
     use Anomaly as A;
     let both = |a, b| [get(0, a), get(1, b)];
@@ -288,12 +288,12 @@ fn with_revisions() -> Vec<(&'static str, Option<Anomaly>, Vec<Operation>)> {
             history(&[at(1, (2, 3), 2, &both(2, 2))]),
         ),
         (
-            "of a revision that there is not",
+            "a revision that does not exist",
             Some(A::FutureRead),
             history(&[at(1, (8, 9), 3, &both(2, 2))]),
         ),
         (
-            "a thread that goes back",
+            "a thread that reads an older state",
             Some(A::GoesBack),
             history(&[
                 at(1, (5, 6), 2, &both(2, 2)),
@@ -306,7 +306,7 @@ fn with_revisions() -> Vec<(&'static str, Option<Anomaly>, Vec<Operation>)> {
             history(&[at(1, (5, 6), 2, &[put(2, 5, 0)])]),
         ),
         (
-            "a revision that nobody made",
+            "a revision without a commit",
             Some(A::MissingRevision),
             history(&[at(1, (8, 9), 4, &[put(2, 5, 0)])]),
         ),
@@ -335,7 +335,7 @@ fn with_revisions() -> Vec<(&'static str, Option<Anomaly>, Vec<Operation>)> {
             ]),
         ),
         (
-            "a value that nobody wrote",
+            "a value that was never written",
             Some(A::Garbage),
             history(&[at(1, (8, 9), 2, &both(99, 2))]),
         ),
@@ -373,9 +373,9 @@ fn with_revisions() -> Vec<(&'static str, Option<Anomaly>, Vec<Operation>)> {
             Some(A::WrongCount),
             history(&[at(1, (8, 9), 2, &[Step::Len { saw: 3 }])]),
         ),
-        ("moved on", None, history(&[moved(2, 1)])),
+        ("a revision mismatch", None, history(&[moved(2, 1)])),
         (
-            "moved on, it says, and has not",
+            "a mismatch reported for equal revisions",
             Some(A::WrongRevision),
             history(&[moved(2, 2)]),
         ),
@@ -383,7 +383,7 @@ fn with_revisions() -> Vec<(&'static str, Option<Anomaly>, Vec<Operation>)> {
 }
 
 #[test]
-fn histories_made_by_hand_get_their_verdict() {
+fn handwritten_histories_get_their_verdict() {
     for (name, good, history) in black_box() {
         let history = ordered(history);
         let verdict = linearize(&history);
@@ -396,7 +396,7 @@ fn histories_made_by_hand_get_their_verdict() {
 }
 
 #[test]
-fn histories_with_revisions_made_by_hand_get_their_verdict() {
+fn handwritten_revisions_get_their_verdict() {
     for (name, expected, history) in with_revisions() {
         let violations = replay(&ordered(history)).violations;
         let found = violations.first().map(|violation| violation.anomaly);
@@ -405,7 +405,7 @@ fn histories_with_revisions_made_by_hand_get_their_verdict() {
 }
 
 #[test]
-fn an_order_that_is_found_explains_each_operation() {
+fn a_found_order_explains_each_operation() {
     for (name, good, history) in black_box() {
         let Verdict::Linearizable(order) = linearize(&history) else {
             assert!(!good, "{name}");
@@ -424,7 +424,7 @@ fn an_order_that_is_found_explains_each_operation() {
 }
 
 #[test]
-fn a_violation_shrinks_to_what_contradicts_itself() {
+fn a_violation_shrinks_to_its_contradiction() {
     let mut history = vec![
         op(0, (0, 1), &[put(0, 1, 0), put(1, 1, 0)]),
         op(1, (2, 3), &[get(0, 1), get(1, 1)]),
@@ -437,7 +437,8 @@ fn a_violation_shrinks_to_what_contradicts_itself() {
     let bad = shrink(&history);
     let steps: usize = bad.iter().map(|operation| operation.steps.len()).sum();
     assert_eq!((bad.len(), steps), (3, 3), "{bad:#?}");
-    // A removal that explains an absence stays: without it, good would turn into bad.
+    // A removal that explains an absence remains: without it the correct part would become a
+    // violation.
     history.truncate(2);
     history.push(op(0, (4, 5), &[put(0, 0, 1)]));
     history.push(op(1, (6, 7), &[get(0, 0)]));

@@ -1,4 +1,4 @@
-//! A disagreement as a text: the steps, and both sides where they part.
+//! A report of a disagreement: the steps, and both sides where they differ.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -9,11 +9,11 @@ use super::operation::Sequence;
 use super::record::Record;
 use super::replay::Disagreement;
 
-/// Steps shown at most; the first ones are left out.
+/// The maximum number of steps shown; earlier ones are left out.
 const STEPS: usize = 200;
 
-/// The steps with Go's answers, and after the last of them the buckets that differ.
-pub(super) fn listing(
+/// Returns the steps with Go's results, and the buckets that differ after the last one.
+pub(super) fn diff_report(
     sequence: &Sequence,
     answers: &[Record],
     disagreement: &Disagreement,
@@ -68,7 +68,7 @@ fn chains(dump: &Dump, array: usize) -> &[Vec<Bucket>] {
     dump.0.get(array).map_or(&[], Vec::as_slice)
 }
 
-/// The numbers of the keys of a sequence, by their ids.
+/// Returns the numbers of the keys of a sequence, by their ids.
 fn numbers<K: MadeKey, V: MadeElem>(sequence: &Sequence) -> HashMap<u64, u32> {
     let keys = sequence
         .operations
@@ -77,7 +77,7 @@ fn numbers<K: MadeKey, V: MadeElem>(sequence: &Sequence) -> HashMap<u64, u32> {
     keys.map(|number| (K::make(number).id(), number)).collect()
 }
 
-/// Each slot as its mark and, if it is full, the number of the key and the id of the elem.
+/// Formats each slot as its mark and, if it is full, the number of the key and the id of the elem.
 fn shown(chain: Option<&Vec<Bucket>>, numbers: &HashMap<u64, u32>) -> String {
     let Some(chain) = chain else {
         return "none".to_string();

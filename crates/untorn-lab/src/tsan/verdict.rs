@@ -1,4 +1,5 @@
-//! Plays a scenario in a process of its own and judges what ThreadSanitizer has said.
+//! Runs a scenario in a process of its own and compares the output of ThreadSanitizer with the
+//! expectation.
 
 use std::env;
 use std::io::{self, Read, Write, pipe};
@@ -7,32 +8,32 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::report::Report;
-use super::scenario::{CELL, Expected, MAP, Races, Scenario, Unheard};
+use super::scenario::{CELL, Expected, MAP, Races, Scenario, StderrFault};
 
-/// ThreadSanitizer's exit status for a program about which it has said something.
-const SPOKE: i32 = 66;
-/// The gate's.
-const GATE_ENDS: i32 = 2;
+/// The exit status that ThreadSanitizer sets for a program with reports.
+const REPORTED: i32 = 66;
+/// The exit status of the overlap policy.
+const OVERLAP_EXIT: i32 = 2;
 
-/// How a scenario went.
+/// The result of a scenario.
 pub struct Verdict {
-    /// What was expected, in words.
+    /// The expectation, in words.
     pub expected: String,
-    /// What was found, in words.
+    /// The result, in words.
     pub found: String,
-    /// What is wrong with it; none also if it is not judged.
+    /// The difference between the two; `None` also if any result is accepted.
     pub problem: Option<String>,
-    /// Everything that the process printed to stderr.
+    /// The stderr of the process.
     pub printed: String,
 }
 
-/// Plays it: this program once more, with the arguments `run NAME`.
+/// Runs the scenario: this program again, with the arguments `run NAME`.
 ///
 /// # Errors
-/// If the process cannot be started.
+/// Returns an error if the process cannot be started.
 pub fn play(scenario: &Scenario) -> io::Result<Verdict> {
     let mut options = format!(
-        "exitcode={SPOKE} halt_on_error=0 suppress_equal_addresses=0 atexit_sleep_ms=0 \
+        "exitcode={REPORTED} halt_on_error=0 suppress_equal_addresses=0 atexit_sleep_ms=0 \
          allow_addr2line=1 {}",
         env::var("TSAN_OPTIONS").unwrap_or_default()
     );
@@ -52,18 +53,18 @@ pub fn play(scenario: &Scenario) -> io::Result<Verdict> {
         .env_remove("RUST_BACKTRACE")
         .stdin(Stdio::null())
         .stdout(Stdio::null());
-    if let Expected::End(unheard) = scenario.expected {
-        let ended = run_unheard(&mut command, unheard)?;
-        let problem = match (unheard, ended) {
-            (_, None) => Some("it had to be killed".to_owned()),
-            (Unheard::Closed, Some(status)) if status.code() != Some(GATE_ENDS) => {
-                Some(format!("it ended with {status}"))
+    if let Expected::End(fault) = scenario.expected {
+        let ended = run_with_stderr_fault(&mut command, fault)?;
+        let problem = match (fault, ended) {
+            (_, None) => Some("the process had to be killed".to_owned()),
+            (StderrFault::Closed, Some(status)) if status.code() != Some(OVERLAP_EXIT) => {
+                Some(format!("the process ended with {status}"))
             }
             _ => None,
         };
         return Ok(Verdict {
             expected: expected(&scenario.expected),
-            found: ended.map_or("no end".to_owned(), |status| status.to_string()),
+            found: ended.map_or("no exit".to_owned(), |status| status.to_string()),
             problem,
             printed: String::new(),
         });
@@ -76,17 +77,19 @@ pub fn play(scenario: &Scenario) -> io::Result<Verdict> {
             let found = found(&reports, &printed);
             let problem = match &scenario.expected {
                 Expected::Races(races) => races_problem(races, &reports, &printed),
-                Expected::Silence => (!reports.is_empty()).then(|| "it is not silent".to_owned()),
+                Expected::NoReports => {
+                    (!reports.is_empty()).then(|| "there is a report".to_owned())
+                }
                 Expected::Anything | Expected::End(_) => None,
             };
             let fitting = match (reports.is_empty(), printed.contains(GATE)) {
-                (_, true) => GATE_ENDS,
+                (_, true) => OVERLAP_EXIT,
                 (true, false) => 0,
-                (false, false) => SPOKE,
+                (false, false) => REPORTED,
             };
             let odd = output.status.code() != Some(fitting);
-            let odd = odd.then(|| format!("it ended with {}", output.status));
-            (found, problem.or(odd).or_else(|| complaint(&printed)))
+            let odd = odd.then(|| format!("the process ended with {}", output.status));
+            (found, problem.or(odd).or_else(|| tool_message(&printed)))
         }
     };
     Ok(Verdict {
@@ -97,31 +100,34 @@ pub fn play(scenario: &Scenario) -> io::Result<Verdict> {
     })
 }
 
-/// How long a process may go on that nobody hears.
-const END_AT_MOST: Duration = Duration::from_secs(60);
+/// The time limit of a process with a faulty stderr.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Runs it with such a stderr. None if it has not ended by itself.
-fn run_unheard(command: &mut Command, unheard: Unheard) -> io::Result<Option<ExitStatus>> {
+/// Runs the process with a faulty stderr; returns `None` if it did not terminate.
+fn run_with_stderr_fault(
+    command: &mut Command,
+    fault: StderrFault,
+) -> io::Result<Option<ExitStatus>> {
     let (mut reader, stderr) = pipe()?;
     let mut filled = stderr.try_clone()?;
-    let filler = thread::spawn(move || match unheard {
-        // It is stopped when the pipe is full, and ended when the reader goes.
-        Unheard::Full => while filled.write_all(&[0; 4096]).is_ok() {},
-        Unheard::Closed => drop(filled),
+    let filler = thread::spawn(move || match fault {
+        // Blocks when the pipe is full, and ends when the reader is dropped.
+        StderrFault::Full => while filled.write_all(&[0; 4096]).is_ok() {},
+        StderrFault::Closed => drop(filled),
     });
     let mut child = command.stderr(stderr).spawn()?;
-    // What the child was given is open here for as long as there is a command that holds it.
+    // Closes this process's copy of the child's stderr, which the command holds.
     command.stderr(Stdio::null());
-    let reader = match unheard {
-        Unheard::Full => Some(reader),
-        Unheard::Closed => {
+    let reader = match fault {
+        StderrFault::Full => Some(reader),
+        StderrFault::Closed => {
             reader.read_exact(&mut [0; 100])?;
             None
         }
     };
     let start = Instant::now();
     let mut ended = None;
-    while ended.is_none() && start.elapsed() < END_AT_MOST {
+    while ended.is_none() && start.elapsed() < EXIT_TIMEOUT {
         thread::sleep(Duration::from_millis(50));
         ended = child.try_wait()?;
     }
@@ -142,9 +148,9 @@ fn expected(expected: &Expected) -> String {
             let thing = if races.of == MAP { "map" } else { "cell" };
             format!("{} on the {thing}{others}{overlap}", races.pairs.len())
         }
-        Expected::End(_) => "an end".to_owned(),
-        Expected::Silence => "silence".to_owned(),
-        Expected::Anything => "not judged".to_owned(),
+        Expected::End(_) => "an exit".to_owned(),
+        Expected::NoReports => "no reports".to_owned(),
+        Expected::Anything => "not checked".to_owned(),
     }
 }
 
@@ -152,7 +158,7 @@ const GATE: &str = "fatal error: concurrent ";
 
 fn found(reports: &[Report], printed: &str) -> String {
     if reports.is_empty() {
-        return "silence".to_owned();
+        return "no reports".to_owned();
     }
     let of = |thing| reports.iter().filter(|report| report.is_of(thing)).count();
     let (on_map, on_cell) = (of(MAP), of(CELL));
@@ -173,26 +179,27 @@ fn found(reports: &[Report], printed: &str) -> String {
     found.join(", ") + overlap
 }
 
-/// What ThreadSanitizer says of itself, but for how much it has said.
-fn complaint(printed: &str) -> Option<String> {
-    let mut said = printed
+/// Returns a message of ThreadSanitizer about itself, except for its count of reports.
+fn tool_message(printed: &str) -> Option<String> {
+    let mut message = printed
         .lines()
         .filter_map(|line| line.strip_prefix("ThreadSanitizer: "));
-    said.find(|said| !said.starts_with("reported "))
+    message
+        .find(|message| !message.starts_with("reported "))
         .map(str::to_owned)
 }
 
-/// What is wrong with the reports of a program that has these races.
+/// Returns the first difference between the reports and the expected races.
 fn races_problem(races: &Races, reports: &[Report], printed: &str) -> Option<String> {
-    let (told, others): (Vec<_>, Vec<_>) =
+    let (matching, others): (Vec<_>, Vec<_>) =
         reports.iter().partition(|report| report.is_of(races.of));
     match (races.others, others.first()) {
-        (false, Some(other)) => return Some(format!("there is a {} as well", other.of)),
+        (false, Some(other)) => return Some(format!("there is an additional {}", other.of)),
         (true, None) => return Some("there is no race on other memory".to_owned()),
         _ => {}
     }
     for pair in &races.pairs {
-        if !told
+        if !matching
             .iter()
             .any(|report| report.is_between(races.file, pair))
         {
@@ -200,14 +207,14 @@ fn races_problem(races: &Races, reports: &[Report], printed: &str) -> Option<Str
             return Some(format!("no report of lines {one:?} and {other:?}"));
         }
     }
-    if !races.overlap && told.len() != races.pairs.len() {
+    if !races.overlap && matching.len() != races.pairs.len() {
         return Some("there are more reports than pairs".to_owned());
     }
     let last_report = printed.rfind("SUMMARY: ThreadSanitizer: ");
     match (races.overlap, printed.find(GATE)) {
-        (true, None) => Some("the gate has not noticed the overlap".to_owned()),
-        (true, gate) if gate < last_report => Some("the gate came first".to_owned()),
-        (false, Some(_)) => Some("the two overlapped".to_owned()),
+        (true, None) => Some("the gate has not reported the overlap".to_owned()),
+        (true, gate) if gate < last_report => Some("the report of the gate came first".to_owned()),
+        (false, Some(_)) => Some("the accesses overlapped".to_owned()),
         _ => None,
     }
 }

@@ -1,15 +1,15 @@
-//! Contests: candidates that do the same work in interleaved rounds, compared round by round.
+//! Compares candidates that do equal work in interleaved rounds, round by round.
 //!
-//! A time by itself says little on a shared machine. So every round runs each candidate once, in random order, and
-//! what is reported is the median over the rounds of the ratio to the first candidate in the same round, with the
-//! tenth and the ninetieth percentile as its spread.
+//! A single time means little on a shared machine. Therefore each round runs every candidate once,
+//! in random order. Reported is the median over the rounds of the ratio to the first candidate in
+//! the same round, with the tenth and the ninetieth percentile as its spread.
 
 use std::time::{Duration, Instant};
 
-/// How many rounds a contest has unless `UNTORN_ROUNDS` says otherwise.
+/// The number of rounds unless `UNTORN_ROUNDS` is set.
 const ROUNDS: usize = 15;
 
-/// How many rounds there are: `UNTORN_ROUNDS`, or 15.
+/// Returns the number of rounds: `UNTORN_ROUNDS`, or 15.
 #[must_use]
 pub fn rounds() -> usize {
     let asked = std::env::var("UNTORN_ROUNDS").ok();
@@ -17,28 +17,28 @@ pub fn rounds() -> usize {
     asked.unwrap_or(ROUNDS).max(1)
 }
 
-/// The median, and the tenth and the ninetieth percentile.
+/// Returns the median, the tenth and the ninetieth percentile.
 ///
 /// # Panics
-/// If there are no numbers.
+/// Panics if there are no numbers.
 #[must_use]
 pub fn spread(numbers: impl Iterator<Item = f64>) -> [f64; 3] {
     let numbers = sorted(numbers.collect());
     [50, 10, 90].map(|p| percentile(&numbers, p))
 }
 
-/// A body of work; returns how many operations it did, and the time they took.
+/// A body of work; returns the number of operations and the time they took.
 type Body<'b> = Box<dyn FnMut() -> (u64, Duration) + 'b>;
 
-/// Candidates for the same work; the first is what the others are compared with.
-pub struct Contest<'b> {
+/// Candidates for equal work; the first is the baseline.
+pub struct Comparison<'b> {
     title: String,
     candidates: Vec<(String, Body<'b>)>,
 }
 
-/// What one candidate came to.
+/// The result of one candidate.
 pub struct Row {
-    /// Its name.
+    /// The name.
     pub name: String,
     /// Median nanoseconds per operation.
     pub nanoseconds: f64,
@@ -46,8 +46,8 @@ pub struct Row {
     pub ratio: [f64; 3],
 }
 
-impl<'b> Contest<'b> {
-    /// A contest without candidates.
+impl<'b> Comparison<'b> {
+    /// Creates a comparison without candidates.
     #[must_use]
     pub fn new(title: impl Into<String>) -> Self {
         Self {
@@ -56,8 +56,8 @@ impl<'b> Contest<'b> {
         }
     }
 
-    /// Adds a candidate. `body` does a fixed amount of work, a millisecond or more, and says how many operations
-    /// that was.
+    /// Adds a candidate. `body` does a fixed amount of work, a millisecond or more, and returns the
+    /// number of operations.
     #[must_use]
     pub fn candidate(self, name: &str, mut body: impl FnMut() -> u64 + 'b) -> Self {
         self.timed_candidate(name, move || {
@@ -67,7 +67,7 @@ impl<'b> Contest<'b> {
         })
     }
 
-    /// Adds a candidate that does its work elsewhere, and so says itself how long it took.
+    /// Adds a candidate that measures its own time, because the work is done elsewhere.
     #[must_use]
     pub fn timed_candidate(
         mut self,
@@ -81,11 +81,11 @@ impl<'b> Contest<'b> {
     /// Runs the rounds and returns a row for each candidate.
     ///
     /// # Panics
-    /// If there is no candidate.
+    /// Panics if there is no candidate.
     pub fn run(&mut self) -> Vec<Row> {
         let rounds = rounds();
         let count = self.candidates.len();
-        assert!(count > 0, "a contest needs candidates");
+        assert!(count > 0, "a comparison needs at least one candidate");
         let mut times = vec![vec![0.0; count]; rounds];
         let mut order: Vec<usize> = (0..count).collect();
         for (_, body) in &mut self.candidates {
@@ -139,7 +139,7 @@ mod tests {
     use std::cell::Cell;
     use std::time::{Duration, Instant};
 
-    use super::{Contest, percentile, sorted};
+    use super::{Comparison, percentile, sorted};
 
     fn busy(time: Duration) {
         let start = Instant::now();
@@ -156,14 +156,14 @@ mod tests {
     }
 
     #[test]
-    fn every_candidate_runs_in_every_round_and_is_compared_with_the_first() {
+    fn every_round_runs_every_candidate() {
         let (one, two) = (Cell::new(0), Cell::new(0));
         let work = |count: &Cell<u32>, micros| {
             count.set(count.get() + 1);
             busy(Duration::from_micros(micros));
             1
         };
-        let rows = Contest::new("test")
+        let rows = Comparison::new("test")
             .candidate("one", || work(&one, 50))
             .candidate("two", || work(&two, 50))
             .run();

@@ -1,34 +1,34 @@
-//! What is certain in a good history, whatever the order of its operations was.
+//! Facts that hold in a correct history for every order of its operations.
 
 use std::collections::{HashMap, HashSet};
 
 use super::model::{Contents, KEYS, Key, Operation, Step, Value};
 
-/// A value that went: it was written once, and a commit told that it replaced it.
+/// A replaced value: it was written once, and a commit returned it as the old value.
 #[derive(Clone, Copy)]
 pub(super) struct Replaced {
     pub(super) key: Key,
     pub(super) from: Value,
-    /// What the commit left in the key.
+    /// The value of the key after the commit.
     pub(super) to: Option<Value>,
     pub(super) by: usize,
-    /// The step that told.
+    /// The step that returned the old value.
     pub(super) step: usize,
 }
 
-/// What is certain in a history.
+/// The facts about a history.
 pub(super) struct Facts<'h> {
     pub(super) history: &'h [Operation],
-    /// Values that one step wrote.
+    /// Values written by exactly one step.
     pub(super) once: HashSet<Value>,
     pub(super) replaced: Vec<Replaced>,
-    /// By the value that went.
+    /// Keyed by the replaced value.
     pub(super) replaced_value: HashMap<Value, Replaced>,
-    /// Views and gets, and a key that they read.
+    /// Views and gets, each with a key that it reads.
     pub(super) reads: Vec<(usize, Key)>,
-    /// Writes of a value, all of them: the operation, the key and the value.
+    /// All writes of a value: the operation, the key and the value.
     pub(super) writes: Vec<(usize, Key, Value)>,
-    /// Commits in the order of their revisions, if they all tell them, and what the map held after each.
+    /// Commits in the order of their revisions, if each returned one; and the contents after each.
     pub(super) commits: Vec<usize>,
     pub(super) states: Vec<Contents>,
 }
@@ -37,9 +37,10 @@ pub(super) fn choose<T: Copy>(rng: &mut fastrand::Rng, from: &[T]) -> Option<T> 
     rng.choice(from).copied()
 }
 
-/// What an operation certainly leaves in a key that it writes to.
-pub(super) fn leaves(operation: &Operation, key: Key) -> Option<Value> {
-    operation.forced(&Contents::default())[usize::from(key)]
+/// Returns the value that an operation leaves in a key that it writes, whatever the state
+/// before.
+pub(super) fn final_value(operation: &Operation, key: Key) -> Option<Value> {
+    operation.apply_unchecked(&Contents::default())[usize::from(key)]
 }
 
 impl<'h> Facts<'h> {
@@ -83,7 +84,7 @@ impl<'h> Facts<'h> {
         commits.sort_by_key(|&i| history[i].revision);
         let mut states = vec![Contents::default()];
         for &i in &commits {
-            states.push(history[i].forced(&states[states.len() - 1]));
+            states.push(history[i].apply_unchecked(&states[states.len() - 1]));
         }
         Self {
             replaced_value: replaced.iter().map(|one| (one.from, *one)).collect(),
@@ -97,37 +98,38 @@ impl<'h> Facts<'h> {
         }
     }
 
-    /// A value that is written once and stays after its commit.
-    pub(super) fn kept_write(&self, rng: &mut fastrand::Rng) -> Option<(usize, Key, Value)> {
+    /// Chooses a value that is written once and remains after its commit.
+    pub(super) fn surviving_write(&self, rng: &mut fastrand::Rng) -> Option<(usize, Key, Value)> {
         let (i, key, value) = choose(rng, &self.writes)?;
         let operation = &self.history[i];
-        let kept = operation.commits() && is_certain(operation) && self.once.contains(&value);
-        (kept && leaves(operation, key) == Some(value)).then_some((i, key, value))
+        let kept =
+            operation.commits() && is_state_independent(operation) && self.once.contains(&value);
+        (kept && final_value(operation, key) == Some(value)).then_some((i, key, value))
     }
 
-    /// A value of this operation that is written once and stays, in another key.
+    /// Chooses a value of this operation in another key that is written once and remains.
     pub(super) fn other_write(
         &self,
         i: usize,
-        but: Key,
+        except: Key,
         rng: &mut fastrand::Rng,
     ) -> Option<(Key, Value)> {
         let key = rng.usize(..KEYS) as Key;
-        let value = leaves(&self.history[i], key)?;
-        (key != but && is_certain(&self.history[i]) && self.once.contains(&value))
+        let value = final_value(&self.history[i], key)?;
+        (key != except && is_state_independent(&self.history[i]) && self.once.contains(&value))
             .then_some((key, value))
     }
 }
 
-/// Whether what an operation leaves does not depend on what was there.
-pub(super) fn is_certain(operation: &Operation) -> bool {
+/// Returns whether the result of an operation is independent of the state before.
+pub(super) fn is_state_independent(operation: &Operation) -> bool {
     let is_retain = |step: &Step| matches!(step, Step::Retain { .. });
     !operation.steps.iter().any(is_retain)
 }
 
-/// The values that a commit told it replaced: the first thing it did to their keys.
+/// Returns the values that a commit replaced: the old values of its first write to each key.
 pub(super) fn replaced_by(operation: &Operation, by: usize) -> impl Iterator<Item = Replaced> {
-    let mut touched = [!operation.commits() || !is_certain(operation); KEYS];
+    let mut touched = [!operation.commits() || !is_state_independent(operation); KEYS];
     let steps = operation.steps.iter().enumerate();
     steps.filter_map(move |(step, did)| match *did {
         Step::Write {
@@ -137,7 +139,7 @@ pub(super) fn replaced_by(operation: &Operation, by: usize) -> impl Iterator<Ite
         } if !std::mem::replace(&mut touched[usize::from(key)], true) => Some(Replaced {
             key,
             from,
-            to: leaves(operation, key),
+            to: final_value(operation, key),
             by,
             step,
         }),
@@ -153,8 +155,8 @@ pub(super) fn replaced_by(operation: &Operation, by: usize) -> impl Iterator<Ite
     })
 }
 
-/// What a view or a get was told of a key.
-pub(super) fn shows(operation: &Operation, key: Key) -> Option<Option<Value>> {
+/// Returns the value of a key that a view or a get read.
+pub(super) fn value_read(operation: &Operation, key: Key) -> Option<Option<Value>> {
     operation.steps.iter().find_map(|step| match step {
         Step::Get { key: of, saw } if *of == key => Some(*saw),
         _ => None,

@@ -1,4 +1,4 @@
-//! What a run came across: a run that met no growth says nothing of growth.
+//! The events of a run: a run without a growth proves nothing about growth.
 
 use std::fmt;
 
@@ -8,17 +8,17 @@ use super::record::Record;
 
 macro_rules! events {
     ($($(#[doc = $doc:literal])+ $event:ident $name:literal;)+) => {
-        /// Something that can happen in a sequence.
+        /// An event of a sequence.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Event {
             $($(#[doc = $doc])+ $event,)+
         }
 
         impl Event {
-            /// All of them.
+            /// All events.
             pub const ALL: [Self; [$($name),+].len()] = [$(Self::$event),+];
 
-            /// What a table of totals calls it.
+            /// Returns the name in the table of a run.
             #[must_use]
             pub fn name(self) -> &'static str {
                 match self {
@@ -30,9 +30,9 @@ macro_rules! events {
 }
 
 events! {
-    /// Sequences that were carried out.
+    /// Sequences executed.
     Sequence "sequences";
-    /// Operations that were compared.
+    /// Operations compared.
     Step "steps";
     /// Comparisons of all buckets of a map.
     Checksum "bucket comparisons";
@@ -44,11 +44,11 @@ events! {
     DeletePresent "deletes, present";
     /// Deletes of an absent key.
     DeleteAbsent "deletes, absent";
-    /// Look-ups of a present key.
+    /// Lookups of a present key.
     Hit "look-ups, hit";
-    /// Look-ups of an absent key.
+    /// Lookups of an absent key.
     Miss "look-ups, miss";
-    /// Look-ups in a map that is growing.
+    /// Lookups in a growing map.
     GetGrowing "look-ups in a growing map";
     /// Iterations of a map that is not empty.
     Iteration "iterations";
@@ -79,21 +79,21 @@ const EVENTS: usize = Event::ALL.len();
 /// Go's `sameSizeGrow`.
 const SAME_SIZE_GROW: u8 = 8;
 
-/// How often each event happened, for each kind of map.
+/// The number of times that each event happened, for each kind of map.
 #[derive(Clone, Default, Debug)]
-pub struct Totals {
+pub struct Coverage {
     counts: [[u64; EVENTS]; Kind::ALL.len()],
     largest_b: [u8; Kind::ALL.len()],
 }
 
-impl Totals {
-    /// Steps of all kinds.
+impl Coverage {
+    /// Returns the steps of all kinds.
     #[must_use]
     pub fn steps(&self) -> u64 {
         self.count(Event::Step)
     }
 
-    /// How often this happened, over all kinds.
+    /// Returns the number of times that an event happened, over all kinds.
     #[must_use]
     pub fn count(&self, event: Event) -> u64 {
         self.counts
@@ -102,29 +102,29 @@ impl Totals {
             .sum()
     }
 
-    /// Counts what happened in a sequence by Go's answers to it.
+    /// Counts the events of a sequence by Go's answers.
     pub fn add(&mut self, sequence: &Sequence, answers: &[Record]) {
         let kind = sequence.kind as usize;
         let counts = &mut self.counts[kind];
-        let mut note = |event: Event, times: u64| counts[event as usize] += times;
-        note(Event::Sequence, 1);
-        note(Event::Step, answers.len() as u64);
+        let mut add = |event: Event, times: u64| counts[event as usize] += times;
+        add(Event::Sequence, 1);
+        add(Event::Step, answers.len() as u64);
         let blank = Record::default();
         let mut slots = [blank; 2];
         for (operation, go) in sequence.operations.iter().zip(answers) {
             let before = slots[operation.slot().index()];
             let either = |yes, no| if go.found { yes } else { no };
             match operation {
-                Operation::Insert(..) => note(either(Event::Overwrite, Event::New), 1),
-                Operation::Delete(..) => note(either(Event::DeletePresent, Event::DeleteAbsent), 1),
+                Operation::Insert(..) => add(either(Event::Overwrite, Event::New), 1),
+                Operation::Delete(..) => add(either(Event::DeletePresent, Event::DeleteAbsent), 1),
                 Operation::Get(..) => {
-                    note(either(Event::Hit, Event::Miss), 1);
-                    note(Event::GetGrowing, before.growing.into());
+                    add(either(Event::Hit, Event::Miss), 1);
+                    add(Event::GetGrowing, before.growing.into());
                 }
-                Operation::Iterate(_) => note(Event::Iteration, go.found.into()),
+                Operation::Iterate(_) => add(Event::Iteration, go.found.into()),
                 Operation::Clear(_) => {
-                    note(Event::Clear, (before.count > 0).into());
-                    note(
+                    add(Event::Clear, (before.count > 0).into());
+                    add(
                         Event::ClearGrowing,
                         (before.count > 0 && before.growing).into(),
                     );
@@ -132,31 +132,31 @@ impl Totals {
                 Operation::Clone(_) => {
                     let same_size = before.flags & SAME_SIZE_GROW != 0;
                     let room = 13 * ((1_u64 << before.b) / 2);
-                    note(Event::Clone, 1);
-                    note(Event::CloneDoubling, (before.growing && !same_size).into());
-                    note(Event::CloneSameSize, same_size.into());
-                    note(Event::CloneOverloaded, (before.count > room.max(8)).into());
+                    add(Event::Clone, 1);
+                    add(Event::CloneDoubling, (before.growing && !same_size).into());
+                    add(Event::CloneSameSize, same_size.into());
+                    add(Event::CloneOverloaded, (before.count > room.max(8)).into());
                 }
                 Operation::Make(..) => {}
             }
-            note(Event::Reseed, go.reseeded.into());
-            note(Event::Checksum, (go.checksum != 0).into());
+            add(Event::Reseed, go.reseeded.into());
+            add(Event::Checksum, (go.checksum != 0).into());
             if matches!(operation, Operation::Insert(..)) {
-                // A small growth can begin and end in one step, so it is told by what it leaves behind.
+                // A small growth can begin and end in one step, so it is detected by its effects.
                 let doubled = go.b > before.b;
                 let same_size = !doubled
                     && (go.noverflow < before.noverflow
                         || (go.flags & !before.flags & SAME_SIZE_GROW) != 0);
-                note(Event::Doubling, doubled.into());
-                note(Event::SameSize, same_size.into());
+                add(Event::Doubling, doubled.into());
+                add(Event::SameSize, same_size.into());
                 let from = if doubled || same_size {
                     0
                 } else {
                     before.nevacuate
                 };
-                note(Event::Evacuated, go.nevacuate - from);
+                add(Event::Evacuated, go.nevacuate - from);
             } else if matches!(operation, Operation::Delete(..)) {
-                note(Event::Evacuated, go.nevacuate - before.nevacuate);
+                add(Event::Evacuated, go.nevacuate - before.nevacuate);
             }
             slots[operation.described().index()] = *go;
             self.largest_b[kind] = self.largest_b[kind].max(go.b);
@@ -164,8 +164,8 @@ impl Totals {
     }
 }
 
-impl fmt::Display for Totals {
-    /// A table for a page: a row for each event, a column for each kind.
+impl fmt::Display for Coverage {
+    /// Writes a Markdown table: a row for each event, a column for each kind.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "| |")?;
         for kind in Kind::ALL {

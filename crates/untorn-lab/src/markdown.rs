@@ -1,22 +1,23 @@
-//! Figures as Markdown, ready for `docs/benchmarks.md`.
+//! Figures as Markdown tables, ready for `docs/benchmarks.md`.
 
 use std::fs;
 use std::thread::available_parallelism;
 
-use crate::contest::{Row, rounds};
+use crate::compare::{Row, rounds};
 
 /// A table with a column for each size and a row for each candidate.
-pub struct Sheet {
+pub struct MarkdownTable {
     title: String,
-    /// Whether each row tells its time, not only the first.
+    /// Every row shows its time, not only the first.
     times: bool,
     columns: Vec<String>,
     rows: Vec<(String, Vec<String>)>,
 }
 
-impl Sheet {
-    /// An empty table. The first row shows the median time of one operation, the others the median of the ratio to it in
-    /// the same round, with the tenth and the ninetieth percentile.
+impl MarkdownTable {
+    /// Creates an empty table. The first row shows the median time of one operation; the other rows
+    /// show the median of the ratio to it in the same round, with the tenth and the ninetieth
+    /// percentile.
     #[must_use]
     pub fn new(title: impl Into<String>) -> Self {
         Self {
@@ -27,7 +28,7 @@ impl Sheet {
         }
     }
 
-    /// The same, with the median time in every row.
+    /// Creates an empty table in which every row shows its median time, too.
     #[must_use]
     pub fn with_times(title: impl Into<String>) -> Self {
         Self {
@@ -36,7 +37,7 @@ impl Sheet {
         }
     }
 
-    /// Adds a column: what a contest came to.
+    /// Adds a column with the result of a comparison.
     pub fn column(&mut self, name: impl Into<String>, rows: &[Row]) {
         let cells = rows.iter().enumerate().map(|(i, row)| {
             let cell = match (i, self.times) {
@@ -50,7 +51,7 @@ impl Sheet {
         self.cells(name, cells);
     }
 
-    /// Adds a column of prepared cells, each with the name of its row.
+    /// Adds a column of formatted cells, each with the name of its row.
     pub fn cells(
         &mut self,
         name: impl Into<String>,
@@ -72,7 +73,7 @@ impl Sheet {
         self.columns.push(name.into());
     }
 
-    /// The table.
+    /// Returns the table as Markdown.
     #[must_use]
     pub fn markdown(&self) -> String {
         let mut text = format!("| {} | {} |\n", self.title, self.columns.join(" | "));
@@ -83,7 +84,7 @@ impl Sheet {
         text
     }
 
-    /// Prints it, if it has a column.
+    /// Prints the table if it has a column.
     pub fn print(&self) {
         if !self.columns.is_empty() {
             println!("{}", self.markdown());
@@ -91,7 +92,7 @@ impl Sheet {
     }
 }
 
-/// The median ratio and its spread, with as many digits as mean something.
+/// Formats the median ratio and its spread with the significant digits.
 #[must_use]
 pub fn ratio(spread: [f64; 3]) -> String {
     let digits = |ratio: f64| match spread[0] {
@@ -102,7 +103,7 @@ pub fn ratio(spread: [f64; 3]) -> String {
     format!("{median} ({low} to {high})")
 }
 
-/// A time, in the unit that suits it.
+/// Formats a time in a suitable unit.
 #[must_use]
 pub fn time(nanoseconds: f64) -> String {
     match nanoseconds {
@@ -113,7 +114,7 @@ pub fn time(nanoseconds: f64) -> String {
     }
 }
 
-/// A number with commas.
+/// Formats a number with commas.
 #[must_use]
 pub fn thousands(number: usize) -> String {
     let digits = number.to_string();
@@ -127,7 +128,7 @@ pub fn thousands(number: usize) -> String {
     text
 }
 
-/// Prints what stands above figures: which processor, how many rounds.
+/// Prints the header of a benchmark: processors, model, number of rounds.
 pub fn print_header() {
     let processors = available_parallelism().map_or(1, usize::from);
     println!(
@@ -137,18 +138,18 @@ pub fn print_header() {
     );
 }
 
-/// What Linux calls the processor.
+/// Reads the processor's model from `/proc/cpuinfo`, on Linux.
 fn model() -> Option<String> {
-    let told = fs::read_to_string("/proc/cpuinfo").ok()?;
-    let line = told.lines().find(|line| line.starts_with("model name"))?;
+    let text = fs::read_to_string("/proc/cpuinfo").ok()?;
+    let line = text.lines().find(|line| line.starts_with("model name"))?;
     let (_, name) = line.split_once(':')?;
     Some(name.trim().into())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Sheet, ratio, thousands};
-    use crate::contest::Row;
+    use super::{MarkdownTable, ratio, thousands};
+    use crate::compare::Row;
 
     fn rows(nanoseconds: f64) -> [Row; 2] {
         [("plain", 1.0), ("other", 2.0)].map(|(name, times)| Row {
@@ -160,29 +161,29 @@ mod tests {
 
     #[test]
     fn a_table_has_a_column_for_each_size() {
-        let mut sheet = Sheet::new("get");
-        sheet.column("16", &rows(4.2));
-        sheet.column("1,000", &rows(1234.0));
+        let mut table = MarkdownTable::new("get");
+        table.column("16", &rows(4.2));
+        table.column("1,000", &rows(1234.0));
         let expected = "\
 | get | 16 | 1,000 |
 |---|---|---|
 | plain | 4.2 ns | 1.2 µs |
 | other | 2.00 (1.50 to 2.50) | 2.00 (1.50 to 2.50) |
 ";
-        assert_eq!(sheet.markdown(), expected);
+        assert_eq!(table.markdown(), expected);
     }
 
     #[test]
-    fn every_row_can_tell_its_time() {
-        let mut sheet = Sheet::with_times("put");
-        sheet.column("16", &rows(100.0));
-        let last = sheet.markdown().lines().last().map(String::from);
+    fn every_row_can_show_its_time() {
+        let mut table = MarkdownTable::with_times("put");
+        table.column("16", &rows(100.0));
+        let last = table.markdown().lines().last().map(String::from);
         let expected = "| other | 200 ns; 2.00 (1.50 to 2.50) |";
         assert_eq!(last.as_deref(), Some(expected));
     }
 
     #[test]
-    fn ratios_have_the_digits_that_mean_something() {
+    fn ratios_have_their_significant_digits() {
         assert_eq!(ratio([0.954, 0.9, 1.0]), "0.95 (0.90 to 1.00)");
         assert_eq!(ratio([12_345.6, 9.6, 20_000.0]), "12,346 (10 to 20,000)");
     }

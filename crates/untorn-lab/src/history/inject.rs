@@ -1,60 +1,63 @@
-//! Anomalies planted in good histories: what shows that the checkers see.
+//! Anomalies injected into correct histories, which show that the checkers detect them.
 //!
-//! Each plant makes a contradiction for certain, whatever else is in the history: it goes by values that were written once
-//! and by writes that told what they replaced. A planted view stays consistent in itself: all its answers are changed
-//! together.
+//! Each injection certainly contradicts the rest of the history: it uses values that were written
+//! once, and writes that returned what they replaced. An injected view is consistent in itself: all
+//! its results are changed together.
 
-use super::facts::{Facts, Replaced, choose, is_certain, leaves, replaced_by, shows};
+use super::known_facts::{
+    Facts, Replaced, choose, final_value, is_state_independent, replaced_by, value_read,
+};
 use super::model::{Contents, KEYS, Key, Operation, Outcome, Step, Value, len};
 use super::revisions::Anomaly;
 
-/// What can be planted.
+/// The anomalies that can be injected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Plant {
+pub enum Injection {
     /// A read of a value that was replaced before the read began.
     StaleRead,
-    /// A thread reads the value before one that it has read.
+    /// A thread reads a value older than one that it has read before.
     GoesBack,
     /// A read of a value whose write began after the read.
     FutureRead,
     /// A read of a value of a batch that was aborted, failed or panicked.
     AbortedRead,
-    /// A read of a value that its batch replaced.
+    /// A read of a value that its own batch replaced.
     IntermediateRead,
-    /// A read of a value that nobody wrote.
+    /// A read of a value that was never written.
     Garbage,
     /// A view with one write of a batch and without another.
     TornPair,
-    /// Two views: each shows one of two commits and not the other.
+    /// Two views: each contains one of two commits and not the other.
     LongFork,
     /// Two commits that replaced the same value.
     LostUpdate,
     /// Two commits that overwrote each other.
     DirtyWrite,
-    /// Two commits that knew of each other.
+    /// Two commits that read from each other.
     CircularFlow,
-    /// A number of entries that no map with so few keys can have.
+    /// A number of entries that exceeds the number of keys.
     Count,
-    /// A batch whose writes were seen is said to have been aborted.
+    /// A batch whose writes were read is recorded as aborted.
     AbortSeen,
-    /// A commit whose writes were seen is missing.
+    /// A commit whose writes were read is missing.
     CommitLost,
     /// Two commits with one revision.
     DoubleRevision,
-    /// A revision is left out.
+    /// A missing revision.
     MissingRevision,
-    /// Two commits, one after the other, that touch different keys and that nobody saw apart, the later one numbered first.
+    /// Two commits in sequence with different keys, whose order no read observed; the later one has
+    /// the smaller revision.
     CommitOrder,
-    /// A view that is right in itself, one revision older than the oldest that it may show.
+    /// A view that is correct in itself, one revision older than the oldest permitted one.
     OldView,
-    /// A view that is right in itself, of the first revision whose commit began after it.
+    /// A view that is correct in itself, of the first revision whose commit began after it.
     FutureView,
-    /// A `batch_if_unchanged` that was for another revision than the newest.
+    /// A `batch_if_unchanged` that expected another revision than the newest.
     WrongRevision,
 }
 
-impl Plant {
-    /// Those that need no revision to be seen.
+impl Injection {
+    /// The anomalies that are detectable without revisions.
     pub const BLACK_BOX: [Self; 14] = [
         Self::StaleRead,
         Self::GoesBack,
@@ -72,7 +75,7 @@ impl Plant {
         Self::CommitLost,
     ];
 
-    /// Those that are about revisions.
+    /// The anomalies of revisions.
     pub const WITH_REVISIONS: [Self; 6] = [
         Self::DoubleRevision,
         Self::MissingRevision,
@@ -82,26 +85,26 @@ impl Plant {
         Self::WrongRevision,
     ];
 
-    /// What the checker of revisions may call it. One change can break several rules; the first that is noticed
-    /// gives the name.
+    /// Returns the names that the checker of revisions may report. One change can violate several
+    /// rules; the first one detected determines the name.
     #[must_use]
     pub fn names(self) -> &'static [Anomaly] {
         use Anomaly as A;
         match self {
-            // Whatever else the view shows is of another state.
+            // Everything else that the view contains is of another state.
             Self::StaleRead => &[A::Torn, A::StaleRead],
             Self::GoesBack => &[A::Torn, A::StaleRead, A::GoesBack],
             Self::FutureRead => &[A::FutureRead],
             Self::AbortedRead => &[A::AbortedRead],
             Self::IntermediateRead => &[A::IntermediateRead],
             Self::Garbage => &[A::Garbage],
-            // As if a single write had not been there yet, which may have been so.
+            // As if one write were not there yet, which may have been so.
             Self::TornPair | Self::LongFork => &[A::Torn, A::StaleRead, A::FutureRead],
             Self::LostUpdate => &[A::LostUpdate],
             Self::DirtyWrite => &[A::DirtyWrite],
             Self::CircularFlow => &[A::CircularFlow],
             Self::Count => &[A::WrongCount],
-            // A batch that was aborted has no revision of its own.
+            // An aborted batch has no revision of its own.
             Self::AbortSeen => &[A::MissingRevision, A::AbortedRead, A::FutureRead],
             Self::CommitLost => &[A::MissingRevision, A::Garbage, A::FutureRead],
             Self::DoubleRevision => &[A::DoubleRevision],
@@ -116,76 +119,78 @@ impl Plant {
 
 type Edit = Box<dyn FnOnce(&mut Vec<Operation>)>;
 
-/// Plants one anomaly somewhere in a good history; `None` if no place for it is found.
+/// Injects one anomaly at a random place of a correct history; `None` if no suitable place is
+/// found.
 #[must_use]
-pub fn plant(
+pub fn inject(
     history: &[Operation],
-    plant: Plant,
+    injection: Injection,
     rng: &mut fastrand::Rng,
 ) -> Option<Vec<Operation>> {
     const TRIES: usize = 2_000;
     let facts = Facts::of(history);
-    let edit = (0..TRIES).find_map(|_| facts.edit(plant, rng))?;
-    let mut planted = history.to_vec();
-    edit(&mut planted);
-    Some(planted)
+    let edit = (0..TRIES).find_map(|_| facts.edit(injection, rng))?;
+    let mut injected = history.to_vec();
+    edit(&mut injected);
+    Some(injected)
 }
 
 impl Facts<'_> {
-    /// One try.
-    fn edit(&self, plant: Plant, rng: &mut fastrand::Rng) -> Option<Edit> {
+    /// Makes one attempt.
+    fn edit(&self, injection: Injection, rng: &mut fastrand::Rng) -> Option<Edit> {
         let history = self.history;
-        match plant {
-            Plant::StaleRead => {
+        match injection {
+            Injection::StaleRead => {
                 let gone = choose(rng, &self.replaced)?;
                 let (read, key) = choose(rng, &self.reads)?;
                 let after = history[read].invoked > history[gone.by].returned;
-                (after && key == gone.key).then(|| tell(read, &[(key, Some(gone.from))]))
+                (after && key == gone.key).then(|| set_reads(read, &[(key, Some(gone.from))]))
             }
-            Plant::GoesBack => {
+            Injection::GoesBack => {
                 let gone = choose(rng, &self.replaced)?;
                 let (first, key) = choose(rng, &self.reads)?;
                 let (second, again) = choose(rng, &self.reads)?;
                 let new = gone.to.filter(|new| self.once.contains(new))?;
-                let saw = shows(&history[first], key) == Some(Some(new));
+                let saw = value_read(&history[first], key) == Some(Some(new));
                 let in_order = history[first].returned < history[second].invoked
                     && history[first].thread == history[second].thread;
                 (saw && in_order && key == gone.key && again == key)
-                    .then(|| tell(second, &[(key, Some(gone.from))]))
+                    .then(|| set_reads(second, &[(key, Some(gone.from))]))
             }
-            Plant::FutureRead => {
-                let (write, key, value) = self.kept_write(rng)?;
+            Injection::FutureRead => {
+                let (write, key, value) = self.surviving_write(rng)?;
                 let (read, of) = choose(rng, &self.reads)?;
                 let before = history[read].returned < history[write].invoked;
-                (before && key == of).then(|| tell(read, &[(key, Some(value))]))
+                (before && key == of).then(|| set_reads(read, &[(key, Some(value))]))
             }
-            Plant::AbortedRead => {
+            Injection::AbortedRead => {
                 let (write, key, value) = choose(rng, &self.writes)?;
                 let (read, of) = choose(rng, &self.reads)?;
-                let none = history[write].outcome != Outcome::Took;
-                (none && key == of).then(|| tell(read, &[(key, Some(value))]))
+                let none = history[write].outcome != Outcome::Completed;
+                (none && key == of).then(|| set_reads(read, &[(key, Some(value))]))
             }
-            Plant::IntermediateRead => {
+            Injection::IntermediateRead => {
                 let (write, key, value) = choose(rng, &self.writes)?;
                 let (read, of) = choose(rng, &self.reads)?;
                 let operation = &history[write];
                 let replaced = operation.commits()
-                    && is_certain(operation)
-                    && leaves(operation, key) != Some(value);
-                (replaced && key == of).then(|| tell(read, &[(key, Some(value))]))
+                    && is_state_independent(operation)
+                    && final_value(operation, key) != Some(value);
+                (replaced && key == of).then(|| set_reads(read, &[(key, Some(value))]))
             }
-            Plant::Garbage => {
+            Injection::Garbage => {
                 let (read, key) = choose(rng, &self.reads)?;
-                Some(tell(read, &[(key, Some(Value::MAX))]))
+                Some(set_reads(read, &[(key, Some(Value::MAX))]))
             }
-            Plant::TornPair => {
+            Injection::TornPair => {
                 let gone = choose(rng, &self.replaced)?;
                 let (key, new) = self.other_write(gone.by, gone.key, rng)?;
                 let (view, _) = choose(rng, &self.reads)?;
-                let saw = shows(&history[view], key) == Some(Some(new));
-                (saw && history[view].is_view()).then(|| tell(view, &[(gone.key, Some(gone.from))]))
+                let saw = value_read(&history[view], key) == Some(Some(new));
+                (saw && history[view].is_view())
+                    .then(|| set_reads(view, &[(gone.key, Some(gone.from))]))
             }
-            Plant::LongFork => {
+            Injection::LongFork => {
                 let (one, two) = (choose(rng, &self.replaced)?, choose(rng, &self.replaced)?);
                 let (i, _) = choose(rng, &self.reads)?;
                 let (j, _) = choose(rng, &self.reads)?;
@@ -196,27 +201,27 @@ impl Facts<'_> {
                 (fits && views).then(|| {
                     let first = [(one.key, Some(new_one)), (two.key, Some(two.from))];
                     let second = [(one.key, Some(one.from)), (two.key, Some(new_two))];
-                    let (first, second) = (tell(i, &first), tell(j, &second));
+                    let (first, second) = (set_reads(i, &first), set_reads(j, &second));
                     edit(move |history| {
                         first(history);
                         second(history);
                     })
                 })
             }
-            Plant::LostUpdate => {
+            Injection::LostUpdate => {
                 let gone = choose(rng, &self.replaced)?;
                 let next = *self.replaced_value.get(&gone.to?)?;
-                (next.by != gone.by).then(|| told_old(next.by, next.step, gone.from))
+                (next.by != gone.by).then(|| set_old(next.by, next.step, gone.from))
             }
-            Plant::DirtyWrite => {
-                let (first, _, value) = self.kept_write(rng)?;
+            Injection::DirtyWrite => {
+                let (first, _, value) = self.surviving_write(rng)?;
                 let second = *self.replaced_value.get(&value)?;
                 let (key, new) = self.other_write(second.by, second.key, rng)?;
                 let other = replaced_by(&history[first], first).find(|one| one.key == key)?;
-                (first != second.by).then(|| told_old(first, other.step, new))
+                (first != second.by).then(|| set_old(first, other.step, new))
             }
-            Plant::CircularFlow => {
-                let (first, _, value) = self.kept_write(rng)?;
+            Injection::CircularFlow => {
+                let (first, _, value) = self.surviving_write(rng)?;
                 let second = *self.replaced_value.get(&value)?;
                 let (key, new) = self.other_write(second.by, Key::MAX, rng)?;
                 let steps = history[first].steps.iter();
@@ -230,7 +235,7 @@ impl Facts<'_> {
                     })
                 })
             }
-            Plant::Count => {
+            Injection::Count => {
                 let i = rng.usize(..history.len());
                 let is_len = |step: &Step| matches!(step, Step::Len { .. });
                 let step = history[i].steps.iter().position(is_len)?;
@@ -238,47 +243,48 @@ impl Facts<'_> {
                     history[i].steps[step] = Step::Len { saw: KEYS + 1 };
                 }))
             }
-            Plant::AbortSeen | Plant::CommitLost => {
-                let (write, key, value) = self.kept_write(rng)?;
+            Injection::AbortSeen | Injection::CommitLost => {
+                let (write, key, value) = self.surviving_write(rng)?;
                 let (read, _) = choose(rng, &self.reads)?;
-                let seen = shows(&history[read], key) == Some(Some(value));
-                seen.then(|| match plant {
-                    Plant::AbortSeen => edit(move |history: &mut Vec<Operation>| {
+                let seen = value_read(&history[read], key) == Some(Some(value));
+                seen.then(|| match injection {
+                    Injection::AbortSeen => edit(move |history: &mut Vec<Operation>| {
                         history[write].outcome = Outcome::Aborted;
                     }),
                     _ => edit(move |history: &mut Vec<Operation>| _ = history.remove(write)),
                 })
             }
-            _ => self.edit_revision(plant, rng),
+            _ => self.edit_revision(injection, rng),
         }
     }
 
-    /// One try at an anomaly of revisions.
-    fn edit_revision(&self, plant: Plant, rng: &mut fastrand::Rng) -> Option<Edit> {
+    /// Makes one attempt at an anomaly of revisions.
+    fn edit_revision(&self, injection: Injection, rng: &mut fastrand::Rng) -> Option<Edit> {
         let (history, count) = (self.history, self.commits.len());
         let place = rng.usize(..count.checked_sub(1)?);
         let (one, two) = (self.commits[place], self.commits[place + 1]);
         let (view, _) = choose(rng, &self.reads)?;
-        match plant {
-            Plant::DoubleRevision => {
+        match injection {
+            Injection::DoubleRevision => {
                 let revision = history[self.commits[rng.usize(..count)]].revision;
                 (history[one].revision != revision).then(|| {
                     edit(move |history: &mut Vec<Operation>| history[one].revision = revision)
                 })
             }
-            Plant::MissingRevision => {
+            Injection::MissingRevision => {
                 let left_out = history[one].revision?;
                 Some(edit(move |history| {
-                    let told = history.iter_mut().flat_map(|operation| {
+                    let revisions = history.iter_mut().flat_map(|operation| {
                         [&mut operation.revision, &mut operation.only_at]
                             .into_iter()
                             .flatten()
                     });
-                    told.filter(|revision| **revision >= left_out)
+                    revisions
+                        .filter(|revision| **revision >= left_out)
                         .for_each(|revision| *revision += 1);
                 }))
             }
-            Plant::CommitOrder => {
+            Injection::CommitOrder => {
                 let (first, second) = (history[one].revision, history[two].revision);
                 let in_order = history[one].returned < history[two].invoked;
                 let writes = |i: usize| &history[i].steps[..];
@@ -295,13 +301,13 @@ impl Facts<'_> {
                     })
                 })
             }
-            Plant::OldView | Plant::FutureView => {
+            Injection::OldView | Injection::FutureView => {
                 let operation = &history[view];
-                // The oldest that it may show is the newest that had returned.
+                // The oldest permitted revision is the newest one whose commit had returned.
                 let returned = |i: &usize| history[*i].returned < operation.invoked;
                 let later = |i: &usize| history[*i].invoked > operation.returned;
-                let revision = match plant {
-                    Plant::OldView => self.commits.iter().rposition(returned)?,
+                let revision = match injection {
+                    Injection::OldView => self.commits.iter().rposition(returned)?,
                     _ => self.commits.iter().position(later)? + 1,
                 };
                 operation.is_view().then(|| {
@@ -309,14 +315,14 @@ impl Facts<'_> {
                     edit(move |history: &mut Vec<Operation>| {
                         let view = &mut history[view];
                         view.revision = Some(revision as u64);
-                        show(&mut view.steps, &state);
+                        set_results(&mut view.steps, &state);
                     })
                 })
             }
-            Plant::WrongRevision => {
+            Injection::WrongRevision => {
                 let i = rng.usize(..history.len());
                 let wrong = history[i].only_at?.checked_sub(1)?;
-                (history[i].outcome == Outcome::Took).then(|| {
+                (history[i].outcome == Outcome::Completed).then(|| {
                     edit(move |history: &mut Vec<Operation>| {
                         history[i].only_at = Some(wrong);
                     })
@@ -331,8 +337,8 @@ fn edit(edit: impl FnOnce(&mut Vec<Operation>) + 'static) -> Edit {
     Box::new(edit)
 }
 
-/// Tells a view or a get that these keys have these values.
-fn tell(operation: usize, values: &[(Key, Option<Value>)]) -> Edit {
+/// Sets the values that a view or a get read.
+fn set_reads(operation: usize, values: &[(Key, Option<Value>)]) -> Edit {
     let values = values.to_vec();
     edit(move |history| {
         let steps = &mut history[operation].steps;
@@ -347,12 +353,12 @@ fn tell(operation: usize, values: &[(Key, Option<Value>)]) -> Edit {
         for &(key, value) in &values {
             contents[usize::from(key)] = value;
         }
-        show(steps, &contents);
+        set_results(steps, &contents);
     })
 }
 
-/// Lets a write tell that it replaced something else.
-fn told_old(operation: usize, step: usize, value: Value) -> Edit {
+/// Sets the old value that a write returned.
+fn set_old(operation: usize, step: usize, value: Value) -> Edit {
     edit(move |history| {
         if let Step::Write { old, .. } = &mut history[operation].steps[step] {
             *old = Some(Some(value));
@@ -360,8 +366,8 @@ fn told_old(operation: usize, step: usize, value: Value) -> Edit {
     })
 }
 
-/// What the reads of a view are told if the map holds this.
-fn show(steps: &mut [Step], contents: &Contents) {
+/// Sets the results of a view's reads to those of the given contents.
+fn set_results(steps: &mut [Step], contents: &Contents) {
     for step in steps {
         match step {
             Step::Get { key, saw } => *saw = contents[usize::from(*key)],

@@ -1,42 +1,46 @@
-//! The black-box checker: is there an order of all operations, one after the other, that explains what each was told and
-//! keeps the order of those that did not overlap?
+//! The black-box checker of linearizability: is there a total order of all operations that explains
+//! every result and respects the order of operations that did not overlap?
 //!
-//! The search of Wing and Gong with Lowe's memory of what was tried: an operation can come next if none that is still to
-//! come had returned before it was invoked; two ways to the same set of operations and the same contents need to be
-//! followed once. The whole map is one object, a batch and a view are one operation each. Revisions are not looked at.
+//! The search of Wing and Gong with Lowe's memoization. An operation can be next if no remaining
+//! operation had returned before it was invoked. Two paths to the same set of operations and the
+//! same contents are followed once. The whole map is one object; a batch and a view are one
+//! operation each. Revisions are ignored.
 
 use std::collections::HashSet;
 
 use super::model::{Contents, Operation};
 
-/// What the search came to.
+/// The result of the search.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// There is an order; this one, as places in the history.
+    /// An order was found: indices into the history.
     Linearizable(Vec<usize>),
-    /// There is none.
+    /// No order exists.
     Violation,
     /// The search was given up after [`LIMIT`] steps.
     GaveUp,
 }
 
-/// How many steps a search takes at most.
+/// The maximum number of steps of a search.
 pub const LIMIT: usize = 1 << 20;
 
 struct Search<'h> {
     history: &'h [Operation],
-    /// What was done and what the map held then.
+    /// The visited states: the operations done and the contents then.
     seen: HashSet<(u128, Contents)>,
     order: Vec<usize>,
 }
 
-/// Looks for an order of a history that begins with an empty map.
+/// Searches an order of a history that starts with an empty map.
 ///
 /// # Panics
-/// If there are more than 128 operations.
+/// Panics if there are more than 128 operations.
 #[must_use]
 pub fn linearize(history: &[Operation]) -> Verdict {
-    assert!(history.len() <= 128, "too long for this search");
+    assert!(
+        history.len() <= 128,
+        "a history of more than 128 operations"
+    );
     let mut search = Search {
         history,
         seen: HashSet::new(),
@@ -50,7 +54,7 @@ pub fn linearize(history: &[Operation]) -> Verdict {
 }
 
 impl Search<'_> {
-    /// Whether the operations that are not in `done` can follow; `None` if that took too long.
+    /// Returns whether the operations that are not in `done` can follow; `None` at the limit.
     fn run(&mut self, done: u128, contents: &Contents) -> Option<bool> {
         let history = self.history;
         let open = |i: &usize| done & (1 << i) == 0;

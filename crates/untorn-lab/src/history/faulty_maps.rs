@@ -1,5 +1,5 @@
-//! Maps that break the contract, each in one way, and one behind a lock that keeps it: what shows that recording finds
-//! something, and does not find it everywhere.
+//! Maps that violate the contract, each in one way, and a correct one behind a lock. They show that
+//! a recording detects bugs and has no false positives.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,33 +7,35 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use super::model::{Contents, KEYS, Key, Value};
-use super::subject::{Body, Ending, Hold, How, Keep, Reading, Subject, Untorn, Writing, Written};
+use super::subject::{
+    BatchEnd, BatchOps, Body, Keep, Subject, Untorn, ViewKind, ViewOps, WriteKind, WriteResult,
+};
 
-/// Each mistake, and none.
+/// The bugs, and none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mistake {
     /// None: a `HashMap` and its revision behind one lock.
     None,
-    /// Each read of a view takes the lock by itself.
+    /// Each read of a view acquires the lock by itself.
     LockPerRead,
     /// The writes of a batch become visible one by one.
     OneByOne,
-    /// Now and then a view is one that was taken before.
+    /// Sometimes a view is an older one.
     OldViews,
-    /// A reader asks for a newer view every third time only.
+    /// A reader updates its view only every third time.
     LazyReader,
-    /// What is dropped or fails is published.
+    /// Discarded batches are published.
     AbortsPublish,
     /// A batch works on a copy that was made without the lock.
     CopiesUnlocked,
-    /// The number of a commit is chosen before the lock is taken.
+    /// The revision of a commit is chosen before the lock is acquired.
     NumbersUnlocked,
     /// `batch_if_unchanged` does not compare the revision.
     NeverMoved,
 }
 
 impl Mistake {
-    /// All that are mistakes.
+    /// All variants but `None`.
     pub const ALL: [Self; 8] = [
         Self::LockPerRead,
         Self::OneByOne,
@@ -46,7 +48,7 @@ impl Mistake {
     ];
 }
 
-/// A state, or what a batch makes of one.
+/// A state, or the working copy of a batch.
 #[derive(Clone, Default)]
 struct State {
     entries: HashMap<Key, Value>,
@@ -54,39 +56,39 @@ struct State {
     changed: bool,
 }
 
-/// A map behind a lock, with a mistake.
+/// A map behind a lock, with one bug.
 pub struct Locked {
     mistake: Mistake,
-    /// Held by the writer while it works on its copy.
+    /// Held by the writer while it changes its copy.
     writer: Mutex<()>,
     newest: Mutex<State>,
-    /// For old views.
-    kept: Mutex<State>,
-    asked: AtomicU64,
+    /// The source of older views.
+    older: Mutex<State>,
+    calls: AtomicU64,
 }
 
-/// What a reader of [`Locked`] remembers.
+/// The state of a reader of [`Locked`].
 #[derive(Default)]
-pub struct Remembered {
+pub struct LockedReader {
     state: State,
-    asked: u64,
+    calls: u64,
 }
 
-/// A panic in a batch has changed nothing.
+/// Ignores poisoning: a panicking batch has changed nothing.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Locked {
-    /// An empty map.
+    /// Creates an empty map.
     #[must_use]
     pub fn new(mistake: Mistake) -> Self {
         Self {
             mistake,
             writer: Mutex::default(),
             newest: Mutex::default(),
-            kept: Mutex::default(),
-            asked: AtomicU64::new(0),
+            older: Mutex::default(),
+            calls: AtomicU64::new(0),
         }
     }
 
@@ -94,90 +96,90 @@ impl Locked {
         lock(&self.newest)
     }
 
-    fn show(&self, state: &State, body: &mut dyn FnMut(&dyn Reading)) {
+    fn with_view(&self, state: &State, body: &mut dyn FnMut(&dyn ViewOps)) {
         if self.mistake == Mistake::LockPerRead {
             let revision = state.revision;
             let map = self;
-            body(&Live { map, revision });
+            body(&UnlockedView { map, revision });
         } else {
             body(state);
         }
     }
 
-    fn publish(&self, made: State) {
+    fn publish(&self, copy: State) {
         if self.mistake == Mistake::OneByOne {
-            self.newest().revision = made.revision;
+            self.newest().revision = copy.revision;
             for key in 0..KEYS as Key {
-                match made.entries.get(&key) {
+                match copy.entries.get(&key) {
                     Some(value) => _ = self.newest().entries.insert(key, *value),
                     None => _ = self.newest().entries.remove(&key),
                 }
                 thread::yield_now();
             }
         } else {
-            *self.newest() = made;
+            *self.newest() = copy;
         }
     }
 }
 
 impl Subject for Locked {
-    type Reader = Remembered;
+    type Reader = LockedReader;
 
-    fn reader(&self) -> Remembered {
-        Remembered::default()
+    fn reader(&self) -> LockedReader {
+        LockedReader::default()
     }
 
-    fn view(&self, _: Hold, body: &mut dyn FnMut(&dyn Reading)) {
+    fn view(&self, _: ViewKind, body: &mut dyn FnMut(&dyn ViewOps)) {
         let mut state = self.newest().clone();
         if self.mistake == Mistake::OldViews {
-            match self.asked.fetch_add(1, Ordering::Relaxed) % 8 {
-                0 => *lock(&self.kept) = state.clone(),
-                5 => state = lock(&self.kept).clone(),
+            match self.calls.fetch_add(1, Ordering::Relaxed) % 8 {
+                0 => *lock(&self.older) = state.clone(),
+                5 => state = lock(&self.older).clone(),
                 _ => {}
             }
         }
-        self.show(&state, body);
+        self.with_view(&state, body);
     }
 
-    fn latest(&self, reader: &mut Remembered, body: &mut dyn FnMut(&dyn Reading)) {
-        if self.mistake != Mistake::LazyReader || reader.asked.is_multiple_of(3) {
+    fn latest(&self, reader: &mut LockedReader, body: &mut dyn FnMut(&dyn ViewOps)) {
+        if self.mistake != Mistake::LazyReader || reader.calls.is_multiple_of(3) {
             reader.state = self.newest().clone();
         }
-        reader.asked += 1;
-        self.show(&reader.state, body);
+        reader.calls += 1;
+        self.with_view(&reader.state, body);
     }
 
-    fn write(&self, how: How<'_>, body: &mut Body<'_>) -> Written {
+    fn write(&self, kind: WriteKind<'_>, body: &mut Body<'_>) -> WriteResult {
         let early = self.newest().revision;
         let locked = self.mistake != Mistake::CopiesUnlocked;
         let mut writer = locked.then(|| lock(&self.writer));
-        let mut made = self.newest().clone();
-        let newest = made.revision;
-        if let How::IfUnchanged(view) = how
+        let mut copy = self.newest().clone();
+        let newest = copy.revision;
+        if let WriteKind::IfUnchanged(view) = kind
             && view.revision() != newest
             && self.mistake != Mistake::NeverMoved
         {
-            return Written::Moved(newest);
+            return WriteResult::Moved(newest);
         }
-        let ending = body(&mut made);
+        let end = body(&mut copy);
         writer.get_or_insert_with(|| lock(&self.writer));
-        let refused = ending == Ending::Fail;
+        let refused = end == BatchEnd::Fail;
         let mut revision = self.newest().revision;
-        if made.changed && (!refused || self.mistake == Mistake::AbortsPublish) {
+        if copy.changed && (!refused || self.mistake == Mistake::AbortsPublish) {
             let before = match self.mistake {
                 Mistake::NumbersUnlocked => early,
                 _ => revision,
             };
             revision = before + 1;
             self.publish(State {
-                entries: made.entries,
+                entries: copy.entries,
                 revision,
                 ..State::default()
             });
         }
-        match ending {
-            Ending::Fail => Written::Failed,
-            Ending::Commit => Written::Committed(revision),
+        match end {
+            BatchEnd::Fail => WriteResult::Failed,
+            BatchEnd::Commit => WriteResult::Committed(revision),
         }
     }
 }
@@ -190,7 +192,7 @@ fn all(entries: &HashMap<Key, Value>) -> (Contents, usize) {
     (all, entries.len())
 }
 
-impl Reading for State {
+impl ViewOps for State {
     fn get(&self, key: Key) -> Option<Value> {
         self.entries.get(&key).copied()
     }
@@ -208,13 +210,13 @@ impl Reading for State {
     }
 }
 
-/// A view that is none.
-struct Live<'m> {
+/// A view that reads the current state instead of a snapshot.
+struct UnlockedView<'m> {
     map: &'m Locked,
     revision: u64,
 }
 
-impl Reading for Live<'_> {
+impl ViewOps for UnlockedView<'_> {
     fn get(&self, key: Key) -> Option<Value> {
         self.map.newest().entries.get(&key).copied()
     }
@@ -232,7 +234,7 @@ impl Reading for Live<'_> {
     }
 }
 
-impl Writing for State {
+impl BatchOps for State {
     fn get(&self, key: Key) -> Option<Value> {
         self.entries.get(&key).copied()
     }
@@ -262,11 +264,12 @@ impl Writing for State {
     }
 }
 
-/// A right map, used key by key: each read of a view is a `get` of its own, each write of a batch a commit.
+/// A correct map used key by key: each read of a view is a separate `get`, each write of a batch a
+/// separate commit.
 pub struct KeyByKey(Untorn);
 
 impl KeyByKey {
-    /// An empty map.
+    /// Creates an empty map.
     #[must_use]
     pub fn new() -> Self {
         Self(Untorn::new(0))
@@ -283,24 +286,24 @@ impl Subject for KeyByKey {
     type Reader = ();
 
     fn reader(&self) {}
-    fn view(&self, _: Hold, body: &mut dyn FnMut(&dyn Reading)) {
-        body(&Each(&self.0));
+    fn view(&self, _: ViewKind, body: &mut dyn FnMut(&dyn ViewOps)) {
+        body(&PerKey(&self.0));
     }
-    fn latest(&self, (): &mut (), body: &mut dyn FnMut(&dyn Reading)) {
-        body(&Each(&self.0));
+    fn latest(&self, (): &mut (), body: &mut dyn FnMut(&dyn ViewOps)) {
+        body(&PerKey(&self.0));
     }
-    fn write(&self, _: How<'_>, body: &mut Body<'_>) -> Written {
-        let ending = body(&mut Each(&self.0));
-        match ending {
-            Ending::Fail => Written::Failed,
-            Ending::Commit => Written::Committed(Each(&self.0).revision()),
+    fn write(&self, _: WriteKind<'_>, body: &mut Body<'_>) -> WriteResult {
+        let end = body(&mut PerKey(&self.0));
+        match end {
+            BatchEnd::Fail => WriteResult::Failed,
+            BatchEnd::Commit => WriteResult::Committed(PerKey(&self.0).revision()),
         }
     }
 }
 
-struct Each<'m>(&'m Untorn);
+struct PerKey<'m>(&'m Untorn);
 
-impl Reading for Each<'_> {
+impl ViewOps for PerKey<'_> {
     fn get(&self, key: Key) -> Option<Value> {
         self.0.get(key)
     }
@@ -312,18 +315,18 @@ impl Reading for Each<'_> {
     }
     fn all(&self) -> (Contents, usize) {
         let mut all = (Contents::default(), 0);
-        self.0.view(Hold::Pin, &mut |view| all = view.all());
+        self.0.view(ViewKind::Pin, &mut |view| all = view.all());
         all
     }
     fn revision(&self) -> u64 {
         let mut revision = 0;
         self.0
-            .view(Hold::Pin, &mut |view| revision = view.revision());
+            .view(ViewKind::Pin, &mut |view| revision = view.revision());
         revision
     }
 }
 
-impl Writing for Each<'_> {
+impl BatchOps for PerKey<'_> {
     fn get(&self, key: Key) -> Option<Value> {
         self.0.get(key)
     }

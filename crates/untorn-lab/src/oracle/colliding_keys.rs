@@ -1,4 +1,5 @@
-//! Sequences that bring a map to grow to the same size, which chance hardly ever does: keys are chosen by their hashes.
+//! Sequences that make a map grow to the same size, which random keys almost never cause: keys are
+//! chosen by their hashes.
 
 use fastrand::Rng;
 
@@ -6,10 +7,11 @@ use super::golang::Oracle;
 use super::kind::Kind;
 use super::operation::{Operation, Sequence, Slot};
 
-/// A sequence in which a map of up to 128 buckets gets as many overflow buckets, is then filled to just below its load
-/// factor, and grows to the same size: amid which it is written to, read, cloned and overloaded.
+/// Generates a sequence in which a map of up to 128 buckets gets as many overflow buckets, is then
+/// filled to just below its load factor, and grows to the same size. During that growth it is
+/// written, read, cloned and overloaded.
 #[must_use]
-pub fn generate_crowd(kind: Kind, random: &mut Rng, oracle: &mut Oracle) -> Sequence {
+pub fn generate_colliding_keys(kind: Kind, random: &mut Rng, oracle: &mut Oracle) -> Sequence {
     let b = random.u32(1..8);
     let buckets = 1 << b;
     let room = 13 * (buckets / 2);
@@ -22,23 +24,23 @@ pub fn generate_crowd(kind: Kind, random: &mut Rng, oracle: &mut Oracle) -> Sequ
             .map(|key| Operation::Get(Slot::A, key))
             .collect(),
     };
-    // Map A keeps its first seed for as long as it is not empty.
+    // Map A retains its first seed as long as it is not empty.
     let mut chains = vec![Vec::new(); buckets as usize];
-    for (key, go) in (0..).zip(oracle.ask(&sequence)) {
+    for (key, go) in (0..).zip(oracle.execute(&sequence)) {
         chains[go.hash as usize % buckets as usize].push(key);
     }
-    let mut crowd = Crowd {
+    let mut colliding = CollidingKeys {
         random: random.fork(),
         operations: Vec::new(),
         chains,
         present: Vec::new(),
     };
-    crowd.play(room as usize);
-    sequence.operations = crowd.operations;
+    colliding.play(room as usize);
+    sequence.operations = colliding.operations;
     sequence
 }
 
-struct Crowd {
+struct CollidingKeys {
     random: Rng,
     operations: Vec<Operation>,
     /// The absent keys of each chain.
@@ -47,7 +49,7 @@ struct Crowd {
     present: Vec<(u32, usize)>,
 }
 
-impl Crowd {
+impl CollidingKeys {
     fn play(&mut self, room: usize) {
         let mut order: Vec<usize> = (0..self.chains.len()).collect();
         self.random.shuffle(&mut order);
@@ -57,7 +59,7 @@ impl Crowd {
         for chain in others {
             let before = self.present.len();
             self.overflow(*chain);
-            // Sparse again, but never empty, which would change the seed.
+            // Deletes most keys again, but not all, which would change the seed.
             let keep = self.random.usize(..3) + 1;
             let mut here = before..self.present.len();
             while here.len() > keep {
@@ -66,18 +68,18 @@ impl Crowd {
                 here.end -= 1;
             }
         }
-        // Every other chain has room for sixteen.
+        // Each other chain can hold sixteen entries.
         let spare = 10 + self.random.usize(..4);
         while self.present.len() + spare < room && self.insert_into_one_of(others) {}
         self.overflow(*last);
-        // From here on a new key begins a growth, unless there is no room for it.
+        // From here on, a new key starts a growth, unless its chain is full.
         for _ in 0..self.chains.len() {
-            self.amid_growth();
+            self.during_growth();
         }
     }
 
-    /// Fills an empty chain until it has an overflow bucket, or, once in ten thousand times, until there are no more keys for
-    /// it.
+    /// Fills an empty chain until it has an overflow bucket, or, once in ten thousand times, until
+    /// no keys are left for it.
     fn overflow(&mut self, chain: usize) {
         for _ in 0..9 {
             self.insert(chain);
@@ -91,18 +93,18 @@ impl Crowd {
         self.present.push((key, chain));
         self.push_insert(Slot::A, key);
         if self.random.u8(..8) == 0 {
-            self.look();
+            self.look_up();
         }
         true
     }
 
-    /// The elem is the number of the step.
+    /// Uses the number of the step as the elem.
     fn push_insert(&mut self, slot: Slot, key: u32) {
         let elem = self.operations.len() as u64;
         self.operations.push(Operation::Insert(slot, key, elem));
     }
 
-    /// Into a chain that keeps within its two buckets; false if there is none.
+    /// Inserts into a chain that still fits in two buckets; returns false if there is none.
     fn insert_into_one_of(&mut self, chains: &[usize]) -> bool {
         let start = self.random.usize(..chains.len().max(1));
         let turned = chains[start..].iter().chain(&chains[..start]);
@@ -118,7 +120,7 @@ impl Crowd {
         self.operations.push(Operation::Delete(Slot::A, key));
     }
 
-    fn look(&mut self) {
+    fn look_up(&mut self) {
         let chain = self.random.usize(..self.chains.len());
         let absent = self.chains[chain].last().copied();
         let present = self.random.choice(&self.present).map(|(key, _)| *key);
@@ -127,7 +129,7 @@ impl Crowd {
             .extend(key.map(|key| Operation::Get(Slot::A, key)));
     }
 
-    fn amid_growth(&mut self) {
+    fn during_growth(&mut self) {
         match self.random.u8(..16) {
             0..6 => {
                 let chain = self.random.usize(..self.chains.len());
@@ -139,7 +141,7 @@ impl Crowd {
             }
             9..12 => {
                 self.operations.push(Operation::Clone(Slot::A));
-                // The clone goes on a little, by itself.
+                // Writes a little to the clone alone.
                 for _ in 0..self.random.usize(..4) {
                     let chain = self.random.usize(..self.chains.len());
                     if let Some(key) = self.chains[chain].last().copied() {
@@ -149,7 +151,7 @@ impl Crowd {
             }
             12 => self.operations.push(Operation::Iterate(Slot::A)),
             13 if self.random.u8(..32) == 0 => self.operations.push(Operation::Clear(Slot::A)),
-            _ => self.look(),
+            _ => self.look_up(),
         }
     }
 }
@@ -159,9 +161,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chain_for_which_there_are_few_keys_is_no_hindrance() {
+    fn a_chain_with_few_keys_does_not_stop_the_sequence() {
         for seed in 0..200 {
-            let mut crowd = Crowd {
+            let mut colliding = CollidingKeys {
                 random: Rng::with_seed(seed),
                 operations: Vec::new(),
                 chains: (0..8)
@@ -169,13 +171,13 @@ mod tests {
                     .collect(),
                 present: Vec::new(),
             };
-            crowd.play(52);
-            let written = crowd.operations.iter();
+            colliding.play(52);
+            let written = colliding.operations.iter();
             let count =
                 |wanted: fn(&Operation) -> bool| written.clone().filter(|o| wanted(o)).count();
             let inserted = count(|o| matches!(o, Operation::Insert(Slot::A, ..)));
             let deleted = count(|o| matches!(o, Operation::Delete(Slot::A, _)));
-            assert_eq!(inserted - deleted, crowd.present.len());
+            assert_eq!(inserted - deleted, colliding.present.len());
         }
     }
 }
