@@ -1,8 +1,9 @@
-//! The one door to atomics, shared cells, and what a thread keeps for itself.
+//! The only module that imports atomics, `UnsafeCell` and thread-locals from std.
 //!
-//! Nothing else in the crate names `std::sync::atomic` or `std::cell::UnsafeCell` (`tests/integration/tidy.rs` sees to it), so
-//! under `--cfg untorn_loom` and `--cfg untorn_shuttle` a model checker stands in for all of them.
-//! On targets without 64-bit atomics they are those of `portable-atomic`, which take a lock.
+//! No other file names `std::sync::atomic` or `std::cell::UnsafeCell` (`tests/integration/tidy.rs`
+//! checks this), so `--cfg untorn_loom` and `--cfg untorn_shuttle` replace all of them by those of
+//! a model checker. On targets without 64-bit atomics they are those of `portable-atomic`, which
+//! take a lock.
 
 #[cfg(not(any(untorn_loom, untorn_shuttle)))]
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, Ordering, fence};
@@ -28,16 +29,16 @@ pub(crate) use shuttle::{thread::current as current_thread, thread_local};
 #[cfg(not(any(untorn_loom, untorn_shuttle)))]
 pub(crate) use std::{thread::current as current_thread, thread_local};
 
-/// A counter in a static, from which numbers are drawn: no model checker watches it, since all that counts is that no
-/// number is drawn twice.
+/// A counter for unique numbers in a static. Never replaced by a model checker's: it only has to
+/// count.
 #[cfg(any(test, not(untorn_loom)))]
 pub(crate) use self::atomic_64::AtomicU64 as Counter;
 
-/// A flag of the process, which lives on when a model checker's execution has ended.
+/// A flag of the process, which outlives an execution of a model checker.
 #[cfg(not(untorn_loom))]
 pub(crate) use std::sync::atomic::AtomicBool as Flag;
 
-/// A cell whose contents are reached by raw pointer, in the shape that loom can watch.
+/// A cell whose contents are accessed through raw pointers, with the interface of loom's cell.
 #[cfg(not(untorn_loom))]
 pub(crate) struct UnsafeCell<T: ?Sized>(std::cell::UnsafeCell<T>);
 
@@ -58,13 +59,13 @@ impl<T: ?Sized> UnsafeCell<T> {
         self.0.get_mut()
     }
 
-    /// Calls `f` with a pointer to read through.
+    /// Calls `f` with a pointer for reading.
     #[inline(always)]
     pub(crate) fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
         f(self.0.get())
     }
 
-    /// Calls `f` with a pointer to write through.
+    /// Calls `f` with a pointer for writing.
     #[inline(always)]
     pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
         f(self.0.get())
@@ -74,7 +75,7 @@ impl<T: ?Sized> UnsafeCell<T> {
 #[cfg(all(test, untorn_loom))]
 pub(crate) use loom::cell::UnsafeCell;
 
-/// The pointer in it, which nobody stores to any more.
+/// Returns the last pointer stored, without an atomic access: the reference is exclusive.
 #[cfg(untorn_loom)]
 pub(crate) fn last_stored<T>(pointer: &mut AtomicPtr<T>) -> *mut T {
     pointer.with_mut(|pointer| *pointer)
@@ -85,7 +86,7 @@ pub(crate) fn last_stored<T>(pointer: &mut AtomicPtr<T>) -> *mut T {
     *pointer.get_mut()
 }
 
-/// Replaces null by `new`, or gives back what is there instead.
+/// Replaces null by `new`, or returns the other pointer that is stored.
 #[cfg(not(untorn_loom))]
 #[inline(always)]
 pub(crate) fn replace_null<T>(
@@ -102,8 +103,11 @@ pub(crate) use self::old_values::replace_null;
 #[cfg(all(test, untorn_loom))]
 pub(crate) use self::old_values::with_old_values;
 
-/// The language lets a compare-exchange that fails see an old value, as a load may; loom does not try that. A load before
-/// it does, but hides accesses of other threads from loom (see `own!` in `record.rs`); so a model has to ask for it.
+/// Failed compare-exchanges that observe old values, for loom.
+///
+/// The memory model permits a failed compare-exchange to load an old value, as a plain load may,
+/// but loom does not explore that. A load before the compare-exchange makes loom explore it, but
+/// hides accesses of other threads from loom (see `own!` in `record.rs`); so a model enables it.
 #[cfg(untorn_loom)]
 mod old_values {
     use std::cell::Cell;
@@ -111,15 +115,15 @@ mod old_values {
     use super::{AtomicPtr, Ordering};
 
     std::thread_local! {
-        static ASKED_FOR: Cell<bool> = const { Cell::new(false) };
+        static ENABLED: Cell<bool> = const { Cell::new(false) };
     }
 
-    /// Lets compare-exchanges in `model`, which runs on this thread, see old values.
+    /// Runs `model` on this thread with failed compare-exchanges that may observe old values.
     #[cfg(test)]
     pub(crate) fn with_old_values(model: impl FnOnce()) {
-        ASKED_FOR.set(true);
+        ENABLED.set(true);
         model();
-        ASKED_FOR.set(false);
+        ENABLED.set(false);
     }
 
     pub(crate) fn replace_null<T>(
@@ -128,10 +132,10 @@ mod old_values {
         success: Ordering,
         failure: Ordering,
     ) -> Result<*mut T, *mut T> {
-        if ASKED_FOR.get() {
-            let seen = pointer.load(failure);
-            if !seen.is_null() {
-                return Err(seen);
+        if ENABLED.get() {
+            let current = pointer.load(failure);
+            if !current.is_null() {
+                return Err(current);
             }
         }
         pointer.compare_exchange(std::ptr::null_mut(), new, success, failure)

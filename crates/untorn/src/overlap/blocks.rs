@@ -1,4 +1,4 @@
-//! Slot blocks: room for the accesses of a thread that its record has no slot for.
+//! Slot blocks: slots for the accesses of a thread beyond those that its record has slots for.
 //!
 //! ```text
 //! Record
@@ -7,7 +7,8 @@
 //!     ├ live       bit k: a slot of block k is in use
 //!     ├ taken, free                  the free list
 //!     └ blocks[k] ─> SlotBlock       4·2^k slots: allocated when needed, reused, never freed
-//!                     ├ levels[1]    bit i: word i of the level below is not 0    (as many levels as it takes)
+//!                     ├ levels[1]    bit i: word i of the level below is not 0
+//!                     │                (as many levels as it takes)
 //!                     ├ levels[0]    bit i: slot i is in use
 //!                     └ slots        { Slot, next_free }
 //! ```
@@ -21,16 +22,16 @@
 //! 1. Blocks are leaked, as records are (record.rs, 1).
 //! 2. Only the thread that owns the record stores here (record.rs, 2).
 //! 3. *Occupancy.* The bit of a slot, the bits above it, and the bit of its block in `live` are set
-//!    before an access is announced in the slot, and cleared after the access is retracted.
+//!    before an access is published in the slot, and cleared after the access is unpublished.
 //! 4. *Order.* A bit is stored Relaxed. It is set before the `SeqCst` fence on entering, so a scan
 //!    that must find the access finds the bit (gate.rs, 1). It is cleared after the Release fence
-//!    in `retract`, and a later owner stores after the Release fence in `Identity::set`. So an
+//!    in `unpublish`, and a later owner stores after the Release fence in `Identity::set`. So an
 //!    Acquire load of a word in which a bit is clear has also acquired the end of each access that
 //!    had set it.
 //! 5. *Free list.* Each place below `taken` is in use or in the free list. The places from `taken`
 //!    on were not used by this owner of the record.
 
-#![allow(unsafe_code, reason = "named for it: see the invariants above")]
+#![allow(unsafe_code, reason = "see the invariants above")]
 
 use std::ptr;
 
@@ -47,7 +48,7 @@ const FIRST: usize = if cfg!(untorn_loom) { 2 } else { 4 };
 /// The bits of a word of the bitmap. The models, which have few slots, have two, and so two levels.
 const FAN_OUT: usize = if cfg!(untorn_loom) { 2 } else { 64 };
 
-/// The most blocks that a record can have: room for 268 million accesses, in 19 GB.
+/// The maximum number of blocks of a record: room for 268 million accesses, in 19 GB.
 const BLOCKS: usize = if cfg!(untorn_loom) { 2 } else { 26 };
 
 /// The end of the free list.
@@ -144,7 +145,7 @@ impl SlotBlocks {
         for place in 0..own!(self.taken) {
             let (number, index) = locate(place);
             let block = self.own_block(number).expect("a place that was taken");
-            block.slots[index].slot.forget();
+            block.slots[index].slot.invalidate();
         }
         self.taken.store(0, Ordering::Relaxed);
         self.free.store(NONE, Ordering::Relaxed);
@@ -153,7 +154,7 @@ impl SlotBlocks {
     /// Returns whether a slot may be in use.
     #[inline(always)]
     pub(super) fn are_in_use(&self) -> bool {
-        // Acquire: what was read in the slots, if none is in use any more, with `retract.fence`.
+        // Acquire: the reads in the slots, if none is in use any more, with `retract.fence`.
         self.live.load(acquire("are_in_use.live")) != 0
     }
 
@@ -167,8 +168,8 @@ impl SlotBlocks {
             live &= live - 1;
             // Acquire: the contents of the block (Release in `grow`).
             let block = self.blocks[number].load(acquire("fold.block"));
-            // SAFETY: invariant 1; only `grow` stores here. A bit that was set just now may be
-            // found before the pointer: then the access finds the pointer of this writer.
+            // SAFETY: invariant 1; only `grow` stores here. The scan may observe a new bit before
+            // the pointer to the block: then the access finds the pointer of this writer.
             if let Some(block) = unsafe { block.as_ref() } {
                 folded = block.fold(block.levels.len() - 1, 0, folded, fold);
             }
@@ -176,7 +177,7 @@ impl SlotBlocks {
         folded
     }
 
-    /// Returns a block, if there is one. For the owner.
+    /// Returns the block with this number, if it is allocated. For the owner.
     fn own_block(&self, number: usize) -> Option<&'static SlotBlock> {
         let block = own!(self.blocks[number]);
         // SAFETY: invariant 1; only `grow` stores here.
@@ -186,7 +187,7 @@ impl SlotBlocks {
     #[cold]
     fn grow(&self, number: usize, identity: &'static Identity) -> &'static SlotBlock {
         let block = Box::leak(Box::new(SlotBlock::new(number, identity)));
-        // Release: the contents of the block (Acquire in `for_each_in`).
+        // Release: the contents of the block (Acquire in `fold`).
         self.blocks[number].store(block, release("grow.block"));
         block
     }
@@ -256,7 +257,7 @@ impl SlotBlock {
     ) -> B {
         #[cfg(test)]
         WORDS_READ.set(WORDS_READ.get() + 1);
-        // Acquire: what was read in slots that are found free, with `retract.fence`.
+        // Acquire: the reads in slots that are free again, with `retract.fence`.
         let mut bits = self.levels[level][word].load(acquire("fold.word"));
         let mut folded = initial;
         while bits != 0 {
@@ -271,14 +272,14 @@ impl SlotBlock {
     }
 }
 
-/// Frees the blocks of a model's records.
+/// Frees the blocks of the records of a model, which creates a registry for each execution.
 #[cfg(any(untorn_loom, untorn_shuttle))]
 impl Drop for SlotBlocks {
     fn drop(&mut self) {
         for block in &mut self.blocks {
             let block = last_stored(block);
             if !block.is_null() {
-                // SAFETY: leaked by `grow`, and no thread is left that could look at it.
+                // SAFETY: leaked by `grow`, and no thread is left that has a reference to it.
                 drop(unsafe { Box::from_raw(block) });
             }
         }

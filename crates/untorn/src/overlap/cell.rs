@@ -2,11 +2,12 @@
 //!
 //! # Invariants
 //!
-//! 1. The value is reached by `&` or by a [`ReadGuard`] only from a read that entered the gate, by a [`WriteGuard`] only from
-//!    a write that did, and by `&mut` without the gate only under a `&mut` of the cell. By the exclusion and order of the
-//!    gate (gate.rs, 1 and 2) no two of these meet, and each sees what came before.
+//! 1. The value is accessed through `&` or a [`ReadGuard`] only by a read that entered the gate,
+//!    through a [`WriteGuard`] only by a write that did, and through `&mut` without the gate only
+//!    under a `&mut` of the cell. By the exclusion and order of the gate (gate.rs, 1 and 2) no two
+//!    of these conflict, and a write happens-before each later access.
 
-#![allow(unsafe_code, reason = "named for it: see the invariant above")]
+#![allow(unsafe_code, reason = "see the invariant above")]
 #![allow(
     clippy::result_large_err,
     reason = "an overlap is described in place, without allocating"
@@ -17,7 +18,7 @@ use std::ffi::CStr;
 use std::fmt;
 use std::ptr::NonNull;
 
-use super::entrance::{Describe, Entrance, Inside, OngoingRead, OngoingWrite, prepare};
+use super::detector::{Describe, Detector, HasSlot, ReadAccess, WriteAccess, prepare};
 use super::guards::{ReadGuard, WriteGuard};
 use super::policy::OnOverlap;
 use super::report::{Overlap, Subject};
@@ -27,14 +28,14 @@ use crate::sync::UnsafeCell;
 
 /// The description of a cell, which is read without entering its gate.
 pub(super) struct Contents {
-    /// A function, since the name of a type is not available at compile time.
+    /// A function, since `type_name` is not a stable `const fn`.
     type_name: fn() -> &'static str,
 }
 
 impl Describe for Contents {
     const KIND: &'static CStr = c"OverlapCell";
 
-    /// As a `RefCell`.
+    /// Panics, as a `RefCell` does.
     const ON_OVERLAP: OnOverlap = OnOverlap::Panic;
 
     fn subject(&self) -> Subject {
@@ -54,10 +55,10 @@ macro_rules! operation {
 /// A `RefCell` that threads can share: many reads or one write at a time, and a report that names
 /// **both** borrowers if an access breaks that rule.
 ///
-/// It is a checker, not a lock: no access waits for another access. Use it for state whose accesses something *else*
-/// is supposed to keep apart (a phase of the program, a channel, an event loop, a foreign library, an
-/// `unsafe impl Sync`), to find out where that fails. [The guide](crate::docs::overlap_cell) has the
-/// usual cases.
+/// It is a checker, not a lock: no access waits for another access. Use it for state whose accesses
+/// something *else* is supposed to keep apart (a phase of the program, a channel, an event loop, a
+/// foreign library, an `unsafe impl Sync`), to find out where that fails. [The
+/// guide](crate::docs::overlap_cell) has the usual cases.
 ///
 /// # Examples
 /// ```
@@ -74,51 +75,53 @@ macro_rules! operation {
 /// ```
 ///
 /// # Overlaps
-/// Two accesses overlap if they are in progress at the same time and at least one of them is a write, on
-/// two threads or on one. An access lasts from the call to the drop of its guard. An attempt is an access
-/// while it lasts: the read of another thread can conflict even with a [`try_write`](Self::try_write)
-/// that fails. Of two overlapping accesses at least one reports it (no false negative), and accesses that
-/// do not overlap are never reported (no false positive).
+/// Two accesses overlap if they are in progress at the same time and at least one of them is a
+/// write, on two threads or on one. An access lasts from the call to the drop of its guard. An
+/// attempt is an access while it lasts: the read of another thread can conflict even with a
+/// [`try_write`](Self::try_write) that fails. Of two overlapping accesses at least one reports it
+/// (no false negative), and accesses that do not overlap are never reported (no false positive).
 ///
 /// By default the access that notices panics, as with a `RefCell`, with the report as its message.
-/// [`OnOverlap`] has the other policies, set for one cell by [`on_overlap`](Self::on_overlap) and for all
-/// others by `UNTORN_ON_OVERLAP=exit`. The access that notices does not proceed, the other one is not disturbed,
-/// and the cell stays usable. `try_read` and `try_write` return the [`Overlap`] instead, whatever the
-/// policy.
+/// [`OnOverlap`] has the other policies, set for one cell by [`on_overlap`](Self::on_overlap) and
+/// for all others by `UNTORN_ON_OVERLAP=exit`. The access that notices does not proceed, the other
+/// one is not disturbed, and the cell stays usable. `try_read` and `try_write` return the
+/// [`Overlap`] instead, whatever the policy.
 ///
 /// # Order
-/// The end of an access happens-before the beginning of each access that begins after it, also without
-/// any other synchronization. So there is no data race even in a program that breaks the rule.
+/// The end of an access happens-before the beginning of each access that begins after it, also
+/// without any other synchronization. So there is no data race even in a program that breaks the
+/// rule.
 ///
 /// # Guards
-/// Read guards may be nested, and guards may be dropped in any order and held while other code panics.
-/// A guard that is dropped by unwinding ends its access. There is no poisoning: as with a `RefCell`, the
-/// program has to know whether the value is then half changed. Guards stay on their thread.
+/// Read guards may be nested, and guards may be dropped in any order and held while other code
+/// panics. A guard that is dropped by unwinding ends its access. There is no poisoning: as with a
+/// `RefCell`, the program has to know whether the value is then half changed. Guards stay on their
+/// thread.
 ///
-/// A *leaked* guard ([`std::mem::forget`], a cycle of `Rc`) is an access that never ends: the cell stays
-/// in use until the process ends, also when the thread has ended, and every later report names the
-/// guard's thread and line. `get_mut`, `into_inner` and dropping the cell still work, and the value is
-/// dropped once.
+/// A *leaked* guard ([`std::mem::forget`], a cycle of `Rc`) is an access that never ends: the cell
+/// stays in use until the process ends, also when the thread has ended, and every later report
+/// names the guard's thread and line. `get_mut`, `into_inner` and dropping the cell still work, and
+/// the value is dropped once.
 ///
 /// # Cost
 /// Taking a guard is amortized O(1), however many the thread holds, and so is dropping one. The
 /// first access of a thread allocates; a thread that holds more than four guards at once allocates
-/// room for more, which doubles each time and is reused. A read stores to the thread's own record, so
-/// readers on many threads do not slow each other down. A write also reads the clock, and scans one record
-/// for each thread (as many as ever used this crate at once) and one slot for each guard that a thread
-/// holds beyond four. Guards that were dropped cost later writes nothing.
+/// room for more, which doubles each time and is reused. A read stores to the thread's own record,
+/// so readers on many threads do not slow each other down. A write also reads the clock, and scans
+/// one record for each thread (as many as ever used this crate at once) and one slot for each guard
+/// that a thread holds beyond four. Guards that were dropped cost later writes nothing.
 ///
 /// No method waits for another thread, unless the process is about to end with a report, and none
-/// sleeps, unless [`stretch`](Self::stretch) or `UNTORN_STRETCH` enables it. A cell is some 180 bytes
-/// larger than its value. It can be created at compile time, in a `static`.
+/// sleeps, unless [`stretch`](Self::stretch) or `UNTORN_STRETCH` enables it. A cell is some 180
+/// bytes larger than its value. It can be created at compile time, in a `static`.
 pub struct OverlapCell<T: ?Sized> {
-    entrance: Entrance<Contents>,
+    detector: Detector<Contents>,
     stretching: Stretching,
     value: UnsafeCell<T>,
 }
 
-// SAFETY: reads share the value and writes have it to themselves, on any thread, which may also take it out
-// (invariant 1).
+// SAFETY: reads share the value and writes are exclusive, on any thread, which may also move the
+// value out (invariant 1).
 unsafe impl<T: ?Sized + Send + Sync> Sync for OverlapCell<T> {}
 
 impl<T> OverlapCell<T> {
@@ -132,10 +135,10 @@ impl<T> OverlapCell<T> {
     #[must_use]
     pub const fn new(value: T) -> Self {
         Self {
-            entrance: Entrance::new(Contents {
+            detector: Detector::new(Contents {
                 type_name: type_name::<T>,
             }),
-            stretching: Stretching::untold(),
+            stretching: Stretching::unset(),
             value: UnsafeCell::new(value),
         }
     }
@@ -159,11 +162,11 @@ impl<T: ?Sized> OverlapCell<T> {
     /// Returns the name that reports show, cut to 64 bytes.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
-        self.entrance.name.as_deref()
+        self.detector.name.as_deref()
     }
 
-    /// Begins a read, which lasts until the guard is dropped. Never blocks. Reads do not conflict with
-    /// each other.
+    /// Begins a read, which lasts until the guard is dropped. Never blocks. Reads do not conflict
+    /// with each other.
     ///
     /// # Panics
     /// If a write, or an attempt to write, is in progress, with the report as the message, unless
@@ -181,12 +184,12 @@ impl<T: ?Sized> OverlapCell<T> {
         self.begin_read(operation!(Read "read"))
     }
 
-    /// Begins a write, which lasts until the guard is dropped. Never blocks. A write conflicts with every
-    /// other access.
+    /// Begins a write, which lasts until the guard is dropped. Never blocks. A write conflicts with
+    /// every other access.
     ///
     /// # Panics
-    /// If a read, a write, or an attempt to write is in progress, with the report as the message, unless
-    /// [`on_overlap`](Self::on_overlap) or the environment sets another policy.
+    /// If a read, a write, or an attempt to write is in progress, with the report as the message,
+    /// unless [`on_overlap`](Self::on_overlap) or the environment sets another policy.
     ///
     /// # Examples
     /// ```
@@ -200,10 +203,11 @@ impl<T: ?Sized> OverlapCell<T> {
         self.begin_write(operation!(Write "write"))
     }
 
-    /// Begins a read, or returns the conflicting access. Never blocks, and does not apply the policy.
+    /// Begins a read, or returns the conflicting access. Never blocks, and does not apply the
+    /// policy.
     ///
-    /// Use it where the program can do something else instead. Do not call it in a retry loop: a write
-    /// that begins during an attempt conflicts with it, and reports it.
+    /// Use it where the program can do something else instead. Do not call it in a retry loop: a
+    /// write that begins during an attempt conflicts with it, and reports it.
     ///
     /// # Errors
     /// If a write, or an attempt to write, is in progress. The error is allocated after the
@@ -222,15 +226,15 @@ impl<T: ?Sized> OverlapCell<T> {
     #[track_caller]
     pub fn try_read(&self) -> Result<ReadGuard<'_, T>, Box<Overlap>> {
         let environment = prepare();
-        let inside = self.entrance.try_enter_read(operation!(Read "try_read"))?;
+        let access = self.detector.try_enter_read(operation!(Read "try_read"))?;
         self.stretching
-            .stretch_or(environment, inside.slot(), Side::Read);
-        Ok(self.reading(inside))
+            .stretch_or(environment, access.slot(), Side::Read);
+        Ok(self.read_guard(access))
     }
 
-    /// Begins a write, or returns the conflicting access: of several readers one, and the number of the
-    /// others. Never blocks, and does not apply the policy. As with [`try_read`](Self::try_read), do not
-    /// call it in a retry loop.
+    /// Begins a write, or returns the conflicting access: of several readers one, and the number of
+    /// the others. Never blocks, and does not apply the policy. As with
+    /// [`try_read`](Self::try_read), do not call it in a retry loop.
     ///
     /// # Errors
     /// If a read, a write, or an attempt to write is in progress.
@@ -247,16 +251,16 @@ impl<T: ?Sized> OverlapCell<T> {
     #[track_caller]
     pub fn try_write(&self) -> Result<WriteGuard<'_, T>, Box<Overlap>> {
         let environment = prepare();
-        let inside = self
-            .entrance
+        let access = self
+            .detector
             .try_enter_write(operation!(Write "try_write"))?;
         self.stretching
-            .stretch_or(environment, inside.slot(), Side::Write);
-        Ok(self.writing(inside))
+            .stretch_or(environment, access.slot(), Side::Write);
+        Ok(self.write_guard(access))
     }
 
-    /// Returns a reference to the value. The exclusive borrow proves that no other access is in progress,
-    /// so this is no access and checks nothing, also after a guard was leaked.
+    /// Returns a reference to the value. The exclusive borrow proves that no other access is in
+    /// progress, so this is no access and checks nothing, also after a guard was leaked.
     #[must_use]
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
@@ -266,40 +270,42 @@ impl<T: ?Sized> OverlapCell<T> {
     #[track_caller]
     fn begin_read(&self, operation: &'static Operation) -> ReadGuard<'_, T> {
         let environment = prepare();
-        let inside = self.entrance.enter_read(operation);
+        let access = self.detector.enter_read(operation);
         self.stretching
-            .stretch_or(environment, inside.slot(), Side::Read);
-        self.reading(inside)
+            .stretch_or(environment, access.slot(), Side::Read);
+        self.read_guard(access)
     }
 
     #[inline(always)]
     #[track_caller]
     fn begin_write(&self, operation: &'static Operation) -> WriteGuard<'_, T> {
         let environment = prepare();
-        let inside = self.entrance.enter_write(operation);
+        let access = self.detector.enter_write(operation);
         self.stretching
-            .stretch_or(environment, inside.slot(), Side::Write);
-        self.writing(inside)
+            .stretch_or(environment, access.slot(), Side::Write);
+        self.write_guard(access)
     }
 
     #[inline(always)]
-    fn reading<'c>(&'c self, inside: OngoingRead<'c, Contents>) -> ReadGuard<'c, T> {
+    fn read_guard<'c>(&'c self, access: ReadAccess<'c, Contents>) -> ReadGuard<'c, T> {
         let value = self.value.with(|value| {
             // SAFETY: the address of a field.
             unsafe { NonNull::new_unchecked(value.cast_mut()) }
         });
-        // SAFETY: `inside` has entered this cell's gate to read, and leaves it last (invariant 1).
-        unsafe { ReadGuard::new(value, inside) }
+        // SAFETY: `access` has entered this cell's gate to read; the guard drops it last (invariant
+        // 1).
+        unsafe { ReadGuard::new(value, access) }
     }
 
     #[inline(always)]
-    fn writing<'c>(&'c self, inside: OngoingWrite<'c, Contents>) -> WriteGuard<'c, T> {
+    fn write_guard<'c>(&'c self, access: WriteAccess<'c, Contents>) -> WriteGuard<'c, T> {
         let value = self.value.with_mut(|value| {
             // SAFETY: the address of a field.
             unsafe { NonNull::new_unchecked(value) }
         });
-        // SAFETY: `inside` has entered this cell's gate to write, and leaves it last (invariant 1).
-        unsafe { WriteGuard::new(value, inside) }
+        // SAFETY: `access` has entered this cell's gate to write; the guard drops it last
+        // (invariant 1).
+        unsafe { WriteGuard::new(value, access) }
     }
 }
 
@@ -315,23 +321,25 @@ impl<T> OverlapCell<T> {
     /// ```
     #[must_use]
     pub const fn with_name(mut self, name: &str) -> Self {
-        self.entrance.name = Some(Name::new(name));
+        self.detector.name = Some(Name::new(name));
         self
     }
 
-    /// Sets the policy of accesses that notice an overlap. It takes precedence over the environment.
+    /// Sets the policy of accesses that notice an overlap. It takes precedence over the
+    /// environment.
     ///
     /// # Examples
     /// ```
     /// use untorn::{OnOverlap, OverlapCell};
     ///
     /// // As Go does: the report on stderr and exit status 2, which no code can catch.
-    /// static CONFIG: OverlapCell<u32> = OverlapCell::named("config", 265).on_overlap(OnOverlap::Exit);
+    /// static CONFIG: OverlapCell<u32> =
+    ///     OverlapCell::named("config", 265).on_overlap(OnOverlap::Exit);
     /// assert_eq!(*CONFIG.read(), 265);
     /// ```
     #[must_use]
     pub const fn on_overlap(mut self, on_overlap: OnOverlap) -> Self {
-        self.entrance.on_overlap = Some(on_overlap);
+        self.detector.on_overlap = Some(on_overlap);
         self
     }
 
@@ -342,7 +350,8 @@ impl<T> OverlapCell<T> {
     /// ```
     /// use untorn::{OverlapCell, Stretch};
     ///
-    /// static CONFIG: OverlapCell<u32> = OverlapCell::named("config", 265).stretch(Stretch::percent(1.0));
+    /// static CONFIG: OverlapCell<u32> =
+    ///     OverlapCell::named("config", 265).stretch(Stretch::percent(1.0));
     /// assert_eq!(*CONFIG.read(), 265);
     /// ```
     #[must_use]
@@ -372,8 +381,8 @@ impl<T> OverlapCell<T> {
         std::mem::replace(&mut *self.begin_write(operation!(Write "replace")), value)
     }
 
-    /// Replaces the value by its `Default`, which is created before the write begins, and returns the old
-    /// one.
+    /// Replaces the value by its `Default`, which is created before the write begins, and returns
+    /// the old one.
     ///
     /// # Panics
     /// As [`write`](Self::write).
@@ -395,8 +404,8 @@ impl<T> OverlapCell<T> {
 }
 
 impl<T: Clone> Clone for OverlapCell<T> {
-    /// Creates a cell with a clone of the value, which is made in one read, and with the name, policy and
-    /// stretch of this one.
+    /// Creates a cell with a clone of the value, which is made in one read, and with the name,
+    /// policy and stretch of this one.
     ///
     /// # Panics
     /// As [`read`](Self::read).
@@ -412,9 +421,9 @@ impl<T: Clone> Clone for OverlapCell<T> {
     fn clone(&self) -> Self {
         let value = T::clone(&self.begin_read(operation!(Clone "clone")));
         let mut clone = Self::new(value);
-        clone.entrance.name = self.entrance.name;
-        clone.entrance.on_overlap = self.entrance.on_overlap;
-        clone.stretching = self.stretching.anew();
+        clone.detector.name = self.detector.name;
+        clone.detector.on_overlap = self.detector.on_overlap;
+        clone.stretching = self.stretching.fresh();
         clone
     }
 }
@@ -451,11 +460,11 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for OverlapCell<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         prepare();
         let mut cell = f.debug_struct("OverlapCell");
-        if let Some(name) = &self.entrance.name {
+        if let Some(name) = &self.detector.name {
             cell.field("name", name);
         }
-        match self.entrance.try_enter_read(operation!(Read "fmt")) {
-            Ok(inside) => cell.field("value", &self.reading(inside)),
+        match self.detector.try_enter_read(operation!(Read "fmt")) {
+            Ok(access) => cell.field("value", &self.read_guard(access)),
             Err(_) => cell.field("value", &format_args!("<in use>")),
         };
         cell.finish_non_exhaustive()

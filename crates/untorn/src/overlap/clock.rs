@@ -1,9 +1,9 @@
-//! The clock that writers read on entering: only differences count, and only in a report.
+//! The clock that writers read on entering. Only differences matter, and only in a report.
 //!
-//! On x86-64 it is the processor's time-stamp counter, which costs a quarter of what `Instant::now`
-//! does; its frequency is determined when a report needs it, by comparing both clocks since the
-//! first access. Elsewhere, and under Miri, which has no such instruction, it is `Instant`; where
-//! there is no clock it stands still and no duration is reported.
+//! On x86-64 it is the processor's time-stamp counter, which costs a quarter of `Instant::now`. Its
+//! frequency is determined when a report needs it, by comparing both clocks since the first access.
+//! Elsewhere, and under Miri, which has no such instruction, it is `Instant`. On a target without a
+//! clock it is always 0 and no duration is reported.
 
 #![allow(unsafe_code, reason = "one instruction: see `ticks`")]
 
@@ -18,7 +18,7 @@ struct Origin {
     instant: Instant,
 }
 
-/// `None` without a clock.
+/// Returns the origin, read at the first call; `None` without a clock.
 fn origin() -> Option<&'static Origin> {
     static ORIGIN: OnceLock<Option<Origin>> = OnceLock::new();
     let origin = ORIGIN.get_or_init(|| {
@@ -31,7 +31,8 @@ fn origin() -> Option<&'static Origin> {
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 #[inline(always)]
 fn ticks() -> u64 {
-    // SAFETY: every x86-64 processor has the instruction. Where a system forbids it, it is a fault and nothing worse.
+    // SAFETY: every x86-64 processor has the instruction. If the system forbids it, it raises a
+    // fault, which is no undefined behavior.
     unsafe { std::arch::x86_64::_rdtsc() }
 }
 
@@ -45,19 +46,19 @@ fn ticks() -> u64 {
     u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// A moment, in ticks.
+/// Returns the current time, in ticks.
 #[inline(always)]
 pub(super) fn now() -> u64 {
     ticks()
 }
 
-/// Starts the comparison of the clocks; called when a map is made and before a cell's first access, so that it is long under way when a report
-/// needs it.
+/// Starts the comparison of the clocks. Called when a map is created and before a cell's first
+/// access, so that the measured interval is long when a report needs it.
 pub(super) fn start() {
     origin();
 }
 
-/// How long ago `moment` was, zero if it is not in the past; `None` without a clock.
+/// Returns the time since `moment`, zero if it is not in the past; `None` without a clock.
 pub(super) fn since(moment: u64) -> Option<Duration> {
     let origin = origin()?;
     let (ticks, elapsed) = (ticks(), origin.instant.elapsed());
@@ -78,7 +79,8 @@ mod tests {
         start();
         let moment = now();
         sleep(Duration::from_millis(20));
-        // Sleeping takes at least as long as asked; one percent for what lies between the looks at both clocks.
+        // A sleep takes at least its argument; one percent is for the time between reading the two
+        // clocks.
         assert!(since(moment) > Some(Duration::from_micros(19_800)));
         assert_eq!(since(u64::MAX), Some(Duration::ZERO));
     }

@@ -1,18 +1,16 @@
-//! The end of the process: one report on stderr, exit status 2, and nothing that can catch or delay it.
+//! The exit path: one report on stderr, then exit status 2; no code can catch or delay it.
 //!
-//! No allocation, and no lock that another thread may hold: stderr is written by its descriptor. The text is at most
-//! 4096 bytes, which a pipe that can take anything takes whole, so it is not mixed with what others write; a pipe
-//! that takes nothing is waited for no longer than [`WRITE_AT_MOST`]. A process that ends by itself meanwhile, because
-//! `main` returns or somebody calls `exit`, waits for the report and ends as it does.
+//! It allocates nothing and takes no lock that another thread may hold: it writes to the descriptor
+//! of stderr. The text is at most 4096 bytes, which a pipe that is ready for writing accepts whole,
+//! so it is not interleaved with other output. A pipe that is full is waited for no longer than
+//! [`WRITE_TIMEOUT`]. If the process exits meanwhile, because `main` returns or a thread calls
+//! `exit`, that exit waits for the report, and the exit status is 2.
 //!
-//! Without POSIX, and under Miri, which has no alarm, std's stderr and `exit` take their place. On
+//! Without POSIX, and under Miri, which has no alarm, std's stderr and `exit` are used instead. On
 //! `wasm32-unknown-unknown`, which has neither, the report is the message of a panic and the module
 //! traps.
 
-#![allow(
-    unsafe_code,
-    reason = "named for it: a few calls of the operating system"
-)]
+#![allow(unsafe_code, reason = "a few calls of the operating system")]
 
 use std::backtrace::Backtrace;
 use std::fmt::Write;
@@ -30,76 +28,77 @@ use crate::clock;
 use crate::mutants::mutant;
 use crate::sync::{Flag, Ordering};
 
-/// The longest report: what POSIX lets a pipe take in one piece on Linux (`PIPE_BUF`).
+/// The maximum bytes of a report: `PIPE_BUF` of Linux, the largest write that is atomic on a pipe.
 const REPORT_LEN: usize = 4096;
 
-/// How long the other threads are given to run into the closed gate, so that they print no more.
-const SETTLE: Duration = Duration::from_millis(1);
+/// The time for other threads to arrive at the closed gate, so that they print nothing more.
+const DRAIN_TIME: Duration = Duration::from_millis(1);
 
-/// How long a stderr that takes nothing is waited for.
-const WRITE_AT_MOST: Duration = Duration::from_secs(1);
+/// The maximum time to wait for a stderr that accepts no bytes.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long all of it may take, a write that blocks after all and a backtrace included; ThreadSanitizer's reports with it, if it
-/// is there.
-const END_AT_MOST_SECONDS: u32 = if cfg!(untorn_tsan) { 15 } else { 5 };
+/// The maximum time of the whole exit path, including a write that blocks after all, a backtrace,
+/// and the reports of ThreadSanitizer in a build with it.
+const EXIT_DEADLINE_SECS: u32 = if cfg!(untorn_tsan) { 15 } else { 5 };
 
-/// Whether somebody is reporting, and the process is about to end.
+/// Set once a thread is reporting, and the process is about to end.
 static REPORTING: Flag = Flag::new(false);
 
-/// What has to be arranged before there is anything to report.
+/// Registers the exit handler, before the first access.
 pub(super) fn prepare() {
-    system::hold_exit();
+    system::register_exit_wait();
 }
 
-/// Says something that is no report, without a lock.
-pub(super) fn say(text: &str) {
-    system::write_to_stderr(text.as_bytes(), WRITE_AT_MOST);
+/// Writes a text other than a report to stderr, without a lock.
+pub(super) fn write_stderr(text: &str) {
+    system::write_to_stderr(text.as_bytes(), WRITE_TIMEOUT);
 }
 
-/// Reports `overlap` and ends the process. `close` shuts the gate to everybody, or says that it could not yet.
-pub(super) fn die(overlap: &Overlap, mut close: impl FnMut() -> bool) -> ! {
+/// Reports `overlap` and ends the process. `close` closes the gate to all accesses, or returns
+/// false if another writer holds it.
+pub(super) fn report_and_exit(overlap: &Overlap, mut close: impl FnMut() -> bool) -> ! {
     if !clock::EXISTS {
         trap(overlap);
     }
-    // Relaxed: only that one thread comes first.
+    // Relaxed: the flag only selects one thread.
     if REPORTING.swap(true, Ordering::Relaxed) && !mutant("reports_mix") {
         loop {
             thread::park();
         }
     }
     system::ignore_broken_pipes();
-    // Whatever blocks from here on: a terminal can say that it takes something and then not take all.
-    let by_signal = tsan::KEEPS_SIGNALS_BACK && !mutant("tsan_is_waited_for_without_end");
-    system::exit_after(END_AT_MOST_SECONDS, by_signal);
+    // A deadline, since `write` may block: a terminal may be ready for some bytes but not for all.
+    let by_signal = tsan::DEFERS_SIGNALS && !mutant("tsan_is_waited_for_without_end");
+    system::exit_after(EXIT_DEADLINE_SECS, by_signal);
     let start = Instant::now();
-    while !close() && start.elapsed() < SETTLE {
+    while !close() && start.elapsed() < DRAIN_TIME {
         thread::yield_now();
     }
-    thread::sleep(SETTLE);
+    thread::sleep(DRAIN_TIME);
     tsan::end();
 
     let mut text = ArrayString::<REPORT_LEN>::new();
-    // Whatever does not fit is cut: two sites with paths of a thousand characters each would still fit.
+    // A longer report is cut: two sites with paths of a thousand characters each still fit.
     let _ = writeln!(text, "{}", overlap.fatal());
     if mutant("reports_mix") {
         for byte in text.as_bytes() {
-            system::write_to_stderr(&[*byte], WRITE_AT_MOST);
+            system::write_to_stderr(&[*byte], WRITE_TIMEOUT);
             thread::yield_now();
         }
-        thread::sleep(SETTLE);
+        thread::sleep(DRAIN_TIME);
     } else {
-        system::write_to_stderr(text.as_bytes(), WRITE_AT_MOST);
+        system::write_to_stderr(text.as_bytes(), WRITE_TIMEOUT);
     }
     if Environment::get().backtrace {
-        // The report is out. Capturing allocates and locks: that is what the deadline is for, too.
+        // The report is written. Capturing a backtrace allocates and locks; the deadline bounds it.
         let backtrace = format!("\n{}", Backtrace::force_capture());
-        system::write_to_stderr(backtrace.as_bytes(), WRITE_AT_MOST);
+        system::write_to_stderr(backtrace.as_bytes(), WRITE_TIMEOUT);
     }
     system::exit()
 }
 
-/// Reports by a panic hook, which a program for the browser has for that, and aborts: also where
-/// panics unwind, nothing can catch it.
+/// Reports through the panic hook, which a program for the browser sets for that, and aborts, so
+/// that no code can catch the panic.
 fn trap(overlap: &Overlap) -> ! {
     let _ = catch_unwind(AssertUnwindSafe(|| panic!("{}", overlap.fatal())));
     process::abort()
@@ -117,46 +116,46 @@ mod system {
     use crate::mutants::mutant;
     use crate::sync::Ordering;
 
-    /// Writes what stderr takes within the time.
-    pub(super) fn write_to_stderr(mut bytes: &[u8], at_most: Duration) {
+    /// Writes the bytes that stderr accepts within `timeout`.
+    pub(super) fn write_to_stderr(mut bytes: &[u8], timeout: Duration) {
         let start = Instant::now();
         while !bytes.is_empty() {
-            let left = at_most.saturating_sub(start.elapsed());
+            let left = timeout.saturating_sub(start.elapsed());
             let mut stderr = libc::pollfd {
                 fd: libc::STDERR_FILENO,
                 events: libc::POLLOUT,
                 revents: 0,
             };
-            // At least one look, and what is left of the time in milliseconds.
-            let timeout = left.as_millis().min(1000) as libc::c_int;
+            // At least one poll, for the rest of the timeout in milliseconds.
+            let millis = left.as_millis().min(1000) as libc::c_int;
             // SAFETY: points at one pollfd.
-            let ready = unsafe { libc::poll(&raw mut stderr, 1, timeout) };
+            let ready = unsafe { libc::poll(&raw mut stderr, 1, millis) };
             if ready <= 0 || stderr.revents & libc::POLLOUT == 0 {
-                if ready < 0 && to_be_retried() && !left.is_zero() {
+                if ready < 0 && is_transient() && !left.is_zero() {
                     continue;
                 }
                 return;
             }
-            // No more than what a pipe that is ready takes without waiting.
+            // No more than a pipe that is ready accepts without blocking.
             let len = bytes.len().min(super::REPORT_LEN);
             // SAFETY: the bytes are readable for their length.
             let written = unsafe { libc::write(libc::STDERR_FILENO, bytes.as_ptr().cast(), len) };
             match usize::try_from(written) {
                 Ok(written) => bytes = &bytes[written..],
-                Err(_) if to_be_retried() && !left.is_zero() => {}
+                Err(_) if is_transient() && !left.is_zero() => {}
                 Err(_) => return,
             }
         }
     }
 
-    /// Keeps a stderr that nobody reads from ending the process by a signal, and so with another status.
+    /// Ignores SIGPIPE: a closed stderr must not end the process by a signal, with another status.
     pub(super) fn ignore_broken_pipes() {
         // SAFETY: no handler is installed.
         unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
     }
 
-    /// Whether the call failed for now only: by a signal, or on a stderr that does not block and is full again.
-    fn to_be_retried() -> bool {
+    /// Returns whether the last error is transient: a signal, or a full stderr in nonblocking mode.
+    fn is_transient() -> bool {
         use std::io::ErrorKind::{Interrupted, WouldBlock};
         matches!(
             std::io::Error::last_os_error().kind(),
@@ -164,7 +163,8 @@ mod system {
         )
     }
 
-    /// Ends the process in so many seconds if it has not ended by itself, or lets the signal do so.
+    /// Sets a deadline of `seconds` for the process, enforced by SIGALRM: by its default action if
+    /// `by_signal`, otherwise by a handler that exits with status 2.
     pub(super) fn exit_after(seconds: u32, by_signal: bool) {
         extern "C" fn exit_on_signal(_: libc::c_int) {
             exit();
@@ -181,27 +181,28 @@ mod system {
         unsafe { libc::alarm(seconds) };
     }
 
-    /// Lets this thread have the signal, in a program that keeps all signals for one thread of its own.
+    /// Unblocks a signal on this thread, for programs that handle all signals on a dedicated
+    /// thread.
     fn unblock(signal: libc::c_int) {
         let mut set = MaybeUninit::uninit();
         // SAFETY: points at a set.
         unsafe { libc::sigemptyset(set.as_mut_ptr()) };
-        // SAFETY: the call above has made it a set.
+        // SAFETY: the call above has initialized the set.
         unsafe { libc::sigaddset(set.as_mut_ptr(), signal) };
-        // SAFETY: as above; nobody asks for the mask as it was.
+        // SAFETY: as above; a null pointer for the old mask is allowed.
         unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, set.as_ptr(), ptr::null_mut()) };
     }
 
-    /// Lets an ordinary end of the process wait for a report that is under way.
-    pub(super) fn hold_exit() {
+    /// Registers an exit handler that waits for a report in progress.
+    pub(super) fn register_exit_wait() {
         extern "C" fn wait_while_reporting() {
-            // Relaxed: the report says all that there is to say.
+            // Relaxed: no data is accessed through the flag.
             while super::REPORTING.load(Ordering::Relaxed) && !mutant("exit_overtakes_the_report") {
                 // SAFETY: no condition.
                 unsafe { libc::pause() };
             }
         }
-        // SAFETY: the function may be called at any time, also when everything else has been torn down.
+        // SAFETY: the function may be called at any time, also after all destructors have run.
         unsafe { libc::atexit(wait_while_reporting) };
     }
 
@@ -211,14 +212,14 @@ mod system {
     }
 }
 
-/// Without POSIX, and under Miri: std's stderr, which may wait for its lock, and an exit that runs
-/// exit handlers.
+/// The implementation without POSIX, and under Miri: std's stderr, whose lock may block, and an
+/// exit that runs exit handlers.
 #[cfg(not(all(unix, not(miri))))]
 mod system {
     use std::io::Write;
     use std::time::Duration;
 
-    pub(super) fn write_to_stderr(bytes: &[u8], _at_most: Duration) {
+    pub(super) fn write_to_stderr(bytes: &[u8], _timeout: Duration) {
         let _ = std::io::stderr().write_all(bytes);
     }
 
@@ -226,7 +227,7 @@ mod system {
 
     pub(super) fn exit_after(_seconds: u32, _by_signal: bool) {}
 
-    pub(super) fn hold_exit() {}
+    pub(super) fn register_exit_wait() {}
 
     pub(super) fn exit() -> ! {
         std::process::exit(super::STATUS)

@@ -2,15 +2,18 @@
 //!
 //! # Invariants
 //!
-//! 1. `value` of a [`ReadGuard`] may be read, by any thread, until `inside` is dropped: it points at the value of a cell
-//!    whose gate `inside` has entered to read (cell.rs, 1), or at a part of it that was reached by `&`.
-//! 2. `value` of a [`WriteGuard`] may be read and written, by whoever has the guard, until `inside` is dropped: in the same
-//!    way, with a write and `&mut`.
+//! 1. `value` of a [`ReadGuard`] may be read, by any thread, until `access` is dropped: it points
+//!    at the value of a cell whose gate `access` has entered to read (cell.rs, 1), or at a part of
+//!    that value that was derived through `&`.
+//! 2. `value` of a [`WriteGuard`] may be read through a `&` of the guard, by any thread, and
+//!    written through a `&mut` of it, until `access` is dropped: it points at the value of a cell
+//!    whose gate `access` has entered to write (cell.rs, 1), or at a part of that value that was
+//!    derived through `&mut`.
 //!
-//! They hold pointers, not references: a function that drops a guard which it was given would else promise that nobody
-//! writes until it returns.
+//! The guards hold pointers, not references: a function that drops a guard passed by value would
+//! otherwise assert that the value is not written until the function returns.
 
-#![allow(unsafe_code, reason = "named for it: see the invariants above")]
+#![allow(unsafe_code, reason = "see the invariants above")]
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -18,13 +21,13 @@ use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
 use super::cell::Contents;
-use super::entrance::{OngoingRead, OngoingWrite};
+use super::detector::{ReadAccess, WriteAccess};
 use super::site::{AccessKind, Operation};
 
 /// A read guard of an [`OverlapCell`](crate::OverlapCell): the read lasts until this is dropped.
 ///
-/// It is not `Send`, since its access is recorded for the thread. Its operations are associated functions
-/// (`ReadGuard::map(reading, ..)`), so that they do not hide methods of `T`.
+/// It is not `Send`, since its access is recorded for the thread. Its operations are associated
+/// functions (`ReadGuard::map(reading, ..)`), so that they do not hide methods of `T`.
 ///
 /// # Examples
 /// ```
@@ -38,21 +41,25 @@ use super::site::{AccessKind, Operation};
 #[must_use = "the read is over when this is dropped"]
 pub struct ReadGuard<'c, T: ?Sized> {
     value: NonNull<T>,
-    inside: OngoingRead<'c, Contents>,
+    access: ReadAccess<'c, Contents>,
 }
 
-// SAFETY: what can be had by way of a shared guard is `&T`, and another read on the thread that asks (invariant 1).
+// SAFETY: a shared guard gives access to `&T`, and begins another read on the calling thread
+// (invariant 1).
 unsafe impl<T: ?Sized + Sync> Sync for ReadGuard<'_, T> {}
 
 impl<'c, T: ?Sized> ReadGuard<'c, T> {
+    /// Creates a guard.
+    ///
     /// # Safety
     /// Invariant 1.
     #[inline(always)]
-    pub(super) unsafe fn new(value: NonNull<T>, inside: OngoingRead<'c, Contents>) -> Self {
-        Self { value, inside }
+    pub(super) unsafe fn new(value: NonNull<T>, access: ReadAccess<'c, Contents>) -> Self {
+        Self { value, access }
     }
 
-    /// Begins another read of the same value, which lasts by itself and counts as one more reader. O(1).
+    /// Begins another read of the same value, which lasts by itself and counts as one more reader.
+    /// O(1).
     ///
     /// # Panics
     /// As [`OverlapCell::read`](crate::OverlapCell::read), if an attempt to write is in progress.
@@ -76,19 +83,19 @@ impl<'c, T: ?Sized> ReadGuard<'c, T> {
     pub fn clone(this: &Self) -> Self {
         Self {
             value: this.value,
-            inside: this.inside.entrance().enter_read(&Operation {
+            access: this.access.detector().enter_read(&Operation {
                 name: "ReadGuard::clone",
                 kind: AccessKind::Read,
             }),
         }
     }
 
-    /// Returns a guard of a part of the value; the read lasts until that guard is dropped. If `f` panics,
-    /// the read ends.
+    /// Returns a guard of a part of the value; the read lasts until that guard is dropped. If `f`
+    /// panics, the read ends.
     pub fn map<U: ?Sized>(this: Self, f: impl FnOnce(&T) -> &U) -> ReadGuard<'c, U> {
         ReadGuard {
             value: NonNull::from(f(&this)),
-            inside: this.inside,
+            access: this.access,
         }
     }
 
@@ -114,7 +121,7 @@ impl<'c, T: ?Sized> ReadGuard<'c, T> {
         match f(&this).map(NonNull::from) {
             Some(value) => Ok(ReadGuard {
                 value,
-                inside: this.inside,
+                access: this.access,
             }),
             None => Err(this),
         }
@@ -145,7 +152,8 @@ impl<T: ?Sized + fmt::Display> fmt::Display for ReadGuard<'_, T> {
 
 /// A write guard of an [`OverlapCell`](crate::OverlapCell): the write lasts until this is dropped.
 ///
-/// It is not `Send`, since its access is recorded for the thread. Its operations are associated functions.
+/// It is not `Send`, since its access is recorded for the thread. Its operations are associated
+/// functions.
 ///
 /// # Examples
 /// ```
@@ -161,32 +169,34 @@ impl<T: ?Sized + fmt::Display> fmt::Display for ReadGuard<'_, T> {
 #[must_use = "the write is over when this is dropped"]
 pub struct WriteGuard<'c, T: ?Sized> {
     value: NonNull<T>,
-    inside: OngoingWrite<'c, Contents>,
-    /// As a `&mut T`: what can be written to is not taken for something shorter-lived.
+    access: WriteAccess<'c, Contents>,
+    /// Makes the guard invariant in `T`, as `&mut T` is.
     _exclusive: PhantomData<&'c mut T>,
 }
 
-// SAFETY: what can be had by way of a shared guard is `&T` (invariant 2).
+// SAFETY: a shared guard gives access to `&T` only (invariant 2).
 unsafe impl<T: ?Sized + Sync> Sync for WriteGuard<'_, T> {}
 
 impl<'c, T: ?Sized> WriteGuard<'c, T> {
+    /// Creates a guard.
+    ///
     /// # Safety
     /// Invariant 2.
     #[inline(always)]
-    pub(super) unsafe fn new(value: NonNull<T>, inside: OngoingWrite<'c, Contents>) -> Self {
+    pub(super) unsafe fn new(value: NonNull<T>, access: WriteAccess<'c, Contents>) -> Self {
         Self {
             value,
-            inside,
+            access,
             _exclusive: PhantomData,
         }
     }
 
-    /// Returns a guard of a part of the value; the write lasts until that guard is dropped. If `f` panics,
-    /// the write ends.
+    /// Returns a guard of a part of the value; the write lasts until that guard is dropped. If `f`
+    /// panics, the write ends.
     pub fn map<U: ?Sized>(mut this: Self, f: impl FnOnce(&mut T) -> &mut U) -> WriteGuard<'c, U> {
         WriteGuard {
             value: NonNull::from(f(&mut this)),
-            inside: this.inside,
+            access: this.access,
             _exclusive: PhantomData,
         }
     }
@@ -214,7 +224,7 @@ impl<'c, T: ?Sized> WriteGuard<'c, T> {
         match f(&mut this).map(NonNull::from) {
             Some(value) => Ok(WriteGuard {
                 value,
-                inside: this.inside,
+                access: this.access,
                 _exclusive: PhantomData,
             }),
             None => Err(this),

@@ -1,12 +1,13 @@
-//! Which thread a record belongs to.
+//! The identity of the thread that owns a record.
 //!
 //! # Invariants
 //!
-//! 1. `number` is stored before the rest of an identity, `confirmed` after; whoever finds `confirmed`, then the rest, then
-//!    the same in `number`, has seen one thread. No two threads have the same number.
+//! 1. `number` is stored before the rest of an identity, `confirmed` after it. A load of
+//!    `confirmed`, then of the rest, then of an equal `number` has read the identity of one thread.
+//!    No two threads have the same number.
 //! 2. `created_at` is null or came from a `&'static Location`.
 
-#![allow(unsafe_code, reason = "named for it: see the invariants above")]
+#![allow(unsafe_code, reason = "see the invariants above")]
 
 use std::panic::Location;
 use std::ptr;
@@ -16,10 +17,10 @@ use super::record::Record;
 use super::site::Name;
 use crate::sync::{AtomicPtr, AtomicU64, Ordering};
 
-/// Words of a name. The models, whose names are short, have one.
+/// The words of a name. The models, whose names are short, have one.
 const NAME_WORDS: usize = if cfg!(untorn_loom) { 1 } else { Name::LEN / 8 };
 
-/// Who a record belongs to.
+/// The identity of a record's owner, in atomics.
 pub(crate) struct Identity {
     number: AtomicU64,
     name: [AtomicU64; NAME_WORDS],
@@ -29,16 +30,17 @@ pub(crate) struct Identity {
     pub(super) record: AtomicPtr<Record>,
 }
 
-/// The contents of an [`Identity`].
+/// The contents of an [`Identity`]: number, name and creation site of a thread.
 #[derive(Clone, Copy)]
-pub(crate) struct Who {
+pub(crate) struct ThreadIdentity {
     pub(crate) number: u64,
     pub(crate) name: Name,
     pub(crate) created_at: Option<&'static Location<'static>>,
 }
 
-impl Who {
-    /// A thread that has gone before it could be asked: no thread has number 0.
+impl ThreadIdentity {
+    /// Returns the identity of a thread that ended its access before it could be read. No thread
+    /// has number 0.
     pub(crate) fn unknown() -> Self {
         Self {
             number: 0,
@@ -63,24 +65,25 @@ impl Identity {
         }
     }
 
-    pub(super) fn set(&self, who: &Who) {
-        self.number.store(who.number, Ordering::Relaxed);
-        // Release: the number, to whoever sees anything of the rest (Acquire fence in `who`).
+    pub(super) fn set(&self, thread: &ThreadIdentity) {
+        self.number.store(thread.number, Ordering::Relaxed);
+        // Release: the number, to a load that observes any of the rest (Acquire fence in `get`).
         fence(release("set.fence"));
         let mut bytes = [0; Name::LEN];
-        bytes[..who.name.len()].copy_from_slice(who.name.as_bytes());
+        bytes[..thread.name.len()].copy_from_slice(thread.name.as_bytes());
         for (word, bytes) in self.name.iter().zip(bytes.chunks_exact(8)) {
             let bytes = bytes.try_into().expect("chunks of eight");
             word.store(u64::from_ne_bytes(bytes), Ordering::Relaxed);
         }
-        let created_at = who.created_at.map_or(ptr::null_mut(), pointer_to);
+        let created_at = thread.created_at.map_or(ptr::null_mut(), pointer_to);
         self.created_at.store(created_at, Ordering::Relaxed);
-        // Release: all of it (Acquire in `who`).
-        self.confirmed.store(who.number, release("set.confirmed"));
+        // Release: all of it (Acquire in `get`).
+        self.confirmed
+            .store(thread.number, release("set.confirmed"));
     }
 
-    /// The thread that this is, unless it changes right now (invariant 1).
-    pub(crate) fn who(&self) -> Option<Who> {
+    /// Returns the thread, or `None` if the identity changes during the call (invariant 1).
+    pub(crate) fn get(&self) -> Option<ThreadIdentity> {
         // Acquire: the rest (Release in `set`).
         let confirmed = self.confirmed.load(acquire("who.confirmed"));
         let mut bytes = [0; Name::LEN];
@@ -88,16 +91,17 @@ impl Identity {
             bytes.copy_from_slice(&word.load(Ordering::Relaxed).to_ne_bytes());
         }
         let created_at = self.created_at.load(Ordering::Relaxed);
-        // Acquire: with the fence in `set`. If a load above found something newer, the load below does.
+        // Acquire: with the fence in `set`. If a load above observed a newer value, so does the
+        // load below.
         fence(acquire("who.fence"));
         if self.number.load(Ordering::Relaxed) != confirmed {
             return None;
         }
         let len = bytes.iter().position(|&b| b == 0).unwrap_or(bytes.len());
-        Some(Who {
+        Some(ThreadIdentity {
             number: confirmed,
             name: Name::new(std::str::from_utf8(&bytes[..len]).ok()?),
-            // SAFETY: null, or made of a `&'static Location` in `set`.
+            // SAFETY: invariant 2.
             created_at: unsafe { created_at.as_ref() },
         })
     }

@@ -1,31 +1,33 @@
-//! The rule: two accesses in time, at least one of them a write, are an overlap, and end in a report that names both
-//! sides.
+//! The detector of overlapping access, behind `GoMap` and `OverlapCell`.
 //!
-//! | file | what |
+//! Two accesses overlap if they are in progress at the same time and at least one of them is a
+//! write. An overlap ends in a report that names both sides.
+//!
+//! | file | contents |
 //! |---|---|
-//! | `gate.rs` | the protocol: who may be inside, and who is told; loads, stores and fences |
-//! | `record.rs` | what each thread writes down about its accesses |
-//! | `blocks.rs` | slot blocks: room for more accesses of one thread than its record has slots for |
-//! | `identity.rs` | which thread a record belongs to |
-//! | `thread.rs` | this thread's record; `spawn`, `spawn_scoped` |
-//! | `entrance.rs` | the way in: a gate, and what is said and done about an overlap |
-//! | `guarded.rs` | a value behind it, reached by closures: what `GoMap` stands on |
-//! | `cell.rs`, `guards.rs` | the same with guards, for any value: `OverlapCell`, `ReadGuard`, `WriteGuard` |
-//! | `site.rs`, `report.rs` | the two sides, and the text |
-//! | `event.rs`, `serialize.rs` | the same for `tracing` and `serde` |
-//! | `policy.rs`, `fatal.rs` | what is done about an overlap; the end of the process |
-//! | `ordering_mutants.rs` | the orderings of the protocol by name, so that each can be taken away |
-//! | `stretch.rs`, `stretch/turns.rs` | finding the overlaps that luck hides; whose turn it is |
-//! | `tsan.rs` | what ThreadSanitizer is told, if it is there |
+//! | `gate.rs` | the protocol that detects conflicting accesses: loads, stores and fences |
+//! | `record.rs` | a seqlock per access of each thread, and the registry of all records |
+//! | `blocks.rs` | slot blocks: slots for accesses beyond those of a record |
+//! | `identity.rs` | the thread that owns a record |
+//! | `thread.rs` | the record of the current thread; `spawn`, `spawn_scoped` |
+//! | `detector.rs` | the detector of one map or cell: enters and leaves a gate, and applies the overlap policy |
+//! | `checked_cell.rs` | a value with a detector, accessed through closures: the base of `GoMap` |
+//! | `cell.rs`, `guards.rs` | a value with a detector, accessed through guards: `OverlapCell`, `ReadGuard`, `WriteGuard` |
+//! | `site.rs`, `report.rs` | the two sides of an overlap, and the text of the report |
+//! | `tracing.rs`, `serde.rs` | a report as an event and as a structure |
+//! | `policy.rs`, `fatal.rs` | the overlap policy, the environment; the exit path |
+//! | `ordering_mutants.rs` | the orderings of the protocol by name, for mutation testing |
+//! | `stretch.rs`, `stretch/rate_limit.rs` | delay injection, and its rate limit |
+//! | `tsan.rs` | annotations for ThreadSanitizer |
 //!
-//! Nothing in here knows of maps.
+//! This module does not depend on the maps.
 
 #![cfg_attr(
     untorn_loom,
     allow(
         dead_code,
         unreachable_pub,
-        reason = "the model drives the protocol, not what is around it"
+        reason = "the models drive the protocol only"
     )
 )]
 
@@ -39,15 +41,13 @@ mod site;
 #[cfg(not(untorn_loom))]
 mod cell;
 #[cfg(not(untorn_loom))]
+mod checked_cell;
+#[cfg(not(untorn_loom))]
 mod clock;
 #[cfg(not(untorn_loom))]
-mod entrance;
-#[cfg(not(untorn_loom))]
-mod event;
+mod detector;
 #[cfg(not(untorn_loom))]
 mod fatal;
-#[cfg(not(untorn_loom))]
-mod guarded;
 #[cfg(not(untorn_loom))]
 mod guards;
 #[cfg(not(untorn_loom))]
@@ -55,11 +55,13 @@ mod policy;
 #[cfg(not(untorn_loom))]
 mod report;
 #[cfg(all(feature = "serde", not(untorn_loom)))]
-mod serialize;
+mod serde;
 #[cfg(not(untorn_loom))]
 mod stretch;
 #[cfg(not(untorn_loom))]
 mod thread;
+#[cfg(not(untorn_loom))]
+mod tracing;
 #[cfg(not(untorn_loom))]
 pub(crate) mod tsan;
 
@@ -71,9 +73,9 @@ mod shuttle;
 #[cfg(not(untorn_loom))]
 pub use self::cell::OverlapCell;
 #[cfg(not(untorn_loom))]
-pub(crate) use self::entrance::Describe;
+pub(crate) use self::checked_cell::CheckedCell;
 #[cfg(not(untorn_loom))]
-pub(crate) use self::guarded::Guarded;
+pub(crate) use self::detector::Describe;
 #[cfg(not(untorn_loom))]
 pub use self::guards::{ReadGuard, WriteGuard};
 #[cfg(not(untorn_loom))]

@@ -1,8 +1,15 @@
-//! The orderings of the gate that are more than Relaxed, each by the name of its site, so that each can be taken away.
+//! The orderings of the protocol that are stronger than Relaxed, by the names of their sites, for
+//! mutation testing.
 //!
-//! A build with `--cfg untorn_ordering_mutants` reads the name of one site from `UNTORN_WEAKENED_ORDERING` and gives that one the next
-//! weaker ordering; `just weakened` does so for every site and fails unless a model notices. In every other
-//! build these functions are constants.
+//! A build with `--cfg untorn_ordering_mutants` reads the name of one site from
+//! `UNTORN_WEAKENED_ORDERING` and gives that site the next weaker ordering; `just weakened` does so
+//! for every site and fails unless a model fails. In every other build these functions are
+//! constants.
+//!
+//! The names of sites are identifiers and do not follow renamed functions: `announce` is
+//! `Slot::publish`, `retract` is `unpublish`, `forget` is `invalidate`, `keep_open` is
+//! `set_delayed`, `reads_at` is `is_reading`, `seen` is `snapshot`, `who` is `Identity::get`;
+//! `changes` is `seq`.
 
 #[cfg(not(untorn_ordering_mutants))]
 pub(super) use crate::sync::fence;
@@ -59,7 +66,7 @@ mod chosen {
         unless_weakened(site, Ordering::SeqCst, Ordering::AcqRel)
     }
 
-    /// A fence, or none if it was weakened to Relaxed.
+    /// Issues a fence, or none if it was weakened to Relaxed.
     pub(in super::super) fn fence(ordering: Ordering) {
         if ordering != Ordering::Relaxed {
             crate::sync::fence(ordering);

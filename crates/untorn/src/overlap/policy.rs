@@ -11,14 +11,15 @@ use super::stretch::{InvalidStretch, Stretch};
 
 /// The policy of an access that notices an overlap.
 ///
-/// The other access, which began first, is not stopped. The access that notices does not proceed under
-/// any policy, so two sides never touch the map or cell at once. The default is [`Exit`](Self::Exit) for
-/// maps and [`Panic`](Self::Panic) for cells. An overlap that is noticed while a panic unwinds, by a `Drop`
-/// that uses the map again for example, ends the process, as a panic during unwinding does.
+/// The other access, which began first, is not stopped. The access that notices does not proceed
+/// under any policy, so two sides never touch the map or cell at once. The default is
+/// [`Exit`](Self::Exit) for maps and [`Panic`](Self::Panic) for cells. An overlap that is noticed
+/// while a panic unwinds, by a `Drop` that uses the map again for example, ends the process, as a
+/// panic during unwinding does.
 ///
-/// With the feature `tracing`, each overlap that ends in a panic is also an event of level `ERROR` with the
-/// target `untorn`, before the panic and before the function of `Call` runs. `Exit` emits no event, since a subscriber may lock,
-/// allocate or write, which could delay the report.
+/// With the feature `tracing`, each overlap that ends in a panic is also an event of level `ERROR`
+/// with the target `untorn`, before the panic and before the function of `Call` runs. `Exit` emits
+/// no event, since a subscriber may lock, allocate or write, which could delay the report.
 ///
 /// # Examples
 /// ```
@@ -29,7 +30,8 @@ use super::stretch::{InvalidStretch, Stretch};
 ///
 /// fn count(overlap: &Overlap) {
 ///     OVERLAPS.fetch_add(1, Ordering::Relaxed);
-///     eprintln!("{}: {} overlapped {}", overlap.message(), overlap.here.operation, overlap.other.operation);
+///     let (here, other) = (overlap.here.operation, overlap.other.operation);
+///     eprintln!("{}: {here} overlapped {other}", overlap.message());
 /// }
 ///
 /// let map = GoMap::from([(1, 10)]).on_overlap(OnOverlap::Call(count));
@@ -41,19 +43,21 @@ use super::stretch::{InvalidStretch, Stretch};
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum OnOverlap {
-    /// Go's policy: writes the report to stderr and ends the process with exit status 2. No destructor, no
-    /// `catch_unwind` and no `atexit` function runs. That takes a Unix; elsewhere, and under Miri,
-    /// exit handlers run. On `wasm32-unknown-unknown`, which has neither stderr nor an exit status,
-    /// the report is the message of a panic, which the panic hook gets, and the module traps.
+    /// Go's policy: writes the report to stderr and ends the process with exit status 2. No
+    /// destructor, no `catch_unwind` and no `atexit` function runs. That takes a Unix; elsewhere,
+    /// and under Miri, exit handlers run. On `wasm32-unknown-unknown`, which has neither stderr nor
+    /// an exit status, the report is the message of a panic, which the panic hook gets, and the
+    /// module traps.
     Exit,
     /// Panics with the report as the message. The map or cell stays usable.
     Panic,
-    /// Calls the function on the thread that notices, then panics with the report, since the access cannot
-    /// proceed. The function is a plain `fn`, not a closure, so that a policy is `Copy` and can be set for
-    /// the cell of a `static`. It keeps its state in statics, as in the example above.
+    /// Calls the function on the thread that notices, then panics with the report, since the access
+    /// cannot proceed. The function is a plain `fn`, not a closure, so that a policy is `Copy` and
+    /// can be set for the cell of a `static`. It keeps its state in statics, as in the example
+    /// above.
     ///
-    /// The function may use the map or cell, but the other access may still be in progress; an overlap
-    /// that the function itself notices only panics.
+    /// The function may use the map or cell, but the other access may still be in progress; an
+    /// overlap that the function itself notices only panics.
     Call(fn(&Overlap)),
 }
 
@@ -87,9 +91,9 @@ impl Environment {
     pub(super) fn get() -> &'static Self {
         let mut complaints = String::new();
         let environment = READ.get_or_init(|| Self::read(&mut complaints));
-        // Not before: who is kept waiting for this first call may hold what stderr needs.
+        // After the initialization: a thread blocked in `get_or_init` may hold the stderr lock.
         if !complaints.is_empty() {
-            fatal::say(&complaints);
+            fatal::write_stderr(&complaints);
         }
         environment
     }
@@ -103,19 +107,19 @@ impl Environment {
         };
         let set = |name| env::var_os(name).filter(|value| !value.is_empty());
         let on_overlap = set("UNTORN_ON_OVERLAP").and_then(|value| {
-            let understood = parse(&value);
-            if understood.is_none() {
+            let parsed = parse(&value);
+            if parsed.is_none() {
                 complain(
                     "UNTORN_ON_OVERLAP",
                     &value,
                     &"neither \"exit\" nor \"panic\"",
                 );
             }
-            understood
+            parsed
         });
         let stretch = set("UNTORN_STRETCH").map_or(Stretch::OFF, |value| {
-            let understood = value.to_str().unwrap_or_default().parse();
-            understood.unwrap_or_else(|invalid: InvalidStretch| {
+            let parsed = value.to_str().unwrap_or_default().parse();
+            parsed.unwrap_or_else(|invalid: InvalidStretch| {
                 complain("UNTORN_STRETCH", &value, &invalid);
                 Stretch::OFF
             })
@@ -142,7 +146,7 @@ mod tests {
     use super::{OnOverlap, parse};
 
     #[test]
-    fn two_words_are_understood() {
+    fn exit_and_panic_are_accepted() {
         assert!(matches!(parse("exit".as_ref()), Some(OnOverlap::Exit)));
         assert!(matches!(parse("panic".as_ref()), Some(OnOverlap::Panic)));
         assert!(parse("abort".as_ref()).is_none());

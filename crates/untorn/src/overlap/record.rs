@@ -1,52 +1,55 @@
-//! What threads write down about their accesses: records, and the registry that lists them.
+//! Records: a seqlock per access of each thread, and the registry of all records.
 //!
 //! ```text
-//! Registry ─head─> Record ─next─> Record ─next─> ∅        a record per thread, reused, never freed
+//! Registry ─head─> Record ─next─> Record ─next─> ∅   a record per thread, reused, never freed
 //!                   ├ identity   number, name, created at, confirmed
-//!                   ├ slots[4]   { word, gate, operation, since, kept_open, changes }  one per access of the thread
+//!                   ├ slots[4]   { word, gate, operation, since, delayed_since, seq }
+//!                   │              one per access of the thread
 //!                   └ blocks     slot blocks for the accesses beyond four: blocks.rs
 //! ```
 //!
 //! # Owner of a record
 //!
 //! A thread acquires a record when it begins its first access, and releases it when it ends. If an
-//! access is in the record then, because a guard is kept in another thread-local, the record is
-//! *retired*: the accesses of the thread go on in it, and the last one to end releases it. A leaked
-//! guard never ends, so its record is never released.
+//! access is in the record then, because a guard is stored in another thread-local, the record is
+//! *retired*: the accesses of the thread continue in it, and the last one to end releases it. The
+//! access of a leaked guard never ends, so its record is never released.
 //!
 //! # State of a slot
 //!
 //! | `word` | meaning |
 //! |---|---|
 //! | `ENDED` alone | free |
-//! | location + `ENDED`, with or without `WRITE` | free; who met that access can still say from which line it was |
-//! | location | a read of the gate `gate`, from this line, is going on |
-//! | location + `WRITE` | a write, of which [`Gate::writer`](super::gate::Gate) says whether it has entered |
+//! | location + `ENDED`, with or without `WRITE` | free; a report can still name the line of the access that was here |
+//! | location | a read of the gate `gate`, from this line, is in progress |
+//! | location + `WRITE` | a write; [`Gate::writer`](super::gate::Gate) points here if it has entered |
 //!
-//! What else a report says of an access, its *description*, is the gate, the operation, the moment and the owner. A read
-//! of the same gate by the same operation as the slot's access before has the same description, and stores its word only.
+//! The *description* of an access is the rest of its report: gate, operation, start time and owner.
+//! A read of the same gate by the same operation as the slot's previous access has the same
+//! description, and stores its word only.
 //!
 //! # Invariants
 //!
-//! 1. Records, and with them slots and identities, are leaked: a pointer to one is valid for ever.
+//! 1. Records, and with them slots and identities, are leaked: a pointer to one is always valid.
 //! 2. Only the thread that owns a record stores to its slots, its slot blocks and its identity. It
 //!    owns one record at most.
-//! 3. `word`, its low bits taken off, is null or came from a `&'static Location`; `operation` is null or came from a
-//!    `&'static Operation`.
-//! 4. *A line and its description.* Before a description changes, first `word` loses its line, then `changes` is counted
-//!    up; the next line is stored when the description is whole. `kept_open` alone changes while the line stays: the
-//!    count goes up, then it is stored; it is 0 again before the access ends, so no line is announced beside it. So
-//!    whoever finds the same count before and after looking has seen the lines of one description and nothing but that
-//!    description.
-//!    Of what thread it is says `identity.rs`, 1.
+//! 3. `word`, with its low bits cleared, is null or came from a `&'static Location`; `operation` is
+//!    null or came from a `&'static Operation`.
+//! 4. *A line and its description: a seqlock.* Before a description changes, first the line in
+//!    `word` is cleared, then the sequence number `seq` is incremented; the next line is stored
+//!    when the description is complete. Only `delayed_since` changes while the line stays: `seq` is
+//!    incremented, then `delayed_since` is stored. It is 0 again before the access ends, so no
+//!    later line is published beside it. So an optimistic read that validates, with the same `seq`
+//!    before and after, has read lines of one description and nothing but that description. Which
+//!    thread owns it is validated by the identity (identity.rs, 1).
 
-#![allow(unsafe_code, reason = "named for it: see the invariants above")]
+#![allow(unsafe_code, reason = "see the invariants above")]
 
 use std::panic::Location;
 use std::ptr;
 
 use super::blocks::SlotBlocks;
-use super::identity::{Identity, Who, pointer_to};
+use super::identity::{Identity, ThreadIdentity, pointer_to};
 use super::ordering_mutants::{acquire, fence, release};
 use super::site::{Access, AccessKind, Operation};
 #[cfg(any(untorn_loom, untorn_shuttle))]
@@ -68,7 +71,7 @@ const BITS: usize = WRITE | ENDED;
 
 const _: () = assert!(align_of::<Location<'static>>() > BITS);
 
-/// Loads what only the calling thread stores (invariant 2): Relaxed is enough.
+/// Loads a value that only the calling thread stores (invariant 2): Relaxed is enough.
 #[cfg(not(untorn_loom))]
 macro_rules! own {
     ($atomic:expr) => {
@@ -76,8 +79,9 @@ macro_rules! own {
     };
 }
 
-/// The same in a model, which fails if another thread's store is not ordered before it. For loom it is no step: of all
-/// accesses to a word loom tries a store before the last one only, and a thread's own load would be that.
+/// Loads such a value in a model, which fails if another thread's store is not ordered before the
+/// load. Loom does not count this load as an access: it reorders a store with the last access to a
+/// word only, and a thread's own load would be that access.
 #[cfg(untorn_loom)]
 macro_rules! own {
     ($atomic:expr) => {
@@ -87,7 +91,7 @@ macro_rules! own {
 }
 pub(super) use own;
 
-/// The `word` of a slot that tells of no line.
+/// The `word` of a slot without a line.
 const FREE: *mut Location<'static> = ptr::without_provenance_mut(ENDED);
 
 /// One access of one thread.
@@ -96,28 +100,29 @@ pub(crate) struct Slot {
     gate: AtomicU64,
     operation: AtomicPtr<Operation>,
     since: AtomicU64,
-    /// How often the three above, `kept_open`, or the owner have changed.
-    changes: AtomicU64,
-    /// Whether the write in this slot has its gate. For the owner only.
+    /// The sequence number: incremented when one of the three above, `delayed_since` or the owner
+    /// changes.
+    seq: AtomicU64,
+    /// Set while the write in this slot holds its gate. For the owner only.
     has_gate: AtomicBool,
-    /// Whether the end of an access in this slot has more to do than to retract it: the slot is in
-    /// a slot block, or the record is retired. For the owner only.
+    /// Set if an access in this slot is cleaned up after it is unpublished: the slot is in a slot
+    /// block, or the record is retired. For the owner only.
     needs_cleanup: AtomicBool,
     /// The place among the slots of the record's slot blocks, or `IN_RECORD`.
     place: u32,
-    /// Since when the access is being delayed; 0 if it is not.
-    kept_open: AtomicU64,
+    /// The time at which the delay of the access began; 0 if it is not being delayed.
+    delayed_since: AtomicU64,
     identity: &'static Identity,
 }
 
-/// What a slot says of the access in it.
-pub(crate) struct Seen {
-    pub(crate) who: Who,
-    pub(crate) at: &'static Location<'static>,
+/// A validated snapshot of a slot: the access in it.
+pub(crate) struct SlotSnapshot {
+    pub(crate) thread: ThreadIdentity,
+    pub(crate) location: &'static Location<'static>,
     pub(crate) operation: &'static Operation,
     pub(crate) since: u64,
-    /// Since when it is being delayed, if it is.
-    pub(crate) kept_open: Option<u64>,
+    /// The time at which the delay began, if the access is being delayed.
+    pub(crate) delayed_since: Option<u64>,
 }
 
 impl Slot {
@@ -125,7 +130,7 @@ impl Slot {
         Self::new(identity, IN_RECORD)
     }
 
-    /// A slot of a slot block.
+    /// Creates a slot of a slot block.
     pub(super) fn in_block(identity: &'static Identity, place: usize) -> Self {
         let place = u32::try_from(place).expect("slot blocks have room for fewer");
         Self::new(identity, place)
@@ -137,83 +142,90 @@ impl Slot {
             gate: AtomicU64::new(0),
             operation: AtomicPtr::new(ptr::null_mut()),
             since: AtomicU64::new(0),
-            changes: AtomicU64::new(0),
+            seq: AtomicU64::new(0),
             has_gate: AtomicBool::new(false),
             needs_cleanup: AtomicBool::new(place != IN_RECORD),
             place,
-            kept_open: AtomicU64::new(0),
+            delayed_since: AtomicU64::new(0),
             identity,
         }
     }
 
-    /// Whether the description is that of a read of `gate` by `operation` already. For the owner.
+    /// Returns whether the description already is that of a read of `gate` by `operation`. For the
+    /// owner.
     #[inline(always)]
     pub(crate) fn describes(&self, gate: u64, operation: &'static Operation) -> bool {
         own!(self.gate) == gate && own!(self.operation) == pointer_to(operation)
     }
 
-    /// Describes the access that is about to be announced; `since` counts for writes only.
+    /// Describes the access that is about to be published; `since` has a meaning for writes only.
     pub(crate) fn describe(&self, gate: u64, operation: &'static Operation, since: u64) {
-        self.forget();
+        self.invalidate();
         self.gate.store(gate, Ordering::Relaxed);
         self.operation
             .store(pointer_to(operation), Ordering::Relaxed);
         self.since.store(since, Ordering::Relaxed);
     }
 
-    /// Takes the line of the slot's earlier access back, so that it is not put to another description (invariant 4).
-    pub(super) fn forget(&self) {
-        // Relaxed: that the access is over, which a scan may read from this, is in the fence in `retract`, or in `set` if
-        // it was another owner's.
+    /// Clears the line of the slot's earlier access, so that no snapshot combines it with another
+    /// description (invariant 4).
+    pub(super) fn invalidate(&self) {
+        // Relaxed: a scan may read from this that the access has ended; that end is released by the
+        // fence in `unpublish`, or in `Identity::set` if the access was another owner's.
         self.word.store(FREE, Ordering::Relaxed);
-        let changes = own!(self.changes);
-        // Release: the word above, to whoever sees this count before the look (Acquire in `seen`).
-        self.changes.store(changes + 1, release("forget.changes"));
-        // Release: the count, to whoever sees anything of the next description (Acquire fence in `seen`); and the end of
-        // the access, to the scan that sees the next gate, and so takes it for ended (Acquire in `reads_at`).
+        let seq = own!(self.seq);
+        // Release: the word above, to a snapshot that begins with this `seq` (Acquire in
+        // `snapshot`).
+        self.seq.store(seq + 1, release("forget.changes"));
+        // Release: `seq`, to a snapshot that observes any of the next description (Acquire fence in
+        // `snapshot`); and the end of the access, to a scan that observes the next gate and so
+        // finds that access ended (Acquire in `is_reading`).
         fence(release("forget.fence"));
     }
 
-    /// Writes down that the owner is entering the gate of the description.
+    /// Publishes that the owner is entering the gate of the description.
     #[inline(always)]
-    pub(crate) fn announce(&self, access: Access) {
+    pub(crate) fn publish(&self, access: Access) {
         let writes = access.operation.kind == AccessKind::Write;
         let tag = if writes { WRITE } else { 0 };
-        let word = pointer_to(access.at).map_addr(|address| address | tag);
-        // Release: the description, the identity with it (Acquire in `reads_at` and `seen`). That a writer sees it in
-        // time is the work of the fences in `gate.rs`.
+        let word = pointer_to(access.location).map_addr(|address| address | tag);
+        // Release: the description and the identity (Acquire in `is_reading` and `snapshot`). The
+        // fences in `gate.rs` ensure that a writer observes it in time.
         self.word.store(word, release("announce.word"));
     }
 
-    /// Writes down since when the access in this slot is being delayed, or that it is not any more.
-    pub(crate) fn keep_open(&self, since: Option<u64>) {
-        let changes = own!(self.changes);
-        // Relaxed: that the line is this access's, to whoever sees this count before the look, is in the SeqCst fence on
-        // entering.
-        self.changes.store(changes + 1, Ordering::Relaxed);
-        // Release: the count, to whoever sees the moment below (Acquire fence in `who`).
+    /// Records that the access in this slot has been delayed since `since`, or that its delay is
+    /// over.
+    pub(crate) fn set_delayed(&self, since: Option<u64>) {
+        let seq = own!(self.seq);
+        // Relaxed: a snapshot that begins with this `seq` observes the line of this access, by the
+        // SeqCst fence on entering.
+        self.seq.store(seq + 1, Ordering::Relaxed);
+        // Release: `seq`, to a snapshot that observes the store below (Acquire fence in
+        // `Identity::get`).
         fence(release("keep_open.fence"));
-        self.kept_open.store(since.unwrap_or(0), Ordering::Relaxed);
+        self.delayed_since
+            .store(since.unwrap_or(0), Ordering::Relaxed);
     }
 
-    /// Whether no access is in this slot. For the owner.
+    /// Returns whether no access is in this slot. For the owner.
     #[inline(always)]
     pub(crate) fn is_free(&self) -> bool {
         own!(self.word).addr() & ENDED != 0
     }
 
-    /// Writes down that the access is over.
+    /// Unpublishes the access: it has ended.
     #[inline(always)]
-    pub(crate) fn retract(&self) {
+    pub(crate) fn unpublish(&self) {
         let ended = own!(self.word).map_addr(|address| address | ENDED);
-        // Release: what was read, to the writer whose scan finds the read ended (Acquire in `reads_at`).
+        // Release: the read, to the writer whose scan finds it ended (Acquire in `is_reading`).
         self.word.store(ended, release("retract.word"));
-        // Release: that it is over, to whoever is told of it by anything that this thread stores from here on, however
-        // weakly (the fences on entering in `gate.rs`).
+        // Release: the end of the access, to an access that is ordered after it by any later store
+        // of this thread, even a Relaxed one (the fences on entering in `gate.rs`).
         fence(release("retract.fence"));
     }
 
-    /// Whether the owner has the gate by this slot. For the owner.
+    /// Returns whether the write in this slot holds its gate. For the owner.
     #[inline(always)]
     pub(super) fn has_gate(&self) -> bool {
         own!(self.has_gate)
@@ -231,43 +243,45 @@ impl Slot {
         own!(self.needs_cleanup)
     }
 
-    /// Whether a read of `gate` is going on in this slot.
+    /// Returns whether a read of `gate` is in progress in this slot.
     #[inline]
-    pub(crate) fn reads_at(&self, gate: u64) -> bool {
-        // Acquire: with Release in `announce`, `retract` and `forget`.
+    pub(crate) fn is_reading(&self, gate: u64) -> bool {
+        // Acquire: with the Release in `publish`, `unpublish` and `invalidate`.
         let word = self.word.load(acquire("reads_at.word"));
-        // Acquire: with the fence in `forget`.
+        // Acquire: with the fence in `invalidate`.
         word.addr() & BITS == 0 && self.gate.load(acquire("reads_at.gate")) == gate
     }
 
-    /// The read or write of `gate` that this slot tells of, unless the owner is going on to something else.
-    pub(crate) fn seen(&self, gate: u64, writes: bool) -> Option<Seen> {
-        // Acquire: that the lines of earlier descriptions are gone (Release in `forget`).
-        let changes = self.changes.load(acquire("seen.changes"));
-        // Acquire: the description (Release in `announce`).
+    /// Returns the read or write of `gate` in this slot, by an optimistic read: `None` if the slot
+    /// contains no such access, or changes during the call.
+    pub(crate) fn snapshot(&self, gate: u64, writes: bool) -> Option<SlotSnapshot> {
+        // Acquire: the lines of earlier descriptions are cleared (Release in `invalidate`).
+        let seq = self.seq.load(acquire("seen.changes"));
+        // Acquire: the description (Release in `publish`).
         let word = self.word.load(acquire("seen.word"));
         let same =
             self.gate.load(Ordering::Relaxed) == gate && (word.addr() & WRITE != 0) == writes;
         let operation = self.operation.load(Ordering::Relaxed);
         let since = self.since.load(Ordering::Relaxed);
-        let kept_open = self.kept_open.load(Ordering::Relaxed);
-        // The Acquire fence in it is for the loads above as well, with the fence in `forget`. If one of them found a newer
-        // description or owner, the load below finds its count (invariant 4).
-        let who = self.identity.who()?;
-        let changed = self.changes.load(Ordering::Relaxed) != changes;
+        let delayed_since = self.delayed_since.load(Ordering::Relaxed);
+        // Its Acquire fence is for the loads above as well, with the fence in `invalidate`. If one
+        // of them observed a newer description or owner, the load below observes its `seq`
+        // (invariant 4).
+        let thread = self.identity.get()?;
+        let changed = self.seq.load(Ordering::Relaxed) != seq;
         if !same || changed {
             return None;
         }
         // SAFETY: invariant 3.
-        let at = unsafe { word.map_addr(|address| address & !BITS).as_ref() }?;
+        let location = unsafe { word.map_addr(|address| address & !BITS).as_ref() }?;
         // SAFETY: invariant 3.
         let operation = unsafe { operation.as_ref() }?;
-        Some(Seen {
-            who,
-            at,
+        Some(SlotSnapshot {
+            thread,
+            location,
             operation,
             since,
-            kept_open: (kept_open != 0).then_some(kept_open),
+            delayed_since: (delayed_since != 0).then_some(delayed_since),
         })
     }
 
@@ -275,7 +289,7 @@ impl Slot {
         self.identity
     }
 
-    /// The slot that [`Gate::writer`](super::gate::Gate) names.
+    /// Returns the slot that [`Gate::writer`](super::gate::Gate) points at.
     ///
     /// # Safety
     /// `slot` came from a `&'static Slot`.
@@ -289,15 +303,17 @@ impl Slot {
     }
 }
 
-/// The accesses of one thread. Aligned so that no two threads store to one cache line, nor to two that the processor
-/// fetches together; in this order, so that a scan finds all that it loads of a thread with few
-/// accesses side by side.
+/// The accesses of one thread.
+///
+/// Aligned so that no two threads store to one cache line, nor to two lines that the processor
+/// fetches together. The fields are in this order so that all words that a scan loads of a thread
+/// with few accesses are adjacent.
 #[repr(C, align(128))]
 pub(crate) struct Record {
     pub(crate) slots: [Slot; SLOTS],
     next: AtomicPtr<Record>,
     owned: AtomicBool,
-    /// Whether the last access that ends releases the record. For the owner only.
+    /// Set if the last access that ends releases the record. For the owner only.
     retired: AtomicBool,
     identity: &'static Identity,
     blocks: SlotBlocks,
@@ -327,7 +343,7 @@ impl Record {
         self.blocks.claim(self.identity)
     }
 
-    /// Leaves the release to the last access that ends. For the owner.
+    /// Defers the release of the record to the last access that ends. For the owner.
     pub(crate) fn retire(&self) {
         self.set_retired(true);
     }
@@ -345,7 +361,7 @@ impl Record {
         self.blocks.are_in_use()
     }
 
-    /// Folds the slots of slot blocks that an access may be in.
+    /// Folds the slots of slot blocks that may contain an access.
     pub(crate) fn fold_block_slots<B>(
         &self,
         initial: B,
@@ -366,7 +382,7 @@ impl Record {
     }
 }
 
-/// All records there ever were.
+/// The list of all records.
 pub(crate) struct Registry {
     head: AtomicPtr<Record>,
 }
@@ -386,7 +402,7 @@ impl Registry {
         }
     }
 
-    /// Every record, in use or not.
+    /// Returns all records, in use or not.
     pub(crate) fn records(&self) -> impl Iterator<Item = &'static Record> {
         // Acquire: the contents of this record and of all after it (Release in `push`).
         // SAFETY: invariant 1; only `push` stores here.
@@ -394,11 +410,12 @@ impl Registry {
         std::iter::successors(first, |record| record.next())
     }
 
-    /// A record for the thread `who`: one that an ended thread left, or a new one.
-    pub(crate) fn acquire(&self, who: &Who) -> &'static Record {
+    /// Acquires a record for `thread`: one that an ended thread has released, or a new one.
+    pub(crate) fn acquire(&self, thread: &ThreadIdentity) -> &'static Record {
         let left = self.records().find(|record| {
-            // A look first: most have an owner, and a compare-exchange would take their line from them. Acquire: what
-            // the owner before did to the slots (Release in `release`).
+            // A load first: most records have an owner, and a compare-exchange would take the cache
+            // line from it. Acquire: the previous owner's stores to the slots (the fence in
+            // `invalidate`, called by `release`).
             !record.owned.load(Ordering::Relaxed)
                 && record
                     .owned
@@ -406,7 +423,7 @@ impl Registry {
                     .is_ok()
         });
         let record = left.unwrap_or_else(|| self.push());
-        record.identity.set(who);
+        record.identity.set(thread);
         record
     }
 
@@ -417,8 +434,8 @@ impl Registry {
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
             record.next.store(head, Ordering::Relaxed);
-            // Release: the record (Acquire in `records`), with those that other threads pushed before: each push goes on
-            // from the one that it found.
+            // Release: the record (Acquire in `records`), and those that other threads pushed
+            // before: pushes form one release sequence.
             match self.head.compare_exchange_weak(
                 head,
                 pointer_to(record),
@@ -431,8 +448,8 @@ impl Registry {
         }
     }
 
-    /// Releases a record for the next thread, unless an access is in it; returns whether it did. An
-    /// access whose guard was leaked never ends, and keeps the record.
+    /// Releases a record for the next thread, unless it contains an access; returns whether it was
+    /// released. The access of a leaked guard never ends, so its record is never released.
     pub(crate) fn release(&self, record: &'static Record) -> bool {
         let free = record.slots.iter().all(Slot::is_free);
         if !free || !record.blocks.is_free() {
@@ -443,15 +460,17 @@ impl Registry {
         }
         record.blocks.reset();
         for slot in &record.slots {
-            slot.forget();
+            slot.invalidate();
         }
-        // Relaxed: the slots and all above are in the fence in `forget` (Acquire in `acquire`).
+        // Relaxed: the stores to the slots are released by the fence in `invalidate` (Acquire in
+        // `acquire`).
         record.owned.store(false, Ordering::Relaxed);
         true
     }
 
     /// Frees a slot that needs cleanup after its access has ended, and releases the record if it is
-    /// retired and that was the last access in it; returns whether it did. For the owner.
+    /// retired and that was the last access in it; returns whether the record was released. For the
+    /// owner.
     pub(crate) fn clean_up(&self, slot: &'static Slot) -> bool {
         let record = own!(slot.identity.record);
         // SAFETY: invariant 1; stored in `push`, and not null since.
@@ -463,13 +482,13 @@ impl Registry {
     }
 }
 
-/// Frees the records of a model, which makes a registry for each execution.
+/// Frees the records of a model, which creates a registry for each execution.
 #[cfg(any(untorn_loom, untorn_shuttle))]
 impl Drop for Registry {
     fn drop(&mut self) {
         let mut next = last_stored(&mut self.head);
         while !next.is_null() {
-            // SAFETY: leaked by `push`, and no thread is left that could look at it.
+            // SAFETY: leaked by `push`, and no thread is left that has a reference to it.
             let mut record = unsafe { Box::from_raw(next) };
             // SAFETY: as above.
             drop(unsafe { Box::from_raw(pointer_to(record.identity)) });

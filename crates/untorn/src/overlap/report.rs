@@ -1,4 +1,4 @@
-//! The overlap, as a value and as the text of the report.
+//! `Overlap`: an overlap as a value, and the text of its report.
 
 use std::error::Error;
 use std::fmt;
@@ -9,8 +9,8 @@ use super::site::{AccessKind, Name, Site};
 
 /// The kinds of the two accesses of an [`Overlap`].
 ///
-/// Its `Display` is right for maps and for cells; [`Overlap::message`] is the first line of a report, which has Go's words
-/// if it is of a map.
+/// Its `Display` suits maps and cells; [`Overlap::message`] is the first line of a report, which is
+/// Go's message for a map.
 ///
 /// # Examples
 /// ```
@@ -33,7 +33,7 @@ pub enum OverlapKind {
 }
 
 impl OverlapKind {
-    /// The name in serialized reports.
+    /// Returns the name in serialized reports.
     #[cfg(any(feature = "serde", feature = "tracing"))]
     pub(super) fn key(self) -> &'static str {
         match self {
@@ -46,8 +46,8 @@ impl OverlapKind {
 
     /// Returns the kind of an overlap of these two accesses, of which one writes.
     pub(super) fn of(one: AccessKind, other: AccessKind) -> Self {
-        let harmless = if one == AccessKind::Write { other } else { one };
-        match harmless {
+        let other_kind = if one == AccessKind::Write { other } else { one };
+        match other_kind {
             AccessKind::Read => Self::ReadAndWrite,
             AccessKind::Write => Self::Writes,
             AccessKind::Iterate => Self::IterationAndWrite,
@@ -96,16 +96,17 @@ pub(crate) enum Subject {
 /// The state of a map, as text.
 pub(crate) type State = ArrayString<112>;
 
-/// The most bytes of the name of a type in a report, which has a bounded length.
+/// The maximum bytes of a type name in a report, which has a bounded length.
 const TYPE_NAME_LEN: usize = 256;
 
 /// Two accesses that overlapped, at least one of them a write, with both sides.
 ///
-/// Its `Display` is the report, without a line break at the end. Where the report ends the process, Go's
-/// `fatal error: ` precedes it; the text of a panic and of `Display` omits it. Values and keys are never part of
-/// it. With the feature `serde` it serializes as a structure, such as one line of JSON (`message`,
-/// `kind`, `here`, `other`, `additional_readers`, `name`, `subject`, `state`; of each side `thread`, `number`,
-/// `created_at`, `location`, `operation`, `kind`, `duration_ns`, `stretched`).
+/// Its `Display` is the report, without a line break at the end. Where the report ends the process,
+/// Go's `fatal error: ` precedes it; the text of a panic and of `Display` omits it. Values and keys
+/// are never part of it. With the feature `serde` it serializes as a structure, such as one line of
+/// JSON (`message`, `kind`, `here`, `other`, `additional_readers`, `name`, `subject`, `state`; of
+/// each side `thread`, `number`, `created_at`, `location`, `operation`, `kind`, `duration_ns`,
+/// `stretched`).
 ///
 /// # Examples
 /// ```
@@ -117,7 +118,8 @@ const TYPE_NAME_LEN: usize = 256;
 /// assert_eq!(overlap.message(), "concurrent read and write");
 /// assert_eq!(overlap.name.as_deref(), Some("limits"));
 /// assert_eq!(overlap.other.operation, "OverlapCell::read");
-/// assert!(overlap.to_string().starts_with("concurrent read and write\n\nthread \"main\" (1) [writing]"));
+/// let report = overlap.to_string();
+/// assert!(report.starts_with("concurrent read and write\n\nthread \"main\" (1) [writing]"));
 /// drop(reading);
 /// ```
 #[derive(Clone, Debug)]
@@ -137,15 +139,16 @@ pub struct Overlap {
 }
 
 impl Overlap {
-    /// Returns whether one thread is on both sides: it accessed a map again during an access, from a
-    /// `Hash`, `Eq`, `Clone`, `Drop` or closure, or a cell of which it holds a guard.
+    /// Returns whether one thread is on both sides: it accessed a map again during an access, from
+    /// a `Hash`, `Eq`, `Clone`, `Drop` or closure, or a cell of which it holds a guard.
     #[must_use]
     pub fn is_reentrant(&self) -> bool {
         self.here.thread_number == self.other.thread_number
     }
 
-    /// Returns the first line of the report: Go's message for a map (`concurrent map read and map write`),
-    /// `concurrent read and write` or `concurrent writes` for a cell.
+    /// Returns the first line of the report: Go's message for a map, such as
+    /// `concurrent map read and map write`, and `concurrent read and write` or `concurrent writes`
+    /// for a cell.
     #[must_use]
     pub fn message(&self) -> &'static str {
         match self.subject {
@@ -215,7 +218,7 @@ impl fmt::Display for Overlap {
     }
 }
 
-/// Returns the name of a type, cut to [`TYPE_NAME_LEN`].
+/// A type name, cut to [`TYPE_NAME_LEN`] when it is formatted.
 struct Shortened(&'static str);
 
 impl fmt::Display for Shortened {
@@ -239,7 +242,7 @@ mod tests {
     static LONG: LazyLock<String> = LazyLock::new(|| "é".repeat(TYPE_NAME_LEN));
 
     #[test]
-    fn long_names_of_types_are_cut_at_a_character() {
+    fn long_type_names_are_cut_at_a_character() {
         assert_eq!(
             Shortened("alloc::string::String").to_string(),
             "alloc::string::String"

@@ -20,7 +20,7 @@ pub enum AccessKind {
 }
 
 impl AccessKind {
-    /// The name in serialized reports.
+    /// Returns the name in serialized reports.
     #[cfg(any(feature = "serde", feature = "tracing"))]
     pub(super) fn key(self) -> &'static str {
         match self {
@@ -53,26 +53,26 @@ pub(crate) struct Operation {
 #[derive(Clone, Copy)]
 pub(crate) struct Access {
     pub(crate) operation: &'static Operation,
-    pub(crate) at: &'static Location<'static>,
+    pub(crate) location: &'static Location<'static>,
 }
 
 impl Access {
-    /// An access by the caller.
+    /// Creates an access by the caller.
     #[inline(always)]
     #[track_caller]
     pub(super) fn here(operation: &'static Operation) -> Self {
         Self {
             operation,
-            at: Location::caller(),
+            location: Location::caller(),
         }
     }
 }
 
-/// The most bytes of a [`Name`].
+/// The maximum bytes of a [`Name`].
 const NAME_LEN: usize = 64;
 
-/// A short name, stored inline, so that a report needs no allocation. Longer names are cut and end in
-/// `…`.
+/// A short name, stored inline, so that a report needs no allocation. Longer names are cut and end
+/// in `…`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Name {
     /// UTF-8, and zeros from `len` on.
@@ -81,10 +81,10 @@ pub struct Name {
 }
 
 impl Name {
-    /// The bytes of the longest name.
+    /// The maximum bytes of a name.
     pub(super) const LEN: usize = NAME_LEN;
 
-    /// For statics too, so a `const fn`.
+    /// Creates a name, cut to 64 bytes. A `const fn`, for values in statics.
     pub(crate) const fn new(name: &str) -> Self {
         const CUT: &[u8] = "…".as_bytes();
         let (mut kept, cut) = if name.len() <= NAME_LEN {
@@ -154,30 +154,31 @@ impl fmt::Debug for Name {
     }
 }
 
-/// One side of an overlap: the thread, where it was created, the source location, the operation, and its
-/// duration.
+/// One side of an overlap: the thread, where it was created, the source location, the operation,
+/// and its duration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Site {
-    /// The name of the thread: `<unnamed>` if it has none, `<unknown>` if the thread had ended its access
-    /// before the name could be read.
+    /// The name of the thread: `<unnamed>` if it has none, `<unknown>` if the thread had ended its
+    /// access before the name could be read.
     pub thread: Name,
-    /// The number of the thread, in the order in which [`spawn`](crate::spawn) created the threads or, for
-    /// other threads, in which they first used a map or a cell of this crate. 1 is usually the main
-    /// thread. 0 if it is unknown.
+    /// The number of the thread, in the order in which [`spawn`](crate::spawn) created the threads
+    /// or, for other threads, in which they first used a map or a cell of this crate. 1 is usually
+    /// the main thread. 0 if it is unknown.
     pub thread_number: u64,
     /// The location where the thread was created; `None` if not by [`spawn`](crate::spawn).
     pub created_at: Option<&'static Location<'static>>,
-    /// The location of the access; `None` if the thread had ended the access before it could be read.
+    /// The location of the access; `None` if the thread had ended the access before it could be
+    /// read.
     pub location: Option<&'static Location<'static>>,
     /// The method, such as `GoMap::insert` or `OverlapCell::write`.
     pub operation: &'static str,
     /// The kind of the access.
     pub kind: AccessKind,
-    /// The time since the beginning of the access. Known for writes and for delayed reads only, since
-    /// reading a clock costs more than the check. `None` on a target without a clock.
+    /// The time since the beginning of the access. Known for writes and for delayed reads only,
+    /// since reading a clock costs more than the check. `None` on a target without a clock.
     pub duration: Option<Duration>,
-    /// Whether the access was being delayed: see [`Stretch`](crate::Stretch).
+    /// Set if the access was being delayed: see [`Stretch`](crate::Stretch).
     pub stretched: bool,
 }
 
@@ -190,7 +191,8 @@ impl Site {
 }
 
 impl fmt::Display for Site {
-    /// Formats three lines in the shape of a goroutine of Go's dump, without a line break at the end.
+    /// Formats three lines in the shape of a goroutine of Go's dump, without a line break at the
+    /// end.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             thread,
@@ -201,7 +203,7 @@ impl fmt::Display for Site {
         let state = self.kind.state();
         f.write_str("thread \"")?;
         for c in thread.chars() {
-            // A name is the program's own text; a line break in it must not break the report.
+            // A thread name is arbitrary text; a line break in it must not break the report.
             if c.is_control() {
                 write!(f, "{}", c.escape_default())?;
             } else {
@@ -209,13 +211,13 @@ impl fmt::Display for Site {
             }
         }
         write!(f, "\" ({thread_number}) [{state}]: {operation}")?;
-        if let Some(lasted) = self.duration {
-            let digits = usize::from(lasted >= Duration::from_micros(1));
+        if let Some(duration) = self.duration {
+            let digits = usize::from(duration >= Duration::from_micros(1));
             let delayed = if self.stretched { "delayed " } else { "" };
-            write!(f, ", {delayed}for {lasted:.digits$?}")?;
+            write!(f, ", {delayed}for {duration:.digits$?}")?;
         }
         match self.location {
-            Some(at) => write!(f, "\n\t{at}")?,
+            Some(location) => write!(f, "\n\t{location}")?,
             None => f.write_str("\n\tat a line it had left before it could be read")?,
         }
         match self.created_at {

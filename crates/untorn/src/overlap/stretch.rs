@@ -1,18 +1,19 @@
-//! Delay injection (*stretching*): sampled accesses are delayed, so that rare overlaps happen more often.
+//! Delay injection (*stretching*): sampled accesses are delayed, so that rare overlaps happen more
+//! often.
 //!
-//! A stretched access sleeps after it has entered the gate, before it touches the value; a conflicting access that
-//! begins meanwhile finds it. `turns.rs` has the budgets.
+//! A delayed access sleeps after it has entered the gate and before it uses the value; a
+//! conflicting access that begins meanwhile finds it. The rate limit is in `rate_limit.rs`.
 
+mod rate_limit;
 #[cfg(test)]
 mod tests;
-mod turns;
 
 use std::fmt;
 use std::str::FromStr;
 use std::thread;
 use std::time::Duration;
 
-use self::turns::{Account, Turns};
+use self::rate_limit::{CellBudget, ThreadBudget};
 use super::clock;
 use super::record::Slot;
 use super::thread::this_thread;
@@ -22,28 +23,30 @@ use crate::mutants::mutant;
 use crate::random::random_share;
 use crate::sync::thread_local;
 
-/// Delay injection: the share of the time for which accesses are delayed, so that rare overlaps become
-/// likely.
+/// Delay injection: the share of the time for which accesses are delayed, so that rare overlaps
+/// become likely.
 ///
 /// Set it for one map or cell by [`GoMap::stretch`](crate::GoMap::stretch) or
-/// [`OverlapCell::stretch`](crate::OverlapCell::stretch), and for all others by `UNTORN_STRETCH=1%`. It is
-/// off by default. [The guide](crate::docs::stretching) says which overlaps it finds, and how soon.
+/// [`OverlapCell::stretch`](crate::OverlapCell::stretch), and for all others by
+/// `UNTORN_STRETCH=1%`. It is off by default. [The guide](crate::docs::stretching) says which
+/// overlaps it finds, and how soon.
 ///
 /// # What it costs
-/// A share of 1 % means: each thread spends at most 1 % of its time asleep in accesses, over all its maps,
-/// and a map is kept in use by delays for at most 1 % of the time, over all its threads, half of it by
-/// reads and half by writes. If the accesses are under a lock, the threads that wait for it lose at most
-/// 1 % too. Within any period a thread may exceed this by one delay, and a map by one of a read and one of
-/// a write. While this is enabled, an access that is not delayed reads the
-/// clock, which costs some 10 ns.
+/// A share of 1 % means: each thread spends at most 1 % of its time asleep in accesses, over all
+/// its maps, and a map is kept in use by delays for at most 1 % of the time, over all its threads,
+/// half of it by reads and half by writes. If the accesses are under a lock, the threads that wait
+/// for it lose at most 1 % too. Within any period a thread may exceed this by one delay, and a map
+/// by one of a read and one of a write. While this is enabled, an access that is not delayed reads
+/// the clock, which costs some 10 ns.
 ///
 /// Accesses to a map that only one thread has used so far are never delayed, and without a clock
 /// (`wasm32-unknown-unknown`) none are.
 ///
 /// # How long one access takes
-/// A delayed access sleeps for between a half and the whole of [`longest_delay`](Self::longest_delay), by default 1 ms,
-/// and for the latency of the operating system's timers: about 60 µs on an idle Linux, milliseconds on a
-/// busy machine. The time that it really slept counts for the share.
+/// A delayed access sleeps for between a half and the whole of
+/// [`longest_delay`](Self::longest_delay), by default 1 ms, and for the latency of the operating
+/// system's timers: about 60 µs on an idle Linux, milliseconds on a busy machine. The time that it
+/// really slept counts for the share.
 ///
 /// # Examples
 /// ```
@@ -54,22 +57,22 @@ use crate::sync::thread_local;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stretch {
-    /// From 0 to [`MOST`].
+    /// A fraction from 0 to 0.9.
     share: f64,
     longest: Duration,
 }
 
-/// The most percent there can be.
-const MOST: f64 = 90.0;
+/// The maximum percentage.
+const MAX_PERCENT: f64 = 90.0;
 
 impl Stretch {
     /// No delays, which is the default.
     pub const OFF: Self = Self::percent(0.0);
 
-    /// Creates a share of so many percent of the time.
+    /// Creates a stretch with a share of `percent` of the time.
     ///
     /// # Panics
-    /// If that is not from 0 to 90.
+    /// If `percent` is not from 0 to 90.
     ///
     /// # Examples
     /// ```
@@ -81,8 +84,8 @@ impl Stretch {
     #[must_use]
     pub const fn percent(percent: f64) -> Self {
         assert!(
-            percent >= 0.0 && percent <= MOST,
-            "a stretch is from 0 to 90 percent of the time"
+            percent >= 0.0 && percent <= MAX_PERCENT,
+            "cannot create a stretch: the share must be from 0 to 90 percent of the time"
         );
         Self {
             share: percent / 100.0,
@@ -90,12 +93,12 @@ impl Stretch {
         }
     }
 
-    /// Sets the length of the delays, with the same share: an access sleeps for between a half of `max`
-    /// and all of it.
+    /// Sets the length of the delays, with the same share: an access sleeps for between a half of
+    /// `max` and all of it.
     ///
-    /// If accesses come at random, fewer but longer delays find as many overlaps. They find more if two
-    /// threads are so regular that they always miss each other by the same time: then a delay has to be
-    /// that long.
+    /// If accesses come at random, fewer but longer delays find as many overlaps. They find more if
+    /// two threads are so regular that they always miss each other by the same time: then a delay
+    /// has to be that long.
     ///
     /// # Panics
     /// If `max` is zero.
@@ -112,7 +115,10 @@ impl Stretch {
     /// ```
     #[must_use]
     pub const fn max_delay(mut self, max: Duration) -> Self {
-        assert!(!max.is_zero(), "a stretch takes some time");
+        assert!(
+            !max.is_zero(),
+            "cannot set the delay of a stretch: it must be longer than zero"
+        );
         self.longest = max;
         self
     }
@@ -125,7 +131,7 @@ impl Stretch {
 }
 
 impl Default for Stretch {
-    /// [`OFF`](Self::OFF).
+    /// Returns [`OFF`](Self::OFF).
     fn default() -> Self {
         Self::OFF
     }
@@ -152,7 +158,7 @@ impl FromStr for Stretch {
         let digits = |number: &&str| number.bytes().all(|b| b.is_ascii_digit() || b == b'.');
         let number = number.map(str::trim).filter(digits);
         let percent = number.and_then(|number| number.parse().ok());
-        let percent = percent.filter(|percent| (0.0..=MOST).contains(percent));
+        let percent = percent.filter(|percent| (0.0..=MAX_PERCENT).contains(percent));
         percent.map(Self::percent).ok_or(InvalidStretch(()))
     }
 }
@@ -177,32 +183,33 @@ impl fmt::Display for InvalidStretch {
 
 impl std::error::Error for InvalidStretch {}
 
-/// What an access does to the value, as far as turns go.
+/// The kind of an access, for the rate limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
     Read,
     Write,
 }
 
-/// The stretching of one cell.
+/// The delay injection of one map or cell.
 pub(super) struct Stretching {
-    /// Whether the setting is more than none: all that an access looks at if not.
+    /// Set if the share is more than 0; an access checks only this if it is not.
     on: bool,
     setting: Stretch,
-    /// Whether the setting is this cell's own, and not only what it began with.
-    told: bool,
-    turns: Turns,
+    /// Set if the cell has a setting of its own; otherwise each access passes the environment's.
+    is_set: bool,
+    budget: CellBudget,
 }
 
 thread_local! {
-    static ACCOUNT: Account = const { Account::new() };
+    static THREAD_BUDGET: ThreadBudget = const { ThreadBudget::new() };
 }
 
 impl Stretching {
-    /// Not told anything: what the environment says is for each access to know.
-    pub(super) const fn untold() -> Self {
+    /// Creates the delay injection of a cell without a setting: each access passes the one of the
+    /// environment.
+    pub(super) const fn unset() -> Self {
         Self {
-            told: false,
+            is_set: false,
             ..Self::with(Stretch::OFF)
         }
     }
@@ -211,8 +218,8 @@ impl Stretching {
         Self {
             on: setting.share > 0.0,
             setting,
-            told: true,
-            turns: Turns::new(),
+            is_set: true,
+            budget: CellBudget::new(),
         }
     }
 
@@ -220,51 +227,58 @@ impl Stretching {
         self.setting
     }
 
-    /// That of another cell which is told the same, with turns of its own.
-    pub(super) fn anew(&self) -> Self {
-        if self.told {
+    /// Creates the delay injection of another cell with the same setting and a budget of its own.
+    pub(super) fn fresh(&self) -> Self {
+        if self.is_set {
             Self::with(self.setting)
         } else {
-            Self::untold()
+            Self::unset()
         }
     }
 
-    /// Keeps the access that has just entered open if it is its turn. It is in `slot`, which says so meanwhile.
+    /// Delays the access that has just entered if it is due; `slot` records the delay meanwhile.
     #[inline(always)]
     pub(super) fn stretch(&self, slot: &Slot, side: Side) {
         if self.on {
-            self.stretch_in_turn(self.setting, slot, side);
+            self.delay_if_due(self.setting, slot, side);
         }
     }
 
-    /// The same where the cell was perhaps not told: then as `environment` says.
+    /// Delays the access as [`stretch`](Self::stretch) does, with the setting of the environment if
+    /// the cell has none of its own.
     #[inline(always)]
     pub(super) fn stretch_or(&self, environment: Stretch, slot: &Slot, side: Side) {
-        if self.told {
+        if self.is_set {
             self.stretch(slot, side);
         } else if environment.share > 0.0 {
-            self.stretch_in_turn(environment, slot, side);
+            self.delay_if_due(environment, slot, side);
         }
     }
 
     #[cold]
-    fn stretch_in_turn(&self, setting: Stretch, slot: &Slot, side: Side) {
+    fn delay_if_due(&self, setting: Stretch, slot: &Slot, side: Side) {
         let _hidden = tsan::hide();
-        // Without a clock nothing says how long a stretch was.
-        if !EXISTS || !self.turns.are_shared_with(this_thread()) {
+        // Without a clock the length of a delay is unknown.
+        if !EXISTS || !self.budget.is_shared_with(this_thread()) {
             return;
         }
-        let began = clock::now();
+        let start = clock::now();
         let share = setting.share;
-        ACCOUNT.with(|account| {
-            if !self.turns.take(account, side, began, share) {
+        THREAD_BUDGET.with(|thread_budget| {
+            if !self.budget.try_begin(thread_budget, side, start, share) {
                 return;
             }
-            slot.keep_open((!mutant("stretch_is_not_reported")).then_some(began));
+            slot.set_delayed((!mutant("stretch_is_not_reported")).then_some(start));
             thread::sleep(setting.longest.mul_f64(0.5 + random_share() / 2.0));
-            slot.keep_open(None);
-            let turns = &self.turns;
-            turns.give_back(account, side, began..clock::now(), share, random_share());
+            slot.set_delayed(None);
+            let budget = &self.budget;
+            budget.finish(
+                thread_budget,
+                side,
+                start..clock::now(),
+                share,
+                random_share(),
+            );
         });
     }
 }

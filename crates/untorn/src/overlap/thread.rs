@@ -1,4 +1,4 @@
-//! This thread's record, and threads whose creator a report can name.
+//! The record and the number of the current thread, and threads whose creation site is in reports.
 
 #[cfg(all(test, not(untorn_shuttle)))]
 mod tests;
@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use std::panic::Location;
 use std::thread::{Builder, JoinHandle, Scope, ScopedJoinHandle};
 
-use super::identity::Who;
+use super::identity::ThreadIdentity;
 use super::record::{Record, Registry, Slot};
 use super::site::Name;
 use super::tsan;
@@ -28,23 +28,23 @@ shuttle::lazy_static! {
 
 thread_local! {
     static RECORD: Cell<Option<&'static Record>> = const { Cell::new(None) };
-    static BIRTH: Cell<Option<Birth>> = const { Cell::new(None) };
-    static LEAVE: Leave = const { Leave(Cell::new(None)) };
+    static INFO: Cell<Option<ThreadInfo>> = const { Cell::new(None) };
+    static RELEASE_ON_EXIT: ReleaseOnExit = const { ReleaseOnExit(Cell::new(None)) };
 }
 
-/// What a thread is told about itself.
+/// The number and the creation site of a thread.
 #[derive(Clone, Copy)]
-struct Birth {
+struct ThreadInfo {
     number: u64,
     created_at: Option<&'static Location<'static>>,
 }
 
-impl Birth {
-    /// That of a thread that the caller creates.
+impl ThreadInfo {
+    /// Creates the info of a thread that the caller creates.
     #[track_caller]
     fn here() -> Self {
-        // The creator before the created, so that the main thread is 1.
-        birth();
+        // The creator is numbered first, so that the main thread is 1.
+        thread_info();
         Self {
             number: next_number(),
             created_at: Some(Location::caller()),
@@ -54,31 +54,32 @@ impl Birth {
 
 fn next_number() -> u64 {
     static NEXT: Counter = Counter::new(1);
-    // Relaxed: only that no number is drawn twice.
+    // Relaxed: the numbers only have to be unique.
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// This thread's birth; a thread that `spawn` did not create is numbered now.
-fn birth() -> Birth {
-    BIRTH.with(Cell::get).unwrap_or_else(|| {
-        let birth = Birth {
+/// Returns the info of the current thread. A thread that was not created by `spawn` is numbered at
+/// its first call.
+fn thread_info() -> ThreadInfo {
+    INFO.with(Cell::get).unwrap_or_else(|| {
+        let info = ThreadInfo {
             number: next_number(),
             created_at: None,
         };
-        BIRTH.with(|own| own.set(Some(birth)));
-        birth
+        INFO.with(|own| own.set(Some(info)));
+        info
     })
 }
 
-/// This thread's number; never 0.
+/// Returns the number of the current thread, which is never 0.
 pub(crate) fn this_thread() -> u64 {
-    birth().number
+    thread_info().number
 }
 
-fn who() -> Who {
-    let Birth { number, created_at } = birth();
+fn current_identity() -> ThreadIdentity {
+    let ThreadInfo { number, created_at } = thread_info();
     let thread = current_thread();
-    Who {
+    ThreadIdentity {
         number,
         name: Name::new(thread.name().unwrap_or("<unnamed>")),
         created_at,
@@ -86,14 +87,14 @@ fn who() -> Who {
 }
 
 /// Releases the record when the thread ends.
-struct Leave(Cell<Option<&'static Record>>);
+struct ReleaseOnExit(Cell<Option<&'static Record>>);
 
-impl Drop for Leave {
+impl Drop for ReleaseOnExit {
     fn drop(&mut self) {
         if let Some(record) = self.0.take() {
             let _hidden = tsan::hide();
             if REGISTRY.release(record) {
-                forget_record();
+                clear_record();
             } else if !mutant("records_are_not_retired") {
                 record.retire();
             }
@@ -101,13 +102,14 @@ impl Drop for Leave {
     }
 }
 
-/// The record was released. No code of the program has run on this thread since.
-fn forget_record() {
-    // Shuttle may have dropped this one before.
+/// Clears the thread-local after the record was released. No user code has run on this thread since
+/// the release.
+fn clear_record() {
+    // Shuttle may have destroyed this thread-local already.
     let _ = RECORD.try_with(Cell::take);
 }
 
-/// A slot of this thread for one access, free until the access is announced. Not `Send`.
+/// A slot of the current thread for one access, free until the access is published. Not `Send`.
 pub(crate) struct Claim {
     pub(crate) slot: &'static Slot,
     _not_send: PhantomData<*const ()>,
@@ -125,7 +127,8 @@ impl Claim {
         }
     }
 
-    /// The thread's first access, one inside another, or one while the thread is being torn down.
+    /// Claims a slot for the thread's first access, for an access inside another, or while the
+    /// thread-locals are being destroyed.
     #[cold]
     fn slow() -> Self {
         let record = RECORD.with(Cell::get).unwrap_or_else(acquire_record);
@@ -149,25 +152,29 @@ impl Drop for Claim {
 fn clean_up(slot: &'static Slot) {
     let _hidden = tsan::hide();
     if REGISTRY.clean_up(slot) {
-        forget_record();
+        clear_record();
     }
 }
 
-/// Makes a record this thread's own.
+/// Acquires a record for the current thread.
 fn acquire_record() -> &'static Record {
-    let record = REGISTRY.acquire(&who());
+    let record = REGISTRY.acquire(&current_identity());
     RECORD.with(|own| own.set(Some(record)));
-    // While the thread-locals are destroyed, the last access that ends releases it.
-    if LEAVE.try_with(|leave| leave.0.set(Some(record))).is_err() {
+    // While the thread-locals are being destroyed, the last access that ends releases the record.
+    if RELEASE_ON_EXIT
+        .try_with(|release| release.0.set(Some(record)))
+        .is_err()
+    {
         record.retire();
     }
     record
 }
 
-/// Starts a named thread whose creation site appears in reports; otherwise like `std::thread::spawn`.
+/// Starts a named thread whose creation site appears in reports; otherwise like
+/// `std::thread::spawn`.
 ///
-/// Threads are numbered from 1, in the order in which they are created by `spawn` or first use this crate;
-/// a creator is numbered before the thread that it creates. Reports show name and number.
+/// Threads are numbered from 1, in the order in which they are created by `spawn` or first use this
+/// crate; a creator is numbered before the thread that it creates. Reports show name and number.
 ///
 /// # Panics
 /// If the operating system cannot create a thread, as `std::thread::spawn` does, and if `name` has
@@ -187,7 +194,7 @@ where
     try_spawn(name, f).expect("failed to spawn a thread")
 }
 
-/// The same for who can do without the thread.
+/// Starts a thread like [`spawn`], but returns an error if the thread cannot be created.
 ///
 /// # Errors
 /// If the operating system cannot create a thread.
@@ -197,15 +204,15 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let birth = Birth::here();
+    let info = ThreadInfo::here();
     Builder::new().name(name.into()).spawn(move || {
-        BIRTH.with(|own| own.set(Some(birth)));
+        INFO.with(|own| own.set(Some(info)));
         f()
     })
 }
 
-/// Starts a named scoped thread, which may borrow what outlives the scope, and whose creation site appears
-/// in reports.
+/// Starts a named scoped thread, which may borrow what outlives the scope, and whose creation site
+/// appears in reports.
 ///
 /// # Panics
 /// As [`spawn`].
@@ -231,11 +238,11 @@ where
     F: FnOnce() -> T + Send + 'scope,
     T: Send + 'scope,
 {
-    let birth = Birth::here();
+    let info = ThreadInfo::here();
     let started = Builder::new()
         .name(name.into())
         .spawn_scoped(scope, move || {
-            BIRTH.with(|own| own.set(Some(birth)));
+            INFO.with(|own| own.set(Some(info)));
             f()
         });
     started.expect("failed to spawn a thread")

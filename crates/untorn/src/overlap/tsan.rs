@@ -1,28 +1,30 @@
-//! What ThreadSanitizer is told: which accesses there are, and nothing of how they are watched.
+//! Annotations for ThreadSanitizer: each access of a detector, and nothing of the gate's protocol.
 //!
-//! In a build with `--cfg untorn_tsan` an entrance makes the calls that Go's map makes under `raceenabled`: each access is
-//! one byte read or written at one address, whatever is looked at, before it enters. Two accesses that nothing orders, one of
-//! them a write, are then a race in ThreadSanitizer's eyes, however far apart they were in time. An access lasts: what comes
-//! after has to be ordered after its end, so that is told, too, when it has left.
+//! In a build with `--cfg untorn_tsan` a detector makes the calls that Go's map makes under
+//! `raceenabled`: before it enters, each access is annotated as one byte read or written at one
+//! address, whichever part of the map or cell it uses. ThreadSanitizer then reports two accesses,
+//! one of them a write, as a race if the program does not order them, however far apart in time
+//! they were. An access has a duration, and later accesses have to be ordered after its end: so the
+//! end is annotated too, after the access has left.
 //!
-//! The gate would keep it from seeing that, since each access is ordered after the write before it. So what the gate does
-//! is *hidden*: its atomics make no order that ThreadSanitizer knows of. On the machine they are what they always are, so a
-//! program with a race goes on as well as without ThreadSanitizer. Each part of the gate hides itself, and nothing stays
-//! hidden when a call is over: guards may be dropped in any order, or never, and what is done under them is seen.
+//! The gate's own synchronization would suppress these reports, since it orders each access after
+//! the write before it. So the gate is *hidden*: ThreadSanitizer ignores its memory accesses and
+//! the happens-before edges of its atomics. The atomics themselves are unchanged, so a program with
+//! a race runs as it does without ThreadSanitizer. Each function of the gate hides itself, and
+//! nothing stays hidden after a call: guards may be dropped in any order, or leaked, and
+//! ThreadSanitizer observes all accesses of the program made while they are held.
 //!
-//! The memory of a `GoMap`'s table is not looked at: all of that is the one location. What is foreign in there is *shown*
-//! again: closures with all that they do; `Clone`, `Eq` and `Debug` in a read with what they order, so that nothing correct
-//! is taken for a race. (`Hash` and `Eq` inside a write stay hidden, too.) The value of an `OverlapCell` is the program's own
-//! memory, which is looked at as ever.
+//! The memory of a `GoMap`'s table is not observed: all of it is the one location. User code that
+//! runs inside is *shown* again: closures completely; `Clone`, `Eq` and `Debug` in a read with
+//! their synchronization only, so that no correct program is reported. (`Hash` and `Eq` inside a
+//! write stay hidden.) The value of an `OverlapCell` is the program's own memory and is observed as
+//! usual.
 //!
 //! In every other build all of this is empty.
 
 #![cfg_attr(
     untorn_tsan,
-    allow(
-        unsafe_code,
-        reason = "named for it: the runtime of ThreadSanitizer is C"
-    )
+    allow(unsafe_code, reason = "the runtime of ThreadSanitizer is C")
 )]
 
 #[cfg(not(untorn_tsan))]
@@ -37,11 +39,11 @@ mod off {
 
     use super::super::site::Name;
 
-    /// What ThreadSanitizer takes for the thing behind a gate.
+    /// The annotated location of one map or cell.
     pub(crate) struct Location;
 
-    /// An access that ThreadSanitizer was told of.
-    pub(crate) struct Told<'l>(PhantomData<&'l Location>);
+    /// An annotated access.
+    pub(crate) struct Annotation<'l>(PhantomData<&'l Location>);
 
     impl Location {
         #[inline(always)]
@@ -50,44 +52,45 @@ mod off {
         }
 
         #[inline(always)]
-        pub(crate) fn read(&self, _kind: &CStr, _name: Option<&Name>) -> Told<'_> {
-            Told(PhantomData)
+        pub(crate) fn read(&self, _kind: &CStr, _name: Option<&Name>) -> Annotation<'_> {
+            Annotation(PhantomData)
         }
 
         #[inline(always)]
-        pub(crate) fn write(&self, _kind: &CStr, _name: Option<&Name>) -> Told<'_> {
-            Told(PhantomData)
+        pub(crate) fn write(&self, _kind: &CStr, _name: Option<&Name>) -> Annotation<'_> {
+            Annotation(PhantomData)
         }
     }
 
-    /// What it was that ThreadSanitizer saw before.
-    #[must_use = "it is restored when this is dropped"]
-    pub(crate) struct Before;
+    /// Restores the previous visibility when it is dropped.
+    #[must_use = "the visibility is restored when this is dropped"]
+    pub(crate) struct Restore;
 
-    /// From here on ThreadSanitizer sees nothing of this thread: no memory, and no order.
+    /// Makes ThreadSanitizer ignore this thread: its memory accesses and its synchronization.
     #[inline(always)]
-    pub(crate) fn hide() -> Before {
-        Before
+    pub(crate) fn hide() -> Restore {
+        Restore
     }
 
-    /// From here on it sees what orders this thread and others, but no memory.
+    /// Makes ThreadSanitizer observe the synchronization of this thread, but not its memory
+    /// accesses.
     #[inline(always)]
-    pub(crate) fn show_order() -> Before {
-        Before
+    pub(crate) fn show_order() -> Restore {
+        Restore
     }
 
-    /// From here on it sees everything.
+    /// Makes ThreadSanitizer observe everything on this thread.
     #[inline(always)]
-    pub(crate) fn show() -> Before {
-        Before
+    pub(crate) fn show() -> Restore {
+        Restore
     }
 
-    /// The process is about to end.
+    /// Prepares the end of the process.
     #[inline(always)]
     pub(crate) fn end() {}
 
-    /// Whether a handler of a signal may have to wait for a report that is being printed, perhaps for ever.
-    pub(crate) const KEEPS_SIGNALS_BACK: bool = false;
+    /// Set if a signal handler may be deferred, possibly forever, while a report is being printed.
+    pub(crate) const DEFERS_SIGNALS: bool = false;
 }
 
 #[cfg(untorn_tsan)]
@@ -104,43 +107,45 @@ mod on {
     use crate::mutants::mutant;
     use crate::sync::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
-    // SAFETY: as compiler-rt declares them, in `tsan_external.cpp`, `tsan_interface.h` and `tsan_interface_ann.cpp`; those that
-    // are safe take no pointer that they follow.
+    // SAFETY: as declared by compiler-rt in `tsan_external.cpp`, `tsan_interface.h` and
+    // `tsan_interface_ann.cpp`; the safe ones dereference no pointer.
     unsafe extern "C" {
-        /// A name for things that are raced on; the process ends if there are too many.
+        /// Registers a name for objects in race reports; the process ends if there are too many.
         fn __tsan_external_register_tag(object_type: *const c_char) -> *const c_void;
-        /// One byte read, from the line of the call.
+        /// Annotates one byte as read, at the line of the call.
         fn __tsan_external_read(address: *const c_void, caller: *const c_void, tag: *const c_void);
         fn __tsan_external_write(address: *const c_void, caller: *const c_void, tag: *const c_void);
-        // These count, for this thread; more ends than begins would end the process.
+        // Counters per thread; more ends than begins would end the process.
         safe fn __tsan_ignore_thread_begin();
         safe fn __tsan_ignore_thread_end();
         safe fn AnnotateIgnoreSyncBegin(file: *const c_char, line: c_int);
         safe fn AnnotateIgnoreSyncEnd(file: *const c_char, line: c_int);
     }
 
-    /// Of the 1024 names that there can be in a process, those that maps and cells may use up.
-    const NAMES_AT_MOST: usize = 500;
+    /// The maximum number of names that maps and cells register, of the 1024 possible in a process.
+    const MAX_NAMES: usize = 500;
 
-    /// What ThreadSanitizer takes for the thing behind a gate: an address, and a name.
+    /// The annotated location of one map or cell: an address and a name.
     pub(crate) struct Location {
-        /// Eight bytes that nothing else is in: it remembers few accesses to so many.
+        /// Eight bytes used for nothing else: ThreadSanitizer has few shadow cells for each eight
+        /// bytes.
         place: u64,
-        /// What `__tsan_external_register_tag` returned; null until the first access, since a cell may be in a static.
+        /// The tag from `__tsan_external_register_tag`; null until the first access, since a cell
+        /// may be in a static.
         tag: AtomicPtr<c_void>,
     }
 
-    /// An access that ThreadSanitizer was told of: that it lasted until here is told when this is dropped.
-    pub(crate) struct Told<'l> {
+    /// An annotated access, whose end is annotated when this is dropped.
+    pub(crate) struct Annotation<'l> {
         location: &'l Location,
         writes: bool,
     }
 
-    impl Drop for Told<'_> {
+    impl Drop for Annotation<'_> {
         #[inline(always)]
         fn drop(&mut self) {
-            // If the thread has released nothing since the beginning, to ThreadSanitizer this is the same access, and the
-            // line that it knows stays that of the beginning.
+            // If the thread has performed no release since the beginning, ThreadSanitizer takes
+            // this for the same access and keeps the line of the beginning.
             if !mutant("tsan_is_not_told_of_the_end") {
                 self.location.access(self.writes);
             }
@@ -155,30 +160,31 @@ mod on {
             }
         }
 
-        /// A read begins, of a thing that reports call by its kind and name.
+        /// Annotates the beginning of a read of an object with this kind and name in reports.
         #[inline(always)]
-        pub(crate) fn read(&self, kind: &CStr, name: Option<&Name>) -> Told<'_> {
+        pub(crate) fn read(&self, kind: &CStr, name: Option<&Name>) -> Annotation<'_> {
             self.begin(false, kind, name)
         }
 
         #[inline(always)]
-        pub(crate) fn write(&self, kind: &CStr, name: Option<&Name>) -> Told<'_> {
+        pub(crate) fn write(&self, kind: &CStr, name: Option<&Name>) -> Annotation<'_> {
             self.begin(true, kind, name)
         }
 
         #[inline(always)]
-        fn begin(&self, writes: bool, kind: &CStr, name: Option<&Name>) -> Told<'_> {
-            // Relaxed, here and below: no order may come of this.
+        fn begin(&self, writes: bool, kind: &CStr, name: Option<&Name>) -> Annotation<'_> {
+            // Relaxed, here and below: the annotation must not order threads.
             if self.tag.load(Ordering::Relaxed).is_null() {
                 self.tag.store(tag(kind, name), Ordering::Relaxed);
             }
             if !mutant("tsan_knows_old_accesses_only") {
-                // Release: with nothing. Accesses between two releases are one to ThreadSanitizer; it knows the line of
-                // the first, and after some thousand calls not even that.
+                // Release: with no Acquire. ThreadSanitizer merges accesses between two releases
+                // into one; it has the line of the first only, and after some thousand calls not
+                // even that.
                 RELEASED.with(|released| released.store(true, Ordering::Release));
             }
             self.access(writes);
-            Told {
+            Annotation {
                 location: self,
                 writes,
             }
@@ -189,136 +195,140 @@ mod on {
             if mutant("tsan_is_told_nothing") {
                 return;
             }
-            // An access from inside a hidden part of another one counts as well.
-            let _shown = see(Sight::Everything);
+            // An access inside a hidden part of another access is annotated as well.
+            let _shown = set_visibility(Visibility::All);
             let mut place = (&raw const self.place).cast();
             if mutant("tsan_takes_all_for_one") {
-                place = ptr::from_ref(&UNDER_WAY).cast();
+                place = ptr::from_ref(&IN_PROGRESS).cast();
             }
             let tag = self.tag.load(Ordering::Relaxed);
-            UNDER_WAY.fetch_add(1, Ordering::Relaxed);
+            IN_PROGRESS.fetch_add(1, Ordering::Relaxed);
             if writes {
-                // SAFETY: the address is that of a live value, whose bytes are not touched; the tag is a registered one.
+                // SAFETY: the address is that of a live value, whose bytes are not accessed; the
+                // tag is registered.
                 unsafe { __tsan_external_write(place, ptr::null(), tag) }
             } else {
                 // SAFETY: as above.
                 unsafe { __tsan_external_read(place, ptr::null(), tag) }
             }
-            UNDER_WAY.fetch_sub(1, Ordering::Relaxed);
+            IN_PROGRESS.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
-    /// Accesses that are being told of: each may be printing a report just now.
-    static UNDER_WAY: AtomicU64 = AtomicU64::new(0);
+    /// The number of annotation calls in progress: each may be printing a report.
+    static IN_PROGRESS: AtomicU64 = AtomicU64::new(0);
 
-    /// How long a report may take: the first one waits for the symbolizer to read the program.
-    const REPORT_AT_MOST: Duration = Duration::from_secs(10);
+    /// The maximum time of a report: the first one waits for the symbolizer to read the program.
+    const REPORT_TIMEOUT: Duration = Duration::from_secs(10);
 
-    /// Waits for the reports that other threads are printing, and shows this one, which otherwise would not be let go
-    /// without a complaint.
+    /// Waits for the reports that other threads are printing, and shows this thread:
+    /// ThreadSanitizer complains about a thread that ends while it is ignored.
     pub(crate) fn end() {
-        change(Sight::Everything);
+        replace_visibility(Visibility::All);
         let start = Instant::now();
-        while UNDER_WAY.load(Ordering::Relaxed) > 0 && start.elapsed() < REPORT_AT_MOST {
+        while IN_PROGRESS.load(Ordering::Relaxed) > 0 && start.elapsed() < REPORT_TIMEOUT {
             thread::sleep(Duration::from_millis(1));
         }
     }
 
-    /// It has locks that every thread needs now and then, and keeps them while it prints.
-    pub(crate) const KEEPS_SIGNALS_BACK: bool = true;
+    /// Set: ThreadSanitizer holds locks that every thread may need while it prints.
+    pub(crate) const DEFERS_SIGNALS: bool = true;
 
-    /// The tag for things of this kind and name: things of the same name share one.
+    /// Returns the tag for objects of this kind and name; objects with equal names share one.
     #[cold]
     fn tag(kind: &CStr, name: Option<&Name>) -> *mut c_void {
-        // As numbers, which is what they are.
+        // The tags are stored as addresses, since pointers are not `Send`.
         static TAGS: Mutex<Vec<(CString, usize)>> = Mutex::new(Vec::new());
-        // Two threads that meet here are not thereby ordered.
+        // The lock must not order two threads.
         let _hidden = hide();
         let mut tags = TAGS.lock().unwrap_or_else(PoisonError::into_inner);
-        let named = name.filter(|_| tags.len() < NAMES_AT_MOST).map(|name| {
-            // As a literal, so without nul bytes.
+        let named = name.filter(|_| tags.len() < MAX_NAMES).map(|name| {
+            // Formatted as a literal, so without nul bytes.
             CString::new(format!("{} {:?}", kind.to_string_lossy(), &**name))
         });
         let text = named.and_then(Result::ok).unwrap_or_else(|| kind.into());
         if let Some((_, tag)) = tags.iter().find(|(known, _)| *known == text) {
             return ptr::without_provenance_mut(*tag);
         }
-        // SAFETY: a text that ends with a nul byte, of which a copy is made.
+        // SAFETY: a nul-terminated text, which the call copies.
         let tag = unsafe { __tsan_external_register_tag(text.as_ptr()) };
         tags.push((text, tag.addr()));
         tag.cast_mut()
     }
 
-    /// What ThreadSanitizer sees of this thread.
+    /// The part of this thread that ThreadSanitizer observes.
     #[derive(Clone, Copy, PartialEq)]
-    enum Sight {
-        Everything,
-        /// What orders it and others.
-        Order,
+    enum Visibility {
+        All,
+        /// Synchronization, but no memory accesses.
+        SyncOnly,
         Nothing,
     }
 
     thread_local! {
-        static SIGHT: Cell<Sight> = const { Cell::new(Sight::Everything) };
+        static VISIBILITY: Cell<Visibility> = const { Cell::new(Visibility::All) };
         static RELEASED: AtomicBool = const { AtomicBool::new(false) };
     }
 
-    /// What it was that ThreadSanitizer saw before.
-    #[must_use = "it is restored when this is dropped"]
-    pub(crate) struct Before {
-        sight: Sight,
+    /// Restores the previous visibility when it is dropped.
+    #[must_use = "the visibility is restored when this is dropped"]
+    pub(crate) struct Restore {
+        visibility: Visibility,
         _not_send: PhantomData<*const ()>,
     }
 
-    impl Drop for Before {
+    impl Drop for Restore {
         #[inline(always)]
         fn drop(&mut self) {
-            if self.sight != Sight::Everything || !mutant("tsan_is_not_shown_again") {
-                change(self.sight);
+            if self.visibility != Visibility::All || !mutant("tsan_is_not_shown_again") {
+                replace_visibility(self.visibility);
             }
         }
     }
 
     #[inline(always)]
-    fn see(sight: Sight) -> Before {
-        Before {
-            sight: change(sight),
+    fn set_visibility(visibility: Visibility) -> Restore {
+        Restore {
+            visibility: replace_visibility(visibility),
             _not_send: PhantomData,
         }
     }
 
-    pub(crate) fn hide() -> Before {
-        see(if mutant("tsan_sees_the_gate") {
-            Sight::Order
+    pub(crate) fn hide() -> Restore {
+        set_visibility(if mutant("tsan_sees_the_gate") {
+            Visibility::SyncOnly
         } else {
-            Sight::Nothing
+            Visibility::Nothing
         })
     }
 
-    pub(crate) fn show_order() -> Before {
-        see(if mutant("tsan_sees_no_clone") {
-            Sight::Nothing
+    pub(crate) fn show_order() -> Restore {
+        set_visibility(if mutant("tsan_sees_no_clone") {
+            Visibility::Nothing
         } else {
-            Sight::Order
+            Visibility::SyncOnly
         })
     }
 
-    pub(crate) fn show() -> Before {
-        see(if mutant("tsan_sees_no_closures") {
-            SIGHT.get()
+    pub(crate) fn show() -> Restore {
+        set_visibility(if mutant("tsan_sees_no_closures") {
+            VISIBILITY.get()
         } else {
-            Sight::Everything
+            Visibility::All
         })
     }
 
-    fn change(sight: Sight) -> Sight {
-        let before = SIGHT.replace(sight);
-        match (before == Sight::Nothing, sight == Sight::Nothing) {
+    fn replace_visibility(visibility: Visibility) -> Visibility {
+        let before = VISIBILITY.replace(visibility);
+        match (
+            before == Visibility::Nothing,
+            visibility == Visibility::Nothing,
+        ) {
             (false, true) => AnnotateIgnoreSyncBegin(ptr::null(), 0),
             (true, false) => AnnotateIgnoreSyncEnd(ptr::null(), 0),
             _ => {}
         }
-        match (before == Sight::Everything, sight == Sight::Everything) {
+        match (before == Visibility::All, visibility == Visibility::All) {
             (true, false) => __tsan_ignore_thread_begin(),
             (false, true) => __tsan_ignore_thread_end(),
             _ => {}

@@ -1,10 +1,10 @@
-//! Accesses in slot blocks: a scan finds them by the occupancy bitmap, and they end and change
-//! hands as the accesses in the slots of a record do.
+//! Accesses in slot blocks: a scan finds them by the occupancy bitmap, and all properties of
+//! accesses in the slots of a record hold.
 //!
 //! In the models a record has a block of two slots and one of four, and a word of the bitmap has
 //! two bits: so the second block has two levels.
 
-use std::sync::Mutex as Unwatched;
+use std::sync::Mutex as StdMutex;
 
 use loom::sync::Arc;
 use loom::sync::atomic::AtomicBool;
@@ -13,11 +13,11 @@ use super::{Bound, CURSOR, End, GATE, GET, INSERT, LEN, Record, Shared, Side, Sl
 use super::{join, spawn};
 use crate::sync::{Counter, Ordering, with_old_values};
 
-/// How many slots of blocks are claimed before a model begins.
+/// The number of slots of blocks that are claimed before a model begins.
 const NEW_BLOCK: usize = 0;
 const SECOND_BLOCK: usize = 2;
 
-/// A record with so many slots of blocks in use, in which no access is announced.
+/// Returns a record with `claimed` slots of blocks in use, in which no access is published.
 fn record_with(shared: &Shared, claimed: usize) -> &'static Record {
     let record = shared.record(1);
     for _ in 0..claimed {
@@ -26,7 +26,7 @@ fn record_with(shared: &Shared, claimed: usize) -> &'static Record {
     record
 }
 
-/// A record with a slot block that was used before and is free.
+/// Returns a record with a slot block that was used before and is free.
 fn record_with_used_block(shared: &Shared) -> &'static Record {
     let record = shared.record(1);
     shared.registry.clean_up(record.claim_in_block());
@@ -47,7 +47,7 @@ fn reader_and_writer(name: &str, bound: Bound, record: fn(&Shared) -> &'static R
     });
 }
 
-/// The block is used again: only the bits are stored anew.
+/// A block that was used before: only the bits are stored again.
 #[test]
 fn model_a_read_in_a_slot_block() {
     reader_and_writer(
@@ -65,7 +65,7 @@ fn model_new_slot_blocks_are_seen() {
     });
 }
 
-/// Bits of two levels, which stand beside those of another slot.
+/// Bits of two levels, in words that have bits of another slot.
 #[test]
 fn model_a_read_in_a_block_of_two_levels() {
     reader_and_writer("a_read_in_a_block_of_two_levels", Bound::None, |shared| {
@@ -73,7 +73,7 @@ fn model_a_read_in_a_block_of_two_levels() {
     });
 }
 
-/// The slot that one read has left is the next one's.
+/// The slot of a read that has left is reused by the next read.
 #[test]
 fn model_slots_of_blocks_are_reused() {
     check("slots_of_blocks_are_reused", Bound::Preemptions(3), || {
@@ -90,7 +90,7 @@ fn model_slots_of_blocks_are_reused() {
     });
 }
 
-/// Reads inside reads, in two words of the bitmap: the end of one does not hide the other.
+/// Nested reads, in two words of the bitmap: the end of one does not hide the other.
 #[test]
 fn model_reads_in_two_words_of_a_bitmap() {
     check("reads_in_two_words_of_a_bitmap", Bound::None, || {
@@ -107,10 +107,10 @@ fn model_reads_in_two_words_of_a_bitmap() {
     });
 }
 
-/// A writer reports as many readers as there are, in the record and in two blocks, where all stay.
+/// A writer reports all readers, in the record and in two blocks, if none leaves meanwhile.
 #[test]
 fn model_reads_in_slot_blocks_are_counted() {
-    let reported = std::sync::Arc::new(Unwatched::new([false; 4]));
+    let reported = std::sync::Arc::new(StdMutex::new([false; 4]));
     check("reads_in_slot_blocks_are_counted", Bound::Preemptions(4), {
         let reported = std::sync::Arc::clone(&reported);
         move || {
@@ -136,7 +136,9 @@ fn model_reads_in_slot_blocks_are_counted() {
             });
             let all = inside.load(Ordering::Relaxed);
             let end = shared.gate.enter_write(&shared.registry, writer, INSERT, 1);
-            let readers = end.err().map_or(0, |busy| busy.more + 1);
+            let readers = end
+                .err()
+                .map_or(0, |conflict| conflict.additional_readers + 1);
             shared.gate.leave_write(writer);
             assert!(!all || readers == 3, "{readers} readers");
             reported.lock().expect("not poisoned")[readers] = true;
@@ -147,8 +149,8 @@ fn model_reads_in_slot_blocks_are_counted() {
     assert_eq!(*reported, [true; 4], "never so many");
 }
 
-/// A read in a slot block, then a Relaxed flag, then a write: it is not reported, and sees the end
-/// of the read.
+/// A read in a slot block, then a Relaxed flag, then a write: the write is not reported, and the
+/// read happens-before it.
 #[test]
 fn model_a_write_after_a_read_in_a_block_by_a_flag() {
     let found = std::sync::Arc::new(Counter::new(0));
@@ -185,7 +187,7 @@ fn model_a_write_after_a_read_in_a_block_by_a_flag() {
     );
 }
 
-/// Where a read in a slot block and a write are known to overlap, one of them reports.
+/// Of a read in a slot block and a write known to overlap, one reports.
 #[test]
 fn model_an_overlapping_read_in_a_block_is_reported() {
     let overlaps = std::sync::Arc::new(Counter::new(0));
@@ -196,7 +198,7 @@ fn model_an_overlapping_read_in_a_block_is_reported() {
             let writer = &shared.record(2).slots[0];
             let record = record_with_used_block(&shared);
             let flags = Arc::new([AtomicBool::new(false), AtomicBool::new(false)]);
-            let look = |flags: &[AtomicBool; 2], mine: usize| {
+            let set_and_load = |flags: &[AtomicBool; 2], mine: usize| {
                 flags[mine].store(true, Ordering::Relaxed);
                 flags[1 - mine].load(Ordering::Relaxed)
             };
@@ -205,19 +207,19 @@ fn model_an_overlapping_read_in_a_block_is_reported() {
                 move |shared| {
                     let slot = record.claim_in_block();
                     let entered = shared.gate.enter_read(slot, GET).is_ok();
-                    let found = look(&flags, 0);
+                    let found = set_and_load(&flags, 0);
                     shared.gate.leave_read(slot);
                     shared.registry.clean_up(slot);
                     (entered, found)
                 }
             });
             let entered = shared.gate.enter_write(&shared.registry, writer, INSERT, 1);
-            let (entered, found) = (entered.is_ok(), look(&flags, 1));
+            let (entered, found) = (entered.is_ok(), set_and_load(&flags, 1));
             shared.gate.leave_write(writer);
             let (reads, finds) = join(reader);
             if found && finds {
                 overlaps.fetch_add(1, Ordering::Relaxed);
-                assert!(!(entered && reads), "an overlap that nothing reported");
+                assert!(!(entered && reads), "an overlap that was not reported");
             }
         }
     });
@@ -227,7 +229,7 @@ fn model_an_overlapping_read_in_a_block_is_reported() {
     );
 }
 
-/// A write in a slot block of a new thread: a report of the other writer has all of it.
+/// A write in a slot block of a new thread: the other writer reports it completely.
 #[test]
 fn model_a_writer_in_a_new_block_is_reported() {
     fn write(shared: &Shared, number: u64, slot: &'static Slot) {
@@ -254,8 +256,8 @@ fn model_a_writer_in_a_new_block_is_reported() {
     );
 }
 
-/// Thread 1 reads in a slot block and ends; thread 2, which may get its record, reads in a slot
-/// block.
+/// Starts thread 1, which reads in a slot block and exits, and thread 2, which may reuse its record
+/// and reads in a slot block.
 fn one_after_another(
     shared: &Arc<Shared>,
     record: &'static Record,
@@ -273,12 +275,12 @@ fn one_after_another(
     ]
 }
 
-/// A report on a slot block that changes hands is of one of its owners.
+/// A snapshot of a slot block that is being reused is of one of its owners.
 #[test]
-fn model_what_is_seen_in_a_block_is_of_one_thread() {
-    let seen = std::sync::Arc::new(Unwatched::new([false; 2]));
+fn model_snapshot_in_a_block_is_of_one_thread() {
+    let seen = std::sync::Arc::new(StdMutex::new([false; 2]));
     check(
-        "what_is_seen_in_a_block_is_of_one_thread",
+        "snapshot_in_a_block_is_of_one_thread",
         Bound::Preemptions(2),
         {
             let seen = std::sync::Arc::clone(&seen);
@@ -288,7 +290,7 @@ fn model_what_is_seen_in_a_block_is_of_one_thread() {
                 let slot = record.claim_in_block();
                 shared.registry.clean_up(slot);
                 let threads = one_after_another(&shared, record);
-                if let Some(side) = slot.seen(GATE, false).as_ref().map(Side::seen) {
+                if let Some(side) = slot.snapshot(GATE, false).as_ref().map(Side::of_snapshot) {
                     let sides = [Side::of(1, GET, 0), Side::of(2, LEN, 0)];
                     let which = sides.iter().position(|&allowed| allowed == side);
                     let which = which.unwrap_or_else(|| panic!("{side:?} is no access"));
@@ -301,11 +303,11 @@ fn model_what_is_seen_in_a_block_is_of_one_thread() {
     assert_eq!(*seen.lock().expect("not poisoned"), [true; 2]);
 }
 
-/// One access by two owners in turn: line and description stay, the owner does not.
+/// An equal access by two owners in turn: line and description stay, the owner changes.
 #[test]
-fn model_what_is_seen_of_the_same_access_in_a_block() {
+fn model_snapshot_of_an_equal_access_in_a_block() {
     check(
-        "what_is_seen_of_the_same_access_in_a_block",
+        "snapshot_of_an_equal_access_in_a_block",
         Bound::Preemptions(3),
         || {
             let shared = Shared::new();
@@ -318,7 +320,7 @@ fn model_what_is_seen_of_the_same_access_in_a_block() {
                 let record = shared.record(2);
                 shared.read_in_block(record, GET);
             });
-            if let Some(side) = slot.seen(GATE, false).as_ref().map(Side::seen) {
+            if let Some(side) = slot.snapshot(GATE, false).as_ref().map(Side::of_snapshot) {
                 assert!([1, 2].contains(&side.thread));
             }
             join(other);
@@ -326,7 +328,7 @@ fn model_what_is_seen_of_the_same_access_in_a_block() {
     );
 }
 
-/// A writer scans while slot blocks change hands: it is let in beside none of the reads.
+/// A writer that scans while slot blocks are reused does not enter while a read is inside.
 #[test]
 fn model_a_write_while_slot_blocks_change_hands() {
     check(
@@ -344,8 +346,8 @@ fn model_a_write_while_slot_blocks_change_hands() {
     );
 }
 
-/// The bits that the next owner of a block stores say nothing of a slot that it does not use: a
-/// scan that finds those has seen the end of the read that was there before.
+/// Bits stored by the next owner of a block, which does not use the slot of an earlier read: a scan
+/// that observes them has acquired the end of that read.
 #[test]
 fn model_bits_of_the_next_owner_of_a_block() {
     check(
@@ -372,8 +374,7 @@ fn model_bits_of_the_next_owner_of_a_block() {
     );
 }
 
-/// A guard that was leaked in a slot block: no other thread gets its record, and each write reports
-/// it.
+/// A guard leaked in a slot block: its record is not reused, and each write reports it.
 #[test]
 fn model_a_read_leaked_in_a_block_is_always_reported() {
     check(
@@ -387,7 +388,7 @@ fn model_a_read_leaked_in_a_block_is_always_reported() {
                 assert!(shared.gate.enter_read(slot, GET).is_ok());
                 assert!(!shared.registry.release(record));
                 record.retire();
-                // An access that ends after it leaves it where it is.
+                // The end of a later access does not release the record.
                 let end = shared.read_with(&record.slots[0], LEN, || ());
                 assert_eq!(end, End::Entered);
                 assert!(record.slots[0].needs_cleanup());
@@ -402,10 +403,10 @@ fn model_a_read_leaked_in_a_block_is_always_reported() {
     );
 }
 
-/// A thread that ends with a guard in a thread-local: the end of that access releases the record,
-/// which may be the next thread's from then on.
+/// Checks a thread that exits with a guard in a thread-local: the end of that access releases the
+/// record, which another thread may reuse from then on.
 fn retired(name: &str, claim: fn(&'static Record) -> &'static Slot) {
-    let reused = std::sync::Arc::new(Unwatched::new([false; 2]));
+    let reused = std::sync::Arc::new(StdMutex::new([false; 2]));
     check(name, Bound::Preemptions(2), {
         let reused = std::sync::Arc::clone(&reused);
         move || {

@@ -1,4 +1,5 @@
-//! No two accesses are inside at once, one of them a write, and what one did the next one sees.
+//! Exclusion and order: no two conflicting accesses are inside at once, and a write happens-before
+//! the next access.
 
 use super::{Bound, CURSOR, GET, INSERT, LEN, REMOVE, Shared, Slot, check, join, spawn};
 
@@ -12,7 +13,7 @@ fn write(shared: &Shared, slot: &'static Slot) {
     shared.write(slot, INSERT, 1);
 }
 
-/// Runs the bodies on a thread each, the last on this one.
+/// Runs each body on a thread of its own, the last one on this thread.
 fn run(bodies: &[Body], attempts: u64) {
     let shared = Shared::new();
     let mut threads: Vec<_> = bodies
@@ -57,7 +58,7 @@ fn model_two_writers_and_reader() {
     });
 }
 
-/// The write after a read of the same thread, against a reader that comes again: slots are reused.
+/// A read and then a write of one thread, against a write and then a read: slots are reused.
 #[test]
 fn model_slots_are_reused() {
     check("slots_are_reused", Bound::Preemptions(3), || {
@@ -73,7 +74,7 @@ fn model_slots_are_reused() {
     });
 }
 
-/// A cursor: several short reads in a row, with a write at any time between or in the middle of them.
+/// A cursor: several short reads in a row, with a write between or during any of them.
 #[test]
 fn model_steps_of_a_cursor() {
     check("steps_of_a_cursor", Bound::None, || {
@@ -86,7 +87,7 @@ fn model_steps_of_a_cursor() {
     });
 }
 
-/// Reads by different methods, between which the slot changes its description.
+/// Reads by different methods, so that the description of the slot changes.
 #[test]
 fn model_reads_by_two_methods() {
     check("reads_by_two_methods", Bound::Preemptions(5), || {
@@ -98,7 +99,7 @@ fn model_reads_by_two_methods() {
     });
 }
 
-/// A slot that serves another gate next: the read before has ended all the same.
+/// A slot that is used for another gate next: the read before has ended.
 #[test]
 fn model_reads_of_two_gates() {
     check("reads_of_two_gates", Bound::Preemptions(3), || {
@@ -111,11 +112,11 @@ fn model_reads_of_two_gates() {
     });
 }
 
-/// An attempt that is turned away leaves, and tries again.
+/// A refused attempt leaves the gate, and the thread tries again.
 #[test]
-fn model_who_is_turned_away_tries_again() {
+fn model_refused_attempts_are_retried() {
     check(
-        "who_is_turned_away_tries_again",
+        "refused_attempts_are_retried",
         Bound::Preemptions(2),
         || {
             let shared = Shared::new();
@@ -133,7 +134,7 @@ fn model_who_is_turned_away_tries_again() {
     );
 }
 
-/// Reads inside reads, each in a slot of its own: leaving one does not let a writer in beside the other.
+/// Nested reads, each in a slot of its own: no writer enters until both have left.
 #[test]
 fn model_reads_inside_reads() {
     check("reads_inside_reads", Bound::None, || {
@@ -149,7 +150,7 @@ fn model_reads_inside_reads() {
     });
 }
 
-/// A write from inside a read of the same thread is turned away, and lets nobody in meanwhile.
+/// A write inside a read of the same thread is refused, and no other write enters meanwhile.
 #[test]
 fn model_a_write_inside_a_read() {
     check("a_write_inside_a_read", Bound::None, || {

@@ -1,38 +1,44 @@
-//! The gate, as shipped, under loom: every interleaving, and every value that the memory model lets a load see.
+//! Loom models of the gate as shipped: every interleaving, and every value that the memory model
+//! permits a load to return.
 //!
-//! `just loom` runs the models; each prints how many executions it took and what bounded them. Where a bound on
-//! preemptions is given, executions in which threads are interrupted more often are left out; `just loom-long` takes a
-//! higher one. `just weakened` takes each ordering away once, and a model must fail.
+//! `just loom` runs the models; each prints its number of executions and their bound. A model with
+//! a bound on preemptions leaves out executions in which threads are preempted more often, and
+//! `just loom-long` raises that bound. `just weakened` weakens each ordering once, and a model must
+//! fail.
 //!
 //! | file | what holds in every execution |
 //! |---|---|
-//! | `exclusion.rs` | no two accesses are inside at once, one of them a write; what one did the next one sees |
-//! | `overlaps.rs` | where two attempts are known to overlap, at least one reports; a closed gate lets nobody in |
-//! | `count.rs` | a writer is told how many readers there are, and of none that has left |
-//! | `order.rs` | an access to another gate hands over what was done at this one |
-//! | `quiet.rs` | accesses that follow each other are not reported, however weakly the program orders them |
-//! | `reports.rs` | what a report says of the other side is of one access, and of none that had ended before |
-//! | `life.rs` | the same while threads come and go and records change hands |
-//! | `blocks.rs` | all of that for accesses in slot blocks, whose occupancy bitmap a scan reads first |
+//! | `exclusion.rs` | no two conflicting accesses are inside at once; a write happens-before the next access |
+//! | `overlaps.rs` | of two attempts known to overlap, at least one reports; a closed gate refuses all accesses |
+//! | `reader_count.rs` | a writer reports the number of readers, without any that has left |
+//! | `transitivity.rs` | happens-before edges through another gate are respected |
+//! | `no_false_positives.rs` | accesses that do not overlap are not reported, however weakly the program orders them |
+//! | `reports.rs` | the other side of a report is one access, and none that had ended before |
+//! | `thread_exit.rs` | all of this holds while threads start and exit and records are reused |
+//! | `blocks.rs` | all of this holds for accesses in slot blocks, whose occupancy bitmap a scan reads first |
 //!
-//! Exclusion and order are watched by loom's cell: a read and a write, or two writes, that no chain of Release and Acquire
-//! orders fail the model.
+//! Loom's cell checks exclusion and order: a read and a write, or two writes, that no chain of
+//! Release and Acquire orders fail the model.
 //!
-//! Two limits of loom: a `SeqCst` fence orders more than the language says (all before the first one comes before all after
-//! the second), so a model says something of the other orderings only by executions in which these fences come the other
-//! way round; `reports.rs` and `life.rs` look at slots without any. And the last seven stores to a word are kept: a
-//! load that sees an older one is not tried.
+//! Loom has two limits. Its `SeqCst` fences are stronger than the language's: everything before the
+//! first fence happens-before everything after the second. So a model checks the other orderings
+//! only in executions with the opposite order of these fences; `reports.rs` and `thread_exit.rs`
+//! read slots without such a fence. And loom keeps the last seven stores to a word: it does not
+//! explore a load that returns an older one.
 
-#![allow(unsafe_code, reason = "reaches the value when the gate has let it in")]
+#![allow(
+    unsafe_code,
+    reason = "accesses the value after the gate has been entered"
+)]
 
 mod blocks;
-mod count;
 mod exclusion;
-mod life;
-mod order;
+mod no_false_positives;
 mod overlaps;
-mod quiet;
+mod reader_count;
 mod reports;
+mod thread_exit;
+mod transitivity;
 
 use std::panic::Location;
 
@@ -40,12 +46,12 @@ use loom::sync::Arc;
 use loom::thread;
 
 use super::gate::Gate;
-use super::identity::Who;
-use super::record::{Record, Registry, Seen, Slot};
+use super::identity::ThreadIdentity;
+use super::record::{Record, Registry, Slot, SlotSnapshot};
 use super::site::{Access, AccessKind, Name, Operation};
 use crate::sync::{Counter, Ordering, UnsafeCell};
 
-/// The gate in front of the value, and another one.
+/// The number of the value's gate, and of another gate.
 const GATE: u64 = 7;
 const OTHER_GATE: u64 = 8;
 
@@ -53,7 +59,7 @@ const OTHER_GATE: u64 = 8;
 const fn access(operation: &'static Operation) -> Access {
     Access {
         operation,
-        at: Location::caller(),
+        location: Location::caller(),
     }
 }
 
@@ -71,24 +77,24 @@ static REMOVE: Access = access(&operation("remove", AccessKind::Write));
 /// Another operation on the line of `GET`.
 static GET_WITH: Access = Access {
     operation: &operation("get_with", AccessKind::Read),
-    at: GET.at,
+    location: GET.location,
 };
 
 /// The operation of `GET` on another line.
 static GET_ELSEWHERE: Access = Access {
     operation: GET.operation,
-    at: LEN.at,
+    location: LEN.location,
 };
 
-/// What a report says of the other side.
+/// The other side of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Side {
     thread: u64,
     operation: &'static str,
     line: u32,
-    /// Of writes only.
+    /// The start time, of writes only.
     since: u64,
-    kept_open: Option<u64>,
+    delayed_since: Option<u64>,
 }
 
 impl Side {
@@ -96,50 +102,50 @@ impl Side {
         Self {
             thread,
             operation: access.operation.name,
-            line: access.at.line(),
+            line: access.location.line(),
             since,
-            kept_open: None,
+            delayed_since: None,
         }
     }
 
-    /// Fails if the thread's name and creator are another thread's.
-    fn seen(seen: &Seen) -> Self {
-        assert_whole(&seen.who);
+    /// Converts a snapshot; fails if the thread's name or creation site is another thread's.
+    fn of_snapshot(seen: &SlotSnapshot) -> Self {
+        assert_whole(&seen.thread);
         Self {
-            thread: seen.who.number,
+            thread: seen.thread.number,
             operation: seen.operation.name,
-            line: seen.at.line(),
+            line: seen.location.line(),
             since: if seen.operation.kind == AccessKind::Write {
                 seen.since
             } else {
                 0
             },
-            kept_open: seen.kept_open,
+            delayed_since: seen.delayed_since,
         }
     }
 }
 
-/// Thread `number`: the line that created it is its own, and so is its name.
-fn who(number: u64) -> Who {
-    let births = [GET.at, LEN.at, CURSOR.at, INSERT.at];
-    Who {
+/// Returns the identity of thread `number`, with a name and a creation site derived from it.
+fn identity_of(number: u64) -> ThreadIdentity {
+    let locations = [GET.location, LEN.location, CURSOR.location, INSERT.location];
+    ThreadIdentity {
         number,
         name: Name::new(&format!("thread {number}")),
-        created_at: Some(births[number as usize % births.len()]),
+        created_at: Some(locations[number as usize % locations.len()]),
     }
 }
 
-fn assert_whole(seen: &Who) {
-    let expected = who(seen.number);
+fn assert_whole(seen: &ThreadIdentity) {
+    let expected = identity_of(seen.number);
     assert_eq!(seen.name, expected.name, "the name of another thread");
     assert_eq!(
         seen.created_at.map(Location::line),
         expected.created_at.map(Location::line),
-        "the creator of another thread"
+        "the creation site of another thread"
     );
 }
 
-/// How an attempt ended: inside, or with a report that may know the other side.
+/// The end of an attempt: it entered, or it reported an overlap, with the other side if known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     Entered,
@@ -164,7 +170,8 @@ struct Shared {
     reported: Counter,
 }
 
-// SAFETY: each value is reached only by those whom its gate lets in; that this is sound is what the models check.
+// SAFETY: each value is accessed only by accesses that have entered its gate; the models check that
+// this is sound.
 unsafe impl Sync for Shared {}
 
 impl Shared {
@@ -180,12 +187,12 @@ impl Shared {
         })
     }
 
-    /// A record for thread `number`.
+    /// Acquires a record for thread `number`.
     fn record(&self, number: u64) -> &'static Record {
-        self.registry.acquire(&who(number))
+        self.registry.acquire(&identity_of(number))
     }
 
-    /// One read, with `inside` called if it is let in.
+    /// Makes one read; calls `inside` if it enters.
     fn read_with(&self, slot: &'static Slot, access: Access, inside: impl FnOnce()) -> End {
         let end = match self.gate.enter_read(slot, access) {
             Ok(()) => {
@@ -196,7 +203,7 @@ impl Shared {
                 self.value.with(|value| unsafe { *value });
                 End::Entered
             }
-            Err(busy) => self.reported(busy.other, busy.writes),
+            Err(conflict) => self.reported(conflict.other, conflict.writes),
         };
         self.gate.leave_read(slot);
         assert!(slot.is_free());
@@ -207,7 +214,7 @@ impl Shared {
         self.read_with(slot, access, || ())
     }
 
-    /// One read in a slot block of `record`, with `inside` called if it is let in.
+    /// Makes one read in a slot block of `record`; calls `inside` if it enters.
     fn read_in_block_with(
         &self,
         record: &'static Record,
@@ -224,7 +231,7 @@ impl Shared {
         self.read_in_block_with(record, access, || ())
     }
 
-    /// One write, with `inside` called if it is let in.
+    /// Makes one write; calls `inside` if it enters.
     fn write_with(
         &self,
         slot: &'static Slot,
@@ -241,7 +248,7 @@ impl Shared {
                 self.value.with_mut(|value| unsafe { *value += 1 });
                 End::Entered
             }
-            Err(busy) => self.reported(busy.other, busy.writes),
+            Err(conflict) => self.reported(conflict.other, conflict.writes),
         };
         self.gate.leave_write(slot);
         assert!(slot.is_free());
@@ -252,13 +259,13 @@ impl Shared {
         self.write_with(slot, access, since, || ())
     }
 
-    /// One read of the other gate, which nobody writes to.
+    /// Makes one read of the other gate, for models in which it has no writer.
     fn read_elsewhere(&self, slot: &'static Slot, access: Access) {
         assert!(self.other_gate.enter_read(slot, access).is_ok());
         self.other_gate.leave_read(slot);
     }
 
-    /// One read of the other gate's value, if it enters.
+    /// Reads the other gate's value, if the read enters.
     fn read_other(&self, slot: &'static Slot, access: Access, inside: impl FnOnce(usize)) {
         if self.other_gate.enter_read(slot, access).is_ok() {
             // SAFETY: the read is inside.
@@ -267,7 +274,7 @@ impl Shared {
         self.other_gate.leave_read(slot);
     }
 
-    /// One write to the other gate's value, if it enters.
+    /// Writes the other gate's value, if the write enters.
     fn write_other(&self, slot: &'static Slot, access: Access, inside: impl FnOnce(&mut usize)) {
         let end = self.other_gate.enter_write(&self.registry, slot, access, 1);
         if end.is_ok() {
@@ -279,7 +286,7 @@ impl Shared {
     }
 
     fn reported(&self, other: &'static Slot, writes: bool) -> End {
-        End::Reported(other.seen(GATE, writes).as_ref().map(Side::seen))
+        End::Reported(other.snapshot(GATE, writes).as_ref().map(Side::of_snapshot))
     }
 
     fn count(&self, end: End) -> End {
@@ -296,20 +303,20 @@ impl Shared {
         self.reported.load(Ordering::Relaxed)
     }
 
-    /// That each attempt either entered or reported.
+    /// Asserts that each attempt either entered or reported.
     fn assert_attempts(&self, attempts: u64) {
         let entered = self.entered.load(Ordering::Relaxed);
         assert_eq!(entered + self.reports(), attempts);
     }
 }
 
-/// How far a model goes.
+/// The bound of a model.
 #[derive(Clone, Copy)]
 enum Bound {
     /// Every execution.
     None,
-    /// Those in which threads are preempted so often at most. `UNTORN_LOOM_PREEMPTIONS` may say how much oftener, or
-    /// `none` for every execution.
+    /// Executions with at most so many preemptions. `UNTORN_LOOM_PREEMPTIONS` is a number to add to
+    /// this, or `none` for every execution.
     Preemptions(usize),
 }
 

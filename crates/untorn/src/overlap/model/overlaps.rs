@@ -1,7 +1,7 @@
-//! Where two attempts are known to overlap, at least one reports.
+//! No false negatives: of two attempts known to overlap, at least one reports.
 //!
-//! Known by a flag that each sets, Relaxed, when its attempt has begun, and looks for before it ends: if each has found
-//! the other's, each had begun before the other ended.
+//! Each attempt sets a flag, Relaxed, after it has begun, and loads the other's flag before it
+//! ends. If each has found the other's flag set, each began before the other ended.
 
 use loom::sync::Arc;
 use loom::sync::atomic::AtomicBool;
@@ -10,11 +10,11 @@ use super::{Access, AccessKind, Bound, CURSOR, End, GET, INSERT, REMOVE, Shared,
 use super::{check, join, spawn};
 use crate::sync::{Counter, Ordering};
 
-/// One attempt, whose end waits for nobody; whether the other's flag was found.
+/// Makes one attempt; returns whether it found the other's flag set.
 fn attempt(shared: &Shared, slot: &'static Slot, access: Access, flags: [&AtomicBool; 2]) -> bool {
     let [mine, other] = flags;
     let mut found = false;
-    let look = || {
+    let set_and_load = || {
         mine.store(true, Ordering::Relaxed);
         other.load(Ordering::Relaxed)
     };
@@ -23,7 +23,7 @@ fn attempt(shared: &Shared, slot: &'static Slot, access: Access, flags: [&Atomic
             .gate
             .enter_write(&shared.registry, slot, access, 1)
             .is_ok();
-        found |= look();
+        found |= set_and_load();
         shared.gate.leave_write(slot);
         shared.count(if taken {
             End::Entered
@@ -32,7 +32,7 @@ fn attempt(shared: &Shared, slot: &'static Slot, access: Access, flags: [&Atomic
         });
     } else {
         let free = shared.gate.enter_read(slot, access).is_ok();
-        found |= look();
+        found |= set_and_load();
         shared.gate.leave_read(slot);
         shared.count(if free {
             End::Entered
@@ -59,7 +59,7 @@ fn known_to_overlap(name: &str, accesses: [Access; 2]) {
         let found = attempt(&shared, slots[1], accesses[1], [&flags[1], &flags[0]]);
         if join(other) && found {
             count.fetch_add(1, Ordering::Relaxed);
-            assert!(shared.reports() > 0, "an overlap that nobody reported");
+            assert!(shared.reports() > 0, "an overlap that was not reported");
         }
         shared.assert_attempts(2);
     });
@@ -77,7 +77,8 @@ fn model_overlapping_writes_are_reported() {
     known_to_overlap("overlapping_writes_are_reported", [REMOVE, INSERT]);
 }
 
-/// Threads that register only now: whichever of the two comes first, as loom does not try all orders by itself here.
+/// Checks two threads that register during the model, started in both orders, since loom does not
+/// explore all orders here by itself.
 fn new_threads(name: &str, bodies: [fn(&Shared); 2]) {
     for [one, two] in [bodies, [bodies[1], bodies[0]]] {
         check(name, Bound::Preemptions(4), move || {
@@ -90,7 +91,7 @@ fn new_threads(name: &str, bodies: [fn(&Shared); 2]) {
     }
 }
 
-/// The scan of a writer sees the new reader, or that one sees the writer.
+/// The scan of a writer finds the new reader, or the reader finds the writer.
 #[test]
 fn model_new_threads_are_seen() {
     new_threads(
@@ -108,9 +109,9 @@ fn model_new_threads_are_seen() {
     );
 }
 
-/// Who meets a new writer can tell of it.
+/// An access that finds a new writer reports it completely.
 #[test]
-fn model_new_writers_are_told_of() {
+fn model_new_writers_are_reported() {
     fn write(shared: &Shared, number: u64) {
         let slot = &shared.record(number).slots[0];
         if let End::Reported(Some(side)) = shared.write(slot, INSERT, number) {
@@ -119,12 +120,12 @@ fn model_new_writers_are_told_of() {
         }
     }
     new_threads(
-        "new_writers_are_told_of",
+        "new_writers_are_reported",
         [|shared| write(shared, 1), |shared| write(shared, 2)],
     );
 }
 
-/// Two threads that register at the same time: the one whose record is behind the other's is seen as well.
+/// Two threads that register at the same time: the scan finds both records.
 #[test]
 fn model_two_new_threads_are_seen() {
     check("two_new_threads_are_seen", Bound::Preemptions(2), || {
@@ -142,9 +143,10 @@ fn model_two_new_threads_are_seen() {
     });
 }
 
-/// Once a gate is closed nobody enters. The one who closes is new, and whoever comes first, it is met without fault.
+/// No access enters a closed gate. The thread that closes it is new, and an access that finds its
+/// slot has a valid snapshot of it.
 #[test]
-fn model_a_closed_gate_lets_nobody_in() {
+fn model_a_closed_gate_refuses_all_accesses() {
     fn close(shared: &Shared, closed: &AtomicBool) {
         let slot = &shared.record(1).slots[0];
         if shared.gate.enter_read(slot, CURSOR).is_ok() {
@@ -153,7 +155,7 @@ fn model_a_closed_gate_lets_nobody_in() {
         }
     }
 
-    fn knock(shared: &Shared, closed: &AtomicBool) {
+    fn attempt_twice(shared: &Shared, closed: &AtomicBool) {
         let slot = &shared.record(2).slots[0];
         let closed = closed.load(Ordering::Acquire);
         let first = shared.read(slot, GET).entered();
@@ -166,16 +168,20 @@ fn model_a_closed_gate_lets_nobody_in() {
     }
 
     type Body = fn(&Shared, &AtomicBool);
-    for [one, two] in [[close as Body, knock], [knock, close]] {
-        check("a_closed_gate_lets_nobody_in", Bound::None, move || {
-            let shared = Shared::new();
-            let closed = Arc::new(AtomicBool::new(false));
-            let other = {
-                let closed = Arc::clone(&closed);
-                spawn(&shared, move |shared| one(shared, &closed))
-            };
-            two(&shared, &closed);
-            join(other);
-        });
+    for [one, two] in [[close as Body, attempt_twice], [attempt_twice, close]] {
+        check(
+            "a_closed_gate_refuses_all_accesses",
+            Bound::None,
+            move || {
+                let shared = Shared::new();
+                let closed = Arc::new(AtomicBool::new(false));
+                let other = {
+                    let closed = Arc::clone(&closed);
+                    spawn(&shared, move |shared| one(shared, &closed))
+                };
+                two(&shared, &closed);
+                join(other);
+            },
+        );
     }
 }

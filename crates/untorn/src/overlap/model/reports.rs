@@ -1,9 +1,9 @@
-//! What a report says of the other side, thread, operation, line and moment, is of one access; and of none that had
-//! ended before the reporting one began.
+//! Reports: the other side, with thread, operation, line and start time, is one access, and none
+//! that had ended before the reporting access began.
 //!
-//! The observers here look at a slot without having entered a gate: so no `SeqCst` fence orders anything for them.
+//! The observers here read a slot without entering a gate, so no `SeqCst` fence orders their loads.
 
-use std::sync::Mutex as Unwatched;
+use std::sync::Mutex as StdMutex;
 
 use loom::sync::Arc;
 use loom::sync::atomic::AtomicBool;
@@ -15,7 +15,8 @@ use super::{
 use super::{check, join, spawn};
 use crate::sync::Ordering;
 
-/// What an observer that looks at the slot of thread 1 while its owner does `owner` may see.
+/// Checks that a snapshot of thread 1's slot, taken while its owner runs `owner`, is one of
+/// `allowed` or `None`, and that each of them occurs.
 fn observed(
     name: &str,
     bound: Bound,
@@ -23,7 +24,7 @@ fn observed(
     owner: fn(&Shared, &'static Slot),
     allowed: &'static [fn() -> Side],
 ) {
-    let seen = std::sync::Arc::new(Unwatched::new(vec![false; allowed.len() + 1]));
+    let seen = std::sync::Arc::new(StdMutex::new(vec![false; allowed.len() + 1]));
     let nothing = allowed.len();
     check(name, bound, {
         let seen = std::sync::Arc::clone(&seen);
@@ -31,7 +32,7 @@ fn observed(
             let shared = Shared::new();
             let slot = &shared.record(1).slots[0];
             let other = spawn(&shared, move |shared| owner(shared, slot));
-            let side = slot.seen(GATE, writes).as_ref().map(Side::seen);
+            let side = slot.snapshot(GATE, writes).as_ref().map(Side::of_snapshot);
             let which = match side {
                 None => nothing,
                 Some(side) => allowed
@@ -48,9 +49,9 @@ fn observed(
 }
 
 #[test]
-fn model_what_is_seen_is_of_one_read() {
+fn model_snapshot_is_of_one_read() {
     observed(
-        "what_is_seen_is_of_one_read",
+        "snapshot_is_of_one_read",
         Bound::None,
         false,
         |shared, slot| {
@@ -61,25 +62,25 @@ fn model_what_is_seen_is_of_one_read() {
     );
 }
 
-/// That an access is delayed is not said of the one before it, of which it has all but the line.
+/// A delay is not attributed to the previous access, whose description is the same.
 #[test]
-fn model_what_is_seen_is_kept_open_itself() {
+fn model_snapshot_has_its_own_delay() {
     observed(
-        "what_is_seen_is_kept_open_itself",
+        "snapshot_has_its_own_delay",
         Bound::Preemptions(4),
         false,
         |shared, slot| {
             shared.read(slot, GET);
             shared.read_with(slot, GET_ELSEWHERE, || {
-                slot.keep_open(Some(7));
-                slot.keep_open(None);
+                slot.set_delayed(Some(7));
+                slot.set_delayed(None);
             });
         },
         &[
             || Side::of(1, GET, 0),
             || Side::of(1, GET_ELSEWHERE, 0),
             || Side {
-                kept_open: Some(7),
+                delayed_since: Some(7),
                 ..Side::of(1, GET_ELSEWHERE, 0)
             },
         ],
@@ -88,9 +89,9 @@ fn model_what_is_seen_is_kept_open_itself() {
 
 /// Two methods called on one line, as by a function with `#[track_caller]`.
 #[test]
-fn model_what_is_seen_is_of_one_method() {
+fn model_snapshot_is_of_one_method() {
     observed(
-        "what_is_seen_is_of_one_method",
+        "snapshot_is_of_one_method",
         Bound::Preemptions(4),
         false,
         |shared, slot| {
@@ -106,11 +107,11 @@ fn model_what_is_seen_is_of_one_method() {
     );
 }
 
-/// The line of the first access comes again when the description has changed there and back.
+/// The line of the first access recurs after the description has changed there and back.
 #[test]
-fn model_what_is_seen_when_a_line_comes_again() {
+fn model_snapshot_when_a_line_recurs() {
     observed(
-        "what_is_seen_when_a_line_comes_again",
+        "snapshot_when_a_line_recurs",
         Bound::Preemptions(4),
         false,
         |shared, slot| {
@@ -122,11 +123,11 @@ fn model_what_is_seen_when_a_line_comes_again() {
     );
 }
 
-/// What the slot said while it served another gate is not said of this one.
+/// An access to another gate in the same slot is not attributed to this gate.
 #[test]
-fn model_what_is_seen_is_of_one_gate() {
+fn model_snapshot_is_of_one_gate() {
     observed(
-        "what_is_seen_is_of_one_gate",
+        "snapshot_is_of_one_gate",
         Bound::Preemptions(4),
         false,
         |shared, slot| {
@@ -139,9 +140,9 @@ fn model_what_is_seen_is_of_one_gate() {
 }
 
 #[test]
-fn model_what_is_seen_is_of_one_write() {
+fn model_snapshot_is_of_one_write() {
     observed(
-        "what_is_seen_is_of_one_write",
+        "snapshot_is_of_one_write",
         Bound::Preemptions(4),
         true,
         |shared, slot| {
@@ -153,16 +154,16 @@ fn model_what_is_seen_is_of_one_write() {
     );
 }
 
-/// Thread 1 writes twice. Thread 2, if it finds a flag that was set, Relaxed, between the two, can only have met the
-/// second.
-fn met_after_a_flag(
+/// Checks two writes of thread 1 with a Relaxed flag set between them. If thread 2 finds the flag
+/// set, its attempt can only conflict with the second write.
+fn found_after_a_flag(
     name: &str,
     access: Access,
     attempt: fn(&Shared, &'static Slot, Access) -> End,
 ) {
-    let met = std::sync::Arc::new(Unwatched::new(false));
+    let found = std::sync::Arc::new(StdMutex::new(false));
     check(name, Bound::None, {
-        let met = std::sync::Arc::clone(&met);
+        let found = std::sync::Arc::clone(&found);
         move || {
             let shared = Shared::new();
             let flag = Arc::new(AtomicBool::new(false));
@@ -179,34 +180,34 @@ fn met_after_a_flag(
                 && let End::Reported(Some(side)) = attempt(&shared, slots[1], access)
             {
                 assert_eq!(side, Side::of(1, REMOVE, 2), "a write that had ended");
-                *met.lock().expect("not poisoned") = true;
+                *found.lock().expect("not poisoned") = true;
             }
             join(other);
         }
     });
-    assert!(*met.lock().expect("not poisoned"), "never met");
+    assert!(*found.lock().expect("not poisoned"), "never reported");
 }
 
 #[test]
-fn model_a_reader_tells_of_the_write_it_met() {
-    met_after_a_flag("a_reader_tells_of_the_write_it_met", GET, Shared::read);
+fn model_a_reader_reports_the_write_it_found() {
+    found_after_a_flag("a_reader_reports_the_write_it_found", GET, Shared::read);
 }
 
 #[test]
-fn model_a_writer_tells_of_the_write_it_met() {
-    met_after_a_flag(
-        "a_writer_tells_of_the_write_it_met",
+fn model_a_writer_reports_the_write_it_found() {
+    found_after_a_flag(
+        "a_writer_reports_the_write_it_found",
         INSERT,
         |shared, slot, access| shared.write(slot, access, 3),
     );
 }
 
-/// Thread 1 reads twice; the writer can only have met the second if it began after the first.
+/// Two reads of thread 1: a writer that began after the first can only conflict with the second.
 #[test]
-fn model_a_writer_tells_of_the_read_it_met() {
-    let met = std::sync::Arc::new(Unwatched::new(false));
-    check("a_writer_tells_of_the_read_it_met", Bound::None, {
-        let met = std::sync::Arc::clone(&met);
+fn model_a_writer_reports_the_read_it_found() {
+    let found = std::sync::Arc::new(StdMutex::new(false));
+    check("a_writer_reports_the_read_it_found", Bound::None, {
+        let found = std::sync::Arc::clone(&found);
         move || {
             let shared = Shared::new();
             let flag = Arc::new(AtomicBool::new(false));
@@ -223,28 +224,29 @@ fn model_a_writer_tells_of_the_read_it_met() {
                 && let End::Reported(Some(side)) = shared.write(slots[1], INSERT, 1)
             {
                 assert_eq!(side, Side::of(1, LEN, 0), "a read that had ended");
-                *met.lock().expect("not poisoned") = true;
+                *found.lock().expect("not poisoned") = true;
             }
             join(other);
         }
     });
-    assert!(*met.lock().expect("not poisoned"), "never met");
+    assert!(*found.lock().expect("not poisoned"), "never reported");
 }
 
-/// Thread 1 stays until the report of thread 2, if there is one, has been made: then it is told of.
-fn who_stays_is_told_of(name: &str, stays: Access, meets: Access) {
+/// Checks an access of thread 1 that stays inside until thread 2 has made its report: the report
+/// has the access as its other side.
+fn staying_access_is_reported(name: &str, stays: Access, attempts: Access) {
     check(name, Bound::None, move || {
         let shared = Shared::new();
         let slots = [1, 2].map(|number| &shared.record(number).slots[0]);
         let other = spawn(&shared, move |shared| {
-            let end = if meets.operation.kind == AccessKind::Write {
-                shared.write(slots[1], meets, 2)
+            let end = if attempts.operation.kind == AccessKind::Write {
+                shared.write(slots[1], attempts, 2)
             } else {
-                shared.read(slots[1], meets)
+                shared.read(slots[1], attempts)
             };
             let since = u64::from(stays.operation.kind == AccessKind::Write);
-            let told = End::Reported(Some(Side::of(1, stays, since)));
-            assert!([End::Entered, told].contains(&end), "{end:?}");
+            let expected = End::Reported(Some(Side::of(1, stays, since)));
+            assert!([End::Entered, expected].contains(&end), "{end:?}");
         });
         if stays.operation.kind == AccessKind::Write {
             let _ = shared
@@ -261,16 +263,16 @@ fn who_stays_is_told_of(name: &str, stays: Access, meets: Access) {
 }
 
 #[test]
-fn model_a_reader_tells_of_the_writer_that_stays() {
-    who_stays_is_told_of("a_reader_tells_of_the_writer_that_stays", INSERT, GET);
+fn model_a_reader_reports_the_writer_that_stays() {
+    staying_access_is_reported("a_reader_reports_the_writer_that_stays", INSERT, GET);
 }
 
 #[test]
-fn model_a_writer_tells_of_the_writer_that_stays() {
-    who_stays_is_told_of("a_writer_tells_of_the_writer_that_stays", INSERT, REMOVE);
+fn model_a_writer_reports_the_writer_that_stays() {
+    staying_access_is_reported("a_writer_reports_the_writer_that_stays", INSERT, REMOVE);
 }
 
 #[test]
-fn model_a_writer_tells_of_the_reader_that_stays() {
-    who_stays_is_told_of("a_writer_tells_of_the_reader_that_stays", GET, INSERT);
+fn model_a_writer_reports_the_reader_that_stays() {
+    staying_access_is_reported("a_writer_reports_the_reader_that_stays", GET, INSERT);
 }

@@ -1,4 +1,4 @@
-//! What is known of the attempts of an execution, and what reports on them may say.
+//! A log of the attempts of an execution, and the checks of their reports.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -10,46 +10,47 @@ use shuttle::thread;
 use super::super::{AccessKind, Overlap, OverlapKind};
 use crate::schedules::{come_in, go_out, overlaps};
 
-/// One attempt: who made it, and when, in moments that are counted.
+/// One attempt: its task, and its times by a logical clock.
 struct Attempt {
     task: String,
     operation: &'static str,
     writes: bool,
     called: usize,
-    /// When it had entered or been reported; `MAX` until then.
+    /// The time at which it had entered or reported; `MAX` until then.
     returned: usize,
-    /// When its guard had been dropped; `MAX` until then.
+    /// The time at which its guard had been dropped; `MAX` until then.
     over: usize,
-    /// What it reported.
+    /// The overlap that it reported.
     report: Option<Overlap>,
 }
 
 #[derive(Default)]
 struct Log {
-    moment: usize,
+    time: usize,
     attempts: Vec<Attempt>,
 }
 
 impl Log {
     fn now(&mut self) -> usize {
-        self.moment += 1;
-        self.moment
+        self.time += 1;
+        self.time
     }
 
-    /// Those whose time has a moment in common with that of an attempt that reported, where one of the two writes.
-    fn met_by(&self, number: usize) -> Vec<&Attempt> {
+    /// Returns the attempts that overlap with a reporting attempt: their intervals intersect, and
+    /// one of the two writes.
+    fn overlapping(&self, number: usize) -> Vec<&Attempt> {
         let attempt = &self.attempts[number];
         let others = self.attempts.iter().enumerate();
         others
             .filter(|&(other, _)| other != number)
-            .map(|(_, met)| met)
-            .filter(|met| met.called < attempt.returned && attempt.called < met.over)
-            .filter(|met| met.writes || attempt.writes)
+            .map(|(_, other)| other)
+            .filter(|other| other.called < attempt.returned && attempt.called < other.over)
+            .filter(|other| other.writes || attempt.writes)
             .collect()
     }
 }
 
-// All tasks of an execution run on one thread of the system, one at a time.
+// All tasks of an execution run on one OS thread, one at a time.
 std::thread_local! {
     static LOG: RefCell<Log> = RefCell::default();
 }
@@ -58,22 +59,22 @@ pub(super) fn begin_log() {
     LOG.take();
 }
 
-/// A guard, or whatever else an access returns, until it is dropped.
+/// A guard, or another result of an access, until it is dropped.
 pub(super) struct Held<G> {
     guard: Option<G>,
     number: usize,
-    /// Whether the access lasts as long as this.
+    /// Set if the access lasts until this is dropped.
     lasts: bool,
     writes: bool,
 }
 
 impl<G> Held<G> {
-    /// The guard itself.
+    /// Returns the guard.
     pub(super) fn guard(&self) -> &G {
         self.guard.as_ref().expect("until it is dropped")
     }
 
-    /// A part of it, in the same access.
+    /// Maps the guard, in the same access.
     pub(super) fn map<H>(mut self, f: impl FnOnce(G) -> H) -> Held<H> {
         Held {
             guard: self.guard.take().map(f),
@@ -83,8 +84,8 @@ impl<G> Held<G> {
         }
     }
 
-    /// An access that never ends.
-    pub(super) fn forget(mut self) {
+    /// Leaks the guard: the access never ends.
+    pub(super) fn leak(mut self) {
         forget(self.guard.take());
     }
 }
@@ -119,7 +120,7 @@ impl<G> Drop for Held<G> {
     }
 }
 
-/// Makes an attempt, and writes it down.
+/// Makes an attempt and logs it.
 pub(super) fn begin<G>(
     operation: &'static str,
     lasts: bool,
@@ -158,7 +159,7 @@ pub(super) fn begin<G>(
             let mine = overlaps
                 .iter()
                 .rfind(|overlap| *overlap.here.thread == task);
-            attempt.report = Some(*mine.expect("an attempt enters or reports"));
+            attempt.report = Some(mine.cloned().expect("an attempt enters or reports"));
         }
     });
     guard.map(|guard| Held {
@@ -169,7 +170,7 @@ pub(super) fn begin<G>(
     })
 }
 
-/// What is checked when all tasks have ended.
+/// Checks the reports after all tasks have ended.
 pub(super) fn assert_reports() {
     LOG.with_borrow(|log| {
         let mut lines = BTreeMap::new();
@@ -177,10 +178,10 @@ pub(super) fn assert_reports() {
             let Some(report) = &attempt.report else {
                 continue;
             };
-            check(attempt, report, &log.met_by(number));
+            check(attempt, report, &log.overlapping(number));
             // Each operation is called on one line, and each line calls one operation.
-            for site in [report.here, report.other] {
-                if let Some(at) = site.at.map(|at| (at.line(), at.column())) {
+            for site in [&report.here, &report.other] {
+                if let Some(at) = site.location.map(|at| (at.line(), at.column())) {
                     let line = *lines.entry(site.operation).or_insert(at);
                     assert_eq!(line, at, "{}", site.operation);
                 }
@@ -194,31 +195,37 @@ pub(super) fn assert_reports() {
     });
 }
 
-/// Checks what an attempt reported against those that it can have met.
-fn check(attempt: &Attempt, report: &Overlap, met: &[&Attempt]) {
+/// Checks the report of an attempt against the attempts that overlap with it.
+fn check(attempt: &Attempt, report: &Overlap, overlapping: &[&Attempt]) {
     let Overlap { here, other, .. } = report;
     let writes = |kind| kind == AccessKind::Write;
-    assert!(!met.is_empty(), "nobody was there: {report}");
+    assert!(!overlapping.is_empty(), "a false positive: {report}");
     assert_eq!(*here.thread, *attempt.task);
     assert_eq!(here.operation, attempt.operation);
     assert_eq!(writes(here.kind), attempt.writes);
     if other.thread_number == 0 {
-        assert_eq!((&*other.thread, other.at), ("<unknown>", None));
-        let such = met.iter().any(|met| met.writes == writes(other.kind));
-        assert!(such, "this was not there: {report}");
+        assert_eq!((&*other.thread, other.location), ("<unknown>", None));
+        let found = overlapping
+            .iter()
+            .any(|one| one.writes == writes(other.kind));
+        assert!(found, "no such access overlaps: {report}");
     } else {
-        let such = |met: &&&Attempt| met.task == *other.thread && met.operation == other.operation;
-        let such = met.iter().find(such);
-        let such = such.unwrap_or_else(|| panic!("this was not there: {report}"));
-        assert_eq!(such.writes, writes(other.kind));
-        assert_eq!(report.is_reentrant(), such.task == attempt.task);
+        let matches =
+            |one: &&&Attempt| one.task == *other.thread && one.operation == other.operation;
+        let found = overlapping.iter().find(matches);
+        let found = found.unwrap_or_else(|| panic!("no such access overlaps: {report}"));
+        assert_eq!(found.writes, writes(other.kind));
+        assert_eq!(report.is_reentrant(), found.task == attempt.task);
     }
     let kind = match (attempt.writes, writes(other.kind)) {
         (true, true) => OverlapKind::Writes,
         _ => OverlapKind::ReadAndWrite,
     };
     assert_eq!(report.kind, kind);
-    let readers = met.iter().filter(|met| !met.writes).count();
+    let readers = overlapping.iter().filter(|one| !one.writes).count();
     let most = if writes(other.kind) { 0 } else { readers - 1 };
-    assert!(report.more <= most, "{readers} readers: {report}");
+    assert!(
+        report.additional_readers <= most,
+        "{readers} readers: {report}"
+    );
 }

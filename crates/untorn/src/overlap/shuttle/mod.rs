@@ -1,11 +1,11 @@
-//! `OverlapCell` as a whole under shuttle: guards that are held, mapped, cloned, dropped in any order and forgotten,
-//! attempts that fail, threads that end. `schedules/` draws the schedules.
+//! `OverlapCell` as a whole under shuttle: guards that are held, mapped, cloned, leaked and dropped
+//! in any order, attempts that fail, threads that exit. `schedules/` draws the schedules.
 //!
-//! Each attempt is written down from its call until its guard is dropped. In every schedule:
-//! - two that entered are not inside at once, one of them a write: so of two that overlap at least one reports;
-//! - who reports has met somebody: an attempt whose time and its own have a moment in common, one of them a write;
-//! - what it says of both sides, thread, operation and line, is true of itself and of such an attempt, and there are
-//!   no fewer readers than it says.
+//! Each attempt is logged from its call until its guard is dropped. In every schedule:
+//! - no two conflicting accesses are inside at once: so of two that overlap at least one reports;
+//! - each report has an overlapping attempt: their intervals intersect, and one of them is a write;
+//! - both sides of a report, with thread, operation and line, are the reporting attempt and such an
+//!   overlapping one, and the report has no more readers than overlap.
 
 mod log;
 
@@ -21,7 +21,7 @@ use crate::schedules::{add_reports, assert_quiet, assert_some, attempt, join_all
 use crate::schedules::{schedules, spawn, tried};
 use crate::sync::Counter;
 
-/// A value that is whole: both halves are the same.
+/// A value whose halves are equal unless it is torn.
 #[derive(Default)]
 struct Halves(u64, u64);
 
@@ -58,7 +58,7 @@ fn try_read(cell: &Cell) -> Read<'_> {
     begin("OverlapCell::try_read", true, || tried(cell.try_read()))
 }
 
-fn again<'c, T>(reading: &Held<ReadGuard<'c, T>>) -> Read<'c, T> {
+fn clone_guard<'c, T>(reading: &Held<ReadGuard<'c, T>>) -> Read<'c, T> {
     let reading = reading.guard();
     begin("ReadGuard::clone", true, || {
         attempt(|| ReadGuard::clone(reading))
@@ -89,8 +89,8 @@ fn take(cell: &Cell) {
     drop(halves);
 }
 
-/// Reads and sets the value by a guard that is held meanwhile.
-fn look(reading: &Read<'_>) {
+/// Checks the value through a guard.
+fn check_value(reading: &Read<'_>) {
     if let Some(reading) = reading {
         reading.assert_whole();
     }
@@ -102,7 +102,8 @@ fn set(writing: Write<'_>, n: u64) {
     }
 }
 
-/// Guards that stay while others come: a clone that outlives its original, parts, reads inside reads.
+/// Guards held while others are taken: a clone that outlives its original, mapped guards, nested
+/// reads.
 #[test]
 fn shuttle_cells_guards_are_held() {
     static REPORTS: Counter = Counter::new(0);
@@ -111,12 +112,12 @@ fn shuttle_cells_guards_are_held() {
         let shared = Arc::clone(&cell);
         let cloner = spawn("cloner", move || {
             if let Some(first) = read(&shared) {
-                let second = again(&first);
+                let second = clone_guard(&first);
                 drop(first);
-                look(&second);
+                check_value(&second);
                 let part = second
                     .map(|second| second.map(|second| ReadGuard::map(second, |halves| &halves.1)));
-                let third = part.as_ref().and_then(again);
+                let third = part.as_ref().and_then(clone_guard);
                 drop(part);
                 thread::yield_now();
                 drop(third);
@@ -126,9 +127,9 @@ fn shuttle_cells_guards_are_held() {
         let nested = spawn("nested", move || {
             let outer = try_read(&shared);
             let inner = read(&shared);
-            look(&inner);
+            check_value(&inner);
             drop(outer);
-            look(&inner);
+            check_value(&inner);
         });
         let shared = Arc::clone(&cell);
         let writer = spawn("writer", move || {
@@ -153,7 +154,7 @@ fn shuttle_cells_guards_are_held() {
     assert_some("cells_guards_are_held", &REPORTS);
 }
 
-/// Who does something else when it may not, and comes again; also from inside an access of its own.
+/// Attempts that are refused and retried, also inside an access of the same thread.
 #[test]
 fn shuttle_cells_attempts_fail() {
     static REPORTS: Counter = Counter::new(0);
@@ -165,10 +166,10 @@ fn shuttle_cells_attempts_fail() {
                 for n in 1..3 {
                     let reading = try_read(&cell);
                     if reading.is_some() {
-                        // It is in its own way.
+                        // The write conflicts with this thread's own read.
                         assert!(try_write(&cell).is_none());
                     }
-                    look(&reading);
+                    check_value(&reading);
                     drop(reading);
                     set(try_write(&cell), n);
                 }
@@ -181,7 +182,7 @@ fn shuttle_cells_attempts_fail() {
     assert_some("cells_attempts_fail", &REPORTS);
 }
 
-/// Threads end while others scan, and their records go to the next ones.
+/// Threads exit while others scan, and their records are reused.
 #[test]
 fn shuttle_cells_records_change_hands() {
     static REPORTS: Counter = Counter::new(0);
@@ -193,9 +194,9 @@ fn shuttle_cells_records_change_hands() {
                 let cell = Arc::clone(&shared);
                 join_all([spawn(name, move || {
                     let reading = read(&cell);
-                    let another = reading.as_ref().and_then(again);
+                    let another = reading.as_ref().and_then(clone_guard);
                     drop(reading);
-                    look(&another);
+                    check_value(&another);
                 })]);
             }
         });
@@ -205,7 +206,7 @@ fn shuttle_cells_records_change_hands() {
                 let cell = Arc::clone(&shared);
                 join_all([spawn(name, move || {
                     set(write(&cell), n);
-                    look(&try_read(&cell));
+                    check_value(&try_read(&cell));
                 })]);
             }
         });
@@ -225,16 +226,16 @@ fn read_in_blocks(cell: &'static Cell) {
 
     let mut held: Vec<_> = (0..SLOTS).map(|_| try_read(cell)).collect();
     let last = read(cell);
-    look(&last);
+    check_value(&last);
     drop(held.pop());
     drop(held);
-    look(&last);
+    check_value(&last);
     // First used after the thread's own thread-locals, and so destroyed after them.
     KEPT.with(|kept| kept.replace(last));
 }
 
-/// Accesses in slot blocks, which go to the next threads, by the end of an access after that of its
-/// thread too.
+/// Accesses in slot blocks, which are reused by the next threads, also after an access that ends
+/// while the thread-locals are destroyed.
 #[test]
 fn shuttle_cells_slot_blocks() {
     static REPORTS: Counter = Counter::new(0);
@@ -257,20 +258,20 @@ fn shuttle_cells_slot_blocks() {
     assert_some("cells_slot_blocks", &REPORTS);
 }
 
-/// A guard that was forgotten is met for ever, by its thread's name, also when the thread has ended.
+/// A leaked guard is always reported, with its thread's name, also after the thread has exited.
 #[test]
-fn shuttle_cells_a_guard_is_forgotten() {
+fn shuttle_cells_a_guard_is_leaked() {
     static REPORTS: Counter = Counter::new(0);
-    schedules("cells_a_guard_is_forgotten", || {
+    schedules("cells_a_guard_is_leaked", || {
         let cell = cell();
         let shared = Arc::clone(&cell);
-        let forgetter = spawn("forgetter", move || {
+        let leaker = spawn("leaker", move || {
             let mut reading = read(&shared);
             while reading.is_none() {
                 thread::yield_now();
                 reading = try_read(&shared);
             }
-            reading.expect("at last").forget();
+            reading.expect("the loop ends with a guard").leak();
         });
         let shared = Arc::clone(&cell);
         let writer = spawn("writer", move || {
@@ -279,24 +280,27 @@ fn shuttle_cells_a_guard_is_forgotten() {
         });
         let shared = Arc::clone(&cell);
         let successor = spawn("successor", move || {
-            join_all([forgetter]);
-            // Its thread may get no record with that read in it.
+            join_all([leaker]);
+            // The new thread must not reuse the record with that read.
             let cell = Arc::clone(&shared);
-            join_all([spawn("reader", move || look(&read(&cell)))]);
+            join_all([spawn("reader", move || check_value(&read(&cell)))]);
             assert!(write(&shared).is_none());
         });
         join_all([writer, successor]);
         assert!(try_write(&cell).is_none());
         let (overlaps, _) = overlaps();
-        let last = overlaps.last().expect("just now");
-        assert_eq!((&*last.other.thread, last.more), ("forgetter", 0));
+        let last = overlaps.last().expect("a report");
+        assert_eq!(
+            (&*last.other.thread, last.additional_readers),
+            ("leaker", 0)
+        );
         assert_reports();
         add_reports(&REPORTS);
     });
-    assert_some("cells_a_guard_is_forgotten", &REPORTS);
+    assert_some("cells_a_guard_is_leaked", &REPORTS);
 }
 
-/// What is done under a lock, or handed over by a channel, is never reported.
+/// Accesses ordered by a lock or a channel are never reported.
 #[test]
 fn shuttle_cells_in_order() {
     schedules("cells_in_order", || {
@@ -309,27 +313,27 @@ fn shuttle_cells_in_order() {
                 let mut last = lock.lock().expect("not poisoned");
                 assert_eq!(replace(&cell, n), Some(*last));
                 let reading = read(&cell);
-                look(&reading.as_ref().and_then(again));
+                check_value(&reading.as_ref().and_then(clone_guard));
                 drop(reading);
                 *last = n + 10;
                 set(try_write(&cell), *last);
                 drop(last);
-                done.send(()).expect("somebody waits");
+                done.send(()).expect("the receiver exists");
             })
         });
         let tasks: Vec<_> = tasks.collect();
         for _ in &tasks {
-            all_done.recv().expect("all will be done");
+            all_done.recv().expect("each task sends once");
         }
         let readers = [1, 2].map(|_| {
             let (cell, done) = (Arc::clone(&cell), done.clone());
             spawn("reader", move || {
-                look(&read(&cell));
-                done.send(()).expect("somebody waits");
+                check_value(&read(&cell));
+                done.send(()).expect("the receiver exists");
             })
         });
         for _ in &readers {
-            all_done.recv().expect("both will have read");
+            all_done.recv().expect("each reader sends once");
         }
         take(&cell);
         join_all(tasks);

@@ -1,5 +1,4 @@
-//! What guards leave behind when they are dropped, counted: records, and what a writer's scan
-//! reads.
+//! Counts of what dropped guards leave behind: records, and the work of a writer's scan.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -17,27 +16,27 @@ const GUARDS: usize = 4_000;
 /// The records that threads of other tests may acquire meanwhile.
 const OF_OTHER_TESTS: usize = 200;
 
-/// Held by each test here: some keep records, which others would have to replace.
-static ALONE: Mutex<()> = Mutex::new(());
+/// Serializes the tests of this file: a test that holds records would make others allocate more.
+static SERIAL: Mutex<()> = Mutex::new(());
 
-fn alone() -> MutexGuard<'static, ()> {
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+fn serial() -> MutexGuard<'static, ()> {
+    SERIAL.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn records() -> usize {
     REGISTRY.records().count()
 }
 
-/// Runs `body` on a thread of its own, and so in a record with no access.
+/// Runs `body` on a new thread, and so in a record without accesses.
 fn on_a_thread(body: fn()) {
-    thread::spawn(body).join().expect("it ends well");
+    thread::spawn(body).join().expect("the body does not panic");
 }
 
 fn own_record() -> &'static Record {
     RECORD.get().expect("after an access")
 }
 
-/// What a scan reads of this thread's slot blocks: words of the bitmap, and slots.
+/// Returns the words of the bitmap and the slots that a scan reads of this thread's slot blocks.
 fn scanned() -> (usize, usize) {
     WORDS_READ.set(0);
     let slots = own_record().fold_block_slots(0, |slots, _| slots + 1);
@@ -50,7 +49,8 @@ fn cells() -> Vec<OverlapCell<usize>> {
 
 type Take = fn(&mut Vec<ReadGuard<'_, usize>>);
 
-/// Orders in which guards are dropped: the last, the first, the middle.
+/// Orders in which guards are dropped: the last one first, the first one first, the middle one
+/// first.
 const ORDERS: [Take; 3] = [
     |held| drop(held.pop()),
     |held| drop(held.swap_remove(0)),
@@ -60,7 +60,7 @@ const ORDERS: [Take; 3] = [
 #[test]
 #[cfg_attr(miri, ignore = "thousands of accesses or threads take hours there")]
 fn dropped_guards_are_not_scanned() {
-    let _alone = alone();
+    let _serial = serial();
     on_a_thread(|| {
         let cells = cells();
         let before = records();
@@ -82,7 +82,7 @@ fn dropped_guards_are_not_scanned() {
 #[test]
 #[cfg_attr(miri, ignore = "thousands of accesses or threads take hours there")]
 fn one_guard_of_many_costs_a_scan_one_slot() {
-    let _alone = alone();
+    let _serial = serial();
     on_a_thread(|| {
         let cells = cells();
         for kept in [SLOTS, 70, GUARDS / 2, GUARDS - 1] {
@@ -93,12 +93,12 @@ fn one_guard_of_many_costs_a_scan_one_slot() {
             assert_eq!(slots, 1);
             // A block of 2,048 slots has 32 words, and one above them.
             assert!(words <= 2, "{words} words");
-            assert!(cells[*kept].try_write().is_err(), "the read goes on");
+            assert!(cells[*kept].try_write().is_err(), "the read is in progress");
         }
     });
 }
 
-/// The addresses of the slots that a scan finds in this thread's slot blocks.
+/// Returns the addresses of the slots that a scan finds in this thread's slot blocks.
 fn slots_in_use() -> Vec<usize> {
     let slots = RefCell::new(Vec::new());
     own_record().fold_block_slots((), |(), slot| {
@@ -110,7 +110,7 @@ fn slots_in_use() -> Vec<usize> {
 #[test]
 #[cfg_attr(miri, ignore = "thousands of accesses or threads take hours there")]
 fn slots_of_blocks_are_reused() {
-    let _alone = alone();
+    let _serial = serial();
     on_a_thread(|| {
         let cells = cells();
         let mut used = BTreeSet::new();
@@ -131,7 +131,7 @@ fn slots_of_blocks_are_reused() {
 #[test]
 #[cfg_attr(miri, ignore = "thousands of accesses or threads take hours there")]
 fn slot_blocks_are_reused_by_later_threads() {
-    let _alone = alone();
+    let _serial = serial();
     static USED: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
     for _ in 0..50 {
         on_a_thread(|| {
@@ -151,7 +151,7 @@ thread_local! {
     static KEPT: Cell<Vec<ReadGuard<'static, u8>>> = const { Cell::new(Vec::new()) };
 }
 
-/// Returns how many records are left by so many threads, one after the other.
+/// Returns the number of records that `threads` threads leave, one after the other.
 fn left_by(threads: usize, body: fn()) -> usize {
     let before = records();
     for _ in 0..threads {
@@ -162,8 +162,8 @@ fn left_by(threads: usize, body: fn()) -> usize {
 
 #[test]
 #[cfg_attr(miri, ignore = "thousands of accesses or threads take hours there")]
-fn guards_in_thread_locals_give_records_back() {
-    let _alone = alone();
+fn guards_in_thread_locals_release_records() {
+    let _serial = serial();
     static CELL: OverlapCell<u8> = OverlapCell::new(1);
     let bodies: [(usize, fn()); 4] = [
         // The thread-local is registered before ours, and so destroyed after it.
@@ -172,7 +172,7 @@ fn guards_in_thread_locals_give_records_back() {
         (1_000, || {
             KEPT.with(|kept| kept.set((0..9).map(|_| CELL.read()).collect()));
         }),
-        // It is registered after ours.
+        // The thread-local is registered after ours, and so destroyed before it.
         (1_000, || {
             let first = CELL.read();
             KEPT.set(vec![CELL.read(), first]);
@@ -192,12 +192,12 @@ fn guards_in_thread_locals_give_records_back() {
 #[test]
 #[cfg_attr(miri, ignore = "thousands of accesses or threads take hours there")]
 fn records_with_leaked_guards_are_not_reused() {
-    let _alone = alone();
+    let _serial = serial();
     static CELL: OverlapCell<u8> = OverlapCell::new(1);
     static OWN: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
     for _ in 0..100 {
         on_a_thread(|| {
-            // The last one is in a slot block; the others end.
+            // The last guard is in a slot block; the others are dropped.
             let [.., last] = [(); SLOTS + 1].map(|()| CELL.read());
             forget(last);
             let own = std::ptr::from_ref(own_record()).addr();
@@ -211,43 +211,43 @@ fn records_with_leaked_guards_are_not_reused() {
     assert_eq!(overlap.additional_readers, 99);
 }
 
-static SPOKEN_OF: OverlapCell<u8> = OverlapCell::new(1);
+static CELL_OF_DESTRUCTORS: OverlapCell<u8> = OverlapCell::new(1);
 
-struct LastWords;
+struct ReadsWhenDropped;
 
-impl Drop for LastWords {
+impl Drop for ReadsWhenDropped {
     fn drop(&mut self) {
-        let held: Vec<_> = (0..1_000).map(|_| SPOKEN_OF.read()).collect();
+        let held: Vec<_> = (0..1_000).map(|_| CELL_OF_DESTRUCTORS.read()).collect();
         assert_eq!(held.len(), 1_000);
         drop(held);
-        drop(SPOKEN_OF.read());
+        drop(CELL_OF_DESTRUCTORS.read());
     }
 }
 
 thread_local! {
-    static LAST_WORDS: LastWords = const { LastWords };
+    static READS_WHEN_DROPPED: ReadsWhenDropped = const { ReadsWhenDropped };
 }
 
-/// Accesses of a thread whose record was released already share one, however many they are.
+/// All accesses of a thread after the release of its record use one other record.
 #[test]
 #[cfg_attr(miri, ignore = "thousands of accesses or threads take hours there")]
 fn accesses_of_destructors_leave_no_records() {
-    let _alone = alone();
+    let _serial = serial();
     let bodies: [fn(); 2] = [
         || {
-            LAST_WORDS.with(|_| ());
-            drop(SPOKEN_OF.read());
+            READS_WHEN_DROPPED.with(|_| ());
+            drop(CELL_OF_DESTRUCTORS.read());
         },
         // With a guard in another thread-local, which is destroyed after that.
         || {
             KEPT.with(|_| ());
-            LAST_WORDS.with(|_| ());
-            KEPT.set(vec![SPOKEN_OF.read()]);
+            READS_WHEN_DROPPED.with(|_| ());
+            KEPT.set(vec![CELL_OF_DESTRUCTORS.read()]);
         },
     ];
     for body in bodies {
         let left = left_by(200, body);
         assert!(left < OF_OTHER_TESTS, "{left} records");
-        assert!(SPOKEN_OF.try_write().is_ok(), "no guard is left");
+        assert!(CELL_OF_DESTRUCTORS.try_write().is_ok(), "no guard is left");
     }
 }

@@ -1,4 +1,4 @@
-//! serde (feature `serde`): an overlap as a structure, such as one line of JSON.
+//! Serialization with serde (feature `serde`): an overlap as a structure, such as one line of JSON.
 
 use std::panic::Location;
 
@@ -8,8 +8,9 @@ use super::report::{Overlap, OverlapKind, Subject};
 use super::site::{AccessKind, Name, Site};
 
 impl Serialize for Overlap {
-    /// `message`, `kind`, both sites as `here` and `other`, `additional_readers`, `name` (or null), `subject` (`map` or `cell`) and `state`:
-    /// what the report says of it, such as the type of a cell's value. As in the report no key and no value is in it.
+    /// Serializes `message`, `kind`, both sites as `here` and `other`, `additional_readers`, `name`
+    /// (or null), `subject` (`map` or `cell`) and `state`, the description of the subject in the
+    /// report, such as the type of a cell's value. As in the report, no key or value is included.
     fn serialize<F: Serializer>(&self, serializer: F) -> Result<F::Ok, F::Error> {
         let mut fields = serializer.serialize_struct("Overlap", 8)?;
         fields.serialize_field("message", self.message())?;
@@ -29,8 +30,8 @@ impl Serialize for Overlap {
 }
 
 impl Serialize for Site {
-    /// `thread`, `number`, `created_at` and `location` (`file:line:column`, or null), `operation`, `kind`, `duration_ns` (nanoseconds, or
-    /// null), `stretched`.
+    /// Serializes `thread`, `number`, `created_at` and `location` (`file:line:column`, or null),
+    /// `operation`, `kind`, `duration_ns` (nanoseconds, or null), `stretched`.
     fn serialize<F: Serializer>(&self, serializer: F) -> Result<F::Ok, F::Error> {
         let mut fields = serializer.serialize_struct("Site", 8)?;
         fields.serialize_field("thread", &self.thread)?;
@@ -45,7 +46,7 @@ impl Serialize for Site {
     }
 }
 
-/// A location as the report prints it.
+/// A location in the format of the report.
 struct Line(&'static Location<'static>);
 
 impl Serialize for Line {
@@ -61,14 +62,14 @@ impl Serialize for Name {
 }
 
 impl Serialize for OverlapKind {
-    /// `read_and_write`, `writes`, `iteration_and_write` or `clone_and_write`.
+    /// Serializes `read_and_write`, `writes`, `iteration_and_write` or `clone_and_write`.
     fn serialize<F: Serializer>(&self, serializer: F) -> Result<F::Ok, F::Error> {
         serializer.serialize_str(self.key())
     }
 }
 
 impl Serialize for AccessKind {
-    /// `read`, `write`, `iterate` or `clone`.
+    /// Serializes `read`, `write`, `iterate` or `clone`.
     fn serialize<F: Serializer>(&self, serializer: F) -> Result<F::Ok, F::Error> {
         serializer.serialize_str(self.key())
     }

@@ -1,6 +1,7 @@
-//! How many further readers a writer is told of: as many as there are where none moves, and never one that has left.
+//! The number of additional readers that a writer reports: all of them if none enters or leaves
+//! meanwhile, and never one that has left.
 
-use std::sync::Mutex as Unwatched;
+use std::sync::Mutex as StdMutex;
 
 use loom::sync::Arc;
 use loom::sync::atomic::AtomicBool;
@@ -8,18 +9,19 @@ use loom::sync::atomic::AtomicBool;
 use super::{Bound, GET, INSERT, LEN, Shared, Slot, check, join, spawn};
 use crate::sync::Ordering;
 
-/// What an attempt to write is told: how many readers there are besides the one that it met, or `None` if it entered.
-fn further_readers(shared: &Shared, slot: &'static Slot) -> Option<usize> {
+/// Attempts to write; returns the number of additional readers in the conflict, or `None` if the
+/// write entered.
+fn additional_readers(shared: &Shared, slot: &'static Slot) -> Option<usize> {
     let end = shared.gate.enter_write(&shared.registry, slot, INSERT, 1);
-    let told = end.err().map(|busy| {
-        assert!(!busy.writes, "nobody else writes");
-        busy.more
+    let readers = end.err().map(|conflict| {
+        assert!(!conflict.writes, "there is no other writer");
+        conflict.additional_readers
     });
     shared.gate.leave_write(slot);
-    told
+    readers
 }
 
-/// A read that stays, if it enters.
+/// Begins a read that does not leave, if it enters.
 fn enter_to_stay(shared: &Shared, slot: &'static Slot) -> bool {
     let entered = shared.gate.enter_read(slot, GET).is_ok();
     if !entered {
@@ -28,13 +30,13 @@ fn enter_to_stay(shared: &Shared, slot: &'static Slot) -> bool {
     entered
 }
 
-/// Each of so many threads is in so many reads, and sets a flag, Relaxed, when it is. The writer that finds all flags set
-/// is told of all reads but one; otherwise of no more than that.
+/// Checks `threads` threads that begin `reads` reads each and then set a flag, Relaxed. A writer
+/// that finds all flags set reports all reads but one as additional readers; otherwise no more.
 fn readers_that_stay(name: &str, bound: Bound, threads: usize, reads: usize) {
     let all = threads * reads - 1;
-    let told = std::sync::Arc::new(Unwatched::new(vec![false; all + 2]));
+    let reported = std::sync::Arc::new(StdMutex::new(vec![false; all + 2]));
     check(name, bound, {
-        let told = std::sync::Arc::clone(&told);
+        let reported = std::sync::Arc::clone(&reported);
         move || {
             let shared = Shared::new();
             let writer = &shared.record(9).slots[0];
@@ -53,17 +55,18 @@ fn readers_that_stay(name: &str, bound: Bound, threads: usize, reads: usize) {
                 .collect();
             let mut inside = readers.iter().map(|(_, inside)| inside);
             let stay = inside.all(|inside| inside.load(Ordering::Relaxed));
-            let further = further_readers(&shared, writer);
+            let additional = additional_readers(&shared, writer);
             if stay {
-                assert_eq!(further, Some(all), "as many as there are");
+                assert_eq!(additional, Some(all), "as many as there are");
             }
-            let place = further.map_or(0, |further| further + 1);
-            told.lock().expect("not poisoned")[place] = true;
+            let place = additional.map_or(0, |additional| additional + 1);
+            reported.lock().expect("not poisoned")[place] = true;
             readers.into_iter().for_each(|(reader, _)| join(reader));
         }
     });
-    let told = told.lock().expect("not poisoned");
-    assert!(told.iter().all(|&told| told), "never told: {told:?}");
+    let reported = reported.lock().expect("not poisoned");
+    let all = reported.iter().all(|&reported| reported);
+    assert!(all, "some counts were never reported: {reported:?}");
 }
 
 #[test]
@@ -81,12 +84,13 @@ fn model_reads_inside_reads_are_counted() {
     readers_that_stay("reads_inside_reads_are_counted", Bound::None, 1, 2);
 }
 
-/// Two readers, one of which may have left: then it is not counted, even if nothing but a Relaxed flag says so.
+/// Two readers, one of which may have left: then it is not counted, even if only a Relaxed flag
+/// orders its end before the scan.
 #[test]
 fn model_a_reader_that_has_left_is_not_counted() {
-    let told = std::sync::Arc::new(Unwatched::new([false; 2]));
+    let reported = std::sync::Arc::new(StdMutex::new([false; 2]));
     check("a_reader_that_has_left_is_not_counted", Bound::None, {
-        let told = std::sync::Arc::clone(&told);
+        let reported = std::sync::Arc::clone(&reported);
         move || {
             let shared = Shared::new();
             let [stays, leaves, writer] = [1, 2, 3].map(|number| &shared.record(number).slots[0]);
@@ -100,36 +104,36 @@ fn model_a_reader_that_has_left_is_not_counted() {
                 })
             };
             let has_left = left.load(Ordering::Relaxed);
-            let further = further_readers(&shared, writer).expect("somebody stays");
-            assert!(!has_left || further == 0, "it had left");
-            told.lock().expect("not poisoned")[further] = true;
+            let additional = additional_readers(&shared, writer).expect("one reader stays");
+            assert!(!has_left || additional == 0, "it had left");
+            reported.lock().expect("not poisoned")[additional] = true;
             join(other);
         }
     });
-    assert_eq!(*told.lock().expect("not poisoned"), [true; 2]);
+    assert_eq!(*reported.lock().expect("not poisoned"), [true; 2]);
 }
 
-/// A read that goes on in another slot, as by `ReadGuard::clone`, is met all the time: in the one, the other or both. The
-/// scan comes by the new slot first.
+/// A read that continues in another slot, as by `ReadGuard::clone`, is found at any time: in one
+/// slot, the other, or both. The scan loads the new slot first.
 #[test]
-fn model_a_read_that_goes_on_in_another_slot_is_met() {
-    let told = std::sync::Arc::new(Unwatched::new([false; 2]));
-    check("a_read_that_goes_on_in_another_slot_is_met", Bound::None, {
-        let told = std::sync::Arc::clone(&told);
+fn model_a_read_that_changes_slots_is_found() {
+    let reported = std::sync::Arc::new(StdMutex::new([false; 2]));
+    check("a_read_that_changes_slots_is_found", Bound::None, {
+        let reported = std::sync::Arc::clone(&reported);
         move || {
             let shared = Shared::new();
             let (reader, writer) = (shared.record(1), &shared.record(2).slots[0]);
             let [new, old] = &reader.slots;
             assert!(enter_to_stay(&shared, old));
-            let writes = spawn(&shared, move |shared| further_readers(shared, writer));
+            let writes = spawn(&shared, move |shared| additional_readers(shared, writer));
             if shared.gate.enter_read(new, LEN).is_ok() {
                 shared.gate.leave_read(old);
             } else {
                 shared.gate.leave_read(new);
             }
-            let further = join(writes).expect("the read goes on");
-            told.lock().expect("not poisoned")[further] = true;
+            let additional = join(writes).expect("the read is in progress");
+            reported.lock().expect("not poisoned")[additional] = true;
         }
     });
-    assert_eq!(*told.lock().expect("not poisoned"), [true; 2]);
+    assert_eq!(*reported.lock().expect("not poisoned"), [true; 2]);
 }

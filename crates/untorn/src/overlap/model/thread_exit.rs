@@ -1,13 +1,14 @@
-//! Threads come and go: a record that one has left is another's next, while third threads look at it.
+//! Threads start and exit: a record that one thread releases is reused by another, while third
+//! threads read it.
 
-use std::sync::Mutex as Unwatched;
+use std::sync::Mutex as StdMutex;
 
 use loom::sync::Arc;
 
 use super::{Bound, End, GATE, GET, INSERT, LEN, Record, Shared, Side, assert_whole, check};
 use super::{join, spawn};
 
-/// Thread 1 reads and ends; thread 2, which may get its record, reads.
+/// Starts thread 1, which reads and exits, and thread 2, which may reuse its record and reads.
 fn one_after_another(
     shared: &Arc<Shared>,
     record: &'static Record,
@@ -22,7 +23,7 @@ fn one_after_another(
             let slot = &record.slots[0];
             assert!(
                 slot.is_free(),
-                "a record with an access of its owner before"
+                "a record with an access of its previous owner"
             );
             shared.read(slot, LEN);
             shared.registry.release(record);
@@ -30,20 +31,24 @@ fn one_after_another(
     ]
 }
 
-/// A report on a record that changes hands is of one of its owners.
+/// A snapshot of a record that is being reused is of one of its owners.
 #[test]
-fn model_what_is_seen_is_of_one_thread() {
-    let seen = std::sync::Arc::new(Unwatched::new([false; 2]));
-    check("what_is_seen_is_of_one_thread", Bound::Preemptions(2), {
+fn model_snapshot_is_of_one_thread() {
+    let seen = std::sync::Arc::new(StdMutex::new([false; 2]));
+    check("snapshot_is_of_one_thread", Bound::Preemptions(2), {
         let seen = std::sync::Arc::clone(&seen);
         move || {
             let shared = Shared::new();
             let record = shared.record(1);
             let threads = one_after_another(&shared, record);
-            if let Some(side) = record.slots[0].seen(GATE, false).as_ref().map(Side::seen) {
+            if let Some(side) = record.slots[0]
+                .snapshot(GATE, false)
+                .as_ref()
+                .map(Side::of_snapshot)
+            {
                 let sides = [Side::of(1, GET, 0), Side::of(2, LEN, 0)];
                 let which = sides.iter().position(|&allowed| allowed == side);
-                let which = which.unwrap_or_else(|| panic!("{side:?} is nobody's access"));
+                let which = which.unwrap_or_else(|| panic!("{side:?} is no access"));
                 seen.lock().expect("not poisoned")[which] = true;
             }
             threads.into_iter().for_each(join);
@@ -52,33 +57,33 @@ fn model_what_is_seen_is_of_one_thread() {
     assert_eq!(*seen.lock().expect("not poisoned"), [true; 2]);
 }
 
-/// The same access by two threads in turn: line and description stay, the owner does not.
+/// An equal access by two threads in turn: line and description stay, the owner changes.
 #[test]
-fn model_what_is_seen_of_the_same_access() {
-    check(
-        "what_is_seen_of_the_same_access",
-        Bound::Preemptions(3),
-        || {
-            let shared = Shared::new();
-            let record = shared.record(1);
-            let other = spawn(&shared, move |shared| {
-                shared.read(&record.slots[0], GET);
-                shared.registry.release(record);
-                let record = shared.record(2);
-                shared.read(&record.slots[0], GET);
-            });
-            if let Some(side) = record.slots[0].seen(GATE, false).as_ref().map(Side::seen) {
-                assert!([1, 2].contains(&side.thread));
-            }
-            join(other);
-        },
-    );
+fn model_snapshot_of_an_equal_access() {
+    check("snapshot_of_an_equal_access", Bound::Preemptions(3), || {
+        let shared = Shared::new();
+        let record = shared.record(1);
+        let other = spawn(&shared, move |shared| {
+            shared.read(&record.slots[0], GET);
+            shared.registry.release(record);
+            let record = shared.record(2);
+            shared.read(&record.slots[0], GET);
+        });
+        if let Some(side) = record.slots[0]
+            .snapshot(GATE, false)
+            .as_ref()
+            .map(Side::of_snapshot)
+        {
+            assert!([1, 2].contains(&side.thread));
+        }
+        join(other);
+    });
 }
 
-/// Whoever looks at an identity that changes sees one thread, or that it changes.
+/// A read of an identity that changes returns one thread or `None`.
 #[test]
 fn model_an_identity_is_whole() {
-    let known = std::sync::Arc::new(Unwatched::new([false; 3]));
+    let known = std::sync::Arc::new(StdMutex::new([false; 3]));
     check("an_identity_is_whole", Bound::None, {
         let known = std::sync::Arc::clone(&known);
         move || {
@@ -88,7 +93,7 @@ fn model_an_identity_is_whole() {
                 shared.registry.release(record);
                 shared.record(2);
             });
-            let who = record.slots[0].identity().who();
+            let who = record.slots[0].identity().get();
             who.iter().for_each(assert_whole);
             let number = who.map_or(0, |who| who.number as usize);
             known.lock().expect("not poisoned")[number] = true;
@@ -98,11 +103,11 @@ fn model_an_identity_is_whole() {
     assert_eq!(*known.lock().expect("not poisoned"), [true; 3]);
 }
 
-/// A writer scans while threads end and begin: it is let in beside none of them.
+/// A writer that scans while threads start and exit does not enter while one of them is inside.
 #[test]
-fn model_a_write_while_threads_come_and_go() {
+fn model_a_write_while_threads_start_and_exit() {
     check(
-        "a_write_while_threads_come_and_go",
+        "a_write_while_threads_start_and_exit",
         Bound::Preemptions(2),
         || {
             let shared = Shared::new();
@@ -116,17 +121,17 @@ fn model_a_write_while_threads_come_and_go() {
     );
 }
 
-/// A record with an access that was forgotten is nobody's next, and the access is met for ever.
+/// A record with a leaked access is not reused, and each later write reports the access.
 #[test]
-fn model_a_forgotten_read_is_met_for_ever() {
-    check("a_forgotten_read_is_met_for_ever", Bound::None, || {
+fn model_a_leaked_read_is_always_reported() {
+    check("a_leaked_read_is_always_reported", Bound::None, || {
         let shared = Shared::new();
         let record = shared.record(1);
-        let forgetful = spawn(&shared, move |shared| {
+        let leaks = spawn(&shared, move |shared| {
             assert!(shared.gate.enter_read(&record.slots[0], GET).is_ok());
             shared.registry.release(record);
         });
-        join(forgetful);
+        join(leaks);
         let next = shared.record(2);
         assert!(!std::ptr::eq(next, record));
         let end = shared.write(&next.slots[0], INSERT, 1);

@@ -1,7 +1,8 @@
-//! Nothing is reported that did not overlap, and each access sees the one before.
+//! No false positives: accesses that do not overlap are not reported, and each one observes the
+//! effects of the previous one.
 //!
-//! The weakest order that a program can have is a Relaxed flag that one thread sets after its access and another finds
-//! set before its own: nothing but the gate orders the two accesses then.
+//! The weakest order that a program can establish is a Relaxed flag: one thread sets it after its
+//! access, another thread finds it set before its own. Then only the gate orders the two accesses.
 
 use loom::sync::atomic::AtomicBool;
 use loom::sync::{Arc, Mutex};
@@ -14,7 +15,7 @@ type Body = fn(&Shared, &'static Slot) -> End;
 const READ: Body = |shared, slot| shared.read(slot, GET);
 const WRITE: Body = |shared, slot| shared.write(slot, INSERT, 1);
 
-/// `first`, then a flag; whoever finds it set does `second`.
+/// Checks `first` and then a flag on one thread, and `second` on another that finds the flag set.
 fn by_a_flag(name: &str, first: Body, second: Body) {
     let found = std::sync::Arc::new(Counter::new(0));
     let find = std::sync::Arc::clone(&found);
@@ -58,7 +59,7 @@ fn model_a_write_after_a_write_by_a_flag() {
     by_a_flag("a_write_after_a_write_by_a_flag", WRITE, WRITE);
 }
 
-/// The same after two reads by different methods: the slot has been described anew meanwhile.
+/// A write after two reads by different methods: the description of the slot has changed meanwhile.
 #[test]
 fn model_a_write_after_two_reads_by_a_flag() {
     const READS: Body = |shared, slot| {
@@ -68,7 +69,7 @@ fn model_a_write_after_two_reads_by_a_flag() {
     by_a_flag("a_write_after_two_reads_by_a_flag", READS, WRITE);
 }
 
-/// A lock around each access, of which two threads write.
+/// A lock around each access, of two writing threads and a reading one.
 #[test]
 fn model_no_report_under_a_lock() {
     check("no_report_under_a_lock", Bound::Preemptions(3), || {
@@ -91,7 +92,7 @@ fn model_no_report_under_a_lock() {
     });
 }
 
-/// A thread that is joined has left.
+/// Accesses after a join: the accesses of the joined thread have left.
 #[test]
 fn model_no_report_after_a_join() {
     check("no_report_after_a_join", Bound::None, || {
@@ -108,10 +109,10 @@ fn model_no_report_after_a_join() {
     });
 }
 
-/// A read inside a read of the same thread is none of anybody's business.
+/// Reads do not conflict, on two threads or nested on one.
 #[test]
-fn model_readers_do_not_mind_each_other() {
-    check("readers_do_not_mind_each_other", Bound::None, || {
+fn model_reads_do_not_conflict() {
+    check("reads_do_not_conflict", Bound::None, || {
         let shared = Shared::new();
         let (one, two) = (shared.record(1), shared.record(2));
         let other = spawn(&shared, move |shared| {

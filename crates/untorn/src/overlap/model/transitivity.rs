@@ -1,6 +1,8 @@
-//! Order that passes through another gate: what one thread did at the first gate before an access to the second comes
-//! before what another does at the first gate after an access to the second that has come later. It is seen, and it is
-//! not reported.
+//! Transitivity: happens-before edges through another gate.
+//!
+//! One thread accesses the first gate and then the second; another thread accesses the second gate
+//! later, and then the first. The first access to the first gate happens-before the other one: its
+//! effects are observed, and no overlap is reported.
 
 use loom::sync::Arc;
 use loom::sync::atomic::AtomicBool;
@@ -13,22 +15,22 @@ type Body = fn(&Shared, &'static Slot) -> End;
 const READ: Body = |shared, slot| shared.read(slot, GET);
 const WRITE: Body = |shared, slot| shared.write(slot, INSERT, 1);
 
-/// An access to the other gate. Who hands over leaves word, there or by a flag, from inside; who takes over says whether it
-/// has found that.
+/// An access to the other gate. The first one stores a value or a flag while inside; the second one
+/// returns whether it has found that.
 type Elsewhere = fn(&Shared, &'static Slot, &AtomicBool) -> bool;
 
-const LEAVE_WORD: Elsewhere = |shared, slot, _| {
+const WRITE_VALUE: Elsewhere = |shared, slot, _| {
     shared.write_other(slot, REMOVE, |value| *value = 1);
     false
 };
 
-const FIND_IT_BY_READING: Elsewhere = |shared, slot, _| {
+const FIND_VALUE_BY_READ: Elsewhere = |shared, slot, _| {
     let mut found = false;
     shared.read_other(slot, LEN, |value| found = value == 1);
     found
 };
 
-const FIND_IT_BY_WRITING: Elsewhere = |shared, slot, _| {
+const FIND_VALUE_BY_WRITE: Elsewhere = |shared, slot, _| {
     let mut found = false;
     shared.write_other(slot, REMOVE, |value| {
         found = *value == 1;
@@ -37,13 +39,13 @@ const FIND_IT_BY_WRITING: Elsewhere = |shared, slot, _| {
     found
 };
 
-/// A read changes nothing behind its gate. Who finds the flag set from inside a write comes after that read.
-const SET_A_FLAG: Elsewhere = |shared, slot, flag| {
+/// A read that sets a flag while inside. A write that finds the flag set comes after that read.
+const SET_FLAG: Elsewhere = |shared, slot, flag| {
     shared.read_other(slot, LEN, |_| flag.store(true, Ordering::Relaxed));
     false
 };
 
-const FIND_THE_FLAG: Elsewhere = |shared, slot, flag| {
+const FIND_FLAG: Elsewhere = |shared, slot, flag| {
     let mut found = false;
     shared.write_other(slot, REMOVE, |_| found = flag.load(Ordering::Relaxed));
     found
@@ -51,9 +53,9 @@ const FIND_THE_FLAG: Elsewhere = |shared, slot, flag| {
 
 fn by_another_gate(name: &str, accesses: [Body; 2], elsewhere: [Elsewhere; 2]) {
     let [first, second] = accesses;
-    let [hand_over, take_over] = elsewhere;
-    let taken = std::sync::Arc::new(Counter::new(0));
-    let take = std::sync::Arc::clone(&taken);
+    let [release, acquire] = elsewhere;
+    let found_edges = std::sync::Arc::new(Counter::new(0));
+    let count = std::sync::Arc::clone(&found_edges);
     let model = move || {
         let shared = Shared::new();
         let flag = Arc::new(AtomicBool::new(false));
@@ -62,25 +64,25 @@ fn by_another_gate(name: &str, accesses: [Body; 2], elsewhere: [Elsewhere; 2]) {
             let flag = Arc::clone(&flag);
             spawn(&shared, move |shared| {
                 let end = first(shared, slots[0]);
-                hand_over(shared, slots[0], &flag);
+                release(shared, slots[0], &flag);
                 end
             })
         };
-        if take_over(&shared, slots[1], &flag) {
-            take.fetch_add(1, Ordering::Relaxed);
+        if acquire(&shared, slots[1], &flag) {
+            count.fetch_add(1, Ordering::Relaxed);
             assert_eq!(second(&shared, slots[1]), End::Entered);
         }
         assert_eq!(join(other), End::Entered);
     };
     check(name, Bound::None, model.clone());
     with_old_values(|| check(name, Bound::None, model));
-    let taken = taken.load(Ordering::Relaxed);
-    assert!(taken > 0, "it was never handed over");
+    let found_edges = found_edges.load(Ordering::Relaxed);
+    assert!(found_edges > 0, "the edge was never found");
 }
 
 #[test]
 fn model_order_by_a_write_and_a_read_elsewhere() {
-    let elsewhere = [LEAVE_WORD, FIND_IT_BY_READING];
+    let elsewhere = [WRITE_VALUE, FIND_VALUE_BY_READ];
     by_another_gate(
         "read_then_write_by_a_write_and_a_read",
         [READ, WRITE],
@@ -100,7 +102,7 @@ fn model_order_by_a_write_and_a_read_elsewhere() {
 
 #[test]
 fn model_order_by_two_writes_elsewhere() {
-    let elsewhere = [LEAVE_WORD, FIND_IT_BY_WRITING];
+    let elsewhere = [WRITE_VALUE, FIND_VALUE_BY_WRITE];
     by_another_gate("read_then_write_by_two_writes", [READ, WRITE], elsewhere);
     by_another_gate("write_then_read_by_two_writes", [WRITE, READ], elsewhere);
     by_another_gate("write_then_write_by_two_writes", [WRITE, WRITE], elsewhere);
@@ -108,7 +110,7 @@ fn model_order_by_two_writes_elsewhere() {
 
 #[test]
 fn model_order_by_a_read_and_a_write_elsewhere() {
-    let elsewhere = [SET_A_FLAG, FIND_THE_FLAG];
+    let elsewhere = [SET_FLAG, FIND_FLAG];
     by_another_gate(
         "read_then_write_by_a_read_and_a_write",
         [READ, WRITE],
