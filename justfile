@@ -50,7 +50,7 @@ forced overlaps="1000000":
 
 # So many correct accesses under a lock, none of which may be reported: a quarter of an hour for 10^10.
 quiet accesses="10000000000":
-    UNTORN_QUIET_ACCESSES={{accesses}} cargo test -p untorn --test integration -- --nocapture quiet::accesses_under_a_lock
+    UNTORN_QUIET_ACCESSES={{accesses}} cargo test -p untorn --test integration -- --nocapture no_false_positives::accesses_under_a_lock
 
 # Each mutant of the library must be noticed by the tests named for it: all, or those whose names contain a word.
 mutants *NAMES:
@@ -88,7 +88,7 @@ cargo-mutants shard="0/16":
     CARGO_PROFILE_TEST_OPT_LEVEL=1 CARGO_PROFILE_TEST_DEBUG=0 cargo mutants -p untorn \
         --sharding round-robin --shard {{shard}} --timeout 200 --build-timeout 600 --baseline skip -o target/cargo-mutants \
         -f 'crates/untorn/src/gomap/raw/{slot_mask,chain}.rs' -f 'crates/untorn/src/gomap/table/{grow,cursor,cursors,assign,delete,lookup}.rs' \
-        -f 'crates/untorn/src/overlap/{gate,record,blocks,identity,thread,entrance,report,stretch}.rs' -f 'crates/untorn/src/overlap/stretch/turns.rs' \
+        -f 'crates/untorn/src/overlap/{gate,record,blocks,identity,thread,entrance,report,stretch}.rs' -f 'crates/untorn/src/overlap/stretch/rate_limit.rs' \
         -- --lib --test integration --test process -- gomap overlap stretch many_threads exit
 
 # The benchmarks: ratios beside rivals.

@@ -88,7 +88,7 @@ const CASES: &[Case] = &[
     ("gate_forgets_the_scan", Loom, EXCLUSION),
     ("gate_forgets_the_writer", Loom, EXCLUSION),
     ("retract_is_forgotten_on_overlap", Loom, EXCLUSION),
-    ("record_is_reused_while_in_use", Loom, &["model::life"]),
+    ("record_is_reused_while_in_use", Loom, &["model::thread_exit"]),
     ("record_is_reused_while_a_block_is_in_use", Loom, BLOCKS),
     ("scan_skips_the_slot_blocks", Loom, BLOCKS),
     ("bits_above_are_cleared_early", Loom, BLOCKS),
@@ -96,9 +96,9 @@ const CASES: &[Case] = &[
     (
         "report_mixes_two_accesses",
         Loom,
-        &["model_what_is_seen_is_of_one_read"],
+        &["model_snapshot_is_of_one_read"],
     ),
-    ("all_readers_are_further_ones", Loom, &["model::count"]),
+    ("all_readers_are_further_ones", Loom, &["model::reader_count"]),
     ("gate_forgets_the_scan", Shuttle, &["gomap::shuttle"]),
     ("gate_forgets_the_writer", Shuttle, &["gomap::shuttle"]),
     ("gate_forgets_the_scan", Shuttle, &["overlap::shuttle"]),
@@ -127,8 +127,8 @@ const CASES: &[Case] = &[
     ("records_are_not_retired", Lib, THREADS),
     ("slots_of_blocks_are_not_reused", Lib, THREADS),
     ("record_is_reused_while_a_block_is_in_use", Lib, THREADS),
-    ("reports_mix", Process, &["obstacles::"]),
-    ("exit_overtakes_the_report", Process, &["obstacles::"]),
+    ("reports_mix", Process, &["exit_blocked_stderr::"]),
+    ("exit_overtakes_the_report", Process, &["exit_blocked_stderr::"]),
     ("stretch_ignores_its_budget", Lib, &["overlap::stretch"]),
     ("stretch_alone", Lib, &["overlap::stretch"]),
     (
@@ -161,23 +161,23 @@ const CASES: &[Case] = &[
     (
         "notified_before_published",
         Integration,
-        &["the_commit_is_out"],
+        &["commit_is_visible_and_unlocked"],
     ),
     (
         "dropped_stream_keeps_its_waker",
         Integration,
-        &["a_dropped_stream"],
+        &["dropped_stream_leaves"],
     ),
 ];
 
 /// The mutants of the annotations for ThreadSanitizer; `.ci/tsan` runs them.
 pub(crate) const TSAN: &[&str] = &[
-    "tsan_is_told_nothing",
+    "tsan_gets_no_annotation",
     "tsan_knows_old_accesses_only",
     "tsan_sees_the_gate",
     "tsan_sees_no_closures",
     "tsan_sees_no_clone",
-    "tsan_is_not_told_of_the_end",
+    "tsan_gets_no_end",
     "tsan_takes_all_for_one",
     "tsan_is_not_shown_again",
     "tsan_sees_the_first",

@@ -21,7 +21,7 @@ pub mod limits {}
 #[doc = "[limits.md#memory]: crate::docs::limits#memory"]
 #[doc = "[overlap-cell.md]: crate::docs::overlap_cell"]
 #[doc = repository!("the-note.md", "docs/the-note.md")]
-#[doc = "[../crates/untorn/src/poller/setup.rs]: crate::poller::PollerBuilder::jitter"]
+#[doc = "[../crates/untorn/src/poller/builder.rs]: crate::poller::PollerBuilder::jitter"]
 #[doc = repository!("../examples/axum/lib.rs", "examples/axum/lib.rs")]
 #[doc = ""]
 #[doc = include_str!("../docs/migrate.md")]
@@ -36,7 +36,7 @@ pub mod migrate {}
 pub mod overlap_cell {}
 
 #[doc = "[../crates/untorn/src/overlap/stretch.rs]: crate::Stretch::max_delay"]
-#[doc = repository!("../crates/untorn/src/overlap/stretch/turns.rs", "crates/untorn/src/overlap/stretch/turns.rs")]
+#[doc = repository!("../crates/untorn/src/overlap/stretch/rate_limit.rs", "crates/untorn/src/overlap/stretch/rate_limit.rs")]
 #[doc = ""]
 #[doc = include_str!("../docs/stretching.md")]
 pub mod stretching {}

@@ -20,7 +20,7 @@ use super::thread::this_thread;
 use super::tsan;
 use crate::clock::EXISTS;
 use crate::mutants::mutant;
-use crate::random::random_share;
+use crate::random::random_unit_f64;
 use crate::sync::thread_local;
 
 /// Delay injection: the share of the time for which accesses are delayed, so that rare overlaps
@@ -269,7 +269,7 @@ impl Stretching {
                 return;
             }
             slot.set_delayed((!mutant("stretch_is_not_reported")).then_some(start));
-            thread::sleep(setting.longest.mul_f64(0.5 + random_share() / 2.0));
+            thread::sleep(setting.longest.mul_f64(0.5 + random_unit_f64() / 2.0));
             slot.set_delayed(None);
             let budget = &self.budget;
             budget.finish(
@@ -277,7 +277,7 @@ impl Stretching {
                 side,
                 start..clock::now(),
                 share,
-                random_share(),
+                random_unit_f64(),
             );
         });
     }

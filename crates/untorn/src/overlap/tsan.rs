@@ -146,7 +146,7 @@ mod on {
         fn drop(&mut self) {
             // If the thread has performed no release since the beginning, ThreadSanitizer takes
             // this for the same access and keeps the line of the beginning.
-            if !mutant("tsan_is_not_told_of_the_end") {
+            if !mutant("tsan_gets_no_end") {
                 self.location.access(self.writes);
             }
         }
@@ -192,7 +192,7 @@ mod on {
 
         #[inline(always)]
         fn access(&self, writes: bool) {
-            if mutant("tsan_is_told_nothing") {
+            if mutant("tsan_gets_no_annotation") {
                 return;
             }
             // An access inside a hidden part of another access is annotated as well.

@@ -113,7 +113,7 @@ pub(crate) fn attempt<R>(access: impl FnOnce() -> R) -> Option<R> {
     clippy::result_large_err,
     reason = "an overlap is described in place, without allocating"
 )]
-pub(crate) fn tried<R>(access: Result<R, Overlap>) -> Option<R> {
+pub(crate) fn tried<R>(access: Result<R, Box<Overlap>>) -> Option<R> {
     match access {
         Ok(result) => {
             note_entered();

@@ -33,7 +33,7 @@ use self::header::{Header, UpdateOnDrop};
 use crate::gomap::table::Table;
 use crate::gomap::table::hash::{FoldHash, SeededBuildHasher};
 use crate::gomap::table::key::Key;
-use crate::overlap::{Guarded, Operation, tsan};
+use crate::overlap::{CheckedCell, Operation, tsan};
 
 /// Go's map with a stricter check: an access that overlaps a write is reported with both threads
 /// and source lines.
@@ -112,7 +112,7 @@ use crate::overlap::{Guarded, Operation, tsan};
 #[doc(alias = "HashMap")]
 #[doc(alias = "hmap")]
 pub struct GoMap<K, V, S = FoldHash> {
-    cell: Guarded<Table<K, V, S>, Header>,
+    cell: CheckedCell<Table<K, V, S>, Header>,
     /// A clone of the table's hasher, because keys are hashed before the access.
     hasher: S,
 }
@@ -161,7 +161,7 @@ impl<K, V, S: Clone> From<Table<K, V, S>> for GoMap<K, V, S> {
         let hasher = table.hasher().clone();
         let header = Header::of(&table);
         Self {
-            cell: Guarded::new(table, header),
+            cell: CheckedCell::new(table, header),
             hasher,
         }
     }
