@@ -1,19 +1,21 @@
-//! An axum service with a table of settings that is refreshed while requests read it: each answer is of one revision.
+//! An axum service with a table of settings that is refreshed while requests read it: each response
+//! is consistent, from one revision.
 //!
-//! | request | answer |
+//! | request | response |
 //! |---|---|
-//! | `GET /tenants/{tenant}/pool` | three settings of a tenant, which are meant as one |
-//! | `POST /reload` | the revision that has what the source has now; 503 and why, if it cannot be had |
-//! | `GET /health` | how old the settings are, and what went wrong last; 503 if they are too old |
+//! | `GET /tenants/{tenant}/pool` | three settings of a tenant that belong together |
+//! | `POST /reload` | the revision with the current contents of the source; 503 and the reason if the reload fails |
+//! | `GET /health` | the age of the settings, and the last error; 503 if they are too old |
 //!
-//! A [`Poller`] refreshes the table each ten seconds. If one tenant was changed, that tenant's entries are what the refresh
-//! publishes; if none was, there is no new revision; if the source cannot be read, or does not [parse], the
-//! settings stay what they were.
+//! A [`Poller`] refreshes the table every ten seconds. A refresh publishes only the entries of
+//! tenants that have changed; without a change there is no new revision. If the source cannot be
+//! read or does not [parse], the settings remain unchanged.
 //!
-//! # Why a snapshot and not a pin
+//! # A snapshot, not a pin
 //!
-//! The handler of `pool` reads on after an `.await`. What it holds meanwhile moves with its task from thread to thread, and
-//! is kept for as long as the other side takes. A [`Snapshot`](untorn::Snapshot) is made for that:
+//! The handler of `pool` continues to read after an `.await`. Across it, the view moves with its
+//! task between threads, and stays alive for as long as the awaited operation takes. A
+//! [`Snapshot`](untorn::Snapshot) supports both:
 //!
 //! ```
 //! use axum::{Router, extract::State, routing::get};
@@ -28,8 +30,8 @@
 //! let _: Router<Service> = Router::new().route("/pool", get(pool));
 //! ```
 //!
-//! A [`Pinned`](untorn::Pinned) belongs to its thread. It is not `Send`, so neither is the handler's future, and the
-//! compiler refuses it:
+//! A [`Pinned`](untorn::Pinned) is bound to its thread. It is not `Send`, so the handler's future
+//! is not `Send` either, and the compiler rejects it:
 //!
 //! ```compile_fail,E0277
 //! use axum::{Router, extract::State, routing::get};
@@ -44,12 +46,12 @@
 //! let _: Router<Service> = Router::new().route("/pool", get(pool));
 //! ```
 //!
-//! Where there is no `.await` between the reads, a pin will do, and costs less.
+//! Without an `.await` between the reads, a pin is enough, and cheaper.
 //!
-//! # What blocks
+//! # Blocking
 //!
-//! ReadGuard waits for nobody. Waiting for a fetch, and stopping or dropping a poller, block the thread; so they go through
-//! `spawn_blocking` ([`Service::reload`], [`Service::stop`]).
+//! Reads never block. Waiting for a fetch, and stopping or dropping a poller, block the thread, so
+//! they run in `spawn_blocking` ([`Service::reload`], [`Service::stop`]).
 
 pub mod settings;
 
@@ -69,16 +71,16 @@ use untorn::{Map, Poller, Revision, View};
 
 use self::settings::{Config, Setting, key, parse};
 
-/// Between two fetches.
+/// The period of fetches.
 const PERIOD: Duration = Duration::from_secs(10);
 
-/// For a fetch that somebody waits for.
-const SOON: Duration = Duration::from_secs(5);
+/// The timeout of a fetch on request.
+const RELOAD_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Settings that are older than this are not healthy: several fetches have failed.
+/// The age from which on settings are unhealthy: several fetches have failed.
 const TOO_OLD: Duration = Duration::from_secs(60);
 
-/// What the handlers share.
+/// The state that the handlers share.
 #[derive(Clone, Debug)]
 pub struct Service {
     config: Arc<Config>,
@@ -86,11 +88,12 @@ pub struct Service {
 }
 
 impl Service {
-    /// Starts to refresh the settings from the text that `read` brings, and waits for the first ones. `read` must bound its
-    /// own waiting.
+    /// Starts to refresh the settings from the text that `read` returns, and waits for the first
+    /// refresh. `read` needs a timeout of its own.
     ///
     /// # Errors
-    /// If the first settings cannot be had.
+    ///
+    /// Returns an error if the first refresh fails.
     pub async fn start(
         mut read: impl FnMut() -> io::Result<String> + Send + 'static,
     ) -> Result<Self, Box<dyn Error + Send + Sync>> {
@@ -110,65 +113,66 @@ impl Service {
         Ok(service)
     }
 
-    /// The settings.
+    /// Returns the settings.
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// Fetches the settings now, and returns the revision that has them: every request that begins later sees it.
+    /// Fetches the settings now and returns their revision, which every later request reads.
     ///
     /// # Errors
-    /// If they cannot be had. What there is stays.
+    ///
+    /// Returns an error if the refresh fails. The settings remain unchanged.
     pub async fn reload(&self) -> Result<Revision, RefreshError> {
         let poller = Arc::clone(&self.poller);
-        let reloaded = spawn_blocking(move || poller.refresh_now(SOON)).await;
-        // Not run at all if the runtime is shutting down.
+        let reloaded = spawn_blocking(move || poller.refresh_now(RELOAD_TIMEOUT)).await;
+        // The closure does not run if the runtime is shutting down.
         reloaded.unwrap_or(Err(RefreshError::Stopped))
     }
 
-    /// Stops refreshing. Waits for a fetch that is going on.
+    /// Stops the poller. Waits for a running fetch to finish.
     pub async fn stop(&self) {
         let poller = Arc::clone(&self.poller);
-        // An error is the end of the runtime, which has the same effect.
+        // An error means that the runtime is shutting down, which stops the poller too.
         _ = spawn_blocking(move || poller.stop()).await;
     }
 }
 
-/// Three settings that are meant as one.
+/// Three settings that belong together.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Pool {
-    /// Where the database is.
+    /// The host of the database.
     pub host: String,
-    /// The port there.
+    /// The port of the database.
     pub port: u16,
-    /// How many connections it takes.
+    /// The maximum number of connections.
     pub max_connections: u32,
 }
 
-/// The answer to `GET /tenants/{tenant}/pool`.
+/// The response to `GET /tenants/{tenant}/pool`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Answer {
-    /// What was read.
+    /// The settings.
     pub pool: Pool,
-    /// Of which revision.
+    /// Their revision.
     pub revision: u64,
 }
 
-/// The answer to `GET /health`.
+/// The response to `GET /health`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Health {
     /// The newest revision.
     pub revision: u64,
-    /// How many settings there are.
+    /// The number of settings.
     pub settings: usize,
-    /// How old they are at most.
+    /// Their maximum age.
     pub age_in_seconds: Option<u64>,
-    /// Why the last fetch failed, if it did.
+    /// The error of the last fetch, if it failed.
     pub error: Option<String>,
 }
 
-/// The service over HTTP.
+/// Creates the routes of the service.
 pub fn router(service: Service) -> Router {
     Router::new()
         .route("/tenants/{tenant}/pool", get(pool))
@@ -187,7 +191,8 @@ async fn pool(
     Ok(Json(Answer { pool, revision }))
 }
 
-/// Reads three settings of one revision, whatever is refreshed while it waits; `None` if there is no such tenant.
+/// Reads three settings of one revision, regardless of refreshes in between. Returns `None` for an
+/// unknown tenant.
 async fn read(view: &View<Arc<str>, Setting>, tenant: &str) -> Option<Pool> {
     let setting = |name| view.get(key(tenant, name).as_str());
     let Setting::Host(host) = setting("host")? else {
@@ -229,7 +234,7 @@ async fn health(State(service): State<Service>) -> (StatusCode, Json<Health>) {
     (code, Json(health))
 }
 
-/// Stands for a look-up that takes its time: a name server, say.
+/// Simulates a slow look-up, for example of a name server.
 pub async fn resolve(host: &str) -> String {
     tokio::time::sleep(Duration::from_millis(1)).await;
     host.to_owned()

@@ -1,4 +1,4 @@
-//! Serves the settings of a file on a port of this machine, until it is interrupted or terminated.
+//! Serves the settings of a file over HTTP, until the process is interrupted or terminated.
 //!
 //! ```text
 //! $ cargo run -p untorn-axum-example -- 127.0.0.1:3000 examples/axum/settings.txt
@@ -43,13 +43,13 @@ async fn serve() -> Result<(), Box<dyn Error + Send + Sync>> {
     let listener = TcpListener::bind(&address)
         .await
         .map_err(|error| format!("cannot listen on {address}: {error}"))?;
-    let stop = asked_to_stop()?;
+    let stop = stop_signal()?;
     let file = path.clone();
     let service = Service::start(move || fs::read_to_string(&file))
         .await
-        .map_err(|error| format!("no settings from {path}: {error}"))?;
+        .map_err(|error| format!("cannot load settings from {path}: {error}"))?;
     println!("listening on {}", listener.local_addr()?);
-    // Requests that have begun are answered; then nobody reads any more, and the refreshing ends.
+    // The graceful shutdown completes the requests in progress, then the poller is stopped.
     axum::serve(listener, router(service.clone()))
         .with_graceful_shutdown(stop)
         .await?;
@@ -58,9 +58,9 @@ async fn serve() -> Result<(), Box<dyn Error + Send + Sync>> {
     Ok(())
 }
 
-/// Comes with an interrupt (Ctrl-C) or a request to terminate.
+/// Returns a future that completes on an interrupt (Ctrl-C) or a termination signal.
 #[cfg(unix)]
-fn asked_to_stop() -> io::Result<impl Future<Output = ()> + Send> {
+fn stop_signal() -> io::Result<impl Future<Output = ()> + Send> {
     use tokio::signal::unix::{SignalKind, signal};
 
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -73,8 +73,8 @@ fn asked_to_stop() -> io::Result<impl Future<Output = ()> + Send> {
     })
 }
 
-/// Comes with Ctrl-C.
+/// Returns a future that completes on Ctrl-C.
 #[cfg(not(unix))]
-fn asked_to_stop() -> io::Result<impl Future<Output = ()> + Send> {
+fn stop_signal() -> io::Result<impl Future<Output = ()> + Send> {
     Ok(async { _ = tokio::signal::ctrl_c().await })
 }

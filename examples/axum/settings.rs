@@ -1,4 +1,5 @@
-//! Settings as text, parsed where they come in: what is in the map needs no `parse` and no `expect` any more.
+//! Parses settings as they are loaded, so that values in the map are typed and reads need no
+//! `parse`.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Display;
@@ -9,33 +10,36 @@ use untorn::Map;
 
 /// Settings of many tenants, by `tenant.setting`.
 ///
-/// A refresh clones the neighbours of what it changes, so keys and values are cheap to clone: none allocates.
+/// A refresh clones the neighbors of the entries that it changes. Keys and values are cheap to
+/// clone: no clone allocates.
 pub type Config = Map<Arc<str>, Setting>;
 
-/// What a tenant has one of each of.
+/// A setting of a tenant, which has one of each kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Setting {
-    /// `host`: where the database is.
+    /// `host`: the host of the database.
     Host(Arc<str>),
-    /// `port`: the port there.
+    /// `port`: the port of the database.
     Port(u16),
-    /// `max_connections`: how many connections it takes.
+    /// `max_connections`: the maximum number of connections.
     MaxConnections(u32),
 }
 
 const NAMES: [&str; 3] = ["host", "port", "max_connections"];
 
-/// The key of a tenant's setting.
+/// Returns the key of a tenant's setting.
 #[must_use]
 pub fn key(tenant: &str, name: &str) -> String {
     format!("{tenant}.{name}")
 }
 
-/// The settings in lines of `tenant.setting = value`; empty lines and those that begin with `#` are skipped.
+/// Parses lines of the form `tenant.setting = value`; skips empty lines and those that begin with
+/// `#`.
 ///
 /// # Errors
-/// If any line is not understood, a setting is there twice, or a tenant does not have all of them; and if there is
-/// nothing at all, as in a file that somebody is about to write.
+///
+/// Returns an error if a line is malformed, a setting occurs twice, or a tenant lacks a setting;
+/// and if there are no settings at all, as in a file that is about to be written.
 pub fn parse(text: &str) -> Result<HashMap<Arc<str>, Setting>, String> {
     let mut settings = HashMap::new();
     let mut tenants = BTreeSet::new();
@@ -44,14 +48,15 @@ pub fn parse(text: &str) -> Result<HashMap<Arc<str>, Setting>, String> {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let (tenant, key, setting) = entry(line).map_err(|why| format!("line {number}: {why}"))?;
+        let (tenant, key, setting) =
+            entry(line).map_err(|error| format!("line {number}: {error}"))?;
         tenants.insert(tenant);
         if settings.insert(key.into(), setting).is_some() {
-            return Err(format!("line {number}: {key} is there twice"));
+            return Err(format!("line {number}: duplicate setting {key}"));
         }
     }
     if tenants.is_empty() {
-        return Err("there are no settings".into());
+        return Err("no settings".into());
     }
     for tenant in tenants {
         for name in NAMES {
@@ -63,17 +68,17 @@ pub fn parse(text: &str) -> Result<HashMap<Arc<str>, Setting>, String> {
     Ok(settings)
 }
 
-/// The tenant, the key and the setting of a line.
+/// Parses the tenant, the key and the setting of a line.
 fn entry(line: &str) -> Result<(&str, &str, Setting), String> {
-    let (key, value) = line.split_once('=').ok_or("there is no `=`")?;
+    let (key, value) = line.split_once('=').ok_or("missing `=`")?;
     let (key, value) = (key.trim(), value.trim());
-    let (tenant, name) = key.rsplit_once('.').ok_or("there is no tenant")?;
+    let (tenant, name) = key.rsplit_once('.').ok_or("missing tenant")?;
     let setting = match name {
         "host" if value.is_empty() => return Err(format!("{key} is empty")),
         "host" => Setting::Host(value.into()),
         "port" => Setting::Port(number(key, value)?),
         "max_connections" => Setting::MaxConnections(number(key, value)?),
-        _ => return Err(format!("there is no setting {name}")),
+        _ => return Err(format!("unknown setting {name}")),
     };
     Ok((tenant, key, setting))
 }

@@ -4,7 +4,8 @@
 #[allow(dead_code, reason = "`main` is for the binary")]
 mod program;
 
-/// Runs the program with so many readers and writers. It ends with its first overlap, by exit status 2.
+/// Runs the program with this number of readers and writers, until the first overlap ends it with
+/// exit status 2.
 pub fn note(readers: usize, writers: usize) -> ! {
     program::note(readers, writers)
 }

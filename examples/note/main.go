@@ -38,7 +38,7 @@ func main() {
 	wg.Wait()
 }
 
-// How many goroutines: the n-th argument, or one.
+// argument returns the number of goroutines: the n-th argument, or one.
 func argument(n int) int {
 	if n < len(os.Args) {
 		if count, err := strconv.Atoi(os.Args[n]); err == nil {

@@ -9,7 +9,7 @@ use untorn::{GoMap, spawn};
 
 type Value = String;
 
-/// Refreshes two keys on one thread and prints them on another, for as long as the program lives.
+/// Refreshes two keys on one thread and prints them on another, until the process ends.
 pub(crate) fn note(readers: usize, writers: usize) -> ! {
     let _map = Arc::new(GoMap::<&str, Value>::named("config"));
     let random = || fastrand::u32(0..1000).to_string();
@@ -39,7 +39,7 @@ pub(crate) fn note(readers: usize, writers: usize) -> ! {
     }
 }
 
-/// What Go prints for a key that has no value yet.
+/// Returns the text that Go prints for a missing key.
 fn nil() -> Value {
     "<nil>".to_string()
 }
@@ -48,7 +48,7 @@ fn main() {
     note(argument(1), argument(2));
 }
 
-/// How many threads: the n-th argument, or one.
+/// Returns the number of threads: the n-th argument, or one.
 fn argument(n: usize) -> usize {
     let argument = env::args().nth(n);
     argument.and_then(|count| count.parse().ok()).unwrap_or(1)

@@ -19,7 +19,7 @@ use untorn::{
     Revision, Snapshot, Stretch, TryRecvError, WaitError,
 };
 
-/// Whether this is the target that the checks are about.
+/// `true` on the target of the checks.
 const IN_NODE: bool = cfg!(all(target_family = "wasm", target_os = "unknown"));
 
 /// The message of the last panic.
@@ -71,7 +71,7 @@ macro_rules! checks {
 }
 
 checks! {
-    /// One key at a time.
+    /// Operations on single keys.
     fn check_map() {
         let map = Map::named("config");
         assert_eq!(map.insert("a".to_string(), 1), None);
@@ -86,7 +86,7 @@ checks! {
         assert_eq!(map.revision(), Revision::from(7));
     }
 
-    /// Enough entries for segments that split and merge.
+    /// Enough entries to split and merge segments.
     fn check_map_grows() {
         let map: Map<u32, u32> = (0..5_000).map(|key| (key, key)).collect();
         for key in 0..5_000 {
@@ -95,7 +95,7 @@ checks! {
         assert!(map.is_empty());
     }
 
-    /// Several keys at once: all or nothing.
+    /// Batches over several keys: all or nothing.
     fn check_batch() {
         let map = Map::new();
         let before = map.snapshot();
@@ -119,7 +119,7 @@ checks! {
         assert_eq!(added.count(), 2);
     }
 
-    /// Everything from a source.
+    /// A refresh with the whole contents of a source, and a fork.
     fn check_refresh() {
         let map = Map::from([(1, 10), (2, 20)]);
         let refreshed = map.refresh([(2, 21), (3, 30)]);
@@ -129,7 +129,7 @@ checks! {
         assert_eq!((map.len(), fork.len()), (2, 3));
     }
 
-    /// The ways to hold a view.
+    /// Pins, snapshots and readers.
     fn check_views() {
         let map = Map::from([(1, 10)]);
         let (outer, snapshot, mut reader) = (map.pin(), map.snapshot(), map.reader());
@@ -146,7 +146,7 @@ checks! {
         assert_eq!((map.reclaim(), map.retained()), (1, 0));
     }
 
-    /// Statistics know no durations without a clock.
+    /// Statistics, which have no durations without a clock.
     fn check_stats() {
         let map = Map::from([(1, 10)]);
         let held = map.snapshot();
@@ -157,12 +157,12 @@ checks! {
         drop(held);
     }
 
-    /// Following the commits, as far as nothing has to be waited for.
+    /// A subscription, used without blocking.
     fn check_subscription() {
         let map = Map::new();
         let mut changes = map.subscribe();
         assert_eq!(changes.try_recv().unwrap_err(), TryRecvError::Empty);
-        // Over at once: nothing else runs that could commit.
+        // Times out at once: there is no other thread that could commit.
         let none = changes.recv_timeout(Duration::from_millis(1)).unwrap_err();
         assert_eq!(none, RecvTimeoutError::Timeout);
         map.insert(1, 10);
@@ -179,7 +179,7 @@ checks! {
         assert!(changes.recv().is_err());
     }
 
-    /// Following commits as a task.
+    /// A subscription as a stream.
     fn check_stream() {
         let limit = Published::new(100);
         let mut changes = pin!(limit.subscribe().into_stream());
@@ -194,7 +194,7 @@ checks! {
         assert!(changes.poll_next(&mut task).is_ready());
     }
 
-    /// One value.
+    /// A single published value.
     fn check_published() {
         let limit = Published::named("limit", vec![1]);
         let before = limit.snapshot();
@@ -205,13 +205,13 @@ checks! {
         let mut reader = limit.reader();
         assert_eq!(reader.latest_with_revision(), (&vec![2, 3], limit.revision()));
         assert_eq!(Snapshot::revision(&before), Revision::FIRST);
-        // A commit has freed the one between.
+        // A commit has freed the version in between.
         assert_eq!(limit.retained(), 1);
         drop(before);
         assert_eq!(limit.reclaim(), 1);
     }
 
-    /// Go's map behind its rule.
+    /// Go's map with its overlap check.
     fn check_go_map() {
         let map = GoMap::named("config");
         for key in 0..1_000 {
@@ -236,7 +236,7 @@ checks! {
         map.clear();
     }
 
-    /// Stretching is a setting without an effect: it needs threads.
+    /// Delay injection, which has no effect without threads.
     fn check_stretch() {
         let map = GoMap::new().stretch(Stretch::percent(90.0));
         let cell = OverlapCell::new(0).stretch(Stretch::percent(90.0));
@@ -257,7 +257,7 @@ checks! {
         assert_eq!(table.iter().count(), 1_000);
     }
 
-    /// Any value behind the rule; an overlap as a value names both sides, without durations.
+    /// A cell; its overlap names both sides, without durations.
     fn check_cell() {
         let cell = OverlapCell::named("limits", 1);
         *cell.write() = 15;
@@ -278,7 +278,7 @@ checks! {
         assert_eq!(cell.into_inner(), 15);
     }
 
-    /// A poller needs a thread: `start` says that there is none, and the map stays as it is.
+    /// A poller, which needs a thread: `start` fails, and the map remains unchanged.
     fn check_poller() {
         let map = Arc::new(Map::new());
         let source = || Ok::<_, String>([(1, 10)]);
@@ -294,7 +294,7 @@ checks! {
     }
 }
 
-/// A failed assertion: `run.mjs` must notice it.
+/// A failed assertion, which `run.mjs` must report.
 #[unsafe(no_mangle)]
 pub extern "C" fn trap_control() -> u32 {
     assert_eq!(Map::<u8, u8>::new().len(), 1, "a check that fails");
@@ -318,14 +318,14 @@ pub extern "C" fn trap_overlap_exits() -> u32 {
     1
 }
 
-/// A wait that nothing could end.
+/// A wait that no other thread could end.
 #[unsafe(no_mangle)]
 pub extern "C" fn trap_recv() -> u32 {
     let map: Map<u8, u8> = Map::new();
     map.subscribe().recv().map_or(0, |_| 1)
 }
 
-/// A write to a map from inside its own batch.
+/// A write to a map inside its own batch closure.
 #[unsafe(no_mangle)]
 pub extern "C" fn trap_write_in_batch() -> u32 {
     let map = Map::named("config");
@@ -333,7 +333,7 @@ pub extern "C" fn trap_write_in_batch() -> u32 {
     1
 }
 
-/// A thread.
+/// A thread, which this target cannot start.
 #[unsafe(no_mangle)]
 pub extern "C" fn trap_spawn() -> u32 {
     untorn::spawn("reader", || 1).join().unwrap_or(0)

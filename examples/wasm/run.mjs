@@ -1,7 +1,7 @@
 // Calls each exported function of the module in a fresh instance: node run.mjs FILE.wasm
 import { readFileSync } from 'node:fs';
 
-// What each function that must trap says.
+// A part of the message of each function that must trap.
 const messages = {
     trap_control: 'a check that fails',
     trap_overlap_exits: 'fatal error: concurrent map read and map write',

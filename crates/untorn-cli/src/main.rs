@@ -1,6 +1,7 @@
-//! The command `untorn`: the demo of the library and its parts one by one, and `why` for a crash of Go.
+//! The command `untorn`: the demo of the library, its parts, and `why`, which explains Go crash
+//! dumps.
 //!
-//! Exit status: 0 fine, 1 something failed, 2 the command was misused.
+//! Exit status: 0 success, 1 failure, 2 wrong usage.
 
 mod args;
 mod demo;
@@ -14,27 +15,31 @@ use args::{Args, Command, Demo};
 use output::Output;
 
 fn main() -> ExitCode {
-    let args = Args::of_command_line();
+    let args = Args::parse_or_exit();
     let output = Output::new(args.json);
-    let done = match args.command {
+    let result = match args.command {
         None | Some(Command::Demo { which: None }) => demo::acts(&output),
         Some(Command::Demo { which: Some(part) }) => match part {
             Demo::Go(options) => {
                 demo::go::alone(&output, &options).and_then(|act| output.document(&act))
             }
             Demo::Map(options) => {
-                demo::cure::map(&output, &options).and_then(|tally| output.document(&tally))
+                demo::map_acts::map(&output, &options).and_then(|act| output.document(&act))
             }
             Demo::Batch(options) => {
-                demo::cure::batch(&output, &options).and_then(|tally| output.document(&tally))
+                demo::map_acts::batch(&output, &options).and_then(|act| output.document(&act))
             }
-            Demo::Rivals(options) => demo::rivals::show(&output, &options),
-            Demo::Lookup { scene } => demo::lookup::show(&output, scene.as_deref()),
+            Demo::Rivals(options) => demo::competitors::show(&output, &options),
+            Demo::Lookup(options) => demo::lookup::show(&output, &options),
         },
-        Some(Command::Why(options)) => why::show(&output, &options),
+        Some(Command::Why(options)) => match why::show(&output, &options) {
+            Ok(()) => Ok(()),
+            Err(why::Error::Unreadable(path, error)) => args::exit_unreadable(&path, &error),
+            Err(why::Error::Failed(error)) => Err(error),
+        },
         Some(Command::NoteProgram { readers, writers }) => untorn_note::note(readers, writers),
     };
-    match done {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             anstream::eprintln!("untorn: {error}");

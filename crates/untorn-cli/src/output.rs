@@ -1,4 +1,4 @@
-//! Text for people, one JSON document for scripts.
+//! Text for people, or one JSON document for scripts.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
@@ -9,13 +9,13 @@ use serde::Serialize;
 
 use crate::progress;
 
-/// Where the command's findings go: colour only on a terminal, nothing but the document with `--json`.
+/// The command's stdout: color only on a terminal, nothing but the document with `--json`.
 #[derive(Clone, Copy)]
 pub(crate) struct Output {
     json: bool,
 }
 
-/// A number with its thousands apart.
+/// Formats a number with separators between its thousands.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let first = digits.len() % 3;
@@ -26,7 +26,7 @@ pub(crate) fn grouped(number: u64) -> String {
     all.join(",")
 }
 
-/// A number of things.
+/// Formats a number and its noun, in the singular or the plural.
 pub(crate) fn counted(number: u64, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", grouped(number))
@@ -43,13 +43,13 @@ impl Output {
         Self { json }
     }
 
-    /// A line of text; nothing with `--json`. Ends the command if nobody can read it.
+    /// Prints a line of text; nothing with `--json`. Ends the command if it cannot be written.
     pub(crate) fn line(&self, text: impl Display) {
         if self.json {
             return;
         }
         if let Err(error) = writeln!(anstream::stdout().lock(), "{text}") {
-            // Whoever closes the pipe, as `head` does, has seen enough.
+            // A reader that closes the pipe, as `head` does, is not an error to report.
             if error.kind() != ErrorKind::BrokenPipe {
                 let _ = writeln!(io::stderr(), "untorn: cannot write to stdout: {error}");
             }
@@ -57,26 +57,27 @@ impl Output {
         }
     }
 
+    /// Prints a heading.
     pub(crate) fn heading(&self, text: impl Display) {
         self.line(format_args!("{HEADING}{text}{HEADING:#}"));
     }
 
-    /// A remark of the demo itself, apart from what the programs print.
+    /// Prints a remark of the demo, dimmed to set it apart from the output of the programs.
     pub(crate) fn aside(&self, text: impl Display) {
         self.line(format_args!("{ASIDE}{text}{ASIDE:#}"));
     }
 
-    /// A line of code that is gone.
+    /// Prints a removed line of code.
     pub(crate) fn removed(&self, line: impl Display) {
         self.line(format_args!("{REMOVED}- {line}{REMOVED:#}"));
     }
 
-    /// A line of code that is new.
+    /// Prints an added line of code.
     pub(crate) fn added(&self, line: impl Display) {
         self.line(format_args!("{ADDED}+ {line}{ADDED:#}"));
     }
 
-    /// A report or a crash dump, its first line marked.
+    /// Prints a report or a crash dump, with its first line highlighted.
     pub(crate) fn report(&self, text: &str) {
         let mut lines = text.lines();
         if let Some(first) = lines.next() {
@@ -87,14 +88,14 @@ impl Output {
         }
     }
 
-    /// Ends the command if stdout is a pipe that nobody will read from any more; for before something long.
-    pub(crate) fn end_if_unread(&self) {
+    /// Ends the command if stdout is a pipe whose reader has closed it. Called before long work.
+    pub(crate) fn exit_if_unread(&self) {
         #[cfg(unix)]
         {
             use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
             let stdout = io::stdout();
-            // An error is told of in any case.
+            // No flags: errors are always reported.
             let mut watched = [PollFd::new(&stdout, PollFlags::empty())];
             let polled = poll(&mut watched, Some(&Timespec::default()));
             if polled.is_ok() && watched[0].revents().contains(PollFlags::ERR) {
@@ -104,7 +105,7 @@ impl Output {
         }
     }
 
-    /// The document, with `--json`.
+    /// Prints the document; nothing without `--json`.
     pub(crate) fn document(&self, value: &impl Serialize) -> io::Result<()> {
         if self.json {
             let mut stdout = io::stdout().lock();
@@ -120,15 +121,15 @@ mod tests {
     use super::{counted, grouped};
 
     #[test]
-    fn thousands_are_set_apart() {
+    fn thousands_are_separated() {
         let numbers = [0, 7, 265, 1_000, 12_345, 999_999, 1_000_000];
-        let told = ["0", "7", "265", "1,000", "12,345", "999,999", "1,000,000"];
-        assert_eq!(numbers.map(grouped), told);
+        let expected = ["0", "7", "265", "1,000", "12,345", "999,999", "1,000,000"];
+        assert_eq!(numbers.map(grouped), expected);
     }
 
     #[test]
     fn one_thing_is_singular() {
-        let told = [0, 1, 1_000].map(|number| counted(number, "pair"));
-        assert_eq!(told, ["0 pairs", "1 pair", "1,000 pairs"]);
+        let texts = [0, 1, 1_000].map(|number| counted(number, "pair"));
+        assert_eq!(texts, ["0 pairs", "1 pair", "1,000 pairs"]);
     }
 }

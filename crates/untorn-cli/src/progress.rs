@@ -1,4 +1,4 @@
-//! One line on stderr that the next one replaces, where somebody can see it.
+//! A progress line on stderr, which the next one replaces; shown only on a terminal.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -6,19 +6,19 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// After so many seconds one wonders whether it still goes on.
-const A_FEW: u64 = 4;
+/// Seconds without progress before the line appears.
+const QUIET_SECONDS: u64 = 4;
 
-/// A dumb terminal cannot replace a line.
-fn is_seen() -> bool {
+/// Returns `true` if stderr is a terminal that can replace a line.
+fn is_visible() -> bool {
     io::stderr().is_terminal() && anstyle_query::term_supports_ansi_color()
 }
 
 /// Replaces the line.
 pub(crate) fn show(text: impl Display) {
-    if is_seen() {
+    if is_visible() {
         let mut stderr = io::stderr().lock();
-        // Whether it can be written changes nothing.
+        // Progress is optional: a failed write is not an error.
         let _ = write!(stderr, "\r\x1b[K{text}");
         let _ = stderr.flush();
     }
@@ -29,9 +29,9 @@ pub(crate) fn clear() {
     show("");
 }
 
-/// Does the work, which is to take about so many seconds, and tells how far it is if that is more than a few.
-pub(crate) fn beside<T>(seconds: f64, work: impl FnOnce() -> T) -> T {
-    if !is_seen() {
+/// Runs `work`, which takes about `seconds`, and shows the elapsed time after a few seconds.
+pub(crate) fn during<T>(seconds: f64, work: impl FnOnce() -> T) -> T {
+    if !is_visible() {
         return work();
     }
     let start = Instant::now();
@@ -40,15 +40,15 @@ pub(crate) fn beside<T>(seconds: f64, work: impl FnOnce() -> T) -> T {
         scope.spawn(move || {
             let second = Duration::from_secs(1);
             while work_ended.recv_timeout(second) == Err(RecvTimeoutError::Timeout) {
-                let passed = start.elapsed().as_secs();
-                if passed >= A_FEW {
-                    show(format_args!("{passed} s of about {seconds:.0} s"));
+                let elapsed = start.elapsed().as_secs();
+                if elapsed >= QUIET_SECONDS {
+                    show(format_args!("{elapsed} s of about {seconds:.0} s"));
                 }
             }
             clear();
         });
-        let done = work();
+        let result = work();
         drop(working);
-        done
+        result
     })
 }

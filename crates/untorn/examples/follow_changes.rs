@@ -1,7 +1,8 @@
-//! How do I learn what has changed?
+//! Follows the changes of a map.
 //!
-//! Subscribe: each transition is two snapshots, the one seen last and the newest, and comparing them costs what differs, not
-//! what there is. Who is slow misses revisions in between, is told how many, and never misses the latest.
+//! Each transition of a subscription has two snapshots, the last received one and the newest.
+//! Comparing them costs time in proportion to their differences, not to their size. A slow
+//! subscriber skips revisions in between and receives their number, but never skips the latest.
 //!
 //! ```text
 //! $ cargo run -p untorn --example follow_changes
@@ -16,8 +17,8 @@ use untorn::{Change, Map, Subscription, Transition, View};
 
 type Contents = View<&'static str, u32>;
 
-/// What differs, in one line.
-fn told(transition: &Transition<Contents>) -> String {
+/// Formats the differences in one line.
+fn describe(transition: &Transition<Contents>) -> String {
     let Transition {
         from, to, missed, ..
     } = transition;
@@ -38,39 +39,39 @@ fn told(transition: &Transition<Contents>) -> String {
     format!("revision {from} to {to}{missed}: {}", changes.join(", "))
 }
 
-/// Tells each transition until the map is gone.
-fn follow(changes: Subscription<Contents>, tell: &mpsc::Sender<String>) {
+/// Sends a description of each transition until the map is dropped.
+fn follow(changes: Subscription<Contents>, lines: &mpsc::Sender<String>) {
     for transition in changes {
-        tell.send(told(&transition)).expect("somebody listens");
+        lines.send(describe(&transition)).expect("main receives");
     }
 }
 
 fn main() {
     let config = Map::from([("workers", 8)]);
     let changes = config.subscribe();
-    // Two commits before anybody looks: the follower will see one transition.
+    // Two commits before the follower starts: it receives one transition.
     config.insert("workers", 16);
     config.insert("retries", 3);
 
-    let (tell, told) = mpsc::channel();
+    let (sender, lines) = mpsc::channel();
     thread::scope(|scope| {
-        scope.spawn(move || follow(changes, &tell));
-        // Waits for each line, so that each run shows the same; a program would not.
-        let hear = |expected| {
-            let line = told.recv().expect("the follower goes on");
+        scope.spawn(move || follow(changes, &sender));
+        // Waiting for each line makes the output of every run the same; a program would not wait.
+        let expect = |expected| {
+            let line = lines.recv().expect("the follower runs");
             println!("{line}");
             assert_eq!(line, expected);
         };
-        hear("revision 0 to 2 (1 missed): + retries = 3, workers = 8 -> 16");
+        expect("revision 0 to 2 (1 missed): + retries = 3, workers = 8 -> 16");
         config.refresh([("workers", 32)]);
-        hear("revision 2 to 3: - retries, workers = 16 -> 32");
-        config.refresh([("workers", 32)]); // nothing new, no revision
+        expect("revision 2 to 3: - retries, workers = 16 -> 32");
+        config.refresh([("workers", 32)]); // no change, no new revision
         drop(config);
-        assert!(told.recv().is_err(), "the subscription ends with the map");
+        assert!(lines.recv().is_err(), "the subscription ends with the map");
     });
 }
 
 #[test]
-fn the_example_runs() {
+fn example_runs() {
     main();
 }

@@ -1,6 +1,6 @@
-//! How do I read several keys that belong together?
+//! Reads several keys that belong together.
 //!
-//! Write them in one batch, read them under one pin. Either alone is not enough.
+//! They are written in one batch and read under one pin; either alone is not enough.
 //!
 //! ```text
 //! $ cargo run -p untorn --example several_keys_at_once
@@ -15,12 +15,13 @@ use untorn::{Map, View};
 
 type Config = Map<&'static str, String>;
 
-/// The n-th server: both settings tell n.
+/// Returns the n-th server; both settings contain n.
 fn server(n: u16) -> [(&'static str, String); 2] {
     [("host", format!("db{n}")), ("port", (5431 + n).to_string())]
 }
 
-/// What a thread that refreshes does whenever it likes, here between two lines so that each run shows the same.
+/// Refreshes both settings. A program does this on another thread at any time; here it happens
+/// between two lines, so that the output of every run is the same.
 fn refresh(config: &Config, n: u16) {
     config.batch(|batch| {
         for (key, value) in server(n) {
@@ -34,16 +35,16 @@ fn address(view: &View<&'static str, String>) -> String {
 }
 
 fn main() {
-    // Two moments: the host of the first server, the port of the second.
+    // Two gets, from two revisions: the host of the first server, the port of the second.
     let config = Config::from(server(1));
-    let host = config.get("host").expect("it was there");
+    let host = config.get("host").expect("a host");
     refresh(&config, 2);
-    let port = config.get("port").expect("it was there");
+    let port = config.get("port").expect("a port");
     let torn = format!("{host}:{port}");
     println!("two gets:             {torn}, torn");
     assert_eq!(torn, "db1:5433");
 
-    // One moment, but one in the middle of somebody's change.
+    // One revision, but one between the two inserts of a writer.
     let config = Config::from(server(1));
     let [host, port] = server(3);
     config.insert(host.0, host.1);
@@ -52,13 +53,13 @@ fn main() {
     println!("one pin, two inserts: {torn}, torn");
     assert_eq!(torn, "db3:5432");
 
-    // One batch, one pin: the state after some commit.
+    // One batch and one pin: always the state after a complete refresh.
     refresh(&config, 3);
     let view = config.pin();
     println!("one pin, one batch:   {}", address(&view));
     assert_eq!(address(&view), "db3:5434");
 
-    // It stays so for as long as the pin is held; who wants news pins again.
+    // A pin holds its revision; a new pin has the newest one.
     refresh(&config, 4);
     println!("the same pin later:   {}", address(&view));
     assert_eq!(address(&view), "db3:5434");
@@ -68,6 +69,6 @@ fn main() {
 }
 
 #[test]
-fn the_example_runs() {
+fn example_runs() {
     main();
 }

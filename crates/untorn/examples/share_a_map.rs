@@ -1,6 +1,6 @@
-//! How do threads share a map?
+//! Shares a map between threads.
 //!
-//! By `Arc` if a thread may outlive the function that starts it, by a scope if none does.
+//! An `Arc` is needed if a thread may outlive the function that starts it; scoped threads borrow.
 //!
 //! ```text
 //! $ cargo run -p untorn --example share_a_map
@@ -15,18 +15,18 @@ use std::thread;
 use untorn::Map;
 
 fn main() {
-    // No lock around it, and no `mut`: every method takes `&self`.
+    // No lock and no `mut`: every method takes `&self`.
     let config = Arc::new(Map::named("config"));
     config.insert("workers", 8);
-    let elsewhere = {
+    let thread = {
         let config = Arc::clone(&config);
         thread::spawn(move || config.get("workers"))
     };
-    let workers = elsewhere.join().expect("no panic").expect("it was there");
+    let workers = thread.join().expect("no panic").expect("a value");
     println!("a thread with an Arc: {workers} workers");
     assert_eq!(workers, 8);
 
-    // Scoped threads borrow: no Arc, and the keys may borrow too.
+    // Scoped threads borrow the map, and the keys may be borrowed too.
     let names = [String::from("workers"), String::from("retries")];
     let config = Map::<&str, i32>::new();
     thread::scope(|scope| {
@@ -37,7 +37,7 @@ fn main() {
             });
         });
         scope.spawn(|| {
-            // Before the batch or after it, never in between.
+            // The state before or after the batch, never in between.
             assert!([0, 2].contains(&config.pin().len()));
         });
     });
@@ -45,7 +45,7 @@ fn main() {
     println!("a thread in a scope: {workers} workers");
     assert_eq!(workers, 16);
 
-    // Writers take turns by themselves; no write is lost.
+    // Writes are serialized by the map; none is lost.
     let seen = Map::new();
     thread::scope(|scope| {
         for worker in 0..4 {
@@ -62,6 +62,6 @@ fn main() {
 }
 
 #[test]
-fn the_example_runs() {
+fn example_runs() {
     main();
 }

@@ -1,4 +1,4 @@
-//! A program run in a child process, its output read while it runs, and an end to it in any case.
+//! Runs a program in a child process with a timeout, reading its output while it runs.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read};
@@ -8,62 +8,64 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-/// How many of the first and of the last lines of output are kept.
-const KEPT: usize = 4;
+/// The number of lines stored from the beginning of an output, and from its end.
+const STORED: usize = 4;
 
-/// The ends of a long output.
+/// The first and the last lines of an output.
 #[derive(Default, Serialize)]
 pub(crate) struct Ends {
-    /// Lines in all.
+    /// The number of lines in total.
     pub(crate) lines: u64,
-    /// The first ones.
+    /// The first lines.
     pub(crate) first: Vec<String>,
-    /// The last ones that are not among the first.
+    /// The last lines that are not among the first.
     pub(crate) last: VecDeque<String>,
 }
 
 impl Ends {
     fn push(&mut self, line: String) {
         self.lines += 1;
-        if self.first.len() < KEPT {
+        if self.first.len() < STORED {
             self.first.push(line);
         } else {
-            if self.last.len() == KEPT {
+            if self.last.len() == STORED {
                 self.last.pop_front();
             }
             self.last.push_back(line);
         }
     }
 
-    /// Lines that were not kept.
-    pub(crate) fn left_out(&self) -> u64 {
+    /// Returns the number of lines between the first and the last ones.
+    pub(crate) fn omitted(&self) -> u64 {
         self.lines - (self.first.len() + self.last.len()) as u64
     }
 }
 
-/// A child process that has ended.
+/// The result of a child process that has exited.
 pub(crate) struct Finished {
     pub(crate) status: ExitStatus,
     pub(crate) stdout: Ends,
     pub(crate) stderr: String,
-    pub(crate) after: Duration,
+    /// The time that it ran.
+    pub(crate) elapsed: Duration,
 }
 
-/// A child process that is killed when this is dropped.
-struct Running(Child);
+/// A child process that is killed on drop.
+struct KillOnDrop(Child);
 
-impl Drop for Running {
+impl Drop for KillOnDrop {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // Both calls fail if it has exited already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// Runs the command and gives each line of its output to `each`. `None` if it had not ended by then and was killed.
+/// Runs the command and passes each line of its stdout to `each`. Returns `None` if it ran longer
+/// than `timeout` and was killed.
 pub(crate) fn run(
     command: &mut Command,
-    at_most: Duration,
+    timeout: Duration,
     each: impl Fn(&str) + Send + 'static,
 ) -> io::Result<Option<Finished>> {
     let start = Instant::now();
@@ -72,7 +74,7 @@ pub(crate) fn run(
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()?;
-    let mut child = Running(child);
+    let mut child = KillOnDrop(child);
     let stdout = child.0.stdout.take().expect("it is piped");
     let mut stderr = child.0.stderr.take().expect("it is piped");
     let stdout: JoinHandle<io::Result<Ends>> = thread::spawn(move || {
@@ -93,20 +95,20 @@ pub(crate) fn run(
         if let Some(status) = child.0.try_wait()? {
             break Some(status);
         }
-        if start.elapsed() > at_most {
+        if start.elapsed() > timeout {
             break None;
         }
         thread::sleep(Duration::from_millis(2));
     };
-    let after = start.elapsed();
+    let elapsed = start.elapsed();
     drop(child);
-    let ended = |_| io::Error::other("the thread that read the program's output panicked");
-    let stdout = stdout.join().map_err(ended)??;
-    let stderr = stderr.join().map_err(ended)??;
+    let panicked = |_| io::Error::other("the thread that read the program's output panicked");
+    let stdout = stdout.join().map_err(panicked)??;
+    let stderr = stderr.join().map_err(panicked)??;
     Ok(status.map(|status| Finished {
         status,
         stdout,
         stderr,
-        after,
+        elapsed,
     }))
 }

@@ -1,4 +1,4 @@
-//! Act 1: the note's program on `GoMap`. It dies, with both sides named.
+//! Act 1: the note's program on `GoMap`, which exits with a report that names both sides.
 
 use std::env;
 use std::io;
@@ -6,26 +6,62 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
+use clap::value_parser;
 use serde::Serialize;
 
 use super::child::{self, Ends, Finished};
-use super::golang;
-use crate::args::Go;
+use super::go_toolchain::{self, GoRun};
 use crate::output::{Output, counted, grouped};
 
-/// Shares of time to keep accesses open for, where luck alone showed nothing, and how long each is tried.
+/// The delays to inject if no overlap occurs without them: the share of time, and how long to try.
 const STRETCHES: [(&str, Duration); 2] = [
     ("50%", Duration::from_secs(10)),
     ("90%", Duration::from_secs(60)),
 ];
 
-/// The lines of the program that the act is about: the map and the two threads.
+/// The lines of the program that the report refers to: the map and the two threads.
 const EXCERPT: std::ops::Range<usize> = 13..35;
 
-/// How much of the printed values is shown.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Threads that print both values without pause [default: 1; 0 with two or more writers, so
+    /// that two writes overlap].
+    #[arg(long, value_parser = value_parser!(u16).range(0..=4096))]
+    readers: Option<u16>,
+    /// Threads that set both values, then sleep for a millisecond, in a loop.
+    #[arg(long, default_value_t = 1, value_parser = value_parser!(u16).range(1..=4096))]
+    writers: u16,
+    /// Seconds to wait for an overlap; after that, accesses are delayed until one occurs.
+    #[arg(long, default_value_t = 5, value_name = "SECONDS", value_parser = value_parser!(u64).range(0..=3600))]
+    patience: u64,
+    /// Do not show the printed values.
+    #[arg(long)]
+    quiet: bool,
+}
+
+impl Args {
+    /// The numbers of the note's program.
+    pub(crate) const NOTE: Self = Self {
+        readers: Some(1),
+        writers: 1,
+        patience: 5,
+        quiet: false,
+    };
+
+    fn readers(&self) -> u16 {
+        self.readers.unwrap_or(u16::from(self.writers == 1))
+    }
+
+    /// Returns `true` if there are at least two threads.
+    pub(crate) fn can_overlap(&self) -> bool {
+        self.readers() + self.writers >= 2
+    }
+}
+
+/// The printed values that are shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Show {
-    /// All, as they come.
+    /// All of them, as they are printed.
     All,
     /// The first and the last few.
     Ends,
@@ -33,24 +69,23 @@ pub(crate) enum Show {
     Nothing,
 }
 
-/// What act 1 found, for scripts.
+/// The result of act 1, for scripts.
 #[derive(Serialize)]
 pub(crate) struct Act {
     act: u8,
     readers: u16,
     writers: u16,
-    /// Kept open longer for this share of time, because luck alone showed nothing.
+    /// The share of time for which accesses were delayed; `None` if no delays were injected.
     stretched: Option<&'static str>,
     exit_status: Option<i32>,
     seconds: f64,
     printed: Ends,
     report: String,
-    go: golang::Beside,
+    go: GoRun,
 }
 
-/// The act by itself.
-pub(crate) fn alone(output: &Output, options: &Go) -> io::Result<Act> {
-    options.refuse_one_thread();
+/// Plays act 1 by itself.
+pub(crate) fn alone(output: &Output, options: &Args) -> io::Result<Act> {
     let show = if options.quiet {
         Show::Nothing
     } else {
@@ -59,15 +94,15 @@ pub(crate) fn alone(output: &Output, options: &Go) -> io::Result<Act> {
     act(output, options, show)
 }
 
-/// Plays the act and shows it.
-pub(crate) fn act(output: &Output, options: &Go, show: Show) -> io::Result<Act> {
+/// Plays act 1 and shows it.
+pub(crate) fn act(output: &Output, options: &Args, show: Show) -> io::Result<Act> {
     output.heading("Act 1: the note's program on GoMap");
     if show != Show::All {
         excerpt(output);
     }
     let (finished, stretched) = run_until_overlap(output, options, show)?;
     match show {
-        // Behind thousands of values the lines that the report names would be out of sight.
+        // Above thousands of values, the lines that the report refers to would be out of sight.
         Show::All => excerpt(output),
         Show::Ends => show_ends(output, &finished.stdout),
         Show::Nothing => {}
@@ -76,14 +111,15 @@ pub(crate) fn act(output: &Output, options: &Go, show: Show) -> io::Result<Act> 
     output.line(format_args!("exit status {}", status(&finished)));
     output.line("");
     output.aside(format_args!(
-        "It ran for {:.1} ms and printed {}. Both sides are named: who noticed, and whom it met.",
-        finished.after.as_secs_f64() * 1e3,
+        "It ran for {:.1} ms and printed {}. The report names both sides: the access that detected the overlap, then\n\
+         the other one.",
+        finished.elapsed.as_secs_f64() * 1e3,
         counted(finished.stdout.lines, "value"),
     ));
-    let go = golang::beside(output, options)?;
+    let go = go_toolchain::run(output, options.readers(), options.writers)?;
     if finished.status.code() != Some(2) {
         return Err(io::Error::other(format!(
-            "the note's program was to end with exit status 2; it said: {}",
+            "the note's program did not end with exit status 2; its stderr: {}",
             finished.stderr
         )));
     }
@@ -93,14 +129,14 @@ pub(crate) fn act(output: &Output, options: &Go, show: Show) -> io::Result<Act> 
         writers: options.writers,
         stretched,
         exit_status: finished.status.code(),
-        seconds: finished.after.as_secs_f64(),
+        seconds: finished.elapsed.as_secs_f64(),
         printed: finished.stdout,
         report: finished.stderr,
         go,
     })
 }
 
-/// The lines that the report will name.
+/// Shows the lines that the report refers to.
 fn excerpt(output: &Output) {
     let source = include_str!("../../../../examples/note/main.rs").lines();
     for (number, line) in (1..).zip(source).skip(EXCERPT.start).take(EXCERPT.len()) {
@@ -109,48 +145,50 @@ fn excerpt(output: &Output) {
     output.line("");
 }
 
-/// Runs the program until it dies: by luck, and if that takes too long with accesses that are delayed longer.
+/// Runs the program until it exits: first without injected delays, then with them.
 fn run_until_overlap(
     output: &Output,
-    options: &Go,
+    options: &Args,
     show: Show,
 ) -> io::Result<(Finished, Option<&'static str>)> {
     let patience = Duration::from_secs(options.patience);
     if options.patience > 0 {
         output.aside(format_args!(
-            "Waiting for two accesses to overlap by luck, for {} s at most.",
+            "Waiting for two accesses to overlap, for up to {} s.",
             options.patience
         ));
     }
-    let luck = run_for(output, options, show, None, patience)?;
-    if let Some(finished) = luck {
+    if let Some(finished) = run_for(output, options, show, None, patience)? {
         return Ok((finished, None));
     }
     let why = match thread::available_parallelism() {
-        Ok(processors) if processors.get() == 1 => " (on one processor the two hardly ever meet)",
+        Ok(processors) if processors.get() == 1 => {
+            " (on one processor two accesses rarely overlap)"
+        }
         _ => "",
     };
     output.aside(format_args!(
-        "No overlap in {} s by luck{why}. Once more, with accesses delayed longer.",
+        "No overlap in {} s{why}. Running again, with injected delays.",
         patience.as_secs(),
     ));
-    for (stretch, at_most) in STRETCHES {
-        if let Some(finished) = run_for(output, options, show, Some(stretch), at_most)? {
+    for (stretch, timeout) in STRETCHES {
+        if let Some(finished) = run_for(output, options, show, Some(stretch), timeout)? {
             return Ok((finished, Some(stretch)));
         }
     }
     Err(io::Error::other(
-        "no overlap, though accesses were delayed for most of the time; is the machine that slow?",
+        "no overlap, although accesses were delayed for most of the time: the machine may be \
+         overloaded; try again, or with more readers (--readers 8)",
     ))
 }
 
-/// Runs the program for so long at most.
+/// Runs the program with a timeout.
 fn run_for(
     output: &Output,
-    options: &Go,
+    options: &Args,
     show: Show,
     stretch: Option<&str>,
-    at_most: Duration,
+    timeout: Duration,
 ) -> io::Result<Option<Finished>> {
     let mut command = Command::new(env::current_exe()?);
     command
@@ -160,7 +198,7 @@ fn run_for(
         .env("UNTORN_STRETCH", stretch.unwrap_or("0%"))
         .env_remove("RUST_BACKTRACE");
     let output = *output;
-    child::run(&mut command, at_most, move |line| {
+    child::run(&mut command, timeout, move |line| {
         if show == Show::All {
             output.line(line);
         }
@@ -171,8 +209,8 @@ fn show_ends(output: &Output, ends: &Ends) {
     for line in &ends.first {
         output.line(line);
     }
-    if ends.left_out() > 0 {
-        output.aside(format_args!("… {} more …", grouped(ends.left_out())));
+    if ends.omitted() > 0 {
+        output.aside(format_args!("… {} more …", grouped(ends.omitted())));
     }
     for line in &ends.last {
         output.line(line);

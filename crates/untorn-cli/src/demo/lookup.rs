@@ -1,19 +1,33 @@
-//! `demo lookup`: the scenes, and the path that each look-up takes.
+//! `demo lookup`: prepared tables, and the path that each look-up takes.
 
 use std::io;
 
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use serde::Serialize;
 use untorn::Overlap;
 
-use super::scenes::{self, Scene, Told};
+use super::lookup_cases::{self, LookupCase, Outcome};
 use crate::output::Output;
 
-/// One scene, for scripts.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Show only this scene; all of them by default.
+    #[arg(value_parser = PossibleValuesParser::new(lookup_cases::names().into_iter().map(with_aliases)))]
+    scene: Option<String>,
+}
+
+/// Accepts a name with hyphens or with underscores.
+fn with_aliases(name: &'static str) -> PossibleValue {
+    let spellings = [name.replace('_', "-"), name.replace('-', "_")];
+    PossibleValue::new(name).aliases(spellings.into_iter().filter(|spelling| spelling != name))
+}
+
+/// One look-up, for scripts.
 #[derive(Serialize)]
-struct Document<'s> {
-    scene: &'s str,
-    table: &'s str,
-    asked: &'s str,
+struct Document<'c> {
+    scene: &'c str,
+    table: &'c str,
+    asked: &'c str,
     function: Option<&'static str>,
     found: Option<bool>,
     hash_calls: Option<usize>,
@@ -22,22 +36,23 @@ struct Document<'s> {
     report: Option<String>,
 }
 
-/// Shows one scene or all of them.
-pub(crate) fn show(output: &Output, only: Option<&str>) -> io::Result<()> {
-    let scenes = scenes::all();
-    // It may have been asked for with hyphens or with underscores.
+/// Runs and shows one look-up or all of them.
+pub(crate) fn show(output: &Output, options: &Args) -> io::Result<()> {
+    let cases = lookup_cases::all();
+    // The name may be an alias, with hyphens for underscores or the reverse.
     let hyphens = |name: &str| name.replace('_', "-");
-    let chosen = scenes
+    let only = options.scene.as_deref();
+    let chosen = cases
         .iter()
-        .filter(|scene| only.is_none_or(|name| hyphens(scene.name) == hyphens(name)));
+        .filter(|case| only.is_none_or(|name| hyphens(case.name) == hyphens(name)));
     let mut documents = Vec::new();
-    for scene in chosen {
-        let told = (scene.look_up)();
-        output.heading(scene.name);
-        output.line(format_args!("  {}", scene.table));
-        output.line(format_args!("  {}", scene.asked));
-        match &told {
-            Told::Path(lookup) => {
+    for case in chosen {
+        let outcome = (case.run)();
+        output.heading(case.name);
+        output.line(format_args!("  {}", case.table));
+        output.line(format_args!("  {}", case.key));
+        match &outcome {
+            Outcome::Path(lookup) => {
                 for line in lookup.to_string().lines() {
                     output.line(format_args!("    {line}"));
                 }
@@ -47,32 +62,32 @@ pub(crate) fn show(output: &Output, only: Option<&str>) -> io::Result<()> {
                     times(lookup.full_compares())
                 ));
             }
-            Told::Report(overlap) => {
-                for line in as_it_ends(overlap).lines() {
+            Outcome::Report(overlap) => {
+                for line in fatal_report(overlap).lines() {
                     output.line(format_args!("    {line}"));
                 }
             }
         }
         output.line("");
-        documents.push(document(scene, &told));
+        documents.push(document(case, &outcome));
     }
     output.document(&documents)
 }
 
-/// The report that a program ends with at this branch, which this one survives.
-fn as_it_ends(overlap: &Overlap) -> String {
+/// Formats the report as a program that exits on an overlap prints it.
+fn fatal_report(overlap: &Overlap) -> String {
     format!("fatal error: {overlap}")
 }
 
-fn document<'s>(scene: &'s Scene, told: &Told) -> Document<'s> {
-    let lookup = match told {
-        Told::Path(lookup) => Some(lookup),
-        Told::Report(_) => None,
+fn document<'c>(case: &'c LookupCase, outcome: &Outcome) -> Document<'c> {
+    let lookup = match outcome {
+        Outcome::Path(lookup) => Some(lookup),
+        Outcome::Report(_) => None,
     };
     Document {
-        scene: scene.name,
-        table: scene.table,
-        asked: scene.asked,
+        scene: case.name,
+        table: case.table,
+        asked: case.key,
         function: lookup.map(|lookup| lookup.function()),
         found: lookup.map(|lookup| lookup.found()),
         hash_calls: lookup.map(|lookup| lookup.hash_calls()),
@@ -80,9 +95,9 @@ fn document<'s>(scene: &'s Scene, told: &Told) -> Document<'s> {
         steps: lookup.map_or_else(Vec::new, |lookup| {
             lookup.steps().iter().map(ToString::to_string).collect()
         }),
-        report: match told {
-            Told::Path(_) => None,
-            Told::Report(overlap) => Some(as_it_ends(overlap)),
+        report: match outcome {
+            Outcome::Path(_) => None,
+            Outcome::Report(overlap) => Some(fatal_report(overlap)),
         },
     }
 }

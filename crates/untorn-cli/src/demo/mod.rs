@@ -2,27 +2,27 @@
 
 use std::io;
 
-use crate::args::{Cure, Go};
 use crate::output::Output;
 
 pub(crate) mod child;
-pub(crate) mod cure;
+pub(crate) mod competitors;
+mod concurrent_lookup;
 pub(crate) mod go;
-pub(crate) mod golang;
-mod late;
+pub(crate) mod go_toolchain;
+mod lateness;
 pub(crate) mod lookup;
-mod meeting;
-pub(crate) mod rivals;
-pub(crate) mod scenes;
-mod ways;
+mod lookup_cases;
+pub(crate) mod map_acts;
+mod options;
+mod snippets;
 
-/// The acts in order.
+/// Plays the acts in order.
 pub(crate) fn acts(output: &Output) -> io::Result<()> {
-    let first = go::act(output, &Go::NOTE, go::Show::Ends)?;
+    let first = go::act(output, &go::Args::NOTE, go::Show::Ends)?;
     output.line("");
-    let second = cure::map(output, &Cure::NOTE)?;
+    let second = map_acts::map(output, &map_acts::Args::NOTE)?;
     output.line("");
-    let third = cure::batch(output, &Cure::NOTE)?;
+    let third = map_acts::batch(output, &map_acts::Args::NOTE)?;
     output.line("");
     output.aside("More: untorn demo go --writers 2, untorn demo lookup, untorn demo rivals, untorn demo map --readers 64, untorn --help");
     output.document(&(first, second, third))

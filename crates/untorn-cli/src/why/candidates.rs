@@ -1,19 +1,19 @@
-//! Who may have been writing: the other goroutines of a crash dump, each with what speaks for it.
+//! Candidates for the writer: the other goroutines of a crash dump, ranked by evidence.
 
 use serde::Serialize;
 
 use super::dump::{self, Crash, Created, Goroutine};
+use super::evidence::{self, Detecting, Reason};
 use super::frame::Access;
-use super::place::Place;
-use super::reasons::{self, Noticing, Reason};
+use super::source_location::SourceLocation;
 
-/// How sure a statement is.
+/// The certainty of a statement.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Certainty {
     Possibly,
     Likely,
-    /// It stands in the dump.
+    /// Stated in the dump itself.
     Certainly,
 }
 
@@ -27,13 +27,15 @@ impl Certainty {
     }
 }
 
-/// From so many points on.
+/// The points from which on a candidate is likely.
 const LIKELY: i32 = 40;
+/// The points from which on a goroutine is a candidate.
 const POSSIBLE: i32 = 12;
-/// So few tell nobody apart: that one ran and another waited when all were stopped.
-const EVEN: i32 = 6;
-/// Candidates that are told.
-const TOLD: usize = 5;
+/// Candidates this close to the first are tied with it: the difference may only be that one ran and
+/// another waited when the process stopped.
+const TIE_MARGIN: i32 = 6;
+/// The most candidates that are listed.
+const MAX_CANDIDATES: usize = 5;
 
 /// A goroutine that may have been the writer.
 #[derive(Clone, Debug, Serialize)]
@@ -42,45 +44,45 @@ pub(crate) struct Candidate {
     pub(crate) goroutine: Option<u64>,
     pub(crate) line: u64,
     pub(crate) state: String,
-    /// Where it stood; `None` if its stack could not be read.
+    /// Where it stopped; `None` if its stack could not be read.
     pub(crate) function: Option<String>,
-    pub(crate) place: Option<Place>,
+    pub(crate) place: Option<SourceLocation>,
     /// The `go` statement that started it.
     pub(crate) started: Option<Started>,
     pub(crate) certainty: Certainty,
     pub(crate) reasons: Vec<Reason>,
-    /// Others that the same `go` statement started; told once for each statement.
+    /// Unlisted goroutines that the same `go` statement started; set once for each statement.
     pub(crate) same_start: Option<SameStart>,
 }
 
-/// A `go` statement, and the function that it stands in.
+/// A `go` statement and the function that contains it.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Started {
     pub(crate) function: String,
-    pub(crate) place: Option<Place>,
+    pub(crate) place: Option<SourceLocation>,
 }
 
-/// Goroutines that are not told one by one, all started by one `go` statement.
+/// Goroutines that are not listed one by one, all started by one `go` statement.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct SameStart {
-    /// Of the statement.
-    pub(crate) place: Place,
+    /// The `go` statement.
+    pub(crate) place: SourceLocation,
     pub(crate) goroutines: Vec<u64>,
-    /// How many of them had not begun to run.
+    /// The number of them that had not begun to run.
     pub(crate) not_begun: u64,
-    /// Whether there may be more, as not all of the dump was kept.
+    /// `true` if there may be more, as not all goroutines of the dump were stored.
     pub(crate) at_least: bool,
 }
 
 /// The candidates of a dump.
 pub(crate) struct Ranking {
-    /// Those that are told, likeliest first.
+    /// The listed ones, likeliest first.
     pub(crate) writers: Vec<Candidate>,
-    /// How many, told or not, nothing tells apart from the first, itself counted.
-    pub(crate) even: usize,
+    /// The number of candidates tied for the first place, listed or not, including the first.
+    pub(crate) tied: usize,
 }
 
-/// What the noticing side did: its runtime frame says it, else the message.
+/// Returns the access of a detecting goroutine, from its runtime frame or else from the message.
 pub(crate) fn noticed_access(crash: &Crash, index: usize) -> Option<Access> {
     let of_frames = dump::access(&crash.noticed.get(index)?.frames);
     let of_message = || {
@@ -94,28 +96,27 @@ pub(crate) fn noticed_access(crash: &Crash, index: usize) -> Option<Access> {
     of_frames.or_else(of_message)
 }
 
-/// A goroutine with the reasons, and what they come to.
+/// A goroutine with its reasons and the sum of their points.
 type Weighed<'d> = (i32, &'d Goroutine, Vec<Reason>);
 
 fn points(reasons: &[Reason]) -> i32 {
     reasons.iter().map(|reason| reason.points).sum()
 }
 
-/// Whoever reaches the least number of points.
+/// Returns the goroutines that have enough points to be candidates.
 fn weighed(crash: &Crash) -> Vec<Weighed<'_>> {
-    let noticing = Noticing::new(&crash.noticed, &crash.banners);
+    let detecting = Detecting::new(&crash.noticed, &crash.banners);
     let mut weighed: Vec<_> = crash
         .others
         .iter()
-        .map(|goroutine| (goroutine, noticing.reasons(goroutine)))
+        .map(|goroutine| (goroutine, detecting.reasons(goroutine)))
         .collect();
-    // Of two writers that meet, both notice, as the second takes the first one's mark away.
+    // Two overlapping writers both detect it, as the second one clears the flag of the first.
     for (index, goroutine) in crash.noticed.iter().enumerate().skip(1) {
         if noticed_access(crash, index).is_some_and(Access::writes) {
-            let mut reasons = noticing.reasons(goroutine);
-            let text =
-                "it noticed too, and was writing: two writers that meet both print their line"
-                    .to_owned();
+            let mut reasons = detecting.reasons(goroutine);
+            let text = "it detected an overlap too, while writing: two writers that overlap both print the message"
+                .to_owned();
             reasons.push(Reason {
                 id: "noticed_too",
                 points: LIKELY,
@@ -125,10 +126,11 @@ fn weighed(crash: &Crash) -> Vec<Weighed<'_>> {
         }
     }
     let reaches = |reasons: &[Reason]| points(reasons) >= POSSIBLE;
-    // Almost every `main` waits for the others; that tells something only where nobody else comes into question.
+    // Almost every `main` waits for the others, so that is evidence only if there is no other
+    // candidate.
     if !weighed.iter().any(|(_, reasons)| reaches(reasons)) {
         for (goroutine, reasons) in &mut weighed {
-            reasons.extend(reasons::waits(goroutine).filter(|_| goroutine.is_in_main()));
+            reasons.extend(evidence::waits(goroutine).filter(|_| goroutine.is_in_main()));
         }
     }
     weighed
@@ -138,34 +140,34 @@ fn weighed(crash: &Crash) -> Vec<Weighed<'_>> {
         .collect()
 }
 
-/// The candidates, likeliest first.
+/// Ranks the candidates, likeliest first.
 pub(crate) fn rank(crash: &Crash) -> Ranking {
     let mut weighed = weighed(crash);
     weighed.sort_by_key(|(points, ..)| -points);
-    let all_seen = crash.goroutines == (crash.noticed.len() + crash.others.len()) as u64;
-    let alone = weighed.len() == 1 && all_seen && only_one_in_question(crash, weighed[0].1);
+    let all_stored = crash.goroutines == (crash.noticed.len() + crash.others.len()) as u64;
+    let alone = weighed.len() == 1 && all_stored && is_the_only_one(crash, weighed[0].1);
     let most = weighed.first().map_or(0, |(points, ..)| *points);
-    let is_even = |points: i32| most - points <= EVEN;
-    // Whom nothing tells apart from the first is as likely as that.
+    let is_tied = |points: i32| most - points <= TIE_MARGIN;
+    // A candidate that is tied with the first is as likely as the first.
     let certainty = |points| {
-        let points = if is_even(points) { most } else { points };
+        let points = if is_tied(points) { most } else { points };
         if points >= LIKELY || alone {
             Certainty::Likely
         } else {
             Certainty::Possibly
         }
     };
-    let even = weighed
+    let tied = weighed
         .iter()
-        .filter(|(points, ..)| is_even(*points))
+        .filter(|(points, ..)| is_tied(*points))
         .count();
     let mut writers: Vec<_> = weighed
         .into_iter()
-        .take(TOLD)
+        .take(MAX_CANDIDATES)
         .map(|(points, goroutine, mut reasons)| {
             reasons.sort_by_key(|reason| -reason.points);
             if alone {
-                let text = "no other goroutine of this dump comes into question".to_owned();
+                let text = "no other goroutine of this dump is a candidate".to_owned();
                 reasons.push(Reason {
                     id: "the_only_one",
                     points: 0,
@@ -188,21 +190,21 @@ pub(crate) fn rank(crash: &Crash) -> Ranking {
             }
         })
         .collect();
-    add_same_starts(crash, &mut writers, !all_seen);
-    Ranking { writers, even }
+    add_same_starts(crash, &mut writers, !all_stored);
+    Ranking { writers, tied }
 }
 
-/// Whether one candidate is the writer by exclusion: no stack is missing, and no `main` is left that may write between
-/// two waits.
-fn only_one_in_question(crash: &Crash, candidate: &Goroutine) -> bool {
+/// Returns `true` if the candidate is the writer by exclusion: no stack is missing, and there is no
+/// other `main` that may write between two waits.
+fn is_the_only_one(crash: &Crash, candidate: &Goroutine) -> bool {
     let mut others = crash.others.iter().filter(|one| one.at != candidate.at);
-    !others.any(|one| one.is_in_main() && reasons::waits(one).is_some())
+    !others.any(|one| one.is_in_main() && evidence::waits(one).is_some())
         && crash.others.iter().all(|one| one.elsewhere.is_none())
 }
 
-/// To the first candidate of each `go` statement those that it started besides, and that are not told themselves.
+/// Adds to the first candidate of each `go` statement the unlisted goroutines that it also started.
 fn add_same_starts(crash: &Crash, writers: &mut [Candidate], at_least: bool) {
-    let mut untold: Vec<&Goroutine> = crash
+    let mut unlisted: Vec<&Goroutine> = crash
         .others
         .iter()
         .filter(|one| writers.iter().all(|writer| writer.line != one.at))
@@ -216,10 +218,10 @@ fn add_same_starts(crash: &Crash, writers: &mut [Candidate], at_least: bool) {
             continue;
         };
         let same = |by: &Created| by.function == started.function && by.place == started.place;
-        let (alike, rest): (Vec<_>, Vec<_>) = untold
+        let (alike, rest): (Vec<_>, Vec<_>) = unlisted
             .into_iter()
             .partition(|one| one.created.as_ref().is_some_and(same));
-        untold = rest;
+        unlisted = rest;
         writer.same_start = (!alike.is_empty()).then(|| SameStart {
             place: place.clone(),
             goroutines: alike.iter().map(|one| one.number).collect(),

@@ -1,4 +1,4 @@
-//! The usual causes: each a rule that looks at both sides, with what to change.
+//! The usual causes: each one a rule on the stacks of both sides, with a fix.
 
 use serde::Serialize;
 
@@ -6,41 +6,41 @@ use super::candidates::Certainty;
 use super::dump;
 use super::frame::{Access, Frame};
 
-/// What the rules look at.
-pub(crate) struct Sides<'d> {
-    /// The stack of the side that noticed, or of a race report's first access.
+/// The input of the rules: the stacks of both sides.
+pub(crate) struct Stacks<'d> {
+    /// The stack of the detecting goroutine, or of the first access of a race report.
     pub(crate) here: &'d [Frame],
     pub(crate) here_does: Option<Access>,
     /// The stacks of the likely writers, or of the other access.
     pub(crate) others: Vec<&'d [Frame]>,
-    /// Whether both sides are known, as in a race report.
+    /// `true` if both sides are known, as in a race report.
     pub(crate) both_known: bool,
-    /// Whether an address was among the arguments of both sides.
+    /// `true` if an address is among the arguments of both sides.
     pub(crate) shared_address: bool,
 }
 
-/// What it looks like.
+/// A possible cause.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Cause {
     pub(crate) id: &'static str,
     pub(crate) title: &'static str,
     pub(crate) certainty: Certainty,
-    /// What in the dump the rule matched.
+    /// The part of the dump that the rule matched.
     pub(crate) matched: String,
     pub(crate) change: &'static [&'static str],
 }
 
-/// For every cause.
-pub(crate) const ALWAYS: &[&str] = &[
-    "Go: hold one mutex around both sites, the read as well as the write; a lock on one side alone guards nothing.",
-    "Go: or write to a copy and publish it with an atomic.Pointer: readers load the pointer once and never wait. \
+/// Advice that applies to every cause.
+pub(crate) const GENERAL_ADVICE: &[&str] = &[
+    "Go: hold one mutex around both sites, the read as well as the write; a lock on one side alone protects nothing.",
+    "Go: or write to a copy and publish it with an atomic.Pointer: readers load the pointer once and never block. \
      sync.Map fits keys that are written once or by one goroutine each; it gives no consistent view of several keys.",
-    "Go: run the tests, or one instance, with -race: it names both sides, and needs no unlucky moment to do so.",
-    "Rust: this does not compile with a HashMap. untorn::Map is the table that many read while one refreshes it; \
-     untorn::GoMap, one word apart, is Go's rule with a report that names both sides.",
+    "Go: run the tests, or one instance, with -race: it names both sides and does not depend on timing.",
+    "Rust: this does not compile with a HashMap. untorn::Map is for tables that many threads read while one refreshes \
+     them; untorn::GoMap, one word apart, enforces Go's rule and reports both sides.",
 ];
 
-type Rule = fn(&Sides<'_>) -> Option<Cause>;
+type Rule = fn(&Stacks<'_>) -> Option<Cause>;
 
 const RULES: &[Rule] = &[
     copied_sync_map,
@@ -57,14 +57,14 @@ const RULES: &[Rule] = &[
     package_level,
 ];
 
-/// The causes that match, surest first.
-pub(crate) fn recognise(sides: &Sides<'_>) -> Vec<Cause> {
-    let mut causes: Vec<_> = RULES.iter().filter_map(|rule| rule(sides)).collect();
+/// Returns the causes that match, the most certain first.
+pub(crate) fn recognize(stacks: &Stacks<'_>) -> Vec<Cause> {
+    let mut causes: Vec<_> = RULES.iter().filter_map(|rule| rule(stacks)).collect();
     causes.sort_by_key(|cause| std::cmp::Reverse(cause.certainty));
     causes
 }
 
-impl<'d> Sides<'d> {
+impl<'d> Stacks<'d> {
     fn here(&self) -> Option<&'d Frame> {
         dump::own(self.here)
     }
@@ -73,18 +73,19 @@ impl<'d> Sides<'d> {
         self.others.iter().flat_map(|frames| frames.iter())
     }
 
-    /// The standard library's calls between the map and the program's own code.
+    /// Returns the calls of the standard library between the map and the program's own code.
     fn between(&self) -> impl Iterator<Item = &'d Frame> {
         self.here.iter().take_while(|frame| frame.is_standard())
     }
 }
 
-fn seen(frame: &Frame) -> String {
+/// Formats a call and its line in the dump.
+fn call_at(frame: &Frame) -> String {
     format!("{} (line {})", frame.function, frame.at)
 }
 
-fn copied_sync_map(sides: &Sides<'_>) -> Option<Cause> {
-    let frame = sides
+fn copied_sync_map(stacks: &Stacks<'_>) -> Option<Cause> {
+    let frame = stacks
         .between()
         .find(|frame| frame.function.starts_with("sync.(*Map)."))?;
     Some(Cause {
@@ -92,8 +93,8 @@ fn copied_sync_map(sides: &Sides<'_>) -> Option<Cause> {
         title: "a sync.Map was copied after its first use",
         certainty: Certainty::Likely,
         matched: format!(
-            "the map inside a sync.Map is used by two sides: {}",
-            seen(frame)
+            "the map inside a sync.Map has two users: {}",
+            call_at(frame)
         ),
         change: &[
             "Go: pass the sync.Map by pointer, and keep structs that hold one behind a pointer; `go vet` finds copies.",
@@ -101,7 +102,8 @@ fn copied_sync_map(sides: &Sides<'_>) -> Option<Cause> {
     })
 }
 
-/// A mutex that nobody holds is words that are zero or small, in braces of their own; since 1.24 behind an empty pair.
+/// Returns `true` if the receiver seems to contain an unlocked mutex: zero or small words in braces
+/// of their own, since Go 1.24 after an empty pair of braces.
 fn looks_like_a_lock(receiver: &str) -> bool {
     let mut rest = receiver;
     while let Some(open) = rest.rfind('{') {
@@ -123,8 +125,8 @@ fn looks_like_a_lock(receiver: &str) -> bool {
     false
 }
 
-fn copied_lock(sides: &Sides<'_>) -> Option<Cause> {
-    let both = sides.here().into_iter().chain(sides.others());
+fn copied_lock(stacks: &Stacks<'_>) -> Option<Cause> {
+    let both = stacks.here().into_iter().chain(stacks.others());
     let methods = both.filter(|frame| !frame.is_standard() && frame.value_receiver().is_some());
     // A named map has one word as its receiver, and no room for a lock.
     let structs =
@@ -139,13 +141,16 @@ fn copied_lock(sides: &Sides<'_>) -> Option<Cause> {
     let of = frame.value_receiver().unwrap_or("");
     let what = match certainty {
         Certainty::Likely => "two small words in it look like a mutex",
-        _ => "if it holds a mutex, that is copied too",
+        _ => "a mutex in it would be copied too",
     };
     Some(Cause {
         id: "lock_copied",
-        title: "the lock is copied with each call, so it locks nobody out",
+        title: "the lock is copied with each call, so it excludes no other goroutine",
         certainty,
-        matched: format!("{} has its receiver {of} by value, and {what}", seen(frame)),
+        matched: format!(
+            "{} takes its receiver {of} by value, and {what}",
+            call_at(frame)
+        ),
         change: &[
             "Go: give every method of the type a pointer receiver, and pass the type by pointer; `go vet` (copylocks) \
              finds each copy.",
@@ -153,7 +158,7 @@ fn copied_lock(sides: &Sides<'_>) -> Option<Cause> {
     })
 }
 
-fn config_reload(sides: &Sides<'_>) -> Option<Cause> {
+fn config_reload(stacks: &Stacks<'_>) -> Option<Cause> {
     const LIBRARIES: &[&str] = &[
         "github.com/spf13/viper",
         "github.com/knadh/koanf",
@@ -164,9 +169,10 @@ fn config_reload(sides: &Sides<'_>) -> Option<Cause> {
             .iter()
             .any(|library| frame.function.starts_with(library))
     };
-    let here = sides.here.iter().find(of_library);
-    let other = sides.others().find(of_library);
-    // Almost every program with a watcher has one of these goroutines asleep; the noticing side decides.
+    let here = stacks.here.iter().find(of_library);
+    let other = stacks.others().find(of_library);
+    // Almost every program with a watcher has one of these goroutines waiting, so that alone is
+    // weak evidence.
     let (frame, certainty) = match (here, other) {
         (Some(here), Some(_)) => (here, Certainty::Likely),
         (Some(here), None) => (here, Certainty::Possibly),
@@ -174,28 +180,28 @@ fn config_reload(sides: &Sides<'_>) -> Option<Cause> {
     };
     Some(Cause {
         id: "config_reload",
-        title: "a configuration library reloads into the map that is being read",
+        title: "a configuration library reloads the map while it is read",
         certainty,
         matched: format!(
-            "{} is on a stack of this dump; its maps are not guarded against a reload",
-            seen(frame)
+            "{} is on a stack of this dump; its maps are not protected against a reload",
+            call_at(frame)
         ),
         change: &[
-            "Go: do not let readers ask the library. In the callback of the reload (OnConfigChange, Watch) build a new \
-             value, and publish it with an atomic.Pointer; or hold one lock around the reload and every Get.",
+            "Go: do not read from the library directly. In the callback of the reload (OnConfigChange, Watch) build a new \
+             value and publish it with an atomic.Pointer; or hold one lock around the reload and every Get.",
         ],
     })
 }
 
-fn shared_header(sides: &Sides<'_>) -> Option<Cause> {
+fn shared_header(stacks: &Stacks<'_>) -> Option<Cause> {
     const MAPS: &[&str] = &[
         "net/http.Header.",
         "net/textproto.MIMEHeader.",
         "net/url.Values.",
     ];
     let of_header = |frame: &&Frame| MAPS.iter().any(|map| frame.function.starts_with(map));
-    let frame = sides.here.iter().find(of_header)?;
-    let also = sides.others().find(of_header);
+    let frame = stacks.here.iter().find(of_header)?;
+    let also = stacks.others().find(of_header);
     Some(Cause {
         id: "shared_header",
         title: "two goroutines use one http.Header (or url.Values), which is a map",
@@ -205,39 +211,43 @@ fn shared_header(sides: &Sides<'_>) -> Option<Cause> {
             Certainty::Possibly
         },
         matched: match also {
-            Some(also) => format!("{} here, {} there", seen(frame), seen(also)),
-            None => seen(frame),
+            Some(also) => format!(
+                "{} on one side, {} on the other",
+                call_at(frame),
+                call_at(also)
+            ),
+            None => call_at(frame),
         },
         change: &[
-            "Go: give each request a header of its own: request.Clone(ctx), header.Clone(). Leave a request's header \
-             alone once it was given to a client or a handler has returned.",
+            "Go: give each request its own header: request.Clone(ctx), header.Clone(). Do not use a request's header \
+             after passing the request to a client, or after its handler has returned.",
         ],
     })
 }
 
-fn request_context(sides: &Sides<'_>) -> Option<Cause> {
+fn request_context(stacks: &Stacks<'_>) -> Option<Cause> {
     let of_gin = |frame: &&Frame| {
         frame
             .function
             .starts_with("github.com/gin-gonic/gin.(*Context).")
     };
-    let frame = sides
+    let frame = stacks
         .here
         .iter()
         .find(|frame| !frame.is_standard())
         .filter(of_gin)?;
     Some(Cause {
         id: "request_context",
-        title: "a gin.Context is used by a goroutine beside its handler",
+        title: "a gin.Context is used by a goroutine other than its handler's",
         certainty: Certainty::Possibly,
-        matched: seen(frame),
+        matched: call_at(frame),
         change: &[
             "Go: give the goroutine a copy, context.Copy(), and do not use Context.Keys directly.",
         ],
     })
 }
 
-fn formatted(sides: &Sides<'_>) -> Option<Cause> {
+fn formatted(stacks: &Stacks<'_>) -> Option<Cause> {
     const LOGS: &[&str] = &[
         "github.com/sirupsen/logrus.",
         "go.uber.org/zap",
@@ -245,11 +255,11 @@ fn formatted(sides: &Sides<'_>) -> Option<Cause> {
         "log/slog.",
         "log.",
     ];
-    let of_fmt = sides
+    let of_fmt = stacks
         .between()
         .filter(|frame| frame.package() == "fmt")
         .last();
-    let of_log = sides
+    let of_log = stacks
         .here
         .iter()
         .find(|frame| LOGS.iter().any(|log| frame.function.starts_with(log)));
@@ -259,17 +269,17 @@ fn formatted(sides: &Sides<'_>) -> Option<Cause> {
         title: "the map is printed or logged while another goroutine writes to it",
         certainty: Certainty::Likely,
         matched: format!(
-            "{} goes over the whole map, with no lock of yours held unless it is held around the call",
-            seen(frame)
+            "{} iterates over the whole map, without a lock unless you hold one around the call",
+            call_at(frame)
         ),
         change: &[
-            "Go: print a copy, made under the writer's lock (maps.Clone), or only the values that you need. A struct that \
-             holds the map counts too: %v and %+v go over everything.",
+            "Go: print a copy, made under the writer's lock (maps.Clone), or only the values that you need. The same goes for \
+             a struct that holds the map: %v and %+v print all of it.",
         ],
     })
 }
 
-fn encoded(sides: &Sides<'_>) -> Option<Cause> {
+fn encoded(stacks: &Stacks<'_>) -> Option<Cause> {
     const CODERS: &[&str] = &[
         "encoding/",
         "text/template",
@@ -286,49 +296,49 @@ fn encoded(sides: &Sides<'_>) -> Option<Cause> {
             .filter(of_coder)
             .count()
     };
-    let outermost = innermost(sides.here).checked_sub(1)?;
-    let frame = sides.here.iter().filter(of_coder).nth(outermost)?;
+    let outermost = innermost(stacks.here).checked_sub(1)?;
+    let frame = stacks.here.iter().filter(of_coder).nth(outermost)?;
     Some(Cause {
         id: "map_returned",
-        title: "a map that was handed out is encoded after its lock was released",
+        title: "a map that a getter returned is encoded after its lock was released",
         certainty: Certainty::Likely,
         matched: format!(
-            "{} goes over the map; a getter's lock ends when the getter returns",
-            seen(frame)
+            "{} iterates over the map; a getter releases its lock when it returns",
+            call_at(frame)
         ),
         change: &[
-            "Go: return a copy from under the lock (maps.Clone, deep if the values are maps), or encode while the lock is \
-             held. A map is a pointer: returning it returns the thing that the lock guards.",
+            "Go: return a copy made under the lock (maps.Clone, or a deep copy if the values are maps), or encode while the \
+             lock is held. A map is a pointer: returning it exposes the data that the lock protects.",
         ],
     })
 }
 
-fn shared_struct(sides: &Sides<'_>) -> Option<Cause> {
-    let here = sides.here()?;
+fn shared_struct(stacks: &Stacks<'_>) -> Option<Cause> {
+    let here = stacks.here()?;
     let of = here.pointer_receiver()?;
     let same =
         |frame: &&Frame| frame.pointer_receiver() == Some(of) && frame.package() == here.package();
-    let innermost = sides
+    let innermost = stacks
         .others
         .iter()
         .filter_map(|frames| dump::own(frames))
         .find(same);
-    let other = innermost.or_else(|| sides.others().find(same));
-    let sure = innermost.is_some() || (other.is_some() && sides.shared_address);
+    let other = innermost.or_else(|| stacks.others().find(same));
+    let sure = innermost.is_some() || (other.is_some() && stacks.shared_address);
     let matched = match other {
         Some(other) => format!(
             "{} and {} are methods of the same type",
-            seen(here),
-            seen(other)
+            call_at(here),
+            call_at(other)
         ),
         None => format!(
-            "{} is a method of {of}, whose map other goroutines may reach",
-            seen(here)
+            "{} is a method of {of}, whose map other goroutines may access",
+            call_at(here)
         ),
     };
     Some(Cause {
         id: "shared_struct",
-        title: "the map is a field of a struct that goroutines share, and one side goes past its lock",
+        title: "the map is a field of a struct that goroutines share, and one side bypasses its lock",
         certainty: if sure {
             Certainty::Likely
         } else {
@@ -336,19 +346,19 @@ fn shared_struct(sides: &Sides<'_>) -> Option<Cause> {
         },
         matched,
         change: &[
-            "Go: keep the field unexported, lock in every method that touches it, keep the lock to the end of the use \
+            "Go: keep the field unexported, lock in every method that uses it, hold the lock until the end of the use \
              (defer), and return values or copies, never the map.",
         ],
     })
 }
 
-fn captured(sides: &Sides<'_>) -> Option<Cause> {
-    let here = sides.here()?;
+fn captured(stacks: &Stacks<'_>) -> Option<Cause> {
+    let here = stacks.here()?;
     let of = here.enclosing()?;
-    let other = sides.others().find(|frame| frame.enclosing() == Some(of));
+    let other = stacks.others().find(|frame| frame.enclosing() == Some(of));
     Some(Cause {
         id: "captured",
-        title: "goroutines started from one function share its local variable",
+        title: "goroutines started by one function share its local variable",
         certainty: if other.is_some() {
             Certainty::Likely
         } else {
@@ -356,42 +366,50 @@ fn captured(sides: &Sides<'_>) -> Option<Cause> {
         },
         matched: match other {
             Some(other) if other.function != here.function => {
-                format!("{} and {} are literals of {of}", seen(here), seen(other))
+                format!(
+                    "{} and {} are literals of {of}",
+                    call_at(here),
+                    call_at(other)
+                )
             }
-            _ => format!("{} is a literal of {of}", seen(here)),
+            _ => format!("{} is a literal of {of}", call_at(here)),
         },
         change: &[
-            "Go: put the map and its mutex into one type, and give the goroutines that; or let one goroutine own the map \
-             and send it the changes by channel.",
+            "Go: put the map and its mutex into one type, and pass that to the goroutines; or let one goroutine own the map \
+             and send it the changes over a channel.",
         ],
     })
 }
 
-fn fan_out(sides: &Sides<'_>) -> Option<Cause> {
-    let here = sides
+fn fan_out(stacks: &Stacks<'_>) -> Option<Cause> {
+    let here = stacks
         .here()
-        .filter(|_| sides.here_does.is_some_and(Access::writes))?;
-    let other = sides
+        .filter(|_| stacks.here_does.is_some_and(Access::writes))?;
+    let other = stacks
         .others()
         .find(|frame| frame.function == here.function)?;
     Some(Cause {
         id: "fan_out",
-        title: "several goroutines of the same code fill one map",
+        title: "several goroutines that run the same code fill one map",
         certainty: Certainty::Likely,
-        matched: format!("{} here, {} there", seen(here), seen(other)),
+        matched: format!(
+            "{} on one side, {} on the other",
+            call_at(here),
+            call_at(other)
+        ),
         change: &[
-            "Go: let each goroutine fill a map or a slot of its own, and merge them after WaitGroup.Wait; or lock around \
-             each write.",
+            "Go: let each goroutine fill its own map or slot, and merge them after WaitGroup.Wait; or lock around each \
+             write.",
         ],
     })
 }
 
-fn refreshed_in_place(sides: &Sides<'_>) -> Option<Cause> {
+fn refreshed_in_place(stacks: &Stacks<'_>) -> Option<Cause> {
     const REFRESHES: &[&str] = &[
         "reload", "refresh", "poll", "poller", "watch", "watcher", "sync", "fetch", "pull",
         "update",
     ];
-    if sides.here_does.is_none_or(Access::writes) {
+    if stacks.here_does.is_none_or(Access::writes) {
         return None;
     }
     let named = |frame: &&Frame| {
@@ -401,37 +419,38 @@ fn refreshed_in_place(sides: &Sides<'_>) -> Option<Cause> {
                 .iter()
                 .any(|word| REFRESHES.contains(&word.as_str()))
     };
-    let frame = sides.others().find(named)?;
+    let frame = stacks.others().find(named)?;
     Some(Cause {
         id: "refreshed_in_place",
         title: "one goroutine refreshes the map in place while others read it",
         certainty: Certainty::Likely,
-        matched: format!("{} is named for it", seen(frame)),
+        matched: format!("{} is named like a refresh", call_at(frame)),
         change: &[
-            "Go: build the new contents in a new map, and store that with an atomic.Pointer[map[K]V]; never write to a map \
-             once it was published. Readers load the pointer once for all keys that they need together.",
-            "Rust: untorn::Map with a Poller is this goroutine as an API.",
+            "Go: build the new contents in a new map, and publish it with an atomic.Pointer[map[K]V]; never write to a map \
+             after publishing it. Readers load the pointer once for all keys that they need together.",
+            "Rust: a Poller that refreshes an untorn::Map replaces this goroutine.",
         ],
     })
 }
 
-fn package_level(sides: &Sides<'_>) -> Option<Cause> {
-    let here = sides
+fn package_level(stacks: &Stacks<'_>) -> Option<Cause> {
+    let here = stacks
         .here()
         .filter(|frame| frame.is_plain_function() && frame.function != "main.main")?;
-    // The map may have come in by an address, or by a bare word that is not exact; inlined calls show no arguments.
-    let told = here.args != "..." && here.bare_words_are_exact() && !sides.both_known;
-    let direct = sides
+    // The map may have been passed as an address, or as a word that is not exact; inlined calls
+    // show no arguments.
+    let shows_arguments = here.args != "..." && here.bare_words_are_exact() && !stacks.both_known;
+    let direct = stacks
         .here
         .iter()
         .take_while(|frame| frame.at != here.at)
         .all(|frame| matches!(frame.package(), "runtime" | "internal/runtime/maps"));
-    (told && direct && here.heap_words().next().is_none()).then(|| Cause {
+    (shows_arguments && direct && here.heap_words().next().is_none()).then(|| Cause {
         id: "package_level",
-        title: "the map is a variable of the package, which every goroutine reaches",
+        title: "the map is a package-level variable, which every goroutine can access",
         certainty: Certainty::Possibly,
-        matched: format!("{} is a plain function, and none of its arguments is an address", seen(here)),
-        change: &["Go: make it a field of a type that has the lock too, or guard every use of the variable by one lock."],
+        matched: format!("{} is a plain function, and none of its arguments is an address", call_at(here)),
+        change: &["Go: make it a field of a type that also has the lock, or protect every use of the variable with one lock."],
     })
 }
 
@@ -440,7 +459,7 @@ mod tests {
     use super::looks_like_a_lock;
 
     #[test]
-    fn a_lock_in_a_copied_struct_is_told_from_a_string() {
+    fn copied_lock_is_distinguished_from_a_string() {
         for (receiver, lock) in [
             ("{{0x0, 0x0}, 0xc00008ab40}", true),
             ("{{{}, {0x0, 0x0}}, 0x302d3e2795c0}", true),

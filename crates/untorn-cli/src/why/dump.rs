@@ -1,13 +1,13 @@
-//! What a dump consists of.
+//! The parts of a dump.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use super::frame::{Access, Frame};
-use super::place::Place;
+use super::source_location::SourceLocation;
 
-/// The line that ends the program.
+/// The kind of the fatal message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Kind {
@@ -15,7 +15,7 @@ pub(crate) enum Kind {
     Writes,
     IterationAndWrite,
     CloneAndWrite,
-    /// The table was found damaged, which is what an unseen overlap leaves behind.
+    /// The table was found corrupted, the result of an undetected overlap.
     Damage,
 }
 
@@ -44,7 +44,7 @@ impl Kind {
         known.map(|(_, kind)| *kind)
     }
 
-    /// What the noticing side did, as far as the message tells.
+    /// Returns the access of the detecting goroutine, if the message implies it.
     pub(crate) fn access(self) -> Option<Access> {
         match self {
             Self::ReadAndWrite => Some(Access::Read),
@@ -56,6 +56,7 @@ impl Kind {
     }
 }
 
+/// A fatal message.
 #[derive(Clone, Debug)]
 pub(crate) struct Banner {
     pub(crate) at: u64,
@@ -63,46 +64,46 @@ pub(crate) struct Banner {
     pub(crate) kind: Kind,
 }
 
-/// Where a goroutine comes from.
+/// The `go` statement that started a goroutine.
 #[derive(Clone, Debug)]
 pub(crate) struct Created {
     pub(crate) at: u64,
     pub(crate) function: String,
-    pub(crate) place: Option<Place>,
+    pub(crate) place: Option<SourceLocation>,
 }
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Goroutine {
     pub(crate) at: u64,
     pub(crate) number: u64,
-    /// What it waits for, or `running`: the first word between the brackets.
+    /// The state between the brackets, up to a comma: what it waits for, or `running`.
     pub(crate) state: String,
     pub(crate) frames: Vec<Frame>,
-    /// The line that says that frames were left out.
+    /// The line about omitted frames.
     pub(crate) elided: Option<u64>,
-    /// The line that says that it ran on another thread, so that its stack could not be read.
+    /// The line about running on another thread, which makes the stack unreadable.
     pub(crate) elsewhere: Option<u64>,
     pub(crate) created: Option<Created>,
 }
 
 impl Goroutine {
-    /// The innermost frame of the program's own code, or else of any code that is not Go's.
+    /// Returns the innermost frame of the program's own code, or else of any module's.
     pub(crate) fn own(&self) -> Option<&Frame> {
         own(&self.frames)
     }
 
-    /// Whether it has come beyond the first instruction of what its `go` statement calls.
+    /// Returns `true` if it has run past the first instruction of its function.
     pub(crate) fn has_begun(&self) -> bool {
         let Some(innermost) = self.frames.first() else {
             return true;
         };
-        // An inlined call has no offset of its own.
+        // An inlined call has no offset.
         let at_entry = !innermost.has_offset && innermost.args != "...";
         let created = self.created.as_ref().and_then(|by| by.place.as_ref());
         !(at_entry && created.is_some() && innermost.place.as_ref() == created)
     }
 
-    /// Whether what it does stands in `main` itself.
+    /// Returns `true` if its own frame is `main` itself.
     pub(crate) fn is_in_main(&self) -> bool {
         self.own().is_some_and(|own| own.function == "main.main")
     }
@@ -112,33 +113,34 @@ impl Goroutine {
     }
 }
 
-/// The innermost frame of the program's own code, or else of any code that is not Go's.
+/// Returns the innermost frame of the program's own code, or else of any module's.
 pub(crate) fn own(frames: &[Frame]) -> Option<&Frame> {
     let mut foreign = frames.iter().filter(|frame| !frame.is_standard());
     let own = foreign.clone().find(|frame| !frame.is_of_a_module());
     own.or_else(|| foreign.next())
 }
 
-/// What the innermost call of the runtime's map functions does.
+/// Returns the access of the innermost call of a map function of the runtime.
 pub(crate) fn access(frames: &[Frame]) -> Option<Access> {
     frames.iter().find_map(Frame::access)
 }
 
-/// Lines inside a dump that are no part of it.
+/// Lines inside a dump that are not part of it.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Unread {
     pub(crate) lines: u64,
-    /// The first of them, by number.
+    /// The first of them, with their numbers.
     pub(crate) first: Vec<(u64, String)>,
 }
 
-/// A crash of the kind that this is about.
+/// A crash dump whose message is about concurrent map accesses.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Crash {
-    /// One for each goroutine that noticed.
+    /// One for each goroutine that detected an overlap.
     pub(crate) banners: Vec<Banner>,
+    /// The goroutines that detected an overlap.
     pub(crate) noticed: Vec<Goroutine>,
-    /// Those of the others that may matter.
+    /// The other goroutines, or the likeliest writers among them if there are many.
     pub(crate) others: Vec<Goroutine>,
     pub(crate) goroutines: u64,
     pub(crate) states: BTreeMap<String, u64>,
@@ -154,14 +156,14 @@ pub(crate) struct Side {
     pub(crate) text: String,
     pub(crate) writes: bool,
     pub(crate) address: u64,
-    /// The detector's number, which is not the number of a crash dump; `None` is the main goroutine.
+    /// The detector's number, not that of a crash dump; `None` is the main goroutine.
     pub(crate) goroutine: Option<u64>,
     pub(crate) frames: Vec<Frame>,
-    /// The line that says that its stack is no longer known.
+    /// The line about a stack that is no longer available.
     pub(crate) lost: Option<u64>,
 }
 
-/// Where one of the two goroutines was started.
+/// The start of one of the two goroutines.
 #[derive(Clone, Debug)]
 pub(crate) struct Started {
     pub(crate) at: u64,
@@ -175,19 +177,20 @@ pub(crate) struct Race {
     pub(crate) at: u64,
     pub(crate) sides: Vec<Side>,
     pub(crate) started: Vec<Started>,
-    /// Whether the line that ends a report was seen.
+    /// `true` if the line that ends a report was read.
     pub(crate) ended: bool,
     pub(crate) unread: Unread,
     pub(crate) last: u64,
 }
 
 impl Race {
-    /// Whether both stacks are there to their end: something follows the second.
+    /// Returns `true` if both stacks are complete: something follows the second one.
     pub(crate) fn is_whole(&self) -> bool {
         self.sides.len() == 2 && (self.ended || !self.started.is_empty())
     }
 
-    /// Whether the runtime's map functions are on one of the stacks: else it is another variable that is raced for.
+    /// Returns `true` if a map function of the runtime is on one of the stacks. Otherwise the race
+    /// is on another variable.
     pub(crate) fn is_of_a_map(&self) -> bool {
         let mut frames = self.sides.iter().flat_map(|side| &side.frames);
         frames.any(|frame| frame.access().is_some())
@@ -200,14 +203,14 @@ pub(crate) enum Found {
     Race(Race),
 }
 
-/// Another way to die, or a part of a dump without its beginning.
+/// A fatal message of another kind, or part of a dump without its beginning.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Other {
     pub(crate) line: u64,
     pub(crate) text: String,
 }
 
-/// All that was found in an input.
+/// The result of parsing an input.
 #[derive(Debug, Default)]
 pub(crate) struct Input {
     pub(crate) lines: u64,

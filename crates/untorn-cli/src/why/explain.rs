@@ -1,84 +1,23 @@
-//! From what a dump consists of to what it means.
+//! Explains a parsed dump: who accessed the map, why, and how to fix it.
 
-use serde::Serialize;
-
+use super::annotate::{self, Part};
 use super::candidates::{self, Candidate, Certainty};
-use super::causes::{self, Cause, Sides};
-use super::dump::{self, Crash, Goroutine, Race, Side, Unread};
+use super::causes::{self, Stacks};
+use super::dump::{self, Crash, Goroutine, Race, Side};
 use super::frame::{Access, Frame, Word};
-use super::parts::{self, Part};
-use super::place::Place;
-use super::{reasons, verdict};
+use super::model::{Address, DumpKind, Explained, Known};
+use super::{evidence, verdict};
 
-/// What kind of dump it was.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum DumpKind {
-    Crash,
-    RaceReport,
-}
+const UNNAMED_WRITER: &str = "Go cannot name the other side: a writer only sets a bit in the map's header, and by the time it is stopped it has \
+     usually left the map.";
 
-/// A side that the dump names.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Known {
-    /// `None` is the main goroutine of a race report.
-    pub(crate) goroutine: Option<u64>,
-    pub(crate) line: u64,
-    pub(crate) access: Option<Access>,
-    pub(crate) function: Option<String>,
-    pub(crate) place: Option<Place>,
-}
+const TRUNCATED: &str = "The dump has only the goroutine that detected the overlap, so it was truncated: the version of Go that wrote it prints \
+     every goroutine.";
 
-/// An address that may be the map's.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Address {
-    pub(crate) address: String,
-    /// Whether it is the map itself, as a call of the runtime shows; else it may be what holds it.
-    pub(crate) is_map: bool,
-    /// The goroutines that have it among their arguments.
-    pub(crate) goroutines: Vec<u64>,
-    /// Those of them that have it with a `?` only: what it was passed in may have been used again since.
-    pub(crate) may_be_stale: Vec<u64>,
-}
+const ALONE: &str = "The dump has only the goroutine that detected the overlap. Go 1.26 and newer omit the others by default: run the program \
+     with GOTRACEBACK=all, and the next dump includes them. (A dump of an older version was truncated.)";
 
-impl Address {
-    /// Whether several goroutines have it for sure.
-    fn is_shared(&self) -> bool {
-        self.goroutines.len() - self.may_be_stale.len() > 1
-    }
-}
-
-/// All that is told about one dump.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Explained {
-    pub(crate) kind: DumpKind,
-    pub(crate) first_line: u64,
-    pub(crate) last_line: u64,
-    pub(crate) message: String,
-    /// One sentence.
-    pub(crate) verdict: String,
-    /// The sides that the dump names: who noticed; both, in a race report.
-    pub(crate) known: Vec<Known>,
-    /// Who may have been the other side, likeliest first.
-    pub(crate) writers: Vec<Candidate>,
-    pub(crate) addresses: Vec<Address>,
-    /// What the dump cannot tell, and how the next one could.
-    pub(crate) notes: Vec<String>,
-    pub(crate) parts: Vec<Part>,
-    pub(crate) causes: Vec<Cause>,
-    pub(crate) change: &'static [&'static str],
-    pub(crate) goroutines: u64,
-    pub(crate) unread: Unread,
-}
-
-const NOBODY_ELSE: &str = "Go cannot name the other side: the writer leaves one bit in the map's header, not its name, and by the time it is \
-     stopped it has most often left the map.";
-
-const CUT: &str = "The dump has nobody but the side that noticed, so it was cut: the Go that left it prints every goroutine.";
-
-const ALONE: &str = "The dump has nobody but the side that noticed. Go 1.26 and newer print no more unless told to: run the program \
-     with GOTRACEBACK=all, and the next dump has the other goroutines. (An older one was cut.)";
-
+/// Explains a crash dump.
 pub(crate) fn crash(crash: &Crash) -> Explained {
     let ranking = candidates::rank(crash);
     let writers = &ranking.writers;
@@ -96,7 +35,7 @@ pub(crate) fn crash(crash: &Crash) -> Explained {
         .take(3)
         .collect();
     let causes = first.map_or_else(Vec::new, |first| {
-        causes::recognise(&Sides {
+        causes::recognize(&Stacks {
             here: &first.frames,
             here_does: known.first().and_then(|known| known.access),
             others: likely.iter().map(|one| one.frames.as_slice()).collect(),
@@ -105,7 +44,7 @@ pub(crate) fn crash(crash: &Crash) -> Explained {
         })
     });
     let banner = crash.banners.first();
-    let parts = parts::of_crash(crash, writers);
+    let parts = annotate::crash(crash, writers);
     Explained {
         kind: DumpKind::Crash,
         first_line: banner.map_or(0, |banner| banner.at),
@@ -118,7 +57,7 @@ pub(crate) fn crash(crash: &Crash) -> Explained {
         writers: ranking.writers,
         addresses,
         causes,
-        change: causes::ALWAYS,
+        change: causes::GENERAL_ADVICE,
         goroutines: crash.goroutines,
         unread: crash.unread.clone(),
     }
@@ -139,8 +78,8 @@ fn addresses(crash: &Crash) -> Vec<Address> {
     let Some(side) = crash.noticed.first() else {
         return vec![];
     };
-    let map = reasons::map_address(&side.frames);
-    let words = reasons::shared_words(side);
+    let map = evidence::map_address(&side.frames);
+    let words = evidence::shared_words(side);
     let mut values: Vec<u64> = map.iter().chain(&words).map(|word| word.value).collect();
     let mut seen = vec![];
     values.retain(|value| {
@@ -177,19 +116,19 @@ fn addresses(crash: &Crash) -> Vec<Address> {
 fn notes(crash: &Crash, writers: &[Candidate], parts: &[Part]) -> Vec<String> {
     let mut notes = vec![];
     if let Some(first) = crash.noticed.first() {
-        notes.push(NOBODY_ELSE.to_owned());
-        // Up to Go 1.18 it was a throw, and a throw prints every goroutine.
-        let old = first
+        notes.push(UNNAMED_WRITER.to_owned());
+        // Up to Go 1.18 the error was a `throw`, which prints every goroutine.
+        let prints_all = first
             .frames
             .iter()
             .any(|frame| frame.function == "runtime.throw");
         if crash.goroutines == crash.noticed.len() as u64 {
-            notes.push(if old { CUT } else { ALONE }.to_owned());
+            notes.push(if prints_all { TRUNCATED } else { ALONE }.to_owned());
         }
         if dump::access(&first.frames).is_none() {
             notes.push(
-                "The runtime's own frames are hidden (since Go 1.19): with GOTRACEBACK=system the next dump shows the map's \
-                 address, by which the other side can be told."
+                "The frames of the runtime are hidden (since Go 1.19): with GOTRACEBACK=system the next dump shows the map's \
+                 address, which helps to identify the other side."
                     .into(),
             );
         }
@@ -197,7 +136,7 @@ fn notes(crash: &Crash, writers: &[Candidate], parts: &[Part]) -> Vec<String> {
         let inexact = parts.iter().any(|part| part.text.contains('?'))
             || reasons.any(|reason| reason.text.contains('?'));
         if inexact {
-            notes.push("A `?` behind an argument (since Go 1.18): it was passed in a register, which may have been reused since.".into());
+            notes.push("A `?` after an argument (since Go 1.18): it was passed in a register, which may have been reused since.".into());
         }
     } else if crash
         .unread
@@ -205,26 +144,27 @@ fn notes(crash: &Crash, writers: &[Candidate], parts: &[Part]) -> Vec<String> {
         .iter()
         .any(|(_, line)| line.starts_with("thread \""))
     {
-        notes.push("This is a report of untorn's own GoMap, which names both sides by itself: read it as it is.".into());
+        notes.push("This is a report of untorn's own GoMap, which already names both sides: read it as it is.".into());
     } else if crash.goroutines == 0 {
         notes.push(
-            "There is no stack: GOTRACEBACK=none hides them, and a log may have kept the line alone. Look for what follows the \
-             line in the program's stderr, or run it with GOTRACEBACK=all."
+            "There is no stack: GOTRACEBACK=none hides it, or the log has only this line. Find the lines that follow it in the \
+             program's stderr, or run the program with GOTRACEBACK=all."
                 .into(),
         );
     }
     if writers.is_empty() && crash.goroutines > 1 {
-        notes.push("Where the other goroutines were started tells more than where they stand: look for one that is started for an update.".into());
+        notes.push("Where a goroutine was started says more than where it stopped: look for one that was started to update the map.".into());
     }
     if crash.banners.len() > 1 {
         notes.push(format!(
-            "{} goroutines noticed at once, and each printed its line: at most one of them is the other's other side.",
+            "{} goroutines detected an overlap at once, and each printed a message: the other side of one may be another of them.",
             crash.banners.len()
         ));
     }
     notes
 }
 
+/// Explains a race report.
 pub(crate) fn race(race: &Race) -> Explained {
     let known: Vec<_> = race.sides.iter().map(known_side).collect();
     let whole = race.is_whole();
@@ -250,7 +190,7 @@ pub(crate) fn race(race: &Race) -> Explained {
         })
         .collect();
     let causes = match race.sides.as_slice() {
-        [one, other] if race.is_of_a_map() => causes::recognise(&Sides {
+        [one, other] if race.is_of_a_map() => causes::recognize(&Stacks {
             here: &one.frames,
             here_does: known[0].access,
             others: vec![&other.frames],
@@ -262,20 +202,23 @@ pub(crate) fn race(race: &Race) -> Explained {
     let mut notes = vec![];
     if whole {
         notes.push(
-            "A race report names both sides exactly: it goes by what orders them, not by luck."
+            "A race report names both sides exactly: the detector checks happens-before order, not timing."
                 .into(),
         );
     } else {
-        notes
-            .push("The report is cut: the other side, or the end of its stack, is missing.".into());
+        notes.push(
+            "The report is truncated: the other side, or the end of its stack, is missing.".into(),
+        );
     }
     if !race.is_of_a_map() {
-        notes.push("No function of Go's map is on these stacks: it is another variable that is raced for, maybe one that holds a map, or a value inside one.".into());
+        notes.push("No function of Go's map is on these stacks: the race is on another variable, possibly one that holds a map, or on a value in a map.".into());
     }
     if race.sides.iter().any(|side| side.lost.is_some()) {
-        notes.push("One stack is no longer known; GORACE=history_size=7 keeps more.".into());
+        notes.push(
+            "One stack is no longer available; GORACE=history_size=7 extends the history.".into(),
+        );
     }
-    notes.push("Its goroutine numbers are the race detector's, not those of a crash dump.".into());
+    notes.push("The goroutine numbers are the race detector's, not those of a crash dump.".into());
     let address = race.sides.first().map(|side| Address {
         address: format!("{:#x}", side.address),
         is_map: race.is_of_a_map(),
@@ -293,12 +236,12 @@ pub(crate) fn race(race: &Race) -> Explained {
         message: "WARNING: DATA RACE".into(),
         verdict: verdict::of_race(race, &known),
         notes,
-        parts: parts::of_race(race),
+        parts: annotate::race(race),
         known,
         writers,
         addresses: address.into_iter().collect(),
         causes,
-        change: causes::ALWAYS,
+        change: causes::GENERAL_ADVICE,
         goroutines: race.sides.len() as u64,
         unread: race.unread.clone(),
     }
@@ -311,7 +254,7 @@ fn known_side(side: &Side) -> Known {
     } else {
         Access::Read
     };
-    // The runtime's function says more, as long as both agree.
+    // The runtime's function is more specific, if it agrees with the report.
     let by_frame = dump::access(&side.frames).filter(|access| access.writes() == side.writes);
     Known {
         goroutine: side.goroutine,

@@ -1,36 +1,37 @@
-//! One call on a goroutine's stack: the function's name taken apart, its arguments, its place in the source.
+//! One call on a goroutine's stack: the function, its arguments, its source location.
 
 use serde::Serialize;
 
-use super::place::Place;
+use super::source_location::SourceLocation;
 
-/// What one argument word may tell.
+/// A word among the arguments.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Word {
     pub(crate) value: u64,
-    /// No `?` behind it: the word is the argument, not what a register was used for later.
+    /// `true` without a `?` after it: the word is the argument, not a reused register.
     pub(crate) exact: bool,
 }
 
 impl Word {
-    /// Whether it may point into Go's heap: above where programs are loaded, below where Linux maps libraries.
+    /// Returns `true` if it may point into Go's heap, between the program and its libraries.
     fn may_be_heap(self) -> bool {
         (0x10_0000_0000..0x7000_0000_0000).contains(&self.value)
     }
 }
 
-/// A call, with the line of the dump that shows it.
+/// A call and its line in the dump.
 #[derive(Clone, Debug)]
 pub(crate) struct Frame {
     pub(crate) at: u64,
     pub(crate) function: String,
     pub(crate) args: String,
-    pub(crate) place: Option<Place>,
-    /// Whether the place is followed by how far into the function it is: without that it is at its first instruction.
+    pub(crate) place: Option<SourceLocation>,
+    /// `true` if an offset into the function follows the location. Without one, the call is at its
+    /// first instruction.
     pub(crate) has_offset: bool,
 }
 
-/// What a frame does to a map.
+/// The way in which a call accesses a map.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Access {
@@ -59,7 +60,7 @@ impl Access {
     }
 }
 
-/// The first elements of the import paths of Go's own packages.
+/// The first elements of the import paths of the standard library.
 const STANDARD: &[&str] = &[
     "archive",
     "arena",
@@ -115,10 +116,10 @@ const STANDARD: &[&str] = &[
 ];
 
 impl Frame {
-    /// Reads `pkg.(*T).Method(0x1, {0x2, 0x3?})`; nothing else has this shape.
+    /// Parses `pkg.(*T).Method(0x1, {0x2, 0x3?})`. Returns `None` for a line of any other form.
     pub(crate) fn read(at: u64, line: &str) -> Option<Self> {
         let line = line.trim_end();
-        // Whoever copied the dump may have put a remark behind a call.
+        // A person may have added a remark after a call.
         let line = line.find(") // ").map_or(line, |end| &line[..=end]);
         let inner = line.strip_suffix(')')?;
         let (function, args) = inner.split_at(inner.rfind('(')?);
@@ -135,7 +136,7 @@ impl Frame {
         })
     }
 
-    /// The import path: `net/http` of `net/http.Header.Get`.
+    /// Returns the import path: `net/http` of `net/http.Header.Get`.
     pub(crate) fn package(&self) -> &str {
         let name = self.function.split(['[', '(']).next().unwrap_or("");
         let base = name.rfind('/').map_or(0, |slash| slash + 1);
@@ -143,43 +144,44 @@ impl Frame {
         &name[..end]
     }
 
-    /// What follows the package: `(*T).Method`, `T.Method`, `main.func1`.
+    /// Returns the name without the package: `(*T).Method`, `T.Method`, `main.func1`.
     pub(crate) fn in_package(&self) -> &str {
         let rest = &self.function[self.package().len()..];
         rest.strip_prefix('.').unwrap_or(rest)
     }
 
+    /// Returns `true` for code of the standard library.
     pub(crate) fn is_standard(&self) -> bool {
         let first = self.package().split('/').next().unwrap_or("");
         STANDARD.contains(&first)
     }
 
-    /// Code of a module that was downloaded, not of the program's own.
+    /// Returns `true` for code of a downloaded module, not of the program itself.
     pub(crate) fn is_of_a_module(&self) -> bool {
         let file = self.place.as_ref().map_or("", |place| &place.file);
         file.contains("/pkg/mod/") || file.contains("/vendor/") || file.contains('@')
     }
 
-    /// `T` of `pkg.(*T).Method`.
+    /// Returns `T` of `pkg.(*T).Method`.
     pub(crate) fn pointer_receiver(&self) -> Option<&str> {
         let rest = self.in_package().strip_prefix("(*")?;
         rest.split(')').next()
     }
 
-    /// `T` of `pkg.T.Method`, which has a copy of `T`.
+    /// Returns `T` of `pkg.T.Method`, which has a copy of `T`.
     pub(crate) fn value_receiver(&self) -> Option<&str> {
         let (of, method) = self.in_package().split_once('.')?;
         let named = !of.is_empty() && !of.starts_with('(') && !of.contains('[');
-        let is_method = !method.is_empty() && !method.contains('.') && !is_made_up(method);
+        let is_method = !method.is_empty() && !method.contains('.') && !is_generated(method);
         (named && is_method && of != "init").then_some(of)
     }
 
-    /// The type whose method this is, by pointer or by value.
+    /// Returns the type of the receiver, by pointer or by value.
     pub(crate) fn receiver(&self) -> Option<&str> {
         self.pointer_receiver().or_else(|| self.value_receiver())
     }
 
-    /// For a function literal the function that it stands in: `pkg.main` of `pkg.main.func1.2`.
+    /// Returns the function that contains a literal: `pkg.main` of `pkg.main.func1.2`.
     pub(crate) fn enclosing(&self) -> Option<&str> {
         let literal = |end: &str| {
             let end = end.strip_prefix("func")?;
@@ -196,17 +198,19 @@ impl Frame {
         None
     }
 
-    /// A function that is neither method nor literal.
+    /// Returns `true` for a function that is neither a method nor a literal.
     pub(crate) fn is_plain_function(&self) -> bool {
         !self.in_package().contains(['.', '('])
     }
 
-    /// The words of the last name that a person gave: `["Watch", "Config"]` of `viper.(*Viper).WatchConfig.func1`.
+    /// Returns the words of the last name that is not generated, in lower case.
+    ///
+    /// For `viper.(*Viper).WatchConfig.func1` they are `["watch", "config"]`.
     pub(crate) fn name_words(&self) -> Vec<String> {
         let named = self.enclosing().unwrap_or(&self.function);
         let name = named
             .rsplit(['.', ')', '('])
-            .find(|part| !part.is_empty() && !is_made_up(part))
+            .find(|part| !part.is_empty() && !is_generated(part))
             .unwrap_or("");
         let mut words = vec![String::new()];
         for c in name.trim_end_matches("-fm").chars() {
@@ -224,7 +228,7 @@ impl Frame {
         words
     }
 
-    /// All hexadecimal words among the arguments.
+    /// Returns all hexadecimal words among the arguments.
     pub(crate) fn words(&self) -> impl Iterator<Item = Word> {
         self.args.split(['{', '}', ',', ' ']).filter_map(|text| {
             let (text, exact) = match text.strip_suffix('?') {
@@ -236,7 +240,7 @@ impl Frame {
         })
     }
 
-    /// Whether each argument that is one word, as a map is, can be relied on.
+    /// Returns `true` if each argument of one word, as a map is, is exact.
     pub(crate) fn bare_words_are_exact(&self) -> bool {
         let mut depth = 0;
         self.args.chars().all(|c| {
@@ -249,12 +253,12 @@ impl Frame {
         })
     }
 
-    /// The words that may be addresses of what goroutines share.
+    /// Returns the words that may be addresses of shared values.
     pub(crate) fn heap_words(&self) -> impl Iterator<Item = Word> {
         self.words().filter(|word| word.may_be_heap())
     }
 
-    /// What this call does to a map, if it is one of the runtime's map functions, of any generation.
+    /// Returns the access, if this is a map function of the runtime, of any version of Go.
     pub(crate) fn access(&self) -> Option<Access> {
         const RUNTIME: &[(&str, Access)] = &[
             ("mapaccess", Access::Read),
@@ -290,7 +294,7 @@ impl Frame {
         of.map(|(_, access)| *access)
     }
 
-    /// The address of the map, from a call of the runtime that has it as an argument.
+    /// Returns the address of the map, if a call of the runtime has it as an argument.
     pub(crate) fn map_argument(&self) -> Option<Word> {
         let position = match (self.package(), self.access()?) {
             // The iterator is the argument, not the map.
@@ -299,13 +303,13 @@ impl Frame {
             ("internal/runtime/maps", _) => 0,
             _ => return None,
         };
-        // The position counts words; none of the arguments before it is made of several.
+        // The position counts words: no argument before the map consists of several.
         let word = self.words().nth(position)?;
         let before = self.args.split(',').nth(position)?;
         (!before.contains('{') && word.value > 0xffff).then_some(word)
     }
 
-    /// The first argument as it is written; what is in braces stays together.
+    /// Returns the first argument as it is written, with the whole of its braces.
     pub(crate) fn first_argument(&self) -> &str {
         let mut depth = 0;
         for (index, c) in self.args.char_indices() {
@@ -320,8 +324,9 @@ impl Frame {
     }
 }
 
-/// Names that the compiler makes: `func1`, `gowrap2`, `deferwrap1`, `1`, `func1-range2`.
-fn is_made_up(name: &str) -> bool {
+/// Returns `true` for a name that the compiler generates: `func1`, `gowrap2`, `deferwrap1`, `1`,
+/// `func1-range2`.
+fn is_generated(name: &str) -> bool {
     let rest = ["func", "gowrap", "deferwrap", "init"]
         .iter()
         .find_map(|start| name.strip_prefix(start))
@@ -350,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_taken_apart() {
+    fn name_is_split_into_its_parts() {
         for (line, package, pointer, value, enclosing) in [
             (
                 "main.main.func2(0xc0000721b0)",
@@ -398,7 +403,7 @@ mod tests {
             ("main.init.0()", "main", None, None, None),
         ] {
             let frame = frame(line);
-            // A path's last element may itself have a dot: then the package ends early, which nothing here depends on.
+            // A dot in the last element of a path ends the package early; no caller depends on it.
             if !line.contains("b.v2") {
                 assert_eq!(frame.package(), package, "{line}");
                 assert_eq!(frame.pointer_receiver(), pointer, "{line}");
@@ -409,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_call_is_not_taken_for_one() {
+    fn other_lines_are_no_frames() {
         for line in [
             "",
             "265",
@@ -425,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn words_know_whether_they_are_exact() {
+    fn words_with_a_question_mark_are_not_exact() {
         let frame = frame("main.f({{0x0, 0x0}, 0xc00008ab40}, 0x5?, ...)");
         let words: Vec<_> = frame.words().map(|word| (word.value, word.exact)).collect();
         assert_eq!(
@@ -437,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn the_runtime_names_the_map_in_every_generation() {
+    fn runtime_calls_show_the_map_in_every_version() {
         for (line, access, map) in [
             (
                 "runtime.mapaccess1_faststr(0x10b46a0, 0xc0000721b0, 0x10d32ab, 0x1, 0x1) // here",
@@ -478,7 +483,7 @@ mod tests {
     }
 
     #[test]
-    fn the_words_of_a_name() {
+    fn generated_names_have_no_words() {
         assert_eq!(
             frame("viper.(*Viper).WatchConfig.func1()").name_words(),
             ["watch", "config"]

@@ -1,10 +1,10 @@
-//! The input line by line, however large: without what a log puts in front of each line.
+//! Reads an input of any size line by line, and strips the prefixes that a log adds.
 
 use std::io::{self, BufRead};
 
 use serde_json::Value;
 
-/// No line of a dump is longer; the rest of a longer one is skipped.
+/// The most bytes of a line that are stored; no line of a dump is longer.
 const LONGEST: usize = 16 * 1024;
 
 /// A line without its prefix.
@@ -12,11 +12,11 @@ pub(crate) struct Line {
     /// Its number in the input, from 1.
     pub(crate) number: u64,
     pub(crate) text: String,
-    /// Whether there was a line feed: without one it may have been cut.
+    /// `true` if a line feed follows: without one the line may be truncated.
     pub(crate) ended: bool,
 }
 
-/// Reads lines and takes away the prefix that a log puts in front of them.
+/// Reads lines and strips the prefix of a log.
 pub(crate) struct Lines<R> {
     input: R,
     number: u64,
@@ -32,6 +32,7 @@ impl<R: BufRead> Lines<R> {
         }
     }
 
+    /// Returns the next line, or `None` at the end of the input.
     pub(crate) fn next(&mut self) -> io::Result<Option<Line>> {
         let mut bytes = vec![];
         let (read, ended) = self.read_into(&mut bytes)?;
@@ -54,7 +55,7 @@ impl<R: BufRead> Lines<R> {
         }))
     }
 
-    /// Whether there was anything, and whether a line feed ended it.
+    /// Returns whether anything was read, and whether it ended with a line feed.
     fn read_into(&mut self, line: &mut Vec<u8>) -> io::Result<(bool, bool)> {
         let mut read = false;
         loop {
@@ -79,7 +80,7 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
-/// The line in one of Docker's `json-file` log, and whether it is all of it.
+/// Returns the line inside an entry of Docker's `json-file` log, and whether it is complete.
 fn logged(line: &str) -> Option<(String, bool)> {
     if !(line.starts_with('{') && line.contains("\"log\"")) {
         return None;
@@ -94,7 +95,7 @@ fn logged(line: &str) -> Option<(String, bool)> {
     Some((text.trim_end_matches(['\r', '\n']).to_owned(), whole))
 }
 
-/// Where a line of a dump begins that can be told wherever it stands.
+/// Returns the offset of a message or header that is recognizable anywhere in a line.
 fn beginning(line: &str) -> Option<usize> {
     let goroutine = || {
         let (before, _) = line.split_once(" [").filter(|_| line.ends_with("]:"))?;
@@ -108,7 +109,7 @@ fn beginning(line: &str) -> Option<usize> {
         .or_else(goroutine)
 }
 
-/// What stands in front of each line of a log, as it was in front of the last line that could be told.
+/// The prefix of each line of a log, taken from the last line with a recognizable beginning.
 #[derive(Default)]
 struct Prefix(String);
 
@@ -118,7 +119,7 @@ impl Prefix {
             return rest;
         }
         match beginning(line) {
-            // A program that was printing leaves its words in front of the first line only.
+            // Output of the program in front of a message is a prefix of that line only.
             Some(start) => {
                 line[..start].clone_into(&mut self.0);
                 &line[start..]
@@ -127,7 +128,7 @@ impl Prefix {
         }
     }
 
-    /// What follows this prefix, any digits of it changed; `None` if the line has another one.
+    /// Strips this prefix, in which digits may differ. Returns `None` for a line without it.
     fn after<'l>(&self, line: &'l str) -> Option<&'l str> {
         if self.0.is_empty() {
             return beginning(line)
@@ -146,7 +147,7 @@ impl Prefix {
             } else {
                 match rest.strip_prefix(expected) {
                     Some(after) => rest = after,
-                    // Spaces at the end of an empty line are easily lost.
+                    // Trailing spaces of an empty line are often lost.
                     None => return (rest.is_empty() && prefix.trim().is_empty()).then_some(""),
                 }
                 prefix = &prefix[expected.len_utf8()..];
@@ -178,7 +179,7 @@ mod tests {
     ];
 
     #[test]
-    fn prefixes_of_logs_are_taken_away() {
+    fn log_prefixes_are_stripped() {
         for prefix in [
             "",
             "app-1  | ",
@@ -192,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn the_digits_of_a_prefix_may_change() {
+    fn digits_of_a_prefix_may_change() {
         let input = "9 | fatal error: x\n10 | main.f(0x1)\n11 |\n12 | \tb.go:3\n";
         assert_eq!(
             texts(input),
@@ -201,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_program_was_printing_is_no_prefix_of_other_lines() {
+    fn program_output_is_no_prefix_of_other_lines() {
         assert_eq!(
             texts("265fatal error: x\n\nmain.f(0x1)\n"),
             ["fatal error: x", "", "main.f(0x1)"]
@@ -209,14 +210,14 @@ mod tests {
     }
 
     #[test]
-    fn a_json_log_of_containers_is_read() {
+    fn json_log_of_containers_is_read() {
         let input =
             "{\"log\":\"fatal error: x\\n\",\"stream\":\"stderr\"}\n{\"log\":\"\\tb.go:3\\n\"}\n";
         assert_eq!(texts(input), ["fatal error: x", "\tb.go:3"]);
     }
 
     #[test]
-    fn a_line_without_end_is_kept_up_to_a_bound() {
+    fn line_without_end_is_stored_up_to_a_bound() {
         let long = "x".repeat(1 << 20);
         let texts = texts(&format!("{long}\ny"));
         assert_eq!(texts[0].len(), super::LONGEST);

@@ -6,25 +6,25 @@ use std::mem;
 use super::dump::{
     Banner, Crash, Created, Found, Goroutine, Input, Kind, Other, Race, Side, Started, Unread,
 };
+use super::evidence::Detecting;
 use super::frame::Frame;
 use super::line::{Line, Lines};
-use super::place::Place;
-use super::reasons::Noticing;
+use super::source_location::SourceLocation;
 
-/// Dumps of one input that are explained; the others are counted.
+/// The most dumps of one input that are explained; the others are counted.
 const DUMPS: usize = 8;
-/// Goroutines of one dump that are kept: those that are the likeliest writers.
+/// The number of goroutines of one dump that are stored: the likeliest writers.
 const GOROUTINES: usize = 64;
-/// Frames of one goroutine: Go itself prints a hundred.
+/// The most frames of one goroutine that are stored. Go itself prints 100.
 const FRAMES: usize = 128;
 const BANNERS: usize = 8;
 const STATES: usize = 64;
 const OTHERS: usize = 8;
-/// So many lines that are no part of it end a dump.
+/// The number of consecutive foreign lines after which a dump is considered complete.
 const FOREIGN_LINES: u64 = 20;
 const UNREAD_SHOWN: usize = 3;
 
-/// Reads all of `input`.
+/// Parses all of `input`.
 pub(crate) fn read(input: impl BufRead) -> io::Result<Input> {
     let mut lines = Lines::new(input);
     let mut parser = Parser::default();
@@ -35,7 +35,7 @@ pub(crate) fn read(input: impl BufRead) -> io::Result<Input> {
     Ok(parser.input)
 }
 
-/// What the next place in the source belongs to.
+/// The owner of the next source location.
 #[derive(Default)]
 enum Pending {
     #[default]
@@ -44,17 +44,19 @@ enum Pending {
     Created,
 }
 
+/// The dump that is being parsed.
 #[derive(Default)]
 enum Current {
     #[default]
     Nothing,
+    /// A crash dump, and the goroutine that is being parsed.
     Crash(Box<Crash>, Option<Box<Goroutine>>),
     Race(Race, InRace),
-    /// Goroutines of something else.
+    /// A dump of another kind.
     Other,
 }
 
-/// Which stack of a race report the frames belong to.
+/// The stack of a race report to which frames belong.
 #[derive(Default)]
 enum InRace {
     #[default]
@@ -100,7 +102,7 @@ impl Parser {
         }
     }
 
-    /// Whether something begins with this line.
+    /// Parses the first line of a dump or of a goroutine. Returns `false` for any other line.
     fn beginning(&mut self, at: u64, text: &str) -> bool {
         if let Some(message) = text.strip_prefix("fatal error: ") {
             match Kind::of_message(message) {
@@ -125,7 +127,8 @@ impl Parser {
         true
     }
 
-    /// Two goroutines that notice at once print their lines one after the other, and then their stacks.
+    /// Adds a fatal message. Two goroutines that detect an overlap at once print their messages one
+    /// after the other, then their stacks.
     fn banner(&mut self, at: u64, text: &str, kind: Kind) {
         let banner = Banner {
             at,
@@ -167,7 +170,7 @@ impl Parser {
                 if let Some(before) = open.take() {
                     crash.add(*before);
                 }
-                // A program that was started again, and died again, without a word in between.
+                // The program was restarted and crashed again, without output in between.
                 let again = crash
                     .noticed
                     .iter()
@@ -193,7 +196,7 @@ impl Parser {
         }
     }
 
-    /// Whether this line is a part of what has begun.
+    /// Parses a line inside the current dump. Returns `false` if it is not part of it.
     fn inside(&mut self, line: &Line, text: &str) -> bool {
         let at = line.number;
         match &mut self.current {
@@ -214,9 +217,9 @@ impl Parser {
                     return true;
                 }
                 let Some(goroutine) = open else {
-                    // The stack that a thread of the runtime was on.
+                    // The stack of a thread of the runtime.
                     return Frame::read(at, text).is_some()
-                        || Place::read(&line.text, true).is_some();
+                        || SourceLocation::read(&line.text, true).is_some();
                 };
                 let trimmed = text.trim_start();
                 if trimmed.starts_with("...") && trimmed.contains("frames elided") {
@@ -228,13 +231,13 @@ impl Parser {
                 } else if let Some(created) = created(at, text, line.ended) {
                     goroutine.created = Some(created);
                     self.pending = Pending::Created;
-                } else if let Some(place) = Place::read(&line.text, line.ended) {
+                } else if let Some(location) = SourceLocation::read(&line.text, line.ended) {
                     match mem::take(&mut self.pending) {
                         Pending::Nothing => return false,
-                        Pending::Frame => set_place(&mut goroutine.frames, place, text),
+                        Pending::Frame => set_location(&mut goroutine.frames, location, text),
                         Pending::Created => {
                             if let Some(created) = &mut goroutine.created {
-                                created.place = Some(place);
+                                created.place = Some(location);
                             }
                         }
                     }
@@ -283,11 +286,11 @@ impl Parser {
                 let Some(frames) = frames else {
                     return false;
                 };
-                if let Some(place) = Place::read(&line.text, line.ended)
+                if let Some(location) = SourceLocation::read(&line.text, line.ended)
                     .filter(|_| matches!(self.pending, Pending::Frame))
                 {
                     self.pending = Pending::Nothing;
-                    set_place(frames, place, text);
+                    set_location(frames, location, text);
                 } else if let Some(frame) = Frame::read(at, trimmed) {
                     self.pending = push(frames, frame);
                 } else {
@@ -298,7 +301,7 @@ impl Parser {
         }
     }
 
-    /// Ends what has begun.
+    /// Ends the current dump.
     fn finish(&mut self) {
         self.pending = Pending::Nothing;
         self.foreign = 0;
@@ -326,7 +329,7 @@ impl Crash {
         if self.states.len() < STATES || self.states.contains_key(&goroutine.state) {
             *self.states.entry(goroutine.state.clone()).or_default() += 1;
         }
-        // Those that noticed are printed first; one on another thread has left its stack nowhere.
+        // The goroutines that detected an overlap are printed first, with their stacks.
         let noticed = self.noticed.len() < self.banners.len()
             && self.others.is_empty()
             && goroutine.state.starts_with("running")
@@ -335,7 +338,7 @@ impl Crash {
             self.noticed.push(goroutine);
             return;
         }
-        // One that noticed too ran on while the others were printed, and prints its stack when they are done.
+        // A second one ran on while the others were printed, and prints its stack after them.
         let second = self.noticed.len() < self.banners.len() && goroutine.elsewhere.is_none();
         if second
             && let Some(index) = self
@@ -343,7 +346,7 @@ impl Crash {
                 .iter()
                 .position(|one| one.number == goroutine.number)
         {
-            // It was counted when it was seen first.
+            // It was counted at its first occurrence.
             let before = self.others.remove(index).state;
             self.goroutines -= 1;
             if let Some(count) = self.states.get_mut(&before) {
@@ -354,8 +357,8 @@ impl Crash {
         }
         self.others.push(goroutine);
         if self.others.len() >= 2 * GOROUTINES {
-            let noticing = Noticing::new(&self.noticed, &self.banners);
-            self.others.sort_by_cached_key(|one| -noticing.points(one));
+            let detecting = Detecting::new(&self.noticed, &self.banners);
+            self.others.sort_by_cached_key(|one| -detecting.points(one));
             self.others.truncate(GOROUTINES);
         }
     }
@@ -375,23 +378,23 @@ fn push(frames: &mut Vec<Frame>, frame: Frame) -> Pending {
         frames.push(frame);
         Pending::Frame
     } else {
-        // Its place is read and forgotten.
+        // Its location is parsed and discarded.
         Pending::Created
     }
 }
 
-fn set_place(frames: &mut [Frame], place: Place, text: &str) {
+fn set_location(frames: &mut [Frame], location: SourceLocation, text: &str) {
     if let Some(frame) = frames.last_mut() {
         frame.has_offset = text.contains(" +0x");
-        frame.place = Some(place);
+        frame.place = Some(location);
     }
 }
 
-/// `goroutine 7 gp=0x1 m=2 mp=0x3 [chan receive, 5 minutes, locked to thread]:`
+/// Parses `goroutine 7 gp=0x1 m=2 mp=0x3 [chan receive, 5 minutes, locked to thread]:`.
 fn header(at: u64, text: &str) -> Option<Goroutine> {
     let rest = text.strip_prefix("goroutine ")?.strip_suffix(':')?;
-    let (who, state) = rest.split_once(" [")?;
-    let number = who.split(' ').next()?.parse().ok()?;
+    let (name, state) = rest.split_once(" [")?;
+    let number = name.split(' ').next()?.parse().ok()?;
     let (state, _) = state.split_once(']')?;
     let state = state.split(',').next().unwrap_or("").to_owned();
     Some(Goroutine {
@@ -402,7 +405,7 @@ fn header(at: u64, text: &str) -> Option<Goroutine> {
     })
 }
 
-/// `created by main.main in goroutine 1`
+/// Parses `created by main.main in goroutine 1`.
 fn created(at: u64, text: &str, ended: bool) -> Option<Created> {
     let rest = text.strip_prefix("created by ").filter(|_| ended)?;
     let function = rest.split(" in goroutine ").next().unwrap_or(rest);
@@ -413,10 +416,10 @@ fn created(at: u64, text: &str, ended: bool) -> Option<Created> {
     })
 }
 
-/// `Previous write at 0x00c00008ab10 by goroutine 8:`
+/// Parses `Previous write at 0x00c00008ab10 by goroutine 8:`.
 fn side(at: u64, text: &str) -> Option<Side> {
     let (what, rest) = text.strip_suffix(':')?.split_once(" at 0x")?;
-    let (address, who) = rest.split_once(" by ")?;
+    let (address, name) = rest.split_once(" by ")?;
     let what = what.to_lowercase();
     let what = what
         .trim_start_matches("previous ")
@@ -426,9 +429,9 @@ fn side(at: u64, text: &str) -> Option<Side> {
         "write" => true,
         _ => return None,
     };
-    let goroutine = match who {
+    let goroutine = match name {
         "main goroutine" => None,
-        who => Some(who.strip_prefix("goroutine ")?.parse().ok()?),
+        name => Some(name.strip_prefix("goroutine ")?.parse().ok()?),
     };
     Some(Side {
         at,
@@ -441,7 +444,7 @@ fn side(at: u64, text: &str) -> Option<Side> {
     })
 }
 
-/// `Goroutine 8 (running) created at:`
+/// Parses `Goroutine 8 (running) created at:`.
 fn started(text: &str) -> Option<u64> {
     let rest = text
         .strip_prefix("Goroutine ")?

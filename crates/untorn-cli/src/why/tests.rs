@@ -1,12 +1,12 @@
-//! Whatever is read, and wherever it is cut: no panic, and nothing wrong is said to be certain.
+//! Parsing any input, truncated anywhere, does not panic and states nothing false with certainty.
 
 use std::fs;
 use std::path::Path;
 
 use super::candidates::Certainty;
 use super::dump::{Found, Input};
-use super::explain::{self, Explained};
-use super::{other, parse};
+use super::model::Explained;
+use super::{explain, parse, unrecognized};
 
 fn dumps() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/why/dumps");
@@ -33,14 +33,14 @@ fn read(bytes: &[u8]) -> (Input, Vec<Explained>) {
         Found::Crash(crash) => explain::crash(crash),
         Found::Race(race) => explain::race(race),
     };
-    let told = input.found.iter().map(explain).collect();
-    let _ = other::refusal(&input);
-    (input, told)
+    let explained = input.found.iter().map(explain).collect();
+    let _ = unrecognized::error(&input);
+    (input, explained)
 }
 
-/// What is said to be certain: writers of race reports, and the goroutines that noticed.
-fn certain(told: &[Explained]) -> Vec<String> {
-    let writers = told.iter().flat_map(|told| &told.writers);
+/// Returns the certain statements: writers of race reports, detecting goroutines, verdicts.
+fn certain(explained: &[Explained]) -> Vec<String> {
+    let writers = explained.iter().flat_map(|dump| &dump.writers);
     let writers = writers
         .filter(|writer| writer.certainty == Certainty::Certainly)
         .map(|writer| {
@@ -49,55 +49,54 @@ fn certain(told: &[Explained]) -> Vec<String> {
                 writer.goroutine, writer.function, writer.place
             )
         });
-    let noticed = told
+    let detecting = explained
         .iter()
-        .flat_map(|told| told.known.iter().map(|known| (&told.message, known)));
-    let noticed = noticed.map(|(message, known)| {
+        .flat_map(|dump| dump.known.iter().map(|known| (&dump.message, known)));
+    let detecting = detecting.map(|(message, known)| {
         let writes = known.access.is_some_and(super::frame::Access::writes);
         format!("{message} {:?} {writes}", known.goroutine)
     });
-    let verdicts = told
+    let verdicts = explained
         .iter()
-        .filter(|told| told.verdict.ends_with("certain."));
+        .filter(|dump| dump.verdict.ends_with("certain."));
     writers
-        .chain(noticed)
-        .chain(verdicts.map(|told| told.verdict.clone()))
+        .chain(detecting)
+        .chain(verdicts.map(|dump| dump.verdict.clone()))
         .collect()
 }
 
-fn check_cut(name: &str, whole: &[String], cut: &[u8]) {
-    let (_, told) = read(cut);
-    for fact in certain(&told) {
+fn check_truncated(name: &str, whole: &[String], part: &[u8]) {
+    let (_, explained) = read(part);
+    for fact in certain(&explained) {
         assert!(
             whole.contains(&fact),
-            "{name}, cut to {} bytes: {fact} is said to be certain; the whole has {whole:#?}",
-            cut.len()
+            "{name}, {} bytes of it: {fact} is certain; the whole has {whole:#?}",
+            part.len()
         );
     }
 }
 
 #[test]
-fn a_cut_makes_nothing_wrong_certain() {
+fn truncation_makes_nothing_false_certain() {
     for (name, dump) in dumps() {
         let whole = certain(&read(dump.as_bytes()).1);
         let bytes = dump.as_bytes();
         for at in 0..bytes.len() {
-            check_cut(&name, &whole, &bytes[..at]);
-            check_cut(&name, &whole, &bytes[at..]);
+            check_truncated(&name, &whole, &bytes[..at]);
+            check_truncated(&name, &whole, &bytes[at..]);
         }
         let mut random = fastrand::Rng::with_seed(7);
         for _ in 0..500 {
             let start = random.usize(..bytes.len());
             let end = random.usize(start..bytes.len());
-            check_cut(&name, &whole, &bytes[start..end]);
+            check_truncated(&name, &whole, &bytes[start..end]);
         }
     }
 }
 
 #[test]
-fn a_prefix_of_a_log_changes_nothing() {
+fn log_prefix_changes_nothing() {
     for (name, dump) in dumps() {
-        // There a line of the program stands in front.
         let plain = read(dump.as_bytes()).1;
         for prefix in [
             "app-1  | ",
@@ -109,15 +108,19 @@ fn a_prefix_of_a_log_changes_nothing() {
                     .lines()
                     .map(|line| format!("{prefix}{line}{end}"))
                     .collect();
-                let told = read(logged.as_bytes()).1;
-                assert_eq!(certain(&told), certain(&plain), "{name} behind {prefix:?}");
-                let verdicts = |told: &[Explained]| -> Vec<_> {
-                    told.iter().map(|told| told.verdict.clone()).collect()
+                let explained = read(logged.as_bytes()).1;
+                assert_eq!(
+                    certain(&explained),
+                    certain(&plain),
+                    "{name} after {prefix:?}"
+                );
+                let verdicts = |explained: &[Explained]| -> Vec<_> {
+                    explained.iter().map(|dump| dump.verdict.clone()).collect()
                 };
                 assert_eq!(
-                    verdicts(&told),
+                    verdicts(&explained),
                     verdicts(&plain),
-                    "{name} behind {prefix:?}"
+                    "{name} after {prefix:?}"
                 );
             }
         }
@@ -125,7 +128,7 @@ fn a_prefix_of_a_log_changes_nothing() {
 }
 
 #[test]
-fn any_text_is_read() {
+fn any_input_is_parsed() {
     let dumps = dumps();
     let mut random = fastrand::Rng::with_seed(11);
     for _ in 0..4_000 {
@@ -159,11 +162,11 @@ fn any_text_is_read() {
 }
 
 #[test]
-fn a_dump_between_other_lines_of_a_log_is_found_again_and_again() {
+fn every_dump_in_a_log_is_found() {
     let dump = &dumps()
         .into_iter()
         .find(|(name, _)| name == "go1.23-note")
-        .expect("it is there")
+        .expect("it is recorded")
         .1;
     let mut log = String::new();
     for _ in 0..3 {
@@ -171,46 +174,47 @@ fn a_dump_between_other_lines_of_a_log_is_found_again_and_again() {
         log.push_str(dump);
         log.push_str("exit status 2\n");
     }
-    let (input, told) = read(log.as_bytes());
-    assert_eq!(told.len(), 3);
+    let (input, explained) = read(log.as_bytes());
+    assert_eq!(explained.len(), 3);
     assert_eq!(input.found.len(), 3);
-    for told in &told {
-        assert_eq!(told.goroutines, 3);
-        assert_eq!(told.writers[0].function.as_deref(), Some("main.main.func1"));
-        assert_eq!(told.unread.lines, 0);
+    for dump in &explained {
+        assert_eq!(dump.goroutines, 3);
+        assert_eq!(dump.writers[0].function.as_deref(), Some("main.main.func1"));
+        assert_eq!(dump.unread.lines, 0);
     }
 }
 
+/// A second crash at once, not two goroutines that detected one overlap.
 #[test]
-fn a_program_that_dies_again_at_once_is_not_taken_for_two_that_noticed() {
+fn restarted_program_has_two_dumps() {
     let dump = dumps()
         .into_iter()
         .find(|(name, _)| name == "go1.26-note")
-        .expect("it is there")
+        .expect("it is recorded")
         .1;
-    let (_, told) = read(format!("{dump}{dump}").as_bytes());
-    assert_eq!(told.len(), 2);
-    for told in told {
-        assert_eq!((told.known.len(), told.goroutines), (1, 1));
+    let (_, explained) = read(format!("{dump}{dump}").as_bytes());
+    assert_eq!(explained.len(), 2);
+    for dump in explained {
+        assert_eq!((dump.known.len(), dump.goroutines), (1, 1));
     }
 }
 
 #[test]
-fn lines_of_the_program_in_between_are_counted_and_shown() {
+fn foreign_lines_are_counted_and_shown() {
     let dump = &dumps()
         .into_iter()
         .find(|(name, _)| name == "go1.23-note")
-        .expect("it is there")
+        .expect("it is recorded")
         .1;
     let log = dump.replace("\n\ngoroutine 18", "\nGET /healthz 200\n\ngoroutine 18");
-    let (_, told) = read(log.as_bytes());
-    assert_eq!(told[0].unread.lines, 1);
-    assert_eq!(told[0].unread.first[0].1, "GET /healthz 200");
-    assert_eq!(told[0].writers[0].goroutine, Some(18));
+    let (_, explained) = read(log.as_bytes());
+    assert_eq!(explained[0].unread.lines, 1);
+    assert_eq!(explained[0].unread.first[0].1, "GET /healthz 200");
+    assert_eq!(explained[0].writers[0].goroutine, Some(18));
 }
 
 #[test]
-fn every_message_is_known_and_says_what_the_noticing_side_did() {
+fn every_message_implies_the_detecting_access() {
     use super::frame::Access;
 
     for (message, access) in [
@@ -229,8 +233,8 @@ fn every_message_is_known_and_says_what_the_noticing_side_did() {
     ] {
         let dump =
             format!("fatal error: {message}\n\ngoroutine 7 [running]:\nmain.f()\n\ta.go:3 +0x1\n");
-        let told = read(dump.as_bytes()).1;
-        assert_eq!(told[0].known[0].access, access, "{message}");
+        let explained = read(dump.as_bytes()).1;
+        assert_eq!(explained[0].known[0].access, access, "{message}");
     }
     let clear = "fatal error: concurrent map writes\n\ngoroutine 7 [running]:\nruntime.mapclear(0x4aaf80, 0xc00007c450)\n";
     assert_eq!(
@@ -240,12 +244,12 @@ fn every_message_is_known_and_says_what_the_noticing_side_did() {
 }
 
 #[test]
-fn the_report_of_our_own_map_is_told_from_a_dump() {
+fn report_of_gomap_is_recognized() {
     let report = "fatal error: concurrent map read and map write\n\nthread \"reader\" (3) [reading]: GoMap::get\n";
-    let told = read(report.as_bytes()).1;
+    let explained = read(report.as_bytes()).1;
     assert!(
-        told[0].notes.iter().any(|note| note.contains("GoMap")),
+        explained[0].notes.iter().any(|note| note.contains("GoMap")),
         "{:?}",
-        told[0].notes
+        explained[0].notes
     );
 }

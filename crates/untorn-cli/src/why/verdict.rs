@@ -1,47 +1,39 @@
-//! The one sentence that stands first.
+//! The conclusion about a dump, which is printed first.
 
 use super::candidates::{Candidate, Ranking};
 use super::dump::{Crash, Kind, Race};
-use super::explain::Known;
 use super::frame::Access;
-use super::place::Place;
+use super::model::Known;
+use super::source_location::where_at;
 use crate::output::counted;
 
-/// Of more than are told, so many are named.
+/// The number of tied candidates that are named if there are more than the ranking holds.
 const NAMED: usize = 3;
 
-/// `main.lookup at crash.go:115`
-pub(crate) fn where_at(function: Option<&str>, place: Option<&Place>) -> String {
-    let function = function.unwrap_or("code that is not in the dump");
-    match place {
-        Some(place) => format!("{function} at {}:{}", place.base(), place.line),
-        None => function.to_owned(),
-    }
-}
-
-/// Of a crash dump.
+/// Returns the verdict on a crash dump.
 pub(crate) fn of_crash(crash: &Crash, known: Option<&Known>, ranking: &Ranking) -> String {
     let kind = crash.banners.first().map(|banner| banner.kind);
     let Some(known) = known else {
-        return match kind {
-            Some(Kind::Writes) => "Two goroutines wrote to one map; the dump has the line alone, and no stack.".into(),
-            Some(Kind::Damage) => "The map was found damaged; the dump has the line alone, and no stack.".into(),
-            _ => "A goroutine met another one's write in a map; the dump has the line alone, and no stack.".into(),
+        let event = match kind {
+            Some(Kind::Writes) => "Two goroutines wrote to the same map",
+            Some(Kind::Damage) => "A map was found corrupted",
+            _ => "A goroutine detected a concurrent write to a map",
         };
+        return format!("{event}; the dump has only the message, without a stack.");
     };
     let here = where_at(known.function.as_deref(), known.place.as_ref());
     let number = known.goroutine.unwrap_or(0);
     let doing = known.access.map_or("using", Access::in_words);
-    let met = match kind {
+    let detected = match kind {
         Some(Kind::Writes) => {
-            format!("Goroutine {number}, {doing} a map in {here}, met another writer.")
+            format!("Goroutine {number}, {doing} a map in {here}, detected another writer.")
         }
         Some(Kind::Damage) => {
             format!(
-                "Goroutine {number}, in {here}, found the map damaged: two goroutines wrote to it, or one wrote while another read, before that."
+                "Goroutine {number}, in {here}, found the map corrupted: earlier, two goroutines wrote to it, or one wrote while another read."
             )
         }
-        _ => format!("Goroutine {number}, {doing} a map in {here}, met somebody else's write."),
+        _ => format!("Goroutine {number}, {doing} a map in {here}, detected a concurrent write."),
     };
     let writer = match ranking.writers.first() {
         Some(first) => format!(
@@ -52,18 +44,18 @@ pub(crate) fn of_crash(crash: &Crash, known: Option<&Known>, ranking: &Ranking) 
                 ""
             },
             first.certainty.in_words(),
-            even(ranking)
+            tied_candidates(ranking)
         ),
         None if crash.goroutines > crash.noticed.len() as u64 => {
-            "None of the other goroutines looks like the writer: it may have ended.".into()
+            "None of the other goroutines looks like the writer, which may have exited.".into()
         }
-        None => "Who wrote, this dump does not show.".into(),
+        None => "This dump does not show the writer.".into(),
     };
-    format!("{met} {writer}")
+    format!("{detected} {writer}")
 }
 
-/// Where it stood, or at least where it was started.
-fn stands(writer: &Candidate) -> String {
+/// Formats where a candidate stopped or, if its stack is unknown, where it was started.
+fn location(writer: &Candidate) -> String {
     match (&writer.function, &writer.started) {
         (None, Some(by)) => format!(
             "started by {}",
@@ -73,74 +65,75 @@ fn stands(writer: &Candidate) -> String {
     }
 }
 
-/// The likeliest writer, or all between whom nothing decides: `goroutine 20 or 21: main.work at crash.go:174`.
-fn even(ranking: &Ranking) -> String {
-    let told = &ranking.writers;
-    let named = if ranking.even > told.len() {
-        &told[..NAMED.min(told.len())]
+/// Formats the likeliest candidate and those tied with it: `goroutine 20 or 21: main.work at
+/// crash.go:174`.
+fn tied_candidates(ranking: &Ranking) -> String {
+    let writers = &ranking.writers;
+    let named = if ranking.tied > writers.len() {
+        &writers[..NAMED.min(writers.len())]
     } else {
-        &told[..ranking.even]
+        &writers[..ranking.tied]
     };
-    let more = ranking.even - named.len();
+    let more = ranking.tied - named.len();
     let number = |writer: &Candidate| writer.goroutine.unwrap_or(0).to_string();
-    let place = named.first().map(stands).unwrap_or_default();
-    let at_one_place = named.iter().all(|writer| stands(writer) == place);
-    let with_place = |writer| match at_one_place {
+    let first = named.first().map(location).unwrap_or_default();
+    let at_one_location = named.iter().all(|writer| location(writer) == first);
+    let with_location = |writer| match at_one_location {
         true => number(writer),
-        false => format!("{} ({})", number(writer), stands(writer)),
+        false => format!("{} ({})", number(writer), location(writer)),
     };
-    let numbers: Vec<_> = named.iter().map(with_place).collect();
-    let told = match (numbers.as_slice(), more) {
+    let numbers: Vec<_> = named.iter().map(with_location).collect();
+    let goroutines = match (numbers.as_slice(), more) {
         ([.., _, _], 0) => {
             let (last, others) = numbers.split_last().expect("there are two");
             format!("goroutine {} or {last}", others.join(", "))
         }
         _ => format!("goroutine {}", numbers.join(", ")),
     };
-    match (at_one_place, more) {
-        (true, 0) => format!("{told}: {place}"),
-        (false, 0) => told,
-        // Where the others stand is another matter.
-        (true, more) => format!("{told} ({place}), or one of {more} more"),
-        (false, more) => format!("{told}, or one of {more} more"),
+    match (at_one_location, more) {
+        (true, 0) => format!("{goroutines}: {first}"),
+        (false, 0) => goroutines,
+        // The location is in brackets, as those that are not named may be elsewhere.
+        (true, more) => format!("{goroutines} ({first}), or one of {more} more"),
+        (false, more) => format!("{goroutines}, or one of {more} more"),
     }
 }
 
-/// `goroutine 8`, or the main one.
-pub(crate) fn who(goroutine: Option<u64>) -> String {
+/// Formats a goroutine, as `goroutine 8`; `None` is the main one.
+pub(crate) fn goroutine_name(goroutine: Option<u64>) -> String {
     goroutine.map_or_else(
         || "the main goroutine".to_owned(),
         |number| format!("goroutine {number}"),
     )
 }
 
-/// Of a race report.
+/// Returns the verdict on a race report.
 pub(crate) fn of_race(race: &Race, known: &[Known]) -> String {
     let what = if race.is_of_a_map() {
         "a map"
     } else {
         "a variable"
     };
-    let told: Vec<_> = known
+    let sides: Vec<_> = known
         .iter()
         .map(|known| {
             let doing = known.access.map_or("using", Access::in_words);
             format!(
                 "{}, {doing} it in {}",
-                who(known.goroutine),
+                goroutine_name(known.goroutine),
                 where_at(known.function.as_deref(), known.place.as_ref())
             )
         })
         .collect();
-    match told.as_slice() {
+    match sides.as_slice() {
         [one, other] if race.is_whole() => format!(
-            "Two goroutines use {what} with nothing that orders them: {one}; and {other}. That is certain."
+            "Two goroutines use {what} without synchronization: {one}; and {other}. This is certain."
         ),
-        [] => "The report of a data race, cut before it names anybody.".into(),
-        told => format!(
-            "Part of a report of a data race over {what} ({} of 2): {}.",
-            counted(told.len() as u64, "side"),
-            told.join("; and ")
+        [] => "A data race report, truncated before its first access.".into(),
+        sides => format!(
+            "Part of a data race report on {what} ({} of 2): {}.",
+            counted(sides.len() as u64, "side"),
+            sides.join("; and ")
         ),
     }
 }

@@ -1,8 +1,8 @@
-//! The tests of the command: each starts it as a user would, or reads the pages of the repository.
+//! The tests of the command: each runs it as a user would, or checks the pages of the repository.
 
 mod command;
-mod documents;
-mod the_note;
+mod json_schema;
+mod note_page;
 mod why;
+mod why_attribution;
 mod why_go;
-mod why_who;

@@ -1,8 +1,9 @@
-//! `untorn why`: dumps of real programs and what is said about them.
+//! `untorn why`: recorded dumps of programs, and the explanations of them.
 //!
-//! The dumps in `why/dumps` were left by `why/crash.go` and `examples/note/main.go` under the Go of their name, with the
-//! folders masked; those named `by-hand` were written by hand in the shape of a Go that is not to be had any more, or of
-//! a library. To see what has changed in `why/told`, run `cargo run -p untorn-cli -- why DUMP` on one of them.
+//! The dumps in `why/dumps` were recorded from `why/crash.go` and `examples/note/main.go` with the
+//! version of Go in their name; folders are masked. Those named `by-hand` were written by hand, in
+//! the form of a version of Go that is no longer available, or of a library. To compare the text
+//! with `why/expected`, run `cargo run -p untorn-cli -- why DUMP` on one of them.
 
 use std::fs;
 use std::io::Write;
@@ -35,7 +36,7 @@ fn command(args: &[&str]) -> Command {
 fn feed(args: &[&str], input: &str) -> Output {
     let mut child = command(args).spawn().expect("the command runs");
     let mut stdin = child.stdin.take().expect("piped");
-    // One that is misused does not read.
+    // On wrong usage the command does not read its input.
     let _ = stdin.write_all(input.as_bytes());
     drop(stdin);
     child.wait_with_output().expect("it ends")
@@ -51,12 +52,13 @@ fn document(input: &str) -> Value {
     serde_json::from_slice(&output.stdout).expect("one JSON document")
 }
 
-fn has_cause(told: &Value, id: &str) -> bool {
-    let causes = told["causes"].as_array().expect("a list");
+fn has_cause(explained: &Value, id: &str) -> bool {
+    let causes = explained["causes"].as_array().expect("a list");
     causes.iter().any(|cause| cause["id"] == id)
 }
 
-/// Dump; number of the goroutine that noticed, its function and line; function of the likeliest writer; a cause.
+/// Dump; number, function and line of the detecting goroutine; function of the likeliest writer; a
+/// cause.
 type Row = (
     &'static str,
     u64,
@@ -271,32 +273,40 @@ const CRASHES: &[Row] = &[
 ];
 
 #[test]
-fn a_crash_of_any_go_is_told_by_who_noticed_who_wrote_and_why() {
+fn crash_of_any_go_has_both_sides_and_a_cause() {
     for (name, goroutine, function, line, writer, cause) in CRASHES {
         let document = document(&dump(name));
-        let told = &document["dumps"][0];
-        let known = &told["known"][0];
-        assert_eq!(told["kind"], "crash", "{name}");
+        let explained = &document["dumps"][0];
+        let known = &explained["known"][0];
+        assert_eq!(explained["kind"], "crash", "{name}");
         assert_eq!(known["goroutine"], *goroutine, "{name}");
         assert_eq!(known["function"], *function, "{name}");
         assert_eq!(known["place"]["line"], *line, "{name}");
         assert_eq!(
-            told["writers"][0]["function"].as_str(),
+            explained["writers"][0]["function"].as_str(),
             *writer,
             "{name}: {}",
-            told["writers"]
+            explained["writers"]
         );
-        assert!(has_cause(told, cause), "{name}: {}", told["causes"]);
+        assert!(
+            has_cause(explained, cause),
+            "{name}: {}",
+            explained["causes"]
+        );
         let certain = |writer: &Value| writer["certainty"] == "certainly";
         assert!(
-            !told["writers"]
+            !explained["writers"]
                 .as_array()
                 .expect("a list")
                 .iter()
                 .any(certain),
             "{name}"
         );
-        assert_eq!(told["unread"]["lines"], 0, "{name}: {}", told["unread"]);
+        assert_eq!(
+            explained["unread"]["lines"], 0,
+            "{name}: {}",
+            explained["unread"]
+        );
     }
 }
 
@@ -317,7 +327,7 @@ fn every_recorded_dump_is_in_a_test() {
 }
 
 #[test]
-fn a_race_report_names_both_sides_for_certain() {
+fn race_report_names_both_sides_with_certainty() {
     for (name, reader, line) in [
         ("go1.23-race", "main.lookup", 115),
         ("go1.27-race", "main.packageLevel", 121),
@@ -329,9 +339,9 @@ fn a_race_report_names_both_sides_for_certain() {
             2,
             "{name}: the report, and the crash that follows"
         );
-        let told = &dumps[0];
-        assert_eq!(told["kind"], "race_report");
-        let known = told["known"].as_array().expect("a list");
+        let explained = &dumps[0];
+        assert_eq!(explained["kind"], "race_report");
+        let known = explained["known"].as_array().expect("a list");
         assert_eq!(known.len(), 2);
         assert_eq!(
             (&known[0]["function"], &known[0]["access"]),
@@ -343,60 +353,60 @@ fn a_race_report_names_both_sides_for_certain() {
             (&"main.reload".into(), &"write".into())
         );
         assert_eq!(known[1]["place"]["line"], 109);
-        assert_eq!(told["writers"].as_array().expect("a list").len(), 1);
-        assert_eq!(told["writers"][0]["certainty"], "certainly");
-        assert!(has_cause(told, "refreshed_in_place"), "{name}");
+        assert_eq!(explained["writers"].as_array().expect("a list").len(), 1);
+        assert_eq!(explained["writers"][0]["certainty"], "certainly");
+        assert!(has_cause(explained, "refreshed_in_place"), "{name}");
     }
 }
 
 #[test]
-fn the_address_of_the_map_is_found_across_goroutines() {
+fn map_address_is_found_across_goroutines() {
     for (name, address, is_map, goroutines) in [
         ("by-hand-go1.13-note", "0xc0000721b0", true, vec![7, 6]),
         ("by-hand-go1.9-writes", "0xc42007c180", true, vec![34, 52]),
         ("go1.23-fan-out", "0xc00010ab40", false, vec![9, 7, 8, 10]),
     ] {
         let document = document(&dump(name));
-        let told = &document["dumps"][0]["addresses"][0];
-        assert_eq!(told["address"], address, "{name}");
-        assert_eq!(told["is_map"], is_map, "{name}");
-        assert_eq!(told["goroutines"], serde_json::json!(goroutines), "{name}");
+        let found = &document["dumps"][0]["addresses"][0];
+        assert_eq!(found["address"], address, "{name}");
+        assert_eq!(found["is_map"], is_map, "{name}");
+        assert_eq!(found["goroutines"], serde_json::json!(goroutines), "{name}");
     }
 }
 
 #[test]
-fn two_that_noticed_are_the_two_writers() {
+fn two_detecting_goroutines_are_the_two_writers() {
     let document = document(&dump("go1.23-two-noticed"));
-    let told = &document["dumps"][0];
-    assert_eq!(told["known"].as_array().expect("a list").len(), 2);
+    let explained = &document["dumps"][0];
+    assert_eq!(explained["known"].as_array().expect("a list").len(), 2);
     assert_eq!(
         (
-            &told["known"][0]["goroutine"],
-            &told["known"][1]["goroutine"]
+            &explained["known"][0]["goroutine"],
+            &explained["known"][1]["goroutine"]
         ),
         (&21.into(), &23.into())
     );
-    assert_eq!(told["writers"][0]["goroutine"], 23);
-    assert_eq!(told["writers"][0]["certainty"], "likely");
+    assert_eq!(explained["writers"][0]["goroutine"], 23);
+    assert_eq!(explained["writers"][0]["certainty"], "likely");
 }
 
 #[test]
-fn a_dump_of_one_goroutine_says_how_to_have_the_others() {
-    let told = feed(&["go1.26-note.txt"], "");
-    assert!(text(&told.stdout).contains("GOTRACEBACK=all"));
-    let told = feed(&["go1.25-note.txt"], "");
-    assert!(!text(&told.stdout).contains("GOTRACEBACK=all"));
-    // The note itself shows one goroutine of a Go that printed all.
+fn dump_of_one_goroutine_suggests_a_full_one() {
+    let output = feed(&["go1.26-note.txt"], "");
+    assert!(text(&output.stdout).contains("GOTRACEBACK=all"));
+    let output = feed(&["go1.25-note.txt"], "");
+    assert!(!text(&output.stdout).contains("GOTRACEBACK=all"));
+    // The note shows one goroutine, of a version of Go that printed all.
     let dump = dump("by-hand-go1.13-note");
-    let told = feed(
+    let output = feed(
         &[],
         dump.split("\n\ngoroutine 1 ").next().expect("never empty"),
     );
-    assert!(text(&told.stdout).contains("so it was cut"));
+    assert!(text(&output.stdout).contains("so it was truncated"));
 }
 
 #[test]
-fn what_is_told_is_as_recorded() {
+fn explanations_match_the_expected_ones() {
     for name in [
         "by-hand-go1.13-note",
         "go1.23-copied-lock",
@@ -406,20 +416,20 @@ fn what_is_told_is_as_recorded() {
         "go1.26-note",
     ] {
         let output = feed(&[&format!("{name}.txt")], "");
-        let path = folder().join("told").join(format!("{name}.txt"));
-        let recorded = fs::read_to_string(&path).unwrap_or_default();
-        let told = text(&output.stdout);
+        let path = folder().join("expected").join(format!("{name}.txt"));
+        let expected = fs::read_to_string(&path).unwrap_or_default();
+        let shown = text(&output.stdout);
         assert!(
-            recorded == told,
-            "{name} is told otherwise than in {}:\n{told}",
+            expected == shown,
+            "the explanation of {name} differs from {}:\n{shown}",
             path.display()
         );
-        assert!(!told.contains('\x1b'), "colour where there is no terminal");
+        assert!(!shown.contains('\x1b'), "color without a terminal");
     }
 }
 
 #[test]
-fn the_dump_comes_from_a_file_or_from_stdin() {
+fn dump_is_read_from_a_file_or_from_stdin() {
     let name = "go1.23-note";
     let file = feed(&[&format!("{name}.txt")], "");
     assert!(file.status.success());
@@ -430,9 +440,9 @@ fn the_dump_comes_from_a_file_or_from_stdin() {
 }
 
 #[test]
-fn an_input_without_such_a_dump_is_told_what_it_is() {
-    for (input, said) in [
-        (dump("go1.23-nil-map"), "never made was written to"),
+fn input_without_a_dump_is_explained() {
+    for (input, part) in [
+        (dump("go1.23-nil-map"), "a write to a nil map"),
         (
             "panic: boom\n\ngoroutine 1 [running]:\nmain.main()\n\t/a.go:3 +0x1\n".into(),
             "another panic",
@@ -443,11 +453,11 @@ fn an_input_without_such_a_dump_is_told_what_it_is() {
         ),
         (
             "goroutine 1 [running]:\nmain.main()\n\ta.go:3 +0x1\n".into(),
-            "it stands before the first of them",
+            "it is printed above the first of them",
         ),
         (
             "fatal error: concurrent map read and".into(),
-            "the line is cut",
+            "the line is truncated",
         ),
         ("all is well\n".into(), "in 1 line:"),
         ("all is\nwell\n".into(), "in 2 lines:"),
@@ -456,8 +466,8 @@ fn an_input_without_such_a_dump_is_told_what_it_is() {
         let output = feed(&[], &input);
         assert_eq!(output.status.code(), Some(1), "{input}");
         assert!(output.stdout.is_empty(), "{}", text(&output.stdout));
-        let told = text(&output.stderr);
-        assert!(told.contains(said), "{input:?}: {told}");
+        let error = text(&output.stderr);
+        assert!(error.contains(part), "{input:?}: {error}");
         let output = feed(&["--json"], &input);
         assert_eq!(output.status.code(), Some(1), "{input}");
         let document: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
@@ -466,7 +476,7 @@ fn an_input_without_such_a_dump_is_told_what_it_is() {
 }
 
 #[test]
-fn misuse_is_told_apart_from_an_input_without_a_dump() {
+fn misuse_and_no_dump_have_different_statuses() {
     for args in [
         &["no-such-file.txt"][..],
         &["."],
@@ -487,8 +497,8 @@ fn misuse_is_told_apart_from_an_input_without_a_dump() {
     assert!(text(&help.stdout).contains("untorn why crash.txt"));
 }
 
-/// The most memory that a process has had, in KiB, where that can be asked for.
-fn most_memory(child: &Child) -> Option<u64> {
+/// Returns the peak memory of a process in KiB, if the system reports it.
+fn peak_memory(child: &Child) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
     let line = status
         .lines()
@@ -497,7 +507,7 @@ fn most_memory(child: &Child) -> Option<u64> {
 }
 
 #[test]
-fn a_log_of_a_hundred_megabytes_is_read_in_bounded_memory() {
+fn log_of_100_megabytes_takes_bounded_memory() {
     let mut child = command(&["--json"]).spawn().expect("the command runs");
     let mut stdin = child.stdin.take().expect("piped");
     let mut write = |text: &str| stdin.write_all(text.as_bytes()).expect("it reads on");
@@ -508,7 +518,7 @@ fn a_log_of_a_hundred_megabytes_is_read_in_bounded_memory() {
     let dump = dump("go1.23-package-level");
     let (first, rest) = dump.split_once("\n\ngoroutine 7 ").expect("two goroutines");
     write(first);
-    // So many that only the likeliest writers can be kept; the real one comes in the middle.
+    // Too many to store: only the likeliest writers are. The actual one is in the middle.
     for number in 100..300_000_u32 {
         if number == 150_000 {
             write("\n\ngoroutine 7 ");
@@ -523,16 +533,16 @@ fn a_log_of_a_hundred_megabytes_is_read_in_bounded_memory() {
     for _ in 0..30 {
         write(&noise);
     }
-    let memory = most_memory(&child);
+    let memory = peak_memory(&child);
     drop(stdin);
     let output = child.wait_with_output().expect("it ends");
     assert!(output.status.success(), "{}", text(&output.stderr));
     let document: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
-    let told = &document["dumps"][0];
-    assert_eq!(told["goroutines"], 299_902);
-    assert_eq!(told["writers"][0]["goroutine"], 7);
+    let explained = &document["dumps"][0];
+    assert_eq!(explained["goroutines"], 299_902);
+    assert_eq!(explained["writers"][0]["goroutine"], 7);
     match memory {
         Some(memory) => assert!(memory < 64 * 1024, "{memory} KiB"),
-        None => println!("skipped: how much memory it had cannot be asked for here"),
+        None => println!("skipped: this system does not report the peak memory"),
     }
 }

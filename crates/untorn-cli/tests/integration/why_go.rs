@@ -1,4 +1,4 @@
-//! `untorn why` on programs that die here and now, under the Go on the `PATH`.
+//! `untorn why` on fresh crashes of programs, with the Go on the `PATH`.
 
 use std::fs;
 use std::path::Path;
@@ -14,18 +14,18 @@ fn document(dump: &Path) -> Value {
         .arg(dump)
         .output()
         .expect("the command runs");
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{told}");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{error}");
     serde_json::from_slice(&output.stdout).expect("one JSON document")
 }
 
-fn has_cause(told: &Value, id: &str) -> bool {
-    let causes = told["causes"].as_array().expect("a list");
+fn has_cause(explained: &Value, id: &str) -> bool {
+    let causes = explained["causes"].as_array().expect("a list");
     causes.iter().any(|cause| cause["id"] == id)
 }
 
-/// What a program prints to stderr until it dies; `None` if it goes on for too long.
-fn dies(program: &mut Command, dump: &Path) -> Option<String> {
+/// Runs a program and returns its stderr; `None` if it did not crash in time.
+fn crash_dump(program: &mut Command, dump: &Path) -> Option<String> {
     let stderr = fs::File::create(dump).expect("a file");
     let mut child = program
         .stdout(Stdio::null())
@@ -33,9 +33,9 @@ fn dies(program: &mut Command, dump: &Path) -> Option<String> {
         .spawn()
         .expect("it runs");
     let since = Instant::now();
-    while child.try_wait().expect("it can be asked").is_none() {
+    while child.try_wait().expect("a child process").is_none() {
         if since.elapsed() > Duration::from_secs(20) {
-            child.kill().expect("it can be ended");
+            child.kill().expect("it can be killed");
             child.wait().expect("it ends");
             return None;
         }
@@ -44,7 +44,7 @@ fn dies(program: &mut Command, dump: &Path) -> Option<String> {
     Some(fs::read_to_string(dump).expect("UTF-8"))
 }
 
-/// Builds one of our programs, or says why that is left out.
+/// Builds a program. Prints why the test is skipped if that fails.
 fn build(source: &Path, program: &Path) -> bool {
     let built = Command::new("go")
         .args(["build", "-o"])
@@ -62,14 +62,14 @@ fn build(source: &Path, program: &Path) -> bool {
             false
         }
         Err(error) => {
-            println!("skipped: there is no Go toolchain ({error}), so the recorded dumps must do");
+            println!("skipped: no Go toolchain ({error}); only recorded dumps are tested");
             false
         }
     }
 }
 
 #[test]
-fn programs_that_die_here_and_now_are_told() {
+fn fresh_crashes_are_explained() {
     let folder = tempfile::tempdir().expect("a folder");
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     let (crash, note) = (folder.path().join("crash"), folder.path().join("note"));
@@ -78,7 +78,7 @@ fn programs_that_die_here_and_now_are_told() {
     }
     let source = tests.join("../../examples/note/main.go");
     assert!(build(&source, &note), "the other program could be built");
-    // Program, its argument, what the goroutine that notices runs, what a writer may be seen in, a cause.
+    // Program, its argument, function of the detecting goroutine, functions of a writer, a cause.
     let programs: [(&Path, &str, &str, &[&str], &str); 8] = [
         (
             &note,
@@ -135,38 +135,42 @@ fn programs_that_die_here_and_now_are_told() {
         let mut run = Command::new(program);
         run.arg(argument).env("GOTRACEBACK", "all");
         let file = folder.path().join(argument);
-        let Some(dump) = dies(&mut run, &file) else {
-            println!("skipped: {argument} did not die in its time");
+        let Some(dump) = crash_dump(&mut run, &file) else {
+            println!("skipped: {argument} did not crash in time");
             continue;
         };
         let document = document(&file);
-        let told = &document["dumps"][0];
-        let function = told["known"][0]["function"].as_str().unwrap_or_default();
+        let explained = &document["dumps"][0];
+        let function = explained["known"][0]["function"]
+            .as_str()
+            .unwrap_or_default();
         assert!(
             function.starts_with(noticing),
             "{argument}: {function}\n{dump}"
         );
         assert_eq!(
-            told["unread"]["lines"], 0,
+            explained["unread"]["lines"], 0,
             "{argument}: {}\n{dump}",
-            told["unread"]
+            explained["unread"]
         );
-        // A goroutine caught on another thread, or before it began, leaves less to say.
-        let writer = told["writers"][0]["function"].as_str().unwrap_or_default();
+        // A goroutine on another thread, or one that has not begun, has no usable stack.
+        let writer = explained["writers"][0]["function"]
+            .as_str()
+            .unwrap_or_default();
         let one_began = cause == "fan_out" && dump.matches("main.work(").count() < 2;
         if dump.contains("stack unavailable") || one_began {
             println!(
-                "{argument}: only the side that noticed is checked, not all stacks were available"
+                "{argument}: only the detecting goroutine is checked, as a stack is unavailable"
             );
             continue;
         }
         assert!(writing.contains(&writer), "{argument}: {writer}\n{dump}");
-        // Inlined, a method does not show whose it is.
+        // An inlined method does not show its type.
         if function.contains("(*") || cause != "shared_struct" {
             assert!(
-                has_cause(told, cause),
+                has_cause(explained, cause),
                 "{argument}: {}\n{dump}",
-                told["causes"]
+                explained["causes"]
             );
         }
     }

@@ -1,4 +1,4 @@
-// Programs that die of a map that two goroutines use, each of one usual cause: the argument chooses.
+// Programs with concurrent map accesses, one for each usual cause; the argument selects one.
 package main
 
 import (
@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// A lock that is copied with each call, since the receiver is a value.
+// A lock that is copied with each call, as the receiver is a value.
 type Settings struct {
 	mu     sync.Mutex
 	values map[string]string
@@ -46,7 +46,7 @@ func copiedLock() {
 	}
 }
 
-// A getter that lets the map out of its lock.
+// A getter that returns the map, which is then used without its lock.
 type Registry struct {
 	mu    sync.RWMutex
 	users map[string]int
@@ -93,7 +93,7 @@ func logAll(users map[string]int) {
 	fmt.Fprintln(io.Discard, "users:", users)
 }
 
-// A map in a variable of the package, refreshed by a goroutine that sleeps most of the time.
+// A map in a package-level variable, refreshed by a goroutine that sleeps most of the time.
 var routes = map[string]string{"/": "home"}
 
 func reloadLoop(every time.Duration) {
@@ -122,7 +122,7 @@ func packageLevel() {
 	}
 }
 
-// Headers that one request shares with another.
+// A header that two requests share.
 func sharedHeader() {
 	shared := http.Header{}
 	shared.Set("Accept", "text/plain")
@@ -136,7 +136,7 @@ func sharedHeader() {
 	}
 }
 
-// A struct that goroutines share by pointer, whose getter goes past the lock.
+// A struct that goroutines share by pointer; its getter bypasses the lock.
 type Cache struct {
 	mu      sync.Mutex
 	entries map[string]int
@@ -203,7 +203,7 @@ func main() {
 		var none map[string]string
 		none["1"] = "265"
 	case "sleeping-main":
-		// Some of these have not begun when the first two meet.
+		// Some of these have not begun when the first two overlap.
 		results := map[string]int{}
 		for n := 0; n < 5; n++ {
 			go work(results, n)

@@ -1,8 +1,8 @@
 //! Polls a TOML file into a `Map` while threads read it.
 //!
 //! ```sh
-//! cargo run -p untorn --example poll_file              # a file of its own, with edits of its own; ends
-//! cargo run -p untorn --example poll_file config.toml  # that file, until interrupted: edit it, remove it, break it
+//! cargo run -p untorn --example poll_file              # edits a temporary file, then exits
+//! cargo run -p untorn --example poll_file config.toml  # follows a file that you edit or remove
 //! ```
 
 mod toml_file;
@@ -23,13 +23,13 @@ use toml_file::TomlFile;
 
 type Config = Map<Arc<str>, Value>;
 
-/// For a fetch that is asked for; each takes half a second at most.
-const SOON: Duration = Duration::from_secs(10);
+/// The timeout of a fetch on request. Each fetch takes at most half a second.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 fn main() -> Result<(), Box<dyn Error>> {
     match std::env::args_os().nth(1) {
         Some(path) => follow(Path::new(&path)),
-        None => play(),
+        None => demo(),
     }
 }
 
@@ -40,14 +40,14 @@ fn start(path: &Path, config: &Arc<Config>) -> std::io::Result<Poller> {
         .start(config)
 }
 
-/// Shows what becomes of somebody's file.
+/// Shows the changes of a file until the process is interrupted.
 fn follow(path: &Path) -> Result<(), Box<dyn Error>> {
     let config = Arc::new(Config::named("config"));
     let poller = start(path, &config)?;
     let mut shown = config.snapshot();
-    let mut told = None;
+    let mut printed = None;
     loop {
-        // A moment is enough: the poller has its own period.
+        // Only checks for news: the poller has its own period.
         thread::sleep(Duration::from_millis(100));
         let newest = config.snapshot();
         if newest.revision() != shown.revision() {
@@ -58,12 +58,12 @@ fn follow(path: &Path) -> Result<(), Box<dyn Error>> {
         let status = poller.status();
         let failing = status.last_error.filter(|_| status.failures_in_a_row > 0);
         let message = failing.map(|failure| failure.message);
-        if told != message {
+        if printed != message {
             match &message {
-                Some(message) => println!("kept what there was: {message}"),
-                None => println!("fine again"),
+                Some(message) => println!("contents unchanged: {message}"),
+                None => println!("polling again without errors"),
             }
-            told = message;
+            printed = message;
         }
     }
 }
@@ -72,25 +72,25 @@ fn show(change: &Change<'_, Arc<str>, Value>) {
     match change {
         Change::Added { key, new } => println!("    {key} = {new}"),
         Change::Changed { key, old, new } => println!("    {key} = {new}, was {old}"),
-        Change::Removed { key, old } => println!("    {key} is gone, was {old}"),
+        Change::Removed { key, old } => println!("    {key} removed, was {old}"),
     }
 }
 
-/// Edits a file of its own in the ways that files are edited, with readers at work.
-fn play() -> Result<(), Box<dyn Error>> {
+/// Edits a temporary file in several ways while threads read the map.
+fn demo() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("config.toml");
     fs::write(&path, document(1))?;
 
     let config = Arc::new(Config::named("config"));
     let poller = start(&path, &config)?;
-    poller.wait_until_fresh(SOON)?;
+    poller.wait_until_fresh(TIMEOUT)?;
     let (done, pairs) = (AtomicBool::new(false), AtomicU64::new(0));
     thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
                 while !done.load(Ordering::Relaxed) {
-                    let view = config.pin(); // both of one revision
+                    let view = config.pin(); // one revision for both keys
                     assert_eq!(view.get("limits.reads"), view.get("limits.writes"));
                     pairs.fetch_add(1, Ordering::Relaxed);
                 }
@@ -101,11 +101,11 @@ fn play() -> Result<(), Box<dyn Error>> {
         edited
     })?;
     let pairs = pairs.into_inner();
-    println!("{pairs} pairs were read meanwhile, none from two revisions");
+    println!("{pairs} pairs were read concurrently, none from two revisions");
     Ok(())
 }
 
-/// Two numbers that belong together.
+/// Returns a file with two numbers that belong together.
 fn document(generation: u32) -> String {
     format!("name = \"demo\"\n\n[limits]\nreads = {generation}\nwrites = {generation}\n")
 }
@@ -114,13 +114,13 @@ fn edit(path: &Path, config: &Config, poller: &Poller) -> Result<(), Box<dyn Err
     let mut shown = Config::new().snapshot();
     let mut step = |title: &str, edit: &dyn Fn() -> std::io::Result<()>| {
         edit()?;
-        let came = poller.refresh_now(SOON);
+        let result = poller.refresh_now(TIMEOUT);
         println!("{title}");
-        match came {
+        match result {
             Ok(revision) => println!("  revision {revision}"),
             Err(RefreshError::Failed(failure)) => {
-                let kept = config.revision();
-                println!("  revision {kept} is kept: {failure}");
+                let unchanged = config.revision();
+                println!("  still revision {unchanged}: {failure}");
             }
             Err(error) => return Err(error.into()),
         }
@@ -129,18 +129,18 @@ fn edit(path: &Path, config: &Config, poller: &Poller) -> Result<(), Box<dyn Err
         shown = newest;
         Ok::<_, Box<dyn Error>>(())
     };
-    let aside: PathBuf = path.with_extension("new");
-    step("at first", &|| Ok(()))?;
+    let temporary: PathBuf = path.with_extension("new");
+    step("initial contents", &|| Ok(()))?;
     step("saved by rename", &|| {
-        fs::write(&aside, document(2))?;
-        fs::rename(&aside, path)
+        fs::write(&temporary, document(2))?;
+        fs::rename(&temporary, path)
     })?;
     step("removed", &|| fs::remove_file(path))?;
     step("emptied", &|| fs::write(path, ""))?;
     step("half-written", &|| {
         fs::write(path, "name = \"demo\"\n\n[limi")
     })?;
-    step("whole again, as it was", &|| fs::write(path, document(2)))?;
+    step("restored", &|| fs::write(path, document(2)))?;
     step("written in place", &|| fs::write(path, document(3)))?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A TOML file as a source: dotted keys, and only whole files.
+//! A TOML file as a source: dotted keys, and only complete files.
 
 use std::error::Error;
 use std::fmt;
@@ -12,40 +12,41 @@ use std::time::{Duration, SystemTime};
 use toml::{Table, Value};
 use untorn::{Fetched, Source};
 
-/// A file that was written to less than this ago may be half-written: it is looked at again.
+/// A file that was modified less than this ago may be half-written, so it is checked again.
 const QUIET: Duration = Duration::from_millis(50);
 
-/// How often it is looked at again within one fetch, which so takes half a second at most.
-const LOOKS: usize = 10;
+/// The most checks within one fetch, which bounds it to half a second.
+const CHECKS: usize = 10;
 
-/// Two writes closer than this may have the same time of modification, on some file systems.
+/// Two writes closer than this may have the same modification time on some file systems.
 const COARSEST_CLOCK: Duration = Duration::from_secs(2);
 
-/// The file at a path, whichever file that is at the moment: editors that save by rename, a file that is missing for a
-/// while and one that is broken are fine, the last good contents stay.
+/// The file at a path, which editors may replace by rename. If it is missing or invalid, the map
+/// retains the last good contents.
 ///
-/// A file that is written in place shows halves. Those without entries (the file is empty, or has comments and empty tables
-/// only) and those that are not TOML are refused. A half with entries that is TOML and stays as it is for longer than
-/// [`QUIET`] cannot be distinguished from the whole: save by rename.
+/// A file that is written in place may be read half-written. A half without entries (empty, or only
+/// comments and empty tables) and a half that is not valid TOML are rejected. A half that is valid
+/// TOML with entries, and unchanged for longer than [`QUIET`], cannot be distinguished from a
+/// complete file: save by rename.
 pub(crate) struct TomlFile {
     path: PathBuf,
-    seen: Option<Seen>,
+    last: Option<Contents>,
 }
 
-/// What was brought last.
-struct Seen {
+/// The contents of the last fetch.
+struct Contents {
     stamp: Stamp,
-    /// Whether whatever is written after this has another stamp.
+    /// `true` if every later write changes the stamp.
     settled: bool,
     text: String,
 }
 
-/// What tells one state of a file from another without reading it.
+/// Metadata that identifies a state of the file without reading it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Stamp {
     modified: SystemTime,
     length: u64,
-    /// Another one after a rename.
+    /// Changes with a rename.
     inode: u64,
 }
 
@@ -56,15 +57,15 @@ impl TomlFile {
     pub(crate) fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
-            seen: None,
+            last: None,
         }
     }
 
     fn read(&mut self) -> Result<Fetched<Entries>, Reason> {
         let stamp = quiet_stamp(&self.path)?;
-        if let Some(seen) = &self.seen
-            && seen.settled
-            && seen.stamp == stamp
+        if let Some(last) = &self.last
+            && last.settled
+            && last.stamp == stamp
         {
             return Ok(Fetched::Unchanged);
         }
@@ -73,13 +74,13 @@ impl TomlFile {
         if Stamp::of(&self.path)? != stamp {
             return Err("it changed while it was read".into());
         }
-        let same = self.seen.as_ref().is_some_and(|seen| seen.text == text);
+        let same = self.last.as_ref().is_some_and(|last| last.text == text);
         let fetched = if same {
             Fetched::Unchanged
         } else {
             Fetched::Contents(entries(&text)?)
         };
-        self.seen = Some(Seen {
+        self.last = Some(Contents {
             stamp,
             settled,
             text,
@@ -100,7 +101,7 @@ impl Source for TomlFile {
     }
 
     fn reset(&mut self) {
-        self.seen = None;
+        self.last = None;
     }
 }
 
@@ -108,7 +109,7 @@ impl Stamp {
     fn of(path: &Path) -> io::Result<Self> {
         let metadata = fs::metadata(path)?;
         if !metadata.is_file() {
-            // Opening a pipe would wait for whoever writes to it.
+            // Opening a pipe would block until another process writes to it.
             return Err(io::Error::other("it is not a file"));
         }
         Ok(Self {
@@ -129,15 +130,16 @@ fn inode(_: &Metadata) -> u64 {
     0
 }
 
-/// Whether the file was last written to longer ago than that; not known, so no, if it is from the future.
+/// Returns `true` if the file was modified longer ago than `age`, and `false` if its modification
+/// time is in the future.
 fn is_older(stamp: Stamp, age: Duration) -> bool {
     stamp.modified.elapsed().is_ok_and(|since| since > age)
 }
 
-/// The stamp of a file that nobody is writing to, as far as one can see.
+/// Returns the stamp of the file once it has been unchanged for [`QUIET`].
 fn quiet_stamp(path: &Path) -> Result<Stamp, Reason> {
     let mut before = Stamp::of(path)?;
-    for _ in 0..LOOKS {
+    for _ in 0..CHECKS {
         if is_older(before, QUIET) {
             return Ok(before);
         }
@@ -151,7 +153,7 @@ fn quiet_stamp(path: &Path) -> Result<Stamp, Reason> {
     Err("it is being written".into())
 }
 
-/// The leaves of the document, by dotted key; at least one. Empty tables have none.
+/// Returns the leaves of the document by dotted key, at least one. Empty tables have none.
 fn entries(text: &str) -> Result<Entries, Reason> {
     let table: Table = text.parse().map_err(|error: toml::de::Error| {
         let before = error.span().map_or("", |span| &text[..span.start]);
@@ -161,7 +163,7 @@ fn entries(text: &str) -> Result<Entries, Reason> {
     let mut entries = Entries::new();
     flatten("", table, &mut entries);
     if entries.is_empty() {
-        // A program that writes in place empties the file first, and may take its time to fill it.
+        // A program that writes in place truncates the file first, and may fill it much later.
         return Err("it has no entries, which would empty the map".into());
     }
     Ok(entries)
@@ -177,7 +179,7 @@ fn flatten(prefix: &str, table: Table, entries: &mut Entries) {
     }
 }
 
-/// As it stands in a TOML file, so that a dot in a key is not one between keys.
+/// Quotes a key as in TOML, so that a dot inside it is not taken for a separator.
 fn quoted(key: &str) -> String {
     let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if !key.is_empty() && key.chars().all(is_bare) {
@@ -187,7 +189,7 @@ fn quoted(key: &str) -> String {
     }
 }
 
-/// Why the file was not taken over.
+/// The error of a rejected or unreadable file.
 #[derive(Debug)]
 pub(crate) struct CannotRead {
     path: PathBuf,

@@ -1,4 +1,4 @@
-//! The service as a router, and the program around it.
+//! Tests of the service as a router, and of the program around it.
 
 mod program;
 mod service;

@@ -1,4 +1,4 @@
-//! The program itself: its socket, its end, and what it says when it cannot begin.
+//! The program: its socket, its shutdown, and its errors at startup.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -17,8 +17,8 @@ fn settings() -> String {
     format!("{}/settings.txt", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// What it says on stderr when it fails.
-fn refused(address: &str, settings: &str) -> String {
+/// Returns the stderr of a program that fails to start.
+fn startup_error(address: &str, settings: &str) -> String {
     let output = program(address, settings).wait_with_output();
     let output = output.expect("it ends");
     assert_eq!(output.status.code(), Some(1));
@@ -26,24 +26,24 @@ fn refused(address: &str, settings: &str) -> String {
 }
 
 #[test]
-fn a_port_that_is_in_use_is_named() {
+fn error_names_a_port_in_use() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("bound").to_string();
-    let told = refused(&address, &settings());
-    let wanted = format!("untorn-axum-example: cannot listen on {address}: ");
-    assert!(told.starts_with(&wanted), "{told}");
-    assert_eq!(told.lines().count(), 1, "{told}");
+    let error = startup_error(&address, &settings());
+    let expected = format!("untorn-axum-example: cannot listen on {address}: ");
+    assert!(error.starts_with(&expected), "{error}");
+    assert_eq!(error.lines().count(), 1, "{error}");
 }
 
 #[test]
-fn without_first_settings_it_does_not_start() {
-    let told = refused("127.0.0.1:0", "no such file");
-    let wanted = "untorn-axum-example: no settings from no such file: the poll failed: ";
-    assert!(told.starts_with(wanted), "{told}");
+fn program_needs_first_settings_to_start() {
+    let error = startup_error("127.0.0.1:0", "no such file");
+    let expected = "untorn-axum-example: cannot load settings from no such file: the poll failed: ";
+    assert!(error.starts_with(expected), "{error}");
 }
 
 #[test]
-fn the_settings_that_come_with_it_are_whole() {
+fn included_settings_are_complete() {
     let text = fs::read_to_string(settings()).expect("a file");
     let settings = untorn_axum_example::settings::parse(&text);
     assert_eq!(settings.map(|settings| settings.len()), Ok(9));
@@ -51,7 +51,7 @@ fn the_settings_that_come_with_it_are_whole() {
 
 #[cfg(unix)]
 #[test]
-fn it_answers_on_its_socket_and_ends_well_when_it_is_terminated() {
+fn program_serves_requests_until_it_is_terminated() {
     let mut child = program("127.0.0.1:0", &settings());
     let mut printed = BufReader::new(child.stdout.take().expect("piped")).lines();
     let line = printed.next().expect("a line").expect("a text");

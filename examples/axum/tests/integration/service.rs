@@ -1,4 +1,4 @@
-//! Requests and refreshes at the same time, through the service.
+//! Concurrent requests and refreshes through the service.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -20,7 +20,7 @@ const TENANTS: usize = 200;
 const READERS: usize = 8;
 const REQUESTS: usize = 100;
 
-/// The three settings of the n-th change: each of them tells n.
+/// Returns the three settings of the n-th change; each of them contains n.
 fn generation(n: u16) -> Pool {
     Pool {
         host: format!("db{n}"),
@@ -33,7 +33,7 @@ fn is_torn(pool: &Pool) -> bool {
     *pool != generation(pool.port)
 }
 
-/// Many tenants, of which `t7` is at generation n and the others stay as they are.
+/// Returns the settings of many tenants: `t7` at generation n, the others unchanged.
 fn text(n: u16) -> String {
     let mut text = String::new();
     for tenant in 0..TENANTS {
@@ -51,12 +51,12 @@ fn text(n: u16) -> String {
     text
 }
 
-/// What the source has; `None` is a file that is not there.
+/// The contents of the source; `None` is a missing file.
 #[derive(Clone, Default)]
 struct Source(Arc<Mutex<Option<String>>>);
 
 impl Source {
-    fn has(&self, text: impl Into<Option<String>>) {
+    fn set(&self, text: impl Into<Option<String>>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = text.into();
     }
 
@@ -72,12 +72,12 @@ impl Source {
 
 async fn started(text: String) -> (Source, Service) {
     let source = Source::default();
-    source.has(text);
+    source.set(text);
     let service = source.start().await;
     (source, service)
 }
 
-async fn ask<T: DeserializeOwned>(service: &Router, request: Request<Body>) -> (StatusCode, T) {
+async fn send<T: DeserializeOwned>(service: &Router, request: Request<Body>) -> (StatusCode, T) {
     let answer = service.clone().oneshot(request).await.expect("infallible");
     let status = answer.status();
     let body = to_bytes(answer.into_body(), 1024).await.expect("a body");
@@ -85,7 +85,7 @@ async fn ask<T: DeserializeOwned>(service: &Router, request: Request<Body>) -> (
 }
 
 async fn ok<T: DeserializeOwned>(service: &Router, request: Request<Body>) -> T {
-    let (status, answer) = ask(service, request).await;
+    let (status, answer) = send(service, request).await;
     assert_eq!(status, StatusCode::OK);
     answer
 }
@@ -103,12 +103,12 @@ fn health() -> Request<Body> {
     Request::get("/health").body(Body::empty()).expect("valid")
 }
 
-/// Answers to many requests for the tenant that is changed again and again meanwhile.
+/// Returns the responses to many requests for the tenant that a task keeps changing.
 async fn answers(source: Source, service: Router) -> Vec<Answer> {
     let reloads = service.clone();
     let refresher = tokio::spawn(async move {
         for n in (1..=u16::MAX).cycle() {
-            source.has(text(n));
+            source.set(text(n));
             let _: u64 = ok(&reloads, reload()).await;
         }
     });
@@ -120,7 +120,7 @@ async fn answers(source: Source, service: Router) -> Vec<Answer> {
             let mut newest = 0;
             for _ in 0..REQUESTS {
                 let answer: Answer = ok(&service, pool_of("t7")).await;
-                assert!(answer.revision >= newest, "it went back");
+                assert!(answer.revision >= newest, "the revision decreased");
                 newest = answer.revision;
                 answers.push(answer);
             }
@@ -141,12 +141,12 @@ async fn every_answer_is_of_one_revision() {
     let revisions: HashSet<_> = answers.iter().map(|answer| answer.revision).collect();
     assert!(
         revisions.len() > 10,
-        "requests and refreshes hardly met: {} revisions",
+        "requests and refreshes hardly overlapped: {} revisions",
         revisions.len()
     );
 }
 
-/// The handler as it should not be: each key at its own moment.
+/// A faulty handler, which reads each key from the newest revision at that moment.
 async fn three_gets(State(service): State<Service>, Path(tenant): Path<String>) -> Json<Answer> {
     let config = service.config();
     let revision = config.revision().get();
@@ -169,7 +169,7 @@ async fn three_gets(State(service): State<Service>, Path(tenant): Path<String>) 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_handler_that_gets_key_by_key_is_caught_by_the_same_test() {
+async fn separate_gets_return_torn_answers() {
     let (source, service) = started(text(0)).await;
     let reloading = async |State(service): State<Service>| match service.reload().await {
         Ok(revision) => Json(revision.get()),
@@ -184,7 +184,7 @@ async fn a_handler_that_gets_key_by_key_is_caught_by_the_same_test() {
 }
 
 #[tokio::test]
-async fn a_reload_publishes_only_the_tenant_that_has_changed() {
+async fn reload_publishes_only_changed_tenants() {
     let (source, service) = started(text(1)).await;
     let router = router(service.clone());
     let before = service.config().snapshot();
@@ -192,7 +192,7 @@ async fn a_reload_publishes_only_the_tenant_that_has_changed() {
     let unchanged: u64 = ok(&router, reload()).await;
     assert_eq!(unchanged, before.revision().get());
 
-    source.has(text(2));
+    source.set(text(2));
     let revision: u64 = ok(&router, reload()).await;
     assert_eq!(revision, unchanged + 1);
     let after = service.config().snapshot();
@@ -203,11 +203,12 @@ async fn a_reload_publishes_only_the_tenant_that_has_changed() {
     assert_eq!((other.pool, other.revision), (generation(1), revision));
 }
 
+/// A source that cannot be read or parsed changes nothing, and its error is in the health.
 #[tokio::test]
-async fn a_source_that_cannot_be_read_or_understood_changes_nothing_and_shows_in_the_health() {
+async fn failed_refresh_changes_nothing() {
     let (source, service) = started(text(1)).await;
     let router = router(service);
-    let (status, fine): (_, Health) = ask(&router, health()).await;
+    let (status, fine): (_, Health) = send(&router, health()).await;
     assert_eq!((status, fine.settings), (StatusCode::OK, 3 * TENANTS));
     assert_eq!(fine.error, None);
 
@@ -215,18 +216,18 @@ async fn a_source_that_cannot_be_read_or_understood_changes_nothing_and_shows_in
         (None, "entity not found"),
         (
             Some(text(2) + "t7.port = 1\n"),
-            "line 601: t7.port is there twice",
+            "line 601: duplicate setting t7.port",
         ),
-        (Some(String::new()), "there are no settings"),
+        (Some(String::new()), "no settings"),
     ];
     for (text, why) in broken {
-        source.has(text);
+        source.set(text);
         let refused = router.clone().oneshot(reload()).await.expect("infallible");
         assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
         let body = to_bytes(refused.into_body(), 1024).await.expect("a body");
         assert_eq!(body, format!("the poll failed: {why}"));
-        // What there is is still young.
-        let (status, failing): (_, Health) = ask(&router, health()).await;
+        // The settings are still recent.
+        let (status, failing): (_, Health) = send(&router, health()).await;
         assert_eq!(
             (status, failing.error.as_deref()),
             (StatusCode::OK, Some(why))
@@ -240,27 +241,27 @@ async fn a_source_that_cannot_be_read_or_understood_changes_nothing_and_shows_in
 }
 
 #[tokio::test]
-async fn there_is_no_pool_of_a_tenant_that_is_not_there() {
+async fn unknown_tenant_is_not_found() {
     let (_, service) = started(text(1)).await;
-    let answer = router(service).oneshot(pool_of("nobody")).await;
+    let answer = router(service).oneshot(pool_of("unknown")).await;
     assert_eq!(answer.expect("infallible").status(), StatusCode::NOT_FOUND);
 }
 
 #[test]
-fn what_is_not_understood_is_told_with_its_line() {
+fn parse_errors_name_the_line() {
     let whole = "a.host = db1\na.port = 1\n\n# ten\na.max_connections = 10\n";
     assert_eq!(parse(whole).map(|settings| settings.len()), Ok(3));
     for (text, why) in [
-        ("a.port", "line 1: there is no `=`"),
-        ("host = db1", "line 1: there is no tenant"),
-        ("\na.ports = 1", "line 2: there is no setting ports"),
+        ("a.port", "line 1: missing `=`"),
+        ("host = db1", "line 1: missing tenant"),
+        ("\na.ports = 1", "line 2: unknown setting ports"),
         ("a.host =", "line 1: a.host is empty"),
         (
             "a.port = 70000",
             "line 1: a.port is \"70000\": number too large to fit in target type",
         ),
         ("a.host = db1\na.port = 1", "a has no max_connections"),
-        ("# nothing\n", "there are no settings"),
+        ("# nothing\n", "no settings"),
     ] {
         assert_eq!(parse(text), Err(why.into()), "{text}");
     }

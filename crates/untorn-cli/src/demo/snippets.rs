@@ -1,11 +1,14 @@
-//! What act 3 changes: two ways to write the pair, and two to read it. The demo shows the lines between the marks.
+//! The code that act 3 changes: two ways to write the pair and two to read it. The demo shows the
+//! lines between the marks.
+//!
+//! The map is called `_map`, as in the note's program, because these lines are shown beside it.
 
 use std::sync::Arc;
 
 use untorn::Map;
 use untorn_lab::rivals::Pair;
 
-/// What the note stores, and which refresh stored it.
+/// A value of the note's program, with the number of the refresh that stored it.
 #[derive(Clone)]
 pub(super) struct Value {
     _number: Arc<str>,
@@ -13,7 +16,7 @@ pub(super) struct Value {
 }
 
 impl Value {
-    /// A random number as text, as the note stores it.
+    /// Creates a random number as text, as the note's program stores it.
     pub(super) fn of(refresh: u64) -> Self {
         Self {
             _number: fastrand::u32(0..1000).to_string().into(),
@@ -28,14 +31,14 @@ fn refreshes(one: &Value, two: &Value) -> Option<Pair> {
     Some((one.refresh, two.refresh))
 }
 
-pub(super) fn write_one_by_one(_map: &Config, one: Value, two: Value) {
+pub(super) fn write_separately(_map: &Config, one: Value, two: Value) {
     // [the writer, before
     _map.insert("1", one);
     _map.insert("2", two);
     // ]
 }
 
-pub(super) fn write_together(_map: &Config, one: Value, two: Value) {
+pub(super) fn write_in_one_batch(_map: &Config, one: Value, two: Value) {
     // [the writer, after
     _map.batch(|_map| {
         _map.insert("1", one);
@@ -44,7 +47,7 @@ pub(super) fn write_together(_map: &Config, one: Value, two: Value) {
     // ]
 }
 
-pub(super) fn read_one_by_one(_map: &Config) -> Option<Pair> {
+pub(super) fn read_separately(_map: &Config) -> Option<Pair> {
     // [the reader, before
     let one = _map.get("1")?;
     let two = _map.get("2")?;
@@ -52,7 +55,7 @@ pub(super) fn read_one_by_one(_map: &Config) -> Option<Pair> {
     refreshes(&one, &two)
 }
 
-pub(super) fn read_together(_map: &Config) -> Option<Pair> {
+pub(super) fn read_under_one_pin(_map: &Config) -> Option<Pair> {
     // [the reader, after
     let _map = _map.pin();
     let one = _map.get("1")?;
@@ -61,10 +64,10 @@ pub(super) fn read_together(_map: &Config) -> Option<Pair> {
     refreshes(one, two)
 }
 
-/// The lines of this file between a mark and its end.
+/// Returns the lines of this file between a mark and its end.
 pub(super) fn lines(mark: &str) -> impl Iterator<Item = &'static str> {
     let start = format!("// [{mark}");
-    include_str!("ways.rs")
+    include_str!("snippets.rs")
         .lines()
         .map(|line| line.strip_prefix("    ").unwrap_or(line))
         .skip_while(move |line| *line != start)
@@ -77,7 +80,7 @@ mod tests {
     use super::lines;
 
     #[test]
-    fn the_shown_lines_are_those_of_the_functions() {
+    fn shown_lines_are_those_of_the_functions() {
         let shown = |mark| lines(mark).collect::<Vec<_>>();
         let insert = [r#"_map.insert("1", one);"#, r#"_map.insert("2", two);"#];
         assert_eq!(shown("the writer, before"), insert);

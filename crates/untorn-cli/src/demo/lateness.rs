@@ -1,4 +1,4 @@
-//! How late refreshes were, as it is told.
+//! The lateness of refreshes, as text and for scripts.
 
 use std::io;
 use std::thread::available_parallelism;
@@ -9,15 +9,15 @@ use untorn_lab::rivals::Lateness;
 
 use crate::output::{Output, counted};
 
-/// For scripts, in seconds.
+/// The lateness in seconds, for scripts.
 #[derive(Serialize)]
-pub(super) struct Late {
+pub(super) struct LatenessSeconds {
     median: f64,
     p99: f64,
     max: f64,
 }
 
-impl Late {
+impl LatenessSeconds {
     pub(super) fn of(late: &Lateness) -> Self {
         Self {
             median: late.median.as_secs_f64(),
@@ -27,7 +27,7 @@ impl Late {
     }
 }
 
-/// Three digits or so, and a unit.
+/// Formats a time with about three digits and a unit.
 pub(super) fn time(time: Duration) -> String {
     match time.as_secs_f64() * 1e6 {
         short if short < 1e3 => format!("{short:.0} µs"),
@@ -40,19 +40,22 @@ pub(super) fn processors() -> usize {
     available_parallelism().map_or(1, usize::from)
 }
 
-/// Whose lateness it is, where so many threads want a turn.
+/// Warns that times include scheduling delays if there are more threads than processors.
 pub(super) fn warn(output: &Output, threads: u32) {
     let processors = processors();
     if threads as usize > processors {
         output.aside(format_args!(
-            "{}: with more threads than processors, slow and late are mostly other threads' turns.",
+            "{}: with more threads than processors, long times are mostly spent waiting for a processor.",
             counted(processors as u64, "processor")
         ));
     }
 }
 
-/// What is told if the threads do not fit.
+/// Adds the number of readers and the next step to the error of a failed start.
 pub(super) fn cannot_start(readers: u16, error: &io::Error) -> io::Error {
     let readers = counted(readers.into(), "reader");
-    io::Error::new(error.kind(), format!("cannot start {readers}: {error}"))
+    io::Error::new(
+        error.kind(),
+        format!("cannot start {readers}: {error}; try fewer (--readers)"),
+    )
 }

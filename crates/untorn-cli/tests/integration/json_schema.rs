@@ -1,4 +1,4 @@
-//! `docs/json.md` says the truth: its fields are those of real documents, all of them and no others.
+//! Checks `docs/json.md`: its fields are exactly those of actual documents.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,28 +16,28 @@ fn read(path: &str) -> String {
     fs::read_to_string(repository().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// What the command prints, whether or not it finds what it looks for.
+/// Returns the document that the command prints, whatever its exit status.
 fn document(args: &[&str], input: &str) -> Value {
     let mut child = Command::new(env!("CARGO_BIN_EXE_untorn"))
         .args(args)
         .arg("--json")
         .env_remove("UNTORN_ON_OVERLAP")
         .env_remove("UNTORN_STRETCH")
-        // Go's own program is another test's matter.
+        // No Go toolchain: the Go program is tested elsewhere.
         .env("PATH", "")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .expect("the command runs");
     let mut stdin = child.stdin.take().expect("piped");
-    // Most do not read.
+    // Most subcommands do not read their input.
     let _ = stdin.write_all(input.as_bytes());
     drop(stdin);
     let output = child.wait_with_output().expect("it ends");
     serde_json::from_slice(&output.stdout).expect("one JSON document")
 }
 
-/// The fields of the page below this heading, with the object that they belong to.
+/// Returns the fields that the page describes below this heading, with their objects.
 fn described(heading: &str) -> BTreeSet<String> {
     let page = read("docs/json.md");
     let heading = format!("## `untorn {heading} --json`");
@@ -65,7 +65,7 @@ fn described(heading: &str) -> BTreeSet<String> {
     fields
 }
 
-/// Adds the fields that have a value.
+/// Collects the fields that have a value.
 fn collect(value: &Value, path: &str, fields: &mut BTreeSet<String>) {
     match value {
         Value::Null => {}
@@ -107,7 +107,7 @@ fn recorded() -> Vec<Value> {
             document(&["why"], &fs::read_to_string(path).expect("UTF-8"))
         })
         .collect();
-    // A line of the program in between.
+    // A dump with a foreign line in between.
     let log = read("crates/untorn-cli/tests/why/dumps/go1.23-note.txt")
         .replace("\n\ngoroutine 18", "\nGET /healthz 200\n\ngoroutine 18");
     documents.push(document(&["why"], &log));
@@ -115,11 +115,11 @@ fn recorded() -> Vec<Value> {
 }
 
 #[test]
-fn the_fields_of_why_are_those_of_the_page() {
+fn fields_of_why_match_the_page() {
     assert_eq!(found(&recorded()), described("why"));
 }
 
-/// What is given as a reason in these documents.
+/// Returns the ids of the reasons in these documents.
 fn reasons<'d>(documents: impl IntoIterator<Item = &'d Value>) -> BTreeSet<String> {
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     documents
@@ -131,7 +131,7 @@ fn reasons<'d>(documents: impl IntoIterator<Item = &'d Value>) -> BTreeSet<Strin
         .collect()
 }
 
-/// What speaks against a goroutine is told where more speaks for it.
+/// A dump with evidence against candidates, which is shown if there is stronger evidence for them.
 const AGAINST: &str = "\
 fatal error: concurrent map read and map write
 
@@ -173,7 +173,7 @@ created by main.main in goroutine 1
 ";
 
 #[test]
-fn the_ids_of_reasons_are_those_of_the_page() {
+fn ids_of_reasons_match_the_page() {
     let page = read("docs/json.md");
     let table = page
         .split("| `reasons[].id` | ")
@@ -194,16 +194,16 @@ fn the_ids_of_reasons_are_those_of_the_page() {
 }
 
 #[test]
-fn the_fields_of_the_acts_are_those_of_the_page() {
+fn fields_of_the_acts_match_the_page() {
     let stretched = document(&["demo", "go", "--patience", "0"], "");
-    // By luck it may die before it has printed much.
+    // An early overlap may end it before it has printed five values.
     let printed_much = (0..50)
         .map(|_| document(&["demo", "go"], ""))
         .find(|act| act["printed"]["last"] != serde_json::json!([]))
-        .expect("a value is printed, and a fifth");
+        .expect("five values are printed");
     let mut described_go = described("demo go");
     let mut found_go = found([&stretched, &printed_much]);
-    // What the real program comes to is compared where it is made.
+    // The fields of the Go program are compared in a unit test of the command.
     described_go.retain(|field| !field.starts_with("go."));
     found_go.retain(|field| !field.starts_with("go."));
     assert_eq!(found_go, described_go);
@@ -214,7 +214,7 @@ fn the_fields_of_the_acts_are_those_of_the_page() {
 }
 
 #[test]
-fn the_fields_of_the_rivals_are_those_of_the_page() {
+fn fields_of_the_rivals_match_the_page() {
     let rivals = ["demo", "rivals", "--maps", "untorn,papaya"];
     let options = ["--readers", "1", "--seconds", "0.1"];
     let document = document(&[&rivals[..], &options].concat(), "");
@@ -222,14 +222,14 @@ fn the_fields_of_the_rivals_are_those_of_the_page() {
 }
 
 #[test]
-fn the_fields_of_the_look_up_are_those_of_the_page() {
+fn fields_of_the_look_up_match_the_page() {
     let scenes = document(&["demo", "lookup"], "");
     let scenes = scenes.as_array().expect("a list");
     assert_eq!(found(scenes), described("demo lookup"));
 }
 
 #[test]
-fn the_help_and_the_list_of_pages_name_the_page() {
+fn help_and_readme_name_the_page() {
     let help = Command::new(env!("CARGO_BIN_EXE_untorn"))
         .arg("--help")
         .output()

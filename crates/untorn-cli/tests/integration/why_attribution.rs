@@ -1,4 +1,4 @@
-//! Whom `untorn why` suspects, where several goroutines come into question, and how it says so.
+//! The candidates of `untorn why` for the writer if there are several, and how they are shown.
 
 use std::fs;
 use std::io::Write;
@@ -23,7 +23,9 @@ fn why(args: &[&str], input: &str) -> Output {
         .spawn()
         .expect("the command runs");
     let mut stdin = child.stdin.take().expect("piped");
-    stdin.write_all(input.as_bytes()).expect("it reads on");
+    stdin
+        .write_all(input.as_bytes())
+        .expect("it reads its input");
     drop(stdin);
     let output = child.wait_with_output().expect("it ends");
     assert!(
@@ -34,7 +36,7 @@ fn why(args: &[&str], input: &str) -> Output {
     output
 }
 
-fn told(input: &str) -> Value {
+fn explain(input: &str) -> Value {
     let output = why(&["--json"], input);
     let document: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
     document["dumps"][0].clone()
@@ -44,11 +46,11 @@ fn text(input: &str) -> String {
     String::from_utf8(why(&[], input).stdout).expect("the command prints UTF-8")
 }
 
-fn verdict(told: &Value) -> &str {
-    told["verdict"].as_str().expect("a text")
+fn verdict(explained: &Value) -> &str {
+    explained["verdict"].as_str().expect("a text")
 }
 
-/// The reason of this kind that a candidate has.
+/// Returns the text of a candidate's reason with this id.
 fn reason<'d>(candidate: &'d Value, id: &str) -> Option<&'d str> {
     let reasons = candidate["reasons"].as_array().expect("a list");
     let found = reasons.iter().find(|reason| reason["id"] == id)?;
@@ -61,7 +63,8 @@ fn numbers(writers: &Value) -> Vec<u64> {
     writers.iter().map(number).collect()
 }
 
-/// A reader that noticed, and goroutines that wait for their next turn, each of a function and at a line.
+/// Returns a dump of a reader that detected an overlap, and of waiting goroutines, each with its
+/// function and line.
 fn pollers(others: &[(&str, u64)]) -> String {
     let mut dump = "fatal error: concurrent map read and map write\n\ngoroutine 7 [running]:\nmain.main.func2()\n\t\
                     main.go:31 +0x35\ncreated by main.main in goroutine 1\n\tmain.go:29 +0xbf\n"
@@ -76,8 +79,8 @@ fn pollers(others: &[(&str, u64)]) -> String {
 }
 
 #[test]
-fn goroutines_that_nothing_tells_apart_are_all_in_the_verdict() {
-    let recorded = told(&dump("go1.23-two-pollers"));
+fn verdict_names_all_tied_candidates() {
+    let recorded = explain(&dump("go1.23-two-pollers"));
     let end = "The writer was likely goroutine 6 or 7: main.main.func1 at main.go:22.";
     assert!(verdict(&recorded).ends_with(end), "{recorded}");
 
@@ -97,85 +100,93 @@ fn goroutines_that_nothing_tells_apart_are_all_in_the_verdict() {
             "was likely goroutine 20, 21, 22 (main.main.func1 at main.go:22), or one of 6 more.",
         ),
     ] {
-        let told = told(&pollers(&vec![one; count]));
-        assert!(verdict(&told).ends_with(end), "{}", verdict(&told));
+        let explained = explain(&pollers(&vec![one; count]));
+        assert!(
+            verdict(&explained).ends_with(end),
+            "{}",
+            verdict(&explained)
+        );
     }
-    let told = told(&pollers(&[one, ("main.main.func3", 27)]));
+    let explained = explain(&pollers(&[one, ("main.main.func3", 27)]));
     let end = "was likely goroutine 20 (main.main.func1 at main.go:22) or 21 (main.main.func3 at main.go:27).";
-    assert!(verdict(&told).ends_with(end), "{}", verdict(&told));
+    assert!(
+        verdict(&explained).ends_with(end),
+        "{}",
+        verdict(&explained)
+    );
 }
 
 #[test]
-fn that_one_ran_and_the_other_waited_does_not_decide_between_them() {
+fn running_and_waiting_candidates_are_tied() {
     let two = pollers(&[("main.main.func1", 22), ("main.main.func1", 22)]);
     let one_ran = two.replace("goroutine 21 [chan receive]", "goroutine 21 [runnable]");
-    let one_ran = told(&one_ran);
+    let one_ran = explain(&one_ran);
     assert!(
         verdict(&one_ran).contains("goroutine 20 or 21:"),
         "{one_ran}"
     );
-    // What is seen inside a write decides.
+    // A frame inside a write breaks the tie.
     let inside = two.replace(
         "goroutine 21 [chan receive]:\n",
         "goroutine 21 [runnable]:\nruntime.mapassign_faststr(0x4aaf80, 0xc00007c450, {0x4bf298, 0x1})\n\tgo/map.go:5 +0x1\n",
     );
-    let told = told(&inside);
+    let explained = explain(&inside);
     assert!(
-        verdict(&told).contains("was likely goroutine 21: "),
+        verdict(&explained).contains("was likely goroutine 21: "),
         "{}",
-        verdict(&told)
+        verdict(&explained)
     );
 }
 
 #[test]
-fn an_address_that_may_be_stale_is_called_so() {
+fn stale_address_is_marked() {
     let dump = dump("go1.23-note-system");
-    let told = told(&dump);
+    let explained = explain(&dump);
     let text = text(&dump);
-    let reason = reason(&told["writers"][0], "same_map").expect("it has the address");
+    let reason = reason(&explained["writers"][0], "same_map").expect("it has the address");
     let stale = "0xc00007c450, the map's address, is among its arguments (line 90, marked `?`: may be stale)";
     assert_eq!(reason, stale);
     assert!(text.contains(stale), "{text}");
-    let address = &told["addresses"][0];
+    let address = &explained["addresses"][0];
     assert_eq!(address["goroutines"], json!([7, 6]));
     assert_eq!(address["may_be_stale"], json!([6]));
-    let among = "among the arguments of goroutines 7, 6 (of goroutine 6 marked `?`: may be stale)";
+    let among = "among the arguments of goroutines 7, 6 (in goroutine 6 marked `?`: may be stale)";
     assert!(text.contains(among), "{text}");
-    // What `?` means is said wherever one is shown, not only of the side that noticed.
-    let explained = |told: &Value| {
-        let notes = told["notes"].as_array().expect("a list");
+    // The meaning of `?` is explained wherever one is shown, not only for the detecting goroutine.
+    let has_note = |explained: &Value| {
+        let notes = explained["notes"].as_array().expect("a list");
         let mut notes = notes.iter().filter_map(Value::as_str);
-        notes.any(|note| note.starts_with("A `?` behind an argument"))
+        notes.any(|note| note.starts_with("A `?` after an argument"))
     };
-    assert!(explained(&told), "{told}");
+    assert!(has_note(&explained), "{explained}");
     let without = dump.replace('?', "");
-    assert!(!explained(&self::told(&without)));
+    assert!(!has_note(&explain(&without)));
 }
 
 #[test]
-fn an_exact_address_is_told_rather_than_one_that_may_be_stale() {
+fn exact_address_is_preferred_to_a_stale_one() {
     let sure = dump("go1.23-note-system").replace(
         "main.main.func1()\n",
         "main.main.func1(0xc00007c450, 0x1)\n",
     );
-    let told = told(&sure);
-    let reason = reason(&told["writers"][0], "same_map").expect("it has the address");
+    let explained = explain(&sure);
+    let reason = reason(&explained["writers"][0], "same_map").expect("it has the address");
     assert!(reason.ends_with("its arguments (line 92)"), "{reason}");
-    assert_eq!(told["addresses"][0]["may_be_stale"], json!([]));
+    assert_eq!(explained["addresses"][0]["may_be_stale"], json!([]));
 }
 
 #[test]
-fn those_that_the_same_go_statement_started_are_told_too() {
+fn goroutines_of_the_same_go_statement_are_counted() {
     let dump = dump("go1.23-not-begun");
-    let told = told(&dump);
+    let explained = explain(&dump);
     assert_eq!(
-        numbers(&told["writers"]),
+        numbers(&explained["writers"]),
         [11],
-        "main only sleeps, and who has not begun has not written: {}",
-        told["writers"]
+        "main only sleeps, and the others have not begun: {}",
+        explained["writers"]
     );
     assert_eq!(
-        told["writers"][0]["same_start"],
+        explained["writers"][0]["same_start"],
         json!({
             "place": { "file": "crash.go", "line": 209 },
             "goroutines": [8, 9, 10],
@@ -188,45 +199,45 @@ fn those_that_the_same_go_statement_started_are_told_too() {
                 begun to run\n";
     assert!(text.contains(more), "{text}");
 
-    let many = self::told(&pollers(&[("main.main.func1", 22); 9]));
+    let many = explain(&pollers(&[("main.main.func1", 22); 9]));
     assert_eq!(numbers(&many["writers"]), [20, 21, 22, 23, 24]);
     let more = |index: usize| &many["writers"][index]["same_start"];
     assert_eq!(more(0)["goroutines"], json!([25, 26, 27, 28]));
     assert_eq!(more(0)["not_begun"], 0);
-    assert!((1..5).all(|index| more(index).is_null()), "told once");
+    assert!((1..5).all(|index| more(index).is_null()), "listed once");
 }
 
 #[test]
-fn a_goroutine_on_the_line_that_started_it_may_have_begun() {
+fn goroutine_with_an_offset_has_begun() {
     let dump = |offset: &str| {
         let other = pollers(&[("main.main.func1", 18)]);
         other.replace("main.go:18 +0x35", &format!("main.go:18{offset}"))
     };
-    let begun = told(&dump(" +0x35"));
+    let begun = explain(&dump(" +0x35"));
     assert_eq!(numbers(&begun["writers"]), [20], "all of it is on one line");
-    let not = told(&dump(""));
+    let not = explain(&dump(""));
     assert_eq!(numbers(&not["writers"]), [0; 0], "{}", not["writers"]);
 }
 
 #[test]
-fn a_main_that_sleeps_is_suspected_only_where_nobody_else_is() {
+fn sleeping_main_is_the_last_candidate() {
     let sleeps = "\ngoroutine 1 [sleep]:\ntime.Sleep(0xdf8475800)\n\tgo/src/runtime/time.go:300 +0xf2\nmain.main()\n\t\
                   main.go:38 +0x107\n";
-    let beside = told(&(pollers(&[("main.main.func1", 22)]) + sleeps));
+    let beside = explain(&(pollers(&[("main.main.func1", 22)]) + sleeps));
     assert_eq!(numbers(&beside["writers"]), [20]);
-    // It may write between two sleeps all the same, so nobody is the writer by exclusion.
+    // As main may write between two sleeps, no goroutine is the writer by exclusion.
     assert!(reason(&beside["writers"][0], "the_only_one").is_none());
 
-    let alone = told(&(pollers(&[]) + sleeps));
+    let alone = explain(&(pollers(&[]) + sleeps));
     assert_eq!(numbers(&alone["writers"]), [1]);
     assert!(reason(&alone["writers"][0], "poller").is_some());
 
     let writes = sleeps.replace("[sleep]:\n", "[runnable]:\nruntime.mapassign_faststr(0x4aaf80, 0xc00007c450, {0x4bf298, 0x1})\n\tgo/map.go:5 +0x1\n");
-    let told = told(&(pollers(&[("main.main.func1", 22)]) + &writes));
-    assert_eq!(told["writers"][0]["goroutine"], 1, "there is more to it");
+    let explained = explain(&(pollers(&[("main.main.func1", 22)]) + &writes));
+    assert_eq!(explained["writers"][0]["goroutine"], 1, "it is in a write");
 }
 
-/// How many goroutines there are, and what is said of their states.
+/// Returns the number of goroutines, and the text about their states.
 fn states(name: &str) -> (u64, String) {
     let text = text(&dump(name));
     let mut lines = text.lines();
@@ -237,36 +248,39 @@ fn states(name: &str) -> (u64, String) {
 }
 
 #[test]
-fn no_state_is_left_out_silently() {
-    let (_, told) = states("go1.23-note-system");
-    assert!(told.ends_with(", and 1 in other states"), "{told}");
-    // Of these one is in the dump twice.
+fn every_state_is_counted() {
+    let (_, explained) = states("go1.23-note-system");
+    assert!(
+        explained.ends_with(", and 1 in other states"),
+        "{explained}"
+    );
+    // One goroutine of these dumps is printed twice.
     for name in ["go1.23-note-system", "go1.23-two-noticed", "go1.23-note"] {
-        let (all, told) = states(name);
+        let (all, explained) = states(name);
         let number = |part: &str| -> u64 {
             let part = part.trim_start_matches("and ");
             let number = part.split(' ').next().expect("a number");
             number.parse().expect("a number")
         };
         assert_eq!(
-            told.split(", ").map(number).sum::<u64>(),
+            explained.split(", ").map(number).sum::<u64>(),
             all,
-            "{name}: {told}"
+            "{name}: {explained}"
         );
     }
 }
 
 #[test]
-fn text_and_document_use_the_same_words_for_how_sure_it_is() {
+fn text_and_document_share_the_words_for_certainty() {
     let mut words = vec![];
     for name in ["go1.23-copied-lock", "go1.23-race", "go1.23-not-begun"] {
         let dump = dump(name);
-        let told = told(&dump);
-        let writers = told["writers"].as_array().expect("a list");
-        let causes = told["causes"].as_array().expect("a list");
+        let explained = explain(&dump);
+        let writers = explained["writers"].as_array().expect("a list");
+        let causes = explained["causes"].as_array().expect("a list");
         for sure in writers.iter().chain(causes) {
             let word = sure["certainty"].as_str().expect("a word").to_owned();
-            let is_race = told["kind"] == "race_report" && word == "certainly";
+            let is_race = explained["kind"] == "race_report" && word == "certainly";
             let shown = text(&dump).contains(&format!("\n{word}: "));
             assert!(shown || is_race, "{name}: {word}");
             words.push(word);
@@ -278,27 +292,31 @@ fn text_and_document_use_the_same_words_for_how_sure_it_is() {
 }
 
 #[test]
-fn a_goroutine_that_was_about_to_run_has_a_reason_of_that_name() {
-    let told = told(&dump("go1.23-copied-lock"));
-    let writer = &told["writers"][0];
+fn runnable_goroutine_has_its_own_reason() {
+    let explained = explain(&dump("go1.23-copied-lock"));
+    let writer = &explained["writers"][0];
     assert_eq!(writer["state"], "runnable");
     assert_eq!(reason(writer, "runnable"), Some("it was runnable"));
 }
 
 #[test]
-fn a_goroutine_whose_stack_is_unknown_is_told_by_who_started_it() {
+fn goroutine_without_a_stack_is_shown_by_its_creator() {
     let other = "\ngoroutine 20 [running]:\n\tgoroutine running on other thread; stack unavailable\ncreated by main.main in \
                  goroutine 1\n\tmain.go:18 +0x65\n";
     let dump = pollers(&[]) + other;
-    let told = told(&dump);
-    let writer = &told["writers"][0];
+    let explained = explain(&dump);
+    let writer = &explained["writers"][0];
     assert_eq!(
         (writer["goroutine"].as_u64(), writer["function"].as_str()),
         (Some(20), None)
     );
     assert_eq!(writer["started"]["place"]["line"], 18);
     let end = "possibly goroutine 20: started by main.main at main.go:18.";
-    assert!(verdict(&told).ends_with(end), "{}", verdict(&told));
+    assert!(
+        verdict(&explained).ends_with(end),
+        "{}",
+        verdict(&explained)
+    );
     let text = text(&dump);
     let line = "\npossibly: goroutine 20 [running], started by main.main, main.go:18 (line 9)\n";
     assert!(text.contains(line), "{text}");

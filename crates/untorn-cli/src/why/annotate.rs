@@ -1,14 +1,14 @@
-//! The parts of a dump in its own order, each in plain words.
+//! The relevant lines of a dump, in its order, each with an explanation.
 
 use serde::Serialize;
 
 use super::candidates::Candidate;
 use super::dump::{self, Crash, Created, Goroutine, Kind, Race};
 use super::frame::{Access, Frame};
-use super::verdict::where_at;
+use super::source_location::where_at;
 use crate::output::counted;
 
-/// A line of the dump, and what it means.
+/// A line of the dump and its explanation.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Part {
     pub(crate) line: u64,
@@ -23,25 +23,26 @@ fn part(line: u64, text: impl Into<String>, means: impl Into<String>) -> Part {
     Part { line, text, means }
 }
 
-pub(crate) fn of_crash(crash: &Crash, writers: &[Candidate]) -> Vec<Part> {
+/// Annotates a crash dump.
+pub(crate) fn crash(crash: &Crash, writers: &[Candidate]) -> Vec<Part> {
     let mut parts = vec![];
     for (index, banner) in crash.banners.iter().enumerate() {
         let means = match index {
             0 => of_message(banner.kind),
             _ => {
-                "A second goroutine noticed before all were stopped; its stack follows the first one's."
+                "A second goroutine detected an overlap before the process stopped; its stack follows the first one's."
             }
         };
         parts.push(part(banner.at, &banner.text, means));
     }
     for goroutine in &crash.noticed {
         let text = format!("goroutine {} [{}]:", goroutine.number, goroutine.state);
-        let means = "Who noticed: it is printed first. It need not be the one at fault; the other side is somebody else.";
+        let means = "The goroutine that detected the overlap, printed first. It is not necessarily at fault; the other side is another goroutine.";
         parts.push(part(goroutine.at, text, means));
         frames(&goroutine.frames, &mut parts);
         rest(goroutine, &mut parts);
     }
-    let mut told: Vec<_> = writers
+    let mut candidates: Vec<_> = writers
         .iter()
         .filter_map(|writer| {
             Some((
@@ -50,12 +51,12 @@ pub(crate) fn of_crash(crash: &Crash, writers: &[Candidate]) -> Vec<Part> {
             ))
         })
         .collect();
-    told.sort_by_key(|(_, goroutine)| goroutine.at);
-    for (writer, goroutine) in told {
+    candidates.sort_by_key(|(_, goroutine)| goroutine.at);
+    for (writer, goroutine) in candidates {
         let text = format!("goroutine {} [{}]:", goroutine.number, goroutine.state);
         let means = format!(
             "{} the writer. {}",
-            capital(writer.certainty.in_words()),
+            capitalized(writer.certainty.in_words()),
             of_state(goroutine)
         );
         parts.push(part(goroutine.at, text, means));
@@ -70,19 +71,19 @@ pub(crate) fn of_crash(crash: &Crash, writers: &[Candidate]) -> Vec<Part> {
             parts.push(part(
                 own.at,
                 call(own),
-                "Where it stood when it was stopped; by then it may have left the map.",
+                "Where it was when the process stopped; by then it may have left the map.",
             ));
         }
         rest(goroutine, &mut parts);
     }
     if let Some((at, status)) = crash.exit {
-        let means = "Printed by `go run`; the program itself ends with status 2, and nothing can recover from it.";
+        let means = "Printed by `go run`; the program itself exits with status 2, which recover cannot prevent.";
         parts.push(part(at, format!("exit status {status}"), means));
     }
     parts
 }
 
-fn capital(word: &str) -> String {
+fn capitalized(word: &str) -> String {
     let mut chars = word.chars();
     chars.next().map_or_else(String::new, |first| {
         first.to_uppercase().chain(chars).collect()
@@ -92,23 +93,23 @@ fn capital(word: &str) -> String {
 fn of_message(kind: Kind) -> &'static str {
     match kind {
         Kind::ReadAndWrite => {
-            "A look-up found the map's header saying that somebody writes. Go then ends the process: a fatal error is no panic, \
-             no recover catches it."
+            "A look-up found the write flag set in the map's header. Go then ends the process: a fatal error is not a panic, so \
+             recover cannot catch it."
         }
         Kind::Writes => {
-            "A write found that somebody else writes too, at its beginning or at its end; the goroutine below is one of the two \
-             writers. No recover catches it."
+            "A write found another write in progress, when it began or when it ended; the goroutine below is one of the two \
+             writers. recover cannot catch this."
         }
         Kind::IterationAndWrite => {
-            "A step of a `range`, or of a print or an encoding, which range too, found the map's header saying that somebody \
-             writes. No recover catches it."
+            "A step of a `range`, or of printing or encoding, which range over the map too, found the write flag set in the map's \
+             header. recover cannot catch this."
         }
         Kind::CloneAndWrite => {
-            "A maps.Clone found the map's header saying that somebody writes. No recover catches it."
+            "maps.Clone found the write flag set in the map's header. recover cannot catch this."
         }
         Kind::Damage => {
-            "The table is in a state that no single goroutine can bring about: an earlier overlap, which nobody noticed, has \
-             damaged it."
+            "The table is in a state that no single goroutine can cause: an earlier overlap, which went undetected, has \
+             corrupted it."
         }
     }
 }
@@ -117,7 +118,7 @@ fn of_state(goroutine: &Goroutine) -> String {
     match goroutine.state.as_str() {
         "running" if goroutine.elsewhere.is_some() => "It was running on another thread.".into(),
         "running" => "It was running.".into(),
-        "runnable" => "It was about to run: stopped in between two instructions of its own.".into(),
+        "runnable" => "It was ready to run, stopped between two of its instructions.".into(),
         "sleep" | "chan receive" | "select" => {
             format!(
                 "It was waiting [{}], for its next turn or for work.",
@@ -149,14 +150,14 @@ fn of_access(frame: &Frame) -> String {
             word.value
         ),
         Some(word) => format!(
-            "Go's function for {doing} a map; the map was at {:#x}, unless that register was used again.",
+            "Go's function for {doing} a map; the map was at {:#x}, unless that register was reused.",
             word.value
         ),
         None => format!("Go's function for {doing} a map."),
     }
 }
 
-/// The frames that matter of the side that noticed.
+/// Annotates the relevant frames of the goroutine that detected the overlap.
 fn frames(all: &[Frame], parts: &mut Vec<Part>) {
     let own = dump::own(all).map(|frame| frame.at);
     let mut accesses = 0;
@@ -176,7 +177,7 @@ fn frames(all: &[Frame], parts: &mut Vec<Part>) {
             parts.push(part(
                 frame.at,
                 call(frame),
-                "The line that used the map: one of the two sites.",
+                "The line that accessed the map: one of the two sites.",
             ));
             break;
         }
@@ -184,7 +185,7 @@ fn frames(all: &[Frame], parts: &mut Vec<Part>) {
 }
 
 fn of_throw(frame: &Frame) -> String {
-    // Before registers were used, the second word was the message's length.
+    // Before Go passed arguments in registers, the second word was the length of the message.
     let length = match frame.words().nth(1).map(|word| word.value) {
         Some(0x21) => ": 0x21 is the length of \u{201c}concurrent map read and map write\u{201d}",
         Some(0x15) => ": 0x15 is the length of \u{201c}concurrent map writes\u{201d}",
@@ -193,24 +194,24 @@ fn of_throw(frame: &Frame) -> String {
         }
         _ => "",
     };
-    format!("Where the runtime gave up{length}.")
+    format!("Where the runtime ends the process{length}.")
 }
 
-/// What follows the frames.
+/// Annotates the lines below the frames.
 fn rest(goroutine: &Goroutine, parts: &mut Vec<Part>) {
     if let Some(at) = goroutine.elsewhere {
         let text = "goroutine running on other thread; stack unavailable";
         parts.push(part(
             at,
             text,
-            "Nobody could read its stack while it ran; only where it was started is known.",
+            "Its stack cannot be read while it runs; only where it was started is known.",
         ));
     }
     if let Some(at) = goroutine.elided {
         parts.push(part(
             at,
             "...frames elided...",
-            "Go prints the 50 innermost and the 50 outermost calls.",
+            "Go prints only the 50 innermost and the 50 outermost calls.",
         ));
     }
     if let Some(created) = &goroutine.created {
@@ -230,22 +231,24 @@ fn of_created(created: &Created) -> Part {
     )
 }
 
-pub(crate) fn of_race(race: &Race) -> Vec<Part> {
-    let means = "Go's race detector: two accesses, at least one a write, that nothing orders.";
+/// Annotates a race report.
+pub(crate) fn race(race: &Race) -> Vec<Part> {
+    let means =
+        "Go's race detector: two accesses without synchronization, at least one of them a write.";
     let mut parts = vec![part(race.at, "WARNING: DATA RACE", means)];
     for (index, side) in race.sides.iter().enumerate() {
         let means = match (index, side.writes) {
             (0, true) => "The later of the two accesses, a write.",
             (0, false) => "The later of the two accesses, a read.",
-            (_, true) => "The earlier one, a write; maybe seconds before.",
-            (_, false) => "The earlier one, a read; maybe seconds before.",
+            (_, true) => "The earlier one, a write; possibly seconds before.",
+            (_, false) => "The earlier one, a read; possibly seconds before.",
         };
         parts.push(part(side.at, &side.text, means));
         if let Some(at) = side.lost {
             parts.push(part(
                 at,
                 "[failed to restore the stack]",
-                "It was too long ago.",
+                "The access is too old: its stack is no longer in the history.",
             ));
         }
         if let Some(frame) = side.frames.iter().find(|frame| frame.access().is_some()) {
@@ -255,7 +258,7 @@ pub(crate) fn of_race(race: &Race) -> Vec<Part> {
             parts.push(part(
                 own.at,
                 call(own),
-                "The line that used it: one of the two sites.",
+                "The line that accessed it: one of the two sites.",
             ));
         }
     }
@@ -273,27 +276,27 @@ pub(crate) fn of_race(race: &Race) -> Vec<Part> {
     parts
 }
 
-/// States that are told by name.
+/// The number of states that are listed by name.
 const STATES: usize = 6;
 
-/// `7 goroutines: 5 [chan receive], 2 [select]`
+/// Counts the goroutines by state, as `7 goroutines: 5 [chan receive], 2 [select]`.
 pub(crate) fn states(crash: &Crash) -> String {
     let mut states: Vec<_> = crash.states.iter().filter(|(_, n)| **n > 0).collect();
     states.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-    let (told, rest) = states.split_at(states.len().min(STATES));
-    let mut told: Vec<_> = told
+    let (listed, rest) = states.split_at(states.len().min(STATES));
+    let mut listed: Vec<_> = listed
         .iter()
         .map(|(state, count)| format!("{count} [{state}]"))
         .collect();
-    // Of very many states not all are counted by name.
+    // If there are very many states, the parser does not count all of them by name.
     let by_name: u64 = states.iter().map(|(_, count)| **count).sum();
     let more = rest.iter().map(|(_, count)| **count).sum::<u64>() + (crash.goroutines - by_name);
     if more > 0 {
-        told.push(format!("and {more} in other states"));
+        listed.push(format!("and {more} in other states"));
     }
     format!(
         "{}: {}",
         counted(crash.goroutines, "goroutine"),
-        told.join(", ")
+        listed.join(", ")
     )
 }

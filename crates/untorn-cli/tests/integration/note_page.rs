@@ -1,5 +1,5 @@
-//! `docs/the-note.md` and `docs/go-tests.md` say the truth: what they cite exists, and the note's program and its crash
-//! are as it says.
+//! Checks `docs/the-note.md` and `docs/go-tests.md`: the files and tests that they cite exist, and
+//! the note's program and its crash are as described.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -32,7 +32,7 @@ fn json(args: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).expect("one JSON document")
 }
 
-/// Text and target of each link.
+/// Returns the text and the target of each link.
 fn links(page: &str) -> Vec<(&str, &str)> {
     let texts = page.split("](");
     let targets = texts.clone().skip(1);
@@ -46,7 +46,7 @@ fn links(page: &str) -> Vec<(&str, &str)> {
         .collect()
 }
 
-/// What stands between backquotes and begins with `start`: the rest of it.
+/// Returns the quotations in backquotes that begin with `start`, without it.
 fn quoted<'p>(page: &'p str, start: &str) -> Vec<&'p str> {
     let quotes = page
         .lines()
@@ -74,13 +74,13 @@ fn every_linked_file_exists() {
     }
 }
 
-/// Whether the source has this test, by itself or as a name that a macro makes a test of.
+/// Returns `true` if the source has this test, as a function or as a name that a macro expands.
 fn has_test(source: &str, test: &str) -> bool {
     let by_macro = |line: &str| line.trim_start().starts_with(&format!("{test}: "));
     source.contains(&format!("fn {test}() {{")) || source.lines().any(by_macro)
 }
 
-/// The tests that a page cites: file, as the link leads to it, and name.
+/// Returns the tests that a page cites: the target of the link, and the name.
 fn cited(page: &str) -> Vec<(String, String)> {
     let text = read(page);
     let mut cited = vec![];
@@ -104,7 +104,7 @@ fn cited(page: &str) -> Vec<(String, String)> {
     assert_eq!(
         cited.len(),
         named,
-        "every test that is named on {page} is a link to its file"
+        "every test named on {page} is a link to its file"
     );
     cited
 }
@@ -116,7 +116,7 @@ fn every_cited_test_exists() {
 }
 
 #[test]
-fn every_test_after_go_is_on_its_page() {
+fn every_test_after_gos_is_on_its_page() {
     let cited = cited("docs/go-tests.md");
     let folders = ["integration", "process"].map(|part| format!("crates/untorn/tests/{part}/go"));
     let files = folders.iter().flat_map(|folder| {
@@ -150,7 +150,7 @@ fn every_test_after_go_is_on_its_page() {
 }
 
 #[test]
-fn every_scene_is_cited_and_nothing_else() {
+fn every_scene_is_cited_and_exists() {
     let page = page();
     let cited: BTreeSet<_> = quoted(&page, "demo lookup ").into_iter().collect();
     let scenes = json(&["demo", "lookup"]);
@@ -181,13 +181,13 @@ fn no_cell_is_empty() {
 }
 
 #[test]
-fn one_word_makes_the_program_safe() {
-    let (dying, safe) = (read("examples/note/main.rs"), read("examples/note/map.rs"));
-    assert_eq!(dying.replace("GoMap", "Map"), safe);
+fn programs_differ_in_one_word() {
+    let (go_map, map) = (read("examples/note/main.rs"), read("examples/note/map.rs"));
+    assert_eq!(go_map.replace("GoMap", "Map"), map);
 }
 
 #[test]
-fn the_two_programs_match_line_by_line() {
+fn go_and_rust_programs_match_line_by_line() {
     let (go, rust) = (read("examples/note/main.go"), read("examples/note/main.rs"));
     for (number, in_go, in_rust) in [
         (
@@ -236,15 +236,16 @@ fn the_two_programs_match_line_by_line() {
     assert_eq!(line(37), "runtime.Gosched()");
 }
 
-/// One side of the report: who, the method, one of two lines, and the line that started the thread.
-fn check_side(report: &str, who: &str, [method, one, other, created]: [&str; 4]) {
+/// Checks one side of the report: the thread, the method, one of two lines, and the line that
+/// started the thread.
+fn check_side(report: &str, thread: &str, [method, one, other, created]: [&str; 4]) {
     let from = report
-        .find(who)
-        .unwrap_or_else(|| panic!("no {who} in {report}"));
-    let side: Vec<_> = report[from + who.len()..].lines().take(3).collect();
+        .find(thread)
+        .unwrap_or_else(|| panic!("no {thread} in {report}"));
+    let side: Vec<_> = report[from + thread.len()..].lines().take(3).collect();
     let place = |place| format!("\texamples/note/main.rs{place}");
     let inside = side[0].starts_with(method) && (side[1] == place(one) || side[1] == place(other));
-    // Whoever was met may be gone before the other has read its record.
+    // The other access may have ended before its record was read.
     let gone = side[0] == "an access that has ended"
         && side[1] == "\tat a line it had left before it could be read";
     assert!(inside || gone, "{report}");
@@ -255,7 +256,7 @@ fn check_side(report: &str, who: &str, [method, one, other, created]: [&str; 4])
 }
 
 #[test]
-fn the_report_has_the_parts_of_the_crash_output() {
+fn report_has_the_parts_of_the_crash_output() {
     let act = json(&["demo", "go"]);
     let report = act["report"].as_str().expect("a text");
     let message = report.lines().next().expect("a first line");

@@ -1,4 +1,5 @@
-//! `demo rivals`: the note's traffic over other people's maps, each in its best idiom, and over untorn's.
+//! `demo rivals`: the note's traffic on other concurrent maps, each in its best idiom, and on
+//! untorn's.
 
 mod document;
 mod table;
@@ -6,39 +7,61 @@ mod table;
 use std::io;
 use std::time::{Duration, Instant};
 
+use clap::builder::PossibleValuesParser;
+use clap::value_parser;
 use untorn_lab::rivals::{ENTRANTS, Entrant, Tally, Traffic};
 
-use super::late;
-use crate::args::Rivals;
+use super::lateness;
+use super::options::seconds;
 use crate::output::{Output, counted, grouped};
 use crate::progress;
 
-/// What `--maps` takes.
-pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    ENTRANTS.iter().map(|entrant| entrant.name)
-}
-
-/// In how many slices a map is played: what else the machine does meanwhile then falls on all of them.
+/// The number of slices of each map's time. Interleaved with those of the other maps, they spread
+/// disturbances by other programs over all maps.
 const SLICES: u16 = 5;
 
-/// What a slice takes beside its time, in seconds: threads have to begin and to end.
+/// Seconds that a slice takes in addition to its time, to start and to join its threads.
 const OVERHEAD: f64 = 0.002;
 const OVERHEAD_PER_READER: f64 = 0.000_06;
 
-/// From so many times its time on, a slice overran.
+/// A slice overran if it took at least this many times its planned time.
 const OVERRUN: u32 = 2;
 
-/// One map with one number of readers.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Threads that read both values without pause; each number is a run of its own.
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "1,64,1000",
+        value_parser = value_parser!(u16).range(1..=4096))]
+    readers: Vec<u16>,
+    /// Duration for each map and number of readers, all slices together [default: 0.4; 1.5 with
+    /// more than 100 readers].
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    seconds: Option<f64>,
+    /// Only these maps [default: all].
+    #[arg(long, value_name = "MAP,...", value_delimiter = ',',
+        value_parser = PossibleValuesParser::new(ENTRANTS.iter().map(|entrant| entrant.name)))]
+    maps: Vec<String>,
+}
+
+impl Args {
+    /// Returns how long a map runs with this number of readers.
+    fn seconds(&self, readers: u16) -> f64 {
+        let default = if readers > 100 { 1.5 } else { 0.4 };
+        self.seconds.unwrap_or(default)
+    }
+}
+
+/// The run of one map with one number of readers.
 struct Play {
     entrant: Entrant,
     readers: u16,
     /// All slices together.
     tally: Tally,
-    /// Pairs per second: the median slice, the least and the most.
+    /// Pairs per second of the median, the slowest and the fastest slice.
     rate: [f64; 3],
-    /// How long a slice was to take.
+    /// The planned time of a slice.
     slice: Duration,
-    /// How long the longest slice really took.
+    /// The actual time of the longest slice.
     longest: Duration,
 }
 
@@ -60,14 +83,14 @@ impl Play {
         }
     }
 
-    /// Whether a slice took much longer than it was to.
+    /// Returns `true` if a slice took much longer than planned.
     fn overran(&self) -> bool {
         self.longest >= OVERRUN * self.slice
     }
 }
 
-/// Plays all of them, and shows the table for each number of readers when it is complete.
-pub(crate) fn show(output: &Output, options: &Rivals) -> io::Result<()> {
+/// Runs the chosen maps, and shows the table for each number of readers when it is complete.
+pub(crate) fn show(output: &Output, options: &Args) -> io::Result<()> {
     let mut readers = options.readers.clone();
     readers.sort_unstable();
     readers.dedup();
@@ -77,7 +100,7 @@ pub(crate) fn show(output: &Output, options: &Rivals) -> io::Result<()> {
         .collect();
 
     output.heading(
-        "One pair of keys, to be refreshed together every millisecond, read without pause",
+        "One pair of keys, due for a joint refresh every millisecond and read without pause",
     );
     let seconds: f64 = readers
         .iter()
@@ -89,12 +112,12 @@ pub(crate) fn show(output: &Output, options: &Rivals) -> io::Result<()> {
     output.line(format_args!(
         "{}, {} of {SLICES} slices each in random order, at least {:.0} s; {}.",
         counted(chosen.len() as u64, "map"),
-        counted((chosen.len() * readers.len()) as u64, "play"),
+        counted((chosen.len() * readers.len()) as u64, "run"),
         (chosen.len() as f64 * seconds).ceil(),
-        counted(late::processors() as u64, "processor"),
+        counted(lateness::processors() as u64, "processor"),
     ));
-    output.aside("A slice ends when its last read and its last refresh have ended; where these hang, it takes longer.");
-    let begun = Instant::now();
+    output.aside("A slice ends when its last read and its last refresh have returned; if one of them is blocked, it takes longer.");
+    let start = Instant::now();
     let mut plays = Vec::new();
     for readers in readers {
         let rows = play_all(output, &chosen, readers, options)?;
@@ -104,21 +127,22 @@ pub(crate) fn show(output: &Output, options: &Rivals) -> io::Result<()> {
     }
     output.line("");
     output.line(format_args!(
-        "It took {:.0} s.",
-        begun.elapsed().as_secs_f64()
+        "Total time: {:.0} s.",
+        start.elapsed().as_secs_f64()
     ));
-    table::missed(output, &plays);
+    table::missing(output, &plays);
     table::remarks(output, &chosen, &plays);
     output.document(&document::Document::of(&plays))?;
-    refuse_broken_promises(&plays)
+    check_guarantees(&plays)
 }
 
-/// Every map with so many readers, in slices: each round has one of every map, in random order.
+/// Runs every map with this number of readers. Each round has one slice of every map, in random
+/// order.
 fn play_all(
     output: &Output,
     chosen: &[Entrant],
     readers: u16,
-    options: &Rivals,
+    options: &Args,
 ) -> io::Result<Vec<Play>> {
     let traffic = Traffic {
         readers: readers.into(),
@@ -130,15 +154,15 @@ fn play_all(
         fastrand::shuffle(&mut order);
         for &map in &order {
             let entrant = chosen[map];
-            output.end_if_unread();
+            output.exit_if_unread();
             progress::show(format_args!(
                 "{}, slice {round} of {SLICES}: {}",
                 counted(readers.into(), "reader"),
                 entrant.name,
             ));
-            let played = entrant.play(&traffic);
+            let slice = entrant.play(&traffic);
             progress::clear();
-            slices[map].push(played.map_err(|error| late::cannot_start(readers, &error))?);
+            slices[map].push(slice.map_err(|error| lateness::cannot_start(readers, &error))?);
         }
     }
     let plays = chosen.iter().zip(&slices);
@@ -147,8 +171,8 @@ fn play_all(
         .collect())
 }
 
-/// A broken promise is news.
-fn refuse_broken_promises(plays: &[Play]) -> io::Result<()> {
+/// Returns an error if a map broke its guarantee.
+fn check_guarantees(plays: &[Play]) -> io::Result<()> {
     let broken: Vec<String> = plays
         .iter()
         .filter(|play| play.entrant.is_broken_by(&play.tally))
@@ -167,7 +191,7 @@ fn refuse_broken_promises(plays: &[Play]) -> io::Result<()> {
         Ok(())
     } else {
         Err(io::Error::other(format!(
-            "a map that promises pairs broke its promise: {}",
+            "a map that guarantees consistent pairs broke its guarantee: {}",
             broken.join("; ")
         )))
     }
@@ -179,9 +203,9 @@ mod tests {
 
     use untorn_lab::rivals::{ENTRANTS, Lateness, Promise, Tally};
 
-    use super::{Play, refuse_broken_promises};
+    use super::{Play, check_guarantees};
 
-    /// A play in which all slices took as long as they were to.
+    /// Returns a run whose slices took the planned time.
     pub(super) fn play(torn: u64, missing: u64, promise: Promise) -> Play {
         let found = ENTRANTS.iter().find(|entrant| entrant.promise == promise);
         let time = Duration::from_secs(1);
@@ -196,7 +220,7 @@ mod tests {
             took: time,
             late: Lateness::of(vec![1.0]),
         };
-        Play::of(*found.expect("there are both"), 2, &[tally])
+        Play::of(*found.expect("there are maps of both kinds"), 2, &[tally])
     }
 
     #[test]
@@ -223,18 +247,18 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_promise_is_an_error_that_tells_whose() {
+    fn broken_guarantee_is_an_error_that_names_the_map() {
         let plays = [play(0, 0, Promise::Pairs), play(3, 1, Promise::Pairs)];
-        let told = refuse_broken_promises(&plays).expect_err("a pair is torn");
-        let told = told.to_string();
+        let error = check_guarantees(&plays).expect_err("a pair is torn");
+        let error = error.to_string();
         let name = plays[1].entrant.name;
         let expected = format!("{name} with 2 readers showed 3 pairs from two refreshes and 1 ");
-        assert!(told.contains(&expected), "{told}");
+        assert!(error.contains(&expected), "{error}");
     }
 
     #[test]
-    fn where_nothing_is_promised_nothing_is_broken() {
+    fn torn_pairs_without_a_guarantee_are_no_error() {
         let plays = [play(0, 0, Promise::Pairs), play(3, 1, Promise::PerKey)];
-        assert!(refuse_broken_promises(&plays).is_ok());
+        assert!(check_guarantees(&plays).is_ok());
     }
 }

@@ -1,55 +1,56 @@
-//! What is told to people: the verdict first.
+//! Prints an explanation as text, the verdict first.
 
+use super::annotate;
 use super::candidates::SameStart;
 use super::causes;
 use super::dump::{Crash, Found};
-use super::explain::{Address, DumpKind, Explained};
-use super::parts;
-use super::verdict::who;
+use super::model::{Address, DumpKind, Explained};
+use super::verdict::goroutine_name;
 use crate::output::{Output, counted};
 
-pub(crate) fn show(output: &Output, found: &Found, told: &Explained) {
-    output.heading(&told.verdict);
+/// Prints the explanation of one dump.
+pub(crate) fn show(output: &Output, found: &Found, explained: &Explained) {
+    output.heading(&explained.verdict);
     output.aside(format_args!(
         "{}, lines {} to {} of the input",
-        match told.kind {
-            DumpKind::Crash => "A crash dump",
-            DumpKind::RaceReport => "A report of the race detector",
+        match explained.kind {
+            DumpKind::Crash => "Crash dump",
+            DumpKind::RaceReport => "Race detector report",
         },
-        told.first_line,
-        told.last_line
+        explained.first_line,
+        explained.last_line
     ));
-    for note in &told.notes {
+    for note in &explained.notes {
         output.line(format_args!("- {note}"));
     }
 
     output.line("");
-    output.heading("Part by part");
-    for part in &told.parts {
+    output.heading("Line by line");
+    for part in &explained.parts {
         output.line(format_args!("{:>6}  {}", part.line, part.text));
         output.aside(format_args!("        {}", part.means));
     }
     if let Found::Crash(crash) = found {
-        rest_of_crash(output, crash, told);
+        rest_of_crash(output, crash, explained);
     }
-    if told.unread.lines > 0 {
-        let lines = counted(told.unread.lines, "line");
+    if explained.unread.lines > 0 {
+        let lines = counted(explained.unread.lines, "line");
         output.aside(format_args!(
-            "        {lines} in between are no part of it, the first of them:"
+            "        {lines} in between not part of the dump; the first:"
         ));
-        for (at, text) in &told.unread.first {
+        for (at, text) in &explained.unread.first {
             output.line(format_args!("{at:>6}  {text}"));
         }
     }
 
-    if told.kind == DumpKind::Crash && !told.writers.is_empty() {
+    if explained.kind == DumpKind::Crash && !explained.writers.is_empty() {
         output.line("");
-        output.heading("Who may be the writer");
-        for writer in &told.writers {
+        output.heading("Possible writers");
+        for writer in &explained.writers {
             let (function, place) = match (&writer.function, &writer.started) {
                 (Some(function), _) => (function.clone(), &writer.place),
                 (None, Some(by)) => (format!("started by {}", by.function), &by.place),
-                (None, None) => ("a goroutine without a known function".into(), &None),
+                (None, None) => ("unknown function".into(), &None),
             };
             let place = place
                 .as_ref()
@@ -57,7 +58,7 @@ pub(crate) fn show(output: &Output, found: &Found, told: &Explained) {
             output.line(format_args!(
                 "{}: {} [{}], {function}{place} (line {})",
                 writer.certainty.in_words(),
-                who(writer.goroutine),
+                goroutine_name(writer.goroutine),
                 writer.state,
                 writer.line
             ));
@@ -70,10 +71,10 @@ pub(crate) fn show(output: &Output, found: &Found, told: &Explained) {
         }
     }
 
-    if !told.causes.is_empty() {
+    if !explained.causes.is_empty() {
         output.line("");
-        output.heading("What it looks like");
-        for cause in &told.causes {
+        output.heading("Possible causes");
+        for cause in &explained.causes {
             output.line(format_args!(
                 "{}: {}",
                 cause.certainty.in_words(),
@@ -83,57 +84,61 @@ pub(crate) fn show(output: &Output, found: &Found, told: &Explained) {
         }
     }
 
-    let special: Vec<_> = told.causes.iter().flat_map(|cause| cause.change).collect();
+    let special: Vec<_> = explained
+        .causes
+        .iter()
+        .flat_map(|cause| cause.change)
+        .collect();
     if !special.is_empty() {
         output.line("");
-        output.heading("What to change");
+        output.heading("How to fix it");
         for change in special {
             output.line(format_args!("- {change}"));
         }
     }
 }
 
-/// What to change in any case, once for all dumps.
-pub(crate) fn always(output: &Output) {
+/// Prints the advice that applies to every cause, once for all dumps.
+pub(crate) fn general_advice(output: &Output) {
     output.line("");
-    output.heading("In any case");
-    for change in causes::ALWAYS {
+    output.heading("General advice");
+    for change in causes::GENERAL_ADVICE {
         output.line(format_args!("- {change}"));
     }
 }
 
-fn rest_of_crash(output: &Output, crash: &Crash, told: &Explained) {
+fn rest_of_crash(output: &Output, crash: &Crash, explained: &Explained) {
     if crash.goroutines > 0 {
-        output.aside(format_args!("        {}", parts::states(crash)));
+        output.aside(format_args!("        {}", annotate::states(crash)));
     }
-    for address in &told.addresses {
+    for address in &explained.addresses {
         output.line(format_args!("        {}", among(address)));
     }
 }
 
-/// Of the numbers of so many goroutines a line can be read.
-const NUMBERS: usize = 12;
+/// The number of goroutines that one line lists.
+const LISTED: usize = 12;
 
-/// `goroutines 7, 8, 9`, and how many more.
+/// Formats goroutines, as `goroutines 7, 8, 9`, and the number of those that are not listed.
 fn goroutines(numbers: &[u64]) -> String {
-    let told: Vec<_> = numbers.iter().take(NUMBERS).map(u64::to_string).collect();
+    let listed: Vec<_> = numbers.iter().take(LISTED).map(u64::to_string).collect();
     let plural = if numbers.len() == 1 { "" } else { "s" };
-    let more = match numbers.len() - told.len() {
+    let more = match numbers.len() - listed.len() {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    format!("goroutine{plural} {}{more}", told.join(", "))
+    format!("goroutine{plural} {}{more}", listed.join(", "))
 }
 
 fn among(address: &Address) -> String {
     let what = match address.is_map {
         true => "the map",
-        false => "which may be the map or what holds it",
+        false => "which may be the map or a value that holds it",
     };
     let stale = match address.may_be_stale.as_slice() {
         [] => String::new(),
         all if all.len() == address.goroutines.len() => " (marked `?`: may be stale)".into(),
-        some => format!(" (of {} marked `?`: may be stale)", goroutines(some)),
+        some => format!(" (in {} marked `?`: may be stale)", goroutines(some)),
     };
     format!(
         "{}, {what}, is among the arguments of {}{stale}",
@@ -142,7 +147,7 @@ fn among(address: &Address) -> String {
     )
 }
 
-/// `and 3 more started by the same go statement at main.go:31`
+/// Formats related goroutines, as `and 3 more started by the same go statement at main.go:31`.
 fn same_start(more: &SameStart) -> String {
     let begun = match more.not_begun {
         0 => String::new(),

@@ -1,11 +1,11 @@
-//! What speaks for a goroutine as the writer, and what against it, in points.
+//! Evidence for and against a goroutine as the writer, in points.
 
 use serde::Serialize;
 
 use super::dump::{self, Banner, Goroutine};
 use super::frame::{Access, Frame, Word};
 
-/// Names of functions that change things.
+/// Words in the names of functions that write.
 const UPDATES: &[&str] = &[
     "add",
     "apply",
@@ -35,7 +35,7 @@ const UPDATES: &[&str] = &[
     "write",
 ];
 
-/// One thing that speaks for a goroutine, or against it.
+/// One piece of evidence; negative points count against the goroutine.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Reason {
     pub(crate) id: &'static str,
@@ -44,18 +44,18 @@ pub(crate) struct Reason {
     pub(crate) text: String,
 }
 
-/// The address of the map that a goroutine met, if a call of the runtime shows it.
+/// Returns the address of the map, if a call of the runtime shows it.
 pub(crate) fn map_address(frames: &[Frame]) -> Option<Word> {
     frames.iter().find_map(Frame::map_argument)
 }
 
-/// The side that noticed first, against which the others are weighed.
-pub(crate) struct Noticing<'d> {
+/// The goroutine that detected the overlap first, with which the others are compared.
+pub(crate) struct Detecting<'d> {
     side: Option<&'d Goroutine>,
     writes: bool,
 }
 
-impl<'d> Noticing<'d> {
+impl<'d> Detecting<'d> {
     pub(crate) fn new(noticed: &'d [Goroutine], banners: &[Banner]) -> Self {
         let side = noticed.first();
         let of_frames = side.and_then(|side| dump::access(&side.frames));
@@ -66,12 +66,13 @@ impl<'d> Noticing<'d> {
         }
     }
 
-    /// How much speaks for `goroutine`.
+    /// Returns the sum of the points of `goroutine`.
     pub(crate) fn points(&self, goroutine: &Goroutine) -> i32 {
         let reasons = self.reasons(goroutine);
         reasons.iter().map(|reason| reason.points).sum()
     }
 
+    /// Returns the evidence for and against `goroutine`.
     pub(crate) fn reasons(&self, goroutine: &Goroutine) -> Vec<Reason> {
         let mut reasons = vec![];
         let mut say = |id, points, text: String| reasons.push(Reason { id, points, text });
@@ -79,14 +80,14 @@ impl<'d> Noticing<'d> {
         in_the_runtime(goroutine, &mut say);
         if let Some(side) = self.side {
             addresses(side, goroutine, &mut say);
-            self.kinship(side, goroutine, &mut say);
+            self.relation(side, goroutine, &mut say);
         }
         by_name(goroutine, &mut say);
         if !goroutine.has_begun() {
             say("not_begun", -40, "it had not begun to run".to_owned());
         }
         if goroutine.elsewhere.is_some() {
-            let text = "it still ran on another thread when the others were stopped, so its stack is unknown";
+            let text = "it was still running on another thread when the process stopped, so its stack is unknown";
             say("running_elsewhere", 14, text.to_owned());
         } else if goroutine.runs() && goroutine.own().is_some() {
             let id = if goroutine.state == "runnable" {
@@ -103,7 +104,7 @@ impl<'d> Noticing<'d> {
     }
 }
 
-/// What Go's own functions on the stack tell.
+/// Adds evidence from the functions of Go's runtime on the stack.
 fn in_the_runtime(goroutine: &Goroutine, say: &mut impl FnMut(&'static str, i32, String)) {
     if let Some(frame) = goroutine
         .frames
@@ -111,13 +112,13 @@ fn in_the_runtime(goroutine: &Goroutine, say: &mut impl FnMut(&'static str, i32,
         .find(|frame| frame.access().is_some_and(Access::writes))
     {
         let text = format!(
-            "it is inside {}, a write to a map (line {})",
+            "it is inside {}, which writes to a map (line {})",
             frame.function, frame.at
         );
         say("in_a_write", 50, text);
     }
     if waits_for_others(goroutine) {
-        let text = "it only waits for other goroutines to end".to_owned();
+        let text = "it only waits for other goroutines to finish".to_owned();
         say("waits_for_others", -30, text);
     }
 }
@@ -130,7 +131,7 @@ fn waits_for_others(goroutine: &Goroutine) -> bool {
         .any(|frame| frame.function == "sync.(*WaitGroup).Wait")
 }
 
-/// That it waits as those do that write now and then.
+/// Returns evidence if the goroutine waits as a periodic writer does.
 pub(crate) fn waits(goroutine: &Goroutine) -> Option<Reason> {
     let waits = matches!(
         goroutine.state.as_str(),
@@ -141,13 +142,13 @@ pub(crate) fn waits(goroutine: &Goroutine) -> Option<Reason> {
         id: "poller",
         points: 10,
         text: format!(
-            "it waits [{}] in the program's own code: whoever writes now and then is seen waiting for its next turn",
+            "it waits [{}] in the program's own code: a periodic writer is usually found waiting for its next turn",
             goroutine.state
         ),
     })
 }
 
-/// Whether the same addresses are among the arguments.
+/// Adds evidence if both goroutines have an address among their arguments.
 fn addresses(
     side: &Goroutine,
     goroutine: &Goroutine,
@@ -160,7 +161,7 @@ fn addresses(
         let whose = if map.exact {
             "the map's address"
         } else {
-            "the map's address unless that register was used again"
+            "the map's address unless that register was reused"
         };
         let text = format!(
             "{:#x}, {whose}, is among its arguments {}",
@@ -175,13 +176,13 @@ fn addresses(
         .find_map(|word| Shared::find(word, goroutine));
     if let Some(found) = shared {
         let points = if found.exact() { 28 } else { 10 };
-        let of_noticing = if found.wanted.exact {
-            "an argument of the noticing call"
+        let of_detecting = if found.wanted.exact {
+            "an argument of the detecting call"
         } else {
-            "an argument of the noticing call (marked `?`: may be stale)"
+            "an argument of the detecting call (marked `?`: may be stale)"
         };
         let text = format!(
-            "{:#x}, {of_noticing}, is among its own {}: the map, or what holds it",
+            "{:#x}, {of_detecting}, is among its arguments too {}: the map, or a value that holds it",
             found.wanted.value,
             found.at()
         );
@@ -189,7 +190,7 @@ fn addresses(
     }
 }
 
-/// A word of the noticing side that another goroutine has among its arguments too.
+/// A word that is an argument in the detecting goroutine and in another one.
 struct Shared<'d> {
     wanted: Word,
     frame: &'d Frame,
@@ -197,7 +198,7 @@ struct Shared<'d> {
 }
 
 impl<'d> Shared<'d> {
-    /// Where it tells most: not marked `?`, and in code that is not Go's own.
+    /// Finds the strongest occurrence: one without a `?`, outside of Go's own packages.
     fn find(wanted: Word, goroutine: &'d Goroutine) -> Option<Self> {
         let all = goroutine
             .frames
@@ -217,7 +218,7 @@ impl<'d> Shared<'d> {
         self.wanted.exact && self.found.exact
     }
 
-    /// In which line of the dump.
+    /// Formats the line of the dump.
     fn at(&self) -> String {
         let mark = if self.found.exact {
             ""
@@ -228,26 +229,27 @@ impl<'d> Shared<'d> {
     }
 }
 
-/// Addresses among the arguments from the program's own innermost call on: one may be the map, or what holds it.
+/// Returns the addresses among the arguments, up to the program's own innermost call. One of them
+/// may be the map or a value that holds it.
 pub(crate) fn shared_words(side: &Goroutine) -> Vec<Word> {
     let own = side.own().map(|frame| frame.at);
     let mut words: Vec<Word> = vec![];
     for frame in side.frames.iter().filter(|frame| Some(frame.at) <= own) {
         words.extend(frame.heap_words());
     }
-    // The outermost is the program's own; exact ones tell more.
+    // The outermost call is the program's own; exact words are stronger evidence.
     words.reverse();
     words.sort_by_key(|word| !word.exact);
     words
 }
 
-/// Whether a function is named for a change.
+/// Adds evidence from the names of functions.
 fn by_name(goroutine: &Goroutine, say: &mut impl FnMut(&'static str, i32, String)) {
     if let Some(own) = goroutine.own() {
         let first = own.name_words().into_iter().next().unwrap_or_default();
-        if LOOKS.contains(&first.as_str()) {
+        if READS.contains(&first.as_str()) {
             let text = format!(
-                "{} is named for a look: \u{201c}{first}\u{201d}",
+                "{} is named like a read: \u{201c}{first}\u{201d}",
                 own.function
             );
             say("named_for_a_look", -30, text);
@@ -276,13 +278,13 @@ fn by_name(goroutine: &Goroutine, say: &mut impl FnMut(&'static str, i32, String
         say(
             "named_for_a_change",
             15,
-            format!("{function} is named for a change: \u{201c}{word}\u{201d}"),
+            format!("{function} is named like a write: \u{201c}{word}\u{201d}"),
         );
     }
 }
 
-/// Names of functions that only look.
-const LOOKS: &[&str] = &[
+/// First words in the names of functions that only read.
+const READS: &[&str] = &[
     "all", "contains", "find", "get", "has", "is", "len", "list", "lookup", "search", "snapshot",
 ];
 
@@ -296,15 +298,15 @@ fn is_update(word: &str) -> bool {
         .any(|update| *update == word || *update == stem || update.strip_suffix('e') == Some(stem))
 }
 
-impl Noticing<'_> {
-    /// Whether its code is near that of the noticing side.
-    fn kinship(
+impl Detecting<'_> {
+    /// Adds evidence if the code of the goroutine is related to that of the detecting one.
+    fn relation(
         &self,
         side: &Goroutine,
         goroutine: &Goroutine,
         say: &mut impl FnMut(&'static str, i32, String),
     ) {
-        let Some(noticing) = side.own() else {
+        let Some(detecting) = side.own() else {
             return;
         };
         let foreign = || goroutine.frames.iter().filter(|frame| !frame.is_standard());
@@ -322,45 +324,50 @@ impl Noticing<'_> {
             say(
                 "same_creator",
                 5,
-                format!("{by} started it, and the noticing side too or is on its stack"),
+                format!(
+                    "{by} started it, and also started the detecting goroutine or is on its stack"
+                ),
             );
         }
         let reads = dump::access(&goroutine.frames).is_some_and(|access| !access.writes());
         if reads {
-            say("reads", -40, "it is reading a map itself".to_owned());
+            say("reads", -40, "it is reading a map".to_owned());
         }
-        if foreign().any(|frame| frame.function == noticing.function) {
-            let text = format!("it runs {}, as the noticing side does", noticing.function);
+        if foreign().any(|frame| frame.function == detecting.function) {
+            let text = format!(
+                "it runs {}, as the detecting goroutine does",
+                detecting.function
+            );
             say("same_function", if self.writes { 25 } else { -6 }, text);
         }
         let siblings = |frame: &&Frame| {
-            frame.function != noticing.function
+            frame.function != detecting.function
                 && frame
                     .enclosing()
-                    .is_some_and(|of| Some(of) == noticing.enclosing())
+                    .is_some_and(|of| Some(of) == detecting.enclosing())
         };
-        let receiver = noticing
+        let receiver = detecting
             .receiver()
-            .map(|receiver| (noticing.package(), receiver));
+            .map(|receiver| (detecting.package(), receiver));
         let same_type = |frame: &&Frame| {
             receiver.is_some() && frame.receiver().map(|of| (frame.package(), of)) == receiver
         };
         if let Some(frame) = foreign().find(siblings) {
             let text = format!(
-                "{} and the noticing {} are literals of one function, and may hold the same variable",
-                frame.function, noticing.function
+                "{} and the detecting {} are literals of one function, and may capture the same variable",
+                frame.function, detecting.function
             );
             say("same_enclosing", 20, text);
         } else if let Some(frame) =
-            foreign().find(|frame| frame.function != noticing.function && same_type(frame))
+            foreign().find(|frame| frame.function != detecting.function && same_type(frame))
         {
             let text = format!(
-                "{} is a method of the same type as the noticing {}",
-                frame.function, noticing.function
+                "{} is a method of the same type as the detecting {}",
+                frame.function, detecting.function
             );
             say("same_type", 20, text);
         }
-        let file = noticing.place.as_ref().map(|place| &place.file);
+        let file = detecting.place.as_ref().map(|place| &place.file);
         let at_file = |frame: &&Frame| {
             file.is_some() && frame.place.as_ref().map(|place| &place.file) == file
         };
@@ -372,17 +379,17 @@ impl Noticing<'_> {
                     == file
         };
         if foreign().any(|frame| at_file(&frame)) || created_at_file() {
-            let base = noticing.place.as_ref().map_or("", |place| place.base());
+            let base = detecting.place.as_ref().map_or("", |place| place.base());
             say(
                 "same_file",
                 8,
                 format!("its code is in the same file, {base}"),
             );
-        } else if foreign().any(|frame| frame.package() == noticing.package()) {
+        } else if foreign().any(|frame| frame.package() == detecting.package()) {
             say(
                 "same_package",
                 4,
-                format!("its code is in the same package, {}", noticing.package()),
+                format!("its code is in the same package, {}", detecting.package()),
             );
         }
     }

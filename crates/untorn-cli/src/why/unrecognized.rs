@@ -1,29 +1,29 @@
-//! An input without such a dump: what was found instead, and what to do.
+//! An input without a dump: what it contains instead, and the next step.
 
 use super::dump::{Input, Other};
 use crate::output::counted;
 
-/// Beginnings of messages, and what they mean.
+/// Prefixes of messages, and their meanings.
 const KNOWN: &[(&str, &str)] = &[
     (
         "panic: assignment to entry in nil map",
-        "a map that was never made was written to: make(map[K]V) before the first write. That is no race, and recover would catch it.",
+        "a write to a nil map: call make(map[K]V) before the first write. This is not a race, and recover can catch it.",
     ),
     (
         "panic: runtime error: invalid memory address or nil pointer dereference",
-        "a nil pointer. If it is inside a map function of the runtime, an unnoticed race may have damaged the map: run with -race.",
+        "a nil pointer. If it is inside a map function of the runtime, an undetected race may have corrupted the map: run with -race.",
     ),
     (
         "panic: runtime error: index out of range",
-        "an index beyond its slice. If fmt printed a map just then, or the stack is inside a map function, it may be a race: run with -race.",
+        "an index beyond its slice. If fmt was printing a map, or the stack is inside a map function, it may be a race: run with -race.",
     ),
     (
         "panic: runtime error: hash of unhashable type",
-        "a slice, map or function was used as a key behind an interface. That is no race.",
+        "a slice, map or function was used as a key of interface type. This is not a race.",
     ),
     (
         "fatal error: all goroutines are asleep - deadlock!",
-        "every goroutine waits for another. That is no race on a map: look at what each one waits for.",
+        "every goroutine is waiting. This is not a race on a map: check what each one waits for.",
     ),
     (
         "fatal error: sync: unlock of unlocked",
@@ -33,22 +33,22 @@ const KNOWN: &[(&str, &str)] = &[
         "fatal error: sync: RUnlock of unlocked",
         "an RWMutex was unlocked twice, or was copied while it was locked: `go vet` finds copies.",
     ),
-    ("fatal error: stack overflow", "a recursion without end."),
+    ("fatal error: stack overflow", "infinite recursion."),
     (
         "fatal error: runtime: out of memory",
         "the program ran out of memory.",
     ),
     (
         "fatal error: concurrent map",
-        "the line is cut, or of a Go that is not known here: give the whole line, and what follows it.",
+        "the line is truncated, or of an unknown version of Go: pass the whole line and what follows it.",
     ),
     (
         "goroutine ",
-        "the stacks of a program, without the line that says why it died: it stands before the first of them.",
+        "stacks without the message that explains the crash: it is printed above the first of them.",
     ),
     (
         "panic: ",
-        "another panic: its text and the first stack below it say why. A recover can catch it.",
+        "another panic: its text and the first stack below it give the reason. recover can catch it.",
     ),
     ("fatal error: ", "another fatal error of Go's runtime."),
 ];
@@ -57,25 +57,26 @@ pub(crate) fn meaning(other: &Other) -> &'static str {
     let known = KNOWN
         .iter()
         .find(|(start, _)| other.text.starts_with(start));
-    known.map_or("another end of a program.", |(_, meaning)| meaning)
+    known.map_or("another fatal message.", |(_, meaning)| meaning)
 }
 
-/// One sentence for an input without a dump.
-pub(crate) fn refusal(input: &Input) -> String {
+/// Returns the error for an input without a dump.
+pub(crate) fn error(input: &Input) -> String {
     match input.others.first() {
         Some(other) => {
             let text: String = other.text.chars().take(160).collect();
             format!(
-                "no crash over a map in there; line {} says \u{201c}{text}\u{201d}: {}",
+                "the input has no crash from concurrent map access; line {} is \u{201c}{text}\u{201d}: {}",
                 other.line,
                 meaning(other)
             )
         }
         None if input.lines == 0 => {
-            "nothing to read: give it a file with the program's stderr, or pipe that into it".into()
+            "nothing to read, the input is empty: pass a file with the program's stderr, or pipe it in"
+                .into()
         }
         None => format!(
-            "no Go crash dump and no race report in {}: look for the program's stderr, from the line \u{201c}fatal error: \
+            "no Go crash dump and no race report in {}: pass the program's stderr, from the line \u{201c}fatal error: \
              concurrent map …\u{201d} on",
             counted(input.lines, "line")
         ),

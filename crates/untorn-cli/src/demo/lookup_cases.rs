@@ -1,55 +1,56 @@
-//! Prepared tables, one for each branch of a look-up, in the order of the note's source.
+//! Prepared tables, one for each branch of a look-up, in the order of Go's source.
 
 use std::borrow::Borrow;
 use std::hash::Hasher;
 
+use untorn::Overlap;
 use untorn::gomap::{Key, Lookup, SeededBuildHasher, Step, Table};
 
-use untorn::Overlap;
+use super::concurrent_lookup;
 
-use super::meeting;
-
-/// A table, a key to ask it for, and what the look-up tells.
-pub(crate) struct Scene {
+/// A table and a look-up in it.
+pub(crate) struct LookupCase {
     pub(crate) name: &'static str,
-    /// What the table holds.
+    /// The contents of the table.
     pub(crate) table: &'static str,
-    /// What is looked up.
-    pub(crate) asked: &'static str,
-    pub(crate) look_up: fn() -> Told,
-    /// The step that the scene is for, where it is told by steps.
+    /// The key that is looked up, and the branch that it takes.
+    pub(crate) key: &'static str,
+    pub(crate) run: fn() -> Outcome,
+    /// The step that this case demonstrates, if its outcome is a path.
     #[cfg_attr(not(test), allow(dead_code, reason = "a test compares"))]
     pub(crate) shows: fn(&Step) -> bool,
 }
 
-/// What a look-up came to.
-pub(crate) enum Told {
+/// The result of a look-up.
+pub(crate) enum Outcome {
+    /// The branches that it took.
     Path(Lookup),
-    /// The look-up met a writer.
+    /// The look-up overlapped a write.
     Report(Box<Overlap>),
 }
 
-/// Hashes a number to itself, so that a scene can choose bucket (low bits) and tophash (top eight bits).
+/// Hashes a number to itself, so that a case can choose the bucket (low bits) and the tophash (top
+/// eight bits).
 #[derive(Clone, Copy, Default)]
-struct Chosen;
+struct Identity;
 
-impl SeededBuildHasher for Chosen {
-    type Hasher = ChosenHasher;
+impl SeededBuildHasher for Identity {
+    type Hasher = IdentityHasher;
 
-    fn build_hasher(&self, _hash0: u64) -> ChosenHasher {
-        ChosenHasher(0)
+    fn build_hasher(&self, _hash0: u64) -> IdentityHasher {
+        IdentityHasher(0)
     }
 }
 
-struct ChosenHasher(u64);
+struct IdentityHasher(u64);
 
-impl Hasher for ChosenHasher {
+impl Hasher for IdentityHasher {
     fn finish(&self) -> u64 {
         self.0
     }
 
     fn write(&mut self, _bytes: &[u8]) {
-        unreachable!("the scenes hash numbers");
+        unreachable!("only numbers are hashed");
     }
 
     fn write_u64(&mut self, number: u64) {
@@ -57,106 +58,106 @@ impl Hasher for ChosenHasher {
     }
 }
 
-/// A number with this tophash in bucket `bucket`, told apart by `n`.
+/// Returns a number with this tophash and bucket; `n` distinguishes numbers that share both.
 const fn number(tophash: u64, bucket: u64, n: u64) -> u64 {
     tophash << 56 | n << 16 | bucket
 }
 
-type Numbers = Table<u64, &'static str, Chosen>;
+type Numbers = Table<u64, &'static str, Identity>;
 
 fn numbers(keys: impl IntoIterator<Item = u64>) -> Numbers {
     keys.into_iter().map(|key| (key, "elem")).collect()
 }
 
-/// Twenty-seven bytes in the middle that do not matter to the ends of a long key.
+/// The middle of a long key: 27 bytes between the four at each end that are compared first.
 const MIDDLE: &str = "-a-rather-long-middle-part-";
 
 fn long(start: &str, middle: &str, end: &str) -> String {
     format!("{start}{MIDDLE}{middle}{end}")
 }
 
-fn path<K, V, S, Q>(table: &Table<K, V, S>, key: &Q) -> Told
+fn path<K, V, S, Q>(table: &Table<K, V, S>, key: &Q) -> Outcome
 where
     K: Key + Borrow<Q>,
     S: SeededBuildHasher,
     Q: Key + ?Sized,
 {
-    Told::Path(table.trace(key))
+    Outcome::Path(table.trace(key))
 }
 
-/// Every scene, in the order of the note's source.
-pub(crate) fn all() -> Vec<Scene> {
-    let mut scenes = before_the_buckets();
-    scenes.extend(one_bucket());
-    scenes.extend(hashed());
-    scenes.extend(growing());
-    scenes
+/// Returns every case, in the order of Go's source.
+pub(crate) fn all() -> Vec<LookupCase> {
+    let mut cases = before_the_buckets();
+    cases.extend(one_bucket());
+    cases.extend(hashed());
+    cases.extend(growing());
+    cases
 }
 
-/// The name of every scene, in order.
+/// Returns the name of every case, in order.
 pub(crate) fn names() -> Vec<&'static str> {
-    all().iter().map(|scene| scene.name).collect()
+    all().iter().map(|case| case.name).collect()
 }
 
-fn before_the_buckets() -> Vec<Scene> {
+fn before_the_buckets() -> Vec<LookupCase> {
     vec![
-        Scene {
+        LookupCase {
             name: "nil",
             table: "a nil map",
-            asked: "any key",
-            look_up: || path(&Table::<&str, u8>::nil(), "1"),
+            key: "any key",
+            run: || path(&Table::<&str, u8>::nil(), "1"),
             shows: |step| *step == Step::Nil,
         },
-        Scene {
+        LookupCase {
             name: "empty",
             table: "a map without entries",
-            asked: "any key",
-            look_up: || path(&Table::<&str, u8>::new(), "1"),
+            key: "any key",
+            run: || path(&Table::<&str, u8>::new(), "1"),
             shows: |step| *step == Step::Empty,
         },
-        Scene {
+        LookupCase {
             name: "hash_writing",
             table: "a map that another thread is writing to",
-            asked: "any key: this is the branch that the note's program dies in",
-            look_up: || Told::Report(Box::new(meeting::meet_a_writer())),
+            key: "any key: the branch in which the note's program crashes",
+            run: || Outcome::Report(Box::new(concurrent_lookup::overlap_with_a_write())),
             shows: |_| false,
         },
     ]
 }
 
-fn one_bucket() -> Vec<Scene> {
-    let is = |name, table, asked, look_up, shows| Scene {
+fn one_bucket() -> Vec<LookupCase> {
+    let case = |name, table, key, run, shows| LookupCase {
         name,
         table,
-        asked,
-        look_up,
+        key,
+        run,
         shows,
     };
     vec![
-        is(
+        case(
             "short-key",
             "\"1\", \"2\" and \"long\": one bucket",
-            "\"2\", another string of the same bytes: length, then bytes",
+            "\"2\", in a string of its own: the lengths are compared, then the bytes",
             || {
                 let table = Table::from([("1", 1), ("long", 0), ("2", 2)]);
                 path(&table, &*String::from("2"))
             },
             |step| matches!(step, Step::BytesCompared { equal: true, .. }),
         ),
-        is(
+        case(
             "same-pointer",
-            "the same three keys",
-            "the very string that is stored: its bytes are not looked at",
+            "\"1\" and \"2\": one bucket",
+            "the stored string itself: equal pointers, so no bytes are compared",
             || {
                 let stored = "2";
                 path(&Table::from([("1", 1), (stored, 2)]), stored)
             },
             |step| matches!(step, Step::SamePointer { .. }),
         ),
-        is(
+        case(
             "short-missing",
             "\"1\", \"2\", \"3\", and \"2\" deleted",
-            "\"4\": the empty slot is passed, empty_rest ends the scan",
+            "\"4\": the empty slot is skipped, empty_rest ends the scan",
             || {
                 let mut table = Table::from([("1", 1), ("2", 2), ("3", 3)]);
                 table.remove("2");
@@ -164,17 +165,17 @@ fn one_bucket() -> Vec<Scene> {
             },
             |step| matches!(step, Step::EmptySlot { rest: true, .. }),
         ),
-        is(
+        case(
             "31-bytes",
             "two keys of 31 bytes",
-            "a third of 31 bytes: still a short key, compared with both",
+            "a third one of 31 bytes: still a short key, compared with both",
             || {
                 let table = Table::from([31, 32].map(|n| (format!("{n:031}"), n)));
                 path(&table, &*format!("{:031}", 33))
             },
             |step| matches!(step, Step::BytesCompared { equal: false, .. }),
         ),
-        is(
+        case(
             "long-key",
             "three long keys of one length, two of which differ at an end",
             "a long key: length, first four and last four bytes; one candidate is remembered (keymaybe)",
@@ -189,20 +190,20 @@ fn one_bucket() -> Vec<Scene> {
             },
             |step| matches!(step, Step::KeyMaybeCompared { equal: true, .. }),
         ),
-        is(
+        case(
             "keymaybe-fails",
-            "one long key that looks like the one asked for",
-            "the candidate is compared once, and is not the key",
+            "one long key",
+            "another one of the same length and ends: the candidate is compared once and differs",
             || {
                 let table = Table::from([(long("head", "1", "tail"), 1)]);
                 path(&table, &*long("head", "2", "tail"))
             },
             |step| matches!(step, Step::KeyMaybeCompared { equal: false, .. }),
         ),
-        is(
+        case(
             "second-candidate",
-            "two long keys that differ in the middle only",
-            "the second: a second candidate, so goto dohash",
+            "two long keys that differ only in the middle",
+            "the second one: a second candidate, so goto dohash",
             || {
                 let keys = [long("head", "1", "tail"), long("head", "2", "tail")];
                 let table: Table<_, _> = keys.into_iter().zip(0..).collect();
@@ -210,7 +211,7 @@ fn one_bucket() -> Vec<Scene> {
             },
             |step| matches!(step, Step::SecondCandidate { .. }),
         ),
-        is(
+        case(
             "word-key",
             "three numbers: one bucket",
             "a key of eight bytes (mapaccess1_fast64): compared as a word, never hashed",
@@ -220,30 +221,30 @@ fn one_bucket() -> Vec<Scene> {
     ]
 }
 
-fn hashed() -> Vec<Scene> {
+fn hashed() -> Vec<LookupCase> {
     vec![
-        Scene {
+        LookupCase {
             name: "hashed",
             table: "nine keys: two buckets",
-            asked: "one of them: the low bit chooses the bucket, the tophash the slot",
-            look_up: || {
+            key: "one of them: the low bit selects the bucket, the tophash the slot",
+            run: || {
                 let table = settled(9);
                 path(&table, &number(0x24, 0, 4))
             },
             shows: |step| matches!(step, Step::Compared { equal: true, .. }),
         },
-        Scene {
+        LookupCase {
             name: "hashed-missing",
-            table: "the same",
-            asked: "a key whose tophash is in its bucket already: compared, and different",
-            look_up: || path(&settled(9), &number(0x24, 0, 99)),
+            table: "nine keys: two buckets",
+            key: "a missing key whose tophash is in its bucket: compared, and different",
+            run: || path(&settled(9), &number(0x24, 0, 99)),
             shows: |step| matches!(step, Step::Compared { equal: false, .. }),
         },
-        Scene {
+        LookupCase {
             name: "overflow",
-            table: "ten keys of one bucket, two of the other: eight fit, two hang behind",
-            asked: "the tenth: on to the overflow bucket",
-            look_up: || {
+            table: "ten keys in one bucket, two in the other: eight fit, two are in an overflow bucket",
+            key: "the tenth: found in the overflow bucket",
+            run: || {
                 let here = (0..10).map(|n| number(0x20 + n, 0, n));
                 let there = (0..2).map(|n| number(0x20 + n, 1, n));
                 let table = numbers(here.chain(there));
@@ -254,24 +255,25 @@ fn hashed() -> Vec<Scene> {
     ]
 }
 
-/// A table of `count` numbers over two buckets that is not growing any more.
+/// Returns a table of `count` numbers in two buckets whose growth is complete.
 fn settled(count: u64) -> Numbers {
     let mut table = numbers((0..count).map(|n| number(0x20 + n, n & 1, n)));
     while table.stats().growth.is_some() {
-        // A write that changes nothing still evacuates.
+        // A write that changes nothing still evacuates a bucket.
         table.remove(&number(0xff, 1, 77));
     }
     table
 }
 
-/// Twenty-seven numbers: the last began the doubling of four buckets to eight and evacuated two of them.
+/// Returns a table of 27 numbers: the last one started the doubling from four buckets to eight and
+/// evacuated two of them.
 fn doubling() -> Numbers {
     numbers((0..27).map(|n| number(0x20 + n, n & 7, n)))
 }
 
-/// A key that is still read in its old bucket.
-fn waiting_key(table: &Numbers) -> u64 {
-    let waits = |key: &&u64| {
+/// Returns a key that is still read from its old bucket.
+fn unevacuated_key(table: &Numbers) -> u64 {
+    let is_unevacuated = |key: &&u64| {
         let read_there = |step: &Step| {
             matches!(
                 step,
@@ -285,19 +287,19 @@ fn waiting_key(table: &Numbers) -> u64 {
     };
     *table
         .keys()
-        .find(waits)
-        .expect("some old buckets are waiting")
+        .find(is_unevacuated)
+        .expect("some old buckets are not evacuated")
 }
 
-fn growing() -> Vec<Scene> {
+fn growing() -> Vec<LookupCase> {
     vec![
-        Scene {
+        LookupCase {
             name: "old-bucket",
             table: "a table in the middle of doubling from four buckets to eight",
-            asked: "a key whose old bucket is not evacuated: it is read there, the mask one bit shorter",
-            look_up: || {
+            key: "a key whose old bucket is not evacuated: read there, with a mask one bit shorter",
+            run: || {
                 let table = doubling();
-                path(&table, &waiting_key(&table))
+                path(&table, &unevacuated_key(&table))
             },
             shows: |step| {
                 matches!(
@@ -310,11 +312,11 @@ fn growing() -> Vec<Scene> {
                 )
             },
         },
-        Scene {
+        LookupCase {
             name: "evacuated",
-            table: "the same",
-            asked: "a key whose old bucket is evacuated: it is read in the new one",
-            look_up: || path(&doubling(), &number(0x20 + 26, 26 & 7, 26)),
+            table: "a table in the middle of doubling from four buckets to eight",
+            key: "a key whose old bucket is evacuated: read from the new one",
+            run: || path(&doubling(), &number(0x20 + 26, 26 & 7, 26)),
             shows: |step| {
                 matches!(
                     step,
@@ -325,13 +327,13 @@ fn growing() -> Vec<Scene> {
                 )
             },
         },
-        Scene {
+        LookupCase {
             name: "same-size",
             table: "many overflow buckets and few entries: growing to the same size",
-            asked: "a key of an old bucket: the mask is the same",
-            look_up: || {
+            key: "a key in an old bucket: the mask stays the same",
+            run: || {
                 let table = growing_to_the_same_size();
-                path(&table, &waiting_key(&table))
+                path(&table, &unevacuated_key(&table))
             },
             shows: |step| {
                 matches!(
@@ -347,10 +349,10 @@ fn growing() -> Vec<Scene> {
     ]
 }
 
-/// A table whose chains were filled one after another and emptied again but for their last entries.
+/// Returns a table whose chains were filled one by one, then emptied except for their last entries.
 fn growing_to_the_same_size() -> Numbers {
-    let mut table: Numbers = Table::with_hint_and_hasher(26, Chosen);
-    // From the last bucket down: the growth begins at the front, so the last one waits.
+    let mut table: Numbers = Table::with_hint_and_hasher(26, Identity);
+    // From the last bucket down: evacuation starts at the front, so the last one remains old.
     for bucket in (0..4).rev() {
         for n in 0..20 {
             table.insert(number(0x20 + n, bucket, n), "elem");
@@ -367,19 +369,19 @@ fn growing_to_the_same_size() -> Numbers {
 
 #[cfg(test)]
 mod tests {
-    use super::{Told, all, names};
+    use super::{Outcome, all, names};
 
     #[test]
-    fn every_scene_shows_its_branch() {
-        for scene in all() {
-            match (scene.look_up)() {
-                Told::Path(lookup) => assert!(
-                    lookup.steps().iter().any(scene.shows),
+    fn every_case_shows_its_branch() {
+        for case in all() {
+            match (case.run)() {
+                Outcome::Path(lookup) => assert!(
+                    lookup.steps().iter().any(case.shows),
                     "{}: {lookup}",
-                    scene.name
+                    case.name
                 ),
-                Told::Report(overlap) => {
-                    assert_eq!(scene.name, "hash_writing");
+                Outcome::Report(overlap) => {
+                    assert_eq!(case.name, "hash_writing");
                     assert_eq!(overlap.other.thread.to_string(), "poller");
                 }
             }
@@ -387,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn scenes_have_names_of_their_own() {
+    fn names_are_unique() {
         let mut names = names();
         names.sort_unstable();
         let count = names.len();

@@ -1,12 +1,12 @@
-//! `demo rivals` for scripts.
+//! The JSON document of `demo rivals`.
 
 use serde::Serialize;
 use untorn_lab::rivals::Promise;
 
-use super::super::late::{self, Late};
+use super::super::lateness::{self, LatenessSeconds};
 use super::{Play, SLICES};
 
-/// All plays, for scripts.
+/// The results of all runs, for scripts.
 #[derive(Serialize)]
 pub(super) struct Document {
     processors: usize,
@@ -17,27 +17,27 @@ pub(super) struct Document {
 struct PlayDocument {
     map: &'static str,
     idiom: &'static str,
-    /// Whether a pair from two refreshes would break a promise.
+    /// `true` if a pair from two refreshes would break the map's guarantee.
     promises_pairs: bool,
     readers: u16,
     seconds: f64,
     slices: u16,
-    /// How long all slices really took together, until their last reads and refreshes had ended.
+    /// The actual time of all slices, until their last reads and refreshes had returned.
     took_seconds: f64,
     longest_slice_seconds: f64,
     refreshes: u64,
     refreshes_due: u64,
     pairs_read: u64,
-    /// Of the median slice.
+    /// The rate of the median slice.
     pairs_per_second: f64,
     pairs_per_second_least: f64,
     pairs_per_second_most: f64,
     /// Pairs whose values came from two refreshes.
     torn: u64,
-    /// Pairs of which a key was not found.
+    /// Pairs with a key that was not found.
     missing: u64,
     slowest_read_seconds: f64,
-    refresh_late_seconds: Late,
+    refresh_late_seconds: LatenessSeconds,
 }
 
 impl Document {
@@ -63,11 +63,11 @@ impl Document {
                 torn: tally.torn,
                 missing: tally.missing,
                 slowest_read_seconds: tally.slowest.as_secs_f64(),
-                refresh_late_seconds: Late::of(&tally.late),
+                refresh_late_seconds: LatenessSeconds::of(&tally.late),
             }
         });
         Self {
-            processors: late::processors(),
+            processors: lateness::processors(),
             plays: plays.collect(),
         }
     }

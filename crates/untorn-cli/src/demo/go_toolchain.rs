@@ -1,4 +1,4 @@
-//! The real program beside ours, where there is a Go toolchain.
+//! The original program in Go, where a Go toolchain is installed.
 
 use std::fs;
 use std::io;
@@ -9,25 +9,24 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::child;
-use crate::args::Go;
-use crate::output::Output;
+use crate::output::{Output, counted};
 
-const BUILD_AT_MOST: Duration = Duration::from_secs(120);
-const RUN_AT_MOST: Duration = Duration::from_secs(10);
+const BUILD_TIMEOUT: Duration = Duration::from_secs(120);
+const RUN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What came of running the real program.
+/// The result of running the Go program.
 #[derive(Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
-pub(crate) enum Beside {
-    /// It died.
+pub(crate) enum GoRun {
+    /// Go ended it with a crash dump.
     Died(Dump),
-    /// It ran on, for all that Go noticed in this time.
+    /// Go detected no overlap within this time.
     NothingNoticed { version: String, seconds: u64 },
-    /// It could not be run.
+    /// The program could not be run.
     LeftOut { reason: String },
 }
 
-/// What the real program left behind.
+/// The output of the Go program.
 #[derive(Serialize)]
 pub(crate) struct Dump {
     version: String,
@@ -37,43 +36,41 @@ pub(crate) struct Dump {
     dump: String,
 }
 
-/// Runs `examples/note/main.go` where that is possible, and says what its dump does not.
-pub(crate) fn beside(output: &Output, options: &Go) -> io::Result<Beside> {
+/// Runs `examples/note/main.go` if `go` is installed, and shows its dump with a remark.
+pub(crate) fn run(output: &Output, readers: u16, writers: u16) -> io::Result<GoRun> {
     let Some(version) = version() else {
-        output.aside(
-            "There is no `go` on the PATH; with one, the real program would run beside this.",
-        );
-        return Ok(Beside::LeftOut {
-            reason: "there is no go on the PATH".into(),
+        output.aside("No `go` on the PATH: install Go to run the original program for comparison.");
+        return Ok(GoRun::LeftOut {
+            reason: "no go on the PATH".into(),
         });
     };
     output.line("");
     output.heading(format_args!(
-        "The real one: examples/note/main.go, {version}"
+        "The original in Go: examples/note/main.go, {version}"
     ));
     output.aside(format_args!(
-        "Building it, and running it for {} s at most …",
-        RUN_AT_MOST.as_secs()
+        "Building it and running it for up to {} s …",
+        RUN_TIMEOUT.as_secs()
     ));
     let folder = tempfile::tempdir()?;
     let program = match build(folder.path())? {
         Ok(program) => program,
         Err(reason) => {
-            output.aside(format_args!("{reason}; so it is left out."));
-            return Ok(Beside::LeftOut { reason });
+            output.aside(format_args!("Skipped: {reason}"));
+            return Ok(GoRun::LeftOut { reason });
         }
     };
     let mut run = Command::new(&program);
-    run.args([options.readers(), options.writers].map(|count| count.to_string()))
+    run.args([readers, writers].map(|count| count.to_string()))
         .env_remove("GOTRACEBACK");
-    let Some(finished) = child::run(&mut run, RUN_AT_MOST, |_| {})? else {
-        let seconds = RUN_AT_MOST.as_secs();
+    let Some(finished) = child::run(&mut run, RUN_TIMEOUT, |_| {})? else {
+        let seconds = RUN_TIMEOUT.as_secs();
         output.aside(format_args!(
-            "Go noticed nothing in {seconds} s: it sees whoever comes while a write is on, but nobody who was there before the write."
+            "Go detected nothing in {seconds} s: it detects an access that begins during a write, but not a read that began before it."
         ));
-        return Ok(Beside::NothingNoticed { version, seconds });
+        return Ok(GoRun::NothingNoticed { version, seconds });
     };
-    // Paths of the temporary folder would only distract.
+    // The paths of the temporary folder would only distract.
     let dump = finished
         .stderr
         .replace(&format!("{}/", folder.path().display()), "");
@@ -85,19 +82,19 @@ pub(crate) fn beside(output: &Output, options: &Go) -> io::Result<Beside> {
     ));
     output.line("");
     output.aside(
-        "The first goroutine is the one that noticed. Whom it met the dump does not say: when a writer is stopped it\n\
-         has left the map, and is seen asleep, or in the next line of its work; never on the line that wrote.",
+        "The first goroutine is the one that detected the overlap. The dump does not identify the other side: by the time\n\
+         a writer is stopped it has left the map, so its stack shows a sleep or a later line, never the write.",
     );
-    Ok(Beside::Died(Dump {
+    Ok(GoRun::Died(Dump {
         version,
         exit_status: status,
-        seconds: finished.after.as_secs_f64(),
+        seconds: finished.elapsed.as_secs_f64(),
         printed_lines: finished.stdout.lines,
         dump,
     }))
 }
 
-/// Builds the program in `folder`; what stood in the way if it did not work.
+/// Builds the program in `folder`. The inner error is the reason if the build fails.
 fn build(folder: &Path) -> io::Result<Result<PathBuf, String>> {
     let (source, program) = (folder.join("main.go"), folder.join("note"));
     fs::write(&source, include_str!("../../../../examples/note/main.go"))?;
@@ -108,16 +105,19 @@ fn build(folder: &Path) -> io::Result<Result<PathBuf, String>> {
         .env("GOTOOLCHAIN", "local")
         .env("GO111MODULE", "off")
         .current_dir(folder);
-    Ok(match child::run(&mut build, BUILD_AT_MOST, |_| {})? {
+    Ok(match child::run(&mut build, BUILD_TIMEOUT, |_| {})? {
         Some(built) if built.status.success() => Ok(program),
         Some(built) => Err(format!("`go build` failed: {}", built.stderr.trim())),
-        None => Err("`go build` took too long".into()),
+        None => Err(format!(
+            "`go build` did not finish within {} s",
+            BUILD_TIMEOUT.as_secs()
+        )),
     })
 }
 
-/// The message, the goroutine that noticed, and the writers as the dump shows them.
+/// Shows the message, the goroutine that detected the overlap, and up to two writers.
 fn show(output: &Output, dump: &str) {
-    // In main.go the writer is the first function literal.
+    // The writer is the first function literal in main.go.
     let is_writer = |goroutine: &&str| goroutine.contains("main.main.func1(");
     let mut parts = dump.split("\n\n");
     let (message, noticed) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
@@ -129,13 +129,13 @@ fn show(output: &Output, dump: &str) {
     }
     if others.len() > writers.len() {
         output.aside(format_args!(
-            "… goroutines besides: {} …",
-            others.len() - writers.len()
+            "… {} …",
+            counted((others.len() - writers.len()) as u64, "more goroutine")
         ));
     }
 }
 
-/// `go1.23.9`, if there is a `go` that runs.
+/// Returns the version of the installed Go, as `go1.23.9`.
 fn version() -> Option<String> {
     let answer = Command::new("go")
         .args(["env", "GOVERSION"])
@@ -151,34 +151,37 @@ fn version() -> Option<String> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{Beside, Dump};
+    use super::{Dump, GoRun};
 
     #[test]
-    fn the_fields_of_its_document_are_those_of_the_page() {
+    fn json_fields_match_the_page() {
         let version = || "go1.23.9".to_owned();
         let all = [
-            Beside::Died(Dump {
+            GoRun::Died(Dump {
                 version: version(),
                 exit_status: Some(2),
                 seconds: 0.1,
                 printed_lines: 7,
                 dump: String::new(),
             }),
-            Beside::NothingNoticed {
+            GoRun::NothingNoticed {
                 version: version(),
                 seconds: 10,
             },
-            Beside::LeftOut {
+            GoRun::LeftOut {
                 reason: String::new(),
             },
         ];
         let mut fields = BTreeSet::new();
         let mut outcomes = vec![];
-        for beside in all {
-            let value = serde_json::to_value(beside).expect("it can be written");
+        for run in all {
+            let value = serde_json::to_value(run).expect("serializable");
             let object = value.as_object().expect("an object");
             fields.extend(object.keys().map(|name| format!("go.{name}")));
-            outcomes.push(format!("`{}`", value["outcome"].as_str().expect("a text")));
+            outcomes.push(format!(
+                "`{}`",
+                value["outcome"].as_str().expect("a string")
+            ));
         }
         let page = include_str!("../../../../docs/json.md");
         let quotes = page.split('`').skip(1).step_by(2);

@@ -1,8 +1,8 @@
-//! What `demo rivals` shows: a table for each number of readers, and what stands under them.
+//! The text of `demo rivals`: a table for each number of readers, and the remarks below them.
 
 use untorn_lab::rivals::{Entrant, Promise};
 
-use super::super::late;
+use super::super::lateness;
 use super::{Play, SLICES};
 use crate::output::{Output, counted, grouped};
 
@@ -10,14 +10,14 @@ const COLUMNS: [&str; 11] = [
     "map",
     "idiom",
     "pairs/s",
-    "least",
-    "most",
+    "lowest",
+    "highest",
     "two refreshes",
     "slowest read",
-    "late: median",
+    "lateness: median",
     "p99",
     "max",
-    "a slice took",
+    "longest slice",
 ];
 
 /// Shows the table for one number of readers.
@@ -27,7 +27,7 @@ pub(super) fn show(output: &Output, readers: u16, slice: f64, plays: &[Play]) {
         "{}, slices of {slice:.2} s",
         counted(readers.into(), "reader")
     ));
-    late::warn(output, u32::from(readers) + 1);
+    lateness::warn(output, u32::from(readers) + 1);
     let (heads, rows) = lines(plays);
     output.aside(heads);
     for row in rows {
@@ -35,10 +35,10 @@ pub(super) fn show(output: &Output, readers: u16, slice: f64, plays: &[Play]) {
     }
 }
 
-/// The names of the columns, and a line for each play.
+/// Returns the names of the columns, and a line for each run.
 fn lines(plays: &[Play]) -> (String, Vec<String>) {
     let rows: Vec<[String; 11]> = plays.iter().map(row).collect();
-    // Most often no slice overran, and the last column is not there.
+    // The last column is omitted if no slice overran, which is the usual case.
     let columns = COLUMNS.len() - usize::from(!plays.iter().any(Play::overran));
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
@@ -74,62 +74,62 @@ fn row(play: &Play) -> [String; 11] {
         most,
         match entrant.promise {
             Promise::Pairs => grouped(tally.torn),
-            Promise::PerKey if tally.torn == 0 => "0, by luck".into(),
+            Promise::PerKey if tally.torn == 0 => "0, by chance".into(),
             Promise::PerKey => format!("{}, by design", grouped(tally.torn)),
         },
-        late::time(tally.slowest),
-        late::time(late.median),
-        late::time(late.p99),
-        late::time(late.max),
+        lateness::time(tally.slowest),
+        lateness::time(late.median),
+        lateness::time(late.p99),
+        lateness::time(late.max),
         match play.overran() {
-            true => format!("{}!", late::time(play.longest)),
+            true => format!("{}!", lateness::time(play.longest)),
             false => String::new(),
         },
     ]
 }
 
-/// What stands under the tables.
+/// Shows the remarks below the tables.
 pub(super) fn remarks(output: &Output, chosen: &[Entrant], plays: &[Play]) {
-    let mut told: Vec<(&str, Vec<&str>)> = Vec::new();
+    let mut remarks: Vec<(&str, Vec<&str>)> = Vec::new();
     for entrant in chosen {
         let Some(remark) = entrant.remark else {
             continue;
         };
-        match told.iter_mut().find(|(text, _)| *text == remark) {
+        match remarks.iter_mut().find(|(text, _)| *text == remark) {
             Some((_, names)) => names.push(entrant.name),
-            None => told.push((remark, vec![entrant.name])),
+            None => remarks.push((remark, vec![entrant.name])),
         }
     }
-    for (remark, names) in told {
+    for (remark, names) in remarks {
         output.aside(format_args!("{}: {remark}.", names.join(", ")));
     }
     output.aside(format_args!(
-        "pairs/s: the median of {SLICES} slices, the least and the most; maps whose spans overlap are not told apart here.\n\
-         two refreshes: pairs whose values came from two refreshes, by design where a map promises each key only.\n\
-         slowest read: no read took longer; late: from when a refresh was due to when it was done.\n\
+        "pairs/s: the median, the lowest and the highest of {SLICES} slices; maps whose ranges overlap cannot be ranked by this run.\n\
+         two refreshes: pairs whose values came from two refreshes; by design if a map guarantees single keys only.\n\
+         slowest read: no read took longer; lateness: from when a refresh was due until it was done.\n\
          {}\n\
-         {}; more would rank these maps differently.",
-        turns(plays),
-        counted(late::processors() as u64, "processor")
+         Measured on {}; with more, these maps would rank differently.",
+        waiting(plays),
+        counted(lateness::processors() as u64, "processor")
     ));
 }
 
-/// How much of slow and late may be due to other threads.
-fn turns(plays: &[Play]) -> &'static str {
+/// Returns the bound on the time that threads wait for a processor.
+fn waiting(plays: &[Play]) -> &'static str {
     match plays.iter().any(Play::overran) {
-        false => "Other threads' turns can add no more to either than about a slice (see --help).",
+        false => "Waiting for a processor adds at most about one slice to either (see --help).",
         true => {
-            "Other threads' turns can add no more to either than the slice took: where that was much longer than it was to\n\
-             be, the row ends in how long (!). There a read or a refresh hung, or the threads got no turn."
+            "Waiting for a processor adds at most the actual time of a slice to either. If a slice took much longer than\n\
+             planned, the row ends with its time (!): a read or a refresh was blocked, or the threads were not scheduled."
         }
     }
 }
 
-/// Keys that were there all the time and not found.
-pub(super) fn missed(output: &Output, plays: &[Play]) {
+/// Shows the maps in which a key was not found, though it is never removed.
+pub(super) fn missing(output: &Output, plays: &[Play]) {
     for play in plays.iter().filter(|play| play.tally.missing > 0) {
         output.line(format_args!(
-            "{} with {}: in {} a key was not found that was always there.",
+            "{} with {}: in {} a key was not found that is never removed.",
             play.entrant.name,
             counted(play.readers.into(), "reader"),
             counted(play.tally.missing, "pair")
@@ -137,7 +137,7 @@ pub(super) fn missed(output: &Output, plays: &[Play]) {
     }
 }
 
-/// Three digits or so, and a unit.
+/// Formats a rate with about three digits and a unit.
 fn rate(per_second: f64) -> String {
     match per_second {
         few if few < 1e3 => format!("{few:.0}"),
@@ -153,23 +153,24 @@ mod tests {
     use untorn_lab::rivals::Promise;
 
     use super::super::tests::play;
-    use super::{lines, turns};
+    use super::{lines, waiting};
 
+    /// The mark in the row, the column for it, and the sentence below the table.
     #[test]
-    fn a_slice_that_overran_is_marked_and_the_sentence_below_says_so() {
+    fn overrun_slice_is_marked_and_explained() {
         let in_time = play(0, 0, Promise::Pairs);
         let (heads, rows) = lines(&[play(0, 0, Promise::Pairs)]);
-        assert!(!heads.contains("a slice took"), "{heads}");
+        assert!(!heads.contains("longest slice"), "{heads}");
         assert!(!rows[0].contains('!'), "{rows:?}");
-        assert!(turns(&[in_time]).contains("no more to either than about a slice"));
+        assert!(waiting(&[in_time]).contains("at most about one slice to either"));
 
         let mut overran = play(0, 0, Promise::PerKey);
         overran.longest = Duration::from_millis(10_400);
         let plays = [play(0, 0, Promise::Pairs), overran];
         let (heads, rows) = lines(&plays);
-        assert!(heads.ends_with("a slice took"), "{heads}");
+        assert!(heads.ends_with("longest slice"), "{heads}");
         assert!(!rows[0].contains('!'), "{rows:?}");
         assert!(rows[1].ends_with(" 10.40 s!"), "{rows:?}");
-        assert!(!turns(&plays).contains("about a slice"));
+        assert!(!waiting(&plays).contains("about one slice"));
     }
 }
