@@ -88,7 +88,11 @@ const CASES: &[Case] = &[
     ("gate_forgets_the_scan", Loom, EXCLUSION),
     ("gate_forgets_the_writer", Loom, EXCLUSION),
     ("retract_is_forgotten_on_overlap", Loom, EXCLUSION),
-    ("record_is_reused_while_in_use", Loom, &["model::thread_exit"]),
+    (
+        "record_is_reused_while_in_use",
+        Loom,
+        &["model::thread_exit"],
+    ),
     ("record_is_reused_while_a_block_is_in_use", Loom, BLOCKS),
     ("scan_skips_the_slot_blocks", Loom, BLOCKS),
     ("bits_above_are_cleared_early", Loom, BLOCKS),
@@ -98,7 +102,11 @@ const CASES: &[Case] = &[
         Loom,
         &["model_snapshot_is_of_one_read"],
     ),
-    ("all_readers_are_further_ones", Loom, &["model::reader_count"]),
+    (
+        "all_readers_are_further_ones",
+        Loom,
+        &["model::reader_count"],
+    ),
     ("gate_forgets_the_scan", Shuttle, &["gomap::shuttle"]),
     ("gate_forgets_the_writer", Shuttle, &["gomap::shuttle"]),
     ("gate_forgets_the_scan", Shuttle, &["overlap::shuttle"]),
@@ -128,7 +136,11 @@ const CASES: &[Case] = &[
     ("slots_of_blocks_are_not_reused", Lib, THREADS),
     ("record_is_reused_while_a_block_is_in_use", Lib, THREADS),
     ("reports_mix", Process, &["exit_blocked_stderr::"]),
-    ("exit_overtakes_the_report", Process, &["exit_blocked_stderr::"]),
+    (
+        "exit_overtakes_the_report",
+        Process,
+        &["exit_blocked_stderr::"],
+    ),
     ("stretch_ignores_its_budget", Lib, &["overlap::stretch"]),
     ("stretch_alone", Lib, &["overlap::stretch"]),
     (

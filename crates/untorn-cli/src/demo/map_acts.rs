@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::value_parser;
 use serde::Serialize;
 use untorn::map::DefaultHashBuilder;
-use untorn_lab::rivals::{self, KEYS, Keys, Pair, Promise, Rival, Tally, Traffic};
+use untorn_lab::rivals::{self, Guarantee, KEYS, Keys, Measurement, Pair, Rival, Traffic};
 
 use super::lateness::{self, LatenessSeconds};
 use super::options::seconds;
@@ -46,7 +46,7 @@ struct Separate;
 impl Rival for Separate {
     const NAME: &'static str = "map";
     const IDIOM: &'static str = "Map, two inserts, two gets";
-    const PROMISE: Promise = Promise::PerKey;
+    const GUARANTEE: Guarantee = Guarantee::PerKey;
 
     type Map = Config;
 
@@ -69,7 +69,7 @@ struct Together;
 impl Rival for Together {
     const NAME: &'static str = "batch";
     const IDIOM: &'static str = "Map, one batch, one pin";
-    const PROMISE: Promise = Promise::Pairs;
+    const GUARANTEE: Guarantee = Guarantee::Pairs;
 
     type Map = Config;
 
@@ -92,7 +92,7 @@ struct Plain;
 impl Rival for Plain {
     const NAME: &'static str = "plain";
     const IDIOM: &'static str = "HashMap without writers";
-    const PROMISE: Promise = Promise::Pairs;
+    const GUARANTEE: Guarantee = Guarantee::Pairs;
 
     type Map = HashMap<&'static str, Value, DefaultHashBuilder>;
 
@@ -192,7 +192,7 @@ fn show_changed_places(output: &Output) {
 }
 
 /// Runs the traffic, then a plain map for comparison, and shows the figures.
-fn play<R: Rival>(output: &Output, options: &Args, act: u8) -> io::Result<(Tally, Act)> {
+fn play<R: Rival>(output: &Output, options: &Args, act: u8) -> io::Result<(Measurement, Act)> {
     let time = Duration::from_secs_f64(options.seconds);
     let traffic = |time| Traffic {
         readers: options.readers.into(),
@@ -246,7 +246,7 @@ fn play<R: Rival>(output: &Output, options: &Args, act: u8) -> io::Result<(Tally
 }
 
 /// Returns an error if a read missed a key: both are present from the beginning.
-fn check_missing(tally: &Tally) -> io::Result<()> {
+fn check_missing(tally: &Measurement) -> io::Result<()> {
     if tally.missing == 0 {
         return Ok(());
     }

@@ -1,7 +1,7 @@
 //! The JSON document of `demo rivals`.
 
 use serde::Serialize;
-use untorn_lab::rivals::Promise;
+use untorn_lab::rivals::Guarantee;
 
 use super::super::lateness::{self, LatenessSeconds};
 use super::{Play, SLICES};
@@ -48,7 +48,7 @@ impl Document {
             PlayDocument {
                 map: entrant.name,
                 idiom: entrant.idiom,
-                promises_pairs: entrant.promise == Promise::Pairs,
+                promises_pairs: entrant.guarantee == Guarantee::Pairs,
                 readers: play.readers,
                 seconds: tally.time.as_secs_f64(),
                 slices: SLICES,

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use clap::builder::PossibleValuesParser;
 use clap::value_parser;
-use untorn_lab::rivals::{ENTRANTS, Entrant, Tally, Traffic};
+use untorn_lab::rivals::{CONTENDERS, Contender, Measurement, Traffic};
 
 use super::lateness;
 use super::options::seconds;
@@ -39,7 +39,7 @@ pub(crate) struct Args {
     seconds: Option<f64>,
     /// Only these maps [default: all].
     #[arg(long, value_name = "MAP,...", value_delimiter = ',',
-        value_parser = PossibleValuesParser::new(ENTRANTS.iter().map(|entrant| entrant.name)))]
+        value_parser = PossibleValuesParser::new(CONTENDERS.iter().map(|entrant| entrant.name)))]
     maps: Vec<String>,
 }
 
@@ -53,10 +53,10 @@ impl Args {
 
 /// The run of one map with one number of readers.
 struct Play {
-    entrant: Entrant,
+    entrant: Contender,
     readers: u16,
     /// All slices together.
-    tally: Tally,
+    tally: Measurement,
     /// Pairs per second of the median, the slowest and the fastest slice.
     rate: [f64; 3],
     /// The planned time of a slice.
@@ -66,13 +66,13 @@ struct Play {
 }
 
 impl Play {
-    fn of(entrant: Entrant, readers: u16, slices: &[Tally]) -> Self {
-        let mut rates: Vec<f64> = slices.iter().map(Tally::pairs_per_second).collect();
+    fn of(entrant: Contender, readers: u16, slices: &[Measurement]) -> Self {
+        let mut rates: Vec<f64> = slices.iter().map(Measurement::pairs_per_second).collect();
         rates.sort_by(f64::total_cmp);
         Self {
             entrant,
             readers,
-            tally: Tally::pooled(slices),
+            tally: Measurement::pooled(slices),
             rate: [rates.len() / 2, 0, rates.len() - 1].map(|place| rates[place]),
             slice: slices.first().map_or(Duration::ZERO, |slice| slice.time),
             longest: slices
@@ -94,7 +94,7 @@ pub(crate) fn show(output: &Output, options: &Args) -> io::Result<()> {
     let mut readers = options.readers.clone();
     readers.sort_unstable();
     readers.dedup();
-    let chosen: Vec<Entrant> = ENTRANTS
+    let chosen: Vec<Contender> = CONTENDERS
         .into_iter()
         .filter(|entrant| options.maps.is_empty() || options.maps.iter().any(|m| m == entrant.name))
         .collect();
@@ -140,7 +140,7 @@ pub(crate) fn show(output: &Output, options: &Args) -> io::Result<()> {
 /// order.
 fn play_all(
     output: &Output,
-    chosen: &[Entrant],
+    chosen: &[Contender],
     readers: u16,
     options: &Args,
 ) -> io::Result<Vec<Play>> {
@@ -148,7 +148,7 @@ fn play_all(
         readers: readers.into(),
         time: Duration::from_secs_f64(options.seconds(readers) / f64::from(SLICES)),
     };
-    let mut slices: Vec<Vec<Tally>> = vec![Vec::new(); chosen.len()];
+    let mut slices: Vec<Vec<Measurement>> = vec![Vec::new(); chosen.len()];
     let mut order: Vec<usize> = (0..chosen.len()).collect();
     for round in 1..=SLICES {
         fastrand::shuffle(&mut order);
@@ -177,7 +177,7 @@ fn check_guarantees(plays: &[Play]) -> io::Result<()> {
         .iter()
         .filter(|play| play.entrant.is_broken_by(&play.tally))
         .map(|play| {
-            let Tally { torn, missing, .. } = play.tally;
+            let Measurement { torn, missing, .. } = play.tally;
             format!(
                 "{} with {} showed {} from two refreshes and {} without a value",
                 play.entrant.name,
@@ -201,15 +201,17 @@ fn check_guarantees(plays: &[Play]) -> io::Result<()> {
 mod tests {
     use std::time::Duration;
 
-    use untorn_lab::rivals::{ENTRANTS, Lateness, Promise, Tally};
+    use untorn_lab::rivals::{CONTENDERS, Guarantee, Lateness, Measurement};
 
     use super::{Play, check_guarantees};
 
     /// Returns a run whose slices took the planned time.
-    pub(super) fn play(torn: u64, missing: u64, promise: Promise) -> Play {
-        let found = ENTRANTS.iter().find(|entrant| entrant.promise == promise);
+    pub(super) fn play(torn: u64, missing: u64, promise: Guarantee) -> Play {
+        let found = CONTENDERS
+            .iter()
+            .find(|entrant| entrant.guarantee == promise);
         let time = Duration::from_secs(1);
-        let tally = Tally {
+        let tally = Measurement {
             time,
             refreshes: 1000,
             due: 1000,
@@ -225,15 +227,15 @@ mod tests {
 
     #[test]
     fn slices_are_pooled_and_their_rates_spread() {
-        let one = play(3, 0, Promise::PerKey);
-        let slices = [5, 1, 2, 9, 4].map(|pairs| Tally {
+        let one = play(3, 0, Guarantee::PerKey);
+        let slices = [5, 1, 2, 9, 4].map(|pairs| Measurement {
             pairs,
             late: Lateness::of(vec![pairs as f64]),
             ..one.tally.clone()
         });
         let pooled = Play::of(one.entrant, 2, &slices);
         assert_eq!(pooled.rate, [4.0, 1.0, 9.0]);
-        let Tally {
+        let Measurement {
             time,
             torn,
             pairs,
@@ -248,7 +250,7 @@ mod tests {
 
     #[test]
     fn broken_guarantee_is_an_error_that_names_the_map() {
-        let plays = [play(0, 0, Promise::Pairs), play(3, 1, Promise::Pairs)];
+        let plays = [play(0, 0, Guarantee::Pairs), play(3, 1, Guarantee::Pairs)];
         let error = check_guarantees(&plays).expect_err("a pair is torn");
         let error = error.to_string();
         let name = plays[1].entrant.name;
@@ -258,7 +260,7 @@ mod tests {
 
     #[test]
     fn torn_pairs_without_a_guarantee_are_no_error() {
-        let plays = [play(0, 0, Promise::Pairs), play(3, 1, Promise::PerKey)];
+        let plays = [play(0, 0, Guarantee::Pairs), play(3, 1, Guarantee::PerKey)];
         assert!(check_guarantees(&plays).is_ok());
     }
 }

@@ -1,6 +1,6 @@
 //! The text of `demo rivals`: a table for each number of readers, and the remarks below them.
 
-use untorn_lab::rivals::{Entrant, Promise};
+use untorn_lab::rivals::{Contender, Guarantee};
 
 use super::super::lateness;
 use super::{Play, SLICES};
@@ -72,10 +72,10 @@ fn row(play: &Play) -> [String; 11] {
         median,
         least,
         most,
-        match entrant.promise {
-            Promise::Pairs => grouped(tally.torn),
-            Promise::PerKey if tally.torn == 0 => "0, by chance".into(),
-            Promise::PerKey => format!("{}, by design", grouped(tally.torn)),
+        match entrant.guarantee {
+            Guarantee::Pairs => grouped(tally.torn),
+            Guarantee::PerKey if tally.torn == 0 => "0, by chance".into(),
+            Guarantee::PerKey => format!("{}, by design", grouped(tally.torn)),
         },
         lateness::time(tally.slowest),
         lateness::time(late.median),
@@ -89,7 +89,7 @@ fn row(play: &Play) -> [String; 11] {
 }
 
 /// Shows the remarks below the tables.
-pub(super) fn remarks(output: &Output, chosen: &[Entrant], plays: &[Play]) {
+pub(super) fn remarks(output: &Output, chosen: &[Contender], plays: &[Play]) {
     let mut remarks: Vec<(&str, Vec<&str>)> = Vec::new();
     for entrant in chosen {
         let Some(remark) = entrant.remark else {
@@ -150,7 +150,7 @@ fn rate(per_second: f64) -> String {
 mod tests {
     use std::time::Duration;
 
-    use untorn_lab::rivals::Promise;
+    use untorn_lab::rivals::Guarantee;
 
     use super::super::tests::play;
     use super::{lines, waiting};
@@ -158,15 +158,15 @@ mod tests {
     /// The mark in the row, the column for it, and the sentence below the table.
     #[test]
     fn overrun_slice_is_marked_and_explained() {
-        let in_time = play(0, 0, Promise::Pairs);
-        let (heads, rows) = lines(&[play(0, 0, Promise::Pairs)]);
+        let in_time = play(0, 0, Guarantee::Pairs);
+        let (heads, rows) = lines(&[play(0, 0, Guarantee::Pairs)]);
         assert!(!heads.contains("longest slice"), "{heads}");
         assert!(!rows[0].contains('!'), "{rows:?}");
         assert!(waiting(&[in_time]).contains("at most about one slice to either"));
 
-        let mut overran = play(0, 0, Promise::PerKey);
+        let mut overran = play(0, 0, Guarantee::PerKey);
         overran.longest = Duration::from_millis(10_400);
-        let plays = [play(0, 0, Promise::Pairs), overran];
+        let plays = [play(0, 0, Guarantee::Pairs), overran];
         let (heads, rows) = lines(&plays);
         assert!(heads.ends_with("longest slice"), "{heads}");
         assert!(!rows[0].contains('!'), "{rows:?}");

@@ -17,7 +17,9 @@ use shuttle::thread;
 use self::log::{Held, assert_reports, begin, begin_log};
 use super::record::SLOTS;
 use super::{OnOverlap, OverlapCell, ReadGuard, WriteGuard};
-use crate::schedules::{add_reports, assert_no_reports, assert_some, attempt, join_all, note, overlaps};
+use crate::schedules::{
+    add_reports, assert_no_reports, assert_some, attempt, join_all, note, overlaps,
+};
 use crate::schedules::{schedules, spawn, tried};
 use crate::sync::Counter;
 
