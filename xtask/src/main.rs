@@ -1,8 +1,8 @@
 //! Mutation testing of the library: what shows that its tests can fail.
 //!
-//! `cargo xtask mutants` gives the library one mistake at a time and runs the tests that must notice it.
-//! `cargo xtask ordering-mutants` weakens one memory ordering at a time and runs the loom model that
-//! must notice. Both fail if a mutant survives.
+//! `cargo xtask mutants` gives the library one mistake at a time and runs the tests that must see
+//! it. `cargo xtask ordering-mutants` weakens one memory ordering at a time and runs the loom model
+//! that must notice. Both fail if a mutant survives.
 
 mod copy;
 mod mutants;
@@ -27,9 +27,9 @@ enum Task {
         /// Only mutants whose name contains one of these
         names: Vec<String>,
     },
-    /// Weakens each named memory ordering of the detector in turn; fails if the models do not notice
+    /// Weakens each named memory ordering of the detector; fails if the models do not notice
     OrderingMutants {
-        /// Runs every model on each ordering, not only the one that is known to fail: an hour
+        /// Runs every model on each ordering, not only the one known to fail: an hour
         #[arg(long)]
         all: bool,
     },

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use crate::run::{Outcome, Program, logs, on_threads};
 use crate::{copy, root};
 
-/// The environment variable that names the mutant of a run; `src/mutants.rs` of the library reads it.
+/// The environment variable that names the mutant of a run; `mutants.rs` of the library reads it.
 const VARIABLE: &str = "UNTORN_MUTANT";
 
 /// A test binary of the copy.

@@ -5,7 +5,8 @@ use anyhow::{Result, bail};
 use crate::root;
 use crate::run::{Program, logs, on_threads};
 
-/// The environment variable that names the ordering of a run; `overlap/ordering_mutants.rs` reads it.
+/// The environment variable that names the ordering of a run; the file of the same name in
+/// `overlap/` reads it.
 const VARIABLE: &str = "UNTORN_WEAKENED_ORDERING";
 
 /// Site of an ordering, and a model that fails without it.

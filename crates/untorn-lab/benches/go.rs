@@ -157,7 +157,7 @@ impl Drop for Rival {
     }
 }
 
-/// The operations that both RustMap maps are compared in.
+/// The operations that both `RustMap` maps are compared in.
 trait RustMap<K> {
     const NAME: &str;
     fn new() -> Self;
@@ -201,7 +201,7 @@ macro_rules! rust_map {
 rust_map!("gomap::Table", Table<K, u64> where Key, table => table.iter().map(|(_, elem)| elem));
 rust_map!("hashbrown::HashMap", HashMap<K, u64, RandomState> where Eq, map => map.values());
 
-/// A filled map of one of the two RustMap types, and the keys to look up.
+/// A filled map of one of the two `RustMap` types, and the keys to look up.
 struct RustBench<'k, K, M> {
     keys: &'k Keys<K>,
     hits: Vec<K>,

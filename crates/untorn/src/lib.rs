@@ -221,6 +221,8 @@ mod schedules;
 #[cfg(all(feature = "serde", not(untorn_loom)))]
 mod serde;
 mod sync;
+#[cfg(not(untorn_loom))]
+mod thread;
 
 #[cfg(not(untorn_loom))]
 #[doc(inline)]
@@ -233,7 +235,7 @@ pub use self::map::{
 #[cfg(not(untorn_loom))]
 pub use self::overlap::{
     AccessKind, InvalidStretch, Name, OnOverlap, Overlap, OverlapCell, OverlapKind, ReadGuard,
-    Site, Stretch, WriteGuard, spawn, spawn_scoped,
+    Site, Stretch, WriteGuard,
 };
 #[cfg(not(untorn_loom))]
 #[doc(inline)]
@@ -248,3 +250,5 @@ pub use self::published::{
 #[cfg(all(untorn_fuzzing, not(untorn_loom)))]
 #[doc(hidden)]
 pub use self::random::repeat_random_numbers;
+#[cfg(not(untorn_loom))]
+pub use self::thread::{spawn, spawn_scoped};

@@ -302,7 +302,7 @@ impl<'r, S: Subject> Recorder<'r, S> {
             5..10 => self.view(depth, false),
             // `update` returns no revision; a batch by its guard does.
             10..12 if matches!(self.calls, Calls::WithRevisions) => {
-                self.batch(WriteKind::Begin, None)
+                self.batch(WriteKind::Begin, None);
             }
             10..12 => self.update(key),
             12 | 13 => self.refresh(),

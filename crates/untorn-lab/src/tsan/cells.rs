@@ -24,10 +24,10 @@ const READS: [Access; 6] = [
     (line!(), |cell| _ = format!("{cell:?}")),
     (line!(), |cell| drop(ReadGuard::map(cell.read(), |it| it))),
     (line!(), |cell| {
-        drop(ReadGuard::filter_map(cell.read(), all))
+        drop(ReadGuard::filter_map(cell.read(), all));
     }),
     (line!(), |cell| {
-        drop(ReadGuard::filter_map(cell.read(), none))
+        drop(ReadGuard::filter_map(cell.read(), none));
     }),
 ];
 
@@ -39,7 +39,7 @@ const WRITES: [Access; 6] = [
     (line!(), |cell| cell.take()),
     (line!(), |cell| drop(WriteGuard::map(cell.write(), |it| it))),
     (line!(), |cell| {
-        drop(WriteGuard::filter_map(cell.write(), no))
+        drop(WriteGuard::filter_map(cell.write(), no));
     }),
 ];
 

@@ -57,7 +57,7 @@ fn texts(extension: &str) -> Vec<(String, String)> {
 }
 
 /// Each line with its place, without quotations: lines that begin with `>` in Markdown.
-fn lines<'t>(texts: &'t [(String, String)]) -> impl Iterator<Item = (String, &'t str)> {
+fn lines(texts: &[(String, String)]) -> impl Iterator<Item = (String, &str)> {
     texts.iter().flat_map(|(name, text)| {
         let numbered = (1..).zip(text.lines());
         numbered

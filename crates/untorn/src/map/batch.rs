@@ -140,15 +140,15 @@ impl<K, V, S> Batch<'_, K, V, S> {
         else {
             return self.revision;
         };
-        let view = View {
-            table: self.draft.take_table(),
-            revision: self.revision.next(),
-            hasher,
-            origin: Arc::clone(&newest.value.origin),
-        };
+        let (table, origin) = (self.draft.take_table(), Arc::clone(&newest.value.origin));
         // Otherwise the commit would count this reference as a reader's, and retain the version.
         drop(newest);
-        writer.publish(view)
+        writer.publish_with(|revision| View {
+            table,
+            revision,
+            hasher,
+            origin,
+        })
     }
 
     /// Returns the writer lock, until the batch has been committed.

@@ -82,7 +82,7 @@ fn prepare_now() -> Stretch {
     Environment::get().stretch
 }
 
-/// A read that is about to enter, is this_side, or found a writer. If it is dropped before it is
+/// A read that is about to enter, has entered, or found a writer. If it is dropped before it is
 /// published, its slot stays free.
 pub(crate) struct ReadAccess<'d, D> {
     detector: &'d Detector<D>,
@@ -105,7 +105,7 @@ impl<D> Drop for ReadAccess<'_, D> {
     }
 }
 
-/// A write that is about to enter, is this_side, or found a conflict.
+/// A write that is about to enter, has entered, or found a conflict.
 pub(crate) struct WriteAccess<'d, D> {
     detector: &'d Detector<D>,
     claim: Claim,

@@ -9,7 +9,7 @@
 //! | `record.rs` | a seqlock per access of each thread, and the registry of all records |
 //! | `blocks.rs` | slot blocks: slots for accesses beyond those of a record |
 //! | `identity.rs` | the thread that owns a record |
-//! | `thread.rs` | the record of the current thread; `spawn`, `spawn_scoped` |
+//! | `thread.rs` | the record of the current thread, and its slots |
 //! | `detector.rs` | the detector of one map or cell: enters and leaves a gate, and applies the overlap policy |
 //! | `checked_cell.rs` | a value with a detector, accessed through closures: the base of `GoMap` |
 //! | `cell.rs`, `guards.rs` | a value with a detector, accessed through guards: `OverlapCell`, `ReadGuard`, `WriteGuard` |
@@ -90,7 +90,3 @@ pub(crate) use self::site::Operation;
 pub use self::site::{AccessKind, Name, Site};
 #[cfg(not(untorn_loom))]
 pub use self::stretch::{InvalidStretch, Stretch};
-#[cfg(not(untorn_loom))]
-pub use self::thread::{spawn, spawn_scoped};
-#[cfg(not(untorn_loom))]
-pub(crate) use self::thread::{this_thread, try_spawn};

@@ -16,12 +16,12 @@ use std::time::Duration;
 use self::rate_limit::{CellBudget, ThreadBudget};
 use super::clock;
 use super::record::Slot;
-use super::thread::this_thread;
 use super::tsan;
 use crate::clock::EXISTS;
 use crate::mutants::mutant;
 use crate::random::random_unit_f64;
 use crate::sync::thread_local;
+use crate::thread::this_thread;
 
 /// Delay injection: the share of the time for which accesses are delayed, so that rare overlaps
 /// become likely.

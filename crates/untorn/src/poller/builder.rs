@@ -14,7 +14,7 @@ use super::status::Failure;
 use super::{Poller, thread};
 use crate::Map;
 use crate::clock;
-use crate::overlap::try_spawn;
+use crate::thread::try_spawn;
 
 /// A builder for [`Poller`], from [`Poller::every`].
 ///

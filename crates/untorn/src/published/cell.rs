@@ -26,8 +26,8 @@ use super::notify::{Notifier, Unresolved, Waiter};
 use super::revision::Revision;
 use crate::clock::{self, Limit, THREADS};
 use crate::mutants::mutant;
-use crate::overlap::this_thread;
 use crate::sync::{AtomicU64, Ordering};
+use crate::thread::this_thread;
 
 /// The most retired versions that a commit frees: one more than it adds, so that the list shrinks.
 const MAX_FREED_PER_COMMIT: usize = 2;
@@ -214,9 +214,15 @@ impl<T> Writer<'_, T> {
         self.retired.iter()
     }
 
-    /// Publishes `value` as the next revision, releases the lock, and frees some retired versions.
-    pub(crate) fn publish(mut self, value: T) -> Revision {
+    /// Publishes `value` as the next revision, and frees some of what was replaced earlier.
+    pub(crate) fn publish(self, value: T) -> Revision {
+        self.publish_with(|_| value)
+    }
+
+    /// Publishes what `make` returns for the next revision, as [`publish`](Self::publish) does.
+    pub(crate) fn publish_with(mut self, make: impl FnOnce(Revision) -> T) -> Revision {
         let revision = self.cell.revision().next();
+        let value = make(revision);
         if mutant("notified_before_published") {
             self.cell.notifier.notify(revision).resume();
         }

@@ -111,18 +111,18 @@ type Use = fn(&Map);
 const INNER: [(AccessKind, Use); 11] = [
     (AccessKind::Read, |map| drop(map.get(&Reentrant(1)))),
     (AccessKind::Read, |map| {
-        assert!(map.contains_key(&Reentrant(0)))
+        assert!(map.contains_key(&Reentrant(0)));
     }),
     (AccessKind::Read, |map| _ = map.stats()),
     (AccessKind::Iterate, |map| map.iter_with(|_, _| {})),
     (AccessKind::Iterate, |map| drop(format!("{map:?}"))),
     (AccessKind::Clone, |map| drop(map.deep_clone())),
     (AccessKind::Write, |map| {
-        drop(map.insert(Reentrant(1), Reentrant(7)))
+        drop(map.insert(Reentrant(1), Reentrant(7)));
     }),
     (AccessKind::Write, |map| drop(map.remove(&Reentrant(1)))),
     (AccessKind::Write, |map| {
-        drop(map.update(Reentrant(1), |_| None))
+        drop(map.update(Reentrant(1), |_| None));
     }),
     (AccessKind::Write, |map| map.retain(|_, _| false)),
     (AccessKind::Write, Map::clear),
@@ -131,13 +131,13 @@ const INNER: [(AccessKind, Use); 11] = [
 /// Accesses that run user code.
 const OUTER: [(AccessKind, When, Use); 8] = [
     (AccessKind::Read, When::Eq, |map| {
-        drop(map.get(&Reentrant(0)))
+        drop(map.get(&Reentrant(0)));
     }),
     (AccessKind::Read, When::Clone, |map| {
-        drop(map.get(&Reentrant(0)))
+        drop(map.get(&Reentrant(0)));
     }),
     (AccessKind::Read, When::Eq, |map| {
-        drop(map.trace(&Reentrant(0)))
+        drop(map.trace(&Reentrant(0)));
     }),
     (AccessKind::Iterate, When::Debug, |map| {
         drop(format!("{map:?}"));
@@ -354,7 +354,7 @@ fn panic_inside_an_access_ends_the_access() {
     const PANICKING: [(When, Use); 11] = [
         (When::Hash, |map| drop(map.get(&Reentrant(0)))),
         (When::Hash, |map| {
-            drop(map.insert(Reentrant(0), Reentrant(5)))
+            drop(map.insert(Reentrant(0), Reentrant(5)));
         }),
         (When::Hash, |map| drop(map.remove(&Reentrant(0)))),
         (When::Eq, |map| drop(map.get(&Reentrant(0)))),
@@ -364,7 +364,7 @@ fn panic_inside_an_access_ends_the_access() {
         (When::Clone, |map| drop(map.deep_clone())),
         (When::Debug, |map| drop(format!("{map:?}"))),
         (When::Drop, |map| {
-            drop(map.insert(Reentrant(0), Reentrant(5)))
+            drop(map.insert(Reentrant(0), Reentrant(5)));
         }),
         (When::Drop, |map| drop(map.remove(&Reentrant(0)))),
     ];

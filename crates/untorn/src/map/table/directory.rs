@@ -324,6 +324,42 @@ impl<T: Clone> Directory<T> {
     }
 }
 
+/// An iterator over the indices of elements that another directory does not share, from
+/// [`Directory::unshared`].
+pub(super) struct Unshared<'d, T> {
+    directory: &'d Directory<T>,
+    len: usize,
+    other: &'d Directory<T>,
+    other_len: usize,
+    next: usize,
+}
+
+impl<T> Clone for Unshared<'_, T> {
+    fn clone(&self) -> Self {
+        Self { ..*self }
+    }
+}
+
+impl<T> Iterator for Unshared<'_, T> {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        while self.next < self.len {
+            let i = self.next;
+            let shared = if i < self.other_len {
+                self.directory.shared_from(self.other, i)
+            } else {
+                0
+            };
+            self.next += shared.max(1);
+            if shared == 0 {
+                return Some(i);
+            }
+        }
+        None
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{CHILDREN, Directory, Node};
@@ -404,41 +440,5 @@ mod tests {
         );
         assert_eq!(nodes(old.unshared_bytes(Some(&new))), 0);
         assert_eq!(counted(1).unshared_bytes(None), 0);
-    }
-}
-
-/// An iterator over the indices of elements that another directory does not share, from
-/// [`Directory::unshared`].
-pub(super) struct Unshared<'d, T> {
-    directory: &'d Directory<T>,
-    len: usize,
-    other: &'d Directory<T>,
-    other_len: usize,
-    next: usize,
-}
-
-impl<T> Clone for Unshared<'_, T> {
-    fn clone(&self) -> Self {
-        Self { ..*self }
-    }
-}
-
-impl<T> Iterator for Unshared<'_, T> {
-    type Item = usize;
-
-    fn next(&mut self) -> Option<usize> {
-        while self.next < self.len {
-            let i = self.next;
-            let shared = if i < self.other_len {
-                self.directory.shared_from(self.other, i)
-            } else {
-                0
-            };
-            self.next += shared.max(1);
-            if shared == 0 {
-                return Some(i);
-            }
-        }
-        None
     }
 }

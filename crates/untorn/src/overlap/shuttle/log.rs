@@ -8,7 +8,7 @@ use std::ops::{Deref, DerefMut};
 use shuttle::thread;
 
 use super::super::{AccessKind, Overlap, OverlapKind};
-use crate::schedules::{come_in, go_out, overlaps};
+use crate::schedules::{begin_visit, end_visit, overlaps};
 
 /// One attempt: its task, and its times by a logical clock.
 struct Attempt {
@@ -110,7 +110,7 @@ impl<G> Drop for Held<G> {
             return;
         };
         if self.lasts {
-            go_out(self.writes);
+            end_visit(self.writes);
         }
         drop(guard);
         LOG.with_borrow_mut(|log| {
@@ -146,7 +146,7 @@ pub(super) fn begin<G>(
     });
     let guard = access();
     if guard.is_some() && lasts {
-        come_in(writes);
+        begin_visit(writes);
     }
     LOG.with_borrow_mut(|log| {
         let now = log.now();

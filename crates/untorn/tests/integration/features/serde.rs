@@ -138,20 +138,19 @@ fn map_serializes_at_one_revision_under_writes() {
 }
 
 /// Returns one overlap of a map and one of a cell, both on a thread whose creator is recorded.
-fn overlaps() -> Vec<Box<Overlap>> {
+fn overlaps() -> Vec<Overlap> {
     untorn::spawn("worker \"7\"\n", || {
         let cell = OverlapCell::named("config", vec!["correct horse".to_owned()]);
         let _reading = [cell.read(), cell.read(), cell.read()];
         let of_cell = cell.try_write().map(drop).expect_err("we read");
         thread_local! {
-            static MET: StdCell<Option<Box<Overlap>>> = const { StdCell::new(None) };
+            static MET: StdCell<Option<Overlap>> = const { StdCell::new(None) };
         }
-        let map = GoMap::from([("hunter2".to_owned(), "battery staple".to_owned())]).on_overlap(
-            OnOverlap::Call(|overlap| MET.set(Some(Box::new(overlap.clone())))),
-        );
+        let map = GoMap::from([("hunter2".to_owned(), "battery staple".to_owned())])
+            .on_overlap(OnOverlap::Call(|overlap| MET.set(Some(overlap.clone()))));
         let met = AssertUnwindSafe(|| map.get_with("hunter2", |_| map.clear()));
         assert!(catch_unwind(met).is_err());
-        vec![of_cell, MET.take().expect("the overlap was recorded")]
+        vec![*of_cell, MET.take().expect("the overlap was recorded")]
     })
     .join()
     .expect("no panic")

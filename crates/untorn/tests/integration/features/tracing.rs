@@ -173,7 +173,7 @@ fn overlap_inside_a_subscriber_emits_no_event() {
         assert!(met.is_err(), "the read is still open");
     });
     tracing::subscriber::with_default(recorder.clone(), || {
-        assert!(write_during_read_is_refused(&REENTRANT))
+        assert!(write_during_read_is_refused(&REENTRANT));
     });
     assert_eq!(recorder.take().len(), 1);
 }

@@ -81,7 +81,7 @@ const WRITES: [Write; 20] = [
         prepared.extend(map.insert(Counted::new(500, ledger), Counted::new(1, ledger)));
     },
     |map, ledger, prepared| {
-        prepared.extend(map.insert(Counted::new(3, ledger), Counted::new(1, ledger)))
+        prepared.extend(map.insert(Counted::new(3, ledger), Counted::new(1, ledger)));
     },
     |map, _, prepared| prepared.extend(map.remove(&Counted::clone(&prepared[0]))),
     |map, ledger, _| _ = map.update(Counted::new(3, ledger), |_| Some(Counted::new(1, ledger))),
