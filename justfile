@@ -159,7 +159,7 @@ ci:
     bash .ci/run
 
 # The licences, the long forms of what the gate runs briefly, and each model on each weakened ordering: some hours.
-nightly: deny (loom-long "1") (shuttle "100000") (forced "1000000") (quiet "1000000000") (oracle "20000000") (histories "600") (fuzz "both" "600")
+nightly: deny package powerset (loom-long "1") (shuttle "100000") (forced "1000000") (quiet "1000000000") (oracle "20000000") (histories "600") (fuzz "both" "600")
     cargo xtask ordering-mutants --all
 
 # Copies the licences, the notice and the changelog into the package of the library.

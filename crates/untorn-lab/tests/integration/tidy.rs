@@ -155,3 +155,14 @@ fn summaries_begin_with_a_verb_or_a_noun_phrase() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// The package of the library has copies of these, since cargo packs no file from outside.
+#[test]
+fn package_has_the_texts_of_the_repository() {
+    let root = repository();
+    for name in ["LICENSE-APACHE", "LICENSE-MIT", "NOTICE", "CHANGELOG.md"] {
+        let [here, packed] = [root.join(name), root.join("crates/untorn").join(name)]
+            .map(|path| fs::read_to_string(path).expect("a text"));
+        assert!(here == packed, "{name} differs: run `just sync-package`");
+    }
+}
