@@ -219,7 +219,7 @@ async fn reload(State(service): State<Service>) -> Result<Json<u64>, (StatusCode
 async fn health(State(service): State<Service>) -> (StatusCode, Json<Health>) {
     let status = service.poller.status();
     let age = status.age();
-    let error = status.last_error.filter(|_| status.failures_in_a_row > 0);
+    let error = status.last_failure.filter(|_| status.failures_in_a_row > 0);
     let view = service.config.pin();
     let health = Health {
         revision: view.revision().get(),

@@ -41,14 +41,24 @@
 //! | several keys that belong together | [`Map::pin`] | borrows one revision; stays on this thread |
 //! | one revision for long, elsewhere, or across an `.await` | [`Map::snapshot`] | owned and `Send`; retains its version |
 //! | the newest revision in a loop | [`Map::reader`] | one load checks whether there is a newer revision |
-//! | what has changed | [`Map::subscribe`], [`View::diff`] | two snapshots, and the entries that differ |
+//! | what has changed | [`Map::subscribe`], [`Subscription::recv_timeout`]; `step.to.diff(&step.from)` by [`View::diff`] | two snapshots, and the entries that differ |
 //! | a revision that is still to come | [`Map::wait_for`], [`Poller::wait_until_fresh`] | block, with a timeout |
 //!
 //! | to write a [`Map`] | call | because |
 //! |---|---|---|
-//! | one key | [`Map::insert`], [`Map::remove`], [`Map::update`], [`Map::get_or_insert_with`] | one commit each |
+//! | one key | [`Map::insert`], [`Map::remove`], [`Map::get_or_insert_with`] | one commit each |
+//! | one key, from its old value | [`Map::update`]: `map.update("hits", \|n\| Some(n.copied().unwrap_or(0) + 1))` | no other commit in between; `None` removes the key |
 //! | several keys that belong together | [`Map::batch`], [`Map::begin_batch`], [`Map::try_batch`], [`Map::batch_if_unchanged`] | one commit, or none |
-//! | all keys, from a source | [`Map::refresh`] | touches only what differs; no revision if nothing does |
+//! | all keys, from a source | [`Map::refresh`] | touches only what differs (`V: PartialEq`); no revision if nothing does |
+//!
+//! | to keep a [`Map`] fresh | call | because |
+//! |---|---|---|
+//! | from a closure or a source, periodically | [`Poller::every`], [`start`](poller::PollerBuilder::start) | errors and panics keep the last contents |
+//! | check its health | [`Poller::status`]: [`age`](poller::Status::age), `failures_in_a_row`, `last_failure` | does not wait for a running fetch |
+//! | reload now | [`Poller::trigger`]; [`Poller::refresh_now`] to wait for it | also during a backoff |
+//! | stop | [`Poller::stop`], or drop it | blocks until its thread has ended |
+//!
+//! A `static` map needs a `LazyLock`, since the hash function is seeded at run time.
 //!
 //! # Detecting overlapping access
 //!
@@ -81,6 +91,7 @@
 //! LIMITS.write().push(265);
 //! let guard = LIMITS.read();
 //! let overlap = LIMITS.try_write().unwrap_err(); // `write` would panic with this as its message
+//! assert_eq!(overlap.here.operation, "OverlapCell::try_write");
 //! assert_eq!(overlap.other.operation, "OverlapCell::read");
 //! # drop(guard);
 //! ```
@@ -98,9 +109,9 @@
 //! - *No false negative*: if two accesses to one map or cell overlap in time and at least one is a
 //!   write, at least one of the two reports it.
 //! - *No false positive*: accesses that do not overlap are never reported.
-//! - *Order*: the end of an access happens-before the beginning of each access that begins after
-//!   it. So a program that breaks the rule still has no data race. The access that notices the
-//!   overlap does not proceed.
+//! - *Order*: a write happens-before each access that begins after it has ended, and a read
+//!   happens-before each write that begins after it has ended. So a program that breaks the rule
+//!   still has no data race: the access that notices the overlap does not proceed.
 //!
 //! An access is a call of a method of [`GoMap`]. It includes copying values in or out, but neither
 //! hashing the key nor dropping what was replaced.

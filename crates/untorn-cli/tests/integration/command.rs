@@ -455,8 +455,8 @@ fn misuse_is_explained_and_exits_with_2() {
         (&["rival"], "untorn demo rivals\n"),
         (&["look-up"], "untorn demo lookup\n"),
         (
-            &["tests/why/dumps/go1.23-note.txt"],
-            "untorn why tests/why/dumps/go1.23-note.txt\n",
+            &["../untorn-why/tests/dumps/go1.23-note.txt"],
+            "untorn why ../untorn-why/tests/dumps/go1.23-note.txt\n",
         ),
         (&["demo", "lookup", "no-such-scene"], "hash_writing"),
         (&["map", "--json"], "untorn demo map\n"),

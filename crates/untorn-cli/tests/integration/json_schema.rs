@@ -99,7 +99,7 @@ fn found<'d>(documents: impl IntoIterator<Item = &'d Value>) -> BTreeSet<String>
 }
 
 fn recorded() -> Vec<Value> {
-    let folder = repository().join("crates/untorn-cli/tests/why/dumps");
+    let folder = repository().join("crates/untorn-why/tests/dumps");
     let files = fs::read_dir(folder).expect("a folder");
     let mut documents: Vec<_> = files
         .map(|file| {
@@ -108,7 +108,7 @@ fn recorded() -> Vec<Value> {
         })
         .collect();
     // A dump with a foreign line in between.
-    let log = read("crates/untorn-cli/tests/why/dumps/go1.23-note.txt")
+    let log = read("crates/untorn-why/tests/dumps/go1.23-note.txt")
         .replace("\n\ngoroutine 18", "\nGET /healthz 200\n\ngoroutine 18");
     documents.push(document(&["why"], &log));
     documents

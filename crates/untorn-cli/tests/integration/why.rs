@@ -1,9 +1,10 @@
 //! `untorn why`: recorded dumps of programs, and the explanations of them.
 //!
-//! The dumps in `why/dumps` were recorded from `why/crash.go` and `examples/note/main.go` with the
-//! version of Go in their name; folders are masked. Those named `by-hand` were written by hand, in
-//! the form of a version of Go that is no longer available, or of a library. To compare the text
-//! with `why/expected`, run `cargo run -p untorn-cli -- why DUMP` on one of them.
+//! The dumps in `untorn-why/tests/dumps` were recorded from `untorn-why/tests/crash.go` and
+//! `examples/note/main.go` with the version of Go in their name; folders are masked. Those named
+//! `by-hand` were written by hand, in the form of a version of Go that is no longer available, or
+//! of a library. To compare the text with `untorn-why/tests/expected`, run `cargo run -p untorn-cli
+//! -- why DUMP` on one of them.
 
 use std::fs;
 use std::io::Write;
@@ -13,7 +14,7 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::Value;
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/why")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../untorn-why/tests")
 }
 
 fn dump(name: &str) -> String {

@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::{Value, json};
 
 fn dump(name: &str) -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/why/dumps");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../untorn-why/tests/dumps");
     let path = folder.join(format!("{name}.txt"));
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

@@ -73,7 +73,7 @@ fn fresh_crashes_are_explained() {
     let folder = tempfile::tempdir().expect("a folder");
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     let (crash, note) = (folder.path().join("crash"), folder.path().join("note"));
-    if !build(&tests.join("tests/why/crash.go"), &crash) {
+    if !build(&tests.join("../untorn-why/tests/crash.go"), &crash) {
         return;
     }
     let source = tests.join("../../examples/note/main.go");

@@ -56,7 +56,7 @@ fn follow(path: &Path) -> Result<(), Box<dyn Error>> {
             shown = newest;
         }
         let status = poller.status();
-        let failing = status.last_error.filter(|_| status.failures_in_a_row > 0);
+        let failing = status.last_failure.filter(|_| status.failures_in_a_row > 0);
         let message = failing.map(|failure| failure.message);
         if printed != message {
             match &message {

@@ -13,7 +13,7 @@ use crate::Revision;
 use crate::mutants::mutant;
 use crate::published::{Version, Writer};
 
-/// Writes to a [`Map`] that become visible together, or not at all.
+/// A guard of writes to a [`Map`] that become visible together, or not at all.
 ///
 /// [`Map::begin_batch`] returns one; the closures of [`Map::batch`], [`Map::try_batch`] and
 /// [`Map::batch_if_unchanged`] borrow one. A batch reads its own writes; readers of the map observe
@@ -29,9 +29,8 @@ use crate::published::{Version, Writer};
 /// example, holds the lock forever. A batch is not `Send`.
 ///
 /// # Memory
-/// Keys and values that a batch overwrites, removes or clears and does not return to the caller,
-/// even those that it wrote itself, are retained until it ends, and dropped after the writer lock
-/// has been released.
+/// What a batch replaces and does not return, its own writes included, is dropped after the batch
+/// has ended and the writer lock has been released.
 ///
 /// # Examples
 /// ```
@@ -74,10 +73,12 @@ impl<K, V, S: Clone> Map<K, V, S> {
     /// [`Batch::commit`] publishes the writes, dropping the batch publishes nothing.
     ///
     /// # Panics
-    /// If this thread has a write to this map open. A thread that has one open must not wait either
-    /// for another thread, or a task on one, that writes to this map: both block forever. So do two
-    /// threads that hold a batch of a map each and begin one of the other's map; take the batches
-    /// of several maps in one order everywhere.
+    /// If this thread has a write to this map open.
+    ///
+    /// # Deadlocks
+    /// A thread with an open batch must not wait for a thread, or a task, that writes to the same
+    /// map, and two threads that hold a batch each must not begin one of the other's map: begin the
+    /// batches of several maps in one order everywhere.
     ///
     /// # Examples
     /// ```
@@ -115,8 +116,8 @@ impl<K, V, S> Batch<'_, K, V, S> {
     /// Publishes the writes as one revision and returns it. A batch that wrote nothing makes no
     /// revision: this then returns the newest one.
     ///
-    /// The commit happens before everything that follows it: before the next writer begins, and
-    /// before anything that the batch replaced is dropped. A panic in such a `Drop` propagates from
+    /// The writes are published before the next writer begins and before anything that the batch
+    /// replaced is dropped. A panic in such a `Drop` propagates from
     /// this call, but the writes are published.
     ///
     /// # Examples
@@ -307,8 +308,9 @@ impl<K: Eq + Hash, V, S: BuildHasher> Batch<'_, K, V, S> {
 }
 
 impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Batch<'_, K, V, S> {
-    /// Inserts a value for `key` and returns the value that it replaces. The stored key stays. O(1)
-    /// on average, but the first write to a segment copies it.
+    /// Inserts a value for `key` and returns the value that it replaces. If the key is present, the
+    /// stored key is kept and `key` is dropped with the batch. O(1) on average, but the first write
+    /// to a segment copies it.
     ///
     /// # Examples
     /// ```
@@ -343,8 +345,9 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Batch<'_, K, V, S> {
         self.draft.remove(key)
     }
 
-    /// Replaces the value of `key` by the one that `f` returns; `None` removes the key. O(1) on
-    /// average, but the first write to a segment copies it.
+    /// Replaces the value of `key` with the result of `f`, which gets the current value or `None`;
+    /// if it returns `None`, the key is removed. O(1) on average, but the first write to a segment
+    /// copies it.
     ///
     /// # Examples
     /// ```

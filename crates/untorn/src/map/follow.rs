@@ -7,21 +7,21 @@ use crate::published::{Revision, Subscription, WaitError};
 
 impl<K, V, S> Map<K, V, S> {
     /// Subscribes to the commits made after this call. Each transition is a pair of snapshots: the
-    /// one received last, and the newest. Never blocks.
+    /// one received last (at first, that of the time of this call) and the newest. Never blocks.
     ///
-    /// A slow subscriber skips revisions; [`Transition::missed`](crate::Transition) counts them. It
-    /// delays neither writers nor other subscribers.
+    /// A slow subscriber skips revisions; [`Transition::missed`](crate::Transition::missed) counts
+    /// them. It delays neither writers nor other subscribers.
     ///
     /// # Examples
     /// ```
     /// let config = untorn::Map::from([("1", 265), ("2", 17)]);
-    /// let mut changes = config.subscribe();
+    /// let mut subscription = config.subscribe();
     /// config.insert("1", 266);
     /// config.remove("2");
-    /// let change = changes.recv().unwrap();
-    /// assert_eq!((change.to.diff(&change.from).count(), change.missed), (2, 1));
+    /// let step = subscription.recv().unwrap();
+    /// assert_eq!((step.to.diff(&step.from).count(), step.missed), (2, 1));
     /// drop(config);
-    /// assert!(changes.recv().is_err(), "a subscription ends with its map");
+    /// assert!(subscription.recv().is_err(), "a subscription ends with its map");
     /// ```
     #[doc(alias = "watch")]
     #[doc(alias = "on_change")]
@@ -44,8 +44,9 @@ impl<K, V, S> Map<K, V, S> {
         self.published.revision()
     }
 
-    /// Blocks until revision `wanted`, or a later one, is the newest, and returns the newest. Does
-    /// not block on a target without threads or without a clock.
+    /// Blocks until revision `wanted`, or a later one, is the newest, and returns the newest. On a
+    /// target without threads or without a clock this does not block: it returns
+    /// [`WaitError::Timeout`] at once if the revision is not reached.
     ///
     /// # Panics
     /// If it would have to wait while this thread has a write to this map open: that would

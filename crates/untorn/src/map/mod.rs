@@ -1,16 +1,18 @@
 //! [`Map`]: reads never block, and readers see a batch of writes whole or not at all.
 //!
-//! | file | what |
-//! |---|---|
-//! | `construct.rs`, `configure.rs`, `convert.rs` | creating, naming, forking, conversions |
-//! | `read.rs`, `view.rs` | the reads of a map; the contents of one revision |
-//! | `write.rs`, `batch.rs`, `draft.rs`, `outcome.rs` | the writes; a guard that publishes; the contents it prepares; what a write returns |
-//! | `follow.rs` | subscriptions and waits |
-//! | `stats.rs` | retained versions and memory |
-//! | `origin.rs` | the identity of the map that a view is of |
-//! | `table/` | the persistent table, without concurrency |
-//!
-//! The publication word and the versions are in `../published/`, which is independent of tables.
+//! Start at [`Map`]; a [`View`] is what its reads return, a [`Batch`] writes several keys at once.
+
+// | file | what |
+// |---|---|
+// | `construct.rs`, `configure.rs`, `convert.rs` | creating, naming, forking, conversions |
+// | `read.rs`, `view.rs` | the reads of a map; the contents of one revision |
+// | `write.rs`, `batch.rs`, `draft.rs`, `outcome.rs` | the writes; a guard that publishes; the contents it prepares; what a write returns |
+// | `follow.rs` | subscriptions and waits |
+// | `stats.rs` | retained versions and memory |
+// | `origin.rs` | the identity of the map that a view is of |
+// | `table/` | the persistent table, without concurrency |
+//
+// The publication word and the versions are in `../published/`, which is independent of tables.
 
 // In the order in which the documentation shows the methods of a map.
 mod construct;
@@ -55,11 +57,11 @@ use crate::published::{Published, Revision, WriteContext, Writer};
 /// The default hasher: [foldhash](https://docs.rs/foldhash), fast variant, with a seed for each
 /// map.
 ///
-/// foldhash calls itself *minimally* DoS-resistant: no list of keys collides in every program. It
-/// does not claim to resist an attacker who interacts with the program, and it takes its seeds from
-/// addresses and the clock, not from the random numbers of the system. Hashes leak through the time
-/// that a look-up takes and through the order of iteration, which is also the order in which serde
-/// serializes. For keys that others choose use [`std::hash::RandomState`].
+/// foldhash calls itself *minimally* DoS-resistant: there is no fixed list of keys that collides in
+/// every program. It does not claim to resist an attacker who interacts with the program, and it
+/// takes its seeds from addresses and the clock, not from the random numbers of the system. Hashes
+/// leak through the time that a look-up takes and through the order of iteration, which is also the
+/// order in which serde serializes. For keys that others choose use [`std::hash::RandomState`].
 ///
 /// # Examples
 /// ```
@@ -124,9 +126,9 @@ impl fmt::Debug for DefaultHashBuilder {
 /// some commit. A commit that returned before a pin began is in that pin's view, even if the thread
 /// holds an older pin. Successive pins of one thread never return older revisions.
 ///
-/// The claim is *one batch, one pin*: two calls of [`get`](Self::get) may see two revisions (read
-/// skew). A read followed by a write across two calls can lose an update, unless both happen in one
-/// [`batch`](Self::batch) or by [`batch_if_unchanged`](Self::batch_if_unchanged).
+/// This holds within *one batch and one pin*: two calls of [`get`](Self::get) may see two revisions
+/// (read skew). A read followed by a write across two calls can lose an update, unless both happen
+/// in one [`batch`](Self::batch) or by [`batch_if_unchanged`](Self::batch_if_unchanged).
 ///
 /// # Progress
 /// Pins and reads never block; on targets whose pointers have fewer than 64 bits a pin may wait
@@ -143,22 +145,23 @@ impl fmt::Debug for DefaultHashBuilder {
 ///
 /// # Memory
 /// The map is persistent: a commit copies the segments that it writes to (copy-on-write) and shares
-/// the rest with the version before. So it clones the neighbors of a changed key: for one key some
-/// 300, and hardly ever over 1,000 if it splits a segment. If keys or values have a `Drop`, it
-/// clones some 40, and hardly ever over 150. Large entries are fewer for each segment. (With a
-/// hasher that spreads keys badly, more are cloned.) Keep values cheap to clone, and put large ones
-/// behind an `Arc`. Cloning a value with interior mutability splits it: a later change is visible
-/// in one version only. [`Published`] says which versions are retained and when they are freed.
+/// the rest with the version before. So writing one key clones about 300 entries, its neighbors
+/// (rarely over 1,000, when a segment splits); about 40 (rarely over 150) if keys or values have a
+/// `Drop`; fewer if entries are large; more with a hasher that spreads keys badly. Keep values
+/// cheap to clone, and put large ones behind an `Arc`. Cloning a value with interior mutability
+/// splits it: a later change is visible in one version only. [`Published`] says which versions are
+/// retained and when they are freed.
 ///
 /// # Panics
-/// A write on a thread that has another write to the same map open, in a closure or by a batch,
-/// would deadlock; it panics, and so does a wait for a commit, [`stats`](Self::stats),
-/// [`retained`](Self::retained) and [`reclaim`](Self::reclaim). A panic in a closure, or in `Hash`,
-/// `Eq` or `Clone`, publishes nothing and leaves the map usable. Keys and values that did not get
-/// into the map are dropped after the writer lock has been released. (Exceptions: values owned by
-/// the closure, and clones already made when a `Clone` panics, are dropped while the lock is held;
-/// if their `Drop` writes to the same map, that is a second panic, which aborts.) A panic in the
-/// `Drop` of a key or value that was replaced comes after the commit.
+/// - A write on a thread that has another write to the same map open, in a closure or by a batch,
+///   panics, since it would deadlock. So does a wait for a commit, [`stats`](Self::stats),
+///   [`retained`](Self::retained) and [`reclaim`](Self::reclaim).
+/// - A panic in a closure, or in `Hash`, `Eq` or `Clone`, publishes nothing and leaves the map
+///   usable. Keys and values that did not get into the map are dropped after the writer lock has
+///   been released. (Exceptions: values owned by the closure, and clones already made when a
+///   `Clone` panics, are dropped while the lock is held; if their `Drop` writes to the same map,
+///   that is a second panic, which aborts.)
+/// - A panic in the `Drop` of a key or value that was replaced comes after the commit.
 pub struct Map<K, V, S = DefaultHashBuilder> {
     published: Published<View<K, V, S>>,
 }

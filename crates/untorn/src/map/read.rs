@@ -15,11 +15,11 @@ impl<K: Eq + Hash, V, S: BuildHasher> Map<K, V, S> {
     /// # Examples
     /// ```
     /// let config = untorn::Map::from([("1", 265), ("2", 265)]);
-    /// // Of two revisions, if another thread commits in between:
-    /// let _ = (config.get("1"), config.get("2"));
-    /// // Always of one revision:
+    /// // Two calls: of two revisions, if another thread commits in between.
+    /// assert_eq!((config.get("1"), config.get("3")), (Some(265), None));
+    /// // One pin: always of one revision.
     /// let view = config.pin();
-    /// let _ = (view.get("1"), view.get("2"));
+    /// assert_eq!((view.get("1"), view.get("2")), (Some(&265), Some(&265)));
     /// ```
     pub fn get<Q>(&self, key: &Q) -> Option<V>
     where

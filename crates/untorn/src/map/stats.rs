@@ -17,30 +17,31 @@ pub struct MapStats {
     pub revision: Revision,
     /// The number of entries in the newest view.
     pub len: usize,
-    /// The number of hash tables that hold them. A commit copies those that it writes to.
+    /// The number of segments, the hash tables that hold the entries of the newest view. A commit
+    /// copies those that it writes to.
     pub segments: usize,
     /// The bytes of the newest view.
     pub bytes: usize,
-    /// The number of commits.
+    /// The number of commits; equals `revision`.
     pub commits: u64,
     /// The number of replaced versions that are retained.
     pub retained: usize,
-    /// The number of those that a pin, a snapshot, a reader or a subscription references. The
-    /// others are freed by the next commits, or by [`Map::reclaim`].
+    /// The number of retained versions that a pin, a snapshot, a reader or a subscription
+    /// references. The others are freed by the next commits, or by [`Map::reclaim`].
     pub in_use: usize,
     /// The bytes of the retained versions, without what they share with each other and with the
     /// newest view.
     pub retained_bytes: usize,
-    /// The time since the oldest version that is still referenced was replaced. The pin, snapshot,
-    /// reader or subscription, or the one that it was cloned from, is at least that old. `None` if
-    /// there is none, or if the target has no clock (`wasm32-unknown-unknown`).
+    /// The time since the oldest version that is still referenced was replaced. The oldest pin,
+    /// snapshot, reader or subscription (or the one that it was cloned from) is at least this old.
+    /// `None` if none is in use, or if the target has no clock (`wasm32-unknown-unknown`).
     pub oldest_in_use_age: Option<Duration>,
 }
 
 impl<K, V, S> Map<K, V, S> {
     /// Returns which versions are retained and how much memory they take. Blocks until other
-    /// writers have finished. O(segments), of the newest view and of what replaced versions do not
-    /// share with it.
+    /// writers have finished. O(segments): those of the newest view, plus those of retained
+    /// versions that they do not share with it.
     ///
     /// While it counts, it references the retained versions: for a concurrent commit, `reclaim` or
     /// `stats` they are in use.
@@ -108,6 +109,7 @@ impl<K, V, S> Map<K, V, S> {
     /// assert_eq!(config.retained(), 1);
     /// # drop(before);
     /// ```
+    #[doc(alias = "versions")]
     #[must_use]
     #[track_caller]
     pub fn retained(&self) -> usize {
@@ -131,6 +133,9 @@ impl<K, V, S> Map<K, V, S> {
     /// config.reclaim();
     /// assert_eq!(config.retained(), 0);
     /// ```
+    #[doc(alias = "gc")]
+    #[doc(alias = "collect")]
+    #[doc(alias = "shrink_to_fit")]
     #[track_caller]
     pub fn reclaim(&self) -> usize {
         self.writer("reclaim versions of").reclaim()

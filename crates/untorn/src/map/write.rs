@@ -14,8 +14,9 @@ use crate::Revision;
 // dropped after it. Thus the batch releases the writer lock first, even while a panic unwinds.
 
 impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
-    /// Inserts a value for `key`, as one commit, and returns the value that it replaces. The stored
-    /// key stays. Blocks until other writers have finished; readers are not blocked.
+    /// Inserts a value for `key`, as one commit, and returns the value that it replaces. If the key
+    /// is present, the stored key is kept and `key` is dropped. Blocks until other writers have
+    /// finished; readers are not blocked.
     ///
     /// Writes that belong together go into one [`batch`](Self::batch).
     ///
@@ -62,9 +63,9 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
         old
     }
 
-    /// Replaces the value of `key` by the one that `f` returns, with no other commit in between;
-    /// `None` removes the key. Returns a clone of the new value. `f` runs while the writer lock is
-    /// held.
+    /// Replaces the value of `key` with the result of `f`, with no other commit in between. `f`
+    /// gets the current value, or `None`; if it returns `None`, the key is removed. Returns a clone
+    /// of the new value. `f` runs while the writer lock is held.
     ///
     /// # Panics
     /// If this thread has a write to this map open, or if `f` panics: then nothing is published.
@@ -78,6 +79,11 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     /// assert_eq!(visits.get("home"), Some(3));
     /// ```
     #[doc(alias = "entry")]
+    #[doc(alias = "and_modify")]
+    #[doc(alias = "fetch_update")]
+    #[doc(alias = "upsert")]
+    #[doc(alias = "compute")]
+    #[doc(alias = "modify")]
     #[track_caller]
     pub fn update(&self, key: K, f: impl FnOnce(Option<&V>) -> Option<V>) -> Option<V> {
         let value;
@@ -97,7 +103,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
         value
     }
 
-    /// Returns the value of `key`, after inserting the one that `f` returns if there is none.
+    /// Returns the value of `key`. If there is none, inserts the result of `f` first.
     ///
     /// `f` runs at most once, while the writer lock is held: it blocks all other writers, of any
     /// key.
@@ -114,6 +120,8 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     /// ```
     #[doc(alias = "entry")]
     #[doc(alias = "get_or_insert")]
+    #[doc(alias = "or_insert_with")]
+    #[doc(alias = "compute_if_absent")]
     #[track_caller]
     pub fn get_or_insert_with(&self, key: K, f: impl FnOnce() -> V) -> V {
         if let Some(value) = self.get(&key) {
@@ -132,9 +140,11 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
         value
     }
 
-    /// Replaces the contents by those of `source`, as one commit that touches only what differs. Of
-    /// duplicate keys the last one wins. `source` is drained before the writer lock is acquired.
-    /// O(entries of the source + entries of the map), if keys equal themselves.
+    /// Replaces the contents with those of `source`, as one commit that touches only what differs.
+    /// Of duplicate keys the last one wins. `source` is drained before the writer lock is acquired.
+    /// O(entries of the source + entries of the map); keys that contain a NaN cost more, see below.
+    ///
+    /// A refresh with the same contents makes no revision, unless a value does not equal itself.
     ///
     /// Values are compared by their `PartialEq`. A value that does not equal itself, such as a NaN,
     /// counts as changed each time: a comparison cannot tell whether it is the stored one, and an
@@ -143,10 +153,8 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     /// Keys that do not equal themselves (a [`Float64`](crate::gomap::Float64) that is NaN) are no
     /// duplicates of each other. No look-up finds them, so they are matched by value: an entry with
     /// such a key stays as it is if the source has one with an equal value, and otherwise counts as
-    /// removed. (So a change in another part of such a key is not noticed.) These entries are
-    /// compared one by one, each with each.
-    ///
-    /// So a refresh with the same contents makes no revision, unless a value does not equal itself.
+    /// removed. (So a change in another part of such a key is not noticed.) This takes
+    /// O(n²) in the number of such entries.
     ///
     /// # Panics
     /// If this thread has a write to this map open: that would deadlock. If `source` panics, or
@@ -160,6 +168,8 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     /// assert_eq!(config.refresh([("3", 4), ("1", 265)]).revision, done.revision); // nothing new
     /// ```
     #[doc(alias = "replace_all")]
+    #[doc(alias = "reload")]
+    #[doc(alias = "sync")]
     #[doc(alias = "restore")]
     #[track_caller]
     pub fn refresh(&self, source: impl IntoIterator<Item = (K, V)>) -> Refreshed
@@ -232,14 +242,17 @@ impl<K, V, S: Clone> Map<K, V, S> {
     /// readers are not blocked meanwhile.
     ///
     /// `f` returns nothing, so `?` does not compile in it: half a batch cannot be published by
-    /// accident. Where a write can fail, use [`try_batch`](Self::try_batch), or
-    /// [`begin_batch`](Self::begin_batch) in the function that returns the error.
+    /// accident. (End the last write with a semicolon.) Where a write can fail, use
+    /// [`try_batch`](Self::try_batch), or [`begin_batch`](Self::begin_batch) in the function that
+    /// returns the error.
     ///
     /// # Panics
-    /// If this thread has a write to this map open, or if `f` panics: then nothing is published.
-    /// `f` must not wait for another thread, or for a task on one, that writes to this map: both
-    /// block forever. So do two threads whose closures each write to the map of the other; write to
-    /// several maps in one order everywhere.
+    /// If this thread has a write to this map open, or if `f` panics: then nothing is published. If
+    /// `f` puts a batch of another map in the place of its own.
+    ///
+    /// # Deadlocks
+    /// `f` must not wait for a thread, or a task, that writes to this map, and two threads must not
+    /// each write to the map of the other: write to several maps in one order everywhere.
     ///
     /// # Examples
     /// ```

@@ -88,9 +88,9 @@ macro_rules! operation {
 /// [`Overlap`] instead, whatever the policy.
 ///
 /// # Order
-/// The end of an access happens-before the beginning of each access that begins after it, also
-/// without any other synchronization. So there is no data race even in a program that breaks the
-/// rule.
+/// A write happens-before each access that begins after it has ended, and a read happens-before
+/// each write that begins after it has ended, also without any other synchronization. So there is
+/// no data race even in a program that breaks the rule.
 ///
 /// # Guards
 /// Read guards may be nested, and guards may be dropped in any order and held while other code

@@ -2,8 +2,8 @@
 //! mutation testing.
 //!
 //! A build with `--cfg untorn_ordering_mutants` reads the name of one site from
-//! `UNTORN_WEAKENED_ORDERING` and gives that site the next weaker ordering; `just weakened` does so
-//! for every site and fails unless a model fails. In every other build these functions are
+//! `UNTORN_WEAKENED_ORDERING` and gives that site the next weaker ordering; `just ordering-mutants`
+//! does so for every site and fails unless a model fails. In every other build these functions are
 //! constants.
 //!
 //! The names of sites are identifiers and do not follow renamed functions: `announce` is

@@ -76,6 +76,9 @@ impl<S: Source> PollerBuilder<S> {
     /// assert_eq!(config.pin()["read by"].as_deref(), Some("config poller"));
     /// # Ok::<_, std::io::Error>(())
     /// ```
+    #[doc(alias = "name")]
+    #[doc(alias = "with_name")]
+    #[doc(alias = "thread_name")]
     #[track_caller]
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
@@ -98,7 +101,7 @@ impl<S: Source> PollerBuilder<S> {
     /// use untorn::Poller;
     ///
     /// let read = || std::fs::read_to_string("config.txt").map(|text| [("text", text)]);
-    /// // After failures, after 1 s, 2 s, 4 s, 5 s, 5 s and so on:
+    /// // Delays after failures: 1 s, 2 s, 4 s, 5 s, 5 s, …
     /// let builder =
     ///     Poller::every(Duration::from_secs(10), read).max_backoff(Duration::from_secs(5));
     /// ```

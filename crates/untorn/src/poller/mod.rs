@@ -124,7 +124,7 @@ use crate::Revision;
 /// # Time
 /// A delay begins at the end of a poll and is measured by a monotonic clock. So a slow source
 /// delays the next fetch, and fetches never queue. Each delay has [jitter](PollerBuilder::jitter).
-/// While fetches succeed, the [age](Status::age) of the contents is at most one delay and the
+/// While fetches succeed, the [age](Status::age) of the contents is at most one delay plus the
 /// duration of two polls.
 ///
 /// Time that the machine was suspended counts, on Linux, Android, Windows and Apple's systems: a
@@ -152,8 +152,9 @@ pub struct Poller {
 
 impl Poller {
     /// Returns a builder for a poller that pauses for `period` between two fetches from `source`. A
-    /// closure that returns a `Result` of key-value pairs is a source. With `Duration::MAX` the
-    /// poller fetches at the start, after failures, and when it is [triggered](Self::trigger).
+    /// closure that returns a `Result` of key-value pairs is a source, which always returns all
+    /// contents. With `Duration::MAX` the poller fetches at the start, after failures, and when it
+    /// is [triggered](Self::trigger).
     ///
     /// # Panics
     /// If the period is zero.
@@ -188,7 +189,9 @@ impl Poller {
         }
     }
 
-    /// Requests a fetch now, also during a backoff. Does not block.
+    /// Requests a fetch now, also during a backoff. Does not block on a fetch. It takes a lock, so
+    /// do not call it inside a signal handler. [`refresh_now`](Self::refresh_now) waits for the
+    /// result.
     ///
     /// If a fetch is running, another one follows, since the running one may have read older
     /// contents. Requests that come before a fetch begins are merged. If the fetch fails, the
@@ -201,10 +204,11 @@ impl Poller {
     /// # use untorn::{Map, Poller};
     /// let config = Arc::new(Map::new());
     /// let poller = Poller::every(Duration::MAX, || Ok::<_, String>([("1", 265)])).start(&config)?;
-    /// poller.trigger(); // on a signal, for example
+    /// poller.trigger(); // for example from the thread that receives SIGHUP
+    /// poller.wait_until_fresh(Duration::from_secs(5)).unwrap();
+    /// assert_eq!(config.get("1"), Some(265));
     /// # Ok::<_, std::io::Error>(())
     /// ```
-    #[doc(alias = "poke")]
     #[doc(alias = "refresh")]
     #[doc(alias = "reload")]
     #[doc(alias = "wake")]
@@ -212,14 +216,14 @@ impl Poller {
         self.shared.trigger();
     }
 
-    /// Requests a fetch now, blocks until it has ended or `timeout` has passed, and returns the
+    /// Requests a poll now, blocks until it has ended or `timeout` has passed, and returns the
     /// revision of the map after it. In async code, call this by `spawn_blocking`.
     ///
     /// # Panics
     /// If called from the source or other code that the poller's thread runs: that would deadlock.
     ///
     /// # Errors
-    /// [`RefreshError::Failed`] if the fetch fails, [`RefreshError::Timeout`] if it has not ended
+    /// [`RefreshError::Failed`] if the poll fails, [`RefreshError::Timeout`] if it has not ended
     /// within `timeout`, [`RefreshError::Stopped`] if the poller has stopped.
     ///
     /// # Examples
@@ -240,9 +244,10 @@ impl Poller {
         self.shared.wait_for(self.shared.trigger(), false, timeout)
     }
 
-    /// Blocks until a fetch has succeeded that began after the last [trigger](Self::trigger) (or,
-    /// without a trigger, any fetch), or until `timeout` has passed. A failure does not end the
-    /// wait.
+    /// Blocks until the last requested poll, or a later one, has succeeded, or until `timeout` has
+    /// passed. Starting the poller and each [trigger](Self::trigger) request one. A failure does
+    /// not end the wait. This does not check the age of the contents: once that poll has succeeded,
+    /// it returns at once; see [`Status::age`].
     ///
     /// Returns the revision of the map after the last success; reads after that observe this
     /// revision or a later one. In async code, call this by `spawn_blocking`.
@@ -251,7 +256,7 @@ impl Poller {
     /// If called from the source or other code that the poller's thread runs: that would deadlock.
     ///
     /// # Errors
-    /// [`RefreshError::Timeout`] if no such fetch has succeeded within `timeout`,
+    /// [`RefreshError::Timeout`] if no such poll has succeeded within `timeout`,
     /// [`RefreshError::Stopped`] if the poller has stopped. With a `timeout` of zero this does not
     /// block.
     ///

@@ -28,15 +28,16 @@ pub enum Fetched<E> {
 }
 
 /// A source that a [`Poller`](super::Poller) fetches contents from, with state of its own: a file
-/// and its time stamp, a connection, an entity tag. Where no state is needed, a closure that
-/// returns a `Result` is a source.
+/// and its time stamp, a connection, an entity tag. A closure that returns a
+/// `Result` is a source too; it always returns all contents. To report [`Fetched::Unchanged`],
+/// implement this trait.
 ///
 /// The poller calls a source on its own thread, one call at a time, without holding a lock. A
 /// source must bound its own waiting: stopping the poller waits for a running fetch.
 ///
-/// The contents are taken as they are: **contents without entries empty the map**. If empty
-/// contents cannot be right, or if the source reads a file, let it return an error for them: a
-/// program that writes in place truncates the file first, and a full disk leaves it truncated.
+/// The contents are taken as they are: **contents without entries empty the map**. Return an error
+/// instead if empty contents cannot be right. Always do so for a file: it may be read while it is
+/// truncated, by a program that writes in place or by a full disk.
 ///
 /// # Examples
 /// ```

@@ -80,7 +80,7 @@ impl Shared {
             polls: 0,
             failures_in_a_row: 0,
             last_success: None,
-            last_error: None,
+            last_failure: None,
         };
         Self {
             clock,
@@ -162,7 +162,7 @@ impl Shared {
             }
             Err(failure) => {
                 status.failures_in_a_row += 1;
-                status.last_error = Some(failure);
+                status.last_failure = Some(failure);
             }
         }
         let failures = status.failures_in_a_row;
@@ -222,7 +222,7 @@ impl Shared {
         loop {
             let status = &state.status;
             let failed = status
-                .last_error
+                .last_failure
                 .as_ref()
                 .filter(|_| status.failures_in_a_row > 0);
             if let Some(success) = &status.last_success
@@ -243,7 +243,7 @@ impl Shared {
             if left.is_zero() {
                 return Err(RefreshError::Timeout {
                     timeout,
-                    last_error: failed.cloned(),
+                    last_failure: failed.cloned(),
                 });
             }
             let woken = self.ended.wait_timeout(state, left);

@@ -27,7 +27,7 @@ use crate::{Refreshed, Revision};
 ///
 /// let status = poller.status();
 /// assert!(status.failures_in_a_row > 0 && status.last_success.is_none());
-/// assert_eq!(&*status.last_error.unwrap().message, "the server is down");
+/// assert_eq!(&*status.last_failure.unwrap().message, "the server is down");
 /// # Ok::<_, std::io::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,11 +40,13 @@ pub struct Status {
     /// The number of polls that have ended, failed ones included.
     pub polls: u64,
     /// The number of failed polls since the last success.
+    #[doc(alias = "consecutive_failures")]
     pub failures_in_a_row: u64,
     /// The last successful poll.
     pub last_success: Option<Success>,
     /// The last failed poll. A later success does not clear it.
-    pub last_error: Option<Failure>,
+    #[doc(alias = "last_error")]
+    pub last_failure: Option<Failure>,
 }
 
 impl Status {
@@ -65,6 +67,7 @@ impl Status {
     /// assert!(is_fresh);
     /// # Ok::<_, std::io::Error>(())
     /// ```
+    #[doc(alias = "staleness")]
     #[must_use]
     pub fn age(&self) -> Option<Duration> {
         self.last_success
@@ -89,7 +92,7 @@ impl fmt::Display for Status {
             Some(age) => write!(f, ", contents at most {age:.0?} old")?,
             None => f.write_str(", no contents yet")?,
         }
-        match (self.failures_in_a_row, &self.last_error) {
+        match (self.failures_in_a_row, &self.last_failure) {
             (1.., Some(error)) => {
                 write!(f, ", {} failed in a row: {error}", self.failures_in_a_row)
             }
@@ -117,25 +120,25 @@ impl fmt::Display for Status {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Activity {
-    /// The poller fetches from the source, or refreshes the map.
+    /// A fetch from the source, or the refresh of the map.
     Fetching {
         /// The beginning of the fetch.
         since: Instant,
     },
-    /// The poller waits for the next fetch.
+    /// A pause until the next fetch.
     Sleeping {
         /// The time of the next fetch, unless a trigger comes first; `None` if that is beyond the
         /// range of the clock. It is corrected within ten seconds after the machine has resumed
         /// from a suspend.
         due: Option<Instant>,
     },
-    /// The poller waits after a failure.
+    /// A pause after a failure.
     BackingOff {
         /// The time of the next fetch, unless a trigger comes first; `None` if that is beyond the
         /// range of the clock.
         due: Option<Instant>,
     },
-    /// The thread has ended, or is about to end and runs no more foreign code.
+    /// The end: the thread runs no more code of the source.
     Stopped,
 }
 
@@ -179,7 +182,7 @@ pub struct Success {
     pub(super) age: Moment,
 }
 
-/// A failed poll, from [`Status::last_error`], a [`RefreshError`] or
+/// A failed poll, from [`Status::last_failure`], a [`RefreshError`] or
 /// [`PollerBuilder::on_failure`](super::PollerBuilder::on_failure).
 ///
 /// # Examples
@@ -206,8 +209,8 @@ pub struct Success {
 pub struct Failure {
     /// The text of the error and of its [sources](Error::source), or of the panic, in one line.
     ///
-    /// All clones of a status share it. It has at most 8 KiB of foreign text and 32 causes. A mark
-    /// at its end says what was left out, such as `… (300 bytes and further causes left out)`.
+    /// All clones of a status share it. It has at most 8 KiB of the error's text and 32 causes. A
+    /// mark at its end says what was left out, such as `… (300 bytes and further causes left out)`.
     pub message: Arc<str>,
     /// True if the poll panicked, false if the source returned an error.
     pub panicked: bool,
@@ -244,16 +247,16 @@ impl fmt::Display for Failure {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RefreshError {
-    /// The requested poll failed.
+    /// A failure of the requested poll.
     Failed(Failure),
-    /// No fresh contents came in time.
+    /// The end of the timeout without fresh contents.
     Timeout {
         /// The timeout of the wait.
         timeout: Duration,
         /// The failure of the last poll, if it failed.
-        last_error: Option<Failure>,
+        last_failure: Option<Failure>,
     },
-    /// The poller has stopped.
+    /// A stopped poller.
     Stopped,
 }
 
@@ -265,10 +268,10 @@ impl fmt::Display for RefreshError {
             Self::Failed(failure) => write!(f, "the poll failed: {failure}"),
             Self::Timeout {
                 timeout,
-                last_error,
+                last_failure,
             } => {
                 write!(f, "no fresh contents within {timeout:?}")?;
-                match last_error {
+                match last_failure {
                     Some(failure) => write!(f, "; the last poll failed: {failure}"),
                     None => Ok(()),
                 }

@@ -21,7 +21,7 @@ use super::revision::Revision;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WaitError {
-    /// The revision was not reached in time.
+    /// The end of the timeout, with the revision not reached.
     #[non_exhaustive]
     Timeout {
         /// The revision that was waited for.
@@ -31,7 +31,8 @@ pub enum WaitError {
         /// The timeout of the wait.
         timeout: Duration,
     },
-    /// The map or value was dropped during the wait. A wait that borrows it does not return this.
+    /// The end of the map or value during the wait. Not returned at present: each wait borrows its
+    /// map or value.
     Closed,
 }
 
@@ -92,9 +93,9 @@ impl fmt::Display for RecvError {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecvTimeoutError {
-    /// No newer revision came in time.
+    /// The end of the timeout without a newer revision.
     Timeout,
-    /// The subscription is closed.
+    /// A closed subscription: nothing more can be received.
     Closed,
 }
 
@@ -123,9 +124,9 @@ impl fmt::Display for RecvTimeoutError {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TryRecvError {
-    /// No newer revision exists yet.
+    /// Nothing to receive: no newer revision exists yet.
     Empty,
-    /// The subscription is closed.
+    /// A closed subscription: nothing more can be received.
     Closed,
 }
 

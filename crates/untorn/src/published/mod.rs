@@ -107,8 +107,8 @@ impl fmt::Display for WriteContext<'_> {
 ///
 /// # Panics
 /// A write from inside the closure of [`update`](Self::update) on the same value would deadlock; it
-/// panics. The `Drop` of a replaced value, or the waker of a task that follows, may panic after the
-/// commit: then the write has been committed.
+/// panics. The `Drop` of a replaced value, or the waker of a task that awaits a subscription, may
+/// panic after the commit: then the write has been committed.
 pub struct Published<T> {
     /// Shared with readers and subscriptions; a pin and a writer borrow it.
     cell: Arc<VersionedCell<T>>,
@@ -249,7 +249,7 @@ impl<T> Published<T> {
     }
 
     /// Replaces the value, and returns the revision of the commit. Every read that begins after
-    /// this call has returned sees the value, or a later one. Blocks until other writers have
+    /// this call has returned sees this value or a later one. Blocks until other writers have
     /// finished.
     ///
     /// # Panics
@@ -271,7 +271,7 @@ impl<T> Published<T> {
         self.own_writer("write to").publish(value)
     }
 
-    /// Replaces the value by the one that `f` returns for it, with no other commit in between.
+    /// Replaces the value with the one that `f` returns for it, with no other commit in between.
     /// Blocks until other writers have finished; readers are not blocked meanwhile.
     ///
     /// # Panics
@@ -342,11 +342,13 @@ impl<T> Published<T> {
         Subscription::new(Arc::clone(&self.cell))
     }
 
-    /// Blocks until revision `wanted`, or a later one, is the newest, and returns the newest. Does
-    /// not block on a target without threads or without a clock.
+    /// Blocks until revision `wanted`, or a later one, is the newest, and returns the newest. On a
+    /// target without threads or without a clock this does not block: it returns
+    /// [`WaitError::Timeout`] at once if the revision is not reached.
     ///
     /// # Panics
-    /// If it would have to wait inside the closure of a write to this value: that would deadlock.
+    /// If it would have to wait while this thread has a write to this value open: that would
+    /// deadlock.
     ///
     /// # Errors
     /// [`WaitError::Timeout`] if the revision is not reached within `timeout`. With a `timeout` of
@@ -371,8 +373,8 @@ impl<T> Published<T> {
     /// Blocks until other writers have finished.
     ///
     /// # Panics
-    /// Inside the closure of a write to this value: that would deadlock. If the `Drop` of a
-    /// value panics.
+    /// If this thread has a write to this value open: that would deadlock. If the `Drop` of a value
+    /// panics.
     ///
     /// # Examples
     /// ```
@@ -392,7 +394,7 @@ impl<T> Published<T> {
     /// no writer has freed yet. Blocks until other writers have finished.
     ///
     /// # Panics
-    /// Inside the closure of a write to this value: that would deadlock.
+    /// If this thread has a write to this value open: that would deadlock.
     ///
     /// # Examples
     /// ```

@@ -21,11 +21,11 @@ use crate::mutants::mutant;
 /// # Examples
 /// ```
 /// let config = untorn::Map::from([("1", 265)]);
-/// let mut changes = config.subscribe();
+/// let mut subscription = config.subscribe();
 /// config.insert("1", 266);
-/// let change = changes.recv().unwrap();
-/// assert_eq!((change.from["1"], change.to["1"], change.missed), (265, 266, 0));
-/// assert_eq!(change.to.diff(&change.from).count(), 1);
+/// let step = subscription.recv().unwrap();
+/// assert_eq!((step.from["1"], step.to["1"], step.missed), (265, 266, 0));
+/// assert_eq!(step.to.diff(&step.from).count(), 1);
 /// ```
 #[derive(Debug)]
 #[non_exhaustive]
@@ -55,9 +55,9 @@ impl<T> Clone for Transition<T> {
 /// number of revisions that it skipped. There is no queue and no callback, so a slow or idle
 /// subscription delays no other thread; it retains the version that it returned last.
 ///
-/// A subscription ends when the map or value is dropped, after it has returned the last version, or
-/// at once when a [`SubscriptionHandle`] closes it. Its iterator blocks for each transition, and
-/// ends with the subscription.
+/// A subscription is *closed* when its map or value has been dropped and it has returned the last
+/// version, or at once by a [`SubscriptionHandle`]. Its iterator blocks for each transition, and
+/// ends when the subscription is closed.
 ///
 /// # Panics
 /// The iterator panics where [`recv`](Self::recv) does: if it would have to wait while this thread
@@ -69,17 +69,17 @@ impl<T> Clone for Transition<T> {
 /// use untorn::Map;
 ///
 /// let config = Map::from([("limit", 100)]);
-/// let mut changes = config.subscribe();
+/// let mut subscription = config.subscribe();
 /// thread::scope(|scope| {
 ///     let follower = scope.spawn(move || {
-///         let change = changes.recv().expect("the map is alive");
-///         (change.from["limit"], change.to["limit"], change.missed)
+///         let step = subscription.recv().expect("the map is alive");
+///         (step.from["limit"], step.to["limit"], step.missed)
 ///     });
 ///     config.insert("limit", 200);
 ///     assert_eq!(follower.join().unwrap(), (100, 200, 0));
 /// });
 /// ```
-#[must_use = "a subscription does nothing unless it is received from"]
+#[must_use = "a subscription does nothing unless `recv` or its iterator is called"]
 pub struct Subscription<T> {
     cell: Arc<VersionedCell<T>>,
     last_received: Snapshot<T>,
@@ -109,21 +109,24 @@ impl<T> Subscription<T> {
     /// # Examples
     /// ```
     /// let limit = untorn::Published::new(100);
-    /// let mut changes = limit.subscribe();
+    /// let mut subscription = limit.subscribe();
     /// limit.publish(200);
-    /// let change = changes.recv()?;
-    /// assert_eq!((*change.from, *change.to, change.missed), (100, 200, 0));
+    /// let step = subscription.recv()?;
+    /// assert_eq!((*step.from, *step.to, step.missed), (100, 200, 0));
     /// drop(limit);
-    /// assert!(changes.recv().is_err());
+    /// assert!(subscription.recv().is_err());
     /// # Ok::<_, untorn::RecvError>(())
     /// ```
+    #[doc(alias = "wait")]
+    #[doc(alias = "changed")]
     #[track_caller]
     pub fn recv(&mut self) -> Result<Transition<T>, RecvError> {
         self.wait(Limit::Never).map_err(|_| RecvError)
     }
 
     /// Blocks until there is a version newer than the one returned last, for `timeout` at the
-    /// longest. Does not block on a target without threads or without a clock.
+    /// longest. On a target without threads or without a clock this does not block: it returns
+    /// [`RecvTimeoutError::Timeout`] at once if there is none.
     ///
     /// # Panics
     /// If it would have to wait while this thread has a write to the map or value open: that would
@@ -139,10 +142,11 @@ impl<T> Subscription<T> {
     /// use untorn::{Published, RecvTimeoutError};
     ///
     /// let limit = Published::new(100);
-    /// let mut changes = limit.subscribe();
-    /// let none = changes.recv_timeout(Duration::from_millis(1)).unwrap_err();
+    /// let mut subscription = limit.subscribe();
+    /// let none = subscription.recv_timeout(Duration::from_millis(1)).unwrap_err();
     /// assert_eq!(none, RecvTimeoutError::Timeout);
     /// ```
+    #[doc(alias = "wait_timeout")]
     #[track_caller]
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Transition<T>, RecvTimeoutError> {
         self.wait(Limit::after(timeout))
@@ -159,10 +163,10 @@ impl<T> Subscription<T> {
     /// use untorn::{Published, TryRecvError};
     ///
     /// let limit = Published::new(100);
-    /// let mut changes = limit.subscribe();
-    /// assert_eq!(changes.try_recv().unwrap_err(), TryRecvError::Empty);
+    /// let mut subscription = limit.subscribe();
+    /// assert_eq!(subscription.try_recv().unwrap_err(), TryRecvError::Empty);
     /// limit.publish(200);
-    /// assert_eq!(*changes.try_recv().unwrap().to, 200);
+    /// assert_eq!(*subscription.try_recv().unwrap().to, 200);
     /// ```
     pub fn try_recv(&mut self) -> Result<Transition<T>, TryRecvError> {
         self.wait(Limit::Now).map_err(|error| match error {
@@ -177,11 +181,11 @@ impl<T> Subscription<T> {
     /// # Examples
     /// ```
     /// let limit = untorn::Published::new(100);
-    /// let mut changes = limit.subscribe();
+    /// let mut subscription = limit.subscribe();
     /// limit.publish(200);
-    /// assert_eq!(**changes.last_received(), 100);
-    /// changes.recv().unwrap();
-    /// assert_eq!(**changes.last_received(), 200);
+    /// assert_eq!(**subscription.last_received(), 100);
+    /// subscription.recv().unwrap();
+    /// assert_eq!(**subscription.last_received(), 200);
     /// ```
     pub fn last_received(&self) -> &Snapshot<T> {
         &self.last_received
@@ -192,11 +196,10 @@ impl<T> Subscription<T> {
     /// # Examples
     /// ```
     /// let limit = untorn::Published::new(100);
-    /// let mut changes = limit.subscribe();
-    /// changes.handle().close();
-    /// assert!(changes.recv().is_err());
+    /// let mut subscription = limit.subscribe();
+    /// subscription.handle().close();
+    /// assert!(subscription.recv().is_err());
     /// ```
-    #[doc(alias = "closer")]
     #[doc(alias = "cancel")]
     #[doc(alias = "unsubscribe")]
     pub fn handle(&self) -> SubscriptionHandle {
@@ -217,13 +220,13 @@ impl<T> Subscription<T> {
     /// use futures_core::Stream;
     ///
     /// let limit = untorn::Published::new(100);
-    /// let mut changes = pin!(limit.subscribe().into_stream());
+    /// let mut subscription = pin!(limit.subscribe().into_stream());
     /// limit.publish(200);
     /// let mut task = Context::from_waker(Waker::noop()); // a runtime has one
     /// let Poll::Ready(Some(change)) = changes.as_mut().poll_next(&mut task) else {
     ///     unreachable!("there is a newer version")
     /// };
-    /// assert_eq!(*change.to, 200);
+    /// assert_eq!(*step.to, 200);
     /// ```
     #[cfg(feature = "stream")]
     #[cfg_attr(docsrs, doc(cfg(feature = "stream")))]
@@ -317,10 +320,10 @@ impl<T> Iterator for Subscription<T> {
     /// # Examples
     /// ```
     /// let limit = untorn::Published::new(100);
-    /// let changes = limit.subscribe();
+    /// let subscription = limit.subscribe();
     /// limit.publish(200);
     /// drop(limit);
-    /// let values: Vec<_> = changes.map(|change| *change.to).collect();
+    /// let values: Vec<_> = changes.map(|change| *step.to).collect();
     /// assert_eq!(values, [200]);
     /// ```
     fn next(&mut self) -> Option<Transition<T>> {
@@ -347,9 +350,9 @@ impl<T: fmt::Debug> fmt::Debug for Subscription<T> {
 /// # Examples
 /// ```
 /// let limit = untorn::Published::new(100);
-/// let changes = limit.subscribe();
-/// let handle = changes.handle();
-/// let follower = std::thread::spawn(move || changes.count());
+/// let subscription = limit.subscribe();
+/// let handle = subscription.handle();
+/// let follower = std::thread::spawn(move || subscription.count());
 /// handle.close();
 /// assert_eq!(follower.join().unwrap(), 0);
 /// ```
@@ -362,8 +365,8 @@ pub struct SubscriptionHandle {
 
 impl SubscriptionHandle {
     /// Closes the subscription at once, and wakes the thread or task that waits for it, but no
-    /// other. No further transition is returned, not even to a revision that is newer already: call
-    /// [`try_recv`](Subscription::try_recv) first for that. Does not wait for writers.
+    /// other. A newer version that has not been received is discarded; to get it, call
+    /// [`try_recv`](Subscription::try_recv) before closing. Does not wait for writers.
     ///
     /// # Panics
     /// If the waker of the waiting task panics. The subscription is closed nevertheless.
@@ -371,10 +374,10 @@ impl SubscriptionHandle {
     /// # Examples
     /// ```
     /// let limit = untorn::Published::new(100);
-    /// let mut changes = limit.subscribe();
+    /// let mut subscription = limit.subscribe();
     /// limit.publish(200);
-    /// changes.handle().close();
-    /// assert!(changes.recv().is_err());
+    /// subscription.handle().close();
+    /// assert!(subscription.recv().is_err());
     /// ```
     pub fn close(&self) {
         self.notifier.close(&self.waiter).resume();

@@ -135,7 +135,7 @@ fn a_poller_refreshes_its_map() {
         thread::sleep(Duration::from_millis(1));
     }
     poller.stop();
-    assert!(poller.status().last_error.is_some());
+    assert!(poller.status().last_failure.is_some());
 }
 
 #[test]

@@ -179,7 +179,7 @@ fn poller_status_displays_as_one_line() {
     assert_eq!(RefreshError::Stopped.to_string(), "the poller has stopped");
     let late = RefreshError::Timeout {
         timeout: LONG,
-        last_error: None,
+        last_failure: None,
     };
     assert_eq!(late.to_string(), "no fresh contents within 60s");
     assert_eq!(config.revision(), Revision::FIRST);

@@ -10,14 +10,14 @@ use crate::gomap::table::lookup::hashes_first;
 use crate::overlap::{Operation, tsan};
 
 impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
-    /// Sets the value of `key` to `elem` and returns the previous value: Go's `m[k] = v`.
+    /// Sets the value of `key` and returns the previous value: Go's `m[k] = v`.
     ///
     /// O(1) on average. The value is stored inside the access (Go stores it after its check).
     /// Whatever is replaced is dropped or returned after the access.
     ///
     /// # Panics
-    /// Panics with Go's message, `assignment to entry in nil map`, if the map is
-    /// [`nil`](Self::nil). If `Hash` or `Eq` panics, nothing is inserted.
+    /// If the map is [`nil`](Self::nil), with Go's message `assignment to entry in nil map`. If
+    /// `Hash` or `Eq` panics, nothing is inserted.
     ///
     /// # Examples
     /// ```
@@ -29,7 +29,7 @@ impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
     #[track_caller]
     #[doc(alias = "store")]
     #[doc(alias = "mapassign")]
-    pub fn insert(&self, key: K, elem: V) -> Option<V> {
+    pub fn insert(&self, key: K, value: V) -> Option<V> {
         if self.is_nil() {
             // Counted as an access: it may overlap with a `clear` of another thread.
             self.write(operation!(Write "insert"), |_| ());
@@ -37,7 +37,7 @@ impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
         }
         let hash = self.hash_ahead(&key);
         let replaced = self.write(operation!(Write "insert"), |table| {
-            table.assign(key, elem, Some(hash))
+            table.assign(key, value, Some(hash))
         });
         replaced.map(Replaced::into_elem)
     }

@@ -11,7 +11,7 @@ use crate::gomap::table::trace::Lookup;
 use crate::overlap::{OnOverlap, Stretch};
 
 impl<K, V, S> GoMap<K, V, S> {
-    /// Sets the name for reports. The name is truncated to 64 bytes.
+    /// Sets the name for reports. The name is cut to 64 bytes.
     ///
     /// # Examples
     /// ```
@@ -24,7 +24,7 @@ impl<K, V, S> GoMap<K, V, S> {
         self
     }
 
-    /// Returns the name for reports, truncated to 64 bytes.
+    /// Returns the name for reports, cut to 64 bytes.
     ///
     /// # Examples
     /// ```
@@ -36,7 +36,7 @@ impl<K, V, S> GoMap<K, V, S> {
         self.cell.name()
     }
 
-    /// Sets the action of an access that detects an overlap. Takes precedence over the environment.
+    /// Sets the action of an access that notices an overlap. Takes precedence over the environment.
     ///
     /// # Examples
     /// ```
@@ -54,8 +54,7 @@ impl<K, V, S> GoMap<K, V, S> {
         self
     }
 
-    /// Sets the delay injection: the share of time for which accesses are delayed, so that rare
-    /// overlaps occur.
+    /// Delays accesses for a share of the time, so that rare overlaps occur (delay injection).
     ///
     /// Takes precedence over the environment. See [`Stretch`] for its cost.
     ///
@@ -76,8 +75,8 @@ impl<K, V, S> GoMap<K, V, S> {
 }
 
 impl<K, V, S: Clone> GoMap<K, V, S> {
-    /// Creates an empty map that hashes with `hasher`. Clones of the hasher must produce the hashes
-    /// of the original.
+    /// Creates an empty map that hashes with `hasher`. A clone of the hasher must hash as
+    /// the original does.
     ///
     /// # Examples
     /// ```

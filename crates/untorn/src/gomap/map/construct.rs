@@ -16,7 +16,7 @@ impl<K, V> GoMap<K, V> {
         Self::from(Table::new())
     }
 
-    /// Creates an empty map with a name for reports. The name is truncated to 64 bytes.
+    /// Creates an empty map with a name for reports. The name is cut to 64 bytes.
     ///
     /// # Examples
     /// ```

@@ -41,8 +41,8 @@ use crate::overlap::{CheckedCell, Operation, tsan};
 /// Every method takes `&self`. Share the map by `Arc` or a scope, as Go shares a map by its
 /// reference.
 ///
-/// The check is not a lock, and no access waits for another. It is for programs in which writes are
-/// *supposed* to be exclusive, by a lock, a channel or a phase of the program, and which need a
+/// The check is not a lock: no access waits for another to end. It is for programs in which writes
+/// are *supposed* to be exclusive, by a lock, a channel or a phase of the program, and which need a
 /// report when they are not. If reads and writes are supposed to run concurrently, use
 /// [`Map`](crate::Map): it is shared in the same way, has most of these methods, and its accesses
 /// never conflict.
@@ -53,17 +53,18 @@ use crate::overlap::{CheckedCell, Operation, tsan};
 /// first, for `len`, on an empty or nil map, and while a value is copied in or out.
 ///
 /// Of two overlapping accesses at least one reports. Accesses that do not overlap are never
-/// reported, whatever orders them. A use of the map from inside one of its own accesses, by `Hash`,
-/// `Eq`, `Clone`, `Drop` or a closure, overlaps with that access if one of the two writes.
+/// reported. A use of the map from inside one of its own accesses, by `Hash`,
+/// `Eq`, `Clone`, `Drop` or a closure, overlaps with that access if at least one of the two
+/// is a write.
 ///
 /// # Action on an overlap
 /// By default, as in Go, a report is written to stderr and the process exits with status 2; this
 /// cannot be caught. [`OnOverlap`](crate::OnOverlap) has milder actions, for one map by
-/// [`on_overlap`](Self::on_overlap), for all by `UNTORN_ON_OVERLAP=panic`. The access that detects
+/// [`on_overlap`](Self::on_overlap), for all by `UNTORN_ON_OVERLAP=panic`. The access that notices
 /// the overlap does not proceed, so there is no data race even in a program with overlaps.
 ///
 /// # Cost
-/// A read costs the lookup in the table and, for the detector, a few stores to memory of its own
+/// A read costs the look-up in the table and, for the detector, a few stores to memory of its own
 /// thread, a fence, and a load of a word that readers never write. A write also reads the clock and
 /// scans one record for each thread, up to the largest number of threads that have used maps
 /// concurrently.
@@ -74,8 +75,8 @@ use crate::overlap::{CheckedCell, Operation, tsan};
 /// `remove` frees no memory, but `clear` does.
 ///
 /// # Order
-/// The end of a write happens-before every access that starts after it: the access observes the
-/// write.
+/// A write happens-before each access that begins after it has ended, and a read happens-before
+/// each write that begins after it has ended.
 ///
 /// # Panics
 /// With the policy [`Panic`](crate::OnOverlap::Panic), every method panics on an overlap, before it

@@ -7,19 +7,19 @@ use crate::gomap::table::key::Key;
 use crate::overlap::tsan;
 
 impl<K: Key, V, S: SeededBuildHasher> GoMap<K, V, S> {
-    /// Replaces the value of `key` by the result of `f`, in *one* access, and returns the new
+    /// Replaces the value of `key` with the result of `f`, in *one* access, and returns the new
     /// value. `None` means no value.
     ///
     /// O(1) on average, plus `f`. Go's `m[k]++` is two accesses, and so is `get` followed by
-    /// `insert`: a write of another thread in between overlaps with neither, so it is a lost update
-    /// without a report. With `update`, that write overlaps and is reported.
+    /// `insert`: a write in between overlaps with neither: the update is lost and nothing is
+    /// reported. With `update`, that write overlaps and is reported.
     ///
     /// The access lasts until `f` returns, so a use of this map by `f` is an overlap. The replaced
     /// value is dropped after the access.
     ///
     /// # Panics
-    /// Panics with Go's message, `assignment to entry in nil map`, if the map is
-    /// [`nil`](Self::nil). If `f` panics, nothing is changed.
+    /// If the map is [`nil`](Self::nil), with Go's message `assignment to entry in nil map`. If `f`
+    /// panics, nothing is changed.
     ///
     /// # Examples
     /// ```

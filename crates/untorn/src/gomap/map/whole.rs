@@ -37,7 +37,8 @@ impl<K, V, S> GoMap<K, V, S> {
 
     /// Removes all entries: Go's `clear(m)`. O(buckets + entries).
     ///
-    /// The number of buckets does not change. The entries are dropped after the access.
+    /// The number of buckets stays; their memory is freed until the next write, and active cursors
+    /// end. The entries are dropped after the access.
     ///
     /// # Examples
     /// ```

@@ -3,8 +3,8 @@
 //!
 //! `just loom` runs the models; each prints its number of executions and their bound. A model with
 //! a bound on preemptions leaves out executions in which threads are preempted more often, and
-//! `just loom-long` raises that bound. `just weakened` weakens each ordering once, and a model must
-//! fail.
+//! `just loom-long` raises that bound. `just ordering-mutants` weakens each ordering once,
+//! and a model must fail.
 //!
 //! | file | what holds in every execution |
 //! |---|---|

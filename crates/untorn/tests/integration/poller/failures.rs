@@ -20,8 +20,8 @@ fn config() -> Config {
     Arc::new(Map::new())
 }
 
-fn last_error(poller: &Poller) -> Failure {
-    poller.status().last_error.expect("one")
+fn last_failure(poller: &Poller) -> Failure {
+    poller.status().last_failure.expect("one")
 }
 
 #[derive(Debug)]
@@ -56,7 +56,7 @@ fn error_keeps_the_last_contents_and_lists_causes() {
     let status = poller.status();
     assert_eq!((status.polls, status.failures_in_a_row), (2, 1));
     assert_eq!(status.last_success, before.last_success);
-    let failure = status.last_error.expect("one");
+    let failure = status.last_failure.expect("one");
     assert_eq!(
         &*failure.message,
         "cannot read x: No such file or directory"
@@ -67,7 +67,7 @@ fn error_keeps_the_last_contents_and_lists_causes() {
     control.poll(&poller, unchanged()).expect("a success");
     let status = poller.status();
     assert_eq!(status.failures_in_a_row, 0);
-    assert!(status.last_error.is_some(), "the last error stays");
+    assert!(status.last_failure.is_some(), "the last error stays");
     let (newer, older) = (status.last_success, before.last_success);
     assert!(newer.expect("one").began >= older.expect("one").ended);
 }
@@ -110,7 +110,7 @@ fn source_panic_is_a_failure_like_an_error() {
             std::ptr::eq(&*good, &*config.pin()),
             "nothing was published"
         );
-        let failure = last_error(&poller);
+        let failure = last_failure(&poller);
         assert_eq!((&*failure.message, failure.panicked), (message, true));
         assert_eq!(poller.status().failures_in_a_row, failures);
         assert_eq!(control.resets(), resets);
@@ -183,7 +183,7 @@ fn endless_errors_are_reported_and_stopped() {
 fn cloned_statuses_share_the_message() {
     let config = config();
     let (poller, _control) = started(&config, error("no"), |builder| builder);
-    let messages = [(); 3].map(|()| last_error(&poller).message);
+    let messages = [(); 3].map(|()| last_failure(&poller).message);
     assert!(messages.iter().all(|text| Arc::ptr_eq(text, &messages[0])));
 }
 
@@ -203,7 +203,7 @@ fn backoff_doubles_to_its_cap_and_resets_on_success() {
             let Activity::BackingOff { due: Some(due) } = status.activity else {
                 panic!("{status:?}");
             };
-            waits.push(due - status.last_error.expect("one").ended);
+            waits.push(due - status.last_failure.expect("one").ended);
         }
         assert_eq!(waits, [1, 2, 4, 8, 10, 10, 10].map(seconds));
         control.poll(&poller, unchanged()).expect("a success");
@@ -272,7 +272,7 @@ fn poller_recovers_after_backoff() {
     poller.wait_until_fresh(LONG).expect("the fifth fetch");
     assert!(config.wait_for(Revision::from(3), LONG).is_ok());
     assert_eq!(poller.status().failures_in_a_row, 0);
-    assert_eq!(&*last_error(&poller).message, "not yet");
+    assert_eq!(&*last_failure(&poller).message, "not yet");
     // The handle can be sent to the thread that drops it.
     thread::spawn(move || drop(poller))
         .join()
@@ -302,7 +302,7 @@ fn on_failure_runs_before_waiters_return() {
         let last = failures().pop().expect("one");
         assert_eq!((&*last.message, last.panicked), ("down", false));
         assert_eq!(failed, Err(RefreshError::Failed(last.clone())));
-        assert_eq!(last_error(&poller), last);
+        assert_eq!(last_failure(&poller), last);
     }
     control
         .poll(&poller, Box::new(|| panic!("at once")))

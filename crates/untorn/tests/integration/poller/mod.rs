@@ -43,7 +43,7 @@ fn a_poll_refreshes_the_map_and_counts() {
     let success = status.last_success.clone().expect("one");
     assert_eq!(success.refreshed.revision, config.revision());
     assert_eq!((status.polls, status.failures_in_a_row), (1, 0));
-    assert_eq!((status.revision.get(), &status.last_error), (1, &None));
+    assert_eq!((status.revision.get(), &status.last_failure), (1, &None));
     assert!(status.age() >= Some(success.ended - success.began));
     assert_eq!((config.get("a"), config.get("b")), (None, Some(3)));
 }
@@ -241,10 +241,10 @@ fn waits_return_the_result_of_the_poll() {
     let late = poller
         .wait_until_fresh(Duration::ZERO)
         .expect_err("not yet");
-    let RefreshError::Timeout { last_error, .. } = &late else {
+    let RefreshError::Timeout { last_failure, .. } = &late else {
         panic!("{late}");
     };
-    assert_eq!(&*last_error.as_ref().expect("one").message, "no disk");
+    assert_eq!(&*last_failure.as_ref().expect("one").message, "no disk");
     assert_eq!(
         late.to_string(),
         "no fresh contents within 0ns; the last poll failed: no disk"
@@ -294,7 +294,7 @@ fn overlap_names_the_poller_thread_and_its_creator() {
             (poller, line)
         })
         .expect("there is one");
-    let failure = poller.status().last_error.expect("an overlap");
+    let failure = poller.status().last_failure.expect("an overlap");
     assert!(failure.panicked);
     for part in [
         r#"thread "config poller""#,

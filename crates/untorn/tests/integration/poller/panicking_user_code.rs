@@ -120,7 +120,7 @@ fn refresh_with_panic(
         return false;
     }
     result.expect_err("an entry panicked");
-    let failure = poller.status().last_error.expect("one");
+    let failure = poller.status().last_failure.expect("one");
     assert!(failure.panicked);
     assert_eq!(*failure.message, format!("panicked: in {at:?}"));
     match at {

@@ -2,18 +2,22 @@
 
 use serde::Serialize;
 
-use super::candidates::Candidate;
-use super::dump::{self, Crash, Created, Goroutine, Kind, Race};
-use super::frame::{Access, Frame};
-use super::source_location::where_at;
-use crate::output::counted;
+use crate::candidates::Candidate;
+use crate::dump::{self, Crash, Created, Goroutine, Kind, Race};
+use crate::frame::{Access, Frame};
+use crate::source_location::where_at;
+use crate::numbers::counted;
 
 /// A line of the dump and its explanation.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Part {
-    pub(crate) line: u64,
-    pub(crate) text: String,
-    pub(crate) means: String,
+#[non_exhaustive]
+pub struct Part {
+    /// The number of the line in the input.
+    pub line: u64,
+    /// The line, cut to 160 characters.
+    pub text: String,
+    /// The explanation.
+    pub means: String,
 }
 
 fn part(line: u64, text: impl Into<String>, means: impl Into<String>) -> Part {

@@ -3,13 +3,13 @@
 use std::fs;
 use std::path::Path;
 
-use super::candidates::Certainty;
-use super::dump::{Found, Input};
-use super::model::Explained;
+use crate::candidates::Certainty;
+use crate::dump::{Found, Input};
+use crate::model::Explained;
 use super::{explain, parse, unrecognized};
 
 fn dumps() -> Vec<(String, String)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/why/dumps");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dumps");
     let files = fs::read_dir(folder).expect("a folder");
     let mut dumps: Vec<_> = files
         .map(|file| {
@@ -215,7 +215,7 @@ fn foreign_lines_are_counted_and_shown() {
 
 #[test]
 fn every_message_implies_the_detecting_access() {
-    use super::frame::Access;
+    use crate::frame::Access;
 
     for (message, access) in [
         ("concurrent map read and map write", Some(Access::Read)),

@@ -2,23 +2,28 @@
 
 use serde::Serialize;
 
-use super::dump::{self, Crash, Created, Goroutine};
-use super::evidence::{self, Detecting, Reason};
-use super::frame::Access;
-use super::source_location::SourceLocation;
+use crate::dump::{self, Crash, Created, Goroutine};
+use crate::evidence::{self, Detecting, Reason};
+use crate::frame::Access;
+use crate::source_location::SourceLocation;
 
 /// The certainty of a statement.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Certainty {
+#[non_exhaustive]
+pub enum Certainty {
+    /// Some evidence.
     Possibly,
+    /// Much evidence.
     Likely,
     /// Stated in the dump itself.
     Certainly,
 }
 
 impl Certainty {
-    pub(crate) fn in_words(self) -> &'static str {
+    /// Returns the certainty as an adverb, such as "likely".
+    #[must_use]
+    pub fn in_words(self) -> &'static str {
         match self {
             Self::Possibly => "possibly",
             Self::Likely => "likely",
@@ -39,39 +44,50 @@ const MAX_CANDIDATES: usize = 5;
 
 /// A goroutine that may have been the writer.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Candidate {
+#[non_exhaustive]
+pub struct Candidate {
     /// `None` is the main goroutine of a race report.
-    pub(crate) goroutine: Option<u64>,
-    pub(crate) line: u64,
-    pub(crate) state: String,
+    pub goroutine: Option<u64>,
+    /// The number of the line at which its stack begins.
+    pub line: u64,
+    /// Its state, such as `running`; empty for a race report.
+    pub state: String,
     /// Where it stopped; `None` if its stack could not be read.
-    pub(crate) function: Option<String>,
-    pub(crate) place: Option<SourceLocation>,
+    pub function: Option<String>,
+    /// The line of the source at which it stopped.
+    pub place: Option<SourceLocation>,
     /// The `go` statement that started it.
-    pub(crate) started: Option<Started>,
-    pub(crate) certainty: Certainty,
-    pub(crate) reasons: Vec<Reason>,
+    pub started: Option<Started>,
+    /// The certainty that it was the writer.
+    pub certainty: Certainty,
+    /// The evidence.
+    pub reasons: Vec<Reason>,
     /// Unlisted goroutines that the same `go` statement started; set once for each statement.
-    pub(crate) same_start: Option<SameStart>,
+    pub same_start: Option<SameStart>,
 }
 
 /// A `go` statement and the function that contains it.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Started {
-    pub(crate) function: String,
-    pub(crate) place: Option<SourceLocation>,
+#[non_exhaustive]
+pub struct Started {
+    /// The function that contains the statement.
+    pub function: String,
+    /// The line of the statement.
+    pub place: Option<SourceLocation>,
 }
 
 /// Goroutines that are not listed one by one, all started by one `go` statement.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct SameStart {
+#[non_exhaustive]
+pub struct SameStart {
     /// The `go` statement.
-    pub(crate) place: SourceLocation,
-    pub(crate) goroutines: Vec<u64>,
+    pub place: SourceLocation,
+    /// Their numbers.
+    pub goroutines: Vec<u64>,
     /// The number of them that had not begun to run.
-    pub(crate) not_begun: u64,
+    pub not_begun: u64,
     /// `true` if there may be more, as not all goroutines of the dump were stored.
-    pub(crate) at_least: bool,
+    pub at_least: bool,
 }
 
 /// The candidates of a dump.

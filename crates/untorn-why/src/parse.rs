@@ -3,13 +3,13 @@
 use std::io::{self, BufRead};
 use std::mem;
 
-use super::dump::{
+use crate::dump::{
     Banner, Crash, Created, Found, Goroutine, Input, Kind, Other, Race, Side, Started, Unread,
 };
-use super::evidence::Detecting;
-use super::frame::Frame;
-use super::line::{Line, Lines};
-use super::source_location::SourceLocation;
+use crate::evidence::Detecting;
+use crate::frame::Frame;
+use crate::line::{Line, Lines};
+use crate::source_location::SourceLocation;
 
 /// The most dumps of one input that are explained; the others are counted.
 const DUMPS: usize = 8;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::source_location::SourceLocation;
+use crate::source_location::SourceLocation;
 
 /// A word among the arguments.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,12 +34,19 @@ pub(crate) struct Frame {
 /// The way in which a call accesses a map.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Access {
+#[non_exhaustive]
+pub enum Access {
+    /// A read of one key.
     Read,
+    /// A write of one key.
     Write,
+    /// A deletion.
     Delete,
+    /// A clear.
     Clear,
+    /// An iteration.
     Iterate,
+    /// A clone.
     Clone,
 }
 
@@ -48,7 +55,9 @@ impl Access {
         matches!(self, Self::Write | Self::Delete | Self::Clear)
     }
 
-    pub(crate) fn in_words(self) -> &'static str {
+    /// Returns the access as a participle, such as "reading".
+    #[must_use]
+    pub fn in_words(self) -> &'static str {
         match self {
             Self::Read => "reading",
             Self::Write => "writing",

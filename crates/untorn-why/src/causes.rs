@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::candidates::Certainty;
-use super::dump;
-use super::frame::{Access, Frame};
+use crate::candidates::Certainty;
+use crate::dump;
+use crate::frame::{Access, Frame};
 
 /// The input of the rules: the stacks of both sides.
 pub(crate) struct Stacks<'d> {
@@ -21,13 +21,18 @@ pub(crate) struct Stacks<'d> {
 
 /// A possible cause.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Cause {
-    pub(crate) id: &'static str,
-    pub(crate) title: &'static str,
-    pub(crate) certainty: Certainty,
+#[non_exhaustive]
+pub struct Cause {
+    /// The name of the rule, which does not change between versions.
+    pub id: &'static str,
+    /// The cause, in one sentence.
+    pub title: &'static str,
+    /// The certainty of the rule.
+    pub certainty: Certainty,
     /// The part of the dump that the rule matched.
-    pub(crate) matched: String,
-    pub(crate) change: &'static [&'static str],
+    pub matched: String,
+    /// The ways to fix it.
+    pub change: &'static [&'static str],
 }
 
 /// Advice that applies to every cause.

@@ -1,7 +1,7 @@
 //! An input without a dump: what it contains instead, and the next step.
 
-use super::dump::{Input, Other};
-use crate::output::counted;
+use crate::dump::{Input, Other};
+use crate::numbers::counted;
 
 /// Prefixes of messages, and their meanings.
 const KNOWN: &[(&str, &str)] = &[

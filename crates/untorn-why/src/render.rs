@@ -1,15 +1,62 @@
-//! Prints an explanation as text, the verdict first.
+//! Renders an explanation as text, the verdict first.
 
-use super::annotate;
-use super::candidates::SameStart;
-use super::causes;
-use super::dump::{Crash, Found};
-use super::model::{Address, DumpKind, Explained};
-use super::verdict::goroutine_name;
-use crate::output::{Output, counted};
+use std::fmt::Display;
 
-/// Prints the explanation of one dump.
-pub(crate) fn show(output: &Output, found: &Found, explained: &Explained) {
+use crate::annotate;
+use crate::candidates::SameStart;
+use crate::causes;
+use crate::dump::{Crash, Found};
+use crate::model::{Address, DumpKind, Explained};
+use crate::verdict::goroutine_name;
+use crate::numbers::counted;
+
+/// The emphasis of a line of text.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Emphasis {
+    /// An ordinary line.
+    None,
+    /// A heading.
+    Heading,
+    /// A remark, less important than the lines around it.
+    Aside,
+}
+
+/// A line of the explanation as text.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct TextLine {
+    /// How to show it.
+    pub emphasis: Emphasis,
+    /// The line without its line feed.
+    pub text: String,
+}
+
+/// The lines so far.
+#[derive(Default)]
+pub(crate) struct Text(pub(crate) Vec<TextLine>);
+
+impl Text {
+    fn push(&mut self, emphasis: Emphasis, text: impl Display) {
+        let text = text.to_string();
+        self.0.push(TextLine { emphasis, text });
+    }
+
+    pub(crate) fn line(&mut self, text: impl Display) {
+        self.push(Emphasis::None, text);
+    }
+
+    pub(crate) fn heading(&mut self, text: impl Display) {
+        self.push(Emphasis::Heading, text);
+    }
+
+    pub(crate) fn aside(&mut self, text: impl Display) {
+        self.push(Emphasis::Aside, text);
+    }
+}
+
+/// Renders the explanation of one dump.
+pub(crate) fn show(output: &mut Text, found: &Found, explained: &Explained) {
     output.heading(&explained.verdict);
     output.aside(format_args!(
         "{}, lines {} to {} of the input",
@@ -98,8 +145,8 @@ pub(crate) fn show(output: &Output, found: &Found, explained: &Explained) {
     }
 }
 
-/// Prints the advice that applies to every cause, once for all dumps.
-pub(crate) fn general_advice(output: &Output) {
+/// Renders the advice that applies to every cause, once for all dumps.
+pub(crate) fn general_advice(output: &mut Text) {
     output.line("");
     output.heading("General advice");
     for change in causes::GENERAL_ADVICE {
@@ -107,7 +154,7 @@ pub(crate) fn general_advice(output: &Output) {
     }
 }
 
-fn rest_of_crash(output: &Output, crash: &Crash, explained: &Explained) {
+fn rest_of_crash(output: &mut Text, crash: &Crash, explained: &Explained) {
     if crash.goroutines > 0 {
         output.aside(format_args!("        {}", annotate::states(crash)));
     }

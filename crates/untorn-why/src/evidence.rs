@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::dump::{self, Banner, Goroutine};
-use super::frame::{Access, Frame, Word};
+use crate::dump::{self, Banner, Goroutine};
+use crate::frame::{Access, Frame, Word};
 
 /// Words in the names of functions that write.
 const UPDATES: &[&str] = &[
@@ -37,11 +37,14 @@ const UPDATES: &[&str] = &[
 
 /// One piece of evidence; negative points count against the goroutine.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Reason {
-    pub(crate) id: &'static str,
+#[non_exhaustive]
+pub struct Reason {
+    /// The name of the rule, which does not change between versions.
+    pub id: &'static str,
     #[serde(skip)]
     pub(crate) points: i32,
-    pub(crate) text: String,
+    /// The evidence, in one sentence.
+    pub text: String,
 }
 
 /// Returns the address of the map, if a call of the runtime shows it.

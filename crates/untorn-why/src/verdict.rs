@@ -1,11 +1,11 @@
 //! The conclusion about a dump, which is printed first.
 
-use super::candidates::{Candidate, Ranking};
-use super::dump::{Crash, Kind, Race};
-use super::frame::Access;
-use super::model::Known;
-use super::source_location::where_at;
-use crate::output::counted;
+use crate::candidates::{Candidate, Ranking};
+use crate::dump::{Crash, Kind, Race};
+use crate::frame::Access;
+use crate::model::Known;
+use crate::source_location::where_at;
+use crate::numbers::counted;
 
 /// The number of tied candidates that are named if there are more than the ranking holds.
 const NAMED: usize = 3;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::frame::{Access, Frame};
-use super::source_location::SourceLocation;
+use crate::frame::{Access, Frame};
+use crate::source_location::SourceLocation;
 
 /// The kind of the fatal message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -127,10 +127,12 @@ pub(crate) fn access(frames: &[Frame]) -> Option<Access> {
 
 /// Lines inside a dump that are not part of it.
 #[derive(Clone, Debug, Default, Serialize)]
-pub(crate) struct Unread {
-    pub(crate) lines: u64,
+#[non_exhaustive]
+pub struct Unread {
+    /// The number of these lines.
+    pub lines: u64,
     /// The first of them, with their numbers.
-    pub(crate) first: Vec<(u64, String)>,
+    pub first: Vec<(u64, String)>,
 }
 
 /// A crash dump whose message is about concurrent map accesses.

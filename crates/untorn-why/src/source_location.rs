@@ -6,9 +6,12 @@ use serde::Serialize;
 
 /// A file and a line.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-pub(crate) struct SourceLocation {
-    pub(crate) file: String,
-    pub(crate) line: u64,
+#[non_exhaustive]
+pub struct SourceLocation {
+    /// The path of the file, as the dump has it.
+    pub file: String,
+    /// The number of the line.
+    pub line: u64,
 }
 
 impl Display for SourceLocation {
