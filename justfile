@@ -81,6 +81,10 @@ coverage:
     cargo llvm-cov report -p untorn --html
     cargo llvm-cov report -p untorn --summary-only
 
+# Each mutant of the annotations for ThreadSanitizer must be noticed by its scenarios (nightly).
+tsan-mutants:
+    cargo xtask tsan-mutants
+
 # Mutants that cargo-mutants makes of the table and of the detector, one in so many: what survives is listed in
 # target/cargo-mutants/mutants.out/missed.txt.
 cargo-mutants shard="0/16":
@@ -161,6 +165,7 @@ ci:
 # The licences, the long forms of what the gate runs briefly, and each model on each weakened ordering: some hours.
 nightly: deny package powerset (loom-long "1") (shuttle "100000") (forced "1000000") (quiet "1000000000") (oracle "20000000") (histories "600") (fuzz "both" "600")
     cargo xtask ordering-mutants --all
+    cargo xtask tsan-mutants
 
 # Copies the licences, the notice and the changelog into the package of the library.
 sync-package:

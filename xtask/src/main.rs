@@ -27,6 +27,8 @@ enum Task {
         /// Only mutants whose name contains one of these
         names: Vec<String>,
     },
+    /// Runs the mutants of the annotations for ThreadSanitizer, which needs a nightly toolchain
+    TsanMutants,
     /// Weakens each named memory ordering of the detector; fails if the models do not notice
     OrderingMutants {
         /// Runs every model on each ordering, not only the one known to fail: an hour
@@ -38,6 +40,7 @@ enum Task {
 fn main() -> Result<()> {
     match Task::parse() {
         Task::Mutants { names } => mutants::run(&names),
+        Task::TsanMutants => mutants::run_tsan(),
         Task::OrderingMutants { all } => ordering_mutants::run(all),
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 
-use crate::run::{Outcome, Program, logs, on_threads};
+use crate::run::{Outcome, Program, cores, logs, on_threads};
 use crate::{copy, root};
 
 /// The environment variable that names the mutant of a run; `mutants.rs` of the library reads it.
@@ -213,8 +213,7 @@ pub(crate) fn run(names: &[String]) -> Result<()> {
         .filter(|(name, ..)| chosen(name))
         .copied()
         .collect();
-    let tsan: Vec<_> = TSAN.iter().copied().filter(|name| chosen(name)).collect();
-    if cases.is_empty() && tsan.is_empty() {
+    if cases.is_empty() {
         bail!("no mutant has {names:?} in its name; src/mutants.rs of xtask has the list");
     }
     let tree = copy::prepare()?;
@@ -241,7 +240,6 @@ pub(crate) fn run(names: &[String]) -> Result<()> {
     let (models, others): (Vec<_>, Vec<_>) = cases
         .into_iter()
         .partition(|(_, binary, _)| binary.is_model());
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let job = |(name, binary, filters): Case| {
         let log = logs.join(format!("{name}-{binary:?}.log"));
         let program = &programs[&binary];
@@ -249,35 +247,44 @@ pub(crate) fn run(names: &[String]) -> Result<()> {
         print(name, binary, &outcome);
         Ok(!outcome.passed)
     };
-    let mut caught = on_threads(cores, models, job)?;
+    let mut caught = on_threads(cores(), models, job)?;
     caught.extend(on_threads(1, others, job)?);
     let missed = caught.iter().filter(|caught| !**caught).count();
     println!("{} caught, {missed} missed", caught.len() - missed);
 
-    if !tsan.is_empty() {
-        let mut script = std::process::Command::new("bash");
-        script.arg(".ci/tsan").arg("mutants").args(&tsan);
-        script.env("CARGO_TARGET_DIR", root().join("target/tsan"));
-        if !script.current_dir(&tree).status()?.success() {
-            bail!("a mutant of the annotations for ThreadSanitizer was missed");
-        }
-    }
     if missed > 0 {
         bail!("{missed} mutants were missed: no test noticed them");
     }
     Ok(())
 }
 
+/// Runs the mutants of the annotations for ThreadSanitizer.
+pub(crate) fn run_tsan() -> Result<()> {
+    let tree = copy::prepare()?;
+    let mut script = std::process::Command::new("bash");
+    script.arg(".ci/tsan").arg("mutants").args(TSAN);
+    script.env("CARGO_TARGET_DIR", root().join("target/tsan"));
+    if !script.current_dir(tree).status()?.success() {
+        bail!("a mutant of the annotations for ThreadSanitizer was missed");
+    }
+    Ok(())
+}
+
 /// Checks that the tests of the cases run, and pass without a mutant.
 fn check_baseline(programs: &BTreeMap<Binary, Program>, cases: &[Case], logs: &Path) -> Result<()> {
-    let mut checked = Vec::new();
+    let mut distinct: Vec<(Binary, &[&str])> = Vec::new();
     for (_, binary, filters) in cases {
-        if checked.contains(&(binary, filters)) {
-            continue;
+        if !distinct.contains(&(*binary, filters)) {
+            distinct.push((*binary, filters));
         }
-        checked.push((binary, filters));
-        let log = logs.join("baseline.log");
-        let outcome = programs[binary].run(filters, None, &log)?;
+    }
+    let (models, others): (Vec<_>, Vec<_>) = distinct
+        .into_iter()
+        .enumerate()
+        .partition(|(_, (binary, _))| binary.is_model());
+    let check = |(number, (binary, filters)): (usize, (Binary, &[&str]))| {
+        let log = logs.join(format!("baseline-{number}.log"));
+        let outcome = programs[&binary].run(filters, None, &log)?;
         if !outcome.passed {
             bail!(
                 "{}\nthese tests fail without a mutant: {binary:?} {filters:?}",
@@ -287,7 +294,10 @@ fn check_baseline(programs: &BTreeMap<Binary, Program>, cases: &[Case], logs: &P
         if !outcome.ran_tests() {
             bail!("there are no such tests: {binary:?} {filters:?}");
         }
-    }
+        Ok(())
+    };
+    on_threads(cores(), models, check)?;
+    on_threads(1, others, check)?;
     Ok(())
 }
 

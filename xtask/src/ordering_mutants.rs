@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 
 use crate::root;
-use crate::run::{Program, logs, on_threads};
+use crate::run::{Program, cores, logs, on_threads};
 
 /// The environment variable that names the ordering of a run; the file of the same name in
 /// `overlap/` reads it.
@@ -68,8 +68,7 @@ pub(crate) fn run(all: bool) -> Result<()> {
             sound.log
         );
     }
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let survived = on_threads(cores, SITES.to_vec(), |(site, model)| {
+    let survived = on_threads(cores(), SITES.to_vec(), |(site, model)| {
         let model = format!("model_{model}");
         let filter = if all { "model" } else { &model };
         let log = logs.join(format!("{site}.log"));

@@ -142,6 +142,11 @@ impl Outcome {
     }
 }
 
+/// Returns the number of processors.
+pub(crate) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// Runs `job` for each item, on so many threads, and returns the results in the order of the items.
 pub(crate) fn on_threads<T: Send, R: Send>(
     threads: usize,

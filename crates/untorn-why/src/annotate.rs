@@ -5,8 +5,8 @@ use serde::Serialize;
 use crate::candidates::Candidate;
 use crate::dump::{self, Crash, Created, Goroutine, Kind, Race};
 use crate::frame::{Access, Frame};
-use crate::source_location::where_at;
 use crate::numbers::counted;
+use crate::source_location::where_at;
 
 /// A line of the dump and its explanation.
 #[derive(Clone, Debug, Serialize)]

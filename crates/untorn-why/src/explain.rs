@@ -1,12 +1,12 @@
 //! Explains a parsed dump: who accessed the map, why, and how to fix it.
 
+use super::{evidence, verdict};
 use crate::annotate::{self, Part};
 use crate::candidates::{self, Candidate, Certainty};
 use crate::causes::{self, Stacks};
 use crate::dump::{self, Crash, Goroutine, Race, Side};
 use crate::frame::{Access, Frame, Word};
 use crate::model::{Address, DumpKind, Explained, Known};
-use super::{evidence, verdict};
 
 const UNNAMED_WRITER: &str = "Go cannot name the other side: a writer only sets a bit in the map's header, and by the time it is stopped it has \
      usually left the map.";

@@ -7,8 +7,8 @@ use crate::candidates::SameStart;
 use crate::causes;
 use crate::dump::{Crash, Found};
 use crate::model::{Address, DumpKind, Explained};
-use crate::verdict::goroutine_name;
 use crate::numbers::counted;
+use crate::verdict::goroutine_name;
 
 /// The emphasis of a line of text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

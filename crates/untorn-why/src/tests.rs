@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::Path;
 
+use super::{explain, parse, unrecognized};
 use crate::candidates::Certainty;
 use crate::dump::{Found, Input};
 use crate::model::Explained;
-use super::{explain, parse, unrecognized};
 
 fn dumps() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dumps");

@@ -4,8 +4,8 @@ use crate::candidates::{Candidate, Ranking};
 use crate::dump::{Crash, Kind, Race};
 use crate::frame::Access;
 use crate::model::Known;
-use crate::source_location::where_at;
 use crate::numbers::counted;
+use crate::source_location::where_at;
 
 /// The number of tied candidates that are named if there are more than the ranking holds.
 const NAMED: usize = 3;

@@ -166,3 +166,36 @@ fn package_has_the_texts_of_the_repository() {
         assert!(here == packed, "{name} differs: run `just sync-package`");
     }
 }
+
+/// Every public function of the library shows how it is called.
+#[test]
+fn public_functions_have_examples() {
+    let mut lacking = Vec::new();
+    let mut functions = 0;
+    for (name, text) in texts("rs") {
+        let is_library = name.starts_with("crates/untorn/src/");
+        if !is_library || name.contains("/tests") || name.contains("/model/") {
+            continue;
+        }
+        let mut has_example = false;
+        let mut is_hidden = false;
+        for (number, line) in (1..).zip(text.lines().map(str::trim)) {
+            if line.starts_with("///") {
+                has_example |= line == "/// # Examples";
+            } else if line.starts_with("pub fn ") || line.starts_with("pub const fn ") {
+                functions += 1;
+                if !has_example && !is_hidden {
+                    lacking.push(format!("{name}:{number}: {line}"));
+                }
+                (has_example, is_hidden) = (false, false);
+            } else if line.is_empty() || line.ends_with('}') {
+                (has_example, is_hidden) = (false, false);
+            } else {
+                // Made for tests of this project only.
+                is_hidden |= line.contains("public for fuzzers");
+            }
+        }
+    }
+    assert!(functions > 100, "only {functions} functions were found");
+    assert!(lacking.is_empty(), "{}", lacking.join("\n"));
+}

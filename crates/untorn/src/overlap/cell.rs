@@ -160,6 +160,12 @@ impl<T> OverlapCell<T> {
 
 impl<T: ?Sized> OverlapCell<T> {
     /// Returns the name that reports show, cut to 64 bytes.
+    ///
+    /// # Examples
+    /// ```
+    /// assert_eq!(untorn::OverlapCell::named("limits", 265).name(), Some("limits"));
+    /// assert_eq!(untorn::OverlapCell::new(265).name(), None);
+    /// ```
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.detector.name.as_deref()
@@ -261,6 +267,13 @@ impl<T: ?Sized> OverlapCell<T> {
 
     /// Returns a reference to the value. The exclusive borrow proves that no other access is in
     /// progress, so this is no access and checks nothing, also after a guard was leaked.
+    ///
+    /// # Examples
+    /// ```
+    /// let mut limit = untorn::OverlapCell::new(265);
+    /// *limit.get_mut() += 1;
+    /// assert_eq!(*limit.read(), 266);
+    /// ```
     #[must_use]
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
@@ -361,6 +374,11 @@ impl<T> OverlapCell<T> {
     }
 
     /// Returns the value. No check is needed: ownership proves that no guard exists.
+    ///
+    /// # Examples
+    /// ```
+    /// assert_eq!(untorn::OverlapCell::new(265).into_inner(), 265);
+    /// ```
     #[must_use]
     pub fn into_inner(self) -> T {
         self.value.into_inner()

@@ -92,6 +92,15 @@ impl<'c, T: ?Sized> ReadGuard<'c, T> {
 
     /// Returns a guard of a part of the value; the read lasts until that guard is dropped. If `f`
     /// panics, the read ends.
+    ///
+    /// # Examples
+    /// ```
+    /// use untorn::{OverlapCell, ReadGuard};
+    ///
+    /// let range = OverlapCell::new((10, 20));
+    /// let high = ReadGuard::map(range.read(), |(_, high)| high);
+    /// assert_eq!(*high, 20);
+    /// ```
     pub fn map<U: ?Sized>(this: Self, f: impl FnOnce(&T) -> &U) -> ReadGuard<'c, U> {
         ReadGuard {
             value: NonNull::from(f(&this)),
@@ -193,6 +202,15 @@ impl<'c, T: ?Sized> WriteGuard<'c, T> {
 
     /// Returns a guard of a part of the value; the write lasts until that guard is dropped. If `f`
     /// panics, the write ends.
+    ///
+    /// # Examples
+    /// ```
+    /// use untorn::{OverlapCell, WriteGuard};
+    ///
+    /// let range = OverlapCell::new((10, 20));
+    /// *WriteGuard::map(range.write(), |(_, high)| high) += 1;
+    /// assert_eq!(range.read().1, 21);
+    /// ```
     pub fn map<U: ?Sized>(mut this: Self, f: impl FnOnce(&mut T) -> &mut U) -> WriteGuard<'c, U> {
         WriteGuard {
             value: NonNull::from(f(&mut this)),

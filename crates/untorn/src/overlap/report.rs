@@ -141,6 +141,14 @@ pub struct Overlap {
 impl Overlap {
     /// Returns whether one thread is on both sides: it accessed a map again during an access, from
     /// a `Hash`, `Eq`, `Clone`, `Drop` or closure, or a cell of which it holds a guard.
+    ///
+    /// # Examples
+    /// ```
+    /// let limit = untorn::OverlapCell::new(265);
+    /// let guard = limit.read();
+    /// assert!(limit.try_write().unwrap_err().is_reentrant());
+    /// # drop(guard);
+    /// ```
     #[must_use]
     pub fn is_reentrant(&self) -> bool {
         self.here.thread_number == self.other.thread_number
@@ -149,6 +157,14 @@ impl Overlap {
     /// Returns the first line of the report: Go's message for a map, such as
     /// `concurrent map read and map write`, and `concurrent read and write` or `concurrent writes`
     /// for a cell.
+    ///
+    /// # Examples
+    /// ```
+    /// let limit = untorn::OverlapCell::new(265);
+    /// let guard = limit.read();
+    /// assert_eq!(limit.try_write().unwrap_err().message(), "concurrent read and write");
+    /// # drop(guard);
+    /// ```
     #[must_use]
     pub fn message(&self) -> &'static str {
         match self.subject {

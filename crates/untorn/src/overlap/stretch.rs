@@ -124,6 +124,14 @@ impl Stretch {
     }
 
     /// Returns the longest delay.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use untorn::Stretch;
+    ///
+    /// assert_eq!(Stretch::percent(1.0).longest_delay(), Duration::from_millis(1));
+    /// ```
     #[must_use]
     pub const fn longest_delay(&self) -> Duration {
         self.longest

@@ -11,7 +11,17 @@ use crate::overlap::blocks::WORDS_READ;
 use crate::overlap::record::{Record, SLOTS};
 use crate::{OverlapCell, ReadGuard};
 
-const GUARDS: usize = 4_000;
+const GUARDS: usize = scaled(4_000);
+
+/// Returns the number of accesses or threads of a test: fewer under Miri, where each takes
+/// thousands of times as long.
+const fn scaled(count: usize) -> usize {
+    if cfg!(miri) {
+        count.div_ceil(40)
+    } else {
+        count
+    }
+}
 
 /// The records that threads of other tests may acquire meanwhile.
 const OF_OTHER_TESTS: usize = 200;
@@ -58,7 +68,6 @@ const ORDERS: [Take; 3] = [
 ];
 
 #[test]
-#[cfg_attr(miri, ignore = "thousands of accesses or threads take hours there")]
 fn dropped_guards_are_not_scanned() {
     let _serial = serial();
     on_a_thread(|| {
@@ -80,7 +89,6 @@ fn dropped_guards_are_not_scanned() {
 }
 
 #[test]
-#[cfg_attr(miri, ignore = "thousands of accesses or threads take hours there")]
 fn one_guard_of_many_costs_a_scan_one_slot() {
     let _serial = serial();
     on_a_thread(|| {
@@ -108,7 +116,6 @@ fn slots_in_use() -> Vec<usize> {
 }
 
 #[test]
-#[cfg_attr(miri, ignore = "thousands of accesses or threads take hours there")]
 fn slots_of_blocks_are_reused() {
     let _serial = serial();
     on_a_thread(|| {
@@ -129,11 +136,10 @@ fn slots_of_blocks_are_reused() {
 }
 
 #[test]
-#[cfg_attr(miri, ignore = "thousands of accesses or threads take hours there")]
 fn slot_blocks_are_reused_by_later_threads() {
     let _serial = serial();
     static USED: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
-    for _ in 0..50 {
+    for _ in 0..scaled(50) {
         on_a_thread(|| {
             let cells = cells();
             let _held: Vec<_> = cells.iter().map(OverlapCell::read).collect();
@@ -161,23 +167,24 @@ fn left_by(threads: usize, body: fn()) -> usize {
 }
 
 #[test]
-#[cfg_attr(miri, ignore = "thousands of accesses or threads take hours there")]
 fn guards_in_thread_locals_release_records() {
     let _serial = serial();
     static CELL: OverlapCell<u8> = OverlapCell::new(1);
     let bodies: [(usize, fn()); 4] = [
         // The thread-local is registered before ours, and so destroyed after it.
-        (8_000, || KEPT.with(|kept| kept.set(vec![CELL.read()]))),
+        (scaled(8_000), || {
+            KEPT.with(|kept| kept.set(vec![CELL.read()]))
+        }),
         // In slot blocks too.
-        (1_000, || {
+        (scaled(1_000), || {
             KEPT.with(|kept| kept.set((0..9).map(|_| CELL.read()).collect()));
         }),
         // The thread-local is registered after ours, and so destroyed before it.
-        (1_000, || {
+        (scaled(1_000), || {
             let first = CELL.read();
             KEPT.set(vec![CELL.read(), first]);
         }),
-        (1_000, || {
+        (scaled(1_000), || {
             let first = CELL.read();
             KEPT.set((0..9).map(|_| CELL.read()).chain([first]).collect());
         }),
@@ -190,12 +197,11 @@ fn guards_in_thread_locals_release_records() {
 }
 
 #[test]
-#[cfg_attr(miri, ignore = "thousands of accesses or threads take hours there")]
 fn records_with_leaked_guards_are_not_reused() {
     let _serial = serial();
     static CELL: OverlapCell<u8> = OverlapCell::new(1);
     static OWN: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
-    for _ in 0..100 {
+    for _ in 0..scaled(100) {
         on_a_thread(|| {
             // The last guard is in a slot block; the others are dropped.
             let [.., last] = [(); SLOTS + 1].map(|()| CELL.read());
@@ -208,7 +214,7 @@ fn records_with_leaked_guards_are_not_reused() {
         .try_write()
         .map(drop)
         .expect_err("their guards are leaked");
-    assert_eq!(overlap.additional_readers, 99);
+    assert_eq!(overlap.additional_readers, scaled(100) - 1);
 }
 
 static CELL_OF_DESTRUCTORS: OverlapCell<u8> = OverlapCell::new(1);
@@ -217,8 +223,10 @@ struct ReadsWhenDropped;
 
 impl Drop for ReadsWhenDropped {
     fn drop(&mut self) {
-        let held: Vec<_> = (0..1_000).map(|_| CELL_OF_DESTRUCTORS.read()).collect();
-        assert_eq!(held.len(), 1_000);
+        let held: Vec<_> = (0..scaled(1_000))
+            .map(|_| CELL_OF_DESTRUCTORS.read())
+            .collect();
+        assert_eq!(held.len(), scaled(1_000));
         drop(held);
         drop(CELL_OF_DESTRUCTORS.read());
     }
@@ -230,7 +238,6 @@ thread_local! {
 
 /// All accesses of a thread after the release of its record use one other record.
 #[test]
-#[cfg_attr(miri, ignore = "thousands of accesses or threads take hours there")]
 fn accesses_of_destructors_leave_no_records() {
     let _serial = serial();
     let bodies: [fn(); 2] = [
@@ -246,7 +253,7 @@ fn accesses_of_destructors_leave_no_records() {
         },
     ];
     for body in bodies {
-        let left = left_by(200, body);
+        let left = left_by(scaled(200), body);
         assert!(left < OF_OTHER_TESTS, "{left} records");
         assert!(CELL_OF_DESTRUCTORS.try_write().is_ok(), "no guard is left");
     }
