@@ -223,7 +223,7 @@ impl<T> Subscription<T> {
     /// let mut subscription = pin!(limit.subscribe().into_stream());
     /// limit.publish(200);
     /// let mut task = Context::from_waker(Waker::noop()); // a runtime has one
-    /// let Poll::Ready(Some(change)) = changes.as_mut().poll_next(&mut task) else {
+    /// let Poll::Ready(Some(step)) = subscription.as_mut().poll_next(&mut task) else {
     ///     unreachable!("there is a newer version")
     /// };
     /// assert_eq!(*step.to, 200);
@@ -323,7 +323,7 @@ impl<T> Iterator for Subscription<T> {
     /// let subscription = limit.subscribe();
     /// limit.publish(200);
     /// drop(limit);
-    /// let values: Vec<_> = changes.map(|change| *step.to).collect();
+    /// let values: Vec<_> = subscription.map(|step| *step.to).collect();
     /// assert_eq!(values, [200]);
     /// ```
     fn next(&mut self) -> Option<Transition<T>> {
