@@ -173,7 +173,7 @@ fn guards_in_thread_locals_release_records() {
     let bodies: [(usize, fn()); 4] = [
         // The thread-local is registered before ours, and so destroyed after it.
         (scaled(8_000), || {
-            KEPT.with(|kept| kept.set(vec![CELL.read()]))
+            KEPT.with(|kept| kept.set(vec![CELL.read()]));
         }),
         // In slot blocks too.
         (scaled(1_000), || {
