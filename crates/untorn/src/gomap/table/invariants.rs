@@ -23,6 +23,7 @@ impl<K: Key, V, S: SeededBuildHasher> Table<K, V, S> {
     /// let table: untorn::gomap::Table<_, _> = (0..100).map(|n| (n, n)).collect();
     /// table.assert_invariants();
     /// ```
+    #[doc(hidden)]
     pub fn assert_invariants(&self) {
         // In the unit tests under Miri, where a call takes thousands of times as long, one in
         // sixteen.
