@@ -167,9 +167,10 @@ nightly: deny package powerset (loom-long "1") (shuttle "100000") (forced "10000
     cargo xtask ordering-mutants --all
     cargo xtask tsan-mutants
 
-# Copies the licences, the notice and the changelog into the package of the library.
+# Copies the licences, the notice and the changelog into the packages.
 sync-package:
     cp LICENSE-APACHE LICENSE-MIT NOTICE CHANGELOG.md crates/untorn/
+    cp LICENSE-APACHE LICENSE-MIT crates/untorn-why/
 
 # The package as it would be published: built and tested by itself, and compared with the last release.
 package:

@@ -156,14 +156,21 @@ fn summaries_begin_with_a_verb_or_a_noun_phrase() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The package of the library has copies of these, since cargo packs no file from outside.
+/// Packages have copies of these, since cargo packs no file from outside.
 #[test]
-fn package_has_the_texts_of_the_repository() {
+fn packages_have_the_texts_of_the_repository() {
     let root = repository();
-    for name in ["LICENSE-APACHE", "LICENSE-MIT", "NOTICE", "CHANGELOG.md"] {
-        let [here, packed] = [root.join(name), root.join("crates/untorn").join(name)]
+    let of_library = ["LICENSE-APACHE", "LICENSE-MIT", "NOTICE", "CHANGELOG.md"];
+    let of_why = ["LICENSE-APACHE", "LICENSE-MIT"];
+    let library = of_library.map(|name| ("crates/untorn", name));
+    let why = of_why.map(|name| ("crates/untorn-why", name));
+    for (package, name) in library.into_iter().chain(why) {
+        let [here, packed] = [root.join(name), root.join(package).join(name)]
             .map(|path| fs::read_to_string(path).expect("a text"));
-        assert!(here == packed, "{name} differs: run `just sync-package`");
+        assert!(
+            here == packed,
+            "{package}/{name} differs: run `just sync-package`"
+        );
     }
 }
 
