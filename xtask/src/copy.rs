@@ -3,9 +3,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::root;
 
@@ -56,39 +55,36 @@ pub(crate) fn patches() -> Result<Vec<Patch>> {
 pub(crate) fn prepare() -> Result<PathBuf> {
     let root = root();
     let tree = root.join("target/mutants/tree");
-    let listed = Command::new("git")
-        .args([
-            "ls-files",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-            "-z",
-        ])
-        .current_dir(&root)
-        .output()
-        .context("cannot run git, which lists the files to copy")?;
-    if !listed.status.success() {
-        bail!("git lists no files: run this in a checkout of the repository");
-    }
     let patches = patches()?;
-    let files = String::from_utf8(listed.stdout)?;
-    for file in files.split_terminator('\0').map(Path::new) {
-        let patch = patches.iter().find(|patch| patch.file == file);
+    let mut files = Vec::new();
+    list(&root, Path::new(""), &mut files)?;
+    for file in &files {
+        let patch = patches.iter().find(|patch| patch.file == *file);
         let contents = match patch {
             Some(patch) => patch
                 .apply()
                 .with_context(|| format!("mutants/{} does not apply any more", patch.name))?
                 .into_bytes(),
-            // A file that was deleted and not yet committed is listed too.
-            None => match fs::read(root.join(file)) {
-                Ok(contents) => contents,
-                Err(_) => continue,
-            },
+            None => fs::read(root.join(file))?,
         };
         write_if_changed(&tree.join(file), &contents)?;
     }
     remove_others(&tree, &root)?;
     Ok(tree)
+}
+
+/// Lists the files below `folder` of the repository, without build output and what git stores.
+fn list(root: &Path, folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    for entry in fs::read_dir(root.join(folder))? {
+        let entry = entry?;
+        let path = folder.join(entry.file_name());
+        if !entry.file_type()?.is_dir() {
+            files.push(path);
+        } else if entry.file_name() != "target" && entry.file_name() != ".git" {
+            list(root, &path, files)?;
+        }
+    }
+    Ok(())
 }
 
 fn write_if_changed(path: &Path, contents: &[u8]) -> Result<()> {
