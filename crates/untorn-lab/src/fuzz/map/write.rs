@@ -172,7 +172,7 @@ pub(super) fn write_map<K: Kind>(
             });
             let new = update_model(after, id, update, (tag, number));
             assert_eq!(stored.map(|new| new.number()), new);
-            None
+            Some(map.revision())
         }
         Change::GetOrInsert(id) => {
             let id = maker.id(id);

@@ -14,10 +14,7 @@
 //! 3. Chains do not share buckets, and every bucket with a full slot is in the chain of one of the
 //!    first 2^B.
 
-#![allow(
-    unsafe_code,
-    reason = "on the list of unsafe files: see the invariants above"
-)]
+#![allow(unsafe_code, reason = "see the invariants above")]
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::mem;

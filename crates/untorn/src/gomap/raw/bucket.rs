@@ -22,10 +22,7 @@
 //! 4. A [`BucketRef`] or [`FullSlot`] lives no longer than a borrow of the `BucketArray`; while it
 //!    lives, no slot changes.
 
-#![allow(
-    unsafe_code,
-    reason = "on the list of unsafe files: see the invariants above"
-)]
+#![allow(unsafe_code, reason = "see the invariants above")]
 
 use std::alloc::Layout;
 use std::marker::PhantomData;

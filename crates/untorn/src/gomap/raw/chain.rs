@@ -12,10 +12,7 @@
 //!    free slot, its `last` ends the chain and has no overflow bucket; the `last` of a `ChainEnd`
 //!    never has one.
 
-#![allow(
-    unsafe_code,
-    reason = "on the list of unsafe files: see the invariants above"
-)]
+#![allow(unsafe_code, reason = "see the invariants above")]
 
 use super::array::BucketArray;
 use super::bucket::{BUCKET_CNT, Bucket, BucketRef};
