@@ -51,7 +51,10 @@ pub(crate) fn crash(crash: &Crash, writers: &[Candidate]) -> Vec<Part> {
         .filter_map(|writer| {
             Some((
                 writer,
-                crash.others.iter().find(|one| one.at == writer.line)?,
+                crash
+                    .others
+                    .iter()
+                    .find(|one| writer.goroutine == Some(one.number))?,
             ))
         })
         .collect();
@@ -135,13 +138,7 @@ fn of_state(goroutine: &Goroutine) -> String {
 
 fn call(frame: &Frame) -> String {
     match &frame.place {
-        Some(place) => format!(
-            "{}({}) {}:{}",
-            frame.function,
-            frame.args,
-            place.base(),
-            place.line
-        ),
+        Some(place) => format!("{}({}) {}", frame.function, frame.args, place.short()),
         None => format!("{}({})", frame.function, frame.args),
     }
 }

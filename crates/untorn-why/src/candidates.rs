@@ -91,6 +91,7 @@ pub struct SameStart {
 }
 
 /// The candidates of a dump.
+#[derive(Default)]
 pub(crate) struct Ranking {
     /// The listed ones, likeliest first.
     pub(crate) writers: Vec<Candidate>,
@@ -213,7 +214,10 @@ pub(crate) fn rank(crash: &Crash) -> Ranking {
 /// Returns `true` if the candidate is the writer by exclusion: no stack is missing, and there is no
 /// other `main` that may write between two waits.
 fn is_the_only_one(crash: &Crash, candidate: &Goroutine) -> bool {
-    let mut others = crash.others.iter().filter(|one| one.at != candidate.at);
+    let mut others = crash
+        .others
+        .iter()
+        .filter(|one| one.number != candidate.number);
     !others.any(|one| one.is_in_main() && evidence::waits(one).is_some())
         && crash.others.iter().all(|one| one.elsewhere.is_none())
 }
@@ -223,12 +227,16 @@ fn add_same_starts(crash: &Crash, writers: &mut [Candidate], at_least: bool) {
     let mut unlisted: Vec<&Goroutine> = crash
         .others
         .iter()
-        .filter(|one| writers.iter().all(|writer| writer.line != one.at))
+        .filter(|one| {
+            writers
+                .iter()
+                .all(|writer| writer.goroutine != Some(one.number))
+        })
         .collect();
     for writer in writers {
         let mut all = crash.others.iter().chain(&crash.noticed);
         let started = all
-            .find(|one| one.at == writer.line)
+            .find(|one| writer.goroutine == Some(one.number))
             .and_then(|one| one.created.as_ref());
         let Some((started, place)) = started.and_then(|by| Some((by, by.place.as_ref()?))) else {
             continue;

@@ -448,7 +448,7 @@ fn package_level(stacks: &Stacks<'_>) -> Option<Cause> {
     let direct = stacks
         .here
         .iter()
-        .take_while(|frame| frame.at != here.at)
+        .take_while(|frame| !std::ptr::eq(*frame, here))
         .all(|frame| matches!(frame.package(), "runtime" | "internal/runtime/maps"));
     (shows_arguments && direct && here.heap_words().next().is_none()).then(|| Cause {
         id: "package_level",

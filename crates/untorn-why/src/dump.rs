@@ -19,7 +19,11 @@ pub(crate) enum Kind {
     Damage,
 }
 
-const MESSAGES: &[(&str, Kind)] = &[
+const MESSAGES: &[Message] = &[
+    (
+        "small map with no empty slot (concurrent map writes?)",
+        Kind::Writes,
+    ),
     ("concurrent map read and map write", Kind::ReadAndWrite),
     ("concurrent map writes", Kind::Writes),
     (
@@ -27,21 +31,28 @@ const MESSAGES: &[(&str, Kind)] = &[
         Kind::IterationAndWrite,
     ),
     ("concurrent map clone and map write", Kind::CloneAndWrite),
-    (
-        "small map with no empty slot (concurrent map writes?)",
-        Kind::Writes,
-    ),
     ("bad map state", Kind::Damage),
     ("oldoverflow is not nil", Kind::Damage),
 ];
 
+/// A message of the runtime, and its kind.
+pub(crate) type Message = (&'static str, Kind);
+
 impl Kind {
-    pub(crate) fn of_message(text: &str) -> Option<Self> {
-        let known = MESSAGES.iter().find(|(message, _)| {
-            let rest = text.strip_prefix(message);
-            rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric()))
-        });
-        known.map(|(_, kind)| *kind)
+    /// Returns all messages in `text`, in their order.
+    pub(crate) fn all_in(text: &str) -> Vec<Message> {
+        let mut found: Vec<(usize, usize, Message)> = vec![];
+        for (message, kind) in MESSAGES {
+            for (at, _) in text.match_indices(message) {
+                let end = at + message.len();
+                // The message about a small map contains another one.
+                if !found.iter().any(|(from, to, _)| at < *to && end > *from) {
+                    found.push((at, end, (message, *kind)));
+                }
+            }
+        }
+        found.sort_by_key(|(at, ..)| *at);
+        found.into_iter().map(|(.., message)| message).collect()
     }
 
     /// Returns the access of the detecting goroutine, if the message implies it.
@@ -148,6 +159,10 @@ pub(crate) struct Crash {
     pub(crate) states: BTreeMap<String, u64>,
     pub(crate) exit: Option<(u64, u64)>,
     pub(crate) unread: Unread,
+    /// The first line that looks like one of a stack, where no stack could be read.
+    pub(crate) unreadable: Option<u64>,
+    /// The first line that shows that the output of two programs is mixed.
+    pub(crate) mixed: Option<u64>,
     pub(crate) last: u64,
 }
 
@@ -157,7 +172,8 @@ pub(crate) struct Side {
     pub(crate) at: u64,
     pub(crate) text: String,
     pub(crate) writes: bool,
-    pub(crate) address: u64,
+    /// Absent in reports of Go 1.4 and older.
+    pub(crate) address: Option<u64>,
     /// The detector's number, not that of a crash dump; `None` is the main goroutine.
     pub(crate) goroutine: Option<u64>,
     pub(crate) frames: Vec<Frame>,
@@ -220,4 +236,40 @@ pub(crate) struct Input {
     /// Dumps beyond those in `found`.
     pub(crate) more: u64,
     pub(crate) others: Vec<Other>,
+    pub(crate) order: Order,
+    /// The first lines that are too long to be read to their end.
+    pub(crate) cut: Vec<u64>,
+    /// The first line outside of a dump that looks like one of a stack.
+    pub(crate) stack_like: Option<u64>,
+}
+
+/// The order of the lines of an input.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) enum Order {
+    #[default]
+    OldestFirst,
+    /// The lines were reversed.
+    NewestFirst,
+    /// The lines were reversed; those at the end of the input did not fit into memory.
+    NewestFirstAndTooLong,
+}
+
+impl Found {
+    fn first_line(&self) -> u64 {
+        match self {
+            Self::Crash(crash) => crash.banners.first().map_or(0, |banner| banner.at),
+            Self::Race(race) => race.at,
+        }
+    }
+}
+
+impl Input {
+    /// Sorts what was found in several programs' output by its line.
+    pub(crate) fn arrange(&mut self) {
+        self.found.sort_by_key(Found::first_line);
+        if self.order != Order::OldestFirst {
+            self.found.reverse();
+        }
+        self.others.sort_by_key(|other| other.line);
+    }
 }

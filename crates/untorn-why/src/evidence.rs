@@ -235,9 +235,11 @@ impl<'d> Shared<'d> {
 /// Returns the addresses among the arguments, up to the program's own innermost call. One of them
 /// may be the map or a value that holds it.
 pub(crate) fn shared_words(side: &Goroutine) -> Vec<Word> {
-    let own = side.own().map(|frame| frame.at);
+    let own = side.own();
+    let is_own = |frame: &Frame| own.is_some_and(|own| std::ptr::eq(own, frame));
+    let end = side.frames.iter().position(is_own).map_or(0, |own| own + 1);
     let mut words: Vec<Word> = vec![];
-    for frame in side.frames.iter().filter(|frame| Some(frame.at) <= own) {
+    for frame in &side.frames[..end] {
         words.extend(frame.heap_words());
     }
     // The outermost call is the program's own; exact words are stronger evidence.
@@ -270,7 +272,7 @@ fn by_name(goroutine: &Goroutine, say: &mut impl FnMut(&'static str, i32, String
         });
     let started = || {
         let function = &goroutine.created.as_ref()?.function;
-        let frame = Frame::read(0, &format!("{function}()"))?;
+        let frame = Frame::new(0, function, "");
         let word = frame
             .name_words()
             .into_iter()

@@ -2,7 +2,7 @@
 
 use super::{evidence, verdict};
 use crate::annotate::{self, Part};
-use crate::candidates::{self, Candidate, Certainty};
+use crate::candidates::{self, Candidate, Certainty, Ranking};
 use crate::causes::{self, Stacks};
 use crate::dump::{self, Crash, Goroutine, Race, Side};
 use crate::frame::{Access, Frame, Word};
@@ -19,7 +19,11 @@ const ALONE: &str = "The dump has only the goroutine that detected the overlap. 
 
 /// Explains a crash dump.
 pub(crate) fn crash(crash: &Crash) -> Explained {
-    let ranking = candidates::rank(crash);
+    // A goroutine of another program is no candidate.
+    let ranking = match crash.mixed {
+        Some(_) => Ranking::default(),
+        None => candidates::rank(crash),
+    };
     let writers = &ranking.writers;
     let known: Vec<_> = (0..crash.noticed.len())
         .map(|index| known_noticed(crash, index))
@@ -30,7 +34,7 @@ pub(crate) fn crash(crash: &Crash) -> Explained {
         .iter()
         .filter_map(|writer| {
             let mut all = crash.noticed.iter().chain(&crash.others);
-            all.find(|one| one.at == writer.line)
+            all.find(|one| writer.goroutine == Some(one.number))
         })
         .take(3)
         .collect();
@@ -145,6 +149,11 @@ fn notes(crash: &Crash, writers: &[Candidate], parts: &[Part]) -> Vec<String> {
         .any(|(_, line)| line.starts_with("thread \""))
     {
         notes.push("This is a report of untorn's own GoMap, which already names both sides: read it as it is.".into());
+    } else if let Some(line) = crash.unreadable {
+        notes.push(format!(
+            "Lines that look like a stack follow, in a form that is not understood (line {line}): pass the program's stderr \
+             itself, without the changes of a viewer."
+        ));
     } else if crash.goroutines == 0 {
         notes.push(
             "There is no stack: GOTRACEBACK=none hides it, or the log has only this line. Find the lines that follow it in the \
@@ -152,7 +161,12 @@ fn notes(crash: &Crash, writers: &[Candidate], parts: &[Part]) -> Vec<String> {
                 .into(),
         );
     }
-    if writers.is_empty() && crash.goroutines > 1 {
+    if let Some(line) = crash.mixed {
+        notes.push(format!(
+            "The output of two programs is mixed from line {line} on at the latest, and nothing in front of the lines tells them \
+             apart: pass the stderr of one program alone."
+        ));
+    } else if writers.is_empty() && crash.goroutines > 1 {
         notes.push("Where a goroutine was started says more than where it stopped: look for one that was started to update the map.".into());
     }
     if crash.banners.len() > 1 {
@@ -219,8 +233,9 @@ pub(crate) fn race(race: &Race) -> Explained {
         );
     }
     notes.push("The goroutine numbers are the race detector's, not those of a crash dump.".into());
-    let address = race.sides.first().map(|side| Address {
-        address: format!("{:#x}", side.address),
+    let address = race.sides.first().and_then(|side| side.address);
+    let address = address.map(|address| Address {
+        address: format!("{address:#x}"),
         is_map: race.is_of_a_map(),
         goroutines: race
             .sides

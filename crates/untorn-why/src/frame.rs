@@ -125,24 +125,14 @@ const STANDARD: &[&str] = &[
 ];
 
 impl Frame {
-    /// Parses `pkg.(*T).Method(0x1, {0x2, 0x3?})`. Returns `None` for a line of any other form.
-    pub(crate) fn read(at: u64, line: &str) -> Option<Self> {
-        let line = line.trim_end();
-        // A person may have added a remark after a call.
-        let line = line.find(") // ").map_or(line, |end| &line[..=end]);
-        let inner = line.strip_suffix(')')?;
-        let (function, args) = inner.split_at(inner.rfind('(')?);
-        let args = &args[1..];
-        let is_args = |c: char| c.is_ascii_hexdigit() || "x{}, ?._".contains(c);
-        let plain = !function.starts_with(['.', '(']) && function.contains('.');
-        let one_word = !outside_brackets(function).any(char::is_whitespace);
-        (plain && one_word && args.chars().all(is_args)).then(|| Self {
+    pub(crate) fn new(at: u64, function: &str, args: &str) -> Self {
+        Self {
             at,
             function: function.to_owned(),
             args: args.to_owned(),
             place: None,
             has_offset: false,
-        })
+        }
     }
 
     /// Returns the import path: `net/http` of `net/http.Header.Get`.
@@ -343,24 +333,13 @@ fn is_generated(name: &str) -> bool {
     rest.starts_with(|c: char| c.is_ascii_digit())
 }
 
-fn outside_brackets(name: &str) -> impl Iterator<Item = char> {
-    let mut depth = 0_i32;
-    name.chars().filter(move |c| {
-        match c {
-            '[' => depth += 1,
-            ']' => depth -= 1,
-            _ => {}
-        }
-        depth == 0
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::{Access, Frame};
 
     fn frame(line: &str) -> Frame {
-        Frame::read(1, line).unwrap_or_else(|| panic!("{line} is a call"))
+        let (call, _) = crate::reading::call(line).unwrap_or_else(|| panic!("{line} is a call"));
+        Frame::new(1, call.function, call.args)
     }
 
     #[test]
@@ -419,22 +398,6 @@ mod tests {
             }
             assert_eq!(frame.value_receiver(), value, "{line}");
             assert_eq!(frame.enclosing(), enclosing, "{line}");
-        }
-    }
-
-    #[test]
-    fn other_lines_are_no_frames() {
-        for line in [
-            "",
-            "265",
-            "hello (world)",
-            "see main.go (0x1)",
-            "f(0x1)",
-            "2024/05/01 12:00 a.b(c)",
-            "x.y(",
-            "(.)",
-        ] {
-            assert!(Frame::read(1, line).is_none(), "{line}");
         }
     }
 

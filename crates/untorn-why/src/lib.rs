@@ -16,7 +16,7 @@
 
 // | file | contents |
 // |---|---|
-// | `line.rs`, `parse.rs` | from the input to dumps |
+// | `reading/` | from an input of any form to dumps |
 // | `dump.rs`, `frame.rs`, `source_location.rs` | a dump and its parts |
 // | `evidence.rs`, `candidates.rs` | the likely writer of a crash dump |
 // | `causes.rs` | the usual causes, as rules |
@@ -32,11 +32,10 @@ mod dump;
 mod evidence;
 mod explain;
 mod frame;
-mod line;
 mod model;
 #[doc(hidden)]
 pub mod numbers;
-mod parse;
+mod reading;
 mod render;
 mod source_location;
 #[cfg(test)]
@@ -74,6 +73,8 @@ pub struct Report {
     pub more: u64,
     /// Fatal messages of other kinds.
     pub others: Vec<OtherEnd>,
+    /// Notes on the input as a whole: lines in another order, lines too long to be read.
+    pub notes: Vec<String>,
     #[serde(skip)]
     input: Input,
 }
@@ -96,7 +97,7 @@ pub struct OtherEnd {
 /// If the input cannot be read. An input without a dump is no error here: see
 /// [`Report::no_dump`].
 pub fn explain(input: impl BufRead) -> io::Result<Report> {
-    let input = parse::read(input)?;
+    let input = reading::read(input)?;
     let dumps = input.found.iter().map(|found| match found {
         Found::Crash(crash) => explain::crash(crash),
         Found::Race(race) => explain::race(race),
@@ -111,6 +112,7 @@ pub fn explain(input: impl BufRead) -> io::Result<Report> {
         dumps: dumps.collect(),
         more: input.more,
         others: others.collect(),
+        notes: unrecognized::notes(&input),
         input,
     })
 }
@@ -158,6 +160,9 @@ impl Report {
                 "{} not explained.",
                 counted(self.more, "more dump")
             ));
+        }
+        for note in &self.notes {
+            text.aside(note);
         }
         if !self.dumps.is_empty() {
             render::general_advice(&mut text);

@@ -202,11 +202,10 @@ fn same_start(more: &SameStart) -> String {
         some => format!(", {some} of which had not begun to run"),
     };
     format!(
-        "and {}{} more started by the same `go` statement at {}:{}: {}{begun}",
+        "and {}{} more started by the same `go` statement at {}: {}{begun}",
         if more.at_least { "at least " } else { "" },
         more.goroutines.len(),
-        more.place.base(),
-        more.place.line,
+        more.place.short(),
         goroutines(&more.goroutines)
     )
 }

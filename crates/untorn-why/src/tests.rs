@@ -1,9 +1,11 @@
 //! Parsing any input, truncated anywhere, does not panic and states nothing false with certainty.
 
+mod forms;
+
 use std::fs;
 use std::path::Path;
 
-use super::{explain, parse, unrecognized};
+use super::{explain, reading, unrecognized};
 use crate::candidates::Certainty;
 use crate::dump::{Found, Input};
 use crate::model::Explained;
@@ -28,7 +30,7 @@ fn dumps() -> Vec<(String, String)> {
 }
 
 fn read(bytes: &[u8]) -> (Input, Vec<Explained>) {
-    let input = parse::read(bytes).expect("memory can be read");
+    let input = reading::read(bytes).expect("memory can be read");
     let explain = |found: &Found| match found {
         Found::Crash(crash) => explain::crash(crash),
         Found::Race(race) => explain::race(race),

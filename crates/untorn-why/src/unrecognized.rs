@@ -1,6 +1,6 @@
-//! An input without a dump: what it contains instead, and the next step.
+//! What an input contains instead of a dump or in a form that is not read, and the next step.
 
-use crate::dump::{Input, Other};
+use crate::dump::{Input, Order, Other};
 use crate::numbers::counted;
 
 /// Prefixes of messages, and their meanings.
@@ -60,10 +60,32 @@ pub(crate) fn meaning(other: &Other) -> &'static str {
     known.map_or("another fatal message.", |(_, meaning)| meaning)
 }
 
+/// Returns notes on the input as a whole.
+pub(crate) fn notes(input: &Input) -> Vec<String> {
+    let mut notes = vec![];
+    match input.order {
+        Order::OldestFirst => {}
+        Order::NewestFirst => {
+            notes.push("The input has the newest line first, so its lines were read in reverse.".into());
+        }
+        Order::NewestFirstAndTooLong => notes.push(
+            "The input has the newest line first, and only its first 64 MiB were read in reverse: reverse it with `tac`, and pass \
+             the result."
+                .into(),
+        ),
+    }
+    for line in &input.cut {
+        notes.push(format!(
+            "Line {line} is longer than 1 MiB; its rest was not read. If it is a whole log in one string, extract that first (jq -r)."
+        ));
+    }
+    notes
+}
+
 /// Returns the error for an input without a dump.
 pub(crate) fn error(input: &Input) -> String {
-    match input.others.first() {
-        Some(other) => {
+    match (input.others.first(), input.stack_like) {
+        (Some(other), _) => {
             let text: String = other.text.chars().take(160).collect();
             format!(
                 "the input has no crash from concurrent map access; line {} is \u{201c}{text}\u{201d}: {}",
@@ -71,11 +93,16 @@ pub(crate) fn error(input: &Input) -> String {
                 meaning(other)
             )
         }
-        None if input.lines == 0 => {
+        (None, Some(line)) => format!(
+            "no message of a Go crash in {}, but lines that look like a stack (line {line}): pass the program's stderr from the \
+             line \u{201c}fatal error: concurrent map …\u{201d} on",
+            counted(input.lines, "line")
+        ),
+        (None, None) if input.lines == 0 => {
             "nothing to read, the input is empty: pass a file with the program's stderr, or pipe it in"
                 .into()
         }
-        None => format!(
+        (None, None) => format!(
             "no Go crash dump and no race report in {}: pass the program's stderr, from the line \u{201c}fatal error: \
              concurrent map …\u{201d} on",
             counted(input.lines, "line")

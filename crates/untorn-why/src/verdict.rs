@@ -46,6 +46,9 @@ pub(crate) fn of_crash(crash: &Crash, known: Option<&Known>, ranking: &Ranking) 
             first.certainty.in_words(),
             tied_candidates(ranking)
         ),
+        None if crash.mixed.is_some() => {
+            "The text mixes the output of two programs, so the writer cannot be determined.".into()
+        }
         None if crash.goroutines > crash.noticed.len() as u64 => {
             "None of the other goroutines looks like the writer, which may have exited.".into()
         }
