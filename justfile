@@ -68,8 +68,8 @@ asan:
 tsan *NAMES:
     bash .ci/tsan {{NAMES}}
 
-# The fuzzer (nightly): one target for so many seconds, or both. What it finds new goes to target/fuzz-corpus.
-fuzz target="both" seconds="60":
+# The fuzzer (nightly): one target for so many seconds, or all. What it finds new goes to target/fuzz-corpus.
+fuzz target="all" seconds="60":
     bash .ci/fuzz {{target}} {{seconds}}
 
 # Which lines of the library its tests reach: the figures, and each line in target/llvm-cov/html.
@@ -163,7 +163,7 @@ ci:
     bash .ci/run
 
 # The licences, the long forms of what the gate runs briefly, and each model on each weakened ordering: some hours.
-nightly: deny package powerset (loom-long "1") (shuttle "100000") (forced "1000000") (quiet "1000000000") (oracle "20000000") (histories "600") (fuzz "both" "600")
+nightly: deny package powerset (loom-long "1") (shuttle "100000") (forced "1000000") (quiet "1000000000") (oracle "20000000") (histories "600") (fuzz "all" "600")
     cargo xtask ordering-mutants --all
     cargo xtask tsan-mutants
 

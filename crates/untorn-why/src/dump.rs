@@ -39,8 +39,8 @@ const MESSAGES: &[Message] = &[
 pub(crate) type Message = (&'static str, Kind);
 
 impl Kind {
-    /// Returns all messages in `text`, in their order.
-    pub(crate) fn all_in(text: &str) -> Vec<Message> {
+    /// Returns all messages in `text`, in their order, and the end of the last one.
+    pub(crate) fn all_in(text: &str) -> (Vec<Message>, usize) {
         let mut found: Vec<(usize, usize, Message)> = vec![];
         for (message, kind) in MESSAGES {
             for (at, _) in text.match_indices(message) {
@@ -52,7 +52,9 @@ impl Kind {
             }
         }
         found.sort_by_key(|(at, ..)| *at);
-        found.into_iter().map(|(.., message)| message).collect()
+        let end = found.last().map_or(0, |(_, end, _)| *end);
+        let messages = found.into_iter().map(|(.., message)| message);
+        (messages.collect(), end)
     }
 
     /// Returns the access of the detecting goroutine, if the message implies it.

@@ -3,7 +3,7 @@
 use std::mem;
 
 use super::joined::{Held, Reading};
-use super::token::{Context, Token, beginning, looks_like_a_stack, tokens};
+use super::lexer::{Context, Token, beginning, looks_like_a_stack, tokens};
 use crate::dump::{Banner, Crash, Created, Found, Goroutine, Message, Other, Race, Side, Started};
 use crate::frame::Frame;
 use crate::source_location::SourceLocation;

@@ -28,11 +28,10 @@ pub(super) fn lines_of(physical: Physical, lines: &mut Vec<Line>) {
         ended,
         ..
     } = physical;
-    let special = |byte: &u8| {
-        matches!(
-            byte,
-            b'\\' | b'#' | b'^' | b'&' | b'\r' | 0x1b | 0x9b | 0xe2
-        )
+    let special = |byte: &u8| match byte {
+        b'\t' => false,
+        b'\\' | b'#' | b'^' | b'&' | 0x7f | 0xc2 | 0xe2 => true,
+        byte => *byte < b' ',
     };
     if !text.as_bytes().iter().any(special) && !text.contains("{\"") && !text.contains("[0m") {
         lines.push(Line {
@@ -61,7 +60,8 @@ pub(super) fn lines_of(physical: Physical, lines: &mut Vec<Line>) {
     let first = lines.len();
     lines.extend(parts.map(|part| Line {
         number,
-        text: part.to_owned(),
+        // A terminal must not obey what a dump contains.
+        text: part.replace(|c: char| c.is_control() && c != '\t', "\u{fffd}"),
         ended: true,
     }));
     match lines[first..].last_mut() {
@@ -306,6 +306,14 @@ mod tests {
         assert_eq!(
             texts("10%\r20%\rfatal error: x"),
             ["10%", "20%", "fatal error: x"]
+        );
+    }
+
+    #[test]
+    fn control_characters_do_not_reach_a_terminal() {
+        assert_eq!(
+            texts("main\u{8}.f\u{7}()\u{9f}"),
+            ["main\u{fffd}.f\u{fffd}()\u{fffd}"]
         );
     }
 

@@ -1,6 +1,6 @@
 //! Lines that a terminal or a person has wrapped, and calls that only their location proves.
 
-use super::token::{Call, Context, Token, tokens};
+use super::lexer::{Call, Context, Token, tokens};
 use crate::frame::Frame;
 
 /// The most bytes that are joined.

@@ -3,7 +3,7 @@
 //! Each step hands lines on that are nearer to what Go printed, with their number in the input:
 //! `bytes` (encodings, line ends), `entries` and `controls` (JSON, escapes, colours), `order`
 //! (viewers that show the newest line first), `programs` and `prefix` (the prefixes of a log, and
-//! which program a line is of), `token` and `joined` (the lexer), `dumps` and `bounds`.
+//! which program a line is of), `lexer` and `joined`, `dumps` and `bounds`.
 
 mod bounds;
 mod bytes;
@@ -11,18 +11,20 @@ mod controls;
 mod dumps;
 mod entries;
 mod joined;
+mod lexer;
 mod order;
 mod prefix;
 mod programs;
-mod token;
+#[cfg(test)]
+mod tests;
 
 use std::io::{self, BufRead};
 
 use self::bytes::Physicals;
+#[cfg(test)]
+pub(crate) use self::lexer::call;
 use self::order::Order;
 use self::programs::Programs;
-#[cfg(test)]
-pub(crate) use self::token::call;
 use crate::dump::{Input, Order as InputOrder};
 
 /// The most dumps of one input that are explained; the others are counted.

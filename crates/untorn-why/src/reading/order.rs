@@ -3,7 +3,7 @@
 use std::mem;
 
 use super::entries::Line;
-use super::token::beginning;
+use super::lexer::beginning;
 
 /// The most bytes that are reordered.
 const LONGEST: usize = 64 << 20;

@@ -2,8 +2,8 @@
 
 use super::dumps::{Dumps, Part};
 use super::entries::Line;
+use super::lexer::{Beginning, beginning, looks_like_a_stack};
 use super::prefix::{Prefix, Source};
-use super::token::{Beginning, beginning, looks_like_a_stack};
 use super::{DUMPS, OTHERS};
 use crate::dump::Input;
 

@@ -217,6 +217,10 @@ const FORMS: &[Form] = &[
     ("locations glued to their calls", |dump| {
         dump.replace("\n\t", "").into()
     }),
+    ("one line", |dump| {
+        let lines: Vec<_> = dump.split_whitespace().collect();
+        lines.join(" ").into()
+    }),
     ("locations flush left", |dump| {
         dump.replace("\n\t", "\n").into()
     }),
