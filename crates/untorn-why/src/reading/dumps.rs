@@ -148,7 +148,10 @@ impl Dumps {
         if !text.contains(char::is_alphanumeric) {
             return;
         }
-        self.pending = Pending::Nothing;
+        // Output of the program may stand between a call and its location.
+        if looks_like_a_stack(text) {
+            self.pending = Pending::Nothing;
+        }
         self.foreign += 1;
         let unread = match &mut self.current {
             Current::Crash(crash, open) => {

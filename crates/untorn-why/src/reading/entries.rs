@@ -174,6 +174,10 @@ fn is_escaped(text: &str) -> bool {
 }
 
 fn ends_a_line(before: &str) -> bool {
+    let from = (0..=before.len().saturating_sub(24))
+        .rev()
+        .find(|at| before.is_char_boundary(*at));
+    let before = &before[from.unwrap_or(0)..];
     let word = before.rsplit(' ').next().unwrap_or("");
     ["]:", " at:", ")", "map writes", "map write"]
         .iter()

@@ -3,8 +3,9 @@
 use super::lexer::{Call, Context, Token, tokens};
 use crate::frame::Frame;
 
-/// The most bytes that are joined.
-const LONGEST: usize = 8 * 1024;
+/// The most bytes and lines that are joined.
+const LONGEST: usize = 2048;
+const LINES: u32 = 24;
 
 /// A line that has no meaning by itself, until the next one decides.
 #[derive(Default)]
@@ -13,6 +14,8 @@ pub(super) struct Held(Option<Line>);
 struct Line {
     at: u64,
     text: String,
+    /// The number of lines of the input in it.
+    lines: u32,
     /// The call in it, whose arguments are not in Go's form or do not end.
     call: Option<Frame>,
     context: Context,
@@ -75,6 +78,7 @@ impl Held {
                 if unsure && held.call.is_some() && !content.trim_end().ends_with(')') {
                     self.0 = Some(Line {
                         text: joined,
+                        lines: held.lines + 1,
                         ..held
                     });
                     step.reading = Reading::Later;
@@ -91,6 +95,7 @@ impl Held {
             self.0 = Some(Line {
                 at,
                 text: content.to_owned(),
+                lines: 1,
                 call,
                 context,
             });
@@ -106,7 +111,7 @@ impl Line {
         // A piece of a path or of a name has a meaning only together with its end, even if that
         // looks whole.
         let may_be = next_is_unsure || self.call.is_none();
-        let short = self.text.len() + next.len() <= LONGEST;
+        let short = self.text.len() + next.len() <= LONGEST && self.lines < LINES;
         (may_be && short).then(|| format!("{}{}", self.text, next.trim_end()))
     }
 }

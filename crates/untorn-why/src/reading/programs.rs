@@ -9,6 +9,8 @@ use crate::dump::Input;
 
 /// The most programs that are told apart.
 const PROGRAMS: usize = 8;
+/// The most bytes of a prefix.
+const LONGEST_PREFIX: usize = 512;
 /// The number of sources of headers in one dump after which the prefix has no stable part.
 const SOURCES: usize = 4;
 
@@ -88,7 +90,10 @@ impl Programs {
         let Some((start, kind)) = begins else {
             return 0;
         };
-        let source = Source::of(&text[..start]);
+        let source = match start {
+            ..=LONGEST_PREFIX => Source::of(&text[..start]),
+            _ => Source::default(),
+        };
         let fatal = kind == Beginning::Message;
         self.current = self.program_of(&source, fatal);
         let program = &mut self.programs[self.current];
@@ -99,7 +104,12 @@ impl Programs {
         }
         // Output of the program in front of a message is a prefix of that line only: the next
         // header or message corrects it.
-        program.prefix = Prefix::new(&text[..start]);
+        let prefix = if start <= LONGEST_PREFIX {
+            &text[..start]
+        } else {
+            ""
+        };
+        program.prefix = Prefix::new(prefix);
         program.source = source;
         start
     }

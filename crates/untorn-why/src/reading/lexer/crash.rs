@@ -1,6 +1,6 @@
 //! The lines of a crash dump that are neither calls nor locations.
 
-use super::Token;
+use super::{Token, head};
 use crate::dump::Kind;
 
 /// Parses a fatal message or a panic, and returns the length. Anything may be glued to it, and
@@ -9,6 +9,7 @@ use crate::dump::Kind;
 pub(super) fn message(text: &str) -> Option<(Token<'_>, usize)> {
     let fatal = text.starts_with("fatal error: ");
     let other = || (fatal || text.starts_with("panic: ")).then_some((Token::Other, text.len()));
+    let text = head(text, 256);
     if !fatal && !text.contains(" map ") {
         return other();
     }

@@ -81,14 +81,26 @@ pub(super) struct Context {
     pub(super) ended: bool,
 }
 
+/// The most bytes of one part of a dump: what a lexer looks at for each part of a long line.
+const LONGEST: usize = 4096;
+
+/// Returns the beginning of `text`, at most so many bytes of it.
+fn head(text: &str, bytes: usize) -> &str {
+    if text.len() <= bytes {
+        return text;
+    }
+    let end = (0..=bytes).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or(0)]
+}
+
 /// Returns the tokens of a line of which the prefix was removed.
 pub(super) fn tokens<'l>(content: &'l str, context: Context) -> Vec<Token<'l>> {
     let mut tokens = vec![];
-    let mut rest = content;
+    let mut rest = content.trim_end();
     let mut context = context;
     loop {
         let indented = rest.starts_with([' ', '\t']);
-        let text = rest.trim();
+        let text = rest.trim_start();
         if text.is_empty() {
             return tokens;
         }
@@ -120,6 +132,7 @@ const FIXED: &[(&str, Token<'static>)] = &[
 /// Returns the token at the start of `text`, and its length.
 fn at_start(text: &str, indented: bool, context: Context) -> Option<(Token<'_>, usize)> {
     const RACE: &str = "WARNING: DATA RACE";
+    let text = head(text, LONGEST);
     if text.starts_with(RACE) {
         return Some((Token::Race, RACE.len()));
     }
@@ -220,7 +233,7 @@ pub(super) fn beginning(text: &str) -> Option<(usize, Beginning)> {
         return None;
     }
     let is_stack = |at: &usize| {
-        let text = &text[*at..];
+        let text = head(&text[*at..], LONGEST);
         header(text).is_some() || side(text).is_some() || started(text).is_some()
     };
     let starts = ["goroutine ", "Goroutine ", "Previous ", "Read ", "Write "];
