@@ -2,9 +2,6 @@
 
 use std::borrow::Cow;
 
-/// The most characters of a command to the terminal.
-const LONGEST: usize = 1024;
-
 /// Removes colours and other controls of terminals, and restores tabs and the like that syslog,
 /// `cat -A` or HTML write in another form.
 pub(super) fn removed(text: &str) -> Cow<'_, str> {
@@ -113,16 +110,12 @@ fn after_sequence(introducer: char, rest: &str) -> &str {
         '[' => after
             .find(|c: char| ('@'..='~').contains(&c))
             .map(|at| at + 1),
-        // An operating system command ends with a bell or with `ESC \`; the name of a window or a
-        // link is short.
-        _ => after
-            .char_indices()
-            .take(LONGEST)
-            .find_map(|(at, c)| match c {
-                '\u{7}' => Some(at + 1),
-                '\u{1b}' if after[at + 1..].starts_with('\\') => Some(at + 2),
-                _ => None,
-            }),
+        // An operating system command ends with a bell or with `ESC \`.
+        _ => match after.find(['\u{7}', '\u{1b}']) {
+            Some(at) if after[at..].starts_with('\u{7}') => Some(at + 1),
+            Some(at) if after[at + 1..].starts_with('\\') => Some(at + 2),
+            _ => None,
+        },
     };
     &after[end.unwrap_or(0)..]
 }

@@ -233,7 +233,7 @@ pub(super) fn beginning(text: &str) -> Option<(usize, Beginning)> {
         return None;
     }
     let is_stack = |at: &usize| {
-        let text = head(&text[*at..], LONGEST);
+        let text = head(&text[*at..], 256);
         header(text).is_some() || side(text).is_some() || started(text).is_some()
     };
     let starts = ["goroutine ", "Goroutine ", "Previous ", "Read ", "Write "];
