@@ -130,7 +130,8 @@ pub(crate) enum Command {
     /// Explains the crash dump of a Go program: both sides, the likely cause, and how to fix it.
     #[command(after_help = "\
 Examples:
-  untorn why crash.txt
+  untorn why crash.txt                             the answer, in some ten lines
+  untorn why --long crash.txt                      each line of the dump, and all evidence
   go run . 2>&1 | untorn why
   kubectl logs --previous pod/app | untorn why
   go test -race ./... 2>&1 | untorn why --json

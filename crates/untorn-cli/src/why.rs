@@ -12,6 +12,10 @@ use crate::output::Output;
 pub(crate) struct Args {
     /// The file with the dump, or a log that contains it; `-`, or no file, is stdin.
     dump: Option<PathBuf>,
+    /// Explains each line of the dump, and lists all evidence and all causes; ends with a hint for
+    /// programs in Rust.
+    #[arg(long)]
+    long: bool,
 }
 
 /// Why the command failed.
@@ -30,12 +34,19 @@ impl From<io::Error> for Error {
 
 pub(crate) fn show(output: &Output, options: &Args) -> Result<(), Error> {
     let report = read(options)?;
-    for line in report.text() {
+    let text = match options.long {
+        true => report.long_text(),
+        false => report.text(),
+    };
+    for line in text {
         match line.emphasis {
             Emphasis::Heading => output.heading(line.text),
             Emphasis::Aside => output.aside(line.text),
             _ => output.line(line.text),
         }
+    }
+    if !options.long && !report.dumps.is_empty() {
+        output.aside("Each line and all evidence: untorn why --long");
     }
     output.document(&report)?;
     match report.no_dump() {

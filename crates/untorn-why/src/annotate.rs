@@ -5,7 +5,6 @@ use serde::Serialize;
 use crate::candidates::Candidate;
 use crate::dump::{self, Crash, Created, Goroutine, Kind, Race};
 use crate::frame::{Access, Frame};
-use crate::numbers::counted;
 use crate::source_location::where_at;
 
 /// A line of the dump and its explanation.
@@ -160,9 +159,8 @@ fn of_access(frame: &Frame) -> String {
 
 /// Annotates the relevant frames of the goroutine that detected the overlap.
 fn frames(all: &[Frame], parts: &mut Vec<Part>) {
-    let own = dump::own(all).map(|frame| frame.at);
     let mut accesses = 0;
-    for frame in all {
+    for frame in all.iter().take_while(|frame| frame.is_standard()) {
         let name = frame.function.as_str();
         if matches!(
             name,
@@ -174,14 +172,24 @@ fn frames(all: &[Frame], parts: &mut Vec<Part>) {
             if accesses == 1 {
                 parts.push(part(frame.at, call(frame), of_access(frame)));
             }
-        } else if Some(frame.at) == own {
-            parts.push(part(
-                frame.at,
-                call(frame),
-                "The line that accessed the map: one of the two sites.",
-            ));
-            break;
         }
+    }
+    sites(all, parts);
+}
+
+/// Annotates the site, and the program's own call that led to one in a library.
+fn sites(all: &[Frame], parts: &mut Vec<Part>) {
+    let by = dump::called_from(all);
+    if let Some(site) = dump::site(all) {
+        let means = match by {
+            Some(_) => "The line that made the access, in a library: one of the two sites.",
+            None => "The line that made the access: one of the two sites.",
+        };
+        parts.push(part(site.at, call(site), means));
+    }
+    if let Some(by) = by {
+        let means = "The call in the program's own code that led there.";
+        parts.push(part(by.at, call(by), means));
     }
 }
 
@@ -255,13 +263,7 @@ pub(crate) fn race(race: &Race) -> Vec<Part> {
         if let Some(frame) = side.frames.iter().find(|frame| frame.access().is_some()) {
             parts.push(part(frame.at, call(frame), of_access(frame)));
         }
-        if let Some(own) = dump::own(&side.frames) {
-            parts.push(part(
-                own.at,
-                call(own),
-                "The line that accessed it: one of the two sites.",
-            ));
-        }
+        sites(&side.frames, &mut parts);
     }
     for started in &race.started {
         let text = format!("Goroutine {} created at:", started.goroutine);
@@ -275,29 +277,4 @@ pub(crate) fn race(race: &Race) -> Vec<Part> {
         ));
     }
     parts
-}
-
-/// The number of states that are listed by name.
-const STATES: usize = 6;
-
-/// Counts the goroutines by state, as `7 goroutines: 5 [chan receive], 2 [select]`.
-pub(crate) fn states(crash: &Crash) -> String {
-    let mut states: Vec<_> = crash.states.iter().filter(|(_, n)| **n > 0).collect();
-    states.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-    let (listed, rest) = states.split_at(states.len().min(STATES));
-    let mut listed: Vec<_> = listed
-        .iter()
-        .map(|(state, count)| format!("{count} [{state}]"))
-        .collect();
-    // If there are very many states, the parser does not count all of them by name.
-    let by_name: u64 = states.iter().map(|(_, count)| **count).sum();
-    let more = rest.iter().map(|(_, count)| **count).sum::<u64>() + (crash.goroutines - by_name);
-    if more > 0 {
-        listed.push(format!("and {more} in other states"));
-    }
-    format!(
-        "{}: {}",
-        counted(crash.goroutines, "goroutine"),
-        listed.join(", ")
-    )
 }

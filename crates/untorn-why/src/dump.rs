@@ -100,7 +100,7 @@ pub(crate) struct Goroutine {
 }
 
 impl Goroutine {
-    /// Returns the innermost frame of the program's own code, or else of any module's.
+    /// Returns the innermost frame of the program's own code, or else of any library's.
     pub(crate) fn own(&self) -> Option<&Frame> {
         own(&self.frames)
     }
@@ -124,13 +124,36 @@ impl Goroutine {
     pub(crate) fn runs(&self) -> bool {
         self.state.starts_with("runn")
     }
+
+    /// Returns `true` if the end of its stack is missing: no `go` statement, and no `main` either.
+    fn is_cut(&self) -> bool {
+        self.created.is_none()
+            && self.elsewhere.is_none()
+            && self.frames.last().is_some_and(|outermost| {
+                outermost.function != "main.main" && outermost.package() != "runtime"
+            })
+    }
 }
 
-/// Returns the innermost frame of the program's own code, or else of any module's.
+/// Returns the site of an access: the innermost frame outside of the standard library.
+pub(crate) fn site(frames: &[Frame]) -> Option<&Frame> {
+    frames.iter().find(|frame| !frame.is_standard())
+}
+
+/// Returns the innermost frame of the program's own code, or else the site.
 pub(crate) fn own(frames: &[Frame]) -> Option<&Frame> {
-    let mut foreign = frames.iter().filter(|frame| !frame.is_standard());
-    let own = foreign.clone().find(|frame| !frame.is_of_a_module());
-    own.or_else(|| foreign.next())
+    // Without its place, the last frame of a truncated stack may be of a library.
+    let is_cut = |frame: &Frame| {
+        frame.place.is_none() && frames.last().is_some_and(|last| std::ptr::eq(last, frame))
+    };
+    let is_own = |frame: &&Frame| !frame.is_standard() && !frame.is_of_a_module() && !is_cut(frame);
+    frames.iter().find(is_own).or_else(|| site(frames))
+}
+
+/// Returns the program's own call that led to a site in a library.
+pub(crate) fn called_from(frames: &[Frame]) -> Option<&Frame> {
+    let site = site(frames).filter(|site| site.is_of_a_module())?;
+    own(frames).filter(|own| !std::ptr::eq(*own, site))
 }
 
 /// Returns the access of the innermost call of a map function of the runtime.
@@ -166,6 +189,23 @@ pub(crate) struct Crash {
     /// The first line that shows that the output of two programs is mixed.
     pub(crate) mixed: Option<u64>,
     pub(crate) last: u64,
+}
+
+impl Crash {
+    /// Returns `true` if the dump is an excerpt: the end of a stack is missing.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.noticed
+            .iter()
+            .chain(&self.others)
+            .any(Goroutine::is_cut)
+    }
+
+    /// Returns `true` if a Go before 1.24 wrote it. Since then the function that ends the process is
+    /// in a package whose frames are shown.
+    pub(crate) fn is_before_go1_24(&self) -> bool {
+        let mut frames = self.noticed.iter().flat_map(|one| &one.frames);
+        !frames.any(|frame| frame.package() == "internal/runtime/maps")
+    }
 }
 
 /// One of the two accesses of a race report.
@@ -207,6 +247,12 @@ impl Race {
     /// Returns `true` if both stacks are complete: something follows the second one.
     pub(crate) fn is_whole(&self) -> bool {
         self.sides.len() == 2 && (self.ended || !self.started.is_empty())
+    }
+
+    /// Returns `true` if the stacks of both accesses show their sites.
+    pub(crate) fn has_both_sites(&self) -> bool {
+        let has_site = |side: &Side| site(&side.frames).is_some_and(|site| site.place.is_some());
+        self.sides.len() == 2 && self.sides.iter().all(has_site)
     }
 
     /// Returns `true` if a map function of the runtime is on one of the stacks. Otherwise the race
@@ -273,5 +319,56 @@ impl Input {
             self.found.reverse();
         }
         self.others.sort_by_key(|other| other.line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{called_from, own, site};
+    use crate::frame::Frame;
+    use crate::source_location::SourceLocation;
+
+    /// Reads calls, each with its file; `-` is a call without one.
+    fn stack(calls: &[(&str, &str)]) -> Vec<Frame> {
+        let frame = |(at, (function, file)): (u64, &(&str, &str))| {
+            let mut frame = Frame::new(at, function, "0x1");
+            frame.place = (*file != "-").then(|| SourceLocation {
+                file: (*file).to_owned(),
+                line: Some(at),
+            });
+            frame
+        };
+        (1..).zip(calls).map(frame).collect()
+    }
+
+    #[test]
+    fn site_is_the_innermost_line_even_in_a_library() {
+        let map = ("runtime.mapassign", "/go/src/runtime/map.go");
+        let module = ("x/y.(*T).Get", "/go/pkg/mod/x/y@v1.0.0/y.go");
+        let vendored = ("app/vendor/x/y.F", "-");
+        let (program, outer) = (
+            ("app.Serve", "/src/app/a.go"),
+            ("main.main", "/src/main.go"),
+        );
+        let cut = ("other.Call", "-");
+        for (calls, expected) in [
+            (&[map, program, outer][..], (2, 2, None)),
+            (&[map, module, program, outer], (2, 3, Some(3))),
+            (&[map, vendored, program], (2, 3, Some(3))),
+            (&[map, module], (2, 2, None)),
+            // The last call has no place, so that it may be of a library too.
+            (&[map, module, cut], (2, 2, None)),
+            (&[map, program, cut], (2, 2, None)),
+            (&[map, cut], (2, 2, None)),
+            (&[map, module, cut, outer], (2, 3, Some(3))),
+        ] {
+            let frames = stack(calls);
+            let at = |frame: Option<&Frame>| frame.map(|frame| frame.at);
+            let (site, own) = (at(site(&frames)), at(own(&frames)));
+            let found = (site, own, at(called_from(&frames)));
+            let (of_site, of_own, by) = expected;
+            assert_eq!(found, (Some(of_site), Some(of_own), by), "{calls:?}");
+        }
+        assert!(site(&stack(&[map])).is_none());
     }
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::dump::{self, Banner, Goroutine};
 use crate::frame::{Access, Frame, Word};
+use crate::numbers::input_line;
 
 /// Words in the names of functions that write.
 const UPDATES: &[&str] = &[
@@ -115,8 +116,9 @@ fn in_the_runtime(goroutine: &Goroutine, say: &mut impl FnMut(&'static str, i32,
         .find(|frame| frame.access().is_some_and(Access::writes))
     {
         let text = format!(
-            "it is inside {}, which writes to a map (line {})",
-            frame.function, frame.at
+            "it is inside {}, which writes to a map ({})",
+            frame.function,
+            input_line(frame.at)
         );
         say("in_a_write", 50, text);
     }
@@ -228,7 +230,7 @@ impl<'d> Shared<'d> {
         } else {
             ", marked `?`: may be stale"
         };
-        format!("(line {}{mark})", self.frame.at)
+        format!("({}{mark})", input_line(self.frame.at))
     }
 }
 

@@ -1,21 +1,13 @@
 //! Explains a parsed dump: who accessed the map, why, and how to fix it.
 
 use super::{evidence, verdict};
-use crate::annotate::{self, Part};
+use crate::annotate;
 use crate::candidates::{self, Candidate, Certainty, Ranking};
-use crate::causes::{self, Stacks};
+use crate::causes::{self, Other, Stacks};
 use crate::dump::{self, Crash, Goroutine, Race, Side};
 use crate::frame::{Access, Frame, Word};
-use crate::model::{Address, DumpKind, Explained, Known};
-
-const UNNAMED_WRITER: &str = "Go cannot name the other side: a writer only sets a bit in the map's header, and by the time it is stopped it has \
-     usually left the map.";
-
-const TRUNCATED: &str = "The dump has only the goroutine that detected the overlap, so it was truncated: the version of Go that wrote it prints \
-     every goroutine.";
-
-const ALONE: &str = "The dump has only the goroutine that detected the overlap. Go 1.26 and newer omit the others by default: run the program \
-     with GOTRACEBACK=all, and the next dump includes them. (A dump of an older version was truncated.)";
+use crate::model::{Address, CalledFrom, DumpKind, Explained, Known, StateCount};
+use crate::notes;
 
 /// Explains a crash dump.
 pub(crate) fn crash(crash: &Crash) -> Explained {
@@ -30,22 +22,23 @@ pub(crate) fn crash(crash: &Crash) -> Explained {
         .collect();
     let addresses = addresses(crash);
     let first = crash.noticed.first();
-    let likely: Vec<_> = writers
-        .iter()
-        .filter_map(|writer| {
-            let mut all = crash.noticed.iter().chain(&crash.others);
-            all.find(|one| writer.goroutine == Some(one.number))
+    let likely = writers.iter().filter_map(|writer| {
+        let mut all = crash.noticed.iter().chain(&crash.others);
+        let found = all.find(|one| writer.goroutine == Some(one.number))?;
+        Some(Other {
+            frames: &found.frames,
+            certainty: writer.certainty,
         })
-        .take(3)
-        .collect();
+    });
     let causes = first.map_or_else(Vec::new, |first| {
-        causes::recognize(&Stacks {
+        causes::recognize(&[Stacks {
             here: &first.frames,
             here_does: known.first().and_then(|known| known.access),
-            others: likely.iter().map(|one| one.frames.as_slice()).collect(),
+            others: likely.take(3).collect(),
             both_known: false,
+            of_a_map: true,
             shared_address: addresses.iter().any(Address::is_shared),
-        })
+        }])
     });
     let banner = crash.banners.first();
     let parts = annotate::crash(crash, writers);
@@ -55,7 +48,8 @@ pub(crate) fn crash(crash: &Crash) -> Explained {
         last_line: crash.last,
         message: banner.map_or_else(String::new, |banner| banner.text.clone()),
         verdict: verdict::of_crash(crash, known.first(), &ranking),
-        notes: notes(crash, writers, &parts),
+        notes: notes::of_crash(crash, writers),
+        background: notes::background_of_crash(crash, writers, &parts),
         parts,
         known,
         writers: ranking.writers,
@@ -63,6 +57,7 @@ pub(crate) fn crash(crash: &Crash) -> Explained {
         causes,
         change: causes::GENERAL_ADVICE,
         goroutines: crash.goroutines,
+        states: states(crash),
         unread: crash.unread.clone(),
     }
 }
@@ -73,9 +68,30 @@ fn known_noticed(crash: &Crash, index: usize) -> Known {
         goroutine: Some(goroutine.number),
         line: goroutine.at,
         access: candidates::noticed_access(crash, index),
-        function: goroutine.own().map(|frame| frame.function.clone()),
-        place: goroutine.own().and_then(|frame| frame.place.clone()),
+        function: dump::site(&goroutine.frames).map(|site| site.function.clone()),
+        place: dump::site(&goroutine.frames).and_then(|site| site.place.clone()),
+        called_from: called_from(&goroutine.frames),
     }
+}
+
+fn called_from(frames: &[Frame]) -> Option<CalledFrom> {
+    dump::called_from(frames).map(|frame| CalledFrom {
+        function: frame.function.clone(),
+        place: frame.place.clone(),
+    })
+}
+
+/// Counts the goroutines by state. Those in further states than the parser counts are left out.
+fn states(crash: &Crash) -> Vec<StateCount> {
+    let counted = crash.states.iter().filter(|(_, count)| **count > 0);
+    let mut states: Vec<_> = counted
+        .map(|(state, count)| StateCount {
+            state: state.clone(),
+            goroutines: *count,
+        })
+        .collect();
+    states.sort_by_key(|state| std::cmp::Reverse(state.goroutines));
+    states
 }
 
 fn addresses(crash: &Crash) -> Vec<Address> {
@@ -117,67 +133,6 @@ fn addresses(crash: &Crash) -> Vec<Address> {
         .collect()
 }
 
-fn notes(crash: &Crash, writers: &[Candidate], parts: &[Part]) -> Vec<String> {
-    let mut notes = vec![];
-    if let Some(first) = crash.noticed.first() {
-        notes.push(UNNAMED_WRITER.to_owned());
-        // Up to Go 1.18 the error was a `throw`, which prints every goroutine.
-        let prints_all = first
-            .frames
-            .iter()
-            .any(|frame| frame.function == "runtime.throw");
-        if crash.goroutines == crash.noticed.len() as u64 {
-            notes.push(if prints_all { TRUNCATED } else { ALONE }.to_owned());
-        }
-        if dump::access(&first.frames).is_none() {
-            notes.push(
-                "The frames of the runtime are hidden (since Go 1.19): with GOTRACEBACK=system the next dump shows the map's \
-                 address, which helps to identify the other side."
-                    .into(),
-            );
-        }
-        let mut reasons = writers.iter().flat_map(|writer| &writer.reasons);
-        let inexact = parts.iter().any(|part| part.text.contains('?'))
-            || reasons.any(|reason| reason.text.contains('?'));
-        if inexact {
-            notes.push("A `?` after an argument (since Go 1.18): it was passed in a register, which may have been reused since.".into());
-        }
-    } else if crash
-        .unread
-        .first
-        .iter()
-        .any(|(_, line)| line.starts_with("thread \""))
-    {
-        notes.push("This is a report of untorn's own GoMap, which already names both sides: read it as it is.".into());
-    } else if let Some(line) = crash.unreadable {
-        notes.push(format!(
-            "Lines that look like a stack follow, in a form that is not understood (line {line}): pass the program's stderr \
-             itself, without the changes of a viewer."
-        ));
-    } else if crash.goroutines == 0 {
-        notes.push(
-            "There is no stack: GOTRACEBACK=none hides it, or the log has only this line. Find the lines that follow it in the \
-             program's stderr, or run the program with GOTRACEBACK=all."
-                .into(),
-        );
-    }
-    if let Some(line) = crash.mixed {
-        notes.push(format!(
-            "The output of two programs is mixed from line {line} on at the latest, and nothing in front of the lines tells them \
-             apart: pass the stderr of one program alone."
-        ));
-    } else if writers.is_empty() && crash.goroutines > 1 {
-        notes.push("Where a goroutine was started says more than where it stopped: look for one that was started to update the map.".into());
-    }
-    if crash.banners.len() > 1 {
-        notes.push(format!(
-            "{} goroutines detected an overlap at once, and each printed a message: the other side of one may be another of them.",
-            crash.banners.len()
-        ));
-    }
-    notes
-}
-
 /// Explains a race report.
 pub(crate) fn race(race: &Race) -> Explained {
     let known: Vec<_> = race.sides.iter().map(known_side).collect();
@@ -203,36 +158,25 @@ pub(crate) fn race(race: &Race) -> Explained {
             same_start: None,
         })
         .collect();
-    let causes = match race.sides.as_slice() {
-        [one, other] if race.is_of_a_map() => causes::recognize(&Stacks {
-            here: &one.frames,
-            here_does: known[0].access,
-            others: vec![&other.frames],
+    let view = |here: usize, other: usize| {
+        let (here, other, known) = (
+            race.sides.get(here)?,
+            race.sides.get(other)?,
+            known.get(here)?,
+        );
+        Some(Stacks {
+            here: &here.frames,
+            here_does: known.access,
+            others: vec![Other {
+                frames: &other.frames,
+                certainty: Certainty::Certainly,
+            }],
             both_known: true,
+            of_a_map: race.is_of_a_map(),
             shared_address: true,
-        }),
-        _ => vec![],
+        })
     };
-    let mut notes = vec![];
-    if whole {
-        notes.push(
-            "A race report names both sides exactly: the detector checks happens-before order, not timing."
-                .into(),
-        );
-    } else {
-        notes.push(
-            "The report is truncated: the other side, or the end of its stack, is missing.".into(),
-        );
-    }
-    if !race.is_of_a_map() {
-        notes.push("No function of Go's map is on these stacks: the race is on another variable, possibly one that holds a map, or on a value in a map.".into());
-    }
-    if race.sides.iter().any(|side| side.lost.is_some()) {
-        notes.push(
-            "One stack is no longer available; GORACE=history_size=7 extends the history.".into(),
-        );
-    }
-    notes.push("The goroutine numbers are the race detector's, not those of a crash dump.".into());
+    let views: Vec<_> = view(0, 1).into_iter().chain(view(1, 0)).collect();
     let address = race.sides.first().and_then(|side| side.address);
     let address = address.map(|address| Address {
         address: format!("{address:#x}"),
@@ -250,20 +194,22 @@ pub(crate) fn race(race: &Race) -> Explained {
         last_line: race.last,
         message: "WARNING: DATA RACE".into(),
         verdict: verdict::of_race(race, &known),
-        notes,
+        notes: notes::of_race(race),
+        background: notes::background_of_race(race),
         parts: annotate::race(race),
         known,
         writers,
         addresses: address.into_iter().collect(),
-        causes,
-        change: causes::GENERAL_ADVICE,
+        causes: causes::recognize(&views),
+        change: causes::GENERAL_ADVICE_FOR_A_RACE,
         goroutines: race.sides.len() as u64,
+        states: vec![],
         unread: race.unread.clone(),
     }
 }
 
 fn known_side(side: &Side) -> Known {
-    let own = dump::own(&side.frames);
+    let site = dump::site(&side.frames);
     let by_detector = if side.writes {
         Access::Write
     } else {
@@ -275,7 +221,8 @@ fn known_side(side: &Side) -> Known {
         goroutine: side.goroutine,
         line: side.at,
         access: Some(by_frame.unwrap_or(by_detector)),
-        function: own.map(|frame| frame.function.clone()),
-        place: own.and_then(|frame| frame.place.clone()),
+        function: site.map(|frame| frame.function.clone()),
+        place: site.and_then(|frame| frame.place.clone()),
+        called_from: called_from(&side.frames),
     }
 }

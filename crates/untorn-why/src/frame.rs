@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::libraries;
 use crate::source_location::SourceLocation;
 
 /// A word among the arguments.
@@ -14,7 +15,7 @@ pub(crate) struct Word {
 
 impl Word {
     /// Returns `true` if it may point into Go's heap, between the program and its libraries.
-    fn may_be_heap(self) -> bool {
+    pub(crate) fn may_be_heap(self) -> bool {
         (0x10_0000_0000..0x7000_0000_0000).contains(&self.value)
     }
 }
@@ -155,10 +156,10 @@ impl Frame {
         STANDARD.contains(&first)
     }
 
-    /// Returns `true` for code of a downloaded module, not of the program itself.
+    /// Returns `true` for code of a library: a downloaded module, a vendored package, or a known
+    /// library in a `GOPATH`.
     pub(crate) fn is_of_a_module(&self) -> bool {
-        let file = self.place.as_ref().map_or("", |place| &place.file);
-        file.contains("/pkg/mod/") || file.contains("/vendor/") || file.contains('@')
+        libraries::is_library(self)
     }
 
     /// Returns `T` of `pkg.(*T).Method`.
@@ -229,14 +230,7 @@ impl Frame {
 
     /// Returns all hexadecimal words among the arguments.
     pub(crate) fn words(&self) -> impl Iterator<Item = Word> {
-        self.args.split(['{', '}', ',', ' ']).filter_map(|text| {
-            let (text, exact) = match text.strip_suffix('?') {
-                Some(text) => (text, false),
-                None => (text, true),
-            };
-            let value = u64::from_str_radix(text.strip_prefix("0x")?, 16).ok()?;
-            Some(Word { value, exact })
-        })
+        words(&self.args)
     }
 
     /// Returns `true` if each argument of one word, as a map is, is exact.
@@ -321,6 +315,18 @@ impl Frame {
         }
         &self.args
     }
+}
+
+/// Returns all hexadecimal words among these arguments.
+pub(crate) fn words(args: &str) -> impl Iterator<Item = Word> {
+    args.split(['{', '}', ',', ' ']).filter_map(|text| {
+        let (text, exact) = match text.strip_suffix('?') {
+            Some(text) => (text, false),
+            None => (text, true),
+        };
+        let value = u64::from_str_radix(text.strip_prefix("0x")?, 16).ok()?;
+        Some(Word { value, exact })
+    })
 }
 
 /// Returns `true` for a name that the compiler generates: `func1`, `gowrap2`, `deferwrap1`, `1`,

@@ -11,19 +11,19 @@
 //! # Ok::<_, std::io::Error>(())
 //! ```
 //!
-//! The input may be a whole log; it is read once, in bounded memory. Text for people and JSON (by
-//! serde) are two views of one [`Report`].
+//! The input may be a whole log; it is read once, in bounded memory. Text for people, short or long,
+//! and JSON (by serde) are views of one [`Report`].
 
 // | file | contents |
 // |---|---|
 // | `reading/` | from an input of any form to dumps |
 // | `dump.rs`, `frame.rs`, `source_location.rs` | a dump and its parts |
 // | `evidence.rs`, `candidates.rs` | the likely writer of a crash dump |
-// | `causes.rs` | the usual causes, as rules |
-// | `annotate.rs`, `verdict.rs` | the lines of a dump explained, and the first sentence |
+// | `causes/`, `libraries.rs` | the usual causes, as rules, and the libraries that they know |
+// | `annotate.rs`, `notes.rs`, `verdict.rs` | lines of a dump, what it lacks, the first sentence |
 // | `explain.rs`, `model.rs` | all of it together, as one document |
 // | `unrecognized.rs` | an input without a dump |
-// | `render.rs` | the document as text |
+// | `render/` | the document as text, short and long |
 
 mod annotate;
 mod candidates;
@@ -32,7 +32,9 @@ mod dump;
 mod evidence;
 mod explain;
 mod frame;
+mod libraries;
 mod model;
+mod notes;
 #[doc(hidden)]
 pub mod numbers;
 mod reading;
@@ -54,7 +56,7 @@ pub use self::causes::Cause;
 pub use self::dump::Unread;
 pub use self::evidence::Reason;
 pub use self::frame::Access;
-pub use self::model::{Address, DumpKind, Explained, Known};
+pub use self::model::{Address, CalledFrom, DumpKind, Explained, Known, StateCount};
 pub use self::render::{Emphasis, TextLine};
 pub use self::source_location::SourceLocation;
 
@@ -134,7 +136,10 @@ impl Report {
             .then(|| unrecognized::error(&self.input))
     }
 
-    /// Returns the explanation as lines of text, the verdict first.
+    /// Returns the answer as lines of text, the verdict first.
+    ///
+    /// For each dump some ten lines say where the access was, which goroutine may be the writer, what
+    /// it looks like and what to change. [`long_text`](Self::long_text) has the evidence.
     ///
     /// # Examples
     /// ```
@@ -144,16 +149,42 @@ impl Report {
     ///     main.store(...)\n\t/srv/app/store.go:31 +0x3c\n";
     /// let text = untorn_why::explain(dump.as_bytes())?.text();
     /// assert_eq!(text[0].emphasis, Emphasis::Heading);
+    /// assert_eq!(text[2].text, "Write: main.store at /srv/app/store.go:31 (line 3 of the input)");
+    /// assert!(text.len() < 10);
     /// # Ok::<_, std::io::Error>(())
     /// ```
     #[must_use]
     pub fn text(&self) -> Vec<TextLine> {
+        self.rendered(render::show, render::general_advice)
+    }
+
+    /// Returns the whole explanation as lines of text: each relevant line of the dump with its
+    /// meaning, all evidence, all causes, and a hint for programs in Rust.
+    ///
+    /// # Examples
+    /// ```
+    /// let dump = "fatal error: concurrent map writes\n\ngoroutine 7 [running]:\n\
+    ///     main.store(...)\n\t/srv/app/store.go:31 +0x3c\n";
+    /// let text = untorn_why::explain(dump.as_bytes())?.long_text();
+    /// assert!(text.iter().any(|line| line.text == "     4  main.store(...) store.go:31"));
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn long_text(&self) -> Vec<TextLine> {
+        self.rendered(render::show_long, render::long_general_advice)
+    }
+
+    fn rendered(
+        &self,
+        show: fn(&mut render::Text, &Explained),
+        general_advice: fn(&mut render::Text, &[Explained]),
+    ) -> Vec<TextLine> {
         let mut text = render::Text::default();
-        for (index, (found, explained)) in self.input.found.iter().zip(&self.dumps).enumerate() {
+        for (index, explained) in self.dumps.iter().enumerate() {
             if index > 0 {
                 text.line("");
             }
-            render::show(&mut text, found, explained);
+            show(&mut text, explained);
         }
         if self.more > 0 {
             text.aside(format_args!(
@@ -165,14 +196,14 @@ impl Report {
             text.aside(note);
         }
         if !self.dumps.is_empty() {
-            render::general_advice(&mut text);
+            general_advice(&mut text, &self.dumps);
         }
         text.0
     }
 }
 
 impl fmt::Display for Report {
-    /// Formats the explanation as text without emphasis.
+    /// Formats the answer as text without emphasis, as [`Report::text`] returns it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.text()
             .iter()

@@ -30,10 +30,32 @@ pub struct Known {
     pub line: u64,
     /// The access, if the stack shows it.
     pub access: Option<Access>,
-    /// The function of the program itself.
+    /// The function that contains the site: the innermost one outside of the standard library.
     pub function: Option<String>,
-    /// The line of that function.
+    /// The site, a line of that function.
     pub place: Option<SourceLocation>,
+    /// The program's own call that led there, if the site is in a library.
+    pub called_from: Option<CalledFrom>,
+}
+
+/// A call of the program's own code.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct CalledFrom {
+    /// The function that contains the call.
+    pub function: String,
+    /// The line of the call.
+    pub place: Option<SourceLocation>,
+}
+
+/// The number of goroutines in one state.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct StateCount {
+    /// The state, such as `chan receive`.
+    pub state: String,
+    /// The number of goroutines in it.
+    pub goroutines: u64,
 }
 
 /// An address that may be the map's.
@@ -80,6 +102,8 @@ pub struct Explained {
     pub addresses: Vec<Address>,
     /// Notes on missing information, and on how to get it with the next dump.
     pub notes: Vec<String>,
+    /// Facts about dumps of this kind, which explain this one.
+    pub background: Vec<String>,
     /// The relevant lines, each with an explanation.
     pub parts: Vec<Part>,
     /// The causes that match, the most certain first.
@@ -88,6 +112,8 @@ pub struct Explained {
     pub change: &'static [&'static str],
     /// The number of goroutines in the dump.
     pub goroutines: u64,
+    /// Their states, the most frequent first; none for a race report.
+    pub states: Vec<StateCount>,
     /// Lines inside the dump that are not part of it.
     pub unread: Unread,
 }

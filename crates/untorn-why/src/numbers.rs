@@ -19,6 +19,11 @@ pub fn counted(number: u64, noun: &str) -> String {
     format!("{} {noun}{plural}", grouped(number))
 }
 
+/// Formats the number of a line of the input, which is no line of a source file.
+pub(crate) fn input_line(number: u64) -> String {
+    format!("line {number} of the input")
+}
+
 #[cfg(test)]
 mod tests {
     use super::{counted, grouped};

@@ -21,7 +21,7 @@ pub(crate) fn of_crash(crash: &Crash, known: Option<&Known>, ranking: &Ranking) 
         };
         return format!("{event}; the dump has only the message, without a stack.");
     };
-    let here = where_at(known.function.as_deref(), known.place.as_ref());
+    let here = site(known);
     let number = known.goroutine.unwrap_or(0);
     let doing = known.access.map_or("using", Access::in_words);
     let detected = match kind {
@@ -49,12 +49,29 @@ pub(crate) fn of_crash(crash: &Crash, known: Option<&Known>, ranking: &Ranking) 
         None if crash.mixed.is_some() => {
             "The text mixes the output of two programs, so the writer cannot be determined.".into()
         }
+        None if crash.goroutines > crash.noticed.len() as u64 && crash.is_cut() => {
+            "None of the other goroutines in this excerpt looks like the writer.".into()
+        }
         None if crash.goroutines > crash.noticed.len() as u64 => {
             "None of the other goroutines looks like the writer, which may have exited.".into()
         }
         None => "This dump does not show the writer.".into(),
     };
     format!("{detected} {writer}")
+}
+
+/// Formats a site, and the program's own call that led to one in a library.
+fn site(known: &Known) -> String {
+    let site = where_at(known.function.as_deref(), known.place.as_ref());
+    match (&known.called_from, &known.function, &known.place) {
+        (Some(by), ..) => {
+            let place = by.place.as_ref();
+            let place = place.map(|place| format!(" at {}", place.short()));
+            format!("{site}, called from your code{}", place.unwrap_or_default())
+        }
+        (None, Some(_), None) => format!("{site}, on a line that the dump does not show"),
+        _ => site,
+    }
 }
 
 /// Formats where a candidate stopped or, if its stack is unknown, where it was started.
@@ -124,7 +141,7 @@ pub(crate) fn of_race(race: &Race, known: &[Known]) -> String {
             format!(
                 "{}, {doing} it in {}",
                 goroutine_name(known.goroutine),
-                where_at(known.function.as_deref(), known.place.as_ref())
+                site(known)
             )
         })
         .collect();
@@ -132,6 +149,9 @@ pub(crate) fn of_race(race: &Race, known: &[Known]) -> String {
         [one, other] if race.is_whole() => format!(
             "Two goroutines use {what} without synchronization: {one}; and {other}. This is certain."
         ),
+        [one, other] if race.has_both_sites() => {
+            format!("Two goroutines use {what} without synchronization: {one}; and {other}.")
+        }
         [] => "A data race report, truncated before its first access.".into(),
         sides => format!(
             "Part of a data race report on {what} ({} of 2): {}.",

@@ -4,7 +4,7 @@
 //! `examples/note/main.go` with the version of Go in their name; folders are masked. Those named
 //! `by-hand` were written by hand, in the form of a version of Go that is no longer available, or
 //! of a library. To compare the text with `untorn-why/tests/expected`, run `cargo run -p untorn-cli
-//! -- why DUMP` on one of them.
+//! -- why DUMP` on one of them, and with `--long` for the names that end in it.
 
 use std::fs;
 use std::io::Write;
@@ -89,8 +89,8 @@ const CRASHES: &[Row] = &[
     (
         "by-hand-viper-reload",
         118,
-        "example.com/shop/api.limit",
-        17,
+        "github.com/spf13/viper.(*Viper).searchMap",
+        664,
         Some("github.com/spf13/viper.(*Viper).ReadInConfig"),
         "config_reload",
     ),
@@ -408,16 +408,25 @@ fn dump_of_one_goroutine_suggests_a_full_one() {
 
 #[test]
 fn explanations_match_the_expected_ones() {
-    for name in [
-        "by-hand-go1.13-note",
-        "go1.23-copied-lock",
-        "go1.23-not-begun",
-        "go1.23-note-system",
-        "go1.23-race",
-        "go1.26-note",
+    for (name, long) in [
+        ("by-hand-go1.13-note", false),
+        ("by-hand-viper-reload", false),
+        ("go1.23-copied-lock", false),
+        ("go1.23-fan-out", false),
+        ("go1.23-not-begun", true),
+        ("go1.23-note-system", false),
+        ("go1.23-note-system", true),
+        ("go1.23-race", false),
+        ("go1.23-race", true),
+        ("go1.26-note", false),
     ] {
-        let output = feed(&[&format!("{name}.txt")], "");
-        let path = folder().join("expected").join(format!("{name}.txt"));
+        let dump = format!("{name}.txt");
+        let (args, expected) = match long {
+            true => (&["--long", &dump][..], format!("{name}-long.txt")),
+            false => (&[&*dump][..], dump.clone()),
+        };
+        let output = feed(args, "");
+        let path = folder().join("expected").join(expected);
         let expected = fs::read_to_string(&path).unwrap_or_default();
         let shown = text(&output.stdout);
         assert!(
@@ -426,6 +435,21 @@ fn explanations_match_the_expected_ones() {
             path.display()
         );
         assert!(!shown.contains('\x1b'), "color without a terminal");
+    }
+}
+
+#[test]
+fn answer_is_shorter_than_the_dump() {
+    for (name, ..) in CRASHES {
+        let answer = text(&feed(&[&format!("{name}.txt")], "").stdout)
+            .lines()
+            .count();
+        let long = text(&feed(&["--long", &format!("{name}.txt")], "").stdout)
+            .lines()
+            .count();
+        // A dump of one goroutine may have fewer lines than the answer.
+        let most = dump(name).lines().count().max(12);
+        assert!(answer <= most && answer < long, "{name}: {answer} lines");
     }
 }
 
@@ -495,7 +519,9 @@ fn misuse_and_no_dump_have_different_statuses() {
     }
     let help = feed(&["--help"], "");
     assert!(help.status.success());
-    assert!(text(&help.stdout).contains("untorn why crash.txt"));
+    for part in ["untorn why crash.txt", "untorn why --long crash.txt"] {
+        assert!(text(&help.stdout).contains(part), "{part}");
+    }
 }
 
 /// Returns the peak memory of a process in KiB, if the system reports it.

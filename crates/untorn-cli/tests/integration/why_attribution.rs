@@ -42,8 +42,9 @@ fn explain(input: &str) -> Value {
     document["dumps"][0].clone()
 }
 
+/// Returns the long text, which has all evidence.
 fn text(input: &str) -> String {
-    String::from_utf8(why(&[], input).stdout).expect("the command prints UTF-8")
+    String::from_utf8(why(&["--long"], input).stdout).expect("the command prints UTF-8")
 }
 
 fn verdict(explained: &Value) -> &str {
@@ -144,7 +145,7 @@ fn stale_address_is_marked() {
     let explained = explain(&dump);
     let text = text(&dump);
     let reason = reason(&explained["writers"][0], "same_map").expect("it has the address");
-    let stale = "0xc00007c450, the map's address, is among its arguments (line 90, marked `?`: may be stale)";
+    let stale = "0xc00007c450, the map's address, is among its arguments (line 90 of the input, marked `?`: may be stale)";
     assert_eq!(reason, stale);
     assert!(text.contains(stale), "{text}");
     let address = &explained["addresses"][0];
@@ -154,9 +155,9 @@ fn stale_address_is_marked() {
     assert!(text.contains(among), "{text}");
     // The meaning of `?` is explained wherever one is shown, not only for the detecting goroutine.
     let has_note = |explained: &Value| {
-        let notes = explained["notes"].as_array().expect("a list");
-        let mut notes = notes.iter().filter_map(Value::as_str);
-        notes.any(|note| note.starts_with("A `?` after an argument"))
+        let facts = explained["background"].as_array().expect("a list");
+        let mut facts = facts.iter().filter_map(Value::as_str);
+        facts.any(|fact| fact.starts_with("A `?` after an argument"))
     };
     assert!(has_note(&explained), "{explained}");
     let without = dump.replace('?', "");
@@ -171,7 +172,10 @@ fn exact_address_is_preferred_to_a_stale_one() {
     );
     let explained = explain(&sure);
     let reason = reason(&explained["writers"][0], "same_map").expect("it has the address");
-    assert!(reason.ends_with("its arguments (line 92)"), "{reason}");
+    assert!(
+        reason.ends_with("its arguments (line 92 of the input)"),
+        "{reason}"
+    );
     assert_eq!(explained["addresses"][0]["may_be_stale"], json!([]));
 }
 
@@ -318,6 +322,6 @@ fn goroutine_without_a_stack_is_shown_by_its_creator() {
         verdict(&explained)
     );
     let text = text(&dump);
-    let line = "\npossibly: goroutine 20 [running], started by main.main, main.go:18 (line 9)\n";
+    let line = "\npossibly: goroutine 20 [running], started by main.main at main.go:18 (line 9 of the input)\n";
     assert!(text.contains(line), "{text}");
 }

@@ -398,7 +398,7 @@ fn mixed_programs_have_no_candidate() {
 fn stack_in_an_unknown_form_is_named() {
     let text = "fatal error: concurrent map writes\n\nGR-7 running >>\n  main.f @ /src/a.go:12\n";
     let explained = read(text.as_bytes()).1;
-    let note = "in a form that is not understood (line 4)";
+    let note = "in a form that is not understood (line 4 of the input)";
     assert!(
         explained[0].notes.iter().any(|one| one.contains(note)),
         "{:?}",
