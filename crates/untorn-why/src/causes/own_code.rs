@@ -120,7 +120,9 @@ pub(super) fn fan_out(stacks: &Stacks<'_>) -> Option<Cause> {
     let value = stacks.value();
     Some(Cause {
         id: "fan_out",
-        title: format!("several goroutines that run the same code write to one {value}"),
+        title: format!(
+            "several goroutines that run the same code share one {value}, and write to it"
+        ),
         certainty,
         matched: format!(
             "{} on one side, {} on the other",
