@@ -2,7 +2,10 @@
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let report = untorn_why::explain(input).expect("memory can be read");
-    let text = report.to_string();
+    let mut text = report.to_string();
+    for line in report.long_text() {
+        text.push_str(&line.text);
+    }
     let is_shown = |c: char| c == '\n' || c == '\t' || !c.is_control();
     assert!(text.chars().all(is_shown), "a terminal would obey {text:?}");
     let lines = report.lines;

@@ -200,8 +200,9 @@ impl Crash {
             .any(Goroutine::is_cut)
     }
 
-    /// Returns `true` if a Go before 1.24 wrote it. Since then the function that ends the process is
-    /// in a package whose frames are shown.
+    /// Returns `true` if a Go before 1.24 wrote it.
+    ///
+    /// Since then the function that ends the process is in a package whose frames are shown.
     pub(crate) fn is_before_go1_24(&self) -> bool {
         let mut frames = self.noticed.iter().flat_map(|one| &one.frames);
         !frames.any(|frame| frame.package() == "internal/runtime/maps")

@@ -62,8 +62,9 @@ impl<'d> Stacks<'d> {
         self.here_does.is_some_and(Access::writes)
     }
 
-    /// Finds a frame on the likeliest stack of the other side that has one. The certainty is at most
-    /// that of the stack.
+    /// Finds a frame on the likeliest stack of the other side that has one.
+    ///
+    /// The certainty is at most that of the stack.
     pub(super) fn find_other(&self, is: impl Fn(&Frame) -> bool) -> Option<(&'d Frame, Certainty)> {
         self.others.iter().find_map(|other| {
             let frame = other.frames.iter().find(|frame| is(frame))?;
