@@ -94,10 +94,13 @@ fn assemble(sources: &Path, module: &[u8]) -> Result<String> {
         "default-src 'none'; script-src{scripts} 'wasm-unsafe-eval'; style-src{styles}; \
          worker-src blob:; img-src data:; base-uri 'none'; form-action 'none'"
     );
-    let page = page
-        .replacen("{{policy}}", &policy, 1)
-        .replacen("{{version}}", env!("CARGO_PKG_VERSION"), 1);
-    ensure!(!page.contains("{{"), "a placeholder has no value");
+    for (placeholder, value) in [
+        ("{{policy}}", policy.as_str()),
+        ("{{version}}", env!("CARGO_PKG_VERSION")),
+    ] {
+        ensure!(page.contains(placeholder), "index.html lacks {placeholder}");
+        page = page.replacen(placeholder, value, 1);
+    }
     Ok(page)
 }
 
