@@ -1,7 +1,7 @@
 // The page in headless Chromium: `bash .ci/page` builds it and runs this.
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { tmpdir } from 'node:os';
@@ -17,6 +17,8 @@ let page;
 /** What the page asked the browser to load, and what it complained of. */
 let requests;
 let complaints;
+/** A folder for files that the page opens. */
+let files;
 
 async function open(options = {}) {
     await context?.close();
@@ -50,9 +52,13 @@ async function paste(text) {
 }
 
 before(async () => {
+    files = mkdtempSync(join(tmpdir(), 'untorn-page-'));
     browser = await launch();
 });
-after(() => browser.close());
+after(async () => {
+    await browser?.close();
+    rmSync(files, { recursive: true });
+});
 beforeEach(() => open());
 afterEach(() => assert.deepEqual(complaints, []));
 
@@ -137,7 +143,7 @@ test('reference selects its line of the dump', async () => {
 });
 
 test('file that is opened is read, with CRLF too', async () => {
-    const file = join(tmpdir(), `untorn-page-${process.pid}.txt`);
+    const file = join(files, 'crlf.txt');
     writeFileSync(file, `listening\r\n${dump(COPIED_LOCK).replaceAll('\n', '\r\n')}`);
     const chooser = page.waitForEvent('filechooser');
     await page.click('#open');
@@ -149,7 +155,7 @@ test('file that is opened is read, with CRLF too', async () => {
 });
 
 test('large file is read in pieces and not shown', async () => {
-    const file = join(tmpdir(), `untorn-page-${process.pid}.log`);
+    const file = join(files, 'large.log');
     const log = 'level=info msg="request served" path=/api/v1/things\n'.repeat(600_000);
     writeFileSync(file, log + dump(COPIED_LOCK));
     await page.evaluate(() => {

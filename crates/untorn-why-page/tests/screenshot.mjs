@@ -2,7 +2,7 @@
 import { address, dump, launch, drop, settled } from './browser.mjs';
 
 const browser = await launch();
-const page = await browser.newPage({ viewport: { width: 1120, height: 760 }, colorScheme: 'light' });
+const page = await browser.newPage({ viewport: { width: 1120, height: 640 }, colorScheme: 'light' });
 await page.goto(address);
 await drop(page, [['crash.txt', dump('go1.23-copied-lock.txt')]]);
 await settled(page);
