@@ -139,6 +139,7 @@ async function open(chosen, others) {
   element("shown").textContent = notes.join("; ");
   hide("shown", false);
   dump.value = "";
+  say(`Reading ${notes[0]} …`);
   if (!large) {
     try {
       dump.value = decoded(await chosen.arrayBuffer());

@@ -1,7 +1,7 @@
 // The page in headless Chromium: `bash .ci/page` builds it and runs this.
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { tmpdir } from 'node:os';
@@ -152,6 +152,20 @@ test('file that is opened is read, with CRLF too', async () => {
     assert.equal(await answer(), command(file).text);
     await page.click('#answer button >> nth=0');
     assert.equal(await selected(), dump(COPIED_LOCK).trimEnd());
+});
+
+test('file that changes later is an error with the next step', async () => {
+    const file = join(files, 'changing.txt');
+    writeFileSync(file, dump(COPIED_LOCK));
+    await page.setInputFiles('#file', file);
+    await settled(page);
+    writeFileSync(file, `listening\n${dump(COPIED_LOCK)}`);
+    utimesSync(file, new Date(), new Date(Date.now() + 60_000)); // whole seconds may be all that is compared
+    await page.click('#explain');
+    assert.equal(await settled(page), 'Not explained.');
+    assert.match(await page.textContent('[role=alert]'), /^cannot read the input .*: if the file was changed or moved, open it again$/);
+    await page.setInputFiles('#file', file);
+    assert.equal(await settled(page), 'Explained: 1 dump in 28 lines.');
 });
 
 test('large file is read in pieces and not shown', async () => {
