@@ -142,7 +142,7 @@ async function open(chosen, others) {
   say(`Reading ${notes[0]} …`);
   if (!large) {
     try {
-      dump.value = decoded(await chosen.arrayBuffer());
+      dump.value = withLinesOfInput(decoded(await chosen.arrayBuffer()));
     } catch (error) {
       say("Not explained.");
       showError(`cannot read ${chosen.name} (${error.message}): if it is a folder, open a file in it`);
@@ -159,6 +159,11 @@ function decoded(bytes) {
   const [first, second] = new Uint8Array(bytes, 0, Math.min(2, bytes.byteLength));
   const utf16 = first === 0xff && second === 0xfe ? "utf-16le" : first === 0xfe && second === 0xff ? "utf-16be" : null;
   return new TextDecoder(utf16 ?? "utf-8").decode(bytes);
+}
+
+/** Marks carriage returns within lines, as of progress bars: the field would end a line at each. */
+function withLinesOfInput(text) {
+  return text.includes("\n") ? text.replace(/\r+\n/g, "\n").replaceAll("\r", "\u240d") : text;
 }
 
 /** Shows a text and explains it. */

@@ -142,9 +142,9 @@ test('reference selects its line of the dump', async () => {
     }
 });
 
-test('file that is opened is read, with CRLF too', async () => {
+test('file that is opened is read, with other line ends too', async () => {
     const file = join(files, 'crlf.txt');
-    writeFileSync(file, `listening\r\n${dump(COPIED_LOCK).replaceAll('\n', '\r\n')}`);
+    writeFileSync(file, `10 %\r20 %\r30 %\r\n${dump(COPIED_LOCK).replaceAll('\n', '\r\n')}`);
     const chooser = page.waitForEvent('filechooser');
     await page.click('#open');
     await (await chooser).setFiles(file);
