@@ -231,6 +231,27 @@ test('copies and download have the whole answer', async () => {
     assert.equal(readFileSync(file, 'utf8'), command(join(folder, COPIED_LOCK), '--json').text);
 });
 
+test('browser that lacks something is an error that names it', async () => {
+    await open({ javaScriptEnabled: false });
+    assert.match(await page.locator('noscript p:visible').textContent(), /without JavaScript: allow it/);
+    await open();
+    await context.addInitScript(() => delete window.Worker);
+    await page.goto(address);
+    await page.click('#try');
+    assert.equal(await settled(page), 'Not explained.');
+    assert.match(await page.textContent('[role=alert]'), /^this browser cannot run the explainer \(Worker is not defined\): /);
+    await open();
+    await context.addInitScript(() => {
+        const create = URL.createObjectURL;
+        const prefix = 'delete self.WebAssembly;';
+        URL.createObjectURL = (blob) => create.call(URL, blob.type === 'text/javascript' ? new Blob([prefix, blob]) : blob);
+    });
+    await page.goto(address);
+    await page.click('#try');
+    assert.equal(await settled(page), 'Not explained.');
+    assert.match(await page.textContent('[role=alert]'), /\(WebAssembly is not defined\): open the page in a current one/);
+});
+
 test('trap leaves the page working', async () => {
     // The next page's worker gets a module that traps on short inputs.
     await context.addInitScript(() => {
