@@ -18,10 +18,13 @@ export function launch() {
     return chromium.launch({ executablePath: UNTORN_CHROMIUM, args });
 }
 
+/** A line of the command that names its option for the long form, for which the page has a switch. */
+const HINT = /^.*: untorn why --long\n/m;
+
 /** What the command prints for a file. */
 export function command(file, ...options) {
     const { stdout, stderr } = spawnSync(UNTORN_COMMAND, ['why', ...options, file], { encoding: 'utf8' });
-    return { text: stdout, error: stderr.replace(/^untorn: /, '').trim() };
+    return { text: stdout.replace(HINT, ''), error: stderr.replace(/^untorn: /, '').trim() };
 }
 
 /** Drops files, given as names and texts, on the page. */
