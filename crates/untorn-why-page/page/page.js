@@ -78,9 +78,6 @@ function show(found) {
     return;
   }
   say(`Explained: ${counted(found.dumps, "dump")} in ${counted(found.lines, "line")}.`);
-  hide("long-view", !found.long);
-  element("text-name").textContent = found.long ? "Short" : "Text";
-  if (!found.long && view() === "long") document.querySelector("input[name=view]").checked = true;
   hide("tools", false);
   hide("answer", false);
   showView();
@@ -90,9 +87,9 @@ function view() {
   return document.querySelector("input[name=view]:checked").value;
 }
 
-/** The lines of the view, or of the text while JSON is shown. */
+/** The lines of the view, or of the short one while JSON is shown. */
 function linesOfView() {
-  return (view() === "long" && answer.long) || answer.text;
+  return view() === "long" ? answer.long : answer.text;
 }
 
 function showView() {

@@ -11,7 +11,7 @@ mod exports;
 use std::io::{self, BufRead};
 
 use serde::Serialize;
-use untorn_why::{Emphasis, Report, TextLine};
+use untorn_why::{Emphasis, TextLine};
 
 /// The answer for one input, in each form that the page offers.
 #[derive(Debug, Serialize)]
@@ -23,8 +23,8 @@ pub struct Answer {
     pub dumps: usize,
     /// The text of the command.
     pub text: Vec<Line>,
-    /// The long text; `None` if it has nothing to add.
-    pub long: Option<Vec<Line>>,
+    /// The text of the command with `--long`.
+    pub long: Vec<Line>,
     /// The document that the command prints with `--json`.
     pub json: String,
     /// What the input contains instead of a dump, and the next step.
@@ -54,21 +54,14 @@ pub struct Line {
 /// ```
 pub fn answer(input: impl BufRead) -> io::Result<Answer> {
     let report = untorn_why::explain(input)?;
-    let text = lines(report.text());
-    let long = long(&report).filter(|long| *long != text);
     Ok(Answer {
         lines: report.lines,
         dumps: report.dumps.len(),
-        text,
-        long,
+        text: lines(report.text()),
+        long: lines(report.long_text()),
         json: serde_json::to_string_pretty(&report)? + "\n",
         error: report.no_dump(),
     })
-}
-
-/// Returns the long text, if the library has one.
-fn long(_report: &Report) -> Option<Vec<Line>> {
-    None
 }
 
 fn lines(text: Vec<TextLine>) -> Vec<Line> {
@@ -99,6 +92,8 @@ mod tests {
             .collect();
         let report = untorn_why::explain(DUMP.as_bytes()).expect("readable");
         assert_eq!(text, report.to_string());
+        assert_eq!(answer.long.len(), report.long_text().len());
+        assert!(answer.long.len() > answer.text.len());
         assert_eq!(answer.text[0].emphasis, "heading");
         assert_eq!((answer.dumps, answer.error), (1, None));
     }

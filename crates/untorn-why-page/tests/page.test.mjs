@@ -69,6 +69,7 @@ test('dropped dump is explained as by the command', async () => {
         await drop(page, [[name, dump(name)]]);
         const status = await settled(page);
         const { text, error } = command(join(folder, name));
+        const { text: long } = command(join(folder, name), '--long');
         const { text: json } = command(join(folder, name), '--json');
         if (error) {
             assert.match(status, /^No dump/, name);
@@ -77,6 +78,8 @@ test('dropped dump is explained as by the command', async () => {
         }
         assert.equal(await answer(), text, name);
         assert.equal(await page.textContent('#answer [role=heading] >> nth=0'), text.slice(0, text.indexOf('\n') + 1), name);
+        await page.check('input[value=long]');
+        assert.equal(await answer(), long, name);
         await page.check('input[value=json]');
         assert.equal(await answer(), json, name);
         await page.check('input[value=text]');
@@ -88,13 +91,13 @@ test('pasted dump is explained at once', async () => {
     assert.equal(await answer(), command(join(folder, COPIED_LOCK)).text);
 });
 
-test('long form is that of the command', async (t) => {
-    const { text } = command(join(folder, COPIED_LOCK), '--long');
-    if (!text) return t.skip('the command has no --long');
+test('long form stays chosen for the next dump', async () => {
     await page.click('#try');
     await settled(page);
     await page.check('input[value=long]');
-    assert.equal(await answer(), text);
+    assert.equal(await answer(), command(join(folder, COPIED_LOCK), '--long').text);
+    await paste(dump('go1.23-race.txt'));
+    assert.equal(await answer(), command(join(folder, 'go1.23-race.txt'), '--long').text);
 });
 
 test('keyboard alone is enough', async () => {
@@ -107,15 +110,15 @@ test('keyboard alone is enough', async () => {
     await page.waitForFunction(() => document.activeElement.id === 'result');
     await page.keyboard.press('Tab'); // the forms
     await page.keyboard.press('ArrowRight');
-    const checked = await page.getAttribute('input[name=view]:checked', 'value');
-    assert.equal(checked, (await page.isVisible('#long-view')) ? 'long' : 'json');
-    await page.check('input[value=json]');
+    await page.keyboard.press('ArrowRight');
+    assert.equal(await page.getAttribute('input[name=view]:checked', 'value'), 'json');
     await page.keyboard.press('Tab');
     assert.equal(await focused(), 'copy');
     await page.keyboard.press('Enter');
     await page.waitForFunction(() => document.getElementById('status').textContent === 'JSON copied.');
     assert.equal(JSON.parse(await clipboard()).lines, 27);
-    await page.check('input[value=text]');
+    await page.keyboard.press('Shift+Tab');
+    await page.keyboard.press('ArrowRight'); // from the last to the first
     for (let tabs = 0; tabs < 4; tabs += 1) await page.keyboard.press('Tab');
     assert.equal(await focused(), 'answer');
 });
