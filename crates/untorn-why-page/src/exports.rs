@@ -4,7 +4,10 @@
 //! leaves its message where the answer would be and ends in a trap; the worker discards the
 //! instance then.
 
-#![allow(unsafe_code, reason = "exported names and one imported one, nothing else")]
+#![allow(
+    unsafe_code,
+    reason = "exported names and one imported one, nothing else"
+)]
 
 use std::io::{self, BufReader, Read};
 use std::panic;
