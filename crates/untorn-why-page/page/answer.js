@@ -55,6 +55,12 @@ function nodesOf(text, last, select) {
   });
 }
 
+/** The indent of the rows below the first: that of the text behind a mark or a number, else two columns more than its own. */
+function hangingIndent(text) {
+  const [mark] = text.match(/^ *(?:- |\d+ {2})/) ?? [null];
+  return mark ? mark.length : text.match(/^ */)[0].length + (text.startsWith("        ") ? 0 : 2);
+}
+
 /** The elements that show lines; their text content is `plainText(lines)`. */
 function elementsOf(lines, last, select) {
   return lines.map((line) => {
@@ -64,8 +70,7 @@ function elementsOf(lines, last, select) {
       element.setAttribute("role", "heading");
       element.setAttribute("aria-level", "3");
     }
-    const indent = line.text.match(/^(?: {8}| *\d+ {2}| {2}- | *- | *)/)[0].length;
-    element.dataset.indent = indent;
+    element.dataset.indent = hangingIndent(line.text);
     element.append(...nodesOf(line.text, last, select), "\n");
     return element;
   });
