@@ -142,6 +142,22 @@ rwlock-cell:
 wasm:
     bash .ci/wasm
 
+# The web page of `untorn why`, one file: target/page/untorn-why.html.
+page:
+    cargo xtask page
+
+# The page in headless Chromium (node and npm): what it explains, and that it sends nothing.
+page-test:
+    bash .ci/page
+
+# The picture of the page in the README.
+picture:
+    bash .ci/page picture
+
+# The command as one static file for Linux, for x86-64 and for 64-bit Arm.
+static:
+    bash .ci/static
+
 # The library type-checked for other targets, and with the oldest toolchain that it supports.
 targets:
     bash .ci/targets
@@ -199,4 +215,7 @@ release version:
     grep -q '^version = "{{version}}"' Cargo.toml || { echo "Cargo.toml has another version" && exit 1; }
     git diff --quiet HEAD || { echo "there are changes that are not committed" && exit 1; }
     bash .ci/package
+    cargo xtask page
+    bash .ci/static
+    @echo "attach target/page/untorn-why.html and the static files above to the release"
     @echo "git tag --sign v{{version}} && git push --tags && cargo publish -p untorn"

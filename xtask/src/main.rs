@@ -1,12 +1,14 @@
-//! Mutation testing of the library: what shows that its tests can fail.
+//! Mutation testing of the library, which shows that its tests can fail, and the web page.
 //!
 //! `cargo xtask mutants` gives the library one mistake at a time and runs the tests that must see
 //! it. `cargo xtask ordering-mutants` weakens one memory ordering at a time and runs the loom model
-//! that must notice. Both fail if a mutant survives.
+//! that must notice. Both fail if a mutant survives. `cargo xtask page` builds the page of
+//! `untorn why`.
 
 mod copy;
 mod mutants;
 mod ordering_mutants;
+mod page;
 mod run;
 mod sites;
 
@@ -15,7 +17,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::Parser;
 
-/// Mutation testing of the library.
+/// Mutation testing of the library, and the web page of `untorn why`.
 #[derive(Parser)]
 #[command(
     bin_name = "cargo xtask",
@@ -35,6 +37,8 @@ enum Task {
         #[arg(long)]
         all: bool,
     },
+    /// Builds the web page of `untorn why`, one HTML file, in target/page
+    Page,
 }
 
 fn main() -> Result<()> {
@@ -42,6 +46,7 @@ fn main() -> Result<()> {
         Task::Mutants { names } => mutants::run(&names),
         Task::TsanMutants => mutants::run_tsan(),
         Task::OrderingMutants { all } => ordering_mutants::run(all),
+        Task::Page => page::run(),
     }
 }
 

@@ -181,6 +181,7 @@ fn the_readmes_name_existing_files() {
         let text = fs::read_to_string(root.join(name)).expect("a page");
         for link in links(&text) {
             let (file, wanted) = link.split_once('#').unwrap_or((link, ""));
+            let file = if file.is_empty() { name } else { file };
             assert!(root.join(file).exists(), "{name}: {link}");
             if !wanted.is_empty() {
                 let there = fs::read_to_string(root.join(file)).expect("a page");
