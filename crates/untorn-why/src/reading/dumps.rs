@@ -4,26 +4,16 @@ use std::mem;
 
 use super::joined::{Held, Reading};
 use super::lexer::{Context, Token, beginning, looks_like_a_stack, tokens};
-use crate::dump::{Banner, Crash, Created, Found, Goroutine, Message, Other, Race, Side, Started};
+use super::places::{Owner, Places, push, rest_of_a_number, set_location};
+use super::race::InRace;
+use crate::dump::{Banner, Crash, Created, Found, Goroutine, Message, Other, Race};
 use crate::frame::Frame;
-use crate::source_location::SourceLocation;
 
-/// The most frames of one goroutine that are stored. Go itself prints 100.
-const FRAMES: usize = 128;
 const BANNERS: usize = 8;
 /// The number of consecutive foreign lines after which a dump is considered complete.
 const FOREIGN_LINES: u64 = 20;
 /// The number of lines within which the parts of a torn message, and the first stack, follow.
 const TORN: u64 = 4;
-
-/// The owner of the next source location.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Pending {
-    #[default]
-    Nothing,
-    Frame,
-    Created,
-}
 
 /// The dump that is being read.
 #[derive(Default)]
@@ -37,15 +27,6 @@ enum Current {
     Other(Other),
 }
 
-/// The stack of a race report to which frames belong.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum InRace {
-    #[default]
-    Head,
-    Side,
-    Started,
-}
-
 /// A finished part of an input.
 #[derive(Debug)]
 pub(super) enum Part {
@@ -57,7 +38,7 @@ pub(super) enum Part {
 #[derive(Default)]
 pub(super) struct Dumps {
     current: Current,
-    pending: Pending,
+    places: Places,
     foreign: u64,
     held: Held,
     /// `true` in the stack of a thread of the runtime, which is read and discarded.
@@ -97,7 +78,7 @@ impl Dumps {
         }
         let context = Context {
             in_dump: self.is_inside(),
-            place_is_next: self.pending != Pending::Nothing || self.held.has_call(),
+            place_is_next: self.places.is_next() || self.held.has_call(),
             ended,
         };
         let found = tokens(content, context);
@@ -122,13 +103,38 @@ impl Dumps {
         }
     }
 
+    /// Reads a line that continues the number of the location before it.
+    fn continues_a_number(&mut self, content: &str) -> bool {
+        let owner = self.places.take_unfinished();
+        let Some(digits) = rest_of_a_number(content) else {
+            return false;
+        };
+        let place = match (&mut self.current, owner) {
+            (Current::Crash(_, Some(goroutine)), Owner::Created) => {
+                let created = goroutine.created.as_mut();
+                created.and_then(|created| created.place.as_mut())
+            }
+            (_, Owner::Frame) => self
+                .frames()
+                .and_then(|frames| frames.last_mut()?.place.as_mut()),
+            _ => None,
+        };
+        place.is_some_and(|place| {
+            place.continue_number(digits);
+            true
+        })
+    }
+
     /// Reads the tokens of the lines from `first` to `last`.
     fn tokens(&mut self, first: u64, last: u64, content: &str, found: Vec<Token<'_>>, ended: bool) {
         let mut read = false;
+        if !found.is_empty() {
+            self.places.finish();
+        }
         for token in found {
             read |= self.token(first, content, token, ended);
         }
-        if read {
+        if read || self.continues_a_number(content) {
             self.read(last);
         } else {
             self.foreign(first, content);
@@ -150,7 +156,7 @@ impl Dumps {
         }
         // Output of the program may stand between a call and its location.
         if looks_like_a_stack(text) {
-            self.pending = Pending::Nothing;
+            self.places.expect(Owner::Nothing);
         }
         self.foreign += 1;
         let unread = match &mut self.current {
@@ -206,7 +212,7 @@ impl Dumps {
                 };
             }
         }
-        self.pending = Pending::Nothing;
+        self.places.expect(Owner::Nothing);
         true
     }
 
@@ -356,15 +362,16 @@ impl Dumps {
                     function: function.to_owned(),
                     place: None,
                 });
-                self.pending = Pending::Created;
+                self.places.expect(Owner::Created);
             }
             Token::Place {
                 location,
                 has_offset,
-            } => match mem::take(&mut self.pending) {
-                Pending::Nothing => return false,
-                Pending::Frame => set_location(&mut goroutine.frames, location, has_offset),
-                Pending::Created => {
+            } => match self.places.take(has_offset) {
+                Owner::Nothing => return false,
+                Owner::Discarded => {}
+                Owner::Frame => set_location(&mut goroutine.frames, location, has_offset),
+                Owner::Created => {
                     if let Some(created) = &mut goroutine.created {
                         created.place = Some(location);
                     }
@@ -380,77 +387,29 @@ impl Dumps {
         let Current::Race(race, part) = &mut self.current else {
             return false;
         };
-        match token {
-            Token::Rule => {
-                race.last = at;
-                race.ended = true;
-                self.finish();
-            }
-            Token::Side {
-                writes,
-                address,
-                goroutine,
-            } => {
-                race.sides.push(Side {
-                    at,
-                    text: content.trim().to_owned(),
-                    writes,
-                    address,
-                    goroutine,
-                    frames: vec![],
-                    lost: None,
-                });
-                race.sides.truncate(2);
-                *part = InRace::Side;
-            }
-            Token::Started(goroutine) => {
-                race.started.push(Started {
-                    at,
-                    goroutine,
-                    frames: vec![],
-                });
-                race.started.truncate(2);
-                *part = InRace::Started;
-            }
-            Token::Lost => {
-                if let (InRace::Side, Some(side)) = (part, race.sides.last_mut()) {
-                    side.lost = Some(at);
-                }
-            }
-            Token::Place {
-                location,
-                has_offset,
-            } if self.pending == Pending::Frame => {
-                self.pending = Pending::Nothing;
-                if let Some(frames) = race.frames(*part) {
-                    set_location(frames, location, has_offset);
-                }
-            }
-            Token::Call(call) if *part != InRace::Head => {
-                self.frame(Frame::new(at, call.function, call.args));
-            }
-            _ => return false,
+        let read = race.read(at, content, token, part, &mut self.places);
+        if race.ended {
+            self.finish();
         }
-        true
+        read
     }
 
     /// Adds a frame to the stack that is being read.
     fn frame(&mut self, frame: Frame) {
-        let frames = match &mut self.current {
-            Current::Crash(_, Some(goroutine)) => &mut goroutine.frames,
-            Current::Race(race, part) => match race.frames(*part) {
-                Some(frames) => frames,
-                None => return,
-            },
-            _ => return,
+        let Some(frames) = self.frames() else {
+            return;
         };
-        self.pending = if frames.len() < FRAMES {
-            frames.push(frame);
-            Pending::Frame
-        } else {
-            // Its location is read and discarded.
-            Pending::Created
-        };
+        let owner = push(frames, frame);
+        self.places.expect(owner);
+    }
+
+    /// Returns the stack that is being read.
+    fn frames(&mut self) -> Option<&mut Vec<Frame>> {
+        match &mut self.current {
+            Current::Crash(_, Some(goroutine)) => Some(&mut goroutine.frames),
+            Current::Race(race, part) => race.frames(*part),
+            _ => None,
+        }
     }
 
     /// Ends the current dump.
@@ -463,7 +422,7 @@ impl Dumps {
                 Current::Nothing | Current::Other(_) => {}
             }
         }
-        self.pending = Pending::Nothing;
+        self.places.expect(Owner::Nothing);
         self.foreign = 0;
         self.in_runtime_stack = false;
         let found = match mem::take(&mut self.current) {
@@ -478,22 +437,5 @@ impl Dumps {
             Current::Race(race, _) => Found::Race(*race),
         };
         self.finished.push(Part::Dump(found));
-    }
-}
-
-impl Race {
-    fn frames(&mut self, part: InRace) -> Option<&mut Vec<Frame>> {
-        match part {
-            InRace::Head => None,
-            InRace::Side => self.sides.last_mut().map(|side| &mut side.frames),
-            InRace::Started => self.started.last_mut().map(|started| &mut started.frames),
-        }
-    }
-}
-
-fn set_location(frames: &mut [Frame], location: SourceLocation, has_offset: bool) {
-    if let Some(frame) = frames.last_mut() {
-        frame.has_offset = has_offset;
-        frame.place = Some(location);
     }
 }

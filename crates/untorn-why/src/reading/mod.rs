@@ -3,7 +3,7 @@
 //! Each step hands lines on that are nearer to what Go printed, with their number in the input:
 //! `bytes` (encodings, line ends), `entries` and `controls` (JSON, escapes, colours), `order`
 //! (viewers that show the newest line first), `programs` and `prefix` (the prefixes of a log, and
-//! which program a line is of), `lexer` and `joined`, `dumps` and `bounds`.
+//! which program a line is of), `lexer` and `joined`, `dumps`, `race`, `places` and `bounds`.
 
 mod bounds;
 mod bytes;
@@ -13,8 +13,10 @@ mod entries;
 mod joined;
 mod lexer;
 mod order;
+mod places;
 mod prefix;
 mod programs;
+mod race;
 #[cfg(test)]
 mod tests;
 

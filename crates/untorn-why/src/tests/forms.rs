@@ -202,6 +202,16 @@ const FORMS: &[Form] = &[
             .into()
     }),
     ("wrapped at 80", |dump| wrapped(dump, 80).into()),
+    ("numbers broken in two", |dump| {
+        each_line(dump, |_, line| match line.find(" +0x") {
+            Some(offset) if offset > 1 => {
+                let (before, after) = line.split_at(offset - 1);
+                format!("{before}\n{after}")
+            }
+            _ => line.to_owned(),
+        })
+        .into()
+    }),
     ("wrapped behind commas", |dump| {
         each_line(dump, |_, line| {
             match line.starts_with(['\t', ' ', 'g', 'f', 'c']) {
