@@ -1,0 +1,188 @@
+// Command record records the dumps of this folder again: `go run ./record GO GO …` with the
+// commands of the versions of Go, oldest first, in the folder of go.mod. Each scene crashes under
+// two of them.
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// The most bytes of a dump, and the most runs to get one.
+const (
+	most  = 40_000
+	tries = 5
+)
+
+type toolchain struct {
+	command, version string
+	// Whether a dump has all goroutines by default, which ended with Go 1.26.
+	all bool
+}
+
+
+func main() {
+	log.SetFlags(0)
+	all, err := marks()
+	if err != nil {
+		log.Fatal(err)
+	}
+	toolchains := versions(os.Args[1:])
+	built, err := os.MkdirTemp("", "record")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(built)
+	// The dumps of one scene are all on even lines of the table, or all on odd ones.
+	var halves [2][]string
+	for i, scene := range scenes {
+		for k := 0; k < 2; k++ {
+			with := toolchains[(i+k*(len(toolchains)/2+i/len(toolchains)))%len(toolchains)]
+			row, err := record(built, with, scene, i+k, all)
+			if err != nil {
+				log.Printf("%s, %s: %v", scene.name, with.version, err)
+				continue
+			}
+			halves[i%2] = append(halves[i%2], row)
+		}
+	}
+	table := "file\tnotices\twrites\tfunction\twriters\tcause\n"
+	for i := 0; i < len(halves[0]) || i < len(halves[1]); i++ {
+		for _, half := range halves {
+			// A half that has fewer is filled up.
+			row := "-"
+			if i < len(half) {
+				row = half[i]
+			}
+			table += row + "\n"
+		}
+	}
+	if err := os.WriteFile("TRUTH.tsv", []byte(table), 0o666); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func versions(commands []string) []toolchain {
+	var found []toolchain
+	for _, command := range commands {
+		output, err := exec.Command(command, "env", "GOVERSION").Output()
+		if err != nil {
+			log.Fatalf("%s: %v", command, err)
+		}
+		version := strings.TrimSpace(string(output))
+		parts := strings.SplitN(version, ".", 3)
+		version = strings.Join(parts[:2], ".")
+		all := len(version) == len("go1.20") && version < "go1.26"
+		found = append(found, toolchain{command, version, all})
+	}
+	return found
+}
+
+// record crashes a scene, stores the dump and returns its row of the table.
+func record(built string, with toolchain, of scene, turn int, all []marked) (string, error) {
+	program := filepath.Join(built, with.version+"-"+of.program)
+	if _, err := os.Stat(program); err != nil {
+		build := exec.Command(with.command, "build", "-trimpath", "-o", program, "./"+of.program)
+		build.Stderr = os.Stderr
+		if err := build.Run(); err != nil {
+			return "", err
+		}
+	}
+	traceback := ""
+	switch {
+	case turn%9 == 4:
+		traceback = "system"
+	case !with.all && turn%4 != 0:
+		traceback = "all"
+	}
+	name := with.version + "-" + of.name
+	if traceback != "" {
+		name += "-" + traceback
+	}
+	var reason error
+	for try := 0; try < tries; try++ {
+		stdout, stderr := run(program, of.name, traceback)
+		writers, notices, err := judge(stdout, stderr, of, all)
+		if err != nil {
+			reason = err
+			continue
+		}
+		var lines, bodies []string
+		for _, m := range all {
+			if m.what == "writes" && m.scene == of.name {
+				lines = append(lines, m.place())
+				bodies = append(bodies, fmt.Sprintf("%s %s:%d-%d", m.function, m.file, m.from, m.to))
+			}
+		}
+		row := []string{name, notices, strings.Join(lines, ","), strings.Join(bodies, ","), writers, of.cause}
+		return strings.Join(row, "\t"), os.WriteFile(filepath.Join("dumps", name+".txt"), stderr, 0o666)
+	}
+	return "", reason
+}
+
+func run(program, scene, traceback string) (stdout, stderr []byte) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	command := exec.CommandContext(ctx, program, scene)
+	command.Env = []string{"GOTRACEBACK=" + traceback}
+	var out, err bytes.Buffer
+	command.Stdout, command.Stderr = &out, &err
+	_ = command.Run()
+	return out.Bytes(), err.Bytes()
+}
+
+var (
+	header = regexp.MustCompile(`(?m)^goroutine (\d+) .*\[.*\]:$`)
+	writer = regexp.MustCompile(`(?m)^writer (\d+)$`)
+)
+
+// judge returns the goroutines of the dump that wrote, and the line that detected the overlap. The
+// program printed the former; the latter is marked, and among the lines of the first stack.
+func judge(stdout, stderr []byte, of scene, all []marked) (writers, notices string, err error) {
+	message, stacks, found := bytes.Cut(stderr, []byte("\n\n"))
+	if !found || !bytes.HasPrefix(message, []byte("fatal error: concurrent map")) {
+		return "", "", fmt.Errorf("it did not crash as it should: %.200s", stderr)
+	}
+	if len(stderr) > most {
+		return "", "", fmt.Errorf("the dump has %d bytes", len(stderr))
+	}
+	first, _, _ := bytes.Cut(stacks, []byte("\n\n"))
+	// The innermost marked line is the one.
+	where := len(first)
+	for _, m := range all {
+		if m.what != "notices" || m.scene != of.name {
+			continue
+		}
+		at := regexp.MustCompile(`[/\t]` + regexp.QuoteMeta(m.place()) + `( |\n|$)`).FindIndex(first)
+		if at != nil && at[0] < where {
+			where, notices = at[0], m.place()
+		}
+	}
+	if notices == "" {
+		return "", "", fmt.Errorf("no marked line detected it: %s", first)
+	}
+	wrote := map[string]bool{}
+	for _, match := range writer.FindAllSubmatch(stdout, -1) {
+		wrote[string(match[1])] = true
+	}
+	var present []string
+	for i, match := range header.FindAllSubmatch(stacks, -1) {
+		if number := string(match[1]); i > 0 && wrote[number] {
+			present = append(present, number)
+			// Two of one dump: a goroutine that detects an overlap too is printed twice.
+			delete(wrote, number)
+		}
+	}
+	if len(present) == 0 {
+		return "absent", notices, nil
+	}
+	return strings.Join(present, ","), notices, nil
+}
