@@ -1,6 +1,6 @@
 //! Explains a parsed dump: who accessed the map, why, and how to fix it.
 
-use super::{evidence, verdict};
+use super::{addresses, verdict};
 use crate::annotate::{self, Part};
 use crate::candidates::{self, Candidate, Certainty};
 use crate::causes::{self, Stacks};
@@ -24,7 +24,7 @@ pub(crate) fn crash(crash: &Crash) -> Explained {
     let known: Vec<_> = (0..crash.noticed.len())
         .map(|index| known_noticed(crash, index))
         .collect();
-    let addresses = addresses(crash);
+    let addresses = shared_addresses(crash);
     let first = crash.noticed.first();
     let likely: Vec<_> = writers
         .iter()
@@ -74,12 +74,12 @@ fn known_noticed(crash: &Crash, index: usize) -> Known {
     }
 }
 
-fn addresses(crash: &Crash) -> Vec<Address> {
+fn shared_addresses(crash: &Crash) -> Vec<Address> {
     let Some(side) = crash.noticed.first() else {
         return vec![];
     };
-    let map = evidence::map_address(&side.frames);
-    let words = evidence::shared_words(side);
+    let map = addresses::map_address(&side.frames);
+    let words = addresses::shared_words(side);
     let mut values: Vec<u64> = map.iter().chain(&words).map(|word| word.value).collect();
     let mut seen = vec![];
     values.retain(|value| {

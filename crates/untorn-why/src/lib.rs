@@ -18,13 +18,15 @@
 // |---|---|
 // | `line.rs`, `parse.rs` | from the input to dumps |
 // | `dump.rs`, `frame.rs`, `source_location.rs` | a dump and its parts |
-// | `evidence.rs`, `candidates.rs` | the likely writer of a crash dump |
+// | `evidence.rs`, `relation.rs`, `names.rs`, `addresses.rs` | evidence about one goroutine |
+// | `candidates.rs` | the likely writer of a crash dump |
 // | `causes.rs` | the usual causes, as rules |
 // | `annotate.rs`, `verdict.rs` | the lines of a dump explained, and the first sentence |
 // | `explain.rs`, `model.rs` | all of it together, as one document |
 // | `unrecognized.rs` | an input without a dump |
 // | `render.rs` | the document as text |
 
+mod addresses;
 mod annotate;
 mod candidates;
 mod causes;
@@ -34,9 +36,13 @@ mod explain;
 mod frame;
 mod line;
 mod model;
+mod names;
 #[doc(hidden)]
 pub mod numbers;
 mod parse;
+#[cfg(test)]
+mod rates;
+mod relation;
 mod render;
 mod source_location;
 #[cfg(test)]

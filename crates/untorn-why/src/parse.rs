@@ -326,6 +326,7 @@ impl Parser {
 impl Crash {
     fn add(&mut self, goroutine: Goroutine) {
         self.goroutines += 1;
+        self.passes(&goroutine);
         if self.states.len() < STATES || self.states.contains_key(&goroutine.state) {
             *self.states.entry(goroutine.state.clone()).or_default() += 1;
         }
@@ -396,11 +397,16 @@ fn header(at: u64, text: &str) -> Option<Goroutine> {
     let (name, state) = rest.split_once(" [")?;
     let number = name.split(' ').next()?.parse().ok()?;
     let (state, _) = state.split_once(']')?;
-    let state = state.split(',').next().unwrap_or("").to_owned();
+    let mut parts = state.split(", ");
+    let state = parts.next().unwrap_or("").to_owned();
+    let minutes = parts.find_map(|part| part.strip_suffix(" minutes"));
     Some(Goroutine {
         at,
         number,
         state,
+        minutes: minutes
+            .and_then(|minutes| minutes.parse().ok())
+            .unwrap_or(0),
         ..Goroutine::default()
     })
 }

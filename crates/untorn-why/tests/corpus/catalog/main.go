@@ -24,6 +24,7 @@ func pollPrices() {
 	idle.Start("mail", "metrics", "signals", "listen")
 	cache := prices.NewCache()
 	go cache.Poll(100 * time.Microsecond)
+	go cache.ReportSize(time.Millisecond)
 	go serveLookups(cache)
 	select {}
 }
@@ -33,9 +34,20 @@ func restartPoll() {
 	idle.Start("mail", "evict", "audit")
 	cache := prices.NewCache()
 	go serveLookups(cache)
+	go cache.ReportSize(time.Millisecond)
+	go refreshBanner()
 	for {
 		go cache.PollFor(3)
 		time.Sleep(30 * time.Microsecond)
+	}
+}
+
+// refreshBanner changes a map that only it uses.
+func refreshBanner() {
+	banner := map[string]int{}
+	for {
+		banner["lines"]++
+		time.Sleep(time.Millisecond)
 	}
 }
 
@@ -56,6 +68,7 @@ func expireEntries() {
 func keepRates() {
 	idle.Start("mail", "metrics", "audit")
 	go prices.KeepRates()
+	go refreshBanner()
 	for i := 0; i < 2; i++ {
 		go convert()
 	}
@@ -141,6 +154,7 @@ func logShort() {
 	idle.Start("metrics", "audit", "signals")
 	store := settings.NewStore()
 	logger := log.New(quiet{}, "", 0)
+	go refreshBanner()
 	go func() {
 		for n := 0; ; n++ {
 			go store.Change(n)

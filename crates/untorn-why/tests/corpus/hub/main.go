@@ -51,6 +51,7 @@ func leave() {
 	for i := 0; i < 20; i++ {
 		r.Add(room.NewConn(-i))
 	}
+	go r.KeepAlive(time.Millisecond)
 	for i := 0; i < 2; i++ {
 		go broadcastLoop(r, nil)
 	}
@@ -89,6 +90,7 @@ func eventShort() {
 	idle.Start("mail", "audit", "wait")
 	events, model := bus.New(), ui.NewModel()
 	model.ListenShort(events)
+	go model.UpdateLoop(make(chan int))
 	go events.Run()
 	go func() {
 		for _, topic := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} {

@@ -6,14 +6,18 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"log"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
+
+	"example.com/shop/mark"
 )
 
 // The most bytes of a dump, and the most runs to get one.
@@ -109,8 +113,11 @@ func record(built string, with toolchain, of scene, turn int, all []marked) (str
 	}
 	var reason error
 	for try := 0; try < tries; try++ {
-		stdout, stderr := run(program, of.name, traceback)
-		writers, notices, err := judge(stdout, stderr, of, all)
+		wrote, stderr, err := run(program, of.name, traceback)
+		if err != nil {
+			return "", err
+		}
+		writers, notices, err := judge(wrote, stderr, of, all)
 		if err != nil {
 			reason = err
 			continue
@@ -128,25 +135,41 @@ func record(built string, with toolchain, of scene, turn int, all []marked) (str
 	return "", reason
 }
 
-func run(program, scene, traceback string) (stdout, stderr []byte) {
+// run runs a scene until it crashes, and returns the numbers of the goroutines that wrote.
+func run(program, scene, traceback string) (wrote map[uint64]bool, stderr []byte, err error) {
+	shared, err := os.CreateTemp("", "writers")
+	if err != nil {
+		return nil, nil, err
+	}
+	defer os.Remove(shared.Name())
+	defer shared.Close()
+	if err := shared.Truncate(mark.Size); err != nil {
+		return nil, nil, err
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	command := exec.CommandContext(ctx, program, scene)
 	command.Env = []string{"GOTRACEBACK=" + traceback}
-	var out, err bytes.Buffer
-	command.Stdout, command.Stderr = &out, &err
+	command.ExtraFiles = []*os.File{shared}
+	var output bytes.Buffer
+	command.Stderr = &output
 	_ = command.Run()
-	return out.Bytes(), err.Bytes()
+	numbers := make([]uint64, mark.Size/8)
+	if err := binary.Read(shared, binary.LittleEndian, numbers); err != nil {
+		return nil, nil, err
+	}
+	wrote = map[uint64]bool{}
+	for _, number := range numbers {
+		wrote[number] = true
+	}
+	return wrote, output.Bytes(), nil
 }
 
-var (
-	header = regexp.MustCompile(`(?m)^goroutine (\d+) .*\[.*\]:$`)
-	writer = regexp.MustCompile(`(?m)^writer (\d+)$`)
-)
+var header = regexp.MustCompile(`(?m)^goroutine (\d+) .*\[.*\]:$`)
 
 // judge returns the goroutines of the dump that wrote, and the line that detected the overlap. The
-// program printed the former; the latter is marked, and among the lines of the first stack.
-func judge(stdout, stderr []byte, of scene, all []marked) (writers, notices string, err error) {
+// program stored the former; the latter is marked, and among the lines of the first stack.
+func judge(wrote map[uint64]bool, stderr []byte, of scene, all []marked) (writers, notices string, err error) {
 	message, stacks, found := bytes.Cut(stderr, []byte("\n\n"))
 	if !found || !bytes.HasPrefix(message, []byte("fatal error: concurrent map")) {
 		return "", "", fmt.Errorf("it did not crash as it should: %.200s", stderr)
@@ -169,15 +192,12 @@ func judge(stdout, stderr []byte, of scene, all []marked) (writers, notices stri
 	if notices == "" {
 		return "", "", fmt.Errorf("no marked line detected it: %s", first)
 	}
-	wrote := map[string]bool{}
-	for _, match := range writer.FindAllSubmatch(stdout, -1) {
-		wrote[string(match[1])] = true
-	}
 	var present []string
 	for i, match := range header.FindAllSubmatch(stacks, -1) {
-		if number := string(match[1]); i > 0 && wrote[number] {
-			present = append(present, number)
-			// Two of one dump: a goroutine that detects an overlap too is printed twice.
+		number, _ := strconv.ParseUint(string(match[1]), 10, 64)
+		if i > 0 && wrote[number] {
+			present = append(present, string(match[1]))
+			// A second goroutine that detects an overlap may be printed twice.
 			delete(wrote, number)
 		}
 	}

@@ -50,6 +50,7 @@ func sessions(keep bool) {
 	idle.Start("mail", "metrics")
 	sessions := session.New()
 	go monitor(sessions)
+	go sessions.SweepLoop()
 	serve(sessions, 2, keep, "/a", "/b")
 	select {}
 }

@@ -59,6 +59,21 @@ func (c *Cache) Lookup(id string) int {
 	return c.byID[id] // notices: poll-prices restart-poll
 }
 
+// ReportSize counts the prices under the lock again and again.
+func (c *Cache) ReportSize(every time.Duration) {
+	ticker := time.NewTicker(every)
+	for {
+		select {
+		case <-ticker.C:
+			c.mu.RLock()
+			_ = len(c.byID)
+			c.mu.RUnlock()
+		case <-c.stop:
+			return
+		}
+	}
+}
+
 // Entries has keys that expire.
 type Entries struct {
 	mu     sync.Mutex

@@ -3,6 +3,7 @@ package room
 
 import (
 	"sync"
+	"time"
 
 	"example.com/shop/idle"
 	"example.com/shop/mark"
@@ -67,6 +68,16 @@ func (r *Room) Broadcast() int {
 		reached += member.id
 	}
 	return reached
+}
+
+// KeepAlive counts the members under the lock.
+func (r *Room) KeepAlive(every time.Duration) {
+	for {
+		r.mu.Lock()
+		_ = len(r.members)
+		r.mu.Unlock()
+		time.Sleep(every)
+	}
 }
 
 // Add adds a member under the lock.

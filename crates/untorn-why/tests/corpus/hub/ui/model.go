@@ -86,6 +86,13 @@ func (m *Model) ListenShort(events *bus.Bus) {
 	})
 }
 
+// UpdateLoop waits for changes of the weight, of which there are none.
+func (m *Model) UpdateLoop(weights <-chan int) {
+	for weight := range weights {
+		m.lists.Reorder(weight)
+	}
+}
+
 // Marked returns the number of rows that are marked.
 func (m *Model) Marked() int {
 	marked := 0

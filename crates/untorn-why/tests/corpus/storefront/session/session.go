@@ -36,6 +36,19 @@ func (s *Sessions) Active() int {
 	return active
 }
 
+// SweepLoop would remove old sessions, once an hour.
+func (s *Sessions) SweepLoop() {
+	for range time.Tick(time.Hour) {
+		s.mu.Lock()
+		for id, last := range s.last {
+			if time.Since(last) > time.Hour {
+				delete(s.last, id)
+			}
+		}
+		s.mu.Unlock()
+	}
+}
+
 // ServeHTTP touches the session of the request.
 func (s *Sessions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	mark.Here()

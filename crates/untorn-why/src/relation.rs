@@ -1,0 +1,107 @@
+//! Evidence from one frame of a goroutine: how its code is related to that of the detecting one.
+
+use crate::dump::Goroutine;
+use crate::evidence::Tally;
+use crate::frame::Frame;
+use crate::names;
+
+/// The frames of the detecting goroutine outside of Go's own packages, innermost first.
+pub(crate) struct DetectingCode<'d> {
+    frames: Vec<&'d Frame>,
+    /// The frame that is named as the detecting one.
+    site: Option<&'d Frame>,
+    writes: bool,
+}
+
+impl<'d> DetectingCode<'d> {
+    pub(crate) fn new(side: Option<&'d Goroutine>, writes: bool) -> Self {
+        let frames = side.map_or(&[][..], |side| &side.frames);
+        Self {
+            frames: frames.iter().filter(|frame| !frame.is_standard()).collect(),
+            site: side.and_then(Goroutine::own),
+            writes,
+        }
+    }
+
+    /// Adds the evidence of one frame.
+    pub(crate) fn weigh(&self, frame: &Frame, tally: &mut Tally) {
+        if let Some(site) = self.site {
+            self.relation(site, frame, tally);
+            location(site, frame, tally);
+        }
+        if let Some(word) = names::update_word(frame) {
+            tally.say("named_for_a_change", 15, || {
+                format!(
+                    "{} is named like a write: \u{201c}{word}\u{201d}",
+                    frame.function
+                )
+            });
+        }
+    }
+
+    fn relation(&self, site: &Frame, frame: &Frame, tally: &mut Tally) {
+        if frame.function == site.function {
+            let points = if self.writes { 25 } else { -6 };
+            tally.say("same_function", points, || {
+                format!("it runs {}, as the detecting goroutine does", site.function)
+            });
+            return;
+        }
+        // A function on both stacks, such as the one that calls all handlers, relates nothing.
+        if self.frames.iter().any(|of| of.function == frame.function) {
+            return;
+        }
+        let further = |of: &Frame, points: i32| if of.at == site.at { points } else { points - 6 };
+        if let Some(of) = self.find(site, |of| are_literals_of_one(of, frame)) {
+            tally.say("same_enclosing", further(of, 20), || {
+                format!(
+                    "{} and the detecting {} are literals of one function, and may capture the same variable",
+                    frame.function, of.function
+                )
+            });
+        } else if let Some(of) = self.find(site, |of| have_one_type(of, frame)) {
+            tally.say("same_type", further(of, 20), || {
+                let detecting = if of.at == site.at {
+                    "detecting "
+                } else {
+                    "detecting goroutine's "
+                };
+                format!(
+                    "{} is a method of the same type as the {detecting}{}",
+                    frame.function, of.function
+                )
+            });
+        }
+    }
+
+    /// Finds a frame of the detecting goroutine, first the one that is named.
+    fn find(&self, site: &'d Frame, of: impl Fn(&Frame) -> bool) -> Option<&'d Frame> {
+        let mut all = std::iter::once(site).chain(self.frames.iter().copied());
+        all.find(|frame| of(frame))
+    }
+}
+
+fn are_literals_of_one(one: &Frame, other: &Frame) -> bool {
+    one.enclosing()
+        .is_some_and(|of| Some(of) == other.enclosing())
+}
+
+fn have_one_type(one: &Frame, other: &Frame) -> bool {
+    one.receiver()
+        .is_some_and(|of| Some(of) == other.receiver() && one.package() == other.package())
+}
+
+/// Adds evidence if the frame is near the detecting one in the source.
+fn location(site: &Frame, frame: &Frame, tally: &mut Tally) {
+    let file = |frame: &'_ Frame| frame.place.as_ref().map(|place| place.file.clone());
+    if site.place.is_some() && file(frame) == file(site) {
+        tally.say("same_file", 8, || {
+            let base = site.place.as_ref().map_or("", |place| place.base());
+            format!("its code is in the same file, {base}")
+        });
+    } else if frame.package() == site.package() {
+        tally.say("same_package", 4, || {
+            format!("its code is in the same package, {}", site.package())
+        });
+    }
+}
