@@ -23,7 +23,7 @@ import (
 // The most bytes of a dump, and the most runs to get one.
 const (
 	most  = 40_000
-	tries = 5
+	tries = 8
 )
 
 type toolchain struct {
@@ -31,7 +31,6 @@ type toolchain struct {
 	// Whether a dump has all goroutines by default, which ended with Go 1.26.
 	all bool
 }
-
 
 func main() {
 	log.SetFlags(0)
@@ -45,12 +44,21 @@ func main() {
 		log.Fatal(err)
 	}
 	defer os.RemoveAll(built)
+	if err := os.RemoveAll("dumps"); err != nil {
+		log.Fatal(err)
+	}
+	if err := os.Mkdir("dumps", 0o777); err != nil {
+		log.Fatal(err)
+	}
 	// The dumps of one scene are all on even lines of the table, or all on odd ones.
 	var halves [2][]string
 	for i, scene := range scenes {
-		for k := 0; k < 2; k++ {
-			with := toolchains[(i+k*(len(toolchains)/2+i/len(toolchains)))%len(toolchains)]
-			row, err := record(built, with, scene, i+k, all)
+		for k := 0; k < 3; k++ {
+			with, traceback, found := choose(toolchains, i, k)
+			if !found {
+				continue
+			}
+			row, err := record(built, with, scene, traceback, all)
 			if err != nil {
 				log.Printf("%s, %s: %v", scene.name, with.version, err)
 				continue
@@ -90,8 +98,33 @@ func versions(commands []string) []toolchain {
 	return found
 }
 
+// choose returns the version for the dump k of the scene i, and its GOTRACEBACK. Every second pair
+// of scenes has a third dump, of a version that prints only the goroutine that detected it.
+func choose(toolchains []toolchain, i, k int) (with toolchain, traceback string, found bool) {
+	if k == 2 {
+		var alone []toolchain
+		for _, one := range toolchains {
+			if !one.all {
+				alone = append(alone, one)
+			}
+		}
+		if len(alone) == 0 || i/2%2 == 1 {
+			return toolchain{}, "", false
+		}
+		return alone[i/4%len(alone)], "", true
+	}
+	with = toolchains[(i+k*(3+i/len(toolchains)))%len(toolchains)]
+	switch {
+	case (i+k)%9 == 4:
+		traceback = "system"
+	case !with.all:
+		traceback = "all"
+	}
+	return with, traceback, true
+}
+
 // record crashes a scene, stores the dump and returns its row of the table.
-func record(built string, with toolchain, of scene, turn int, all []marked) (string, error) {
+func record(built string, with toolchain, of scene, traceback string, all []marked) (string, error) {
 	program := filepath.Join(built, with.version+"-"+of.program)
 	if _, err := os.Stat(program); err != nil {
 		build := exec.Command(with.command, "build", "-trimpath", "-o", program, "./"+of.program)
@@ -99,13 +132,6 @@ func record(built string, with toolchain, of scene, turn int, all []marked) (str
 		if err := build.Run(); err != nil {
 			return "", err
 		}
-	}
-	traceback := ""
-	switch {
-	case turn%9 == 4:
-		traceback = "system"
-	case !with.all && turn%4 != 0:
-		traceback = "all"
 	}
 	name := with.version + "-" + of.name
 	if traceback != "" {
@@ -120,6 +146,9 @@ func record(built string, with toolchain, of scene, turn int, all []marked) (str
 		writers, notices, err := judge(wrote, stderr, of, all)
 		if err != nil {
 			reason = err
+			continue
+		}
+		if of.ends && writers != "absent" && try < tries-1 {
 			continue
 		}
 		var lines, bodies []string
