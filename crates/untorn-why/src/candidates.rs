@@ -32,8 +32,12 @@ impl Certainty {
     }
 }
 
-/// The points from which on a candidate is likely.
-const LIKELY: i32 = 40;
+/// The points from which on a candidate is likely if it ran when the process stopped.
+const LIKELY: i32 = 45;
+/// The points from which on a candidate is likely if it waited: it may have done so for long.
+const LIKELY_TO_WAIT: i32 = 65;
+/// The points for a related goroutine that is the only candidate.
+const ALONE: i32 = 20;
 /// The points from which on a goroutine is a candidate.
 const POSSIBLE: i32 = 12;
 /// Candidates this close to the first are tied with it: the difference may only be that one ran and
@@ -123,6 +127,11 @@ impl Weighed<'_> {
         let reasons = self.evidence.reasons.iter();
         reasons.map(|reason| reason.points).sum()
     }
+
+    fn is_likely(&self) -> bool {
+        let waits = !self.goroutine.runs();
+        self.points() >= if waits { LIKELY_TO_WAIT } else { LIKELY }
+    }
 }
 
 /// Returns the goroutines that have enough points to be candidates, likeliest first.
@@ -161,15 +170,24 @@ fn weighed(crash: &Crash) -> Vec<Weighed<'_>> {
 
 /// Ranks the candidates, likeliest first.
 pub(crate) fn rank(crash: &Crash) -> Ranking {
-    let weighed = weighed(crash);
+    let mut weighed = weighed(crash);
     let all_stored = crash.goroutines == (crash.noticed.len() + crash.others.len()) as u64;
-    let alone = weighed.len() == 1 && all_stored && is_the_only_one(crash, weighed[0].goroutine);
+    if let [only] = weighed.as_mut_slice()
+        && all_stored
+        && is_the_only_one(crash, only.goroutine)
+    {
+        only.evidence.reasons.push(Reason {
+            id: "the_only_one",
+            points: ALONE,
+            text: "no other goroutine of this dump is a candidate".to_owned(),
+        });
+    }
     let most = weighed.first().map_or(0, Weighed::points);
     let is_tied = |points: i32| most - points <= TIE_MARGIN;
     // A candidate that is tied with the first is as likely as the first.
-    let certainty = |points| {
-        let points = if is_tied(points) { most } else { points };
-        if points >= LIKELY {
+    let first = weighed.first().is_some_and(Weighed::is_likely);
+    let certainty = |one: &Weighed<'_>| {
+        if one.is_likely() || (first && is_tied(one.points())) {
             Certainty::Likely
         } else {
             Certainty::Possibly
@@ -179,28 +197,21 @@ pub(crate) fn rank(crash: &Crash) -> Ranking {
     let listed = weighed.into_iter().take(MAX_CANDIDATES);
     let mut writers: Vec<_> = listed
         .map(|one| {
-            let certainty = certainty(one.points());
-            candidate(one, certainty, alone)
+            let certainty = certainty(&one);
+            candidate(one, certainty)
         })
         .collect();
     add_same_starts(crash, &mut writers, !all_stored);
     Ranking { writers, tied }
 }
 
-fn candidate(of: Weighed<'_>, certainty: Certainty, alone: bool) -> Candidate {
+fn candidate(of: Weighed<'_>, certainty: Certainty) -> Candidate {
     let Weighed {
         goroutine,
         evidence,
     } = of;
     let mut reasons = evidence.reasons;
     reasons.sort_by_key(|reason| -reason.points);
-    if alone {
-        reasons.push(Reason {
-            id: "the_only_one",
-            points: 0,
-            text: "no other goroutine of this dump is a candidate".to_owned(),
-        });
-    }
     let frame = evidence.frame;
     Candidate {
         goroutine: Some(goroutine.number),

@@ -99,13 +99,22 @@ impl<'d> Detecting<'d> {
     /// Adds all evidence, and returns the frame with most of it.
     fn weigh<'g>(&self, goroutine: &'g Goroutine, tally: &mut Tally) -> Option<&'g Frame> {
         in_the_runtime(goroutine, tally);
+        let before = tally.points;
         let shared = self.address(goroutine, tally);
         if let Some(side) = self.side {
             self.start(side, goroutine, tally);
         }
         let frame = self.best_frame(goroutine, shared);
         if let Some(frame) = frame {
-            self.code.weigh(frame, tally);
+            self.code.relation(frame, tally);
+        }
+        if tally.points == before && self.side.is_some() && frame.is_some() {
+            tally.say("unrelated", -12, || {
+                "its code is not related to that of the detecting goroutine".into()
+            });
+        }
+        if let Some(frame) = frame {
+            self.code.name(frame, tally);
         }
         self.names(goroutine, tally);
         self.state(goroutine, tally);
@@ -117,7 +126,8 @@ impl<'d> Detecting<'d> {
         let mut best: Option<(i32, &Frame)> = None;
         for frame in goroutine.program_frames() {
             let mut tally = Tally::default();
-            self.code.weigh(frame, &mut tally);
+            self.code.relation(frame, &mut tally);
+            self.code.name(frame, &mut tally);
             let has_address = shared == Some(frame.at);
             let reads = names::read_word(frame).is_some();
             let points = tally.points + i32::from(has_address) * 20 - i32::from(reads) * 15;
@@ -189,9 +199,7 @@ impl<'d> Detecting<'d> {
             });
             return;
         }
-        let started_near = by_both.is_some_and(|by| by.function == created.function);
-        let started_by = || side.frames.iter().any(|of| of.function == created.function);
-        if started_near || started_by() {
+        if self.started_by_or_runs(&created.function) {
             tally.say("same_creator", 5, || {
                 format!(
                     "{} started it, and also started the detecting goroutine or is on its stack",
@@ -199,6 +207,14 @@ impl<'d> Detecting<'d> {
                 )
             });
         }
+    }
+
+    /// Returns `true` if `function` started the detecting goroutine or is on its stack.
+    fn started_by_or_runs(&self, function: &str) -> bool {
+        self.side.is_some_and(|side| {
+            let started = side.created.iter().any(|by| by.function == function);
+            started || side.frames.iter().any(|of| of.function == function)
+        })
     }
 
     /// Adds evidence from the names of the functions on its stack.
@@ -222,11 +238,13 @@ impl<'d> Detecting<'d> {
         }
         let started = || {
             let function = &goroutine.created.as_ref()?.function;
+            // The function that started all of them says nothing about one.
+            (!self.started_by_or_runs(function)).then_some(())?;
             let word = names::update_word(&Frame::read(0, &format!("{function}()"))?)?;
             Some((function, word))
         };
         if let Some((function, word)) = started() {
-            tally.say("named_for_a_change", 10, || {
+            tally.say("named_for_a_change", 8, || {
                 format!(
                     "{function}, which started it, is named like a write: \u{201c}{word}\u{201d}"
                 )
@@ -253,7 +271,7 @@ impl<'d> Detecting<'d> {
                 } else {
                     "running"
                 };
-                tally.say(id, 4, || format!("it was {}", goroutine.state));
+                tally.say(id, 10, || format!("it was {}", goroutine.state));
             }
         } else if goroutine.minutes > 0 && !self.is_late {
             let minutes = goroutine.minutes;
@@ -266,6 +284,11 @@ impl<'d> Detecting<'d> {
                     "it waits [{}] in a library, outside of the program's own code",
                     goroutine.state
                 )
+            });
+        }
+        if waits_for_a_lock(goroutine) {
+            tally.say("waits_for_a_lock", -15, || {
+                "it waits for a lock, and so was not writing".into()
             });
         }
         if !goroutine.is_in_main()
@@ -298,6 +321,17 @@ fn waits_for_others(goroutine: &Goroutine) -> bool {
         .iter()
         .take_while(|frame| frame.is_standard())
         .any(|frame| frame.function == "sync.(*WaitGroup).Wait")
+}
+
+fn waits_for_a_lock(goroutine: &Goroutine) -> bool {
+    const LOCKS: &[&str] = &[
+        "sync.(*Mutex).Lock",
+        "sync.(*RWMutex).Lock",
+        "sync.(*RWMutex).RLock",
+    ];
+    let frames = goroutine.frames.iter();
+    let mut called = frames.take_while(|frame| frame.is_standard());
+    !goroutine.runs() && called.any(|frame| LOCKS.contains(&frame.function.as_str()))
 }
 
 /// Returns `true` if the goroutine waits in the function that started the detecting one.

@@ -23,13 +23,19 @@ impl<'d> DetectingCode<'d> {
         }
     }
 
-    /// Adds the evidence of one frame.
-    pub(crate) fn weigh(&self, frame: &Frame, tally: &mut Tally) {
+    /// Adds the evidence of one frame from its type, its literals and its place.
+    pub(crate) fn relation(&self, frame: &Frame, tally: &mut Tally) {
         if let Some(site) = self.site {
-            self.relation(site, frame, tally);
+            self.relation_to(site, frame, tally);
             location(site, frame, tally);
         }
-        if let Some(word) = names::update_word(frame) {
+    }
+
+    /// Adds the evidence of one frame from its name.
+    pub(crate) fn name(&self, frame: &Frame, tally: &mut Tally) {
+        // A function that reads is not named for a write, whatever its words are.
+        let reads = !self.writes && self.site.is_some_and(|of| of.function == frame.function);
+        if let Some(word) = names::update_word(frame).filter(|_| !reads) {
             tally.say("named_for_a_change", 15, || {
                 format!(
                     "{} is named like a write: \u{201c}{word}\u{201d}",
@@ -39,7 +45,7 @@ impl<'d> DetectingCode<'d> {
         }
     }
 
-    fn relation(&self, site: &Frame, frame: &Frame, tally: &mut Tally) {
+    fn relation_to(&self, site: &Frame, frame: &Frame, tally: &mut Tally) {
         if frame.function == site.function {
             let points = if self.writes { 25 } else { -6 };
             tally.say("same_function", points, || {
@@ -53,7 +59,7 @@ impl<'d> DetectingCode<'d> {
         }
         let further = |of: &Frame, points: i32| if of.at == site.at { points } else { points - 6 };
         if let Some(of) = self.find(site, |of| are_literals_of_one(of, frame)) {
-            tally.say("same_enclosing", further(of, 20), || {
+            tally.say("same_enclosing", further(of, 26), || {
                 format!(
                     "{} and the detecting {} are literals of one function, and may capture the same variable",
                     frame.function, of.function
@@ -87,8 +93,25 @@ fn are_literals_of_one(one: &Frame, other: &Frame) -> bool {
 }
 
 fn have_one_type(one: &Frame, other: &Frame) -> bool {
-    one.receiver()
-        .is_some_and(|of| Some(of) == other.receiver() && one.package() == other.package())
+    type_of(one).is_some_and(|of| Some(of) == type_of(other)) && are_in_one_package(one, other)
+}
+
+/// Returns the type of the receiver. The name of a literal may begin with the function into which
+/// the one around it was inlined: `main.run.(*T).Listen.func1`.
+fn type_of(frame: &Frame) -> Option<&str> {
+    let inlined = || {
+        let (_, rest) = frame.in_package().rsplit_once("(*")?;
+        rest.split(')').next()
+    };
+    frame.receiver().or_else(inlined)
+}
+
+fn are_in_one_package(one: &Frame, other: &Frame) -> bool {
+    let folder = |frame: &'_ Frame| {
+        let file = &frame.place.as_ref()?.file;
+        file.rsplit_once('/').map(|(folder, _)| folder.to_owned())
+    };
+    one.package() == other.package() || folder(one).is_some_and(|of| Some(of) == folder(other))
 }
 
 /// Adds evidence if the frame is near the detecting one in the source.

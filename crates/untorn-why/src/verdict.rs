@@ -56,8 +56,12 @@ fn no_candidate(crash: &Crash) -> &'static str {
     let alone = crash.goroutines <= crash.noticed.len() as u64;
     match (crash.extent(), alone) {
         (Extent::Whole, true) => "No other goroutine is left: the writer has exited.",
-        (Extent::Whole, false) => "None of the other goroutines looks like the writer, which may have exited.",
-        (Extent::Cut, true) => "The text is cut off before the other goroutines, so it does not show the writer.",
+        (Extent::Whole, false) => {
+            "None of the other goroutines looks like the writer, which may have exited."
+        }
+        (Extent::Cut, true) => {
+            "The text is cut off before the other goroutines, so it does not show the writer."
+        }
         (Extent::Cut, false) => {
             "The text is cut off, and none of the other goroutines in it looks like the writer."
         }
