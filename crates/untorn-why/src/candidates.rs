@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::dump::{self, Crash, Created, Goroutine};
+use crate::dump::{self, Crash, Created, Extent, Goroutine};
 use crate::evidence::{self, Detecting, Evidence, Reason};
 use crate::frame::Access;
 use crate::source_location::SourceLocation;
@@ -174,6 +174,7 @@ pub(crate) fn rank(crash: &Crash) -> Ranking {
     let all_stored = crash.goroutines == (crash.noticed.len() + crash.others.len()) as u64;
     if let [only] = weighed.as_mut_slice()
         && all_stored
+        && crash.extent() == Extent::Whole
         && is_the_only_one(crash, only.goroutine)
     {
         only.evidence.reasons.push(Reason {

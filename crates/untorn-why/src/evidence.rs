@@ -109,7 +109,7 @@ impl<'d> Detecting<'d> {
             self.code.relation(frame, tally);
         }
         if tally.points == before && self.side.is_some() && frame.is_some() {
-            tally.say("unrelated", -12, || {
+            tally.say("unrelated", -16, || {
                 "its code is not related to that of the detecting goroutine".into()
             });
         }
@@ -190,7 +190,7 @@ impl<'d> Detecting<'d> {
             by.function == created.function && by.place.is_some() && by.place == created.place
         });
         if is_sibling && created.is_by_the_program() {
-            let points = if self.writes { 20 } else { 14 };
+            let points = if self.writes { 20 } else { 12 };
             tally.say("same_start", points, || {
                 format!(
                     "the `go` statement in {} that started it started the detecting goroutine too",
@@ -287,7 +287,7 @@ impl<'d> Detecting<'d> {
             });
         }
         if waits_for_a_lock(goroutine) {
-            tally.say("waits_for_a_lock", -15, || {
+            tally.say("waits_for_a_lock", -20, || {
                 "it waits for a lock, and so was not writing".into()
             });
         }

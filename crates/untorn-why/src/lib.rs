@@ -41,6 +41,8 @@ mod names;
 pub mod numbers;
 mod parse;
 #[cfg(test)]
+mod ranking_tests;
+#[cfg(test)]
 mod rates;
 mod relation;
 mod render;

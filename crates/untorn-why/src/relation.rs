@@ -25,17 +25,31 @@ impl<'d> DetectingCode<'d> {
 
     /// Adds the evidence of one frame from its type, its literals and its place.
     pub(crate) fn relation(&self, frame: &Frame, tally: &mut Tally) {
-        if let Some(site) = self.site {
-            self.relation_to(site, frame, tally);
+        let Some(site) = self.site else {
+            return;
+        };
+        if frame.function == site.function {
+            let points = if self.writes { 25 } else { -6 };
+            tally.say("same_function", points, || {
+                format!("it runs {}, as the detecting goroutine does", site.function)
+            });
+        }
+        if !self.only_reads(frame) {
+            self.type_or_literal(site, frame, tally);
             location(site, frame, tally);
         }
     }
 
+    /// Returns `true` if the detecting goroutine runs the function too, and does not write: what it
+    /// is called and where it is says nothing then.
+    fn only_reads(&self, frame: &Frame) -> bool {
+        let mut frames = self.frames.iter();
+        !self.writes && frames.any(|of| of.function == frame.function)
+    }
+
     /// Adds the evidence of one frame from its name.
     pub(crate) fn name(&self, frame: &Frame, tally: &mut Tally) {
-        // A function that reads is not named for a write, whatever its words are.
-        let reads = !self.writes && self.site.is_some_and(|of| of.function == frame.function);
-        if let Some(word) = names::update_word(frame).filter(|_| !reads) {
+        if let Some(word) = names::update_word(frame).filter(|_| !self.only_reads(frame)) {
             tally.say("named_for_a_change", 15, || {
                 format!(
                     "{} is named like a write: \u{201c}{word}\u{201d}",
@@ -45,14 +59,7 @@ impl<'d> DetectingCode<'d> {
         }
     }
 
-    fn relation_to(&self, site: &Frame, frame: &Frame, tally: &mut Tally) {
-        if frame.function == site.function {
-            let points = if self.writes { 25 } else { -6 };
-            tally.say("same_function", points, || {
-                format!("it runs {}, as the detecting goroutine does", site.function)
-            });
-            return;
-        }
+    fn type_or_literal(&self, site: &Frame, frame: &Frame, tally: &mut Tally) {
         // A function on both stacks, such as the one that calls all handlers, relates nothing.
         if self.frames.iter().any(|of| of.function == frame.function) {
             return;
