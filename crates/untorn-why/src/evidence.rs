@@ -116,7 +116,7 @@ impl<'d> Detecting<'d> {
         if let Some(frame) = frame {
             self.code.name(frame, tally);
         }
-        self.names(goroutine, tally);
+        self.names(goroutine, frame, tally);
         self.state(goroutine, tally);
         frame.or_else(|| goroutine.own())
     }
@@ -217,21 +217,19 @@ impl<'d> Detecting<'d> {
         })
     }
 
-    /// Adds evidence from the names of the functions on its stack.
-    fn names(&self, goroutine: &Goroutine, tally: &mut Tally) {
-        if goroutine
-            .program_frames()
-            .any(|frame| names::update_word(frame).is_some())
-        {
+    /// Adds evidence from names, that of the frame with most evidence first.
+    fn names(&self, goroutine: &Goroutine, frame: Option<&Frame>, tally: &mut Tally) {
+        let mut frames = goroutine.program_frames();
+        if frames.any(|frame| names::update_word(frame).is_some()) {
             return;
         }
-        if let Some(own) = goroutine.own()
-            && let Some(word) = names::read_word(own)
+        if let Some(frame) = frame
+            && let Some(word) = names::read_word(frame)
         {
             tally.say("named_for_a_look", -30, || {
                 format!(
                     "{} is named like a read: \u{201c}{word}\u{201d}",
-                    own.function
+                    frame.function
                 )
             });
             return;

@@ -85,7 +85,7 @@ impl Truth {
         frames.into_iter().any(|place| {
             self.bodies.iter().any(|(file, from, to)| {
                 let ends = place.file.ends_with(&format!("/{file}"));
-                ends && (*from..=*to).contains(&u64::from(place.line))
+                ends && (*from..=*to).contains(&place.line)
             })
         })
     }
