@@ -113,26 +113,24 @@ impl<'d> Detecting<'d> {
                 "its code is not related to that of the detecting goroutine".into()
             });
         }
-        if let Some(frame) = frame {
-            self.code.name(frame, tally);
-        }
         self.names(goroutine, frame, tally);
         self.state(goroutine, tally);
         frame.or_else(|| goroutine.own())
     }
 
-    /// Finds the frame with most evidence, the innermost one of several.
+    /// Finds the frame that is related most, of several one that is named for a write, and of those
+    /// the innermost.
     fn best_frame<'g>(&self, goroutine: &'g Goroutine, shared: Option<u64>) -> Option<&'g Frame> {
-        let mut best: Option<(i32, &Frame)> = None;
+        let mut best: Option<((i32, bool), &Frame)> = None;
         for frame in goroutine.program_frames() {
             let mut tally = Tally::default();
             self.code.relation(frame, &mut tally);
-            self.code.name(frame, &mut tally);
             let has_address = shared == Some(frame.at);
             let reads = names::read_word(frame).is_some();
             let points = tally.points + i32::from(has_address) * 20 - i32::from(reads) * 15;
-            if best.is_none_or(|(most, _)| points > most) {
-                best = Some((points, frame));
+            let key = (points, self.code.word(frame).is_some());
+            if best.is_none_or(|(most, _)| key > most) {
+                best = Some((key, frame));
             }
         }
         best.map(|(_, frame)| frame)
@@ -219,8 +217,12 @@ impl<'d> Detecting<'d> {
 
     /// Adds evidence from names, that of the frame with most evidence first.
     fn names(&self, goroutine: &Goroutine, frame: Option<&Frame>, tally: &mut Tally) {
-        let mut frames = goroutine.program_frames();
-        if frames.any(|frame| names::update_word(frame).is_some()) {
+        let mut frames = frame.into_iter().chain(goroutine.program_frames());
+        if let Some((frame, word)) = frames.find_map(|of| Some((of, self.code.word(of)?))) {
+            tally.say("named_for_a_change", 15, || {
+                let function = &frame.function;
+                format!("{function} is named like a write: \u{201c}{word}\u{201d}")
+            });
             return;
         }
         if let Some(frame) = frame

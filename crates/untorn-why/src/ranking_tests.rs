@@ -60,6 +60,7 @@ fn frame_with_the_evidence_is_named() {
 #[test]
 fn outer_frames_of_both_sides_are_compared() {
     let stack = "example.com/shop/store.(*Rows).Find(0xc000300000)\n\t/app/store/rows.go:9 +0x70\n\
+        example.com/shop/store.(*Lists).UpdateOrder(0xc000400000)\n\t/app/store/lists.go:9 +0x70\n\
         main.(*Server).listen.func1()\n\t/app/listen.go:12 +0x70\n";
     let explained = explained(&[
         READER,

@@ -47,16 +47,9 @@ impl<'d> DetectingCode<'d> {
         !self.writes && frames.any(|of| of.function == frame.function)
     }
 
-    /// Adds the evidence of one frame from its name.
-    pub(crate) fn name(&self, frame: &Frame, tally: &mut Tally) {
-        if let Some(word) = names::update_word(frame).filter(|_| !self.only_reads(frame)) {
-            tally.say("named_for_a_change", 15, || {
-                format!(
-                    "{} is named like a write: \u{201c}{word}\u{201d}",
-                    frame.function
-                )
-            });
-        }
+    /// Returns the word of the frame's name that suggests a write.
+    pub(crate) fn word(&self, frame: &Frame) -> Option<String> {
+        names::update_word(frame).filter(|_| !self.only_reads(frame))
     }
 
     fn type_or_literal(&self, site: &Frame, frame: &Frame, tally: &mut Tally) {
