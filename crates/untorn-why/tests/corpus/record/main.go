@@ -1,6 +1,6 @@
 // Command record records the dumps of this folder again: `go run ./record GO GO …` with the
 // commands of the versions of Go, oldest first, in the folder of go.mod. Each scene crashes under
-// two of them.
+// three of them.
 package main
 
 import (
@@ -20,8 +20,10 @@ import (
 	"example.com/shop/mark"
 )
 
-// The most bytes of a dump, and the most runs to get one.
 const (
+	// The number of versions under which each scene crashes.
+	versionsOfOne = 3
+	// The most bytes of a dump, and the most runs to get one.
 	most  = 40_000
 	tries = 8
 )
@@ -53,7 +55,7 @@ func main() {
 	// The dumps of one scene are all on even lines of the table, or all on odd ones.
 	var halves [2][]string
 	for i, scene := range scenes {
-		for k := 0; k < 3; k++ {
+		for k := 0; k <= versionsOfOne; k++ {
 			with, traceback, found := choose(toolchains, i, k)
 			if !found {
 				continue
@@ -99,9 +101,9 @@ func versions(commands []string) []toolchain {
 }
 
 // choose returns the version for the dump k of the scene i, and its GOTRACEBACK. Every second pair
-// of scenes has a third dump, of a version that prints only the goroutine that detected it.
+// of scenes has a fourth dump, of a version that prints only the goroutine that detected it.
 func choose(toolchains []toolchain, i, k int) (with toolchain, traceback string, found bool) {
-	if k == 2 {
+	if k == versionsOfOne {
 		var alone []toolchain
 		for _, one := range toolchains {
 			if !one.all {
@@ -113,7 +115,7 @@ func choose(toolchains []toolchain, i, k int) (with toolchain, traceback string,
 		}
 		return alone[i/4%len(alone)], "", true
 	}
-	with = toolchains[(i+k*(3+i/len(toolchains)))%len(toolchains)]
+	with = toolchains[(i+k*3)%len(toolchains)]
 	switch {
 	case (i+k)%9 == 4:
 		traceback = "system"
