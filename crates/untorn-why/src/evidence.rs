@@ -191,7 +191,7 @@ impl<'d> Detecting<'d> {
             let points = if self.writes { 20 } else { 12 };
             tally.say("same_start", points, || {
                 format!(
-                    "the `go` statement in {} that started it started the detecting goroutine too",
+                    "one `go` statement in {} started it and the detecting goroutine",
                     created.function
                 )
             });

@@ -118,21 +118,43 @@ impl Rate {
 
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let percent = (self.right * 100).checked_div(self.of).unwrap_or(100);
-        write!(f, "{} of {} ({percent} %)", self.right, self.of)
+        write!(f, "{} of {}", self.right, self.of)?;
+        match (self.right * 100).checked_div(self.of) {
+            Some(percent) => write!(f, " ({percent} %)"),
+            None => Ok(()),
+        }
     }
 }
 
-/// What is measured, by the row of the printed table.
-const ROWS: [&str; 8] = [
-    "\"likely\" names the writer",
-    "\"possibly\" names the writer",
-    "\"likely\", the writer in the text",
-    "\"likely\", the writer not in the text",
-    "the writer in the text is listed",
-    "the writer in the text is named first",
-    "the line that detected the overlap",
-    "the cause is among those listed",
+/// A row of the printed table.
+#[derive(Clone, Copy)]
+enum Row {
+    Likely,
+    Possibly,
+    LikelyInText,
+    LikelyAbsent,
+    PossiblyAbsent,
+    NoneNamed,
+    Listed,
+    First,
+    Site,
+    Cause,
+}
+
+const ROWS: [(Row, &str); 10] = [
+    (Row::Likely, "\"likely\" names the writer"),
+    (Row::Possibly, "\"possibly\" names the writer"),
+    (Row::LikelyInText, "\"likely\", the writer in the text"),
+    (Row::LikelyAbsent, "\"likely\", the writer not in the text"),
+    (
+        Row::PossiblyAbsent,
+        "\"possibly\", the writer not in the text",
+    ),
+    (Row::NoneNamed, "none is named, the writer not in the text"),
+    (Row::Listed, "the writer in the text is listed"),
+    (Row::First, "the writer in the text is named first"),
+    (Row::Site, "the line that detected the overlap"),
+    (Row::Cause, "the cause is among those listed"),
 ];
 
 struct Rates {
@@ -184,11 +206,15 @@ fn measure(truths: &[Truth], held_out: bool) -> Rates {
         let is_right = explained.writers[..named].iter().any(right);
         let first = explained.writers.first().map(|writer| writer.certainty);
         let likely = first == Some(Certainty::Likely);
-        if let Some(certainty) = first {
-            rates.rows[usize::from(certainty != Certainty::Likely)].count(is_right);
+        let mut count = |row: Row, right| rates.rows[row as usize].count(right);
+        match (first, present) {
+            (Some(Certainty::Likely), true) => count(Row::LikelyInText, is_right),
+            (Some(Certainty::Likely), false) => count(Row::LikelyAbsent, is_right),
+            (Some(_), false) => count(Row::PossiblyAbsent, is_right),
+            (Some(_), true) | (None, _) => {}
         }
-        if likely {
-            rates.rows[if present { 2 } else { 3 }].count(is_right);
+        if first.is_some() {
+            count(if likely { Row::Likely } else { Row::Possibly }, is_right);
         }
         let listed = || {
             explained
@@ -198,14 +224,17 @@ fn measure(truths: &[Truth], held_out: bool) -> Rates {
         };
         let is_listed = listed().any(|number| truth.writers.contains(&number));
         if present {
-            rates.rows[4].count(is_listed);
-            rates.rows[5].count(is_right);
+            count(Row::Listed, is_listed);
+            count(Row::First, is_right);
+        } else {
+            count(Row::NoneNamed, first.is_none());
         }
         let site = explained.known[0].place.as_ref().map(short);
         let is_site = site.as_deref() == Some(&truth.notices);
-        rates.rows[6].count(is_site);
+        count(Row::Site, is_site);
         if truth.cause != "-" {
-            rates.rows[7].count(explained.causes.iter().any(|cause| cause.id == truth.cause));
+            let mut causes = explained.causes.iter();
+            count(Row::Cause, causes.any(|cause| cause.id == truth.cause));
         }
         let mut note = |what: &str| {
             rates
@@ -231,11 +260,13 @@ fn measure(truths: &[Truth], held_out: bool) -> Rates {
 fn rates_of_the_corpus_reach_their_floors() {
     let truths = truths();
     let [trained, held_out] = [false, true].map(|held_out| measure(&truths, held_out));
-    let all = |row: usize| trained.rows[row].and(held_out.rows[row]);
     println!("| | training half | held-out half | both |\n|---|---|---|---|");
-    for (row, name) in ROWS.iter().enumerate() {
-        let (trained, held_out, all) = (trained.rows[row], held_out.rows[row], all(row));
-        println!("| {name} | {trained} | {held_out} | {all} |");
+    for (row, name) in ROWS {
+        let [trained, held_out] = [&trained, &held_out].map(|rates| rates.rows[row as usize]);
+        println!(
+            "| {name} | {trained} | {held_out} | {} |",
+            trained.and(held_out)
+        );
     }
     for rates in [&trained, &held_out] {
         println!(
@@ -250,12 +281,9 @@ fn rates_of_the_corpus_reach_their_floors() {
         (35..=65).contains(&(present * 100 / truths.len())),
         "{present} of the dumps have the writer"
     );
-    for (row, floor) in [(0, 90), (4, 80), (6, 95)] {
-        assert!(
-            all(row).is_at_least(floor),
-            "{}: {}, not {floor} %",
-            ROWS[row],
-            all(row)
-        );
+    for (row, floor) in [(Row::Likely, 90), (Row::Listed, 80), (Row::Site, 95)] {
+        let all = trained.rows[row as usize].and(held_out.rows[row as usize]);
+        let (_, name) = ROWS[row as usize];
+        assert!(all.is_at_least(floor), "{name}: {all}, not {floor} %");
     }
 }
