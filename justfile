@@ -183,6 +183,10 @@ nightly: deny package powerset (loom-long "1") (shuttle "100000") (forced "10000
     cargo xtask ordering-mutants --all
     cargo xtask tsan-mutants
 
+# Records the dumps of untorn why's corpus again; GO are the commands of several versions of Go, oldest first.
+record-dumps *GO:
+    cd crates/untorn-why/tests/corpus && go run ./record {{GO}}
+
 # Copies the licences, the notice and the changelog into the packages.
 sync-package:
     cp LICENSE-APACHE LICENSE-MIT NOTICE CHANGELOG.md crates/untorn/

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::dump::{self, Crash, Created, Goroutine};
-use crate::evidence::{self, Detecting, Reason};
+use crate::dump::{self, Crash, Created, Extent, Goroutine};
+use crate::evidence::{self, Detecting, Evidence, Reason};
 use crate::frame::Access;
 use crate::source_location::SourceLocation;
 
@@ -32,8 +32,12 @@ impl Certainty {
     }
 }
 
-/// The points from which on a candidate is likely.
-const LIKELY: i32 = 40;
+/// The points from which on a candidate is likely if it ran when the process stopped.
+const LIKELY: i32 = 45;
+/// The points from which on a candidate is likely if it waited: it may have done so for long.
+const LIKELY_TO_WAIT: i32 = 65;
+/// The points for a related goroutine that is the only candidate.
+const ALONE: i32 = 20;
 /// The points from which on a goroutine is a candidate.
 const POSSIBLE: i32 = 12;
 /// Candidates this close to the first are tied with it: the difference may only be that one ran and
@@ -52,9 +56,9 @@ pub struct Candidate {
     pub line: u64,
     /// Its state, such as `running`; empty for a race report.
     pub state: String,
-    /// Where it stopped; `None` if its stack could not be read.
+    /// The function on its stack with most of the evidence; `None` if its stack could not be read.
     pub function: Option<String>,
-    /// The line of the source at which it stopped.
+    /// The line of that function at which it was.
     pub place: Option<SourceLocation>,
     /// The `go` statement that started it.
     pub started: Option<Started>,
@@ -113,102 +117,118 @@ pub(crate) fn noticed_access(crash: &Crash, index: usize) -> Option<Access> {
     of_frames.or_else(of_message)
 }
 
-/// A goroutine with its reasons and the sum of their points.
-type Weighed<'d> = (i32, &'d Goroutine, Vec<Reason>);
-
-fn points(reasons: &[Reason]) -> i32 {
-    reasons.iter().map(|reason| reason.points).sum()
+/// A goroutine with the evidence about it.
+struct Weighed<'d> {
+    goroutine: &'d Goroutine,
+    evidence: Evidence<'d>,
 }
 
-/// Returns the goroutines that have enough points to be candidates.
+impl Weighed<'_> {
+    fn points(&self) -> i32 {
+        let reasons = self.evidence.reasons.iter();
+        reasons.map(|reason| reason.points).sum()
+    }
+
+    fn is_likely(&self) -> bool {
+        let waits = !self.goroutine.runs();
+        self.points() >= if waits { LIKELY_TO_WAIT } else { LIKELY }
+    }
+}
+
+/// Returns the goroutines that have enough points to be candidates, likeliest first.
 fn weighed(crash: &Crash) -> Vec<Weighed<'_>> {
     let detecting = Detecting::new(&crash.noticed, &crash.banners);
-    let mut weighed: Vec<_> = crash
-        .others
-        .iter()
-        .map(|goroutine| (goroutine, detecting.reasons(goroutine)))
-        .collect();
+    let weigh = |goroutine| Weighed {
+        goroutine,
+        evidence: detecting.evidence(goroutine),
+    };
+    let mut weighed: Vec<_> = crash.others.iter().map(weigh).collect();
     // Two overlapping writers both detect it, as the second one clears the flag of the first.
     for (index, goroutine) in crash.noticed.iter().enumerate().skip(1) {
         if noticed_access(crash, index).is_some_and(Access::writes) {
-            let mut reasons = detecting.reasons(goroutine);
-            let text = "it detected an overlap too, while writing: two writers that overlap both print the message"
-                .to_owned();
-            reasons.push(Reason {
+            let mut weighed_too = weigh(goroutine);
+            let text = "it detected an overlap too, while writing: two writers that overlap both print the message";
+            weighed_too.evidence.reasons.push(Reason {
                 id: "noticed_too",
                 points: LIKELY,
-                text,
+                text: text.to_owned(),
             });
-            weighed.push((goroutine, reasons));
+            weighed.push(weighed_too);
         }
     }
-    let reaches = |reasons: &[Reason]| points(reasons) >= POSSIBLE;
     // Almost every `main` waits for the others, so that is evidence only if there is no other
     // candidate.
-    if !weighed.iter().any(|(_, reasons)| reaches(reasons)) {
-        for (goroutine, reasons) in &mut weighed {
-            reasons.extend(evidence::waits(goroutine).filter(|_| goroutine.is_in_main()));
+    if !weighed.iter().any(|one| one.points() >= POSSIBLE) {
+        for one in &mut weighed {
+            let waits = evidence::waits(one.goroutine).filter(|_| one.goroutine.is_in_main());
+            one.evidence.reasons.extend(waits);
         }
     }
+    weighed.retain(|one| one.points() >= POSSIBLE);
+    weighed.sort_by_key(|one| -one.points());
     weighed
-        .into_iter()
-        .filter(|(_, reasons)| reaches(reasons))
-        .map(|(goroutine, reasons)| (points(&reasons), goroutine, reasons))
-        .collect()
 }
 
 /// Ranks the candidates, likeliest first.
 pub(crate) fn rank(crash: &Crash) -> Ranking {
     let mut weighed = weighed(crash);
-    weighed.sort_by_key(|(points, ..)| -points);
     let all_stored = crash.goroutines == (crash.noticed.len() + crash.others.len()) as u64;
-    let alone = weighed.len() == 1 && all_stored && is_the_only_one(crash, weighed[0].1);
-    let most = weighed.first().map_or(0, |(points, ..)| *points);
+    if let [only] = weighed.as_mut_slice()
+        && all_stored
+        && crash.extent() == Extent::Whole
+        && is_the_only_one(crash, only.goroutine)
+    {
+        only.evidence.reasons.push(Reason {
+            id: "the_only_one",
+            points: ALONE,
+            text: "no other goroutine of this dump is a candidate".to_owned(),
+        });
+    }
+    let most = weighed.first().map_or(0, Weighed::points);
     let is_tied = |points: i32| most - points <= TIE_MARGIN;
     // A candidate that is tied with the first is as likely as the first.
-    let certainty = |points| {
-        let points = if is_tied(points) { most } else { points };
-        if points >= LIKELY || alone {
+    let first = weighed.first().is_some_and(Weighed::is_likely);
+    let certainty = |one: &Weighed<'_>| {
+        if one.is_likely() || (first && is_tied(one.points())) {
             Certainty::Likely
         } else {
             Certainty::Possibly
         }
     };
-    let tied = weighed
-        .iter()
-        .filter(|(points, ..)| is_tied(*points))
-        .count();
-    let mut writers: Vec<_> = weighed
-        .into_iter()
-        .take(MAX_CANDIDATES)
-        .map(|(points, goroutine, mut reasons)| {
-            reasons.sort_by_key(|reason| -reason.points);
-            if alone {
-                let text = "no other goroutine of this dump is a candidate".to_owned();
-                reasons.push(Reason {
-                    id: "the_only_one",
-                    points: 0,
-                    text,
-                });
-            }
-            Candidate {
-                goroutine: Some(goroutine.number),
-                line: goroutine.at,
-                state: goroutine.state.clone(),
-                function: goroutine.own().map(|frame| frame.function.clone()),
-                place: goroutine.own().and_then(|frame| frame.place.clone()),
-                started: goroutine.created.as_ref().map(|created| Started {
-                    function: created.function.clone(),
-                    place: created.place.clone(),
-                }),
-                certainty: certainty(points),
-                reasons,
-                same_start: None,
-            }
+    let tied = weighed.iter().filter(|one| is_tied(one.points())).count();
+    let listed = weighed.into_iter().take(MAX_CANDIDATES);
+    let mut writers: Vec<_> = listed
+        .map(|one| {
+            let certainty = certainty(&one);
+            candidate(one, certainty)
         })
         .collect();
     add_same_starts(crash, &mut writers, !all_stored);
     Ranking { writers, tied }
+}
+
+fn candidate(of: Weighed<'_>, certainty: Certainty) -> Candidate {
+    let Weighed {
+        goroutine,
+        evidence,
+    } = of;
+    let mut reasons = evidence.reasons;
+    reasons.sort_by_key(|reason| -reason.points);
+    let frame = evidence.frame;
+    Candidate {
+        goroutine: Some(goroutine.number),
+        line: goroutine.at,
+        state: goroutine.state.clone(),
+        function: frame.map(|frame| frame.function.clone()),
+        place: frame.and_then(|frame| frame.place.clone()),
+        started: goroutine.created.as_ref().map(|created| Started {
+            function: created.function.clone(),
+            place: created.place.clone(),
+        }),
+        certainty,
+        reasons,
+        same_start: None,
+    }
 }
 
 /// Returns `true` if the candidate is the writer by exclusion: no stack is missing, and there is no

@@ -85,12 +85,22 @@ pub(crate) struct Created {
     pub(crate) place: Option<SourceLocation>,
 }
 
+impl Created {
+    /// Returns `true` if the statement is not one of Go's own packages, such as the one that starts
+    /// every handler of `net/http`.
+    pub(crate) fn is_by_the_program(&self) -> bool {
+        !Frame::new(0, &self.function, "").is_standard()
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Goroutine {
     pub(crate) at: u64,
     pub(crate) number: u64,
     /// The state between the brackets, up to a comma: what it waits for, or `running`.
     pub(crate) state: String,
+    /// The minutes for which it has waited, as the brackets say; 0 for less than one.
+    pub(crate) minutes: u64,
     pub(crate) frames: Vec<Frame>,
     /// The line about omitted frames.
     pub(crate) elided: Option<u64>,
@@ -103,6 +113,27 @@ impl Goroutine {
     /// Returns the innermost frame of the program's own code, or else of any library's.
     pub(crate) fn own(&self) -> Option<&Frame> {
         own(&self.frames)
+    }
+
+    /// Returns the frames outside of Go's own packages, innermost first.
+    pub(crate) fn program_frames(&self) -> impl Iterator<Item = &Frame> + Clone {
+        self.frames.iter().filter(|frame| !frame.is_standard())
+    }
+
+    /// Returns `true` if the end of its stack is missing: each one ends with the `go` statement, or
+    /// is that of `main` or of the runtime.
+    fn is_cut(&self) -> bool {
+        match (&self.created, self.frames.last()) {
+            (Some(created), _) => created.place.is_none(),
+            (None, Some(last)) => {
+                let ends = matches!(
+                    last.function.as_str(),
+                    "main.main" | "runtime.main" | "runtime.goexit"
+                );
+                last.place.is_none() || !(ends || last.package() == "runtime")
+            }
+            (None, None) => self.elsewhere.is_none(),
+        }
     }
 
     /// Returns `true` if it has run past the first instruction of its function.
@@ -123,15 +154,6 @@ impl Goroutine {
 
     pub(crate) fn runs(&self) -> bool {
         self.state.starts_with("runn")
-    }
-
-    /// Returns `true` if the end of its stack is missing: no `go` statement, and no `main` either.
-    fn is_cut(&self) -> bool {
-        self.created.is_none()
-            && self.elsewhere.is_none()
-            && self.frames.last().is_some_and(|outermost| {
-                outermost.function != "main.main" && outermost.package() != "runtime"
-            })
     }
 }
 
@@ -161,6 +183,16 @@ pub(crate) fn access(frames: &[Frame]) -> Option<Access> {
     frames.iter().find_map(Frame::access)
 }
 
+/// How much of a dump a text has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Extent {
+    Whole,
+    /// The end of the text, or the main goroutine, is missing.
+    Cut,
+    /// Only the goroutines that detected an overlap, which is all that Go 1.26 and newer print.
+    DetectingOnly,
+}
+
 /// Lines inside a dump that are not part of it.
 #[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
@@ -181,6 +213,10 @@ pub(crate) struct Crash {
     /// The other goroutines, or the likeliest writers among them if there are many.
     pub(crate) others: Vec<Goroutine>,
     pub(crate) goroutines: u64,
+    /// `true` if the stack of the main goroutine is in the text.
+    pub(crate) has_main: bool,
+    /// `true` if the end of the last stack is missing.
+    pub(crate) last_is_cut: bool,
     pub(crate) states: BTreeMap<String, u64>,
     pub(crate) exit: Option<(u64, u64)>,
     pub(crate) unread: Unread,
@@ -192,20 +228,31 @@ pub(crate) struct Crash {
 }
 
 impl Crash {
-    /// Returns `true` if the dump is an excerpt: the end of a stack is missing.
-    pub(crate) fn is_cut(&self) -> bool {
-        self.noticed
-            .iter()
-            .chain(&self.others)
-            .any(Goroutine::is_cut)
+    /// Takes note of the next goroutine of the text.
+    pub(crate) fn passes(&mut self, goroutine: &Goroutine) {
+        self.has_main |= goroutine.number == 1;
+        self.last_is_cut = goroutine.is_cut();
     }
 
-    /// Returns `true` if a Go before 1.24 wrote it.
+    pub(crate) fn extent(&self) -> Extent {
+        let alone = self.goroutines == self.noticed.len() as u64;
+        if self.last_is_cut || self.goroutines == 0 {
+            Extent::Cut
+        } else if alone && !self.is_before_go1_24() {
+            Extent::DetectingOnly
+        } else if self.has_main {
+            Extent::Whole
+        } else {
+            Extent::Cut
+        }
+    }
+
+    /// Returns `true` if a Go before 1.24 wrote it, which prints every goroutine.
     ///
     /// Since then the function that ends the process is in a package whose frames are shown.
     pub(crate) fn is_before_go1_24(&self) -> bool {
         let mut frames = self.noticed.iter().flat_map(|one| &one.frames);
-        !frames.any(|frame| frame.package() == "internal/runtime/maps")
+        !self.noticed.is_empty() && !frames.any(|frame| frame.package() == "internal/runtime/maps")
     }
 }
 

@@ -1,40 +1,15 @@
 //! Evidence for and against a goroutine as the writer, in points.
 
+use std::ptr;
+
 use serde::Serialize;
 
-use crate::dump::{self, Banner, Goroutine};
+use crate::addresses::{Shared, map_address, shared_words};
+use crate::dump::{self, Banner, Goroutine, Kind};
 use crate::frame::{Access, Frame, Word};
+use crate::names;
 use crate::numbers::input_line;
-
-/// Words in the names of functions that write.
-const UPDATES: &[&str] = &[
-    "add",
-    "apply",
-    "clear",
-    "delete",
-    "evict",
-    "expire",
-    "fetch",
-    "insert",
-    "load",
-    "merge",
-    "poll",
-    "pull",
-    "put",
-    "reconcile",
-    "refresh",
-    "register",
-    "reload",
-    "remove",
-    "save",
-    "set",
-    "store",
-    "sync",
-    "unregister",
-    "update",
-    "watch",
-    "write",
-];
+use crate::relation::DetectingCode;
 
 /// One piece of evidence; negative points count against the goroutine.
 #[derive(Clone, Debug, Serialize)]
@@ -48,83 +23,305 @@ pub struct Reason {
     pub text: String,
 }
 
-/// Returns the address of the map, if a call of the runtime shows it.
-pub(crate) fn map_address(frames: &[Frame]) -> Option<Word> {
-    frames.iter().find_map(Frame::map_argument)
+/// The sum of the evidence and, where they are wanted, its sentences.
+#[derive(Default)]
+pub(crate) struct Tally {
+    points: i32,
+    reasons: Option<Vec<Reason>>,
+}
+
+impl Tally {
+    fn with_sentences() -> Self {
+        Self {
+            reasons: Some(vec![]),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn say(&mut self, id: &'static str, points: i32, text: impl FnOnce() -> String) {
+        self.points += points;
+        if let Some(reasons) = &mut self.reasons {
+            let text = text();
+            reasons.push(Reason { id, points, text });
+        }
+    }
+}
+
+/// The evidence about one goroutine.
+pub(crate) struct Evidence<'g> {
+    pub(crate) reasons: Vec<Reason>,
+    /// The frame with most of it.
+    pub(crate) frame: Option<&'g Frame>,
 }
 
 /// The goroutine that detected the overlap first, with which the others are compared.
 pub(crate) struct Detecting<'d> {
     side: Option<&'d Goroutine>,
+    code: DetectingCode<'d>,
     writes: bool,
+    /// `true` for a map that was found corrupted: that may have happened long before.
+    is_late: bool,
+    map: Option<Word>,
+    words: Vec<Word>,
 }
 
 impl<'d> Detecting<'d> {
     pub(crate) fn new(noticed: &'d [Goroutine], banners: &[Banner]) -> Self {
         let side = noticed.first();
+        let kind = banners.first().map(|banner| banner.kind);
         let of_frames = side.and_then(|side| dump::access(&side.frames));
-        let of_message = || banners.first()?.kind.access();
+        let access = of_frames.or_else(|| kind?.access());
+        let writes = access.is_some_and(Access::writes);
         Self {
             side,
-            writes: of_frames.or_else(of_message).is_some_and(Access::writes),
+            code: DetectingCode::new(side, writes),
+            writes,
+            is_late: kind == Some(Kind::Damage),
+            map: side.and_then(|side| map_address(&side.frames)),
+            words: side.map_or_else(Vec::new, shared_words),
         }
     }
 
     /// Returns the sum of the points of `goroutine`.
     pub(crate) fn points(&self, goroutine: &Goroutine) -> i32 {
-        let reasons = self.reasons(goroutine);
-        reasons.iter().map(|reason| reason.points).sum()
+        let mut tally = Tally::default();
+        self.weigh(goroutine, &mut tally);
+        tally.points
     }
 
     /// Returns the evidence for and against `goroutine`.
-    pub(crate) fn reasons(&self, goroutine: &Goroutine) -> Vec<Reason> {
-        let mut reasons = vec![];
-        let mut say = |id, points, text: String| reasons.push(Reason { id, points, text });
-
-        in_the_runtime(goroutine, &mut say);
-        if let Some(side) = self.side {
-            addresses(side, goroutine, &mut say);
-            self.relation(side, goroutine, &mut say);
+    pub(crate) fn evidence<'g>(&self, goroutine: &'g Goroutine) -> Evidence<'g> {
+        let mut tally = Tally::with_sentences();
+        let frame = self.weigh(goroutine, &mut tally);
+        Evidence {
+            reasons: tally.reasons.unwrap_or_default(),
+            frame,
         }
-        by_name(goroutine, &mut say);
+    }
+
+    /// Adds all evidence, and returns the frame with most of it.
+    fn weigh<'g>(&self, goroutine: &'g Goroutine, tally: &mut Tally) -> Option<&'g Frame> {
+        in_the_runtime(goroutine, tally);
+        let before = tally.points;
+        let shared = self.address(goroutine, tally);
+        if let Some(side) = self.side {
+            self.start(side, goroutine, tally);
+        }
+        let frame = self.best_frame(goroutine, shared);
+        if let Some(frame) = frame {
+            self.code.relation(frame, tally);
+        }
+        if tally.points == before && self.side.is_some() && frame.is_some() {
+            tally.say("unrelated", -16, || {
+                "its code is not related to that of the detecting goroutine".into()
+            });
+        }
+        self.names(goroutine, frame, tally);
+        self.state(goroutine, tally);
+        frame.or_else(|| goroutine.own())
+    }
+
+    /// Finds the frame that is related most, of several one that is named for a write, and of those
+    /// the innermost.
+    fn best_frame<'g>(
+        &self,
+        goroutine: &'g Goroutine,
+        shared: Option<&Frame>,
+    ) -> Option<&'g Frame> {
+        let mut best: Option<((i32, bool), &Frame)> = None;
+        for frame in goroutine.program_frames() {
+            let mut tally = Tally::default();
+            self.code.relation(frame, &mut tally);
+            let has_address = shared.is_some_and(|shared| ptr::eq(shared, frame));
+            let reads = names::read_word(frame).is_some();
+            let points = tally.points + i32::from(has_address) * 20 - i32::from(reads) * 15;
+            let key = (points, self.code.word(frame).is_some());
+            if best.is_none_or(|(most, _)| key > most) {
+                best = Some((key, frame));
+            }
+        }
+        best.map(|(_, frame)| frame)
+    }
+
+    /// Adds evidence if both goroutines have an address among their arguments. Returns the frame
+    /// that has it.
+    fn address<'g>(&self, goroutine: &'g Goroutine, tally: &mut Tally) -> Option<&'g Frame> {
+        if let Some(map) = self.map
+            && let Some(found) = Shared::find(map, goroutine)
+        {
+            let points = if found.exact() { 40 } else { 15 };
+            tally.say("same_map", points, || {
+                let whose = if map.exact {
+                    "the map's address"
+                } else {
+                    "the map's address unless that register was reused"
+                };
+                let at = found.at();
+                format!("{:#x}, {whose}, is among its arguments {at}", map.value)
+            });
+            return Some(found.frame);
+        }
+        let mut words = self.words.iter();
+        let found = words.find_map(|word| Shared::find(*word, goroutine))?;
+        let points = if found.exact() { 28 } else { 10 };
+        tally.say("same_address", points, || {
+            let of_detecting = if found.wanted.exact {
+                "an argument of the detecting call"
+            } else {
+                "an argument of the detecting call (marked `?`: may be stale)"
+            };
+            format!(
+                "{:#x}, {of_detecting}, is among its arguments too {}: the map, or a value that holds it",
+                found.wanted.value,
+                found.at()
+            )
+        });
+        Some(found.frame)
+    }
+
+    /// Adds evidence from the `go` statements that started both.
+    fn start(&self, side: &Goroutine, goroutine: &Goroutine, tally: &mut Tally) {
+        if waits_for_its_workers(side, goroutine) {
+            tally.say("waits_for_its_workers", -40, || {
+                "it waits for the goroutines that it started, of which the detecting one is one"
+                    .into()
+            });
+        }
+        let Some(created) = &goroutine.created else {
+            return;
+        };
+        let by_both = side.created.as_ref();
+        let is_sibling = by_both.is_some_and(|by| {
+            by.function == created.function && by.place.is_some() && by.place == created.place
+        });
+        if is_sibling && created.is_by_the_program() {
+            let points = if self.writes { 20 } else { 12 };
+            tally.say("same_start", points, || {
+                format!(
+                    "one `go` statement in {} started it and the detecting goroutine",
+                    created.function
+                )
+            });
+            return;
+        }
+        if self.started_by_or_runs(&created.function) {
+            tally.say("same_creator", 5, || {
+                format!(
+                    "{} started it, and also started the detecting goroutine or is on its stack",
+                    created.function
+                )
+            });
+        }
+    }
+
+    /// Returns `true` if `function` started the detecting goroutine or is on its stack.
+    fn started_by_or_runs(&self, function: &str) -> bool {
+        self.side.is_some_and(|side| {
+            let started = side.created.iter().any(|by| by.function == function);
+            started || side.frames.iter().any(|of| of.function == function)
+        })
+    }
+
+    /// Adds evidence from names, that of the frame with most evidence first.
+    fn names(&self, goroutine: &Goroutine, frame: Option<&Frame>, tally: &mut Tally) {
+        let mut frames = frame.into_iter().chain(goroutine.program_frames());
+        if let Some((frame, word)) = frames.find_map(|of| Some((of, self.code.word(of)?))) {
+            tally.say("named_for_a_change", 15, || {
+                let function = &frame.function;
+                format!("{function} is named like a write: \u{201c}{word}\u{201d}")
+            });
+            return;
+        }
+        if let Some(frame) = frame
+            && let Some(word) = names::read_word(frame)
+        {
+            tally.say("named_for_a_look", -30, || {
+                format!(
+                    "{} is named like a read: \u{201c}{word}\u{201d}",
+                    frame.function
+                )
+            });
+            return;
+        }
+        let started = || {
+            let function = &goroutine.created.as_ref()?.function;
+            // The function that started all of them says nothing about one.
+            (!self.started_by_or_runs(function)).then_some(())?;
+            let word = names::update_word(&Frame::new(0, function, ""))?;
+            Some((function, word))
+        };
+        if let Some((function, word)) = started() {
+            tally.say("named_for_a_change", 8, || {
+                format!(
+                    "{function}, which started it, is named like a write: \u{201c}{word}\u{201d}"
+                )
+            });
+        }
+    }
+
+    /// Adds evidence from what the goroutine does, or waits for.
+    fn state(&self, goroutine: &Goroutine, tally: &mut Tally) {
+        if dump::access(&goroutine.frames).is_some_and(|access| !access.writes()) {
+            tally.say("reads", -40, || "it is reading a map".into());
+        }
         if !goroutine.has_begun() {
-            say("not_begun", -40, "it had not begun to run".to_owned());
+            tally.say("not_begun", -40, || "it had not begun to run".into());
         }
         if goroutine.elsewhere.is_some() {
-            let text = "it was still running on another thread when the process stopped, so its stack is unknown";
-            say("running_elsewhere", 14, text.to_owned());
-        } else if goroutine.runs() && goroutine.own().is_some() {
-            let id = if goroutine.state == "runnable" {
-                "runnable"
-            } else {
-                "running"
-            };
-            say(id, 4, format!("it was {}", goroutine.state));
+            tally.say("running_elsewhere", 14, || {
+                "it was still running on another thread when the process stopped, so its stack is unknown".into()
+            });
+        } else if goroutine.runs() {
+            if goroutine.own().is_some() {
+                let id = if goroutine.state == "runnable" {
+                    "runnable"
+                } else {
+                    "running"
+                };
+                tally.say(id, 10, || format!("it was {}", goroutine.state));
+            }
+        } else if goroutine.minutes > 0 && !self.is_late {
+            let minutes = goroutine.minutes;
+            tally.say("waits_for_minutes", -60, || {
+                format!("it has waited for {minutes} minutes, and the writer wrote just before the process stopped")
+            });
+        } else if goroutine.program_frames().all(Frame::is_of_a_module) {
+            tally.say("idle_in_a_library", -40, || {
+                format!(
+                    "it waits [{}] in a library, outside of the program's own code",
+                    goroutine.state
+                )
+            });
         }
-        if !goroutine.is_in_main() {
-            reasons.extend(waits(goroutine));
+        if waits_for_a_lock(goroutine) {
+            tally.say("waits_for_a_lock", -20, || {
+                "it waits for a lock, and so was not writing".into()
+            });
         }
-        reasons
+        if !goroutine.is_in_main()
+            && let Some(waits) = waits(goroutine)
+        {
+            tally.say(waits.id, waits.points, || waits.text);
+        }
     }
 }
 
 /// Adds evidence from the functions of Go's runtime on the stack.
-fn in_the_runtime(goroutine: &Goroutine, say: &mut impl FnMut(&'static str, i32, String)) {
-    if let Some(frame) = goroutine
-        .frames
-        .iter()
-        .find(|frame| frame.access().is_some_and(Access::writes))
-    {
-        let text = format!(
-            "it is inside {}, which writes to a map ({})",
-            frame.function,
-            input_line(frame.at)
-        );
-        say("in_a_write", 50, text);
+fn in_the_runtime(goroutine: &Goroutine, tally: &mut Tally) {
+    let mut frames = goroutine.frames.iter();
+    if let Some(frame) = frames.find(|frame| frame.access().is_some_and(Access::writes)) {
+        tally.say("in_a_write", 50, || {
+            let (function, at) = (&frame.function, frame.at);
+            format!(
+                "it is inside {function}, which writes to a map ({})",
+                input_line(at)
+            )
+        });
     }
     if waits_for_others(goroutine) {
-        let text = "it only waits for other goroutines to finish".to_owned();
-        say("waits_for_others", -30, text);
+        tally.say("waits_for_others", -30, || {
+            "it only waits for other goroutines to finish".into()
+        });
     }
 }
 
@@ -136,13 +333,41 @@ fn waits_for_others(goroutine: &Goroutine) -> bool {
         .any(|frame| frame.function == "sync.(*WaitGroup).Wait")
 }
 
+fn waits_for_a_lock(goroutine: &Goroutine) -> bool {
+    const LOCKS: &[&str] = &[
+        "sync.(*Mutex).Lock",
+        "sync.(*RWMutex).Lock",
+        "sync.(*RWMutex).RLock",
+    ];
+    let frames = goroutine.frames.iter();
+    let mut called = frames.take_while(|frame| frame.is_standard());
+    !goroutine.runs() && called.any(|frame| LOCKS.contains(&frame.function.as_str()))
+}
+
+/// Returns `true` if the goroutine waits in the function that started the detecting one.
+fn waits_for_its_workers(side: &Goroutine, goroutine: &Goroutine) -> bool {
+    const WAITS: &[&str] = &[
+        "chan receive",
+        "select",
+        "select (no cases)",
+        "semacquire",
+        "sync.Cond.Wait",
+        "sync.WaitGroup.Wait",
+    ];
+    let starter = side.created.as_ref().map(|by| by.function.as_str());
+    let own = goroutine.own().map(|own| own.function.as_str());
+    starter.is_some() && starter == own && WAITS.contains(&goroutine.state.as_str())
+}
+
 /// Returns evidence if the goroutine waits as a periodic writer does.
 pub(crate) fn waits(goroutine: &Goroutine) -> Option<Reason> {
     let waits = matches!(
         goroutine.state.as_str(),
         "sleep" | "select" | "chan receive"
     );
-    let own = goroutine.own().filter(|_| waits)?;
+    let own = goroutine
+        .own()
+        .filter(|_| waits && goroutine.minutes == 0)?;
     (!own.is_of_a_module() && !waits_for_others(goroutine)).then(|| Reason {
         id: "poller",
         points: 10,
@@ -151,253 +376,4 @@ pub(crate) fn waits(goroutine: &Goroutine) -> Option<Reason> {
             goroutine.state
         ),
     })
-}
-
-/// Adds evidence if both goroutines have an address among their arguments.
-fn addresses(
-    side: &Goroutine,
-    goroutine: &Goroutine,
-    say: &mut impl FnMut(&'static str, i32, String),
-) {
-    if let Some(map) = map_address(&side.frames)
-        && let Some(found) = Shared::find(map, goroutine)
-    {
-        let points = if found.exact() { 40 } else { 15 };
-        let whose = if map.exact {
-            "the map's address"
-        } else {
-            "the map's address unless that register was reused"
-        };
-        let text = format!(
-            "{:#x}, {whose}, is among its arguments {}",
-            map.value,
-            found.at()
-        );
-        say("same_map", points, text);
-        return;
-    }
-    let shared = shared_words(side)
-        .into_iter()
-        .find_map(|word| Shared::find(word, goroutine));
-    if let Some(found) = shared {
-        let points = if found.exact() { 28 } else { 10 };
-        let of_detecting = if found.wanted.exact {
-            "an argument of the detecting call"
-        } else {
-            "an argument of the detecting call (marked `?`: may be stale)"
-        };
-        let text = format!(
-            "{:#x}, {of_detecting}, is among its arguments too {}: the map, or a value that holds it",
-            found.wanted.value,
-            found.at()
-        );
-        say("same_address", points, text);
-    }
-}
-
-/// A word that is an argument in the detecting goroutine and in another one.
-struct Shared<'d> {
-    wanted: Word,
-    frame: &'d Frame,
-    found: Word,
-}
-
-impl<'d> Shared<'d> {
-    /// Finds the strongest occurrence: one without a `?`, outside of Go's own packages.
-    fn find(wanted: Word, goroutine: &'d Goroutine) -> Option<Self> {
-        let all = goroutine
-            .frames
-            .iter()
-            .flat_map(|frame| frame.words().map(move |word| (frame, word)));
-        let (frame, found) = all
-            .filter(|(_, word)| word.value == wanted.value)
-            .min_by_key(|(frame, word)| (!word.exact, frame.is_standard()))?;
-        Some(Self {
-            wanted,
-            frame,
-            found,
-        })
-    }
-
-    fn exact(&self) -> bool {
-        self.wanted.exact && self.found.exact
-    }
-
-    /// Formats the line of the dump.
-    fn at(&self) -> String {
-        let mark = if self.found.exact {
-            ""
-        } else {
-            ", marked `?`: may be stale"
-        };
-        format!("({}{mark})", input_line(self.frame.at))
-    }
-}
-
-/// Returns the addresses among the arguments, up to the program's own innermost call. One of them
-/// may be the map or a value that holds it.
-pub(crate) fn shared_words(side: &Goroutine) -> Vec<Word> {
-    let own = side.own();
-    let is_own = |frame: &Frame| own.is_some_and(|own| std::ptr::eq(own, frame));
-    let end = side.frames.iter().position(is_own).map_or(0, |own| own + 1);
-    let mut words: Vec<Word> = vec![];
-    for frame in &side.frames[..end] {
-        words.extend(frame.heap_words());
-    }
-    // The outermost call is the program's own; exact words are stronger evidence.
-    words.reverse();
-    words.sort_by_key(|word| !word.exact);
-    words
-}
-
-/// Adds evidence from the names of functions.
-fn by_name(goroutine: &Goroutine, say: &mut impl FnMut(&'static str, i32, String)) {
-    if let Some(own) = goroutine.own() {
-        let first = own.name_words().into_iter().next().unwrap_or_default();
-        if READS.contains(&first.as_str()) {
-            let text = format!(
-                "{} is named like a read: \u{201c}{first}\u{201d}",
-                own.function
-            );
-            say("named_for_a_look", -30, text);
-            return;
-        }
-    }
-    let named = goroutine
-        .frames
-        .iter()
-        .filter(|frame| !frame.is_standard())
-        .find_map(|frame| {
-            let words = frame.name_words();
-            let word = words.into_iter().find(|word| is_update(word))?;
-            Some((frame.function.clone(), word))
-        });
-    let started = || {
-        let function = &goroutine.created.as_ref()?.function;
-        let frame = Frame::new(0, function, "");
-        let word = frame
-            .name_words()
-            .into_iter()
-            .find(|word| is_update(word))?;
-        Some((format!("{function}, which started it,"), word))
-    };
-    if let Some((function, word)) = named.or_else(started) {
-        say(
-            "named_for_a_change",
-            15,
-            format!("{function} is named like a write: \u{201c}{word}\u{201d}"),
-        );
-    }
-}
-
-/// First words in the names of functions that only read.
-const READS: &[&str] = &[
-    "all", "contains", "find", "get", "has", "is", "len", "list", "lookup", "search", "snapshot",
-];
-
-fn is_update(word: &str) -> bool {
-    let stem = word
-        .strip_suffix("ing")
-        .or_else(|| word.strip_suffix("er"))
-        .unwrap_or(word);
-    UPDATES
-        .iter()
-        .any(|update| *update == word || *update == stem || update.strip_suffix('e') == Some(stem))
-}
-
-impl Detecting<'_> {
-    /// Adds evidence if the code of the goroutine is related to that of the detecting one.
-    fn relation(
-        &self,
-        side: &Goroutine,
-        goroutine: &Goroutine,
-        say: &mut impl FnMut(&'static str, i32, String),
-    ) {
-        let Some(detecting) = side.own() else {
-            return;
-        };
-        let foreign = || goroutine.frames.iter().filter(|frame| !frame.is_standard());
-        let created = goroutine.created.as_ref();
-        let started_near = created
-            .zip(side.created.as_ref())
-            .is_some_and(|(one, other)| one.function == other.function);
-        let started_by = created.is_some_and(|created| {
-            side.frames
-                .iter()
-                .any(|frame| frame.function == created.function)
-        });
-        if started_near || started_by {
-            let by = created.map_or("", |created| created.function.as_str());
-            say(
-                "same_creator",
-                5,
-                format!(
-                    "{by} started it, and also started the detecting goroutine or is on its stack"
-                ),
-            );
-        }
-        let reads = dump::access(&goroutine.frames).is_some_and(|access| !access.writes());
-        if reads {
-            say("reads", -40, "it is reading a map".to_owned());
-        }
-        if foreign().any(|frame| frame.function == detecting.function) {
-            let text = format!(
-                "it runs {}, as the detecting goroutine does",
-                detecting.function
-            );
-            say("same_function", if self.writes { 25 } else { -6 }, text);
-        }
-        let siblings = |frame: &&Frame| {
-            frame.function != detecting.function
-                && frame
-                    .enclosing()
-                    .is_some_and(|of| Some(of) == detecting.enclosing())
-        };
-        let receiver = detecting
-            .receiver()
-            .map(|receiver| (detecting.package(), receiver));
-        let same_type = |frame: &&Frame| {
-            receiver.is_some() && frame.receiver().map(|of| (frame.package(), of)) == receiver
-        };
-        if let Some(frame) = foreign().find(siblings) {
-            let text = format!(
-                "{} and the detecting {} are literals of one function, and may capture the same variable",
-                frame.function, detecting.function
-            );
-            say("same_enclosing", 20, text);
-        } else if let Some(frame) =
-            foreign().find(|frame| frame.function != detecting.function && same_type(frame))
-        {
-            let text = format!(
-                "{} is a method of the same type as the detecting {}",
-                frame.function, detecting.function
-            );
-            say("same_type", 20, text);
-        }
-        let file = detecting.place.as_ref().map(|place| &place.file);
-        let at_file = |frame: &&Frame| {
-            file.is_some() && frame.place.as_ref().map(|place| &place.file) == file
-        };
-        let created_at_file = || {
-            file.is_some()
-                && created
-                    .and_then(|created| created.place.as_ref())
-                    .map(|place| &place.file)
-                    == file
-        };
-        if foreign().any(|frame| at_file(&frame)) || created_at_file() {
-            let base = detecting.place.as_ref().map_or("", |place| place.base());
-            say(
-                "same_file",
-                8,
-                format!("its code is in the same file, {base}"),
-            );
-        } else if foreign().any(|frame| frame.package() == detecting.package()) {
-            say(
-                "same_package",
-                4,
-                format!("its code is in the same package, {}", detecting.package()),
-            );
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! Explains a parsed dump: who accessed the map, why, and how to fix it.
 
-use super::{evidence, verdict};
+use super::{addresses, verdict};
 use crate::annotate;
 use crate::candidates::{self, Candidate, Certainty, Ranking};
 use crate::causes::{self, Other, Stacks};
@@ -20,7 +20,7 @@ pub(crate) fn crash(crash: &Crash) -> Explained {
     let known: Vec<_> = (0..crash.noticed.len())
         .map(|index| known_noticed(crash, index))
         .collect();
-    let addresses = addresses(crash);
+    let addresses = shared_addresses(crash);
     let first = crash.noticed.first();
     let likely = writers.iter().filter_map(|writer| {
         let mut all = crash.noticed.iter().chain(&crash.others);
@@ -94,12 +94,12 @@ fn states(crash: &Crash) -> Vec<StateCount> {
     states
 }
 
-fn addresses(crash: &Crash) -> Vec<Address> {
+fn shared_addresses(crash: &Crash) -> Vec<Address> {
     let Some(side) = crash.noticed.first() else {
         return vec![];
     };
-    let map = evidence::map_address(&side.frames);
-    let words = evidence::shared_words(side);
+    let map = addresses::map_address(&side.frames);
+    let words = addresses::shared_words(side);
     let mut values: Vec<u64> = map.iter().chain(&words).map(|word| word.value).collect();
     let mut seen = vec![];
     values.retain(|value| {

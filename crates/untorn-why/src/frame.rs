@@ -153,7 +153,23 @@ impl Frame {
     /// Returns `true` for code of the standard library.
     pub(crate) fn is_standard(&self) -> bool {
         let first = self.package().split('/').next().unwrap_or("");
-        STANDARD.contains(&first)
+        STANDARD.contains(&first) || self.is_inlined_literal_of_go()
+    }
+
+    /// Returns `true` for a literal in a method of the standard library that was inlined: it has the
+    /// name of the function into which it was inlined, as `main.run.(*Logger).Printf.1`.
+    fn is_inlined_literal_of_go(&self) -> bool {
+        let inlined = self.in_package().find(".(*").is_some_and(|at| at > 0);
+        let file = self.place.as_ref().filter(|_| inlined);
+        file.is_some_and(|place| {
+            let sources = place
+                .file
+                .rfind("go/src/")
+                .map_or(0, |at| at + "go/src/".len());
+            let mut folders = place.file[sources..].split('/');
+            let first = folders.next().unwrap_or("");
+            folders.next().is_some() && STANDARD.contains(&first)
+        })
     }
 
     /// Returns `true` for code of a library: a downloaded module, a vendored package, or a known

@@ -18,13 +18,15 @@
 // |---|---|
 // | `reading/` | from an input of any form to dumps |
 // | `dump.rs`, `frame.rs`, `source_location.rs` | a dump and its parts |
-// | `evidence.rs`, `candidates.rs` | the likely writer of a crash dump |
+// | `evidence.rs`, `relation.rs`, `names.rs`, `addresses.rs` | evidence about one goroutine |
+// | `candidates.rs` | the likely writer of a crash dump |
 // | `causes/`, `libraries.rs` | the usual causes, as rules, and the libraries that they know |
 // | `annotate.rs`, `notes.rs`, `verdict.rs` | lines of a dump, what it lacks, the first sentence |
 // | `explain.rs`, `model.rs` | all of it together, as one document |
 // | `unrecognized.rs` | an input without a dump |
 // | `render/` | the document as text, short and long |
 
+mod addresses;
 mod annotate;
 mod candidates;
 mod causes;
@@ -34,10 +36,16 @@ mod explain;
 mod frame;
 mod libraries;
 mod model;
+mod names;
 mod notes;
 #[doc(hidden)]
 pub mod numbers;
+#[cfg(test)]
+mod ranking_tests;
+#[cfg(test)]
+mod rates;
 mod reading;
+mod relation;
 mod render;
 mod source_location;
 #[cfg(test)]

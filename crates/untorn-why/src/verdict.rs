@@ -1,7 +1,7 @@
 //! The conclusion about a dump, which is printed first.
 
 use crate::candidates::{Candidate, Ranking};
-use crate::dump::{Crash, Kind, Race};
+use crate::dump::{Crash, Extent, Kind, Race};
 use crate::frame::Access;
 use crate::model::Known;
 use crate::numbers::counted;
@@ -49,15 +49,27 @@ pub(crate) fn of_crash(crash: &Crash, known: Option<&Known>, ranking: &Ranking) 
         None if crash.mixed.is_some() => {
             "The text mixes the output of two programs, so the writer cannot be determined.".into()
         }
-        None if crash.goroutines > crash.noticed.len() as u64 && crash.is_cut() => {
-            "None of the other goroutines in this excerpt looks like the writer.".into()
-        }
-        None if crash.goroutines > crash.noticed.len() as u64 => {
-            "None of the other goroutines looks like the writer, which may have exited.".into()
-        }
-        None => "This dump does not show the writer.".into(),
+        None => no_candidate(crash).to_owned(),
     };
     format!("{detected} {writer}")
+}
+
+/// Returns the sentence for a dump without a candidate. Only a whole one shows that the writer exited.
+fn no_candidate(crash: &Crash) -> &'static str {
+    let alone = crash.goroutines <= crash.noticed.len() as u64;
+    match (crash.extent(), alone) {
+        (Extent::Whole, true) => "No other goroutine is left: the writer has exited.",
+        (Extent::Whole, false) => {
+            "None of the other goroutines looks like the writer, which may have exited."
+        }
+        (Extent::Cut, true) => {
+            "The text is cut off before the other goroutines, so it does not show the writer."
+        }
+        (Extent::Cut, false) => {
+            "The text is cut off, and none of the other goroutines in it looks like the writer."
+        }
+        (Extent::DetectingOnly, _) => "This dump does not show the writer.",
+    }
 }
 
 /// Formats a site, and the program's own call that led to one in a library.

@@ -170,6 +170,50 @@ main.other(0xc00007c450)
 	other.go:7 +0x35
 created by main.main in goroutine 1
 	other.go:3 +0x65
+exit status 2
+fatal error: concurrent map read and map write
+
+goroutine 7 [running]:
+runtime.mapaccess1_faststr(0x4aaf80, 0xc00007c450, {0x4bf298, 0x1})
+	go/src/runtime/map_faststr.go:22 +0x50
+main.update.func2()
+	main.go:31 +0x35
+created by main.update in goroutine 1
+	main.go:29 +0xbf
+
+goroutine 8 [select, 3 minutes]:
+main.update.func5(0xc00007c450)
+	main.go:60 +0x35
+created by main.update in goroutine 1
+	main.go:58 +0x65
+
+goroutine 9 [chan receive]:
+main.update(0xc00007c450)
+	main.go:70 +0x35
+created by main.main in goroutine 1
+	other.go:3 +0x65
+
+goroutine 10 [sync.Mutex.Lock]:
+sync.(*Mutex).Lock(...)
+	go/src/sync/mutex.go:90
+main.update.func6(0xc00007c450)
+	main.go:80 +0x35
+created by main.update in goroutine 1
+	main.go:29 +0xbf
+
+goroutine 11 [chan receive]:
+example.com/queue.(*Queue).set(0xc00007c450)
+	go/pkg/mod/example.com/queue@v1.0.0/queue.go:9 +0x35
+created by main.main in goroutine 1
+	other.go:5 +0x65
+
+goroutine 12 [running]:
+runtime.mapassign_faststr(0x4aaf80, 0xc000111000, {0x4bf298, 0x1})
+	go/src/runtime/map_faststr.go:203 +0x50
+example.com/stock.fill()
+	stock.go:7 +0x35
+created by example.com/stock.Start in goroutine 1
+	stock.go:3 +0x65
 ";
 
 #[test]

@@ -82,23 +82,26 @@ fn pollers(others: &[(&str, u64)]) -> String {
 #[test]
 fn verdict_names_all_tied_candidates() {
     let recorded = explain(&dump("go1.23-two-pollers"));
-    let end = "The writer was likely goroutine 6 or 7: main.main.func1 at main.go:22.";
+    let end = "The writer was possibly goroutine 6 or 7: main.main.func1 at main.go:22.";
     assert!(verdict(&recorded).ends_with(end), "{recorded}");
 
     let one = ("main.main.func1", 22);
     for (count, end) in [
-        (1, "was likely goroutine 20: main.main.func1 at main.go:22."),
+        (
+            1,
+            "was possibly goroutine 20: main.main.func1 at main.go:22.",
+        ),
         (
             3,
-            "was likely goroutine 20, 21 or 22: main.main.func1 at main.go:22.",
+            "was possibly goroutine 20, 21 or 22: main.main.func1 at main.go:22.",
         ),
         (
             5,
-            "was likely goroutine 20, 21, 22, 23 or 24: main.main.func1 at main.go:22.",
+            "was possibly goroutine 20, 21, 22, 23 or 24: main.main.func1 at main.go:22.",
         ),
         (
             9,
-            "was likely goroutine 20, 21, 22 (main.main.func1 at main.go:22), or one of 6 more.",
+            "was possibly goroutine 20, 21, 22 (main.main.func1 at main.go:22), or one of 6 more.",
         ),
     ] {
         let explained = explain(&pollers(&vec![one; count]));
@@ -109,7 +112,7 @@ fn verdict_names_all_tied_candidates() {
         );
     }
     let explained = explain(&pollers(&[one, ("main.main.func3", 27)]));
-    let end = "was likely goroutine 20 (main.main.func1 at main.go:22) or 21 (main.main.func3 at main.go:27).";
+    let end = "was possibly goroutine 20 (main.main.func1 at main.go:22) or 21 (main.main.func3 at main.go:27).";
     assert!(
         verdict(&explained).ends_with(end),
         "{}",

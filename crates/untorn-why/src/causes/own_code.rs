@@ -2,9 +2,9 @@
 
 use super::Cause;
 use super::stacks::{Stacks, call_at};
+use crate::addresses;
 use crate::candidates::Certainty;
 use crate::dump;
-use crate::evidence;
 use crate::frame::{self, Frame, Word};
 use crate::libraries::{self, CODERS, LOGS};
 
@@ -145,7 +145,7 @@ pub(super) fn map_type(stacks: &Stacks<'_>) -> Option<Cause> {
     if here.first_argument().starts_with('{') || stacks.is_before_braces() || !receiver.exact {
         return None;
     }
-    let certainty = match evidence::map_address(stacks.here) {
+    let certainty = match addresses::map_address(stacks.here) {
         Some(map) if map.value == receiver.value => Certainty::Likely,
         None if receiver.may_be_heap() => Certainty::Possibly,
         _ => return None,
@@ -175,7 +175,7 @@ pub(super) fn package_level(stacks: &Stacks<'_>) -> Option<Cause> {
     if !direct || here.args == "..." || stacks.both_known {
         return None;
     }
-    let map = evidence::map_address(stacks.here).filter(|map| map.exact);
+    let map = addresses::map_address(stacks.here).filter(|map| map.exact);
     let matched = match map {
         Some(map) if here.words().all(|word| word.value != map.value) => {
             format!("the map at {:#x} is none of its arguments", map.value)

@@ -11,6 +11,7 @@ const UNREAD_SHOWN: usize = 3;
 impl Crash {
     pub(super) fn add(&mut self, goroutine: Goroutine) {
         self.goroutines += 1;
+        self.passes(&goroutine);
         if self.states.len() < STATES || self.states.contains_key(&goroutine.state) {
             *self.states.entry(goroutine.state.clone()).or_default() += 1;
         }

@@ -197,10 +197,15 @@ impl Dumps {
                 };
                 self.current = Current::Race(Box::new(race), InRace::Head);
             }
-            Token::Header { number, state } => self.header(Goroutine {
+            Token::Header {
+                number,
+                state,
+                minutes,
+            } => self.header(Goroutine {
                 at,
                 number,
                 state: state.to_owned(),
+                minutes,
                 ..Goroutine::default()
             }),
             token => {

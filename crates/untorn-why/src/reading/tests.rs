@@ -16,7 +16,7 @@ fn read_in(line: &str, context: Context) -> String {
             format!("call {}{sure}", call.function)
         }
         Token::Place { location, .. } => format!("at {location}"),
-        Token::Header { number, state } => format!("header {number} {state}"),
+        Token::Header { number, state, .. } => format!("header {number} {state}"),
         Token::Created(function) => format!("created {function}"),
         Token::Side {
             writes, goroutine, ..

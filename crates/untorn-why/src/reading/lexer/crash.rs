@@ -46,7 +46,9 @@ pub(super) fn header(text: &str) -> Option<(Token<'_>, usize)> {
     }
     let inner = rest.strip_prefix(" [")?;
     let close = inner.find(']')?;
-    let state = inner[..close].split(',').next().unwrap_or("");
+    let mut parts = inner[..close].split(", ");
+    let state = parts.next().unwrap_or("");
+    let minutes = parts.find_map(|part| part.strip_suffix(" minutes")?.parse().ok());
     let after = &inner[close + 1..];
     // Labels of the goroutine may stand between the state and the colon.
     let length = match after.find(':') {
@@ -55,7 +57,12 @@ pub(super) fn header(text: &str) -> Option<(Token<'_>, usize)> {
         _ => return None,
     };
     let length = text.len() - after.len() + length;
-    Some((Token::Header { number, state }, length))
+    let token = Token::Header {
+        number,
+        state,
+        minutes: minutes.unwrap_or(0),
+    };
+    Some((token, length))
 }
 
 /// Parses `created by main.main in goroutine 1`.

@@ -25,10 +25,11 @@ pub(super) enum Token<'l> {
     Race,
     /// The line of `=` at the end of a race report.
     Rule,
-    /// `goroutine 7 [running]:`.
+    /// `goroutine 7 [chan receive, 5 minutes]:`.
     Header {
         number: u64,
         state: &'l str,
+        minutes: u64,
     },
     Call(Call<'l>),
     Place {
