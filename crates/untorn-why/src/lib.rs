@@ -11,8 +11,8 @@
 //! # Ok::<_, std::io::Error>(())
 //! ```
 //!
-//! The input may be a whole log; it is read once, in bounded memory. Text for people, short or long,
-//! and JSON (by serde) are views of one [`Report`].
+//! The input may be a whole log; it is read once, in bounded memory. Text for people, short or
+//! long, and JSON (by serde) are views of one [`Report`].
 
 // | file | contents |
 // |---|---|
@@ -146,8 +146,8 @@ impl Report {
 
     /// Returns the answer as lines of text, the verdict first.
     ///
-    /// For each dump some ten lines say where the access was, which goroutine may be the writer, what
-    /// it looks like and what to change. [`long_text`](Self::long_text) has the evidence.
+    /// For each dump some ten lines say where the access was, which goroutine may be the writer,
+    /// what it looks like and what to change. [`long_text`](Self::long_text) has the evidence.
     ///
     /// # Examples
     /// ```
