@@ -156,8 +156,9 @@ impl Frame {
         STANDARD.contains(&first) || self.is_inlined_literal_of_go()
     }
 
-    /// Returns `true` for a literal in a method of the standard library that was inlined: it has the
-    /// name of the function into which it was inlined, as `main.run.(*Logger).Printf.1`.
+    /// Returns `true` for a literal in a method of the standard library that was inlined.
+    ///
+    /// It has the name of the function into which it was inlined: `main.run.(*Logger).Printf.1`.
     fn is_inlined_literal_of_go(&self) -> bool {
         let inlined = self.in_package().find(".(*").is_some_and(|at| at > 0);
         let file = self.place.as_ref().filter(|_| inlined);
