@@ -107,6 +107,11 @@ fn recorded() -> Vec<Value> {
             document(&["why"], &fs::read_to_string(path).expect("UTF-8"))
         })
         .collect();
+    // The newest line first.
+    let dump = read("crates/untorn-why/tests/dumps/go1.23-note.txt");
+    let mut lines: Vec<_> = dump.lines().collect();
+    lines.reverse();
+    documents.push(document(&["why"], &lines.join("\n")));
     // A dump with a foreign line in between.
     let log = read("crates/untorn-why/tests/dumps/go1.23-note.txt")
         .replace("\n\ngoroutine 18", "\nGET /healthz 200\n\ngoroutine 18");
