@@ -128,16 +128,19 @@ impl<'d> Detecting<'d> {
         goroutine: &'g Goroutine,
         shared: Option<&Frame>,
     ) -> Option<&'g Frame> {
-        let mut best: Option<((i32, bool), &Frame)> = None;
+        let mut best: Option<(i32, &Frame)> = None;
         for frame in goroutine.program_frames() {
             let mut tally = Tally::default();
             self.code.relation(frame, &mut tally);
             let has_address = shared.is_some_and(|shared| ptr::eq(shared, frame));
             let reads = names::read_word(frame).is_some();
             let points = tally.points + i32::from(has_address) * 20 - i32::from(reads) * 15;
-            let key = (points, self.code.word(frame).is_some());
-            if best.is_none_or(|(most, _)| key > most) {
-                best = Some((key, frame));
+            let is_better = |(most, of): (i32, &Frame)| {
+                let is_named = |of| self.code.word(of).is_some();
+                points > most || points == most && is_named(frame) && !is_named(of)
+            };
+            if best.is_none_or(is_better) {
+                best = Some((points, frame));
             }
         }
         best.map(|(_, frame)| frame)

@@ -115,16 +115,19 @@ fn type_of(frame: &Frame) -> Option<&str> {
 }
 
 fn are_in_one_package(one: &Frame, other: &Frame) -> bool {
-    let folder = |frame: &'_ Frame| {
-        let file = &frame.place.as_ref()?.file;
-        file.rsplit_once('/').map(|(folder, _)| folder.to_owned())
-    };
     one.package() == other.package() || folder(one).is_some_and(|of| Some(of) == folder(other))
+}
+
+fn file(frame: &Frame) -> Option<&str> {
+    frame.place.as_ref().map(|place| place.file.as_str())
+}
+
+fn folder(frame: &Frame) -> Option<&str> {
+    Some(file(frame)?.rsplit_once('/')?.0)
 }
 
 /// Adds evidence if the frame is near the detecting one in the source.
 fn location(site: &Frame, frame: &Frame, tally: &mut Tally) {
-    let file = |frame: &'_ Frame| frame.place.as_ref().map(|place| place.file.clone());
     if site.place.is_some() && file(frame) == file(site) {
         tally.say("same_file", 8, || {
             let base = site.place.as_ref().map_or("", |place| place.base());

@@ -54,8 +54,7 @@ pub(crate) fn of_crash(crash: &Crash, known: Option<&Known>, ranking: &Ranking) 
     format!("{detected} {writer}")
 }
 
-/// Returns the sentence for a dump without a candidate. Only a whole one shows that the writer
-/// exited.
+/// Returns the sentence for a dump without a candidate. Only a whole one shows an exit.
 fn no_candidate(crash: &Crash) -> &'static str {
     let alone = crash.goroutines <= crash.noticed.len() as u64;
     match (crash.extent(), alone) {

@@ -41,6 +41,9 @@ func main() {
 		log.Fatal(err)
 	}
 	toolchains := versions(os.Args[1:])
+	if len(toolchains) == 0 {
+		log.Fatal("no version of Go is named: give record the go commands of some, oldest first")
+	}
 	built, err := os.MkdirTemp("", "record")
 	if err != nil {
 		log.Fatal(err)
