@@ -107,6 +107,8 @@ pub(crate) struct Goroutine {
     /// The line about running on another thread, which makes the stack unreadable.
     pub(crate) elsewhere: Option<u64>,
     pub(crate) created: Option<Created>,
+    /// Its points as the writer, once there were many goroutines to choose from.
+    pub(crate) points: Option<i32>,
 }
 
 impl Goroutine {

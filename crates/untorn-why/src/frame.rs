@@ -30,6 +30,10 @@ pub(crate) struct Frame {
     /// `true` if an offset into the function follows the location. Without one, the call is at its
     /// first instruction.
     pub(crate) has_offset: bool,
+    /// The length of the import path, with which the function begins.
+    package: usize,
+    /// `true` if that is a package of the standard library.
+    of_go: bool,
 }
 
 /// The way in which a call accesses a map.
@@ -70,78 +74,24 @@ impl Access {
     }
 }
 
-/// The first elements of the import paths of the standard library.
-const STANDARD: &[&str] = &[
-    "archive",
-    "arena",
-    "bufio",
-    "bytes",
-    "cmp",
-    "compress",
-    "container",
-    "context",
-    "crypto",
-    "database",
-    "debug",
-    "embed",
-    "encoding",
-    "errors",
-    "expvar",
-    "flag",
-    "fmt",
-    "go",
-    "hash",
-    "html",
-    "image",
-    "index",
-    "internal",
-    "io",
-    "iter",
-    "log",
-    "maps",
-    "math",
-    "mime",
-    "net",
-    "os",
-    "path",
-    "plugin",
-    "reflect",
-    "regexp",
-    "runtime",
-    "slices",
-    "sort",
-    "strconv",
-    "strings",
-    "structs",
-    "sync",
-    "syscall",
-    "testing",
-    "text",
-    "time",
-    "unicode",
-    "unique",
-    "unsafe",
-    "vendor",
-    "weak",
-];
-
 impl Frame {
     pub(crate) fn new(at: u64, function: &str, args: &str) -> Self {
+        let package = package_end(function);
+        let first = function[..package].split('/').next().unwrap_or("");
         Self {
             at,
             function: function.to_owned(),
             args: args.to_owned(),
             place: None,
             has_offset: false,
+            package,
+            of_go: libraries::is_of_go(first),
         }
     }
 
     /// Returns the import path: `net/http` of `net/http.Header.Get`.
     pub(crate) fn package(&self) -> &str {
-        let name = self.function.split(['[', '(']).next().unwrap_or("");
-        let base = name.rfind('/').map_or(0, |slash| slash + 1);
-        let end = name[base..].find('.').map_or(name.len(), |dot| base + dot);
-        &name[..end]
+        &self.function[..self.package]
     }
 
     /// Returns the name without the package: `(*T).Method`, `T.Method`, `main.func1`.
@@ -152,8 +102,7 @@ impl Frame {
 
     /// Returns `true` for code of the standard library.
     pub(crate) fn is_standard(&self) -> bool {
-        let first = self.package().split('/').next().unwrap_or("");
-        STANDARD.contains(&first) || self.is_inlined_literal_of_go()
+        self.of_go || self.is_inlined_literal_of_go()
     }
 
     /// Returns `true` for a literal in a method of the standard library that was inlined.
@@ -169,7 +118,7 @@ impl Frame {
                 .map_or(0, |at| at + "go/src/".len());
             let mut folders = place.file[sources..].split('/');
             let first = folders.next().unwrap_or("");
-            folders.next().is_some() && STANDARD.contains(&first)
+            folders.next().is_some() && libraries::is_of_go(first)
         })
     }
 
@@ -344,6 +293,13 @@ pub(crate) fn words(args: &str) -> impl Iterator<Item = Word> {
         let value = u64::from_str_radix(text.strip_prefix("0x")?, 16).ok()?;
         Some(Word { value, exact })
     })
+}
+
+/// Returns the length of the import path with which a function's name begins.
+fn package_end(function: &str) -> usize {
+    let name = function.split(['[', '(']).next().unwrap_or("");
+    let base = name.rfind('/').map_or(0, |slash| slash + 1);
+    name[base..].find('.').map_or(name.len(), |dot| base + dot)
 }
 
 /// Returns `true` for a name that the compiler generates: `func1`, `gowrap2`, `deferwrap1`, `1`,

@@ -2,6 +2,66 @@
 
 use crate::frame::Frame;
 
+/// The first elements of the import paths of the standard library, in order.
+const STANDARD: &[&str] = &[
+    "archive",
+    "arena",
+    "bufio",
+    "bytes",
+    "cmp",
+    "compress",
+    "container",
+    "context",
+    "crypto",
+    "database",
+    "debug",
+    "embed",
+    "encoding",
+    "errors",
+    "expvar",
+    "flag",
+    "fmt",
+    "go",
+    "hash",
+    "html",
+    "image",
+    "index",
+    "internal",
+    "io",
+    "iter",
+    "log",
+    "maps",
+    "math",
+    "mime",
+    "net",
+    "os",
+    "path",
+    "plugin",
+    "reflect",
+    "regexp",
+    "runtime",
+    "slices",
+    "sort",
+    "strconv",
+    "strings",
+    "structs",
+    "sync",
+    "syscall",
+    "testing",
+    "text",
+    "time",
+    "unicode",
+    "unique",
+    "unsafe",
+    "vendor",
+    "weak",
+];
+
+/// Returns `true` for the first element of an import path of the standard library.
+pub(crate) fn is_of_go(first: &str) -> bool {
+    STANDARD.binary_search(&first).is_ok()
+}
+
 /// Libraries that log.
 pub(crate) const LOGS: &[&str] = &[
     "github.com/sirupsen/logrus",

@@ -52,7 +52,12 @@ impl Crash {
         self.others.push(goroutine);
         if self.others.len() >= 2 * GOROUTINES {
             let detecting = Detecting::new(&self.noticed, &self.banners);
-            self.others.sort_by_cached_key(|one| -detecting.points(one));
+            for one in &mut self.others {
+                if one.points.is_none() {
+                    one.points = Some(detecting.points(one));
+                }
+            }
+            self.others.sort_by_key(|one| std::cmp::Reverse(one.points));
             self.others.truncate(GOROUTINES);
         }
     }
