@@ -18,6 +18,8 @@ mod revision;
 #[cfg(feature = "stream")]
 mod stream;
 mod subscription;
+#[cfg(all(test, not(any(miri, untorn_shuttle))))]
+mod weak_model;
 
 use std::fmt;
 use std::sync::Arc;
