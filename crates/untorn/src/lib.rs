@@ -199,7 +199,6 @@ macro_rules! repository {
     };
 }
 
-#[cfg(not(untorn_loom))]
 mod clock;
 #[cfg(all(doc, not(doctest)))]
 #[doc = repository!("b", "docs/benchmarks.md")]
@@ -218,6 +217,7 @@ mod hash;
 #[cfg(not(untorn_loom))]
 pub mod map;
 mod mutants;
+mod ordering_mutants;
 mod overlap;
 #[cfg(not(untorn_loom))]
 mod panic;
@@ -234,6 +234,7 @@ mod serde;
 mod sync;
 #[cfg(not(untorn_loom))]
 mod thread;
+mod versions;
 
 #[cfg(not(untorn_loom))]
 #[doc(inline)]

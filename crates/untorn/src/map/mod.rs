@@ -10,6 +10,7 @@
 // | `follow.rs` | subscriptions and waits |
 // | `stats.rs` | retained versions and memory |
 // | `origin.rs` | the identity of the map that a view is of |
+// | `remains.rs` | versions that are dropped in parts |
 // | `table/` | the persistent table, without concurrency |
 //
 // The publication word and the versions are in `../published/`, which is independent of tables.
@@ -34,6 +35,7 @@ mod origin;
 mod outcome;
 #[cfg(feature = "rayon")]
 mod rayon;
+mod remains;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -48,6 +50,7 @@ pub use self::iter::{Diff, Iter, Keys, Values};
 pub use self::outcome::{BatchOutcome, Refreshed, RevisionMismatch};
 #[cfg(feature = "rayon")]
 pub use self::rayon::ParIter;
+use self::remains::Remains;
 pub use self::stats::MapStats;
 use self::table::Table;
 pub use self::view::{Change, View};
@@ -164,6 +167,7 @@ impl fmt::Debug for DefaultHashBuilder {
 /// - A panic in the `Drop` of a key or value that was replaced comes after the commit.
 pub struct Map<K, V, S = DefaultHashBuilder> {
     published: Published<View<K, V, S>>,
+    remains: Remains<K, V>,
 }
 
 impl<K, V, S> Map<K, V, S> {
@@ -175,6 +179,7 @@ impl<K, V, S> Map<K, V, S> {
                 hasher,
                 origin: Arc::default(),
             }),
+            remains: Remains::new(),
         }
     }
 
@@ -182,10 +187,14 @@ impl<K, V, S> Map<K, V, S> {
     /// nested write.
     #[track_caller]
     fn writer(&self, operation: &'static str) -> Writer<'_, View<K, V, S>> {
-        self.published.writer(&WriteContext {
+        self.published.writer(&self.context(operation))
+    }
+
+    fn context(&self, operation: &'static str) -> WriteContext<'_> {
+        WriteContext {
             operation,
             kind: "map",
             name: self.name(),
-        })
+        }
     }
 }

@@ -2,8 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `cell.rs` | the versions: publishing the newest, reclaiming the replaced ones |
-//! | `newest.rs` | the publication word, which points to the newest version |
+//! | `cell.rs` | the versions: publishing the newest, waiting for a revision; the protocol is in `../versions/` |
 //! | `error.rs` | the errors of waits and of subscriptions |
 //! | `notify.rs` | threads and tasks that wait for a revision |
 //! | `pinned.rs` | pin, snapshot and reader |
@@ -11,28 +10,25 @@
 
 mod cell;
 mod error;
-mod newest;
 mod notify;
 mod pinned;
 mod revision;
 #[cfg(feature = "stream")]
 mod stream;
 mod subscription;
-#[cfg(all(test, not(any(miri, untorn_shuttle))))]
-mod weak_model;
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use self::cell::VersionedCell;
-pub(crate) use self::cell::{Retired, Version, Writer};
+pub(crate) use self::cell::{Version, Writer};
 pub use self::error::{RecvError, RecvTimeoutError, TryRecvError, WaitError};
 pub use self::pinned::{Pinned, Reader, Snapshot};
 pub use self::revision::Revision;
 #[cfg(feature = "stream")]
 pub use self::stream::SubscriptionStream;
 pub use self::subscription::{Subscription, SubscriptionHandle, Transition};
+use crate::sync::Arc;
 
 /// The rejected operation and its object, in the panic of a nested write.
 pub(crate) struct WriteContext<'o> {
@@ -220,7 +216,7 @@ impl<T> Published<T> {
     /// ```
     #[doc(alias = "load_full")]
     pub fn snapshot(&self) -> Snapshot<T> {
-        Pinned::snapshot(&self.pin())
+        Snapshot::newest(&self.cell)
     }
 
     /// Returns a handle that reads the newest value repeatedly at the least cost.
@@ -321,6 +317,21 @@ impl<T> Published<T> {
         self.cell.write(context)
     }
 
+    /// Acquires the writer lock if it is free and no writer waits for it.
+    pub(crate) fn try_writer(&self) -> Option<Writer<'_, T>> {
+        self.cell.try_write()
+    }
+
+    /// Acquires the writer lock, blocking for `timeout` at the longest.
+    #[track_caller]
+    pub(crate) fn writer_timeout(
+        &self,
+        context: &WriteContext<'_>,
+        timeout: Duration,
+    ) -> Option<Writer<'_, T>> {
+        self.cell.write_timeout(context, timeout)
+    }
+
     /// Returns whether `writer` publishes to this.
     pub(crate) fn is_written_by(&self, writer: &Writer<'_, T>) -> bool {
         writer.is_of(&self.cell)
@@ -389,7 +400,8 @@ impl<T> Published<T> {
     /// ```
     #[track_caller]
     pub fn reclaim(&self) -> usize {
-        self.own_writer("reclaim versions of").reclaim()
+        let free = self.own_writer("reclaim versions of").take_unreferenced();
+        free.len()
     }
 
     /// Returns how many replaced versions are retained: those that are referenced, and those that
@@ -409,7 +421,7 @@ impl<T> Published<T> {
     #[must_use]
     #[track_caller]
     pub fn retained(&self) -> usize {
-        self.own_writer("count the versions of").retired().len()
+        self.own_writer("count the versions of").retained()
     }
 }
 

@@ -11,6 +11,7 @@ mod support;
 mod watchdog;
 
 mod api_parity;
+mod auto_traits;
 mod batch;
 mod features;
 mod formatting;
@@ -21,6 +22,7 @@ mod no_false_positives;
 mod overlap_cell;
 mod overlaps;
 mod panics;
+mod pins;
 mod poller;
 mod published;
 mod race;

@@ -355,7 +355,7 @@ impl State {
 
     /// Creates a version with one reference, and returns the word that points to it.
     fn allocate(&mut self, cell: u8, reuses: bool) -> u8 {
-        let is_free = |alive: u8| if reuses { alive % 2 == 0 } else { alive == 0 };
+        let is_free = |alive: u8| alive == 0 || reuses && alive.is_multiple_of(2);
         let free = (1..ADDRESSES).find(|&address| is_free(self.alive[address]));
         let address = free.expect("a scenario makes few versions");
         let before = self.alive[address] / 2;
