@@ -153,7 +153,6 @@
 //!
 //! | target | difference |
 //! |---|---|
-//! | pointers of 32 bits | pins, snapshots and [`Reader::latest`] of a [`Map`] or a [`Published`] take a read lock for one pointer copy: they may wait while a commit swaps that pointer, and readers write to a shared word |
 //! | no 64-bit atomics (32-bit PowerPC) | the counters of a [`GoMap`] and an [`OverlapCell`] take a lock, for some instructions |
 //! | `wasm32-unknown-unknown` | no clock and no threads: durations are absent from reports and [`MapStats`], waits do not block, [`Poller`] does not start and [`spawn`] panics; [`OnOverlap::Exit`] panics and traps |
 //! | Miri | durations come from `Instant`, and [`OnOverlap::Exit`] runs exit handlers |
@@ -234,6 +233,7 @@ mod serde;
 mod sync;
 #[cfg(not(untorn_loom))]
 mod thread;
+#[cfg(any(test, not(untorn_loom)))]
 mod versions;
 
 #[cfg(not(untorn_loom))]

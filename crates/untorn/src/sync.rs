@@ -8,9 +8,7 @@
 //! take a lock.
 
 #[cfg(not(any(untorn_loom, untorn_shuttle)))]
-pub(crate) use std::sync::atomic::{
-    AtomicBool, AtomicPtr, AtomicU8, AtomicUsize, Ordering, compiler_fence, fence,
-};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize, Ordering, fence};
 
 #[cfg(all(any(test, not(untorn_loom)), not(target_has_atomic = "64")))]
 use portable_atomic as atomic_64;
@@ -59,6 +57,13 @@ mod counted;
 pub(crate) use shuttle::{thread::current as current_thread, thread_local};
 #[cfg(not(any(untorn_loom, untorn_shuttle)))]
 pub(crate) use std::{thread::current as current_thread, thread_local};
+
+/// Keeps the compiler from moving memory accesses across this point. The processor may.
+#[cfg(not(any(untorn_loom, untorn_shuttle)))]
+#[inline(always)]
+pub(crate) fn compiler_barrier() {
+    std::sync::atomic::compiler_fence(Ordering::SeqCst);
+}
 
 /// A counter for unique numbers in a static. Never replaced by a model checker's: it only has to
 /// count.

@@ -134,8 +134,8 @@ impl fmt::Debug for DefaultHashBuilder {
 /// in one [`batch`](Self::batch) or by [`batch_if_unchanged`](Self::batch_if_unchanged).
 ///
 /// # Progress
-/// Pins and reads never block; on targets whose pointers have fewer than 64 bits a pin may wait
-/// while a commit swaps one pointer. Writers wait for each other only: a write holds the writer
+/// Pins and reads never block: after a thread's first pin they are wait-free. Writers wait for each
+/// other only, and a waiting writer is overtaken at most 16 times: a write holds the writer
 /// lock of its map from its beginning to its commit, closures included, and a
 /// [`begin_batch`](Self::begin_batch) until its guard ends. Two threads that each hold a batch of
 /// one map and write to the other's map deadlock, as with any two locks. So does a thread with an
@@ -152,8 +152,13 @@ impl fmt::Debug for DefaultHashBuilder {
 /// (rarely over 1,000, when a segment splits); about 40 (rarely over 150) if keys or values have a
 /// `Drop`; fewer if entries are large; more with a hasher that spreads keys badly. Keep values
 /// cheap to clone, and put large ones behind an `Arc`. Cloning a value with interior mutability
-/// splits it: a later change is visible in one version only. [`Published`] says which versions are
-/// retained and when they are freed.
+/// splits it: a later change is visible in one version only.
+///
+/// A replaced version is retained while a pin, a snapshot, a reader or a subscription references
+/// it, and then freed by a writer, as [`Published`] says. Commits look for such versions once in 64
+/// (256 while they find none), or after 1 MiB or a sixteenth of the map has been replaced. A large
+/// version is freed in parts: a commit drops at most twice the entries that it replaces and some
+/// 2,000 more.
 ///
 /// # Panics
 /// - A write on a thread that has another write to the same map open, in a closure or by a batch,

@@ -91,15 +91,16 @@ impl fmt::Display for WriteContext<'_> {
 /// if the thread holds an older pin. Successive pins of one thread never return older revisions.
 ///
 /// # Progress
-/// Reads never block. Writers wait for each other only. On targets whose pointers have fewer
-/// than 64 bits a pin, a snapshot and [`Reader::latest`] take a read lock for one pointer copy:
-/// they may wait while a commit swaps that pointer.
+/// Reads never block: after a thread's first pin, a pin, a snapshot and [`Reader::latest`] are
+/// wait-free. Writers wait for each other only, and a waiting writer is overtaken at most 16 times.
 ///
 /// # Memory
 /// A version is a value and its revision. A replaced version is retained while a pin, a snapshot, a
 /// reader or a subscription references it, and then freed by a writer: each commit frees two at
 /// most, after it has released the writer lock, and [`reclaim`](Self::reclaim) frees all that
-/// nothing references. Readers free nothing while the `Published` lives. After that, the last
+/// nothing references. Commits look for such versions each time if the value has a `Drop`, since it
+/// may own any amount of memory; otherwise once in 64 commits (256 while they find none), so up to
+/// that many are retained besides. Readers free nothing while the `Published` lives. After that, the last
 /// handle that references a version frees it (a [`SubscriptionHandle`] references none). A leaked
 /// pin retains one version.
 ///

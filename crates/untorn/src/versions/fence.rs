@@ -36,7 +36,7 @@ fn heavy_strong() {
 #[cfg(not(any(untorn_loom, untorn_shuttle)))]
 #[inline(always)]
 pub(super) fn light_asymmetric() {
-    crate::sync::compiler_fence(crate::sync::Ordering::SeqCst);
+    crate::sync::compiler_barrier();
 }
 
 /// Executes the light fence of the road.

@@ -113,7 +113,11 @@ impl<C> Reclaim<C> {
 
     /// Returns whether a scan is due.
     fn is_due(&self, weight: Weight) -> bool {
-        let patience = if self.freed_nothing { PATIENCE } else { 1 };
+        let patience = if self.freed_nothing && weight.commits > 1 {
+            PATIENCE
+        } else {
+            1
+        };
         let bytes = (weight.newest / 16)
             .max(BYTES_BETWEEN_SCANS)
             .max(self.referenced_bytes);

@@ -184,6 +184,13 @@ impl Registry {
         std::iter::successors(Some(&self.first), |slab| slab.next())
     }
 
+    /// Returns the first record, for models in which another thread has claimed it: loom reorders a
+    /// store with the last access to its word only, which would be the thread's own claim.
+    #[cfg(all(test, untorn_loom))]
+    pub(super) fn first(&self) -> &Record {
+        &self.first.records[0]
+    }
+
     /// Claims a record for the current thread.
     pub(super) fn claim(&self) -> &Record {
         let mut slab = &self.first;

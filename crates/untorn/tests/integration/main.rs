@@ -13,6 +13,7 @@ mod watchdog;
 mod api_parity;
 mod auto_traits;
 mod batch;
+mod cell_stress;
 mod features;
 mod formatting;
 mod go;

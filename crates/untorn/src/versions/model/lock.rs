@@ -33,7 +33,7 @@ fn model_lock_excludes() {
 
 #[test]
 fn model_lock_excludes_three() {
-    check("lock_excludes_three", Bound::Preemptions(2), || {
+    check("lock_excludes_three", Bound::Preemptions(3), || {
         assert_eq!(locked(3, add), 3);
     });
 }
@@ -41,7 +41,7 @@ fn model_lock_excludes_three() {
 /// One thread barges again and again: the lock is handed to the other.
 #[test]
 fn model_lock_is_handed_over() {
-    check("lock_is_handed_over", Bound::Preemptions(3), || {
+    check("lock_is_handed_over", Bound::Preemptions(4), || {
         let add_twice: fn(&WriterLock<u64>) = |lock| {
             add(lock);
             add(lock);
@@ -54,7 +54,7 @@ fn model_lock_is_handed_over() {
 /// Attempts that do not wait, and waits whose time is over at once: they leave the queue.
 #[test]
 fn model_lock_waiters_leave() {
-    check("lock_waiters_leave", Bound::Preemptions(3), || {
+    check("lock_waiters_leave", Bound::Preemptions(5), || {
         let body: fn(&WriterLock<u64>) = |lock| {
             if let Some(mut value) = lock.lock_until(|| Limit::Now) {
                 *value += 1;
@@ -71,7 +71,7 @@ fn model_lock_waiters_leave() {
 /// A third thread takes the lock that a waiter has left.
 #[test]
 fn model_lock_after_a_waiter_left() {
-    check("lock_after_a_waiter_left", Bound::Preemptions(3), || {
+    check("lock_after_a_waiter_left", Bound::Preemptions(4), || {
         let lock = Arc::new(WriterLock::new(0));
         let leaves = Arc::clone(&lock);
         let leaves = thread::spawn(move || {

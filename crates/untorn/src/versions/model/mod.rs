@@ -48,9 +48,6 @@ const NO_SCAN: Weight = Weight {
 struct Contents {
     number: u64,
     alive: UnsafeCell<bool>,
-    /// The thread that may drop it while the owner lives.
-    writer: thread::ThreadId,
-    owner_lives: UnsafeCell<bool>,
 }
 
 // SAFETY: loom checks that reads happen before the drop.
@@ -63,8 +60,6 @@ impl Contents {
         Self {
             number,
             alive: UnsafeCell::new(true),
-            writer: thread::current().id(),
-            owner_lives: UnsafeCell::new(true),
         }
     }
 
@@ -104,11 +99,23 @@ impl Shared {
         self.registry.claim()
     }
 
+    /// Returns the newest version. The model must not use it after it has cleared the slot.
+    fn protect(&self, slot: &Slot) -> &Contents {
+        self.read(self.cell.newest().protect(slot))
+    }
+
+    /// Reads a version of this cell.
+    fn read(&self, version: *const Contents) -> &Contents {
+        // SAFETY: a slot protects it (newest.rs, 2), and its memory is not freed before the end of
+        // the execution.
+        let version = unsafe { &*version };
+        version.read();
+        version
+    }
+
     /// Pins, reads and unpins.
     fn pin(&self, slot: &Slot) -> u64 {
-        let version = self.cell.newest().protect(slot);
-        // SAFETY: the slot protects it.
-        let number = unsafe { &*version }.read();
+        let number = self.protect(slot).read();
         slot.clear();
         number
     }
