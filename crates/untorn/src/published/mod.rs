@@ -429,7 +429,11 @@ impl<T> Published<T> {
 impl<T> Drop for Published<T> {
     fn drop(&mut self) {
         // From here on, the last handle that references a version frees it.
-        self.cell.end();
+        match Arc::get_mut(&mut self.cell) {
+            // Without a reader or a subscription the versions are dropped with the cell.
+            Some(cell) => cell.notifier.end(),
+            None => self.cell.end(),
+        }
     }
 }
 

@@ -29,8 +29,8 @@ const BYTES_BETWEEN_SCANS: usize = 1 << 20;
 /// The factor by which commits between two scans grow while scans free nothing.
 const PATIENCE: usize = 4;
 
-/// The versions that a scan checks besides those retired since the last one. It bounds the cost of
-/// a commit while many versions stay referenced.
+/// The versions that a scan checks again, besides as many as were retired since the last one. It
+/// bounds the cost of a commit while many versions stay referenced.
 const MAX_CHECKED_AGAIN: usize = 8;
 
 /// The versions that a commit drops, after the writer lock has been released.
@@ -132,7 +132,7 @@ impl<C> Reclaim<C> {
         weight: Weight,
     ) -> Freed<C> {
         if self.is_due(weight) {
-            let checked = self.commits + MAX_CHECKED_AGAIN;
+            let checked = 2 * self.commits + MAX_CHECKED_AGAIN;
             self.scan(newest, registry, checked);
         }
         let mut freed = Freed::new();
@@ -256,7 +256,9 @@ impl<C> Reclaim<C> {
     /// after the last commit, those that no slot shows. The others stay with the cell.
     pub(crate) fn end(&mut self, newest: &Newest<C>, registry: &Registry) -> Vec<Arc<C>> {
         let mut unneeded: Vec<_> = self.free.drain(..).collect();
-        if let Some(shows) = self.collect(newest, registry) {
+        if !self.retired.is_empty()
+            && let Some(shows) = self.collect(newest, registry)
+        {
             let shown = std::mem::take(&mut self.shown);
             let all = std::mem::take(&mut self.retired).into_iter();
             let (stay, go) = all.partition(|retired| shows(&shown, &retired.version));
