@@ -11,7 +11,7 @@
 //! | `protected.rs` | a pinned version |
 //! | `reclaim.rs` | the retired versions of a cell |
 //! | `writer_lock.rs` | the lock of writers, fair within a bound |
-//! | `model/`, `weak_model/` | the loom models, and the model of the road without fences |
+//! | `model/`, `weak_model/`, `shuttle.rs` | the loom models, the model of the road without fences, and schedules of the whole |
 //!
 //! A version is any value; this module depends neither on tables nor on revisions.
 
@@ -30,6 +30,8 @@ mod newest;
 #[cfg(not(untorn_loom))]
 mod protected;
 mod reclaim;
+#[cfg(all(test, untorn_shuttle))]
+mod shuttle;
 mod slots;
 #[cfg(all(test, not(any(miri, untorn_loom, untorn_shuttle))))]
 mod weak_model;
