@@ -15,10 +15,11 @@ use crate::sync::{Arc, AtomicU64, Ordering};
 use crate::thread::this_thread;
 use crate::versions::{Freed, Protected, REGISTRY, ReclaimStats, Versions, VersionsWriter, Weight};
 
-/// A value and its revision.
+/// A value and its revision. The value is first, so that its address is that of the version.
+#[repr(C)]
 pub(crate) struct Version<T> {
-    pub(super) revision: Revision,
     pub(crate) value: T,
+    pub(super) revision: Revision,
 }
 
 /// The newest version of a value, and the retired ones.

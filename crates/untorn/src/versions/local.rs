@@ -3,7 +3,8 @@
 use std::cell::Cell;
 use std::marker::PhantomData;
 
-use super::fence;
+#[cfg(not(untorn_shuttle))]
+use super::slots::PINS;
 use super::slots::{Record, Registry, Slot};
 use crate::sync::thread_local;
 
@@ -17,9 +18,17 @@ shuttle::lazy_static! {
     pub(crate) static ref REGISTRY: Registry = Registry::new();
 }
 
+/// A record without a free slot, for the fast path of threads that have none.
+#[cfg(not(untorn_shuttle))]
+static BUSY: Record = Record::busy();
+
+#[cfg(not(untorn_shuttle))]
 thread_local! {
-    /// The record of a thread on the asymmetric road, for the fast path of a pin.
-    static FAST: Cell<Option<&'static Record>> = const { Cell::new(None) };
+    /// The slots of a thread on the asymmetric road, for the fast path of a pin; or those of `BUSY`.
+    static FAST: Cell<&'static [Slot; PINS]> = const { Cell::new(&BUSY.pins) };
+}
+
+thread_local! {
     static RECORD: Cell<Option<&'static Record>> = const { Cell::new(None) };
     static GIVE_BACK_ON_EXIT: GiveBackOnExit = const { GiveBackOnExit(Cell::new(None)) };
 }
@@ -30,8 +39,9 @@ struct GiveBackOnExit(Cell<Option<&'static Record>>);
 impl Drop for GiveBackOnExit {
     fn drop(&mut self) {
         // First, so that the destructors of other thread-locals claim extra records. Shuttle may
-        // have destroyed these thread-locals already.
-        _ = FAST.try_with(Cell::take);
+        // have destroyed this thread-local already.
+        #[cfg(not(untorn_shuttle))]
+        FAST.set(&BUSY.pins);
         _ = RECORD.try_with(Cell::take);
         if let Some(record) = self.0.take()
             && !REGISTRY.give_back(record)
@@ -41,11 +51,11 @@ impl Drop for GiveBackOnExit {
     }
 }
 
-/// A free slot of the current thread. Dropping it clears the slot. Not `Send`.
+/// A free slot of the current thread for a pin. Dropping it clears the slot. Not `Send`.
 pub(super) struct Claim {
+    /// One of `pins` of the thread's record, or the `moment` of a record that was claimed for this
+    /// slot only.
     pub(super) slot: &'static Slot,
-    /// The record, if it was claimed for this slot only.
-    extra: Option<&'static Record>,
     _not_send: PhantomData<*const ()>,
 }
 
@@ -54,17 +64,16 @@ impl Claim {
     fn of(slot: &'static Slot) -> Self {
         Self {
             slot,
-            extra: None,
             _not_send: PhantomData,
         }
     }
 
-    /// Claims a slot for a pin if the thread has a record, is on the asymmetric road, and one of its
-    /// first slots is free.
+    /// Claims a slot if the thread has a record, is on the asymmetric road, and one of its first
+    /// slots is free.
+    #[cfg(not(untorn_shuttle))]
     #[inline(always)]
     pub(super) fn fast_pin() -> Option<Self> {
-        let record = FAST.with(Cell::get)?;
-        let [first, second, ..] = &record.pins;
+        let [first, second, ..] = FAST.get();
         if first.is_free() {
             Some(Self::of(first))
         } else if second.is_free() {
@@ -74,26 +83,26 @@ impl Claim {
         }
     }
 
-    /// Claims a slot for a pin.
+    /// Claims a slot.
     pub(super) fn pin() -> Self {
         let slot = record().and_then(Record::free_pin);
         slot.map_or_else(Self::extra, Self::of)
     }
 
-    /// Claims the slot for the moment in which a handle takes its count.
-    pub(super) fn moment() -> Self {
-        record().map_or_else(Self::extra, |record| Self::of(&record.moment))
-    }
-
     /// Claims a slot in a record of its own: the thread's own has no free slot, or was given back.
     #[cold]
     fn extra() -> Self {
-        let record = REGISTRY.claim();
-        Self {
-            slot: &record.moment,
-            extra: Some(record),
-            _not_send: PhantomData,
-        }
+        Self::of(&REGISTRY.claim().moment)
+    }
+
+    /// Returns whether the record was claimed for this slot only.
+    #[inline(always)]
+    fn is_extra(&self) -> bool {
+        // By its address, so that a pin carries nothing else.
+        #[cfg(not(untorn_shuttle))]
+        return self.slot.is_moment();
+        #[cfg(untorn_shuttle)]
+        return REGISTRY.has_moment(self.slot);
     }
 }
 
@@ -101,16 +110,24 @@ impl Drop for Claim {
     #[inline(always)]
     fn drop(&mut self) {
         self.slot.clear();
-        if let Some(record) = self.extra {
-            give_back(record);
+        if self.is_extra() {
+            give_back_extra(self.slot);
         }
     }
 }
 
 #[cold]
-fn give_back(record: &'static Record) {
-    // Its only slot has just been cleared.
-    REGISTRY.give_back(record);
+#[inline(never)]
+fn give_back_extra(slot: &'static Slot) {
+    REGISTRY.give_back_of(slot);
+}
+
+/// Calls `f` with the slot for the moment in which a handle takes its count. `f` leaves it free.
+pub(super) fn with_moment<R>(f: impl FnOnce(&Slot) -> R) -> R {
+    match record() {
+        Some(record) => f(&record.moment),
+        None => f(Claim::extra().slot),
+    }
 }
 
 /// Returns the record of the current thread; `None` while its thread-locals are being destroyed.
@@ -126,8 +143,9 @@ fn claim_record() -> Option<&'static Record> {
             let record = REGISTRY.claim();
             give_back.0.set(Some(record));
             RECORD.with(|own| own.set(Some(record)));
-            if fence::is_asymmetric() {
-                FAST.with(|own| own.set(Some(record)));
+            #[cfg(not(untorn_shuttle))]
+            if super::fence::is_asymmetric() {
+                FAST.set(&record.pins);
             }
             record
         })

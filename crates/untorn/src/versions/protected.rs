@@ -8,7 +8,7 @@ use std::ptr::NonNull;
 
 #[cfg(not(any(untorn_loom, untorn_shuttle)))]
 use super::fence;
-use super::local::Claim;
+use super::local::{self, Claim};
 use super::newest::{self, Newest};
 use crate::sync::Arc;
 
@@ -42,6 +42,7 @@ impl<'c, C> Protected<'c, C> {
         Self::slow(newest)
     }
 
+    #[inline(never)]
     fn slow(newest: &'c Newest<C>) -> Self {
         let claim = Claim::pin();
         Self::of(newest.protect(claim.slot), claim)
@@ -76,6 +77,5 @@ impl<C> Deref for Protected<'_, C> {
 
 /// Returns a counted reference to the newest version. Wait-free once the thread has a record.
 pub(crate) fn count<C>(newest: &Newest<C>) -> Arc<C> {
-    let claim = Claim::moment();
-    newest.count(claim.slot)
+    local::with_moment(|slot| newest.count(slot))
 }

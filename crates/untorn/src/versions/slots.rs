@@ -3,7 +3,7 @@
 //! ```text
 //! Registry ── Slab ──next──▶ Slab ──▶ ∅      never freed
 //!              ├ occupied    a bit for each record that has an owner
-//!              └ records     { pins[7], moment }   a line for each thread
+//!              └ records     { moment, pins[7] }   a line for each thread
 //! ```
 //!
 //! A slot contains the address of a version, or the announcement of a cell (newest.rs), or 0. It is
@@ -69,25 +69,46 @@ impl Slot {
         word == 0
     }
 
+    /// Returns whether this is the first slot of its record. Records are aligned to their slots.
+    #[cfg(not(any(untorn_loom, untorn_shuttle)))]
+    #[inline(always)]
+    pub(super) fn is_moment(&self) -> bool {
+        const { assert!(align_of::<Record>() >= SLOTS_SIZE && SLOTS_SIZE.is_power_of_two()) };
+        std::ptr::from_ref(self).addr().is_multiple_of(SLOTS_SIZE)
+    }
+
     fn shown(&self) -> usize {
         // Acquire: with the Release in `protect` and `clear` (invariant 4).
         self.0.load(acquire("shown.slot"))
     }
 }
 
+/// The size of the slots of a record.
+#[cfg(not(any(untorn_loom, untorn_shuttle)))]
+const SLOTS_SIZE: usize = (PINS + 1) * size_of::<Slot>();
+
 /// The slots of one thread.
 ///
 /// Aligned so that no two threads store to one cache line, nor to two that the processor fetches
 /// together.
-#[repr(align(128))]
+#[repr(C, align(128))]
 pub(crate) struct Record {
-    pub(super) pins: [Slot; PINS],
     /// The slot for the moment in which a handle takes its count. It is never held over foreign
     /// code, so it is free whenever it is needed.
     pub(super) moment: Slot,
+    pub(super) pins: [Slot; PINS],
 }
 
 impl Record {
+    /// Creates a record without a free slot, which has no owner and is in no slab.
+    #[cfg(not(any(untorn_loom, untorn_shuttle)))]
+    pub(super) const fn busy() -> Self {
+        Self {
+            moment: Slot(AtomicUsize::new(1)),
+            pins: [const { Slot(AtomicUsize::new(1)) }; PINS],
+        }
+    }
+
     /// Returns a free slot for a pin. For the owner.
     pub(super) fn free_pin(&self) -> Option<&Slot> {
         self.pins.iter().find(|slot| slot.is_free())
@@ -147,8 +168,8 @@ constructors!();
 const fn records() -> [Record; RECORDS] {
     [const {
         Record {
-            pins: [const { slot() }; PINS],
             moment: slot(),
+            pins: [const { slot() }; PINS],
         }
     }; RECORDS]
 }
@@ -208,28 +229,31 @@ impl Registry {
     /// Gives back a record whose slots are free, and returns whether they are. For the owner, which
     /// must not use the record again if this returns true.
     pub(super) fn give_back(&self, record: &Record) -> bool {
-        if !record.is_free() {
-            return false;
+        let is_free = record.is_free();
+        if is_free {
+            self.give_back_of(&record.moment);
         }
-        let at = |slab: &Slab| {
-            let mut records = slab.records.iter();
-            records.position(|own| std::ptr::eq(own, record))
-        };
-        // By address, so the search for the slab costs a comparison each.
-        let is_in = |slab: &&Slab| {
-            slab.records
-                .as_ptr_range()
-                .contains(&std::ptr::from_ref(record))
-        };
-        if let Some(slab) = self.slabs().find(is_in)
-            && let Some(i) = at(slab)
-        {
+        is_free
+    }
+
+    /// Gives back the record that `slot` is in. Its slots are free. For the owner.
+    pub(super) fn give_back_of(&self, slot: &Slot) {
+        let slot = std::ptr::from_ref(slot).cast();
+        let is_in = |slab: &&Slab| slab.records.as_ptr_range().contains(&slot);
+        if let Some(slab) = self.slabs().find(is_in) {
+            let i = (slot.addr() - slab.records.as_ptr().addr()) / size_of::<Record>();
             // Release: what was read under the slots, and the slots themselves (Acquire in
             // `collect` and `Slab::claim`).
             slab.occupied
                 .fetch_and(!(1 << i), release("give_back.occupied"));
         }
-        true
+    }
+
+    /// Returns whether `slot` is the first one of its record.
+    #[cfg(untorn_shuttle)]
+    pub(super) fn has_moment(&self, slot: &Slot) -> bool {
+        let mut records = self.slabs().flat_map(|slab| &slab.records);
+        records.any(|record| std::ptr::eq(&record.moment, slot))
     }
 
     /// Counts a record that its thread leaves behind with a pin in it.
