@@ -27,7 +27,7 @@ deny:
     cargo deny --version || cargo install --locked cargo-deny
     cargo deny check bans licenses sources
 
-# The gate under loom: every interleaving, and every value that the memory model allows.
+# The gate and the publication cell under loom: every interleaving, and every value that the memory model allows.
 loom:
     RUSTFLAGS="--cfg untorn_loom" CARGO_TARGET_DIR=target/loom cargo test -p untorn --lib --release model -- --nocapture
 
@@ -35,7 +35,7 @@ loom:
 loom-long more="1":
     UNTORN_LOOM_PREEMPTIONS={{more}} RUSTFLAGS="--cfg untorn_loom" CARGO_TARGET_DIR=target/loom cargo test -p untorn --lib --release model -- --nocapture
 
-# Each named memory ordering of the detector weakened once: a model must fail.
+# Each named memory ordering of the detector and of the publication cell weakened once: a model must fail.
 ordering-mutants *all:
     cargo xtask ordering-mutants {{all}}
 
@@ -134,9 +134,17 @@ histories seconds="600":
 i686:
     bash .ci/i686 all
 
-# The publication word of 32-bit targets, with the tests of the maps, on this one.
-rwlock-cell:
-    RUSTFLAGS="--cfg untorn_rwlock_cell" CARGO_TARGET_DIR=target/rwlock cargo test -p untorn --features stream --lib --test every_type --test integration --test memory
+# The tests of the maps with a fence in each pin, as on systems without membarrier.
+strong-fences:
+    RUSTFLAGS="--cfg untorn_strong_fences" CARGO_TARGET_DIR=target/strong cargo test -p untorn --features stream --lib --test every_type --test integration --test memory -- --skip gomap --skip overlap
+
+# The scenarios of the model of pins without fences that take minutes and gigabytes.
+weak-model:
+    UNTORN_WEAK_MODEL_LONG=1 cargo test -p untorn --lib --release weak_model -- --nocapture
+
+# Pins, handles and commits in random order on many threads for so many seconds, under AddressSanitizer (nightly).
+cell-stress seconds="3600":
+    UNTORN_CELL_STRESS_SECONDS={{seconds}} RUSTFLAGS="-Zsanitizer=address" CARGO_TARGET_DIR=target/asan cargo +nightly test -p untorn --test integration --target x86_64-unknown-linux-gnu --release cell_stress -- --nocapture
 
 # Every type on wasm32-unknown-unknown, called from node.
 wasm:

@@ -153,7 +153,7 @@ checks! {
         map.insert(1, 11);
         let stats = map.stats();
         assert_eq!((stats.commits, stats.retained, stats.in_use), (1, 1, 1));
-        assert_eq!(stats.oldest_in_use_age.is_none(), IN_NODE);
+        assert_eq!(stats.oldest_in_use, Some(Revision::FIRST));
         drop(held);
     }
 

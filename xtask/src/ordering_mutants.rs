@@ -1,4 +1,4 @@
-//! Each named memory ordering of the detector, with a loom model that fails when it is weakened.
+//! Each named memory ordering of the detector and of the publication cell, with a loom model that fails when it is weakened.
 
 use anyhow::{Result, bail};
 
@@ -6,7 +6,7 @@ use crate::root;
 use crate::run::{Program, cores, logs, on_threads};
 
 /// The environment variable that names the ordering of a run; the file of the same name in
-/// `overlap/` reads it.
+/// the library reads it.
 const VARIABLE: &str = "UNTORN_WEAKENED_ORDERING";
 
 /// Site of an ordering, and a model that fails without it.
@@ -43,6 +43,24 @@ pub(crate) const SITES: &[(&str, &str)] = &[
     ("fold.word", "a_read_in_a_slot_block"),
     ("fold.block", "new_slot_blocks_are_seen"),
     ("grow.block", "new_slot_blocks_are_seen"),
+    // The publication cell.
+    ("pin.fence", "pin_beside_a_commit"),
+    ("scan.fence", "pin_beside_a_commit"),
+    ("protect.slot", "pin_and_pin_again"),
+    ("clear.slot", "pin_beside_a_commit"),
+    ("shown.slot", "handle_beside_two_commits"),
+    ("protect.newest", "pin_without_a_fence"),
+    ("announced.newest", "pin_beside_two_commits"),
+    ("replace.newest", "pin_without_a_fence"),
+    ("collect.occupied", "handle_of_an_ended_thread"),
+    ("give_back.occupied", "handle_of_an_ended_thread"),
+    ("claim.occupied", "records_are_claimed_again"),
+    ("next.slab", "new_slabs_are_scanned"),
+    ("push.slab", "new_slabs_are_scanned"),
+    ("push.found", "one_slab_is_added"),
+    ("take.word", "lock_excludes"),
+    ("release.word", "lock_excludes"),
+    ("release_to_waiter.word", "lock_after_a_waiter_left"),
 ];
 
 /// Weakens each ordering in turn.

@@ -1,6 +1,6 @@
 //! Runs a fixed number of gets, for counting instructions; see `just instructions`.
 //!
-//! `instructions nothing|plain|view|reader|pin|gomap|cell|write|fifth GETS`
+//! `instructions nothing|plain|view|reader|pin|nested|call|gomap|cell|write|fifth GETS`
 
 use std::env;
 use std::hint::black_box;
@@ -38,7 +38,13 @@ fn main() -> ExitCode {
         "plain" => get_all(gets, |key| plain.get(key).copied()),
         "view" => get_all(gets, |key| view.get(key).copied()),
         "reader" => get_all(gets, |key| reader.latest().get(key).copied()),
-        "pin" => get_all(gets, |key| map.pin().get(key).copied()),
+        "pin" => {
+            drop(view);
+            get_all(gets, |key| map.pin().get(key).copied());
+        }
+        // `view` has the first slot of this thread.
+        "nested" => get_all(gets, |key| map.pin().get(key).copied()),
+        "call" => get_all(gets, |key| get_by_pin(&map, key)),
         "gomap" => get_all(gets, |key| gomap.get(key)),
         "cell" => get_all(gets, |_| Some(*cell.read())),
         "write" => get_all(gets, |_| Some(*cell.write())),
@@ -50,6 +56,12 @@ fn main() -> ExitCode {
         _ => return misused(),
     }
     ExitCode::SUCCESS
+}
+
+/// Gets a key by a pin of its own. Not inlined, so that it can be disassembled.
+#[inline(never)]
+fn get_by_pin(map: &Map<u64, u64, FixedState>, key: &u64) -> Option<u64> {
+    map.pin().get(key).copied()
 }
 
 /// Gets all keys in turn.
@@ -66,6 +78,6 @@ fn get_all(gets: u64, mut get: impl FnMut(&u64) -> Option<u64>) {
 
 fn misused() -> ExitCode {
     eprintln!("usage: instructions MODE GETS");
-    eprintln!("MODE: nothing|plain|view|reader|pin|gomap|cell|write|fifth");
+    eprintln!("MODE: nothing|plain|view|reader|pin|nested|call|gomap|cell|write|fifth");
     ExitCode::from(2)
 }

@@ -31,8 +31,12 @@ pub(crate) enum Limit {
 
 impl Limit {
     /// Returns the limit of a wait of `timeout` that begins now. A moment beyond the range of the
-    /// clock is no limit. Without a clock or without threads the wait does not block.
+    /// clock is no limit. Without a clock or without threads the wait does not block. A timeout of
+    /// zero reads no clock.
     pub(crate) fn after(timeout: Duration) -> Self {
+        if timeout.is_zero() {
+            return Self::Now;
+        }
         match now() {
             Some(now) if THREADS => now.checked_add(timeout).map_or(Self::Never, Self::At),
             _ => Self::Now,

@@ -153,7 +153,6 @@
 //!
 //! | target | difference |
 //! |---|---|
-//! | pointers of 32 bits | pins, snapshots and [`Reader::latest`] of a [`Map`] or a [`Published`] take a read lock for one pointer copy: they may wait while a commit swaps that pointer, and readers write to a shared word |
 //! | no 64-bit atomics (32-bit PowerPC) | the counters of a [`GoMap`] and an [`OverlapCell`] take a lock, for some instructions |
 //! | `wasm32-unknown-unknown` | no clock and no threads: durations are absent from reports and [`MapStats`], waits do not block, [`Poller`] does not start and [`spawn`] panics; [`OnOverlap::Exit`] panics and traps |
 //! | Miri | durations come from `Instant`, and [`OnOverlap::Exit`] runs exit handlers |
@@ -199,7 +198,6 @@ macro_rules! repository {
     };
 }
 
-#[cfg(not(untorn_loom))]
 mod clock;
 #[cfg(all(doc, not(doctest)))]
 #[doc = repository!("b", "docs/benchmarks.md")]
@@ -218,6 +216,7 @@ mod hash;
 #[cfg(not(untorn_loom))]
 pub mod map;
 mod mutants;
+mod ordering_mutants;
 mod overlap;
 #[cfg(not(untorn_loom))]
 mod panic;
@@ -234,6 +233,8 @@ mod serde;
 mod sync;
 #[cfg(not(untorn_loom))]
 mod thread;
+#[cfg(any(test, not(untorn_loom)))]
+mod versions;
 
 #[cfg(not(untorn_loom))]
 #[doc(inline)]

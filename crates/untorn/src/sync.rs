@@ -1,12 +1,14 @@
 //! The only module that imports atomics, `UnsafeCell` and thread-locals from std.
 //!
+//! The locks of `versions/` and `published/` are those of this module too.
+//!
 //! No other file names `std::sync::atomic` or `std::cell::UnsafeCell` (`tests/integration/tidy.rs`
 //! checks this), so `--cfg untorn_loom` and `--cfg untorn_shuttle` replace all of them by those of
 //! a model checker. On targets without 64-bit atomics they are those of `portable-atomic`, which
 //! take a lock.
 
 #[cfg(not(any(untorn_loom, untorn_shuttle)))]
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, Ordering, fence};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize, Ordering, fence};
 
 #[cfg(all(any(test, not(untorn_loom)), not(target_has_atomic = "64")))]
 use portable_atomic as atomic_64;
@@ -17,17 +19,51 @@ use std::sync::atomic as atomic_64;
 pub(crate) use self::atomic_64::AtomicU64;
 
 #[cfg(untorn_loom)]
-pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering, fence};
+pub(crate) use loom::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence,
+};
 
 #[cfg(untorn_shuttle)]
 pub(crate) use shuttle::sync::atomic::{
-    AtomicBool, AtomicPtr, AtomicU8, AtomicU64, Ordering, fence,
+    AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence,
 };
+
+#[cfg(untorn_loom)]
+pub(crate) use self::counted::Arc;
+#[cfg(all(test, untorn_loom))]
+pub(crate) use self::counted::free_dropped;
+#[cfg(untorn_loom)]
+pub(crate) use loom::{
+    hint::spin_loop,
+    sync::{Condvar, Mutex, MutexGuard},
+};
+#[cfg(untorn_shuttle)]
+pub(crate) use shuttle::{
+    hint::spin_loop,
+    sync::{Condvar, Mutex, MutexGuard},
+};
+#[cfg(not(untorn_loom))]
+pub(crate) use std::sync::Arc;
+#[cfg(not(any(untorn_loom, untorn_shuttle)))]
+pub(crate) use std::{
+    hint::spin_loop,
+    sync::{Condvar, Mutex, MutexGuard},
+};
+
+#[cfg(untorn_loom)]
+mod counted;
 
 #[cfg(untorn_shuttle)]
 pub(crate) use shuttle::{thread::current as current_thread, thread_local};
 #[cfg(not(any(untorn_loom, untorn_shuttle)))]
 pub(crate) use std::{thread::current as current_thread, thread_local};
+
+/// Keeps the compiler from moving memory accesses across this point. The processor may.
+#[cfg(not(any(untorn_loom, untorn_shuttle)))]
+#[inline(always)]
+pub(crate) fn compiler_barrier() {
+    std::sync::atomic::compiler_fence(Ordering::SeqCst);
+}
 
 /// A counter for unique numbers in a static. Never replaced by a model checker's: it only has to
 /// count.

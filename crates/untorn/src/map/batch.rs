@@ -3,15 +3,25 @@
 use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
-use std::sync::Arc;
+use std::time::Duration;
 
 use super::draft::Draft;
 use super::iter::Iter;
+use super::remains::{Remains, discard};
+use super::table::{Entry, Table};
 use super::view::View;
 use super::{DefaultHashBuilder, Map};
 use crate::Revision;
 use crate::mutants::mutant;
 use crate::published::{Version, Writer};
+use crate::sync::Arc;
+use crate::versions::Weight;
+
+/// The commits after which the map looks for unreferenced versions, however small they are.
+const COMMITS_BETWEEN_SCANS: usize = 64;
+
+/// The entries of large versions that a commit drops besides twice as many as it may retire.
+const MAX_DROPPED_BESIDES: usize = 2_048;
 
 /// A guard of writes to a [`Map`] that become visible together, or not at all.
 ///
@@ -61,6 +71,7 @@ pub struct Batch<'m, K, V, S = DefaultHashBuilder> {
     /// commit runs no foreign code before it publishes.
     hasher: Option<S>,
     draft: Draft<K, V, S>,
+    remains: &'m Remains<K, V>,
     /// The revision of the view that the batch began with.
     revision: Revision,
 }
@@ -94,13 +105,76 @@ impl<K, V, S: Clone> Map<K, V, S> {
     #[doc(alias = "transaction")]
     #[track_caller]
     pub fn begin_batch(&self) -> Batch<'_, K, V, S> {
-        // Every view of a map has a clone of the same hasher. It is cloned before the lock is
-        // acquired, since that is foreign code.
-        let [for_draft, for_view] = {
-            let view = self.pin();
-            [view.hasher.clone(), view.hasher.clone()]
-        };
-        let writer = self.writer("write to");
+        let hashers = self.hashers();
+        self.batch_of(hashers, self.writer("write to"))
+    }
+
+    /// Begins a batch, as [`begin_batch`](Self::begin_batch) does, if no other write of this map is
+    /// open and no writer waits for its end; returns `None` otherwise. Does not block.
+    ///
+    /// # Examples
+    /// ```
+    /// let map = untorn::Map::from([("a", 1)]);
+    /// let open = map.begin_batch();
+    /// assert!(map.try_begin_batch().is_none());
+    /// drop(open);
+    /// let mut batch = map.try_begin_batch().expect("no write is open");
+    /// batch.insert("a", 2);
+    /// batch.commit();
+    /// ```
+    #[doc(alias = "try_write")]
+    #[doc(alias = "try_lock")]
+    #[must_use = "a batch that is dropped publishes nothing: call `commit`"]
+    pub fn try_begin_batch(&self) -> Option<Batch<'_, K, V, S>> {
+        let hashers = self.hashers();
+        Some(self.batch_of(hashers, self.published.try_writer()?))
+    }
+
+    /// Begins a batch, as [`begin_batch`](Self::begin_batch) does, but returns `None` if other
+    /// writers have not finished after `timeout`. On a target without threads or without a clock
+    /// this does not block. The clock is read only if it has to wait.
+    ///
+    /// # Panics
+    /// If this thread has a write to this map open and `timeout` is not zero: it would pass in
+    /// vain.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::thread;
+    /// use std::time::Duration;
+    ///
+    /// let map = untorn::Map::from([("a", 1)]);
+    /// let open = map.begin_batch();
+    /// thread::scope(|scope| {
+    ///     let late = scope.spawn(|| map.begin_batch_timeout(Duration::from_millis(1)).is_none());
+    ///     assert!(late.join().unwrap());
+    /// });
+    /// drop(open);
+    /// assert!(map.begin_batch_timeout(Duration::from_secs(1)).is_some());
+    /// ```
+    #[doc(alias = "try_lock_for")]
+    #[must_use = "a batch that is dropped publishes nothing: call `commit`"]
+    #[track_caller]
+    pub fn begin_batch_timeout(&self, timeout: Duration) -> Option<Batch<'_, K, V, S>> {
+        let hashers = self.hashers();
+        let writer = self
+            .published
+            .writer_timeout(&self.context("write to"), timeout)?;
+        Some(self.batch_of(hashers, writer))
+    }
+
+    /// Returns the hashers of a batch and of its view. Every view of a map has a clone of the same
+    /// hasher. It is cloned before the lock is acquired, since that is foreign code.
+    fn hashers(&self) -> [S; 2] {
+        let view = self.pin();
+        [view.hasher.clone(), view.hasher.clone()]
+    }
+
+    fn batch_of<'m>(
+        &'m self,
+        [for_draft, for_view]: [S; 2],
+        writer: Writer<'m, View<K, V, S>>,
+    ) -> Batch<'m, K, V, S> {
         let newest = writer.newest();
         Batch {
             revision: newest.value.revision,
@@ -108,6 +182,7 @@ impl<K, V, S: Clone> Map<K, V, S> {
             hasher: Some(for_view),
             newest: Some(newest),
             writer: Some(writer),
+            remains: &self.remains,
         }
     }
 }
@@ -142,14 +217,25 @@ impl<K, V, S> Batch<'_, K, V, S> {
             return self.revision;
         };
         let (table, origin) = (self.draft.take_table(), Arc::clone(&newest.value.origin));
+        // The entries of the segments that this commit replaces, at most.
+        let replaced = Table::<K, V>::SEGMENT_ENTRIES.saturating_mul(self.draft.writes());
+        let replaced = replaced.min(newest.value.table.len());
         // Otherwise the commit would count this reference as a reader's, and retain the version.
         drop(newest);
-        writer.publish_with(|revision| View {
+        let weight = Weight {
+            retired: replaced * size_of::<Entry<K, V>>(),
+            newest: table.len() * size_of::<Entry<K, V>>(),
+            commits: COMMITS_BETWEEN_SCANS,
+        };
+        let make = |revision| View {
             table,
             revision,
             hasher,
             origin,
-        })
+        };
+        let most = 2 * replaced + MAX_DROPPED_BESIDES;
+        let remains = self.remains;
+        writer.publish_with(make, weight, |freed| discard(freed, remains, most))
     }
 
     /// Returns the writer lock, until the batch has been committed.

@@ -35,6 +35,7 @@ impl<K, V, S> Map<K, V, S> {
         self.pin().origin.set_name(name);
         Self {
             published: self.published.with_name(name),
+            remains: self.remains,
         }
     }
 

@@ -16,7 +16,9 @@ use crate::mutants::mutant;
 pub(super) struct Draft<K, V, S> {
     table: Table<K, V>,
     hasher: S,
-    changed: bool,
+    /// The number of writes: at least that of the segments that differ. Removing all entries counts
+    /// as one write for each.
+    writes: usize,
     leftovers: Leftovers<K, V>,
 }
 
@@ -63,7 +65,7 @@ impl<K, V, S> Draft<K, V, S> {
         Self {
             table,
             hasher,
-            changed: false,
+            writes: 0,
             leftovers: Leftovers {
                 entering: None,
                 key: None,
@@ -76,7 +78,12 @@ impl<K, V, S> Draft<K, V, S> {
 
     /// Returns whether something was written.
     pub(super) fn is_changed(&self) -> bool {
-        self.changed
+        self.writes > 0
+    }
+
+    /// Returns the number of writes.
+    pub(super) fn writes(&self) -> usize {
+        self.writes
     }
 
     /// Returns the contents.
@@ -97,8 +104,8 @@ impl<K, V, S> Draft<K, V, S> {
     pub(super) fn clear(&mut self) {
         if self.table.len() > 0 {
             let cleared = self.take_table();
+            self.writes += cleared.len();
             self.leftovers.tables.push(cleared);
-            self.changed = true;
         }
     }
 }
@@ -124,12 +131,12 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
         }
         let entering = &mut self.leftovers.entering;
         let hash = self.hasher.hash_one(&entering.as_ref()?.key);
-        if mutant("batch_loses_a_write") && self.changed && hash.is_multiple_of(2) {
+        if mutant("batch_loses_a_write") && self.writes > 0 && hash.is_multiple_of(2) {
             return None;
         }
         let hash_of = |key: &K| self.hasher.hash_one(key);
         self.table.insert(hash, entering, hash_of);
-        self.changed = true;
+        self.writes += 1;
         let Entry { key, value: old } = entering.take()?;
         self.leftovers.key(key);
         Some(old)
@@ -158,7 +165,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
         Q: Eq + Hash + ?Sized,
     {
         let Entry { key, value } = take_out(&mut self.table, &self.hasher, key)?;
-        self.changed = true;
+        self.writes += 1;
         self.leftovers.key(key);
         Some(value)
     }
@@ -176,7 +183,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
             }
         } else {
             if let Some(removed) = take_out(&mut self.table, &self.hasher, key) {
-                self.changed = true;
+                self.writes += 1;
                 self.leftovers.entry(removed);
             }
             if let Some(key) = self.leftovers.key.take() {
@@ -195,11 +202,12 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
             .positions(|entry| !keep(&entry.key, &entry.value));
         for of_one_segment in removed.chunk_by(|(one, _), (other, _)| one == other) {
             let taken = |entry| {
-                self.changed = true;
+                self.writes += 1;
                 self.leftovers.entry(entry);
             };
             self.table.take_out(of_one_segment, hash_of, taken);
-            self.changed = true;
+            // A shared segment is copied, and its entries are not taken.
+            self.writes += 1;
         }
         if !removed.is_empty() {
             self.table.shrink(hash_of);

@@ -10,6 +10,7 @@
 // | `follow.rs` | subscriptions and waits |
 // | `stats.rs` | retained versions and memory |
 // | `origin.rs` | the identity of the map that a view is of |
+// | `remains.rs` | versions that are dropped in parts |
 // | `table/` | the persistent table, without concurrency |
 //
 // The publication word and the versions are in `../published/`, which is independent of tables.
@@ -34,6 +35,7 @@ mod origin;
 mod outcome;
 #[cfg(feature = "rayon")]
 mod rayon;
+mod remains;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -48,6 +50,7 @@ pub use self::iter::{Diff, Iter, Keys, Values};
 pub use self::outcome::{BatchOutcome, Refreshed, RevisionMismatch};
 #[cfg(feature = "rayon")]
 pub use self::rayon::ParIter;
+use self::remains::Remains;
 pub use self::stats::MapStats;
 use self::table::Table;
 pub use self::view::{Change, View};
@@ -131,8 +134,8 @@ impl fmt::Debug for DefaultHashBuilder {
 /// in one [`batch`](Self::batch) or by [`batch_if_unchanged`](Self::batch_if_unchanged).
 ///
 /// # Progress
-/// Pins and reads never block; on targets whose pointers have fewer than 64 bits a pin may wait
-/// while a commit swaps one pointer. Writers wait for each other only: a write holds the writer
+/// Pins and reads never block: after a thread's first pin they are wait-free. Writers wait for each
+/// other only, and a waiting writer is overtaken at most 16 times: a write holds the writer
 /// lock of its map from its beginning to its commit, closures included, and a
 /// [`begin_batch`](Self::begin_batch) until its guard ends. Two threads that each hold a batch of
 /// one map and write to the other's map deadlock, as with any two locks. So does a thread with an
@@ -149,8 +152,13 @@ impl fmt::Debug for DefaultHashBuilder {
 /// (rarely over 1,000, when a segment splits); about 40 (rarely over 150) if keys or values have a
 /// `Drop`; fewer if entries are large; more with a hasher that spreads keys badly. Keep values
 /// cheap to clone, and put large ones behind an `Arc`. Cloning a value with interior mutability
-/// splits it: a later change is visible in one version only. [`Published`] says which versions are
-/// retained and when they are freed.
+/// splits it: a later change is visible in one version only.
+///
+/// A replaced version is retained while a pin, a snapshot, a reader or a subscription references
+/// it, and then freed by a writer, as [`Published`] says. Commits look for such versions once in 64
+/// (256 while they find none), or after 1 MiB or a sixteenth of the map has been replaced. A large
+/// version is freed in parts: a commit drops at most twice the entries that it replaces and some
+/// 2,000 more.
 ///
 /// # Panics
 /// - A write on a thread that has another write to the same map open, in a closure or by a batch,
@@ -164,6 +172,7 @@ impl fmt::Debug for DefaultHashBuilder {
 /// - A panic in the `Drop` of a key or value that was replaced comes after the commit.
 pub struct Map<K, V, S = DefaultHashBuilder> {
     published: Published<View<K, V, S>>,
+    remains: Remains<K, V>,
 }
 
 impl<K, V, S> Map<K, V, S> {
@@ -175,6 +184,7 @@ impl<K, V, S> Map<K, V, S> {
                 hasher,
                 origin: Arc::default(),
             }),
+            remains: Remains::new(),
         }
     }
 
@@ -182,10 +192,14 @@ impl<K, V, S> Map<K, V, S> {
     /// nested write.
     #[track_caller]
     fn writer(&self, operation: &'static str) -> Writer<'_, View<K, V, S>> {
-        self.published.writer(&WriteContext {
+        self.published.writer(&self.context(operation))
+    }
+
+    fn context(&self, operation: &'static str) -> WriteContext<'_> {
+        WriteContext {
             operation,
             kind: "map",
             name: self.name(),
-        })
+        }
     }
 }

@@ -1,10 +1,9 @@
 //! Versions that a map retains, and their memory.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use super::Map;
-use crate::published::{Retired, Revision};
+use super::remains::discard;
+use crate::published::Revision;
+use crate::versions::{REGISTRY, is_asymmetric};
 
 /// The versions of a map and the memory that they take, from [`Map::stats`]. (The header of Go's
 /// table is a [`TableStats`](crate::gomap::TableStats).)
@@ -32,10 +31,33 @@ pub struct MapStats {
     /// The bytes of the retained versions, without what they share with each other and with the
     /// newest view.
     pub retained_bytes: usize,
-    /// The time since the oldest version that is still referenced was replaced. The oldest pin,
-    /// snapshot, reader or subscription (or the one that it was cloned from) is at least this old.
-    /// `None` if none is in use, or if the target has no clock (`wasm32-unknown-unknown`).
-    pub oldest_in_use_age: Option<Duration>,
+    /// The oldest revision that is in use, if a replaced version is: its distance from `revision`
+    /// shows for how many commits a pin, a snapshot, a reader or a subscription has been held. If it
+    /// never changes, look for one that was leaked or forgotten.
+    pub oldest_in_use: Option<Revision>,
+    /// The number of retained versions that are known to be unreferenced. Each commit frees some; if
+    /// many remain because the map is no longer written to, call [`Map::reclaim`].
+    pub queued: usize,
+    /// The number of scans for unreferenced versions. A scan interrupts the threads of the process,
+    /// so there is one for many commits.
+    pub scans: u64,
+    /// The number of scans that freed nothing because the system rejected the call that a scan
+    /// needs. If it is not 0, a filter of system calls was installed after the first map was
+    /// created: permit `membarrier`, or install the filter earlier.
+    pub failed_fences: u64,
+    /// True if pins execute no locked instruction, since scans call `membarrier`. False on systems
+    /// other than Linux, and where that call was rejected when the first map was created.
+    pub asymmetric_fences: bool,
+    /// The number of threads of the process that have pinned a map or a value and have not ended,
+    /// plus those of `abandoned_records` and one for each pin beyond the slots of its thread. A scan
+    /// reads the slots of each.
+    pub records: usize,
+    /// The number of pins that exist in the process, of all maps and values.
+    pub slots_in_use: usize,
+    /// The number of threads that have ended and left a pin behind, which was leaked or is stored in
+    /// a thread-local. Each costs 128 bytes and a part of each scan, for good: drop pins before their
+    /// thread ends.
+    pub abandoned_records: usize,
 }
 
 impl<K, V, S> Map<K, V, S> {
@@ -65,14 +87,18 @@ impl<K, V, S> Map<K, V, S> {
     #[must_use]
     #[track_caller]
     pub fn stats(&self) -> MapStats {
-        let writer = self.writer("count the memory of");
+        let mut writer = self.writer("count the memory of");
         let newest = writer.newest();
-        let in_use = || writer.retired().filter(|retired| retired.is_referenced());
-        let (count, since) = (in_use().count(), in_use().filter_map(Retired::since).min());
-        let mut retired: Vec<_> = writer
-            .retired()
-            .map(|retired| Arc::clone(&retired.version))
-            .collect();
+        let referenced = writer.referenced();
+        let in_use = referenced.len();
+        let oldest = referenced
+            .iter()
+            .map(|version| version.value.revision)
+            .min();
+        // The versions are referenced below as well.
+        drop(referenced);
+        let mut retired = writer.versions();
+        let (reclaim, registry) = (writer.stats(), REGISTRY.stats());
         drop(writer);
         retired.sort_unstable_by_key(|version| version.value.revision);
         let tables = retired.iter().map(|version| &version.value.table);
@@ -89,9 +115,16 @@ impl<K, V, S> Map<K, V, S> {
             bytes: view.table.bytes(),
             commits: view.revision.get(),
             retained: retired.len(),
-            in_use: count,
+            in_use,
             retained_bytes,
-            oldest_in_use_age: since.map(|since| since.elapsed()),
+            oldest_in_use: oldest,
+            queued: reclaim.free,
+            scans: reclaim.scans,
+            failed_fences: reclaim.failed_fences,
+            asymmetric_fences: is_asymmetric(),
+            records: registry.records,
+            slots_in_use: registry.slots,
+            abandoned_records: registry.abandoned,
         }
     }
 
@@ -113,14 +146,15 @@ impl<K, V, S> Map<K, V, S> {
     #[must_use]
     #[track_caller]
     pub fn retained(&self) -> usize {
-        self.writer("count the versions of").retired().len()
+        self.writer("count the versions of").retained()
     }
 
     /// Frees every replaced version that nothing references any more, and returns their number.
     /// Blocks until other writers have finished.
     ///
-    /// Commits free replaced versions too, two at most each. A map that is no longer written to
-    /// retains the versions that were replaced last, until this is called.
+    /// Commits free replaced versions too, but each a few only, and they look for them once in 64
+    /// commits. A map that is no longer written to retains the versions that were replaced last,
+    /// until this is called.
     ///
     /// # Panics
     /// If this thread has a write to this map open: that would deadlock. If a `Drop` of a key or a
@@ -138,6 +172,9 @@ impl<K, V, S> Map<K, V, S> {
     #[doc(alias = "shrink_to_fit")]
     #[track_caller]
     pub fn reclaim(&self) -> usize {
-        self.writer("reclaim versions of").reclaim()
+        let free = self.writer("reclaim versions of").take_unreferenced();
+        let count = free.len();
+        discard(free, &self.remains, usize::MAX);
+        count
     }
 }

@@ -27,6 +27,8 @@ use crate::Revision;
 /// assert_eq!((view["1"], view["2"]), ("265", "17")); // of one revision
 /// assert_eq!(view.len(), 2);
 /// ```
+// The table is first, so that its address is that of the version.
+#[repr(C)]
 pub struct View<K, V, S = DefaultHashBuilder> {
     pub(super) table: Table<K, V>,
     pub(super) revision: Revision,

@@ -36,8 +36,8 @@
 use std::ptr;
 
 use super::identity::Identity;
-use super::ordering_mutants::{acquire, release};
 use super::record::{Slot, own};
+use crate::ordering_mutants::{acquire, release};
 #[cfg(any(untorn_loom, untorn_shuttle))]
 use crate::sync::last_stored;
 use crate::sync::{AtomicPtr, AtomicU64, Ordering};

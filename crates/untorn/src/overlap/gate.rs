@@ -46,9 +46,9 @@
 
 use std::ptr;
 
-use super::ordering_mutants::{acquire, fence, release, seq_cst};
 use super::record::{Record, Registry, SLOTS, Slot};
 use super::site::Access;
+use crate::ordering_mutants::{acquire, fence, release, seq_cst};
 #[cfg(not(untorn_loom))]
 use crate::sync::Counter;
 use crate::sync::{AtomicPtr, AtomicU64, Ordering, replace_null};

@@ -12,9 +12,9 @@
 use std::panic::Location;
 use std::ptr;
 
-use super::ordering_mutants::{acquire, fence, release};
 use super::record::Record;
 use super::site::Name;
+use crate::ordering_mutants::{acquire, fence, release};
 use crate::sync::{AtomicPtr, AtomicU64, Ordering};
 
 /// The words of a name. The models, whose names are short, have one.

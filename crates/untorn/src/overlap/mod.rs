@@ -16,7 +16,6 @@
 //! | `site.rs`, `report.rs` | the two sides of an overlap, and the text of the report |
 //! | `tracing.rs`, `serde.rs` | a report as an event and as a structure |
 //! | `policy.rs`, `fatal.rs` | the overlap policy, the environment; the exit path |
-//! | `ordering_mutants.rs` | the orderings of the protocol by name, for mutation testing |
 //! | `stretch.rs`, `stretch/rate_limit.rs` | delay injection, and its rate limit |
 //! | `tsan.rs` | annotations for ThreadSanitizer |
 //!
@@ -34,7 +33,6 @@
 mod blocks;
 mod gate;
 mod identity;
-mod ordering_mutants;
 mod record;
 mod site;
 

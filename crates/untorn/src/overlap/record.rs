@@ -50,8 +50,8 @@ use std::ptr;
 
 use super::blocks::SlotBlocks;
 use super::identity::{Identity, ThreadIdentity, pointer_to};
-use super::ordering_mutants::{acquire, fence, release};
 use super::site::{Access, AccessKind, Operation};
+use crate::ordering_mutants::{acquire, fence, release};
 #[cfg(any(untorn_loom, untorn_shuttle))]
 use crate::sync::last_stored;
 use crate::sync::{AtomicBool, AtomicPtr, AtomicU64, Ordering};

@@ -1,72 +1,30 @@
-//! The versioned cell: a publication word that points to the newest version, and the retired
-//! versions.
+//! The versioned cell: a publication cell of values with revisions, and the waits for a revision.
 //!
-//! ```text
-//!  readers ──load──▶ newest ─▶ Version { revision 7, value }
-//!                                  ▲
-//!  writer  ──swap──────────────────┘   retired: [ Version 6, Version 4 ]   still referenced
-//! ```
-//!
-//! A version holds its revision beside its value, so one load returns both. A replaced version
-//! moves to the list of retired versions, which holds a reference to it until no other one is left.
-//! So dropping a pin, a snapshot or a reader never frees a value while the cell's owner lives. A
-//! writer reclaims unreferenced versions, some at each commit, after it has released the writer
-//! lock.
+//! A version holds its revision beside its value, so one load returns both. `versions/` has the
+//! protocol of pins and writers.
 
-use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::time::{Duration, Instant};
-
-use arrayvec::ArrayVec;
+use std::time::Duration;
 
 use super::error::WaitError;
-use super::newest::Newest;
 use super::notify::{Notifier, Unresolved, Waiter};
 use super::revision::Revision;
-use crate::clock::{self, Limit, THREADS};
+use crate::clock::{Limit, THREADS};
 use crate::mutants::mutant;
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{Arc, AtomicU64, Ordering};
 use crate::thread::this_thread;
+use crate::versions::{Freed, Protected, REGISTRY, ReclaimStats, Versions, VersionsWriter, Weight};
 
-/// The most retired versions that a commit frees: one more than it adds, so that the list shrinks.
-const MAX_FREED_PER_COMMIT: usize = 2;
-
-/// The most retired versions that a commit checks. It bounds the cost of a commit when many
-/// versions stay referenced for long.
-const MAX_SCANNED_PER_COMMIT: usize = 8;
-
-/// A value and its revision.
+/// A value and its revision. The value is first, so that its address is that of the version.
+#[repr(C)]
 pub(crate) struct Version<T> {
-    pub(super) revision: Revision,
     pub(crate) value: T,
-}
-
-/// A version that was replaced.
-pub(crate) struct Retired<T> {
-    pub(crate) version: Arc<Version<T>>,
-    /// The time of the replacement, for statistics only. `None` without a clock.
-    since: Option<Instant>,
-}
-
-impl<T> Retired<T> {
-    /// Returns the time of the replacement, or `None` without a clock.
-    pub(crate) fn since(&self) -> Option<Instant> {
-        self.since
-    }
-
-    /// Returns whether anything but the list references the version. The version is no longer the
-    /// newest, so only a holder of a reference, or `stats` under the writer lock, can add another.
-    pub(crate) fn is_referenced(&self) -> bool {
-        Arc::strong_count(&self.version) > 1
-    }
+    pub(super) revision: Revision,
 }
 
 /// The newest version of a value, and the retired ones.
 pub(crate) struct VersionedCell<T> {
-    pub(super) newest: Newest<T>,
-    /// The replaced versions. Its lock is the writer lock.
-    retired: Mutex<VecDeque<Retired<T>>>,
+    versions: Versions<Version<T>>,
     /// The number of the thread that holds the writer lock, or 0.
     writer: AtomicU64,
     /// Shared with the handles of subscriptions.
@@ -76,24 +34,40 @@ pub(crate) struct VersionedCell<T> {
 /// A guard of the writer lock: the right to publish.
 pub(crate) struct Writer<'c, T> {
     cell: &'c VersionedCell<T>,
-    retired: MutexGuard<'c, VecDeque<Retired<T>>>,
+    writer: VersionsWriter<'c, Version<T>>,
 }
 
 impl<T> VersionedCell<T> {
     pub(super) fn new(value: T) -> Self {
         Self {
-            newest: Newest::new(Version {
+            versions: Versions::new(Version {
                 revision: Revision::FIRST,
                 value,
             }),
-            retired: Mutex::default(),
             writer: AtomicU64::new(0),
             notifier: Arc::default(),
         }
     }
 
     pub(super) fn revision(&self) -> Revision {
-        self.newest.load().revision
+        self.pin().revision
+    }
+
+    /// Pins the newest version.
+    #[inline(always)]
+    pub(super) fn pin(&self) -> Protected<'_, Version<T>> {
+        self.versions.pin()
+    }
+
+    /// Returns a counted reference to the newest version.
+    pub(super) fn count(&self) -> Arc<Version<T>> {
+        self.versions.count()
+    }
+
+    /// Returns whether a counted version is the newest.
+    #[inline]
+    pub(super) fn is_newest(&self, version: &Arc<Version<T>>) -> bool {
+        self.versions.is_newest(version)
     }
 
     /// Acquires the writer lock, blocking until the current writer releases it.
@@ -103,16 +77,35 @@ impl<T> VersionedCell<T> {
     /// message after "cannot", with the reason.
     #[track_caller]
     pub(super) fn write(&self, context: impl fmt::Display) -> Writer<'_, T> {
-        let thread = this_thread();
-        self.assert_not_writer(thread, context);
-        // Poisoning is ignored: a panic in a closure publishes nothing and leaves the list
-        // unchanged.
-        let retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
-        self.writer.store(thread, Ordering::Relaxed);
-        Writer {
-            cell: self,
-            retired,
+        self.assert_not_writer(this_thread(), context);
+        self.with(self.versions.write())
+    }
+
+    /// Acquires the writer lock if it is free and no writer waits for it.
+    pub(super) fn try_write(&self) -> Option<Writer<'_, T>> {
+        Some(self.with(self.versions.try_write()?))
+    }
+
+    /// Acquires the writer lock, blocking for `timeout` at the longest.
+    ///
+    /// # Panics
+    /// If this thread holds the writer lock and the timeout is not zero: it would pass in vain.
+    #[track_caller]
+    pub(super) fn write_timeout(
+        &self,
+        context: impl fmt::Display,
+        timeout: Duration,
+    ) -> Option<Writer<'_, T>> {
+        if !timeout.is_zero() {
+            self.assert_not_writer(this_thread(), context);
         }
+        Some(self.with(self.versions.write_until(|| Limit::after(timeout))?))
+    }
+
+    fn with<'c>(&'c self, writer: VersionsWriter<'c, Version<T>>) -> Writer<'c, T> {
+        // A panic in a closure publishes nothing, so there is no poisoning.
+        self.writer.store(this_thread(), Ordering::Relaxed);
+        Writer { cell: self, writer }
     }
 
     #[track_caller]
@@ -156,23 +149,22 @@ impl<T> VersionedCell<T> {
         self.notifier.wait(waiter, wanted, limit, condition)
     }
 
-    /// Ends all waits and drops the list of retired versions, after the last commit. The last
-    /// handle that references a version frees it.
+    /// Ends all waits and drops the retired versions, after the last commit. The last handle that
+    /// references a version frees it.
     pub(super) fn end(&self) {
-        // No borrow of the owner is left, so a writer that still holds the lock was leaked. Then
-        // the list is dropped with the cell.
-        let retired = match self.retired.try_lock() {
-            Ok(mut retired) => std::mem::take(&mut *retired),
-            Err(TryLockError::Poisoned(retired)) => std::mem::take(&mut *retired.into_inner()),
-            Err(TryLockError::WouldBlock) => {
+        let unneeded = match self.versions.try_write() {
+            Some(mut writer) => writer.end(&REGISTRY),
+            // No borrow of the owner is left, so a writer that still holds the lock was leaked. Then
+            // the versions are dropped with the cell.
+            None => {
                 // Relaxed: as in `write`. A wait on the thread that leaked the writer must end, not
                 // panic.
                 self.writer.store(0, Ordering::Relaxed);
-                VecDeque::new()
+                Vec::new()
             }
         };
         self.notifier.end();
-        drop(retired);
+        drop(unneeded);
     }
 
     /// Blocks until the newest revision is `wanted` or later, and returns the newest.
@@ -206,39 +198,54 @@ impl<T> Writer<'_, T> {
     }
 
     pub(crate) fn newest(&self) -> Arc<Version<T>> {
-        self.cell.newest.load_full()
+        self.writer.newest()
     }
 
-    /// Returns the retired versions that have not been freed.
-    pub(crate) fn retired(&self) -> impl ExactSizeIterator<Item = &Retired<T>> {
-        self.retired.iter()
+    /// Returns the number of versions that have been replaced and not freed.
+    pub(crate) fn retained(&self) -> usize {
+        self.writer.retained().len()
+    }
+
+    /// Returns every version that has been replaced and not freed.
+    pub(crate) fn versions(&self) -> Vec<Arc<Version<T>>> {
+        self.writer.retained().cloned().collect()
+    }
+
+    /// Returns the replaced versions that are referenced.
+    pub(crate) fn referenced(&mut self) -> Vec<Arc<Version<T>>> {
+        self.writer.referenced(&REGISTRY)
+    }
+
+    pub(crate) fn stats(&self) -> ReclaimStats {
+        self.writer.stats()
     }
 
     /// Publishes `value` as the next revision, and frees some of what was replaced earlier.
     pub(crate) fn publish(self, value: T) -> Revision {
-        self.publish_with(|_| value)
+        self.publish_with(|_| value, weight::<T>(), drop)
     }
 
-    /// Publishes what `make` returns for the next revision, as [`publish`](Self::publish) does.
-    pub(crate) fn publish_with(mut self, make: impl FnOnce(Revision) -> T) -> Revision {
-        let revision = self.cell.revision().next();
+    /// Publishes what `make` returns for the next revision, and passes some of what was replaced
+    /// earlier to `discard`, after the lock has been released.
+    pub(crate) fn publish_with(
+        mut self,
+        make: impl FnOnce(Revision) -> T,
+        weight: Weight,
+        discard: impl FnOnce(Freed<Version<T>>),
+    ) -> Revision {
+        let cell = self.cell;
+        let revision = cell.revision().next();
         let value = make(revision);
         if mutant("notified_before_published") {
-            self.cell.notifier.notify(revision).resume();
+            cell.notifier.notify(revision).resume();
         }
-        let version = self.cell.newest.swap(Arc::new(Version { revision, value }));
-        // In front, where the scan below begins: mostly no handle references it.
-        self.retired.push_front(Retired {
-            version,
-            since: clock::now(),
-        });
-        let unreferenced = self.take_unreferenced();
-        let cell = self.cell;
+        let version = Arc::new(Version { revision, value });
+        let freed: Freed<_> = self.writer.publish(&REGISTRY, version, weight);
         drop(self);
         let notify = || cell.notifier.notify(revision);
         let panicked = (!mutant("notified_before_published")).then(notify);
-        // This drops values, which is foreign code and may publish.
-        drop(unreferenced);
+        // This may drop values, which is foreign code and may publish.
+        discard(freed);
         // Last: a `Drop` that panicked while this panic unwound would abort the process.
         if let Some(panicked) = panicked {
             panicked.resume();
@@ -246,35 +253,9 @@ impl<T> Writer<'_, T> {
         revision
     }
 
-    /// Removes some unreferenced versions from the list. Referenced ones move to its end, so that
-    /// later commits check the others.
-    fn take_unreferenced(&mut self) -> ArrayVec<Retired<T>, MAX_FREED_PER_COMMIT> {
-        let mut unreferenced = ArrayVec::new();
-        for _ in 0..self.retired.len().min(MAX_SCANNED_PER_COMMIT) {
-            let Some(next) = self.retired.pop_front() else {
-                break;
-            };
-            if next.is_referenced() && !mutant("readers_free_versions") {
-                self.retired.push_back(next);
-            } else {
-                unreferenced.push(next);
-                if unreferenced.is_full() {
-                    break;
-                }
-            }
-        }
-        unreferenced
-    }
-
-    /// Frees every unreferenced version, and returns their number.
-    pub(crate) fn reclaim(mut self) -> usize {
-        let all = std::mem::take(&mut *self.retired).into_iter();
-        let (referenced, unreferenced): (VecDeque<_>, VecDeque<_>) =
-            all.partition(|retired| retired.is_referenced() || mutant("reclaim_frees_nothing"));
-        *self.retired = referenced;
-        // The lock is released before values are dropped, which is foreign code.
-        drop(self);
-        unreferenced.len()
+    /// Returns every unreferenced version, after the lock has been released.
+    pub(crate) fn take_unreferenced(mut self) -> Vec<Arc<Version<T>>> {
+        self.writer.take_all_free(&REGISTRY)
     }
 }
 
@@ -282,5 +263,16 @@ impl<T> Drop for Writer<'_, T> {
     fn drop(&mut self) {
         // Relaxed: as in `write`.
         self.cell.writer.store(0, Ordering::Relaxed);
+    }
+}
+
+/// Returns the weight of a version whose value may own memory of any size if it has a `Drop`: then
+/// it is looked for at each commit.
+fn weight<T>() -> Weight {
+    let bytes = size_of::<Version<T>>();
+    Weight {
+        retired: bytes,
+        newest: bytes,
+        commits: if std::mem::needs_drop::<T>() { 1 } else { 64 },
     }
 }

@@ -2,8 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `cell.rs` | the versions: publishing the newest, reclaiming the replaced ones |
-//! | `newest.rs` | the publication word, which points to the newest version |
+//! | `cell.rs` | the versions: publishing the newest, waiting for a revision; the protocol is in `../versions/` |
 //! | `error.rs` | the errors of waits and of subscriptions |
 //! | `notify.rs` | threads and tasks that wait for a revision |
 //! | `pinned.rs` | pin, snapshot and reader |
@@ -11,7 +10,6 @@
 
 mod cell;
 mod error;
-mod newest;
 mod notify;
 mod pinned;
 mod revision;
@@ -20,17 +18,17 @@ mod stream;
 mod subscription;
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use self::cell::VersionedCell;
-pub(crate) use self::cell::{Retired, Version, Writer};
+pub(crate) use self::cell::{Version, Writer};
 pub use self::error::{RecvError, RecvTimeoutError, TryRecvError, WaitError};
 pub use self::pinned::{Pinned, Reader, Snapshot};
 pub use self::revision::Revision;
 #[cfg(feature = "stream")]
 pub use self::stream::SubscriptionStream;
 pub use self::subscription::{Subscription, SubscriptionHandle, Transition};
+use crate::sync::Arc;
 
 /// The rejected operation and its object, in the panic of a nested write.
 pub(crate) struct WriteContext<'o> {
@@ -93,15 +91,16 @@ impl fmt::Display for WriteContext<'_> {
 /// if the thread holds an older pin. Successive pins of one thread never return older revisions.
 ///
 /// # Progress
-/// Reads never block. Writers wait for each other only. On targets whose pointers have fewer
-/// than 64 bits a pin, a snapshot and [`Reader::latest`] take a read lock for one pointer copy:
-/// they may wait while a commit swaps that pointer.
+/// Reads never block: after a thread's first pin, a pin, a snapshot and [`Reader::latest`] are
+/// wait-free. Writers wait for each other only, and a waiting writer is overtaken at most 16 times.
 ///
 /// # Memory
 /// A version is a value and its revision. A replaced version is retained while a pin, a snapshot, a
 /// reader or a subscription references it, and then freed by a writer: each commit frees two at
 /// most, after it has released the writer lock, and [`reclaim`](Self::reclaim) frees all that
-/// nothing references. Readers free nothing while the `Published` lives. After that, the last
+/// nothing references. Commits look for such versions each time if the value has a `Drop`, since it
+/// may own any amount of memory; otherwise once in 64 commits (256 while they find none), so up to
+/// that many are retained besides. Readers free nothing while the `Published` lives. After that, the last
 /// handle that references a version frees it (a [`SubscriptionHandle`] references none). A leaked
 /// pin retains one version.
 ///
@@ -218,7 +217,7 @@ impl<T> Published<T> {
     /// ```
     #[doc(alias = "load_full")]
     pub fn snapshot(&self) -> Snapshot<T> {
-        Pinned::snapshot(&self.pin())
+        Snapshot::newest(&self.cell)
     }
 
     /// Returns a handle that reads the newest value repeatedly at the least cost.
@@ -319,6 +318,21 @@ impl<T> Published<T> {
         self.cell.write(context)
     }
 
+    /// Acquires the writer lock if it is free and no writer waits for it.
+    pub(crate) fn try_writer(&self) -> Option<Writer<'_, T>> {
+        self.cell.try_write()
+    }
+
+    /// Acquires the writer lock, blocking for `timeout` at the longest.
+    #[track_caller]
+    pub(crate) fn writer_timeout(
+        &self,
+        context: &WriteContext<'_>,
+        timeout: Duration,
+    ) -> Option<Writer<'_, T>> {
+        self.cell.write_timeout(context, timeout)
+    }
+
     /// Returns whether `writer` publishes to this.
     pub(crate) fn is_written_by(&self, writer: &Writer<'_, T>) -> bool {
         writer.is_of(&self.cell)
@@ -387,7 +401,8 @@ impl<T> Published<T> {
     /// ```
     #[track_caller]
     pub fn reclaim(&self) -> usize {
-        self.own_writer("reclaim versions of").reclaim()
+        let free = self.own_writer("reclaim versions of").take_unreferenced();
+        free.len()
     }
 
     /// Returns how many replaced versions are retained: those that are referenced, and those that
@@ -407,14 +422,18 @@ impl<T> Published<T> {
     #[must_use]
     #[track_caller]
     pub fn retained(&self) -> usize {
-        self.own_writer("count the versions of").retired().len()
+        self.own_writer("count the versions of").retained()
     }
 }
 
 impl<T> Drop for Published<T> {
     fn drop(&mut self) {
         // From here on, the last handle that references a version frees it.
-        self.cell.end();
+        match Arc::get_mut(&mut self.cell) {
+            // Without a reader or a subscription the versions are dropped with the cell.
+            Some(cell) => cell.notifier.end(),
+            None => self.cell.end(),
+        }
     }
 }
 

@@ -20,13 +20,13 @@
 //! A commit that reaches no waiter costs an uncontended lock and one comparison.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
 pub(super) use self::target::Panicked;
 use self::target::{Target, Targets};
 use super::revision::Revision;
 use crate::clock::Limit;
-use crate::sync::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Arc, AtomicBool, AtomicU64, Condvar, Mutex, MutexGuard, Ordering};
 
 mod target;
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::iter::FusedIterator;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::cell::VersionedCell;
@@ -12,6 +11,7 @@ use super::pinned::Snapshot;
 use super::revision::Revision;
 use crate::clock::Limit;
 use crate::mutants::mutant;
+use crate::sync::Arc;
 
 /// A step from the version that a [`Subscription`] returned last to the newest one.
 ///

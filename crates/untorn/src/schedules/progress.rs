@@ -1,5 +1,5 @@
 //! Progress: a gate is wait-free. Whichever task is frozen, and at whichever step, every access of
-//! the others ends: it enters, or it is reported.
+//! the others ends: it enters, or it is reported. So are the reads of a `Map`, beside one writer.
 //!
 //! One wait is not covered: cursors that begin at the same time acquire a lock of std's in turn,
 //! and shuttle has no step inside it at which a task could be frozen.
@@ -11,6 +11,7 @@ use shuttle::thread;
 use super::freeze::{freeze_each, steps, task};
 use super::{attempt, join_all, note, overlaps, tried, wanted};
 use crate::gomap::GoMap;
+use crate::map::Map;
 use crate::overlap::{OnOverlap, OverlapCell, ReadGuard, WriteGuard};
 use crate::sync::{Counter, Ordering};
 
@@ -155,4 +156,59 @@ fn shuttle_progress_of_cells() {
         ]);
         TALLY.add();
     });
+}
+
+/// The most steps of a read of a map: four attempts of a pin and the announcement of the cell, with
+/// a search for a free slot before and a count or a look-up after.
+const MOST_STEPS_OF_A_READ: u64 = 40;
+
+#[test]
+fn shuttle_progress_of_reads() {
+    static TALLY: Tally = Tally::new();
+    let rounds = wanted().div_ceil(500) as u64;
+    let points = freeze_each(3, rounds, || {
+        let map = Map::from([(0, 0), (1, 0)]);
+        // Under shuttle the registry, a constant elsewhere, is created at the first pin, behind a
+        // lock.
+        drop(map.pin());
+        let map: Arc<Map<u64, u64>> = Arc::new(map);
+        let reads: fn(&Map<u64, u64>) = |map| {
+            // The first pin of a thread claims a record.
+            let first = map.pin();
+            let mut reader = map.reader();
+            let mut last = first.revision();
+            for _ in 0..2 {
+                let pin = TALLY.timed(|| map.pin());
+                thread::yield_now();
+                assert!(pin[&0] == pin[&1] && pin.revision() >= last);
+                let snapshot = TALLY.timed(|| map.snapshot());
+                assert!(snapshot.revision() >= pin.revision());
+                TALLY.timed(|| drop(pin));
+                last = TALLY.timed(|| reader.latest().revision());
+                assert!(last >= snapshot.revision());
+                TALLY.timed(|| drop(snapshot));
+            }
+            assert_eq!(first[&0], first[&1]);
+        };
+        join_all([
+            task("reader", &map, reads),
+            task("another reader", &map, reads),
+            task("writer", &map, |map| {
+                for n in 1..6 {
+                    map.batch(|batch| {
+                        batch.insert(0, n);
+                        batch.insert(1, n);
+                    });
+                    map.reclaim();
+                }
+            }),
+        ]);
+        assert_eq!(map.revision().get(), 5);
+    });
+    let longest = TALLY.longest.load(Ordering::Relaxed);
+    println!(
+        "progress_of_reads: a task was frozen at {points} points of {rounds} schedules; no read took \
+         more than {longest} steps"
+    );
+    assert!(points > 0 && longest <= MOST_STEPS_OF_A_READ);
 }

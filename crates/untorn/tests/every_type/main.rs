@@ -15,7 +15,7 @@ use untorn::{
 /// The number of repetitions per thread.
 const ROUNDS: u64 = if cfg!(miri) { 20 } else { 2_000 };
 
-/// More pins at once than arc-swap has fast slots for.
+/// More pins at once than a thread has slots for.
 const PINS: usize = 12;
 
 #[test]

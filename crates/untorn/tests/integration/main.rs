@@ -11,7 +11,9 @@ mod support;
 mod watchdog;
 
 mod api_parity;
+mod auto_traits;
 mod batch;
+mod cell_stress;
 mod features;
 mod formatting;
 mod go;
@@ -21,6 +23,7 @@ mod no_false_positives;
 mod overlap_cell;
 mod overlaps;
 mod panics;
+mod pins;
 mod poller;
 mod published;
 mod race;

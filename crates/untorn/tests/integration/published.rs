@@ -65,7 +65,7 @@ fn each_commit_increments_the_revision() {
 fn nested_pin_observes_the_newer_commit() {
     let value = Published::new(0);
     let mut pins = Vec::new();
-    // More than arc-swap has fast slots for.
+    // More than a thread has slots for.
     for n in 0..40 {
         pins.push((n, value.pin()));
         value.publish(n + 1);

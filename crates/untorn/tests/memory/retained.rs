@@ -3,14 +3,17 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
 
-use untorn::{Map, Published, Snapshot};
+use untorn::{Map, Published, Revision, Snapshot};
 
 use crate::{live, turn};
 
 /// The bytes that the test harness may allocate beside a test.
 const NOISE: usize = 16 << 10;
+
+/// The versions that a map or value may retain although nothing references them: those of the
+/// commits between two scans, and what the next commits free.
+const DEFERRED: usize = 64 + 2;
 
 /// Checks that two byte counts agree within three percent and the noise.
 fn assert_about(reported: usize, counted: usize) {
@@ -63,9 +66,9 @@ fn only_held_or_leaked_versions_are_retained() {
                 (stats.commits, stats.revision.get(), stats.in_use),
                 (n, n, shown)
             );
-            assert!(stats.retained <= shown + 2, "{stats:?}");
+            assert!(stats.retained <= shown + DEFERRED, "{stats:?}");
             assert!(
-                stats.retained_bytes <= (shown + 2) * whole * 5 / 4,
+                stats.retained_bytes <= (shown + 2) * whole * 5 / 4 + DEFERRED * (16 << 10),
                 "{stats:?}"
             );
         }
@@ -106,8 +109,13 @@ fn commit_frees_an_unreferenced_replaced_version() {
         map.update(n, |_| Some(3));
         value.publish(n);
         value.update(|n| n + 1);
-        assert_eq!((map.retained(), value.retained()), (100, 100));
+        // The first scan finds only referenced ones, so the second comes later than others do.
+        let most = 100 + 4 * DEFERRED;
+        assert!(map.retained() <= most && value.retained() <= most);
     }
+    map.reclaim();
+    value.reclaim();
+    assert_eq!((map.retained(), value.retained()), (100, 100));
     drop(held);
     assert_eq!((map.reclaim(), value.reclaim()), (100, 100));
 }
@@ -166,31 +174,25 @@ fn retained_bytes_match_what_reclaim_frees() {
             (after.retained, after.in_use, after.retained_bytes),
             (0, 0, 0)
         );
-        assert_eq!(after.oldest_in_use_age, None);
+        assert_eq!(after.oldest_in_use, None);
     }
 }
 
 #[test]
-fn oldest_age_counts_from_the_replacing_commit() {
+fn oldest_in_use_is_a_revision() {
     let _turn = turn();
     let map = numbers(100);
-    let pause = Duration::from_millis(3);
-    assert_eq!(map.stats().oldest_in_use_age, None);
-    let (first, begin) = (map.snapshot(), Instant::now());
-    assert_eq!(map.stats().oldest_in_use_age, None, "it is the newest");
+    let oldest = || map.stats().oldest_in_use.map(Revision::get);
+    assert_eq!(oldest(), None);
+    let first = map.snapshot();
+    assert_eq!(oldest(), None, "it is the newest");
     map.insert(1, 1);
-    let oldest = || map.stats().oldest_in_use_age;
-    thread::sleep(pause);
-    let early = oldest().expect("the snapshot is older");
-    assert!(pause <= early && early <= begin.elapsed());
-    thread::sleep(pause);
-    let (second, begin_second) = (map.snapshot(), Instant::now());
+    assert_eq!(oldest(), Some(0));
+    let second = map.pin();
     map.insert(1, 2);
-    let late = oldest().expect("the snapshot is older");
-    assert!(early + pause <= late && late <= begin.elapsed());
+    assert_eq!((oldest(), map.stats().in_use), (Some(0), 2));
     drop(first);
-    let next = oldest().expect("the second one is older, too");
-    assert!(next <= begin_second.elapsed());
+    assert_eq!(oldest(), Some(1));
     // Unreferenced, but retained until a writer frees it.
     drop(second);
     assert_eq!((oldest(), map.stats().in_use), (None, 0));

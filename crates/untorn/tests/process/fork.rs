@@ -4,11 +4,11 @@
 #![allow(unsafe_code, reason = "std has no fork")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use untorn::{Map, Poller};
+use untorn::{Map, Poller, Published};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -102,4 +102,40 @@ fn a_child_forked_between_commits_has_its_own_map() {
     let map = Map::from([("a", 1)]);
     let code = exit_code(|| map.insert("a", 2) == Some(1) && map.get("a") == Some(2));
     assert_eq!((code, map.get("a")), (Some(0), Some(1)));
+}
+
+/// The slots of threads that the child does not have stay as they are: each costs the child a
+/// version.
+#[test]
+fn commits_of_a_forked_child_free_versions() {
+    let value = Published::new(String::from("0"));
+    let (pinned, pins) = (Barrier::new(2), Barrier::new(2));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let pin = value.pin();
+            pinned.wait();
+            pins.wait();
+            assert_eq!(*pin, "0");
+        });
+        pinned.wait();
+        let code = exit_code(|| {
+            for n in 1..1_000 {
+                let pin = value.pin();
+                value.publish(n.to_string());
+                assert!(pin.len() <= 3);
+            }
+            value.reclaim();
+            let grandchild = exit_code(|| {
+                value.publish(String::new());
+                value.reclaim();
+                value.retained() == 1
+            });
+            (value.retained(), grandchild) == (1, Some(0))
+        });
+        assert_eq!(code, Some(0));
+        value.publish(String::from("1"));
+        assert_eq!(value.reclaim(), 0, "the parent's pin");
+        pins.wait();
+    });
+    assert_eq!(value.reclaim(), 1);
 }

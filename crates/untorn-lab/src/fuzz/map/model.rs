@@ -308,7 +308,7 @@ impl<'l, K: Kind> Model<'l, K> {
         assert!(stats.retained >= stats.in_use);
         assert!(stats.retained as u64 <= stats.commits);
         assert_eq!(stats.retained, self.map.retained());
-        assert_eq!(stats.oldest_in_use_age.is_some(), stats.in_use > 0);
+        assert_eq!(stats.oldest_in_use.is_some(), stats.in_use > 0);
         assert!(stats.segments > 0);
         let entry = size_of::<(K::Key, K::Value)>();
         assert!(stats.bytes >= stats.len * entry, "bytes of the entries");

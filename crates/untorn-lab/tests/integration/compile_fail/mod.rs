@@ -24,6 +24,7 @@ macro_rules! programs {
 
 programs! {
     batch_commit_in_closure
+    batch_invariant
     batch_leaves_closure
     batch_question_mark
     batch_reference
@@ -53,6 +54,7 @@ programs! {
     map_borrowed_key
     map_borrowed_reader
     map_clone
+    map_dropped_after_key
     map_invariant
     map_of_cells
     map_of_rc
@@ -62,9 +64,11 @@ programs! {
     pin_reference
     pin_sent
     published_invariant
+    reader_invariant
     reader_reference
     reader_release
     snapshot_reference
+    subscription_invariant
     view_insert
 }
 

@@ -37,7 +37,7 @@ pub(super) struct Tree<T> {
     bits: u32,
 }
 
-enum Node<T> {
+pub(in crate::map) enum Node<T> {
     Chunk(Children<T>),
     Inner(Children<Node<T>>),
 }
@@ -311,6 +311,40 @@ impl<T> Directory<T> {
         let first = tree.first(bits);
         let above = tree.root.unshared_bytes(None) - first.unshared_bytes(None);
         above + first.unshared_bytes(Some(later.first(bits)))
+    }
+}
+
+/// A part of a directory that is being dropped.
+pub(in crate::map) enum Part<T> {
+    Element(Arc<T>),
+    Node(Arc<Node<T>>),
+}
+
+impl<T> Directory<T> {
+    /// Returns the whole directory as a part.
+    pub(super) fn into_part(self) -> Part<T> {
+        match self {
+            Self::One(element) => Part::Element(element),
+            Self::Tree(tree) => Part::Node(tree.root),
+        }
+    }
+}
+
+impl<T> Part<T> {
+    /// Releases this part. If no other directory shares it, passes the parts below it to `below`, or
+    /// returns the element.
+    pub(super) fn open(self, below: impl FnMut(Self)) -> Option<T> {
+        match self {
+            Self::Element(element) => return Arc::into_inner(element),
+            Self::Node(node) => match Arc::into_inner(node) {
+                Some(Node::Chunk(elements)) => {
+                    elements.into_iter().map(Self::Element).for_each(below);
+                }
+                Some(Node::Inner(nodes)) => nodes.into_iter().map(Self::Node).for_each(below),
+                None => {}
+            },
+        }
+        None
     }
 }
 

@@ -22,8 +22,8 @@ mod tests;
 use std::sync::Arc;
 
 use self::directory::Directory;
-pub(super) use self::segment::Entry;
 use self::segment::Segment;
+pub(super) use self::segment::{Entries, Entry};
 use crate::mutants::mutant;
 
 /// Returns the mean number of entries of a segment: small if copying an entry runs foreign code,
@@ -87,6 +87,9 @@ impl<K, V> Clone for Table<K, V> {
 }
 
 impl<K, V> Table<K, V> {
+    /// The entries of a full segment.
+    pub(super) const SEGMENT_ENTRIES: usize = 2 * fill::<K, V>();
+
     pub(super) fn new() -> Self {
         Self {
             directory: Directory::new(Segment::default()),
@@ -103,6 +106,11 @@ impl<K, V> Table<K, V> {
 
     pub(super) fn segments(&self) -> usize {
         self.segments
+    }
+
+    /// Returns the whole table as a part, to be dropped.
+    pub(super) fn into_part(self) -> Part<K, V> {
+        Part::Tree(self.directory.into_part())
     }
 
     fn set_segments(&mut self, segments: usize) {
@@ -175,6 +183,26 @@ impl<K, V> Table<K, V> {
             .unshared_segments(later)
             .map(|i| self.directory.get(i).bytes());
         self.directory.unshared_bytes(Some(&later.directory)) + segments.sum::<usize>()
+    }
+}
+
+/// A part of a table that is being dropped.
+pub(super) enum Part<K, V> {
+    Tree(directory::Part<Segment<K, V>>),
+    Entries(Entries<K, V>),
+}
+
+impl<K, V> Part<K, V> {
+    /// Releases this part. If no other table shares it, passes the parts below it to `below`, or
+    /// returns the entries.
+    pub(super) fn open(self, mut below: impl FnMut(Self)) -> Option<Entries<K, V>> {
+        match self {
+            Self::Tree(part) => {
+                let segment = part.open(|part| below(Self::Tree(part)))?;
+                Some(segment.into_entries())
+            }
+            Self::Entries(entries) => Some(entries),
+        }
     }
 }
 

@@ -13,8 +13,11 @@ pub(crate) struct Entry<K, V> {
     pub(crate) value: V,
 }
 
+/// The entries of a segment that is being dropped.
+pub(crate) type Entries<K, V> = hashbrown::hash_table::IntoIter<Entry<K, V>>;
+
 #[derive(Clone)]
-pub(super) struct Segment<K, V> {
+pub(in crate::map) struct Segment<K, V> {
     entries: HashTable<Entry<K, V>>,
 }
 
@@ -126,6 +129,11 @@ impl<K, V> Segment<K, V> {
             segment.entries.insert_unique(hash, entry, not_asked);
         }
         gone
+    }
+
+    /// Returns the entries, to be dropped one by one.
+    pub(super) fn into_entries(self) -> Entries<K, V> {
+        self.entries.into_iter()
     }
 
     /// Returns the bytes of the segment, without memory that its entries point to.

@@ -2,10 +2,10 @@
 
 use std::any::Any;
 use std::panic::resume_unwind;
-use std::sync::Arc;
 
 use super::Waiter;
 use crate::panic::discard;
+use crate::sync::Arc;
 
 /// A waiter in the list: a blocked thread, or a task.
 pub(super) enum Target {

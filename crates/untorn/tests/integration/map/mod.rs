@@ -2,6 +2,7 @@
 
 mod interrupted_writes;
 mod nan;
+mod reclamation;
 mod torn;
 mod unchanged;
 mod user_code;

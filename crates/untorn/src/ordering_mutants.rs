@@ -1,5 +1,5 @@
-//! The orderings of the protocol that are stronger than Relaxed, by the names of their sites, for
-//! mutation testing.
+//! The orderings stronger than Relaxed of the two protocols, the detector's and the publication
+//! cell's, by the names of their sites, for mutation testing.
 //!
 //! A build with `--cfg untorn_ordering_mutants` reads the name of one site from
 //! `UNTORN_WEAKENED_ORDERING` and gives that site the next weaker ordering; `just ordering-mutants`
@@ -12,28 +12,28 @@
 //! `changes` is `seq`.
 
 #[cfg(not(untorn_ordering_mutants))]
-pub(super) use crate::sync::fence;
+pub(crate) use crate::sync::fence;
 #[cfg(untorn_ordering_mutants)]
-pub(super) use chosen::{acquire, fence, release, seq_cst};
+pub(crate) use chosen::{acquire, fence, release, seq_cst};
 #[cfg(not(untorn_ordering_mutants))]
-pub(super) use constant::{acquire, release, seq_cst};
+pub(crate) use constant::{acquire, release, seq_cst};
 
 #[cfg(not(untorn_ordering_mutants))]
 mod constant {
     use crate::sync::Ordering;
 
     #[inline(always)]
-    pub(in super::super) const fn acquire(_site: &str) -> Ordering {
+    pub(crate) const fn acquire(_site: &str) -> Ordering {
         Ordering::Acquire
     }
 
     #[inline(always)]
-    pub(in super::super) const fn release(_site: &str) -> Ordering {
+    pub(crate) const fn release(_site: &str) -> Ordering {
         Ordering::Release
     }
 
     #[inline(always)]
-    pub(in super::super) const fn seq_cst(_site: &str) -> Ordering {
+    pub(crate) const fn seq_cst(_site: &str) -> Ordering {
         Ordering::SeqCst
     }
 }
@@ -54,20 +54,20 @@ mod chosen {
         if weakened(site) { weaker } else { ordering }
     }
 
-    pub(in super::super) fn acquire(site: &str) -> Ordering {
+    pub(crate) fn acquire(site: &str) -> Ordering {
         unless_weakened(site, Ordering::Acquire, Ordering::Relaxed)
     }
 
-    pub(in super::super) fn release(site: &str) -> Ordering {
+    pub(crate) fn release(site: &str) -> Ordering {
         unless_weakened(site, Ordering::Release, Ordering::Relaxed)
     }
 
-    pub(in super::super) fn seq_cst(site: &str) -> Ordering {
+    pub(crate) fn seq_cst(site: &str) -> Ordering {
         unless_weakened(site, Ordering::SeqCst, Ordering::AcqRel)
     }
 
     /// Issues a fence, or none if it was weakened to Relaxed.
-    pub(in super::super) fn fence(ordering: Ordering) {
+    pub(crate) fn fence(ordering: Ordering) {
         if ordering != Ordering::Relaxed {
             crate::sync::fence(ordering);
         }

@@ -1,0 +1,98 @@
+//! Versions of a map that are dropped in parts, so that no commit pays for the whole of a large one.
+
+use std::mem::{needs_drop, take};
+use std::sync::{Mutex, PoisonError};
+
+use super::table::{Entries, Entry, Part, Table};
+use super::view::View;
+use crate::published::Version;
+use crate::sync::Arc;
+
+/// The parts of dropped versions that are left.
+pub(super) struct Remains<K, V>(Mutex<Vec<Part<K, V>>>);
+
+// Entries are behind pointers and are never pinned.
+impl<K, V> Unpin for Remains<K, V> {}
+
+/// Parts that are being dropped. If a `Drop` panics, the rest goes back.
+struct Work<'r, K, V> {
+    remains: &'r Remains<K, V>,
+    parts: Vec<Part<K, V>>,
+    /// The entries of a segment that are left.
+    entries: Option<Entries<K, V>>,
+}
+
+impl<K, V> Remains<K, V> {
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(Vec::new()))
+    }
+
+    /// Drops parts up to a cost, in entries and pointers: those of `tables` and those left of
+    /// earlier ones. It may be exceeded by the pointers of one node.
+    pub(super) fn drop_some(&self, tables: impl Iterator<Item = Table<K, V>>, most: usize) {
+        let mut work = Work {
+            parts: take(&mut *self.lock()),
+            remains: self,
+            entries: None,
+        };
+        work.parts.extend(tables.map(Table::into_part));
+        work.run(most);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Part<K, V>>> {
+        // Poisoning cannot occur: nothing panics while the list is locked.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Drops versions in parts, up to a cost.
+pub(super) fn discard<K, V, S>(
+    versions: impl IntoIterator<Item = Arc<Version<View<K, V, S>>>>,
+    remains: &Remains<K, V>,
+    most: usize,
+) {
+    // A version that statistics count is freed with their reference.
+    let views = versions.into_iter().filter_map(Arc::into_inner);
+    let mut hashers = Vec::new();
+    let tables = views.map(|version| {
+        let View { table, hasher, .. } = version.value;
+        if needs_drop::<S>() {
+            hashers.push(hasher);
+        }
+        table
+    });
+    remains.drop_some(tables, most);
+}
+
+impl<K, V> Work<'_, K, V> {
+    fn run(&mut self, mut left: usize) {
+        while left > 0 {
+            if let Some(entry) = self.entries.as_mut().and_then(Iterator::next) {
+                drop(entry);
+                left -= 1;
+                continue;
+            }
+            self.entries = None;
+            let Some(part) = self.parts.pop() else {
+                return;
+            };
+            let before = self.parts.len();
+            self.entries = match part.open(|below| self.parts.push(below)) {
+                // Entries without a `Drop` cost nothing.
+                Some(entries) if needs_drop::<Entry<K, V>>() => Some(entries),
+                _ => None,
+            };
+            left = left.saturating_sub(1 + self.parts.len() - before);
+        }
+    }
+}
+
+impl<K, V> Drop for Work<'_, K, V> {
+    fn drop(&mut self) {
+        let entries = self.entries.take().filter(|entries| entries.len() > 0);
+        self.parts.extend(entries.map(Part::Entries));
+        if !self.parts.is_empty() {
+            self.remains.lock().append(&mut self.parts);
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Freed in bounded steps: how much one commit drops, and how much stays.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use untorn::{Map, Published};
+
+thread_local! {
+    /// Values dropped on this thread.
+    static DROPPED: Cell<usize> = const { Cell::new(0) };
+    /// Values alive on this thread.
+    static LIVE: Cell<usize> = const { Cell::new(0) };
+    /// Drops up to the one that panics; 0 is never.
+    static FUSE: Cell<usize> = const { Cell::new(0) };
+}
+
+struct Counted;
+
+impl Counted {
+    fn new() -> Self {
+        LIVE.set(LIVE.get() + 1);
+        Self
+    }
+}
+
+impl Clone for Counted {
+    fn clone(&self) -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        DROPPED.set(DROPPED.get() + 1);
+        LIVE.set(LIVE.get() - 1);
+        let left = FUSE.get();
+        FUSE.set(left.saturating_sub(1));
+        if left == 1 {
+            resume_unwind(Box::new("the chosen drop"));
+        }
+    }
+}
+
+fn dropped(write: impl FnOnce()) -> usize {
+    let before = DROPPED.get();
+    write();
+    DROPPED.get() - before
+}
+
+const ENTRIES: u64 = 60_000;
+
+/// A map with a version of this many entries that nothing references.
+fn with_a_large_version() -> Map<u64, Counted> {
+    let map: Map<u64, Counted> = (0..ENTRIES).map(|key| (key, Counted::new())).collect();
+    let view = map.snapshot();
+    map.clear();
+    drop(view);
+    map
+}
+
+#[test]
+fn large_version_is_dropped_by_many_commits() {
+    let map = with_a_large_version();
+    let (mut commits, mut most) = (0, 0);
+    while LIVE.get() > 1_000 {
+        most = most.max(dropped(|| _ = map.insert(1, Counted::new())));
+        commits += 1;
+        assert!(commits < 1_000, "{} are left", LIVE.get());
+    }
+    // A commit of one key replaces a segment at most.
+    assert!(most <= 2_048 + 2 * 150, "{most} in one commit");
+    assert!(commits >= 20, "{commits} commits");
+    map.reclaim();
+    assert_eq!((LIVE.get(), map.retained()), (1, 0));
+}
+
+#[test]
+fn reclaim_drops_all_of_a_large_version() {
+    let map = with_a_large_version();
+    _ = map.insert(1, Counted::new());
+    assert!(dropped(|| _ = map.reclaim()) + 4_000 > ENTRIES as usize);
+    assert_eq!(LIVE.get(), 1);
+}
+
+#[test]
+fn dropping_a_map_drops_what_is_left_of_versions() {
+    let map = with_a_large_version();
+    _ = map.insert(1, Counted::new());
+    let fork = map.fork();
+    drop(map);
+    assert_eq!(LIVE.get(), 1);
+    drop(fork);
+    assert_eq!(LIVE.get(), 0);
+}
+
+/// A `Drop` that panics loses its own value only: later commits drop the rest.
+#[test]
+fn panic_while_a_large_version_is_dropped() {
+    let map = with_a_large_version();
+    let (mut panics, mut commits) = (0, 0);
+    while LIVE.get() > 1_000 {
+        commits += 1;
+        FUSE.set(700);
+        let commit = AssertUnwindSafe(|| map.batch(|batch| _ = batch.insert(2, Counted::new())));
+        let caught = catch_unwind(commit);
+        panics += usize::from(caught.is_err());
+        FUSE.set(0);
+        assert!(commits < 1_000, "{} are left", LIVE.get());
+    }
+    assert!(panics > 10, "{panics} panics");
+    map.reclaim();
+    assert_eq!((LIVE.get(), map.len()), (1, 1));
+}
+
+/// A stuck snapshot neither stays in the way of later versions nor makes them stay.
+#[test]
+fn stuck_snapshots_retain_only_their_versions() {
+    let map = Map::from([(1, 0)]);
+    let value = Published::new(String::new());
+    let stuck: Vec<_> = (0..200)
+        .map(|n| {
+            map.insert(1, n);
+            value.publish(n.to_string());
+            (map.snapshot(), value.snapshot())
+        })
+        .collect();
+    for n in 0..5_000 {
+        map.insert(1, n);
+        value.publish(n.to_string());
+        assert!(map.retained() <= 200 + 4 * 66, "{}", map.retained());
+        assert!(value.retained() <= 200 + 2, "{}", value.retained());
+    }
+    let (scans, commits) = (map.stats().scans, map.stats().commits);
+    assert!(scans <= commits / 60, "{scans} scans in {commits} commits");
+    drop(stuck);
+    // Released ones are found by later scans, some by each.
+    for n in 0..2_000 {
+        map.insert(1, n);
+        value.publish(n.to_string());
+    }
+    assert!(map.retained() <= 4 * 66, "{}", map.retained());
+    assert!(value.retained() <= 2, "{}", value.retained());
+}
