@@ -27,6 +27,8 @@ mod configure;
 
 mod stats;
 
+mod view;
+
 mod convert;
 mod draft;
 mod iter;
@@ -37,7 +39,6 @@ mod rayon;
 mod table;
 #[cfg(test)]
 mod tests;
-mod view;
 
 use std::fmt;
 use std::hash::BuildHasher;

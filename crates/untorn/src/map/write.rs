@@ -140,6 +140,37 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
         value
     }
 
+    /// Inserts all entries, as one commit. `entries` is drained before the writer lock is acquired.
+    /// Blocks until other writers have finished; readers are not blocked. Of duplicate keys the
+    /// last one wins.
+    ///
+    /// Takes `&self`, so it also extends a map behind an `Arc` or in a `static`.
+    ///
+    /// # Panics
+    /// If this thread has a write to this map open: that would deadlock. If the iterator panics, or
+    /// `Hash`, `Eq` or `Clone` of a key or value: then nothing is published.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::Arc;
+    /// use untorn::Map;
+    ///
+    /// let limits = Arc::new(Map::from([("low", 10)]));
+    /// limits.extend([("low", 11), ("high", 20)]);
+    /// assert_eq!((limits.get("low"), limits.revision().get()), (Some(11), 1));
+    /// ```
+    #[doc(alias = "insert_all")]
+    #[doc(alias = "insert_many")]
+    #[track_caller]
+    pub fn extend(&self, entries: impl IntoIterator<Item = (K, V)>) {
+        let mut entries = entries.into_iter().collect::<Vec<_>>().into_iter();
+        let mut batch = self.begin_batch();
+        // By reference: after a panic the remaining entries are dropped after the batch, which
+        // releases the lock.
+        batch.extend(entries.by_ref());
+        batch.commit();
+    }
+
     /// Replaces the contents with those of `source`, as one commit that touches only what differs.
     /// Of duplicate keys the last one wins. `source` is drained before the writer lock is acquired.
     /// O(entries of the source + entries of the map); keys that contain a NaN cost more, see below.

@@ -43,7 +43,7 @@ pub(crate) struct WriteContext<'o> {
 }
 
 impl fmt::Display for WriteContext<'_> {
-    /// Formats the operation and the reason that rejects it.
+    /// Formats the operation, the reason that rejects it, and the next step.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             operation,
@@ -54,7 +54,12 @@ impl fmt::Display for WriteContext<'_> {
             Some(name) => write!(f, "{operation} {kind} {name:?}")?,
             None => write!(f, "{operation} a {kind}")?,
         }
-        write!(f, " while this thread has a write to that {kind} open")
+        write!(f, " while this thread has a write to that {kind} open")?;
+        f.write_str(": this would deadlock; end that write first")?;
+        match (*operation, *kind) {
+            ("write to", "map") => f.write_str(", or write through its batch"),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod api_parity;
 mod batch;
 mod features;
 mod formatting;
+mod front_page;
 mod go;
 mod many_threads;
 mod map;
