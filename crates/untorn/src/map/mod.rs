@@ -129,8 +129,8 @@ impl fmt::Debug for DefaultHashBuilder {
 /// use untorn::Map;
 ///
 /// static CONFIG: LazyLock<Map<&str, u32>> = LazyLock::new(|| Map::named("config"));
-/// CONFIG.insert("1", 265);
-/// assert_eq!(CONFIG.get("1"), Some(265));
+/// CONFIG.insert("port", 80);
+/// assert_eq!(CONFIG.get("port"), Some(80));
 /// ```
 ///
 /// Guides: [moving from another map](crate::docs::migrate), [all limits](crate::docs::limits).

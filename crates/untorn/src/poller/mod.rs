@@ -110,7 +110,7 @@ use crate::Revision;
 /// published and the map keeps its contents. (A panic in the `Drop` of a replaced key or value is a
 /// failure too, but it comes after the commit.) The failure is reported by
 /// [`status`](Self::status), by [`PollerBuilder::on_failure`] and, with the feature `tracing`, by
-/// an event of level `WARN`.
+/// an event of level `WARN`. Without the latter two nothing is printed.
 ///
 /// Then the poller backs off: the next fetch begins after a second, or after the period if that is
 /// shorter, and after twice as long with each further failure, up to

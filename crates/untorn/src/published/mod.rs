@@ -159,8 +159,8 @@ impl<T> Published<T> {
     ///
     /// ```should_panic
     /// let limit = untorn::Published::named("limit", 100_u64);
-    /// // panics: cannot write to Published "limit" while this thread has a write to that Published
-    /// // open: this would deadlock; end that write first
+    /// // panics: cannot write to Published "limit" while this thread has a write to
+    /// // that Published open: this would deadlock; end that write first
     /// limit.update(|now| limit.publish(now + 1).get());
     /// ```
     #[must_use]

@@ -60,7 +60,7 @@ use crate::overlap::{CheckedCell, Operation, tsan};
 /// concurrent map read and map write
 ///
 /// thread "poller" (2) [writing]: GoMap::insert, for 16.2µs
-///         src/main.rs:9:63
+///         src/main.rs:9:62
 ///         created at src/main.rs:9:22
 /// thread "main" (1) [reading]: GoMap::get_with
 ///         src/main.rs:8:12
