@@ -16,7 +16,7 @@
 //! ```
 //!
 //! Each commit, of one write or of a batch, makes a *revision*: a state of the whole map, with a
-//! number. A *pin* borrows the newest revision; everything read through one pin is of that revision.
+//! number. A *pin* borrows the newest revision; all that is read through one pin is of that one.
 //!
 //! In Go, a program that reads and writes a map concurrently terminates with
 //! `fatal error: concurrent map read and map write`. [`GoMap`] is that map with that rule: an

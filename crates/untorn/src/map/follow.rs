@@ -64,8 +64,9 @@ impl<K, V, S> Map<K, V, S> {
     /// target without threads or without a clock this does not block: it returns
     /// [`WaitError::Timeout`] at once if the revision is not reached.
     ///
-    /// For a commit newer than `view`, wait for `view.revision().next()`. For a certain commit, wait
-    /// for the revision that its [`batch`](Self::batch) or [`refresh`](Self::refresh) returned.
+    /// For a commit newer than `view`, wait for `view.revision().next()`. For a certain commit,
+    /// wait for the revision that its [`batch`](Self::batch) or [`refresh`](Self::refresh)
+    /// returned.
     ///
     /// # Panics
     /// If it would have to wait while this thread has a write to this map open: that would

@@ -179,9 +179,9 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     /// Of duplicate keys the last one wins. `source` is drained before the writer lock is acquired.
     /// O(entries of the source + entries of the map); keys that contain a NaN cost more, see below.
     ///
-    /// Returns how many keys were added, changed and removed. A refresh with the same contents makes
-    /// no revision, unless a value does not equal itself; then
-    /// [`is_unchanged`](Refreshed::is_unchanged) of the result is true.
+    /// Returns how many keys were added, changed and removed. A refresh with the same contents
+    /// makes no revision, and [`is_unchanged`](Refreshed::is_unchanged) of its result is true,
+    /// unless a value does not equal itself.
     ///
     /// Values are compared by their `PartialEq`. A value that does not equal itself, such as a NaN,
     /// counts as changed each time: a comparison cannot tell whether it is the stored one, and an

@@ -57,8 +57,8 @@ pub enum OnOverlap {
     /// Panics with the report as the message, a `String`. The map or cell stays usable.
     ///
     /// A test can assert on the message, by `catch_unwind`, by the result of `join`, or by
-    /// `#[should_panic(expected = "concurrent map read and map write")]`. For the [`Overlap`] itself
-    /// take [`Call`](Self::Call), or [`try_write`](crate::OverlapCell::try_write) of a cell.
+    /// `#[should_panic(expected = "concurrent map read and map write")]`. For the [`Overlap`]
+    /// itself take [`Call`](Self::Call), or [`try_write`](crate::OverlapCell::try_write) of a cell.
     Panic,
     /// Calls the function on the thread that notices, then panics with the report, since the access
     /// cannot proceed. The function is a plain `fn`, not a closure, so that a policy is `Copy` and

@@ -32,8 +32,8 @@ pub enum Fetched<E> {
 /// `Result` is a source too; it always returns all contents. To report [`Fetched::Unchanged`],
 /// implement this trait.
 ///
-/// The error of either converts into a `Box<dyn Error + Send + Sync>`: an `io::Error`, a `String`, a
-/// `&str` or that box itself, but not a `Box<dyn Error>` without `+ Send + Sync`.
+/// The error of either converts into a `Box<dyn Error + Send + Sync>`: an `io::Error`, a `String`,
+/// a `&str` or that box itself, but not a `Box<dyn Error>` without `+ Send + Sync`.
 ///
 /// The poller calls a source on its own thread, one call at a time, without holding a lock. A
 /// source must bound its own waiting: stopping the poller waits for a running fetch.

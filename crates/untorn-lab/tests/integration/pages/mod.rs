@@ -199,8 +199,8 @@ fn the_readmes_name_existing_files() {
     }
 }
 
-/// The crate's documentation includes the guides and defines a target for each of their links. Files
-/// outside the library are named in its list of them.
+/// The crate's documentation includes the guides and defines a target for each of their links.
+/// Files outside the library are named in its list of them.
 #[test]
 fn the_documentation_redirects_every_link() {
     const LIST: &str = "crate::docs#in-the-repository";
@@ -240,10 +240,12 @@ fn the_documentation_redirects_every_link() {
 /// The address of the repository is a placeholder, so no rendered page may link to it.
 #[test]
 fn no_page_links_to_the_placeholder() {
-    let placeholder = env!("CARGO_PKG_REPOSITORY");
-    let (_, host) = placeholder.split_once("://").expect("an address");
-    let host = host.split('/').next().expect("a host");
     let library = docs().join("..");
+    let workspace = fs::read_to_string(library.join("../../Cargo.toml")).expect("a manifest");
+    let (_, address) = workspace
+        .split_once("repository = \"https://")
+        .expect("an address");
+    let host = address.split('/').next().expect("a host");
     let mut folders = vec![library.join("src"), docs()];
     let mut pages = 0;
     while let Some(folder) = folders.pop() {
