@@ -22,8 +22,8 @@ fn describe(transition: &Transition<Contents>) -> String {
     let Transition {
         from, to, missed, ..
     } = transition;
-    let mut changes: Vec<_> = to
-        .diff(from)
+    let mut changes: Vec<_> = transition
+        .changes()
         .map(|change| match change {
             Change::Added { key, new } => format!("+ {key} = {new}"),
             Change::Changed { key, old, new } => format!("{key} = {old} -> {new}"),

@@ -11,9 +11,12 @@
 //!     batch.insert("low", 110);
 //!     batch.insert("high", 120); // readers see both changes or neither
 //! });
-//! let view = limits.pin(); // a snapshot of one revision; never blocks
+//! let view = limits.pin(); // never blocks
 //! assert_eq!(view["high"] - view["low"], 10);
 //! ```
+//!
+//! Each commit, of one write or of a batch, makes a *revision*: a state of the whole map, with a
+//! number. A *pin* borrows the newest revision; all that is read through one pin is of that one.
 //!
 //! In Go, a program that reads and writes a map concurrently terminates with
 //! `fatal error: concurrent map read and map write`. [`GoMap`] is that map with that rule: an
@@ -35,28 +38,47 @@
 //! write to. If the table is always replaced as a whole, a `Published<HashMap<K, V>>` will do;
 //! refresh it from a thread of your own, since a [`Poller`] serves a [`Map`].
 //!
-//! | to read a [`Map`] | call | because |
-//! |---|---|---|
-//! | one key, once | [`Map::get`] | clones the value; the next call may see the next revision |
-//! | several keys that belong together | [`Map::pin`] | borrows one revision; stays on this thread |
-//! | one revision for long, elsewhere, or across an `.await` | [`Map::snapshot`] | owned and `Send`; retains its version |
-//! | the newest revision in a loop | [`Map::reader`] | one load checks whether there is a newer revision |
-//! | what has changed | [`Map::subscribe`], [`Subscription::recv_timeout`]; `step.to.diff(&step.from)` by [`View::diff`] | two snapshots, and the entries that differ |
-//! | a revision that is still to come | [`Map::wait_for`], [`Poller::wait_until_fresh`] | block, with a timeout |
+//! # Calls by task
 //!
-//! | to write a [`Map`] | call | because |
+//! | to read a [`Map`] | call | effect |
 //! |---|---|---|
-//! | one key | [`Map::insert`], [`Map::remove`], [`Map::get_or_insert_with`] | one commit each |
-//! | one key, from its old value | [`Map::update`]: `map.update("hits", \|n\| Some(n.copied().unwrap_or(0) + 1))` | no other commit in between; `None` removes the key |
-//! | several keys that belong together | [`Map::batch`], [`Map::begin_batch`], [`Map::try_batch`], [`Map::batch_if_unchanged`] | one commit, or none |
-//! | all keys, from a source | [`Map::refresh`] | touches only what differs (`V: PartialEq`); no revision if nothing does |
+//! | one key, once | [`map.get("low")`](Map::get) | clones the value; the next call may see the next revision |
+//! | several keys that belong together | [`let view = map.pin();`](Map::pin), then `view["low"]`, [`view.get("low")`](View::get) | borrows one revision; stays on this thread |
+//! | all entries | [`for (key, value) in &map.pin()`](View::iter) | of one revision; `iter`, `keys` and `values` are methods of the [`View`]: [`map.pin().keys()`](View::keys) |
+//! | one revision for long, elsewhere, or across an `.await` | [`map.snapshot()`](Map::snapshot) | owned and `Send`; retains its version |
+//! | the newest revision in a loop | [`let mut reader = map.reader();`](Map::reader), then [`reader.latest()`](Reader::latest) | one load checks whether there is a newer revision |
+//! | follow changes | [`for step in map.subscribe()`](Map::subscribe), then [`step.changes()`](Transition::changes) | blocks for the newest state, not for every commit: a slow follower skips revisions, and `step.missed` counts them |
+//! | follow changes in async code | [`map.subscribe().into_stream()`][stream], then `stream.next().await` | yields these steps (feature `stream`) |
+//! | wait for a commit newer than `view` | [`map.wait_for(view.revision().next(), timeout)`](Map::wait_for) | blocks; returns at once if there has been one. For a certain commit, pass the revision that its `batch` returned |
 //!
-//! | to keep a [`Map`] fresh | call | because |
+//! | to write a [`Map`] | call | effect |
 //! |---|---|---|
-//! | from a closure or a source, periodically | [`Poller::every`], [`start`](poller::PollerBuilder::start) | errors and panics keep the last contents |
-//! | check its health | [`Poller::status`]: [`age`](poller::Status::age), `failures_in_a_row`, `last_failure` | does not wait for a running fetch |
-//! | reload now | [`Poller::trigger`]; [`Poller::refresh_now`] to wait for it | also during a backoff |
-//! | stop | [`Poller::stop`], or drop it | blocks until its thread has ended |
+//! | one key | [`map.insert("low", 10)`](Map::insert), [`map.remove("low")`](Map::remove), [`map.get_or_insert_with("low", \|\| 10)`](Map::get_or_insert_with) | one commit each |
+//! | one key of a `Map<String, u64>`, from its old value | [`map.update("hits".to_owned(), \|n\| Some(n.copied().unwrap_or(0) + 1))`](Map::update) | no other commit in between; `None` removes the key |
+//! | several keys that belong together | [`map.batch(\|b\| { b.insert("low", 10); b.insert("high", 20); })`](Map::batch) | one commit; returns its revision |
+//! | several keys, where a write can fail | [`map.try_batch(\|b\| { b.insert("low", text.parse()?); Ok::<_, ParseIntError>(()) })?;`](Map::try_batch) | an error publishes nothing; what the closure returns is `.value` of the result |
+//! | several keys, without a closure | [`let mut b = map.begin_batch();`](Map::begin_batch) …, then [`b.commit()`](Batch::commit) | dropping `b` publishes nothing |
+//! | several keys, if there was no commit since `view` | [`map.batch_if_unchanged(&view, \|b\| { b.insert("low", 10); })`](Map::batch_if_unchanged) | returns a [`RevisionMismatch`] otherwise |
+//! | many entries, from an iterator | [`map.extend(entries)`](Map::extend) | one commit; leaves other keys |
+//! | all keys, from a source | [`map.refresh(fresh)`](Map::refresh) | touches only what differs (`V: PartialEq`); returns how many keys were added, changed and removed. [`map.refresh(fresh).is_unchanged()`](Refreshed::is_unchanged): nothing differed, no revision |
+//!
+//! | to share one value | call | effect |
+//! |---|---|---|
+//! | create it | [`Published::new(Config { port: 1, host })`](Published::new) | in a `static` by a `LazyLock`, or in an `Arc` |
+//! | read it, in a handler | [`let config = published.pin();`](Published::pin), then `config.port` | borrows one revision; never blocks; stays on this thread |
+//! | keep it, or hold it across an `.await` | [`published.snapshot()`](Published::snapshot) | owned and `Send`; retains its version |
+//! | replace it | [`published.publish(new)`](Published::publish) | reads that begin after the call see it |
+//! | change a part of it | [`published.update(\|old\| Config { port: 2, ..old.clone() })`](Published::update) | no other commit in between |
+//! | follow it | [`for step in published.subscribe()`](Published::subscribe), then `step.to.port` | blocks for the newest value; skipped revisions are counted by `step.missed` |
+//!
+//! | to keep a [`Map`] fresh | call | effect |
+//! |---|---|---|
+//! | from a closure or a source, periodically | [`Poller::every(period, fetch).start(&arc_map)?`](Poller::every) | `fetch` returns a `Result` of key-value pairs; errors and panics keep the last contents |
+//! | log failures | [`.on_failure(\|failure\| eprintln!("{failure}"))`](poller::PollerBuilder::on_failure), before `start` | without it, or the feature `tracing`, nothing is printed |
+//! | wait for the first contents | [`poller.wait_until_fresh(timeout)?`](Poller::wait_until_fresh) | blocks |
+//! | check its health | [`poller.status()`](Poller::status): [`.age()`](poller::Status::age), [`.failures_in_a_row`](poller::Status::failures_in_a_row), [`.last_failure`](poller::Status::last_failure) | does not wait for a running fetch |
+//! | reload now | [`poller.trigger()`](Poller::trigger); [`poller.refresh_now(timeout)`](Poller::refresh_now) to wait for it | also during a backoff |
+//! | stop | [`poller.stop()`](Poller::stop), or drop it | blocks until its thread has ended |
 //!
 //! A `static` map needs a `LazyLock`, since the hash function is seeded at run time.
 //!
@@ -91,10 +113,33 @@
 //! LIMITS.write().push(265);
 //! let guard = LIMITS.read();
 //! let overlap = LIMITS.try_write().unwrap_err(); // `write` would panic with this as its message
-//! assert_eq!(overlap.here.operation, "OverlapCell::try_write");
-//! assert_eq!(overlap.other.operation, "OverlapCell::read");
-//! # drop(guard);
+//! println!("{overlap}"); // the report, with both sides
+//! drop(guard);
 //! ```
+//!
+//! ## In a test
+//!
+//! By default an overlap on a [`GoMap`] ends the process, and so the whole test binary, without the
+//! results of its tests. For tests set `UNTORN_ON_OVERLAP=panic`, or
+//! [`.on_overlap(OnOverlap::Panic)`](GoMap::on_overlap) for one map. The panic's message, a
+//! `String`, is the report:
+//!
+//! ```
+//! use std::thread;
+//! use untorn::{GoMap, OnOverlap};
+//!
+//! let map = GoMap::from([("low", 10)]).on_overlap(OnOverlap::Panic);
+//! let written = thread::scope(|scope| {
+//!     // The read lasts until its closure returns; meanwhile another thread writes.
+//!     map.get_with("low", |_| scope.spawn(|| map.insert("high", 20)).join())
+//! });
+//! let panic = written.unwrap().unwrap_err();
+//! let report = panic.downcast_ref::<String>().unwrap();
+//! assert!(report.starts_with("concurrent map read and map write\n"), "{report}");
+//! ```
+//!
+//! To get the [`Overlap`] instead of its text, use [`OnOverlap::Call`], or
+//! [`try_write`](OverlapCell::try_write) of a cell. [`OverlapCell`]s panic by default.
 //!
 //! # Consistency
 //!
@@ -159,13 +204,13 @@
 //!
 //! # Features
 //!
-//! None is on by default.
+//! None is on by default; `cargo add untorn --features serde,stream` enables two.
 //!
 //! | feature | adds |
 //! |---|---|
 //! | `serde` | [`Map`], [`View`], [`Published`], [`Pinned`], [`Snapshot`], [`Revision`] and [`Overlap`] serialize; [`Map`], [`Published`] and [`Revision`] deserialize (for `Arc` keys and values, enable serde's own feature `rc`) |
 //! | `rayon` | `View::par_iter`; a [`Map`] is collected and extended in parallel |
-//! | `stream` | `Subscription::into_stream`, for tasks of any runtime |
+//! | `stream` | [`Subscription::into_stream`][stream], for tasks of any runtime |
 //! | `tracing` | an event for each overlap that ends in a panic, with both sides as fields, and a warning for each poll that fails |
 //!
 //! # Environment
@@ -178,34 +223,18 @@
 //!
 //! Each is read once, when the first [`GoMap`] is created or the first cell is used. A value that
 //! cannot be parsed is reported on stderr and ignored.
-
+#![cfg_attr(
+    feature = "stream",
+    doc = "",
+    doc = "[stream]: Subscription::into_stream"
+)]
+#![cfg_attr(not(feature = "stream"), doc = "", doc = "[stream]: Subscription")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // The pages show features, each marked by a `doc(cfg)`, but not the project's own cfgs.
 #![cfg_attr(docsrs, doc(auto_cfg = false))]
 
-/// Defines a link of the documentation to a file of the repository.
-#[cfg(all(doc, not(doctest)))]
-macro_rules! repository {
-    ($name:literal, $path:literal) => {
-        concat!(
-            "[",
-            $name,
-            "]: ",
-            env!("CARGO_PKG_REPOSITORY"),
-            "/blob/main/",
-            $path
-        )
-    };
-}
-
 mod clock;
 #[cfg(all(doc, not(doctest)))]
-#[doc = repository!("b", "docs/benchmarks.md")]
-#[doc = repository!("d", "DESIGN.md")]
-#[doc = repository!("t", "TRUST.md")]
-#[doc = repository!("e", "crates/untorn/examples")]
-#[doc = repository!("n", "docs/the-note.md")]
-#[doc = ""]
 pub mod docs;
 #[cfg(not(untorn_loom))]
 pub mod gomap;

@@ -38,27 +38,10 @@ where
     V: Clone,
     S: BuildHasher + Clone,
 {
-    /// Inserts all entries, in one commit. `entries` is drained before the writer lock is acquired.
-    /// Blocks until other writers have finished.
-    ///
-    /// # Panics
-    /// If this thread has a write to this map open: that would deadlock. If the iterator panics, or
-    /// `Hash`, `Eq` or `Clone` of a key or value: then nothing is published.
-    ///
-    /// # Examples
-    /// ```
-    /// let limits = untorn::Map::from([("low", 10)]);
-    /// (&limits).extend([("low", 11), ("high", 20)]);
-    /// assert_eq!((limits.get("low"), limits.revision().get()), (Some(11), 1));
-    /// ```
+    /// Inserts all entries, as [`Map::extend`] does.
     #[track_caller]
     fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
-        let mut entries = entries.into_iter().collect::<Vec<_>>().into_iter();
-        let mut batch = self.begin_batch();
-        // By reference: after a panic the remaining entries are dropped after the batch, which
-        // releases the lock.
-        batch.extend(entries.by_ref());
-        batch.commit();
+        Map::extend(self, entries);
     }
 }
 
@@ -68,14 +51,10 @@ where
     V: Clone,
     S: BuildHasher + Clone,
 {
-    /// Inserts all entries, in one commit, as `Extend` for `&Map` does.
-    ///
-    /// # Panics
-    /// If this thread has a write to this map open: that would deadlock. If the iterator panics, or
-    /// `Hash`, `Eq` or `Clone` of a key or value: then nothing is published.
+    /// Inserts all entries, as the method [`Map::extend`] does.
     #[track_caller]
     fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
-        (&*self).extend(entries);
+        Self::extend(self, entries);
     }
 }
 

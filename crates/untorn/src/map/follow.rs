@@ -1,28 +1,44 @@
 //! Subscriptions to the commits of a map, and waits for a revision.
 
+use std::hash::{BuildHasher, Hash};
 use std::time::Duration;
 
-use super::{Map, View};
-use crate::published::{Revision, Subscription, WaitError};
+use super::{Diff, Map, View};
+use crate::published::{Revision, Subscription, Transition, WaitError};
 
 impl<K, V, S> Map<K, V, S> {
-    /// Subscribes to the commits made after this call. Each transition is a pair of snapshots: the
-    /// one received last (at first, that of the time of this call) and the newest. Never blocks.
+    /// Subscribes to the newest state after commits that are made after this call. Never blocks.
     ///
-    /// A slow subscriber skips revisions; [`Transition::missed`](crate::Transition::missed) counts
-    /// them. It delays neither writers nor other subscribers.
+    /// Each item, a [`Transition`], is a pair of snapshots: the one received last (at first, that
+    /// of the time of this call) and the newest. Commits in between are merged: a slow subscriber
+    /// skips revisions, and [`Transition::missed`] counts them. No call returns every commit. A
+    /// subscriber delays neither writers nor other subscribers.
     ///
     /// # Examples
     /// ```
-    /// let config = untorn::Map::from([("1", 265), ("2", 17)]);
+    /// use untorn::{Change, Map};
+    ///
+    /// let config = Map::from([("port", 80), ("limit", 100)]);
     /// let mut subscription = config.subscribe();
-    /// config.insert("1", 266);
-    /// config.remove("2");
-    /// let step = subscription.recv().unwrap();
-    /// assert_eq!((step.to.diff(&step.from).count(), step.missed), (2, 1));
+    /// config.insert("port", 81);
+    /// config.remove("limit");
+    ///
+    /// let step = subscription.recv()?; // one step for both commits
+    /// assert_eq!(step.missed, 1);
+    /// for change in step.changes() {
+    ///     match change {
+    ///         Change::Added { key, new } => println!("{key} = {new}"),
+    ///         Change::Changed { key, old, new } => println!("{key}: {old} -> {new}"),
+    ///         Change::Removed { key, old } => println!("no {key}, which was {old}"),
+    ///     }
+    /// }
     /// drop(config);
-    /// assert!(subscription.recv().is_err(), "a subscription ends with its map");
+    /// assert!(subscription.recv().is_err()); // a subscription ends with its map
+    /// # Ok::<_, untorn::RecvError>(())
     /// ```
+    ///
+    /// On a thread of its own, `for step in config.subscribe()` runs until the map is dropped; in
+    /// async code use [`Subscription::into_stream`].
     #[doc(alias = "watch")]
     #[doc(alias = "on_change")]
     #[doc(alias = "changed")]
@@ -48,6 +64,10 @@ impl<K, V, S> Map<K, V, S> {
     /// target without threads or without a clock this does not block: it returns
     /// [`WaitError::Timeout`] at once if the revision is not reached.
     ///
+    /// For a commit newer than `view`, wait for `view.revision().next()`. For a certain commit,
+    /// wait for the revision that its [`batch`](Self::batch) or [`refresh`](Self::refresh)
+    /// returned.
+    ///
     /// # Panics
     /// If it would have to wait while this thread has a write to this map open: that would
     /// deadlock.
@@ -59,17 +79,45 @@ impl<K, V, S> Map<K, V, S> {
     /// # Examples
     /// ```
     /// use std::{thread, time::Duration};
-    /// use untorn::{Map, Revision};
+    /// use untorn::Map;
     ///
-    /// let config = Map::from([("1", 265)]);
+    /// let config = Map::from([("port", 80)]);
+    /// let view = config.snapshot();
     /// thread::scope(|scope| {
-    ///     scope.spawn(|| config.insert("1", 266));
-    ///     let newest = config.wait_for(Revision::from(1), Duration::from_secs(5));
+    ///     scope.spawn(|| config.insert("port", 81));
+    ///     let newest = config.wait_for(view.revision().next(), Duration::from_secs(5));
     ///     assert_eq!(newest.unwrap().get(), 1);
     /// });
     /// ```
     #[track_caller]
     pub fn wait_for(&self, wanted: Revision, timeout: Duration) -> Result<Revision, WaitError> {
         self.published.wait_for(wanted, timeout)
+    }
+}
+
+impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> Transition<View<K, V, S>> {
+    /// Returns an iterator over the entries that this step added, changed and removed, in no
+    /// particular order: those of [`to`](Self::to) that differ from [`from`](Self::from), by
+    /// [`View::diff`].
+    ///
+    /// It has all differences even if revisions were missed. An entry that was changed and changed
+    /// back in between is not among them.
+    ///
+    /// # Examples
+    /// ```
+    /// use untorn::{Change, Map};
+    ///
+    /// let config = Map::from([("port", 80)]);
+    /// let mut subscription = config.subscribe();
+    /// config.insert("port", 81);
+    ///
+    /// let step = subscription.recv()?;
+    /// let changes: Vec<_> = step.changes().collect();
+    /// assert_eq!(changes, [Change::Changed { key: &"port", old: &80, new: &81 }]);
+    /// # Ok::<_, untorn::RecvError>(())
+    /// ```
+    #[doc(alias = "diff")]
+    pub fn changes(&self) -> Diff<'_, K, V, S> {
+        self.to.diff(&self.from)
     }
 }

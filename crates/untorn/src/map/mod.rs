@@ -28,6 +28,8 @@ mod configure;
 
 mod stats;
 
+mod view;
+
 mod convert;
 mod draft;
 mod iter;
@@ -39,7 +41,6 @@ mod remains;
 mod table;
 #[cfg(test)]
 mod tests;
-mod view;
 
 use std::fmt;
 use std::hash::BuildHasher;
@@ -96,19 +97,32 @@ impl fmt::Debug for DefaultHashBuilder {
 /// A map that many threads read while others change it: reads never block, and readers see a batch
 /// of writes whole or not at all.
 ///
-/// Share it by `Arc`, by a scope or in a `static`; every method takes `&self`.
+/// Share it by `Arc`, by a scope or in a `static`; every method takes `&self`. A *pin* is a view of
+/// one *revision*, the state after one commit.
 ///
 /// # Examples
 /// ```
+/// use std::sync::Arc;
+/// use std::thread;
 /// use untorn::Map;
 ///
-/// let config = Map::named("config");
+/// let config = Arc::new(Map::named("config"));
 /// config.batch(|batch| {
-///     batch.insert("1", "265");
-///     batch.insert("2", "265");
+///     batch.insert("low", 10);
+///     batch.insert("high", 20);
 /// });
-/// let view = config.pin();
-/// assert_eq!(view.get("1"), view.get("2")); // written together, read together
+/// let writer = {
+///     let config = Arc::clone(&config);
+///     thread::spawn(move || config.update("hits", |n| Some(n.copied().unwrap_or(0) + 1)))
+/// };
+///
+/// let view = config.pin(); // one revision, whatever the writer does
+/// assert_eq!(view["high"] - view["low"], 10);
+/// for (key, value) in &view {
+///     println!("{key} = {value}");
+/// }
+/// writer.join().unwrap();
+/// assert_eq!(config.get("hits"), Some(1));
 /// ```
 ///
 /// The hasher of a map is seeded when the map is created, so a `static` needs a `LazyLock`:
@@ -118,8 +132,8 @@ impl fmt::Debug for DefaultHashBuilder {
 /// use untorn::Map;
 ///
 /// static CONFIG: LazyLock<Map<&str, u32>> = LazyLock::new(|| Map::named("config"));
-/// CONFIG.insert("1", 265);
-/// assert_eq!(CONFIG.get("1"), Some(265));
+/// CONFIG.insert("port", 80);
+/// assert_eq!(CONFIG.get("port"), Some(80));
 /// ```
 ///
 /// Guides: [moving from another map](crate::docs::migrate), [all limits](crate::docs::limits).

@@ -174,6 +174,7 @@ impl Refreshed {
     /// let config = untorn::Map::from([("1", 265)]);
     /// assert!(config.refresh([("1", 265)]).is_unchanged());
     /// ```
+    #[doc(alias = "is_empty")]
     #[must_use]
     pub fn is_unchanged(&self) -> bool {
         (self.added, self.changed, self.removed) == (0, 0, 0)

@@ -88,6 +88,8 @@ impl<K, V, S> Map<K, V, S> {
     #[doc(alias = "read")]
     #[doc(alias = "borrow")]
     #[doc(alias = "iter")]
+    #[doc(alias = "keys")]
+    #[doc(alias = "values")]
     pub fn pin(&self) -> Pinned<'_, View<K, V, S>> {
         self.published.pin()
     }

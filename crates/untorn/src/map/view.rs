@@ -36,103 +36,6 @@ pub struct View<K, V, S = DefaultHashBuilder> {
     pub(super) origin: Arc<Origin>,
 }
 
-impl<K, V, S> View<K, V, S> {
-    /// Returns whether both are views of one map.
-    pub(super) fn is_of_the_map_of(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.origin, &other.origin)
-    }
-
-    /// Returns the revision: the number of the commit that made these contents.
-    ///
-    /// # Examples
-    /// ```
-    /// let limits = untorn::Map::from([("low", 10)]);
-    /// let before = limits.pin();
-    /// limits.insert("low", 11);
-    /// assert_eq!((before.revision().get(), limits.pin().revision().get()), (0, 1));
-    /// ```
-    #[must_use]
-    pub fn revision(&self) -> Revision {
-        self.revision
-    }
-
-    /// Returns the number of entries. O(1).
-    ///
-    /// # Examples
-    /// ```
-    /// let limits = untorn::Map::from([("low", 10), ("high", 20)]);
-    /// assert_eq!(limits.pin().len(), 2);
-    /// ```
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.table.len()
-    }
-
-    /// Returns whether there is no entry. O(1).
-    ///
-    /// # Examples
-    /// ```
-    /// let limits = untorn::Map::from([("low", 10)]);
-    /// let before = limits.pin();
-    /// limits.clear();
-    /// assert!(!before.is_empty() && limits.pin().is_empty());
-    /// ```
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Returns the hasher of the map.
-    ///
-    /// # Examples
-    /// ```
-    /// use std::hash::BuildHasher;
-    ///
-    /// let limits = untorn::Map::from([("low", 10)]);
-    /// let hash = limits.pin().hasher().hash_one("low");
-    /// assert_eq!(hash, limits.pin().hasher().hash_one("low")); // one seed for each map
-    /// ```
-    #[must_use]
-    pub fn hasher(&self) -> &S {
-        &self.hasher
-    }
-
-    /// Returns an iterator over the entries, in no particular order. O(entries + segments) for all
-    /// of them.
-    ///
-    /// # Examples
-    /// ```
-    /// let limits = untorn::Map::from([("low", 10), ("high", 20)]);
-    /// let view = limits.pin();
-    /// assert_eq!(view.iter().map(|(_, limit)| limit).sum::<i32>(), 30);
-    /// ```
-    pub fn iter(&self) -> Iter<'_, K, V> {
-        Iter(self.table.iter())
-    }
-
-    /// Returns an iterator over the keys, in the order of [`iter`](Self::iter).
-    ///
-    /// # Examples
-    /// ```
-    /// let limits = untorn::Map::from([("low", 10)]);
-    /// assert_eq!(limits.pin().keys().collect::<Vec<_>>(), [&"low"]);
-    /// ```
-    pub fn keys(&self) -> Keys<'_, K, V> {
-        Keys(self.iter())
-    }
-
-    /// Returns an iterator over the values, in the order of [`iter`](Self::iter).
-    ///
-    /// # Examples
-    /// ```
-    /// let limits = untorn::Map::from([("low", 10)]);
-    /// assert_eq!(limits.pin().values().collect::<Vec<_>>(), [&10]);
-    /// ```
-    pub fn values(&self) -> Values<'_, K, V> {
-        Values(self.iter())
-    }
-}
-
 impl<K: Eq + Hash, V, S: BuildHasher> View<K, V, S> {
     #[inline]
     fn entry<Q>(&self, key: &Q) -> Option<&Entry<K, V>>
@@ -190,6 +93,103 @@ impl<K: Eq + Hash, V, S: BuildHasher> View<K, V, S> {
         Q: Eq + Hash + ?Sized,
     {
         self.entry(key).is_some()
+    }
+}
+
+impl<K, V, S> View<K, V, S> {
+    /// Returns an iterator over the entries, in no particular order. O(entries + segments) for all
+    /// of them.
+    ///
+    /// # Examples
+    /// ```
+    /// let limits = untorn::Map::from([("low", 10), ("high", 20)]);
+    /// let view = limits.pin();
+    /// assert_eq!(view.iter().map(|(_, limit)| limit).sum::<i32>(), 30);
+    /// ```
+    pub fn iter(&self) -> Iter<'_, K, V> {
+        Iter(self.table.iter())
+    }
+
+    /// Returns an iterator over the keys, in the order of [`iter`](Self::iter).
+    ///
+    /// # Examples
+    /// ```
+    /// let limits = untorn::Map::from([("low", 10)]);
+    /// assert_eq!(limits.pin().keys().collect::<Vec<_>>(), [&"low"]);
+    /// ```
+    pub fn keys(&self) -> Keys<'_, K, V> {
+        Keys(self.iter())
+    }
+
+    /// Returns an iterator over the values, in the order of [`iter`](Self::iter).
+    ///
+    /// # Examples
+    /// ```
+    /// let limits = untorn::Map::from([("low", 10)]);
+    /// assert_eq!(limits.pin().values().collect::<Vec<_>>(), [&10]);
+    /// ```
+    pub fn values(&self) -> Values<'_, K, V> {
+        Values(self.iter())
+    }
+
+    /// Returns the number of entries. O(1).
+    ///
+    /// # Examples
+    /// ```
+    /// let limits = untorn::Map::from([("low", 10), ("high", 20)]);
+    /// assert_eq!(limits.pin().len(), 2);
+    /// ```
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Returns whether there is no entry. O(1).
+    ///
+    /// # Examples
+    /// ```
+    /// let limits = untorn::Map::from([("low", 10)]);
+    /// let before = limits.pin();
+    /// limits.clear();
+    /// assert!(!before.is_empty() && limits.pin().is_empty());
+    /// ```
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns the revision: the number of the commit that made these contents.
+    ///
+    /// # Examples
+    /// ```
+    /// let limits = untorn::Map::from([("low", 10)]);
+    /// let before = limits.pin();
+    /// limits.insert("low", 11);
+    /// assert_eq!((before.revision().get(), limits.pin().revision().get()), (0, 1));
+    /// ```
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// Returns the hasher of the map.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::hash::BuildHasher;
+    ///
+    /// let limits = untorn::Map::from([("low", 10)]);
+    /// let hash = limits.pin().hasher().hash_one("low");
+    /// assert_eq!(hash, limits.pin().hasher().hash_one("low")); // one seed for each map
+    /// ```
+    #[must_use]
+    pub fn hasher(&self) -> &S {
+        &self.hasher
+    }
+
+    /// Returns whether both are views of one map.
+    pub(super) fn is_of_the_map_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.origin, &other.origin)
     }
 }
 

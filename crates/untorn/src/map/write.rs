@@ -30,6 +30,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     /// assert_eq!(limits.insert("low", 11), Some(10));
     /// ```
     #[doc(alias = "store")]
+    #[doc(alias = "set")]
     #[doc(alias = "swap")]
     #[track_caller]
     pub fn insert(&self, key: K, value: V) -> Option<V> {
@@ -65,18 +66,21 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
 
     /// Replaces the value of `key` with the result of `f`, with no other commit in between. `f`
     /// gets the current value, or `None`; if it returns `None`, the key is removed. Returns a clone
-    /// of the new value. `f` runs while the writer lock is held.
+    /// of the new value. `f` runs while the writer lock is held. `key` is owned, of the map's key
+    /// type, since it may be inserted.
     ///
     /// # Panics
     /// If this thread has a write to this map open, or if `f` panics: then nothing is published.
     ///
     /// # Examples
     /// ```
-    /// let visits = untorn::Map::new();
+    /// use untorn::Map;
+    ///
+    /// let hits: Map<String, u64> = Map::new();
     /// for _ in 0..3 {
-    ///     visits.update("home", |count| Some(count.copied().unwrap_or(0) + 1));
+    ///     hits.update("home".to_owned(), |n| Some(n.copied().unwrap_or(0) + 1));
     /// }
-    /// assert_eq!(visits.get("home"), Some(3));
+    /// assert_eq!(hits.get("home"), Some(3));
     /// ```
     #[doc(alias = "entry")]
     #[doc(alias = "and_modify")]
@@ -140,11 +144,44 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
         value
     }
 
+    /// Inserts all entries, as one commit. `entries` is drained before the writer lock is acquired.
+    /// Blocks until other writers have finished; readers are not blocked. Of duplicate keys the
+    /// last one wins.
+    ///
+    /// Takes `&self`, so it also extends a map behind an `Arc` or in a `static`.
+    ///
+    /// # Panics
+    /// If this thread has a write to this map open: that would deadlock. If the iterator panics, or
+    /// `Hash`, `Eq` or `Clone` of a key or value: then nothing is published.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::Arc;
+    /// use untorn::Map;
+    ///
+    /// let limits = Arc::new(Map::from([("low", 10)]));
+    /// limits.extend([("low", 11), ("high", 20)]);
+    /// assert_eq!((limits.get("low"), limits.revision().get()), (Some(11), 1));
+    /// ```
+    #[doc(alias = "insert_all")]
+    #[doc(alias = "insert_many")]
+    #[track_caller]
+    pub fn extend(&self, entries: impl IntoIterator<Item = (K, V)>) {
+        let mut entries = entries.into_iter().collect::<Vec<_>>().into_iter();
+        let mut batch = self.begin_batch();
+        // By reference: after a panic the remaining entries are dropped after the batch, which
+        // releases the lock.
+        batch.extend(entries.by_ref());
+        batch.commit();
+    }
+
     /// Replaces the contents with those of `source`, as one commit that touches only what differs.
     /// Of duplicate keys the last one wins. `source` is drained before the writer lock is acquired.
     /// O(entries of the source + entries of the map); keys that contain a NaN cost more, see below.
     ///
-    /// A refresh with the same contents makes no revision, unless a value does not equal itself.
+    /// Returns how many keys were added, changed and removed. A refresh with the same contents
+    /// makes no revision, and [`is_unchanged`](Refreshed::is_unchanged) of its result is true,
+    /// unless a value does not equal itself.
     ///
     /// Values are compared by their `PartialEq`. A value that does not equal itself, such as a NaN,
     /// counts as changed each time: a comparison cannot tell whether it is the stored one, and an
@@ -165,7 +202,8 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     /// let config = untorn::Map::from([("1", 265), ("2", 17)]);
     /// let done = config.refresh([("1", 265), ("3", 4)]);
     /// assert_eq!((done.added, done.changed, done.removed), (1, 0, 1));
-    /// assert_eq!(config.refresh([("3", 4), ("1", 265)]).revision, done.revision); // nothing new
+    /// assert!(config.refresh([("3", 4), ("1", 265)]).is_unchanged());
+    /// assert_eq!(config.revision(), done.revision);
     /// ```
     #[doc(alias = "replace_all")]
     #[doc(alias = "reload")]
@@ -277,6 +315,9 @@ impl<K, V, S: Clone> Map<K, V, S> {
     /// Makes several writes visible together if `f` returns `Ok`; if it returns an error, publishes
     /// nothing.
     ///
+    /// The result of `f` is the field `value` of the [`BatchOutcome`], beside the revision. So a
+    /// function that returns `Result<(), E>` ends in `?; Ok(())`.
+    ///
     /// # Panics
     /// As [`batch`](Self::batch).
     ///
@@ -285,13 +326,21 @@ impl<K, V, S: Clone> Map<K, V, S> {
     ///
     /// # Examples
     /// ```
-    /// let config = untorn::Map::from([("port", 80)]);
-    /// let refused = config.try_batch(|batch| {
-    ///     batch.insert("port", 0);
-    ///     Err::<(), _>("a port is not 0")
-    /// });
-    /// assert_eq!(refused, Err("a port is not 0"));
-    /// assert_eq!(config.get("port"), Some(80));
+    /// use std::num::ParseIntError;
+    /// use untorn::Map;
+    ///
+    /// fn set(limits: &Map<&str, u32>, low: &str, high: &str) -> Result<(), ParseIntError> {
+    ///     limits.try_batch(|batch| {
+    ///         batch.insert("low", low.parse()?);
+    ///         batch.insert("high", high.parse()?);
+    ///         Ok::<_, ParseIntError>(())
+    ///     })?;
+    ///     Ok(())
+    /// }
+    ///
+    /// let limits = Map::from([("low", 10), ("high", 20)]);
+    /// assert!(set(&limits, "30", "forty").is_err());
+    /// assert_eq!(limits.get("low"), Some(10)); // neither was written
     /// ```
     #[track_caller]
     pub fn try_batch<R, E>(

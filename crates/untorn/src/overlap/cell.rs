@@ -69,9 +69,28 @@ macro_rules! operation {
 /// LIMITS.write().push(100);
 /// let reading = LIMITS.read();
 /// assert_eq!(*reading, [100]);
-/// let overlap = LIMITS.try_write().unwrap_err(); // names the other borrower
-/// assert_eq!(overlap.other.location.unwrap().line(), reading_was_made_in_line());
-/// # fn reading_was_made_in_line() -> u32 { line!() - 4 }
+///
+/// // Meanwhile another thread tries to write. `write` would panic with the report.
+/// let refresh = untorn::spawn("refresh", || LIMITS.try_write().map(drop));
+/// let overlap = refresh.join().unwrap().unwrap_err();
+/// println!("{overlap}");
+/// assert_eq!(overlap.other.operation, "OverlapCell::read");
+/// ```
+///
+/// This prints both borrowers:
+///
+/// ```text
+/// concurrent read and write
+///
+/// thread "refresh" (2) [writing]: OverlapCell::try_write, for 16.8µs
+///         src/main.rs:10:50
+///         created at src/main.rs:10:15
+/// thread "main" (1) [reading]: OverlapCell::read
+///         src/main.rs:6:22
+///         created elsewhere
+/// cell "limits": alloc::vec::Vec<u32>
+///
+/// Put both sites under one lock, or share an untorn::Published or an untorn::Map instead.
 /// ```
 ///
 /// # Overlaps

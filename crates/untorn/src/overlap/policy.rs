@@ -30,8 +30,13 @@ use super::stretch::{InvalidStretch, Stretch};
 ///
 /// fn count(overlap: &Overlap) {
 ///     OVERLAPS.fetch_add(1, Ordering::Relaxed);
-///     let (here, other) = (overlap.here.operation, overlap.other.operation);
-///     eprintln!("{}: {here} overlapped {other}", overlap.message());
+///     eprintln!("{}", overlap.message());
+///     for side in [&overlap.here, &overlap.other] {
+///         match side.location {
+///             Some(location) => eprintln!("{} at {location}", side.operation),
+///             None => eprintln!("{} at an unknown line", side.operation), // it had just ended
+///         }
+///     }
 /// }
 ///
 /// let map = GoMap::from([(1, 10)]).on_overlap(OnOverlap::Call(count));
@@ -49,7 +54,11 @@ pub enum OnOverlap {
     /// an exit status, the report is the message of a panic, which the panic hook gets, and the
     /// module traps.
     Exit,
-    /// Panics with the report as the message. The map or cell stays usable.
+    /// Panics with the report as the message, a `String`. The map or cell stays usable.
+    ///
+    /// A test can assert on the message, by `catch_unwind`, by the result of `join`, or by
+    /// `#[should_panic(expected = "concurrent map read and map write")]`. For the [`Overlap`]
+    /// itself take [`Call`](Self::Call), or [`try_write`](crate::OverlapCell::try_write) of a cell.
     Panic,
     /// Calls the function on the thread that notices, then panics with the report, since the access
     /// cannot proceed. The function is a plain `fn`, not a closure, so that a policy is `Copy` and

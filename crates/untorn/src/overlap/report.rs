@@ -108,6 +108,10 @@ const TYPE_NAME_LEN: usize = 256;
 /// each side `thread`, `number`, `created_at`, `location`, `operation`, `kind`, `duration_ns`,
 /// `stretched`).
 ///
+/// Each side is a [`Site`]: `println!("{}", overlap.other)` prints its thread, its operation and its
+/// line. The field [`location`](Site::location) is an `Option`, since a thread may end its access
+/// before the line could be read.
+///
 /// # Examples
 /// ```
 /// use untorn::OverlapCell;

@@ -156,6 +156,18 @@ impl fmt::Debug for Name {
 
 /// One side of an overlap: the thread, where it was created, the source location, the operation,
 /// and its duration.
+///
+/// # Examples
+/// ```
+/// let limits = untorn::OverlapCell::new(vec![100]);
+/// let reading = limits.read();
+/// let overlap = limits.try_write().unwrap_err();
+/// println!("{}", overlap.other); // three lines, as in a report
+/// if let Some(location) = overlap.other.location {
+///     println!("read at {location}"); // read at src/main.rs:3:22
+/// }
+/// # drop(reading);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Site {

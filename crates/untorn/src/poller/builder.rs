@@ -133,9 +133,9 @@ impl<S: Source> PollerBuilder<S> {
         self
     }
 
-    /// Sets a callback that runs after each failed poll, to log it for example. Without this (and
-    /// without the feature `tracing`) a failure is reported only by [`Poller::status`] and by the
-    /// methods that wait.
+    /// Sets a callback that runs after each failed poll, to log it for example. Without this, or
+    /// the feature `tracing`, nothing is printed: a failure is reported only by [`Poller::status`]
+    /// and by the methods that wait.
     ///
     /// The callback runs on the poller's thread, without a lock, before the status reports the
     /// failure and before [`Poller::refresh_now`] returns it. Both wait for the callback, and so

@@ -54,23 +54,30 @@ use crate::Revision;
 ///
 /// # Examples
 /// ```
-/// use std::io;
 /// use std::sync::Arc;
 /// use std::time::Duration;
+/// use std::{fs, io};
 /// use untorn::{Map, Poller};
 ///
-/// # fn read_config() -> io::Result<Vec<(&'static str, u32)>> {
-/// #     Ok(vec![("1", 265), ("2", 265)])
-/// # }
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let config = Arc::new(Map::named("config"));
-/// let poller = Poller::every(Duration::from_secs(10), read_config)
-///     .named("config poller")
-///     .start(&config)?;
-/// poller.wait_until_fresh(Duration::from_secs(5))?; // the first contents
+/// /// Reads lines such as `port = 80`.
+/// fn read_config() -> io::Result<Vec<(String, String)>> {
+///     let text = fs::read_to_string("no such file.conf")?;
+///     let pairs = text.lines().filter_map(|line| line.split_once(" = "));
+///     Ok(pairs.map(|(key, value)| (key.into(), value.into())).collect())
+/// }
 ///
-/// let view = config.pin();
-/// assert_eq!(view.get("1"), view.get("2")); // of one fetch
+/// # fn main() -> io::Result<()> {
+/// let config: Arc<Map<String, String>> = Arc::new(Map::named("config"));
+/// let poller = Poller::every(Duration::from_secs(10), read_config)
+///     .on_failure(|failure| eprintln!("config: {failure}")) // otherwise nothing is printed
+///     .start(&config)?;
+///
+/// // The first contents. Here the file does not exist:
+/// assert!(poller.wait_until_fresh(Duration::from_millis(10)).is_err());
+/// assert!(config.is_empty()); // a failure leaves the map as it is
+/// # _ = poller.refresh_now(Duration::from_secs(60));
+/// let status = poller.status();
+/// assert!(status.failures_in_a_row > 0 && status.last_failure.is_some());
 /// # Ok(())
 /// # }
 /// ```
@@ -78,20 +85,36 @@ use crate::Revision;
 /// The map may be a `static`, which is created at its first use:
 ///
 /// ```
-/// # use std::sync::{Arc, LazyLock};
-/// # use std::time::Duration;
-/// # use untorn::{Map, Poller};
-/// static CONFIG: LazyLock<Arc<Map<&str, u32>>> = LazyLock::new(|| Arc::new(Map::named("config")));
+/// use std::sync::{Arc, LazyLock};
+/// use std::time::Duration;
+/// use untorn::{Map, Poller};
 ///
-/// let read = || Ok::<_, String>([("1", 265)]);
-/// let poller = Poller::every(Duration::from_secs(10), read).start(&CONFIG)?;
+/// type Config = Map<&'static str, u32>;
+///
+/// static CONFIG: LazyLock<Arc<Config>> =
+///     LazyLock::new(|| Arc::new(Map::named("config")));
+///
+/// let read = || Ok::<_, String>([("port", 80)]);
+/// let poller =
+///     Poller::every(Duration::from_secs(10), read).start(&CONFIG)?;
 /// poller.wait_until_fresh(Duration::from_secs(5)).unwrap();
-/// assert_eq!(CONFIG.get("1"), Some(265));
+/// assert_eq!(CONFIG.get("port"), Some(80));
 /// # Ok::<_, std::io::Error>(())
 /// ```
 ///
 /// A future can be a source: a closure that calls `handle.block_on(fetch())`, with the `Handle` of
 /// an async runtime, blocks the poller's thread and no other.
+///
+/// # Failures
+/// If the source returns an error or panics, or if its entries panic during the refresh, nothing is
+/// published and the map keeps its contents. (A panic in the `Drop` of a replaced key or value is a
+/// failure too, but it comes after the commit.) The failure is reported by
+/// [`status`](Self::status), by [`PollerBuilder::on_failure`] and, with the feature `tracing`, by
+/// an event of level `WARN`. Without the latter two nothing is printed.
+///
+/// Then the poller backs off: the next fetch begins after a second, or after the period if that is
+/// shorter, and after twice as long with each further failure, up to
+/// [a cap](PollerBuilder::max_backoff). A success ends the backoff.
 ///
 /// # Limits
 /// - A poller serves a [`Map`](crate::Map). For a [`Published`](crate::Published) value, call
@@ -109,17 +132,6 @@ use crate::Revision;
 ///   nothing, and every other method may block forever. Start pollers after a fork.
 /// - Panics are caught where panics unwind; under `panic = "abort"` they end the process. The panic
 ///   hook runs first.
-///
-/// # Failures
-/// If the source returns an error or panics, or if its entries panic during the refresh, nothing is
-/// published and the map keeps its contents. (A panic in the `Drop` of a replaced key or value is a
-/// failure too, but it comes after the commit.) The failure is reported by
-/// [`status`](Self::status), by [`PollerBuilder::on_failure`] and, with the feature `tracing`, by
-/// an event of level `WARN`.
-///
-/// Then the poller backs off: the next fetch begins after a second, or after the period if that is
-/// shorter, and after twice as long with each further failure, up to
-/// [a cap](PollerBuilder::max_backoff). A success ends the backoff.
 ///
 /// # Time
 /// A delay begins at the end of a poll and is measured by a monotonic clock. So a slow source
@@ -155,6 +167,10 @@ impl Poller {
     /// closure that returns a `Result` of key-value pairs is a source, which always returns all
     /// contents. With `Duration::MAX` the poller fetches at the start, after failures, and when it
     /// is [triggered](Self::trigger).
+    ///
+    /// The error may be any type that converts into a `Box<dyn Error + Send + Sync>`: `io::Error`,
+    /// `String`, `&str`, that box itself, and every `Error` that is `Send`, `Sync` and `'static`. A
+    /// `Box<dyn Error>` without `+ Send + Sync` does not convert.
     ///
     /// # Panics
     /// If the period is zero.

@@ -32,6 +32,9 @@ pub enum Fetched<E> {
 /// `Result` is a source too; it always returns all contents. To report [`Fetched::Unchanged`],
 /// implement this trait.
 ///
+/// The error of either converts into a `Box<dyn Error + Send + Sync>`: an `io::Error`, a `String`,
+/// a `&str` or that box itself, but not a `Box<dyn Error>` without `+ Send + Sync`.
+///
 /// The poller calls a source on its own thread, one call at a time, without holding a lock. A
 /// source must bound its own waiting: stopping the poller waits for a running fetch.
 ///
@@ -101,7 +104,8 @@ pub enum Fetched<E> {
     label = "not a source",
     note = "a source is a closure that takes no arguments and returns `Result<entries, error>`, where \
             `entries` are pairs of a key and a value, or a type that implements `untorn::Source`",
-    note = "the error must convert into `Box<dyn Error + Send + Sync>`, as a `String` or an `io::Error` does"
+    note = "the error must convert into `Box<dyn Error + Send + Sync>`, as a `String` or an `io::Error` does \
+            and a `Box<dyn Error>` without `+ Send + Sync` does not"
 )]
 pub trait Source {
     /// The contents: pairs of a key and a value. Of duplicate keys the last one wins.

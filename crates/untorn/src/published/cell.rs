@@ -113,7 +113,7 @@ impl<T> VersionedCell<T> {
         // Relaxed: only this thread itself stores its number.
         assert!(
             self.writer.load(Ordering::Relaxed) != thread,
-            "cannot {context}: this would deadlock; end that write first"
+            "cannot {context}"
         );
     }
 
@@ -137,7 +137,8 @@ impl<T> VersionedCell<T> {
         if limit.left().is_none_or(|left| !left.is_zero()) {
             self.assert_not_writer(
                 this_thread(),
-                "wait for a commit while this thread has a write to that map or value open",
+                "wait for a commit while this thread has a write to that map or value open: \
+                 this would deadlock; end that write first",
             );
             if !THREADS {
                 panic!(

@@ -41,7 +41,7 @@ pub(crate) struct WriteContext<'o> {
 }
 
 impl fmt::Display for WriteContext<'_> {
-    /// Formats the operation and the reason that rejects it.
+    /// Formats the operation, the reason that rejects it, and the next step.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             operation,
@@ -52,7 +52,12 @@ impl fmt::Display for WriteContext<'_> {
             Some(name) => write!(f, "{operation} {kind} {name:?}")?,
             None => write!(f, "{operation} a {kind}")?,
         }
-        write!(f, " while this thread has a write to that {kind} open")
+        write!(f, " while this thread has a write to that {kind} open")?;
+        f.write_str(": this would deadlock; end that write first")?;
+        match (*operation, *kind) {
+            ("write to", "map") => f.write_str(", or write through its batch"),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -65,25 +70,34 @@ impl fmt::Display for WriteContext<'_> {
 ///
 /// # Examples
 /// ```
-/// use std::thread;
+/// use std::sync::LazyLock;
 /// use untorn::Published;
 ///
-/// // Two fields that belong together.
-/// let limits = Published::new((1, 1));
-/// thread::scope(|scope| {
-///     scope.spawn(|| {
-///         for generation in 2..100 {
-///             limits.publish((generation, generation));
-///         }
-///     });
-///     scope.spawn(|| {
-///         for _ in 0..100 {
-///             let pin = limits.pin();
-///             assert_eq!(pin.0, pin.1); // both fields are of one commit
-///         }
-///     });
+/// #[derive(Clone)]
+/// struct Config {
+///     host: String,
+///     port: u16,
+/// }
+///
+/// static CONFIG: LazyLock<Published<Config>> = LazyLock::new(|| {
+///     Published::new(Config { host: "localhost".into(), port: 80 })
 /// });
+///
+/// /// A request handler, on any thread.
+/// fn address() -> String {
+///     let config = CONFIG.pin(); // never blocks
+///     format!("{}:{}", config.host, config.port) // both of one commit
+/// }
+///
+/// assert_eq!(address(), "localhost:80");
+/// CONFIG.publish(Config { host: "db1".into(), port: 8080 });
+/// assert_eq!(address(), "db1:8080");
+/// CONFIG.update(|old| Config { port: 8081, ..old.clone() });
+/// assert_eq!(address(), "db1:8081");
 /// ```
+///
+/// A pin stays on its thread. To keep a value, or to hold it across an `.await`, take a
+/// [`snapshot`](Self::snapshot).
 ///
 /// # Consistency
 /// Commits are totally ordered. The value of a pin, a snapshot or a reader is exactly the value of
@@ -144,8 +158,8 @@ impl<T> Published<T> {
     ///
     /// ```should_panic
     /// let limit = untorn::Published::named("limit", 100_u64);
-    /// // panics: cannot write to Published "limit" while this thread has a write to that Published
-    /// // open: this would deadlock; end that write first
+    /// // panics: cannot write to Published "limit" while this thread has a write to
+    /// // that Published open: this would deadlock; end that write first
     /// limit.update(|now| limit.publish(now + 1).get());
     /// ```
     #[must_use]
@@ -199,6 +213,7 @@ impl<T> Published<T> {
     /// assert_eq!(pin.1 - pin.0, 10); // both of one revision
     /// ```
     #[doc(alias = "load")]
+    #[doc(alias = "get")]
     #[doc(alias = "read")]
     #[doc(alias = "borrow")]
     pub fn pin(&self) -> Pinned<'_, T> {
@@ -338,16 +353,17 @@ impl<T> Published<T> {
         writer.is_of(&self.cell)
     }
 
-    /// Subscribes to the commits made after this call. Never blocks.
+    /// Subscribes to the newest value after commits that are made after this call; commits in
+    /// between are merged. Never blocks.
     ///
     /// # Examples
     /// ```
     /// let limit = untorn::Published::new(100);
-    /// let mut changes = limit.subscribe();
+    /// let mut subscription = limit.subscribe();
     /// limit.publish(200);
     /// limit.publish(300);
-    /// let change = changes.recv().unwrap();
-    /// assert_eq!((*change.from, *change.to, change.missed), (100, 300, 1));
+    /// let step = subscription.recv().unwrap(); // one step for both commits
+    /// assert_eq!((*step.from, *step.to, step.missed), (100, 300, 1));
     /// ```
     #[doc(alias = "watch")]
     #[doc(alias = "on_change")]
@@ -371,12 +387,13 @@ impl<T> Published<T> {
     /// # Examples
     /// ```
     /// use std::time::Duration;
-    /// use untorn::{Published, Revision};
+    /// use untorn::Published;
     ///
     /// let limit = Published::new(100);
-    /// assert!(limit.wait_for(Revision::from(1), Duration::ZERO).is_err());
+    /// let next = limit.revision().next();
+    /// assert!(limit.wait_for(next, Duration::ZERO).is_err());
     /// let first = limit.publish(200);
-    /// assert_eq!(limit.wait_for(first, Duration::ZERO), Ok(first));
+    /// assert_eq!(limit.wait_for(next, Duration::ZERO), Ok(first));
     /// ```
     #[track_caller]
     pub fn wait_for(&self, wanted: Revision, timeout: Duration) -> Result<Revision, WaitError> {

@@ -34,9 +34,29 @@ impl Revision {
         self.0
     }
 
-    /// Returns the revision after this one.
-    pub(crate) const fn next(self) -> Self {
-        Self(self.0 + 1)
+    /// Returns the revision after this one, which the next commit makes. The largest number has no
+    /// successor: it is returned itself.
+    ///
+    /// To wait for the next commit, pass it to [`Map::wait_for`](crate::Map::wait_for) or
+    /// [`Published::wait_for`](crate::Published::wait_for), which return at once if that commit has
+    /// been made meanwhile.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use untorn::{Map, Revision};
+    ///
+    /// let config = Map::from([("port", 80)]);
+    /// let view = config.snapshot();
+    /// let newer = view.revision().next();
+    /// assert!(config.wait_for(newer, Duration::ZERO).is_err()); // no commit since the snapshot
+    /// config.insert("port", 81);
+    /// assert_eq!(config.wait_for(newer, Duration::ZERO), Ok(newer));
+    /// assert_eq!(Revision::FIRST.next().get(), 1);
+    /// ```
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
     }
 }
 

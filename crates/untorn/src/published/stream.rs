@@ -15,19 +15,17 @@ use super::subscription::{Subscription, Transition};
 ///
 /// # Examples
 /// ```
-/// use futures_core::Stream;
-/// use std::pin::pin;
-/// use std::task::{Context, Poll, Waker};
+/// use futures_util::StreamExt; // for `next`
 ///
 /// let limit = untorn::Published::new(100);
-/// let mut changes = pin!(limit.subscribe().into_stream());
-/// let mut task = Context::from_waker(Waker::noop());
-/// assert!(changes.as_mut().poll_next(&mut task).is_pending());
+/// let mut stream = limit.subscribe().into_stream();
 /// limit.publish(200);
-/// let Poll::Ready(Some(change)) = changes.poll_next(&mut task) else {
-///     unreachable!("there is a newer version")
-/// };
-/// assert_eq!((*change.from, *change.to), (100, 200));
+/// drop(limit); // ends the stream, after the last version
+/// futures_executor::block_on(async {
+///     while let Some(step) = stream.next().await {
+///         assert_eq!((*step.from, *step.to), (100, 200));
+///     }
+/// });
 /// ```
 #[must_use = "a stream does nothing unless polled"]
 #[cfg_attr(docsrs, doc(cfg(feature = "stream")))]

@@ -15,17 +15,28 @@ use crate::sync::Arc;
 
 /// A step from the version that a [`Subscription`] returned last to the newest one.
 ///
-/// Both are snapshots, so they can be compared at any time: those of a map by
-/// [`View::diff`](crate::View::diff).
+/// It may span several commits, which are merged into one step; `missed` counts the revisions that
+/// were skipped. Both ends are snapshots, so they can be kept and compared at any time. For a map,
+/// [`changes`](Self::changes) has the entries that differ.
 ///
 /// # Examples
 /// ```
-/// let config = untorn::Map::from([("1", 265)]);
+/// use untorn::{Change, Map};
+///
+/// let config = Map::from([("port", 80)]);
 /// let mut subscription = config.subscribe();
-/// config.insert("1", 266);
-/// let step = subscription.recv().unwrap();
-/// assert_eq!((step.from["1"], step.to["1"], step.missed), (265, 266, 0));
-/// assert_eq!(step.to.diff(&step.from).count(), 1);
+/// config.insert("port", 81);
+///
+/// let step = subscription.recv()?;
+/// assert_eq!((step.from["port"], step.to["port"], step.missed), (80, 81, 0));
+/// for change in step.changes() {
+///     match change {
+///         Change::Added { key, new } => println!("{key} = {new}"),
+///         Change::Changed { key, old, new } => println!("{key}: {old} -> {new}"),
+///         Change::Removed { key, old } => println!("no {key}, which was {old}"),
+///     }
+/// }
+/// # Ok::<_, untorn::RecvError>(())
 /// ```
 #[derive(Debug)]
 #[non_exhaustive]
@@ -49,15 +60,18 @@ impl<T> Clone for Transition<T> {
     }
 }
 
-/// A receiver of the commits of a [`Published`](crate::Published) or a [`Map`](crate::Map).
+/// Receives the newest version of a [`Map`](crate::Map) or a [`Published`](crate::Published) after
+/// commits; commits in between are merged.
 ///
-/// The latest version wins: a late receiver gets one [`Transition`] to the newest version, with the
-/// number of revisions that it skipped. There is no queue and no callback, so a slow or idle
+/// A late receiver gets one [`Transition`] to the newest version, with the number of revisions that
+/// it skipped. No call returns every commit. There is no queue and no callback, so a slow or idle
 /// subscription delays no other thread; it retains the version that it returned last.
 ///
+/// The iterator blocks the thread for each transition. In async code use `into_stream` (feature
+/// `stream`).
+///
 /// A subscription is *closed* when its map or value has been dropped and it has returned the last
-/// version, or at once by a [`SubscriptionHandle`]. Its iterator blocks for each transition, and
-/// ends when the subscription is closed.
+/// version, or at once by a [`SubscriptionHandle`]. Then its iterator ends.
 ///
 /// # Panics
 /// The iterator panics where [`recv`](Self::recv) does: if it would have to wait while this thread
@@ -69,15 +83,18 @@ impl<T> Clone for Transition<T> {
 /// use untorn::Map;
 ///
 /// let config = Map::from([("limit", 100)]);
-/// let mut subscription = config.subscribe();
-/// thread::scope(|scope| {
-///     let follower = scope.spawn(move || {
-///         let step = subscription.recv().expect("the map is alive");
-///         (step.from["limit"], step.to["limit"], step.missed)
-///     });
-///     config.insert("limit", 200);
-///     assert_eq!(follower.join().unwrap(), (100, 200, 0));
+/// let subscription = config.subscribe();
+/// let follower = thread::spawn(move || {
+///     let mut newest = 0;
+///     for step in subscription {
+///         newest = step.to["limit"]; // the newest, not that of every commit
+///     }
+///     newest
 /// });
+/// config.insert("limit", 200);
+/// config.insert("limit", 300);
+/// drop(config); // ends the iterator, after the last version
+/// assert_eq!(follower.join().unwrap(), 300);
 /// ```
 #[must_use = "a subscription does nothing unless `recv` or its iterator is called"]
 pub struct Subscription<T> {
@@ -214,19 +231,23 @@ impl<T> Subscription<T> {
     ///
     /// # Examples
     /// ```
-    /// use std::pin::pin;
-    /// use std::task::{Context, Poll, Waker};
+    /// use futures_util::StreamExt; // for `next`; tokio-stream has one too
+    /// use untorn::{Published, Subscription};
     ///
-    /// use futures_core::Stream;
+    /// async fn follow(subscription: Subscription<u32>) -> u32 {
+    ///     let mut newest = 0;
+    ///     let mut stream = subscription.into_stream();
+    ///     while let Some(step) = stream.next().await {
+    ///         newest = *step.to;
+    ///     }
+    ///     newest
+    /// }
     ///
-    /// let limit = untorn::Published::new(100);
-    /// let mut subscription = pin!(limit.subscribe().into_stream());
+    /// let limit = Published::new(100);
+    /// let task = follow(limit.subscribe());
     /// limit.publish(200);
-    /// let mut task = Context::from_waker(Waker::noop()); // a runtime has one
-    /// let Poll::Ready(Some(step)) = subscription.as_mut().poll_next(&mut task) else {
-    ///     unreachable!("there is a newer version")
-    /// };
-    /// assert_eq!(*step.to, 200);
+    /// drop(limit); // ends the stream, after the last version
+    /// assert_eq!(futures_executor::block_on(task), 200);
     /// ```
     #[cfg(feature = "stream")]
     #[cfg_attr(docsrs, doc(cfg(feature = "stream")))]

@@ -154,7 +154,7 @@ fn leaked_batch_holds_only_the_writer_lock() {
         .expect("the message is text");
     assert_eq!(
         message,
-        "cannot write to map \"limits\" while this thread has a write to that map open: this would deadlock; end that write first"
+        "cannot write to map \"limits\" while this thread has a write to that map open: this would deadlock; end that write first, or write through its batch"
     );
     assert_eq!(
         (map.get(&1), map.len(), map.revision().get()),

@@ -16,6 +16,7 @@ mod batch;
 mod cell_stress;
 mod features;
 mod formatting;
+mod front_page;
 mod go;
 mod many_threads;
 mod map;

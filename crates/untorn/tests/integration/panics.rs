@@ -320,7 +320,7 @@ fn panicking_eq_breaks_neither_diff_nor_refresh() {
 #[test]
 fn panicking_source_writes_nothing() {
     const ENTRIES: u64 = 100;
-    let mut map: Numbers = (0..60).map(|key| of(key, key)).collect();
+    let map: Numbers = (0..60).map(|key| of(key, key)).collect();
     insert(&map, 3, 1);
     let mut changes = map.subscribe();
     let live = LIVE.get();
@@ -355,7 +355,7 @@ fn panicking_source_writes_nothing() {
 
 #[test]
 fn the_source_of_a_write_may_be_the_map_itself() {
-    let mut map: Map<u64, u64> = (0..5_000).map(|key| (key, key)).collect();
+    let map: Map<u64, u64> = (0..5_000).map(|key| (key, key)).collect();
     let before = map.snapshot();
     map.extend(before.iter().map(|(key, value)| (key + 5_000, value + 1)));
     assert_eq!((map.len(), map.revision().get()), (10_000, 1));

@@ -343,6 +343,13 @@ fn a_panic_in_update_publishes_nothing() {
 }
 
 #[test]
+fn next_of_the_largest_revision_is_itself() {
+    let largest = Revision::from(u64::MAX);
+    assert_eq!(largest.next(), largest);
+    assert_eq!(Revision::from(u64::MAX - 1).next(), largest);
+}
+
+#[test]
 fn wait_for_returns_at_the_revision_or_the_timeout() {
     let value = Published::new(0);
     let late = value.wait_for(Revision::from(1), Duration::from_millis(1));

@@ -201,24 +201,67 @@ fn the_readmes_name_existing_files() {
 }
 
 /// The crate's documentation includes the guides and defines a target for each of their links.
+/// Files outside the library are named in its list of them.
 #[test]
 fn the_documentation_redirects_every_link() {
+    const LIST: &str = "crate::docs#in-the-repository";
     let library = docs().join("..");
     let modules = fs::read_to_string(library.join("src/docs.rs")).expect("a source");
+    let listed: HashSet<_> = modules
+        .lines()
+        .filter_map(|line| line.strip_prefix("//! | `")?.split('`').next())
+        .collect();
+    assert!(listed.len() > 5, "only {} files", listed.len());
     let mut before = modules.as_str();
     for name in PAGES {
         let include = format!("include_str!(\"../docs/{name}\")");
         let (defined, rest) = before.split_once(&include).expect("in the order of names");
         before = rest;
-        for link in named_links(&page(name)).0 {
-            let inside = defined.contains(&format!("\"[{link}]: crate"));
-            let outside = defined.contains(&format!("repository!(\"{link}\", "));
-            assert!(inside || outside, "{name}: {link}");
+        let text = page(name);
+        let (links, targets) = named_links(&text);
+        for link in links {
+            let definition = format!("#[doc = \"[{link}]: ");
+            let (_, target) = defined.split_once(&definition).expect(link);
+            assert!(target.starts_with("crate"), "{name}: {link}");
+            if target.starts_with(LIST) {
+                let file = targets[link].split('#').next().expect("a file");
+                let file = match file.strip_prefix("../../../") {
+                    Some(file) => file.into(),
+                    None => file.replacen("../", "crates/untorn/", 1),
+                };
+                assert!(listed.contains(&*file), "{name}: {file} is not listed");
+            }
         }
     }
-    for path in modules.split("repository!(").skip(1) {
-        let path = path.split('"').nth(3).expect("a path");
-        let path = path.split('#').next().expect("a path");
-        assert!(library.join("../..").join(path).exists(), "{path}");
+    for file in listed {
+        assert!(library.join("../..").join(file).exists(), "{file}");
     }
+}
+
+/// The address of the repository is a placeholder, so no rendered page may link to it.
+#[test]
+fn no_page_links_to_the_placeholder() {
+    let library = docs().join("..");
+    let workspace = fs::read_to_string(library.join("../../Cargo.toml")).expect("a manifest");
+    let (_, address) = workspace
+        .split_once("repository = \"https://")
+        .expect("an address");
+    let host = address.split('/').next().expect("a host");
+    let mut folders = vec![library.join("src"), docs()];
+    let mut pages = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("readable").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = fs::read_to_string(&path).expect("UTF-8");
+            for banned in [host, "CARGO_PKG_REPOSITORY"] {
+                assert!(!text.contains(banned), "{}: {banned}", path.display());
+            }
+            pages += 1;
+        }
+    }
+    assert!(pages > 50, "only {pages} files");
 }

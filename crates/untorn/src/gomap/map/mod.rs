@@ -38,6 +38,68 @@ use crate::overlap::{CheckedCell, Operation, tsan};
 /// Go's map with a stricter check: an access that overlaps a write is reported with both threads
 /// and source lines.
 ///
+/// # Examples
+/// ```
+/// use std::thread;
+/// use untorn::{GoMap, OnOverlap, spawn_scoped};
+///
+/// let config = GoMap::named("config").on_overlap(OnOverlap::Panic); // the default is to exit
+/// config.insert("port", 80);
+/// thread::scope(|scope| {
+///     // The read lasts until its closure returns; meanwhile another thread writes.
+///     config.get_with("port", |_| {
+///         let poller = spawn_scoped(scope, "poller", || config.insert("port", 81));
+///         assert!(poller.join().is_err()); // the write panicked
+///     });
+/// });
+/// ```
+///
+/// The message of the panic is the report:
+///
+/// ```text
+/// concurrent map read and map write
+///
+/// thread "poller" (2) [writing]: GoMap::insert, for 16.2µs
+///         src/main.rs:9:62
+///         created at src/main.rs:9:22
+/// thread "main" (1) [reading]: GoMap::get_with
+///         src/main.rs:8:12
+///         created elsewhere
+/// map "config": 1 key, B=0, flags=hash_writing
+///
+/// Share an untorn::Map instead, or put both sites under one lock.
+/// ```
+///
+/// A program that keeps the rule:
+///
+/// ```
+/// use std::sync::Arc;
+/// use untorn::GoMap;
+///
+/// let config = Arc::new(GoMap::named("config"));
+/// config.insert("port", 80);
+/// let reader = {
+///     let config = Arc::clone(&config);
+///     untorn::spawn("reader", move || config.get("port"))
+/// };
+/// // No thread writes now, so these reads do not overlap with a write.
+/// assert_eq!(config.get("port"), Some(80));
+/// assert_eq!(reader.join().unwrap(), Some(80));
+/// ```
+///
+/// The seed of a map is random, so a `static` map needs a `LazyLock`, which creates it at its first
+/// use:
+///
+/// ```
+/// use std::sync::LazyLock;
+/// use untorn::GoMap;
+///
+/// static CONFIG: LazyLock<GoMap<&str, u32>> = LazyLock::new(|| GoMap::named("config"));
+/// CONFIG.insert("port", 80);
+/// assert_eq!(CONFIG.get("port"), Some(80));
+/// ```
+///
+/// # Sharing
 /// Every method takes `&self`. Share the map by `Arc` or a scope, as Go shares a map by its
 /// reference.
 ///
@@ -82,34 +144,6 @@ use crate::overlap::{CheckedCell, Operation, tsan};
 /// With the policy [`Panic`](crate::OnOverlap::Panic), every method panics on an overlap, before it
 /// accesses the map. `Debug` is an access too: formatting a map while another thread writes is an
 /// overlap. A panic in `Hash`, `Eq`, `Clone` or a closure leaves the map usable.
-///
-/// # Examples
-/// ```
-/// use std::sync::Arc;
-/// use untorn::GoMap;
-///
-/// let config = Arc::new(GoMap::named("config"));
-/// config.insert("1", "265");
-/// let reader = {
-///     let config = Arc::clone(&config);
-///     untorn::spawn("reader", move || config.get("1"))
-/// };
-/// // No thread writes now, so these reads do not overlap with a write.
-/// assert_eq!(config.get("1"), Some("265"));
-/// assert_eq!(reader.join().unwrap(), Some("265"));
-/// ```
-///
-/// The seed of a map is random, so a `static` map needs a `LazyLock`, which creates it at its first
-/// use:
-///
-/// ```
-/// use std::sync::LazyLock;
-/// use untorn::GoMap;
-///
-/// static CONFIG: LazyLock<GoMap<&str, u32>> = LazyLock::new(|| GoMap::named("config"));
-/// CONFIG.insert("1", 265);
-/// assert_eq!(CONFIG.get("1"), Some(265));
-/// ```
 #[doc(alias = "HashMap")]
 #[doc(alias = "hmap")]
 pub struct GoMap<K, V, S = FoldHash> {

@@ -67,19 +67,10 @@ use crate::gomap::raw::slot_mask::SlotMask;
 /// Go's classic map (Go 1.13 to 1.23) as a single-threaded table: reads borrow it, writes borrow it
 /// mutably.
 ///
-/// Buckets of eight, a load factor of 6.5, growth by later writes that move two old buckets at a
-/// time, and no shrinking. [`GoMap`](crate::GoMap) is this table behind the overlap detector. Use
-/// `Table` alone for Go's behavior without the check.
-///
-/// Lookups and insertions are O(1) on average; a single insertion or removal also moves at most two
-/// chains of an old bucket array. As in Go, a value is changed by inserting a new one: no method
-/// returns `&mut V`. A loop may change the table during its own iteration, see
-/// [`cursor`](Self::cursor). The iteration order is unspecified and starts at a random position, on
-/// purpose.
-///
-/// # Panics
-/// `Hash`, `Eq`, `Clone` and `Drop` of keys and values may panic at any call. Nothing is dropped
-/// twice, and the table stays usable.
+/// Use it to study or reproduce the behavior of Go's map on one thread, such as when it grows, how
+/// it lays out its entries, and what a loop sees that changes the map. For anything else,
+/// [`HashMap`](std::collections::HashMap) is faster. [`GoMap`](crate::GoMap) is this table behind
+/// the overlap detector.
 ///
 /// # Examples
 /// ```
@@ -92,6 +83,22 @@ use crate::gomap::raw::slot_mask::SlotMask;
 /// assert_eq!(config.get_or_zero("3"), ""); // Go's `m[k]`: the zero value
 /// assert_eq!(config.stats().b, 0); // one bucket
 /// ```
+///
+/// # No method returns `&mut V`
+/// As in Go, a value is changed by inserting a new one.
+///
+/// # Iteration
+/// The order is unspecified and starts at a random position, on purpose. A loop may change the
+/// table during its own iteration, see [`cursor`](Self::cursor).
+///
+/// # Growth
+/// Entries are in buckets of eight. The table grows above a load factor of 6.5: later writes move
+/// two old buckets each. It does not shrink. Lookups and insertions are O(1) on average; a single
+/// insertion or removal also moves at most two chains of an old bucket array.
+///
+/// # Panics
+/// `Hash`, `Eq`, `Clone` and `Drop` of keys and values may panic at any call. Nothing is dropped
+/// twice, and the table stays usable.
 #[doc(alias = "hmap")]
 #[doc(alias = "HashMap")]
 pub struct Table<K, V, S = FoldHash> {

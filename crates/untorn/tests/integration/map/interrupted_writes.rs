@@ -132,7 +132,7 @@ const WRITES: [Write; 20] = [
     |map, _, _| map.retain(|key, _| key.0.is_multiple_of(3)),
     |map, _, _| map.retain(|_, _| false),
     |map, _, _| map.clear(),
-    |mut map, ledger, _| map.extend((10..200).map(|key| of(key % 100, key, ledger))),
+    |map, ledger, _| map.extend((10..200).map(|key| of(key % 100, key, ledger))),
 ];
 
 /// Returns the arguments of a write: values and keys in turn, and some further keys.

@@ -70,7 +70,7 @@ fn retain_and_clear_remove_nan_keys() {
         batch.commit();
         assert_eq!((odd(&map).len(), map.len()), (0, n as usize + 1));
         assert!((0..n).all(|i| map.get(&Float64(f64::from(i))) == Some(i)));
-        (&map).extend([(NAN, 1), (NAN, 2)]);
+        map.extend([(NAN, 1), (NAN, 2)]);
         assert_eq!(odd(&map), [1, 2]);
         map.clear();
         assert!(map.is_empty());

@@ -158,7 +158,7 @@ const WRITES: [Write; 13] = [
         });
         assert!(done.is_ok());
     },
-    |mut map, ledger| {
+    |map, ledger| {
         map.extend((50..90).map(|key| (Counted::new(key, ledger), Counted::new(0, ledger))));
     },
 ];

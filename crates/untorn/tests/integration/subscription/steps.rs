@@ -383,3 +383,38 @@ fn no_revision_means_no_transition() {
         assert_eq!((step.from["a"], step.to["a"], step.missed), (1, 3, 0));
     }
 }
+
+#[test]
+fn changes_are_all_between_the_two_ends() {
+    let map = Map::from([("changed", 1), ("removed", 2), ("back", 3)]);
+    let mut subscription = map.subscribe();
+    map.insert("changed", 10);
+    map.remove("removed");
+    map.insert("added", 20);
+    map.insert("back", 30);
+    map.insert("back", 3);
+    let step = subscription.recv().expect("a commit was made");
+    assert_eq!(step.missed, 4);
+    let mut changes: Vec<_> = step.changes().collect();
+    changes.sort_by_key(|change| match change {
+        Change::Added { key, .. } | Change::Changed { key, .. } | Change::Removed { key, .. } => {
+            **key
+        }
+    });
+    let expected = [
+        Change::Added {
+            key: &"added",
+            new: &20,
+        },
+        Change::Changed {
+            key: &"changed",
+            old: &1,
+            new: &10,
+        },
+        Change::Removed {
+            key: &"removed",
+            old: &2,
+        },
+    ];
+    assert_eq!(changes, expected);
+}
