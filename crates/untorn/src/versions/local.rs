@@ -51,12 +51,16 @@ impl Drop for GiveBackOnExit {
     }
 }
 
+/// Makes a type not `Send`. Its name stands in the compiler's note about a pin that is sent, or held
+/// over an `await`: a snapshot can be.
+struct StaysOnItsThread(PhantomData<*const ()>);
+
 /// A free slot of the current thread for a pin. Dropping it clears the slot. Not `Send`.
 pub(super) struct Claim {
     /// One of `pins` of the thread's record, or the `moment` of a record that was claimed for this
     /// slot only.
     pub(super) slot: &'static Slot,
-    _not_send: PhantomData<*const ()>,
+    _stays: StaysOnItsThread,
 }
 
 impl Claim {
@@ -64,7 +68,7 @@ impl Claim {
     fn of(slot: &'static Slot) -> Self {
         Self {
             slot,
-            _not_send: PhantomData,
+            _stays: StaysOnItsThread(PhantomData),
         }
     }
 
