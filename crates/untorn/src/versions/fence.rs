@@ -15,6 +15,8 @@
 //! 3. [`heavy`] returns true only after it has executed the heavy fence of the road. A filter of
 //!    system calls may reject `membarrier` later: then a scan must free nothing.
 
+#[cfg(not(any(untorn_loom, untorn_shuttle)))]
+pub(super) use self::road::MAY_BE_ASYMMETRIC;
 pub(crate) use self::road::{choose, heavy, is_asymmetric};
 use crate::ordering_mutants::{fence, seq_cst};
 
@@ -58,6 +60,9 @@ pub(super) fn light() {
 mod road {
     use super::heavy_strong;
     use crate::sync::{AtomicU8, Ordering};
+
+    /// True if a process may choose the asymmetric road.
+    pub(in super::super) const MAY_BE_ASYMMETRIC: bool = true;
 
     const UNKNOWN: u8 = 0;
     const STRONG: u8 = 1;
@@ -115,6 +120,10 @@ mod road {
     not(any(miri, untorn_loom, untorn_shuttle, untorn_tsan, untorn_strong_fences))
 )))]
 mod road {
+    /// False: there is one road.
+    #[cfg(not(any(untorn_loom, untorn_shuttle)))]
+    pub(in super::super) const MAY_BE_ASYMMETRIC: bool = false;
+
     /// Does nothing: there is one road.
     pub(crate) const fn choose() {}
 

@@ -34,7 +34,9 @@ impl<'c, C> Protected<'c, C> {
     #[inline(always)]
     pub(crate) fn new(newest: &'c Newest<C>) -> Self {
         #[cfg(not(any(untorn_loom, untorn_shuttle)))]
-        if let Some(claim) = Claim::fast_pin() {
+        if fence::MAY_BE_ASYMMETRIC
+            && let Some(claim) = Claim::fast_pin()
+        {
             // The fast path exists on the asymmetric road only.
             let version = newest.protect_by(claim.slot, fence::light_asymmetric);
             return Self::of(version, claim);
