@@ -12,8 +12,8 @@ use crate::versions::Protected;
 ///
 /// A pin dereferences to one version as long as it lives. A pin made later, even while this one is
 /// alive, may have a newer one. It stays on its thread (it is not `Send`), retains one version, and
-/// delays no writer. It counts no reference: a pin is two plain stores to memory of its thread. From
-/// the eighth pin on that a thread holds at once, each takes some more instructions.
+/// delays no writer. It counts no reference: a pin is two plain stores to memory of its thread.
+/// From the eighth pin on that a thread holds at once, each takes some more instructions.
 ///
 /// # Examples
 /// ```

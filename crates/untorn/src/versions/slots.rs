@@ -61,8 +61,8 @@ impl Slot {
         // Relaxed: only the owner makes a slot anything but free (invariant 2).
         #[cfg(not(untorn_loom))]
         let word = self.0.load(Ordering::Relaxed);
-        // Not an access for loom, which reorders a store with the last access to a word only; but it
-        // fails if the store of an earlier owner is not ordered before this.
+        // Not an access for loom, which reorders a store with the last access to a word only; but
+        // it fails if the store of an earlier owner is not ordered before this.
         #[cfg(untorn_loom)]
         // SAFETY: invariant 2.
         let word = unsafe { self.0.unsync_load() };
@@ -300,7 +300,8 @@ impl Slab {
             }
             let bit = 1 << i;
             // Acquire: the last stores of the previous owner to the slots come before those of this
-            // one (Release in `give_back`). The fence of the first pin makes a scan observe the bit.
+            // one (Release in `give_back`). The fence of the first pin makes a scan observe the
+            // bit.
             let before = self.occupied.fetch_or(bit, acquire("claim.occupied"));
             if before & bit == 0 {
                 return Some(&self.records[i]);
