@@ -18,10 +18,10 @@
 //!    store 0; such a record keeps its bit for good, so it has no later owner.
 //! 3. The bit of a record is set before its first slot is stored to, and cleared after the last
 //!    slot is 0. So a scan reads the slots of records whose bit is set only.
-//! 4. Every store to a slot is Release and every load by a scan is Acquire, from the slot or from a
-//!    bit that is clear. So all that a thread read under a word of a slot happens before a scan that
-//!    finds another word, and what it counted is counted there. A Relaxed store would not be part
-//!    of the release sequence of the store before it.
+//! 4. Every store to a slot is Release and every load by a scan is Acquire, from the slot or
+//!    from a bit that is clear. So all that a thread read under a word of a slot happens before a
+//!    scan that finds another word, and what it counted is counted there. A Relaxed store would not
+//!    be part of the release sequence of the store before it.
 
 use crate::ordering_mutants::{acquire, release};
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
