@@ -101,9 +101,8 @@ impl fmt::Display for WriteContext<'_> {
 /// nothing references. Commits look for such versions each time if the value has a `Drop`, since it
 /// may own any amount of memory; otherwise once in 64 commits (256 while they find none), so up to
 /// that many are retained besides. Readers free nothing while the `Published` lives. After that,
-/// the last
-/// handle that references a version frees it (a [`SubscriptionHandle`] references none). A leaked
-/// pin retains one version.
+/// the last handle that references a version frees it (a [`SubscriptionHandle`] references none). A
+/// leaked pin retains one version.
 ///
 /// # Panics
 /// A write from inside the closure of [`update`](Self::update) on the same value would deadlock; it
