@@ -1,4 +1,5 @@
-//! Each named memory ordering of the detector and of the publication cell, with a loom model that fails when it is weakened.
+//! Each named memory ordering of the detector and of the publication cell, with a loom model that
+//! fails when it is weakened.
 
 use anyhow::{Result, bail};
 

@@ -1,4 +1,5 @@
-//! Versions of a map that are dropped in parts, so that no commit pays for the whole of a large one.
+//! Versions of a map that are dropped in parts, so that no commit pays for the whole of a large
+//! one.
 
 use std::mem::{needs_drop, take};
 use std::sync::{Mutex, PoisonError};

@@ -32,11 +32,11 @@ pub struct MapStats {
     /// newest view.
     pub retained_bytes: usize,
     /// The oldest revision that is in use, if a replaced version is: its distance from `revision`
-    /// shows for how many commits a pin, a snapshot, a reader or a subscription has been held. If it
-    /// never changes, look for one that was leaked or forgotten.
+    /// shows for how many commits a pin, a snapshot, a reader or a subscription has been held. If
+    /// it never changes, look for one that was leaked or forgotten.
     pub oldest_in_use: Option<Revision>,
-    /// The number of retained versions that are known to be unreferenced. Each commit frees some; if
-    /// many remain because the map is no longer written to, call [`Map::reclaim`].
+    /// The number of retained versions that are known to be unreferenced. Each commit frees some;
+    /// if many remain because the map is no longer written to, call [`Map::reclaim`].
     pub queued: usize,
     /// The number of scans for unreferenced versions. A scan interrupts the threads of the process,
     /// so there is one for many commits.
@@ -49,14 +49,14 @@ pub struct MapStats {
     /// other than Linux, and where that call was rejected when the first map was created.
     pub asymmetric_fences: bool,
     /// The number of threads of the process that have pinned a map or a value and have not ended,
-    /// plus those of `abandoned_records` and one for each pin beyond the slots of its thread. A scan
-    /// reads the slots of each.
+    /// plus those of `abandoned_records` and one for each pin beyond the slots of its thread. A
+    /// scan reads the slots of each.
     pub records: usize,
     /// The number of pins that exist in the process, of all maps and values.
     pub slots_in_use: usize,
-    /// The number of threads that have ended and left a pin behind, which was leaked or is stored in
-    /// a thread-local. Each costs 128 bytes and a part of each scan, for good: drop pins before their
-    /// thread ends.
+    /// The number of threads that have ended and left a pin behind, which was leaked or is stored
+    /// in a thread-local. Each costs 128 bytes and a part of each scan, for good: drop pins before
+    /// their thread ends.
     pub abandoned_records: usize,
 }
 

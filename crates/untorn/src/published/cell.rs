@@ -155,8 +155,8 @@ impl<T> VersionedCell<T> {
     pub(super) fn end(&self) {
         let unneeded = match self.versions.try_write() {
             Some(mut writer) => writer.end(&REGISTRY),
-            // No borrow of the owner is left, so a writer that still holds the lock was leaked. Then
-            // the versions are dropped with the cell.
+            // No borrow of the owner is left, so a writer that still holds the lock was leaked.
+            // Then the versions are dropped with the cell.
             None => {
                 // Relaxed: as in `write`. A wait on the thread that leaked the writer must end, not
                 // panic.

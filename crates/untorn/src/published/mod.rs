@@ -114,9 +114,9 @@ impl fmt::Display for WriteContext<'_> {
 /// most, after it has released the writer lock, and [`reclaim`](Self::reclaim) frees all that
 /// nothing references. Commits look for such versions each time if the value has a `Drop`, since it
 /// may own any amount of memory; otherwise once in 64 commits (256 while they find none), so up to
-/// that many are retained besides. Readers free nothing while the `Published` lives. After that, the last
-/// handle that references a version frees it (a [`SubscriptionHandle`] references none). A leaked
-/// pin retains one version.
+/// that many are retained besides. Readers free nothing while the `Published` lives. After that,
+/// the last handle that references a version frees it (a [`SubscriptionHandle`] references none). A
+/// leaked pin retains one version.
 ///
 /// # Panics
 /// A write from inside the closure of [`update`](Self::update) on the same value would deadlock; it

@@ -24,8 +24,9 @@ static BUSY: Record = Record::busy();
 
 #[cfg(not(untorn_shuttle))]
 thread_local! {
-    /// The slots of a thread on the asymmetric road, for the fast path of a pin; or those of `BUSY`.
-    static FAST: Cell<&'static [Slot; PINS]> = const { Cell::new(&BUSY.pins) };
+    /// The slots of a thread on the asymmetric road, for the fast path of a pin; or those of
+    /// `BUSY`.
+    static FAST: Cell<*const [Slot; PINS]> = const { Cell::new(&raw const BUSY.pins) };
 }
 
 thread_local! {
@@ -41,7 +42,7 @@ impl Drop for GiveBackOnExit {
         // First, so that the destructors of other thread-locals claim extra records. Shuttle may
         // have destroyed this thread-local already.
         #[cfg(not(untorn_shuttle))]
-        FAST.set(&BUSY.pins);
+        FAST.set(&raw const BUSY.pins);
         _ = RECORD.try_with(Cell::take);
         if let Some(record) = self.0.take()
             && !REGISTRY.give_back(record)
@@ -76,8 +77,13 @@ impl Claim {
     /// slots is free.
     #[cfg(not(untorn_shuttle))]
     #[inline(always)]
+    #[allow(
+        unsafe_code,
+        reason = "a pointer, since a constant holds no reference to it"
+    )]
     pub(super) fn fast_pin() -> Option<Self> {
-        let [first, second, ..] = FAST.get();
+        // SAFETY: the slots of a static, or of a record of the static registry (slots.rs, 1).
+        let [first, second, ..] = unsafe { &*FAST.get() };
         if first.is_free() {
             Some(Self::of(first))
         } else if second.is_free() {
@@ -149,7 +155,7 @@ fn claim_record() -> Option<&'static Record> {
             RECORD.with(|own| own.set(Some(record)));
             #[cfg(not(untorn_shuttle))]
             if super::fence::is_asymmetric() {
-                FAST.set(&record.pins);
+                FAST.set(&raw const record.pins);
             }
             record
         })

@@ -18,10 +18,10 @@
 //!    store 0; such a record keeps its bit for good, so it has no later owner.
 //! 3. The bit of a record is set before its first slot is stored to, and cleared after the last
 //!    slot is 0. So a scan reads the slots of records whose bit is set only.
-//! 4. Every store to a slot is Release and every load by a scan is Acquire, from the slot or from a
-//!    bit that is clear. So all that a thread read under a word of a slot happens before a scan that
-//!    finds another word, and what it counted is counted there. A Relaxed store would not be part
-//!    of the release sequence of the store before it.
+//! 4. Every store to a slot is Release and every load by a scan is Acquire, from the slot or
+//!    from a bit that is clear. So all that a thread read under a word of a slot happens before a
+//!    scan that finds another word, and what it counted is counted there. A Relaxed store would not
+//!    be part of the release sequence of the store before it.
 
 use crate::ordering_mutants::{acquire, release};
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
@@ -61,8 +61,8 @@ impl Slot {
         // Relaxed: only the owner makes a slot anything but free (invariant 2).
         #[cfg(not(untorn_loom))]
         let word = self.0.load(Ordering::Relaxed);
-        // Not an access for loom, which reorders a store with the last access to a word only; but it
-        // fails if the store of an earlier owner is not ordered before this.
+        // Not an access for loom, which reorders a store with the last access to a word only; but
+        // it fails if the store of an earlier owner is not ordered before this.
         #[cfg(untorn_loom)]
         // SAFETY: invariant 2.
         let word = unsafe { self.0.unsync_load() };
@@ -300,7 +300,8 @@ impl Slab {
             }
             let bit = 1 << i;
             // Acquire: the last stores of the previous owner to the slots come before those of this
-            // one (Release in `give_back`). The fence of the first pin makes a scan observe the bit.
+            // one (Release in `give_back`). The fence of the first pin makes a scan observe the
+            // bit.
             let before = self.occupied.fetch_or(bit, acquire("claim.occupied"));
             if before & bit == 0 {
                 return Some(&self.records[i]);

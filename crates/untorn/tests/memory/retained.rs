@@ -178,6 +178,31 @@ fn retained_bytes_match_what_reclaim_frees() {
     }
 }
 
+/// Counted by the allocator, beside a reader and a stuck snapshot.
+#[test]
+fn retired_bytes_stay_bounded() {
+    const ENTRIES: u64 = 100_000;
+    let _turn = turn();
+    let map = numbers(ENTRIES);
+    let stuck = map.snapshot();
+    let mut reader = map.reader();
+    // A stuck snapshot retains each segment that has been written to since.
+    for key in 0..ENTRIES {
+        map.insert(key, 1);
+    }
+    let (before, mut most) = (live(), 0);
+    for n in 0..20_000 {
+        map.insert(scattered(n, ENTRIES), n);
+        if n % 100 == 0 {
+            reader.latest();
+        }
+        most = most.max(live().saturating_sub(before));
+    }
+    // The versions of 64 commits, and as many that are free and not dropped yet: some 8 KiB each.
+    assert!(most <= 4 << 20, "{most} bytes");
+    drop(stuck);
+}
+
 #[test]
 fn oldest_in_use_is_a_revision() {
     let _turn = turn();

@@ -331,8 +331,8 @@ impl<T> Directory<T> {
 }
 
 impl<T> Part<T> {
-    /// Releases this part. If no other directory shares it, passes the parts below it to `below`, or
-    /// returns the element.
+    /// Releases this part. If no other directory shares it, passes the parts below it to `below`,
+    /// or returns the element.
     pub(super) fn open(self, below: impl FnMut(Self)) -> Option<T> {
         match self {
             Self::Element(element) => return Arc::into_inner(element),

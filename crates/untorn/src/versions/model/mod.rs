@@ -2,8 +2,8 @@
 //! interleaving, and every value that the memory model permits a load to return.
 //!
 //! `just loom` runs them; each prints its number of executions and their bound. A model has one
-//! slot for pins in each record, two records in a slab, and one attempt of a pin before it announces
-//! its cell. `just ordering-mutants` weakens each ordering once, and a model must fail.
+//! slot for pins in each record, two records in a slab, and one attempt of a pin before it
+//! announces its cell. `just ordering-mutants` weakens each ordering once, and a model must fail.
 //!
 //! | file | what holds in every execution |
 //! |---|---|
@@ -13,8 +13,8 @@
 //! | `lock.rs` | one writer at a time, none waits for ever, none is overtaken without end |
 //!
 //! Each version has a loom cell that its drop writes to, so loom reports a read that no chain of
-//! Release and Acquire orders before the drop. Memory is freed at the end of an execution, so that a
-//! read after the drop finds the mark of the drop.
+//! Release and Acquire orders before the drop. Memory is freed at the end of an execution, so that
+//! a read after the drop finds the mark of the drop.
 
 #![allow(unsafe_code, reason = "reads versions that a slot protects")]
 
@@ -138,8 +138,8 @@ impl Shared {
 enum Bound {
     /// All.
     None,
-    /// Those with at most so many preemptions. `UNTORN_LOOM_PREEMPTIONS` is a number to add to this,
-    /// or `none` for every execution.
+    /// Those with at most so many preemptions. `UNTORN_LOOM_PREEMPTIONS` is a number to add to
+    /// this, or `none` for every execution.
     Preemptions(usize),
 }
 

@@ -63,8 +63,8 @@ fn model_nested_pins() {
     });
 }
 
-/// A version is whole without a fence in the pin, as on the other road. Nothing is freed here, which
-/// is what the fences are for.
+/// A version is whole without a fence in the pin, as on the other road. Nothing is freed here,
+/// which is what the fences are for.
 #[test]
 fn model_pin_without_a_fence() {
     check("pin_without_a_fence", Bound::None, || {

@@ -16,7 +16,7 @@ fn until_waiting<T>(lock: &WriterLock<T>, threads: usize) {
 
 /// Counts exactly: the holder releases and acquires the lock again while another thread waits.
 #[test]
-fn first_waiter_is_overtaken_a_bounded_number_of_times() {
+fn first_waiter_is_overtaken_at_most_16_times() {
     let lock = WriterLock::new(());
     for _ in 0..20 {
         let (has_it, overtaken) = (AtomicBool::new(false), AtomicU32::new(0));
