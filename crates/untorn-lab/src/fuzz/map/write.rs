@@ -204,7 +204,6 @@ pub(super) fn write_map<K: Kind>(
                 after.insert(id, entry);
                 (key, value)
             });
-            let mut map = map;
             map.extend(entries);
             None
         }
