@@ -25,6 +25,7 @@ mod overlap_cell;
 mod overlaps;
 mod panics;
 mod pins;
+mod pins_at_the_end;
 mod poller;
 mod published;
 mod race;

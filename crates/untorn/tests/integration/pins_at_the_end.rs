@@ -1,0 +1,269 @@
+//! Pins, batches and handles that are leaked, or outlive their map, their value or their thread.
+//! Each value must be dropped exactly once, and none while it can be read.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use std::{mem, thread};
+
+use untorn::{Map, Pinned, Published, Snapshot};
+
+use crate::watchdog::with_timeout;
+
+/// A number that detects reads after its drop, and counts live ones.
+struct Counted {
+    halves: [u64; 2],
+    live: Arc<AtomicUsize>,
+}
+
+impl Counted {
+    fn new(number: u64, live: &Arc<AtomicUsize>) -> Self {
+        live.fetch_add(1, Ordering::Relaxed);
+        Self {
+            halves: [number, !number],
+            live: Arc::clone(live),
+        }
+    }
+
+    fn read(&self) -> u64 {
+        assert_eq!(self.halves[0], !self.halves[1], "read after its drop");
+        self.halves[0]
+    }
+}
+
+impl Clone for Counted {
+    fn clone(&self) -> Self {
+        Self::new(self.read(), &self.live)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.read();
+        self.halves = std::hint::black_box([1, 1]);
+        self.live.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+const ROUNDS: u64 = if cfg!(miri) { 4 } else { 100 };
+
+/// The slots of forgotten pins have the addresses of freed versions, which later values reuse. Each
+/// costs a version at most, and only until the end of its value.
+#[test]
+fn forgotten_pins_of_ended_values() {
+    let live = Arc::default();
+    // A thread of its own, since its record is abandoned.
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 0..ROUNDS {
+                let value = Published::new(Counted::new(0, &live));
+                // Some have a handle that outlives the value.
+                let mut reader = (round % 2 == 0).then(|| value.reader());
+                for n in 1..10 {
+                    if n % 3 == 0 {
+                        mem::forget(value.pin());
+                    }
+                    let pin = value.pin();
+                    value.publish(Counted::new(n, &live));
+                    assert_eq!(pin.read(), n - 1);
+                    let snapshot = Pinned::snapshot(&pin);
+                    drop(pin);
+                    assert_eq!(snapshot.read(), n - 1);
+                }
+                value.reclaim();
+                assert!(value.retained() >= 3, "a forgotten pin protects nothing");
+                drop(value);
+                if let Some(reader) = &mut reader {
+                    assert_eq!(reader.latest().read(), 9);
+                    assert_eq!(reader.clone().latest().read(), 9);
+                }
+            }
+        });
+    });
+    assert_eq!(live.load(Ordering::Relaxed), 0);
+}
+
+/// A pin has no destructor that reads its map, so it may be dropped after it.
+#[test]
+fn pins_may_be_dropped_after_their_map() {
+    let live = Arc::default();
+    for keeps_reader in [false, true] {
+        let reader;
+        {
+            let mut pins = Vec::new();
+            let (first, second);
+            let map = Map::from([(1, Counted::new(1, &live))]);
+            (first, second) = (map.pin(), map.pin());
+            assert_eq!(first[&1].read() + second[&1].read(), 2);
+            pins.extend((0..10).map(|_| Pinned::snapshot(&first)));
+            map.insert(1, Counted::new(2, &live));
+            reader = keeps_reader.then(|| map.reader());
+            drop(pins);
+        }
+        if let Some(mut reader) = reader {
+            assert_eq!(reader.latest()[&1].read(), 2);
+        }
+    }
+    assert_eq!(live.load(Ordering::Relaxed), 0);
+}
+
+/// A forgotten batch holds the writer lock for ever and leaks its draft. The map ends as usual.
+#[test]
+fn map_ends_after_a_forgotten_batch() {
+    let live = Arc::default();
+    let map = Map::from([(1, Counted::new(1, &live))]);
+    map.insert(1, Counted::new(2, &live));
+    let (mut reader, mut changes, old) = (map.reader(), map.subscribe(), map.snapshot());
+    let mut batch = map.begin_batch();
+    batch.insert(1, Counted::new(3, &live));
+    mem::forget(batch);
+    assert!(map.try_begin_batch().is_none());
+    thread::scope(|scope| {
+        let late = scope.spawn(|| map.begin_batch_timeout(Duration::from_millis(1)).is_none());
+        assert!(late.join().expect("no panic"));
+    });
+    assert_eq!(map.pin()[&1].read(), 2);
+    drop(map);
+    assert_eq!(reader.latest()[&1].read(), 2);
+    assert!(changes.recv().is_err());
+    assert_eq!(old[&1].read(), 2);
+}
+
+thread_local! {
+    static KEPT: RefCell<Vec<Pinned<'static, Counted>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Threads with more pins than slots, of which each keeps some in a thread-local that is destroyed
+/// before its record, or after it.
+#[test]
+fn hundreds_of_threads_end_with_pins() {
+    const THREADS: usize = if cfg!(miri) { 6 } else { 300 };
+    const PINS: usize = 12;
+    let live = Arc::default();
+    let value: &'static Published<Counted> =
+        Box::leak(Box::new(Published::new(Counted::new(0, &live))));
+    let pin_all = |early: bool| {
+        if early {
+            KEPT.with_borrow(Vec::len);
+        }
+        let mut pins: Vec<_> = (0..PINS).map(|_| value.pin()).collect();
+        KEPT.with_borrow_mut(|kept| kept.extend(pins.drain(PINS / 3..)));
+        let snapshot = value.snapshot();
+        pins.iter().for_each(|pin| _ = pin.read());
+        KEPT.with_borrow(|kept| kept.iter().for_each(|pin| _ = pin.read()));
+        snapshot
+    };
+    let publish = |n| _ = value.publish(Counted::new(n, &live));
+    let snapshots: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS)
+            .map(|n| {
+                publish(n as u64);
+                scope.spawn(move || pin_all(n % 2 == 0))
+            })
+            .collect();
+        publish(1_000);
+        threads
+            .into_iter()
+            .map(|thread| thread.join().expect("no panic"))
+            .collect()
+    });
+    snapshots.iter().for_each(|snapshot| _ = snapshot.read());
+    drop(snapshots);
+    // `join` waits for the destructors of thread-locals.
+    value.reclaim();
+    assert_eq!((value.retained(), live.load(Ordering::Relaxed)), (0, 1));
+}
+
+/// Forks share segments with their origin. The last of all owners drops an entry.
+#[test]
+fn forks_and_views_outlive_their_origin() {
+    const KEYS: u64 = 60;
+    let live = Arc::default();
+    for round in 0..ROUNDS {
+        let map: Map<u64, Counted> = (0..KEYS).map(|key| (key, Counted::new(0, &live))).collect();
+        let threads: Vec<_> = (1..4)
+            .map(|n| {
+                let (fork, view, live) = (map.fork(), map.snapshot(), Arc::clone(&live));
+                thread::spawn(move || {
+                    let late: Snapshot<_> = fork.snapshot();
+                    for key in (0..KEYS).step_by(7) {
+                        fork.insert(key, Counted::new(n, &live));
+                        let mut aborted = fork.begin_batch();
+                        aborted.clear();
+                        aborted.insert(key, Counted::new(9, &live));
+                        drop(aborted);
+                    }
+                    let written: u64 = fork.pin().values().map(Counted::read).sum();
+                    drop(fork);
+                    assert_eq!(written, KEYS.div_ceil(7) * n);
+                    assert!(
+                        view.values()
+                            .chain(late.values())
+                            .all(|old| old.read() == 0)
+                    );
+                    (view, late)
+                })
+            })
+            .collect();
+        map.insert(round % KEYS, Counted::new(5, &live));
+        drop(map);
+        for thread in threads {
+            let (view, late) = thread.join().expect("no panic");
+            assert!(
+                view.values()
+                    .chain(late.values())
+                    .all(|old| old.read() == 0)
+            );
+        }
+    }
+    assert_eq!(live.load(Ordering::Relaxed), 0);
+}
+
+/// Writers give up at the moment at which the lock is handed to them, or just before or after it.
+/// None is lost: each that got the lock has its write, and the lock is free at the end.
+#[test]
+fn timeouts_race_with_the_hand_over() {
+    const WRITES: u64 = if cfg!(miri) { 15 } else { 3_000 };
+    let map = Map::from([((), 0)]);
+    let written = with_timeout("writers that give up", || {
+        thread::scope(|scope| {
+            let threads: Vec<_> = (0..6)
+                .map(|number| {
+                    let map = &map;
+                    scope.spawn(move || {
+                        let mut written = 0;
+                        for n in 0..WRITES {
+                            let batch = match number {
+                                0 => Some(map.begin_batch()),
+                                1 => map.try_begin_batch(),
+                                _ => map.begin_batch_timeout(Duration::from_micros(n % 40)),
+                            };
+                            let Some(mut batch) = batch else { continue };
+                            let old = batch.get(&()).copied();
+                            batch.insert((), old.map_or(0, |old| old + 1));
+                            if n % 5 == 0 {
+                                thread::yield_now();
+                            }
+                            if n % 7 == 0 {
+                                continue;
+                            }
+                            batch.commit();
+                            written += 1;
+                        }
+                        written
+                    })
+                })
+                .collect();
+            let each = threads
+                .into_iter()
+                .map(|thread| thread.join().expect("no panic"));
+            each.sum::<u64>()
+        })
+    });
+    assert_eq!(
+        (map.get(&()), map.revision().get()),
+        (Some(written), written)
+    );
+    assert!(map.try_begin_batch().is_some(), "the lock is free");
+}
