@@ -2,6 +2,10 @@
 
 #[cfg(not(untorn_wrong))]
 #[test]
+#[allow(
+    clippy::needless_late_init,
+    reason = "the wrong twin declares the map first"
+)]
 fn right() {
     let text = String::from("265");
     let map: untorn::Map<&str, u32>;
