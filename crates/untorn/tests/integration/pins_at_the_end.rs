@@ -1,13 +1,13 @@
-//! Pins, batches and handles that are leaked, or outlive their map, their value or their thread.
-//! Each value must be dropped exactly once, and none while it can be read.
+//! Pins, handles and batches that outlive their map or their thread, and writers that give up. Each
+//! value must be dropped exactly once, and none while it can be read.
 
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use std::{mem, thread};
 
-use untorn::{Map, Pinned, Published, Snapshot};
+use untorn::{Batch, Map, Pinned, Published, Snapshot};
 
 use crate::watchdog::with_timeout;
 
@@ -47,42 +47,6 @@ impl Drop for Counted {
 }
 
 const ROUNDS: u64 = if cfg!(miri) { 4 } else { 100 };
-
-/// The slots of forgotten pins have the addresses of freed versions, which later values reuse. Each
-/// costs a version at most, and only until the end of its value.
-#[test]
-fn forgotten_pins_of_ended_values() {
-    let live = Arc::default();
-    // A thread of its own, since its record is abandoned.
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            for round in 0..ROUNDS {
-                let value = Published::new(Counted::new(0, &live));
-                // Some have a handle that outlives the value.
-                let mut reader = (round % 2 == 0).then(|| value.reader());
-                for n in 1..10 {
-                    if n % 3 == 0 {
-                        mem::forget(value.pin());
-                    }
-                    let pin = value.pin();
-                    value.publish(Counted::new(n, &live));
-                    assert_eq!(pin.read(), n - 1);
-                    let snapshot = Pinned::snapshot(&pin);
-                    drop(pin);
-                    assert_eq!(snapshot.read(), n - 1);
-                }
-                value.reclaim();
-                assert!(value.retained() >= 3, "a forgotten pin protects nothing");
-                drop(value);
-                if let Some(reader) = &mut reader {
-                    assert_eq!(reader.latest().read(), 9);
-                    assert_eq!(reader.clone().latest().read(), 9);
-                }
-            }
-        });
-    });
-    assert_eq!(live.load(Ordering::Relaxed), 0);
-}
 
 /// A pin has no destructor that reads its map, so it may be dropped after it.
 #[test]
@@ -130,47 +94,57 @@ fn map_ends_after_a_forgotten_batch() {
     assert_eq!(old[&1].read(), 2);
 }
 
+/// Pins that are read once more when their thread ends, after commits.
+struct Kept {
+    value: &'static Published<Counted>,
+    pins: Vec<Pinned<'static, Counted>>,
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let (newest, live) = (self.value.pin(), Arc::clone(&self.value.pin().live));
+        for n in 1..3 {
+            self.value.publish(Counted::new(newest.read() + n, &live));
+            self.value.reclaim();
+            self.pins.iter().for_each(|pin| _ = pin.read());
+        }
+    }
+}
+
 thread_local! {
-    static KEPT: RefCell<Vec<Pinned<'static, Counted>>> = const { RefCell::new(Vec::new()) };
+    static KEPT: RefCell<Option<Kept>> = const { RefCell::new(None) };
 }
 
 /// Threads with more pins than slots, of which each keeps some in a thread-local that is destroyed
 /// before its record, or after it.
 #[test]
 fn hundreds_of_threads_end_with_pins() {
-    const THREADS: usize = if cfg!(miri) { 6 } else { 300 };
+    const THREADS: usize = if cfg!(miri) { 6 } else { 200 };
     const PINS: usize = 12;
     let live = Arc::default();
-    let value: &'static Published<Counted> =
-        Box::leak(Box::new(Published::new(Counted::new(0, &live))));
+    let value = Published::new(Counted::new(0, &live));
+    let value: &'static Published<Counted> = Box::leak(Box::new(value));
     let pin_all = |early: bool| {
         if early {
-            KEPT.with_borrow(Vec::len);
+            KEPT.set(None);
         }
         let mut pins: Vec<_> = (0..PINS).map(|_| value.pin()).collect();
-        KEPT.with_borrow_mut(|kept| kept.extend(pins.drain(PINS / 3..)));
+        let kept = pins.drain(PINS / 3..).collect();
+        KEPT.set(Some(Kept { value, pins: kept }));
         let snapshot = value.snapshot();
         pins.iter().for_each(|pin| _ = pin.read());
-        KEPT.with_borrow(|kept| kept.iter().for_each(|pin| _ = pin.read()));
         snapshot
     };
-    let publish = |n| _ = value.publish(Counted::new(n, &live));
     let snapshots: Vec<_> = thread::scope(|scope| {
         let threads: Vec<_> = (0..THREADS)
-            .map(|n| {
-                publish(n as u64);
-                scope.spawn(move || pin_all(n % 2 == 0))
-            })
+            .map(|n| scope.spawn(move || pin_all(n % 2 == 0)))
             .collect();
-        publish(1_000);
-        threads
-            .into_iter()
-            .map(|thread| thread.join().expect("no panic"))
-            .collect()
+        // `join` waits for the destructors of thread-locals.
+        let joined = threads.into_iter().map(|thread| thread.join());
+        joined.map(|joined| joined.expect("no panic")).collect()
     });
     snapshots.iter().for_each(|snapshot| _ = snapshot.read());
     drop(snapshots);
-    // `join` waits for the destructors of thread-locals.
     value.reclaim();
     assert_eq!((value.retained(), live.load(Ordering::Relaxed)), (0, 1));
 }
@@ -224,46 +198,40 @@ fn forks_and_views_outlive_their_origin() {
 /// None is lost: each that got the lock has its write, and the lock is free at the end.
 #[test]
 fn timeouts_race_with_the_hand_over() {
-    const WRITES: u64 = if cfg!(miri) { 15 } else { 3_000 };
+    const WRITES: u64 = if cfg!(miri) { 15 } else { 2_000 };
     let map = Map::from([((), 0)]);
+    let done = AtomicBool::new(false);
+    let write = |batch: Option<Batch<'_, (), u64>>| {
+        let Some(mut batch) = batch else { return 0 };
+        batch.update((), |n| n.map(|n| n + 1));
+        batch.commit();
+        1
+    };
     let written = with_timeout("writers that give up", || {
         thread::scope(|scope| {
-            let threads: Vec<_> = (0..6)
+            // Overtakes the others, so that the lock is handed to them.
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    drop(map.begin_batch());
+                }
+            });
+            let threads: Vec<_> = (1..4)
                 .map(|number| {
-                    let map = &map;
-                    scope.spawn(move || {
-                        let mut written = 0;
-                        for n in 0..WRITES {
-                            let batch = match number {
-                                0 => Some(map.begin_batch()),
-                                1 => map.try_begin_batch(),
-                                _ => map.begin_batch_timeout(Duration::from_micros(n % 40)),
-                            };
-                            let Some(mut batch) = batch else { continue };
-                            let old = batch.get(&()).copied();
-                            batch.insert((), old.map_or(0, |old| old + 1));
-                            if n % 5 == 0 {
-                                thread::yield_now();
-                            }
-                            if n % 7 == 0 {
-                                continue;
-                            }
-                            batch.commit();
-                            written += 1;
-                        }
-                        written
-                    })
+                    let (map, write) = (&map, &write);
+                    let each = move |n| {
+                        let timeout = Duration::from_micros(number * n % 41 * 5);
+                        write(map.begin_batch_timeout(timeout)) + write(map.try_begin_batch())
+                    };
+                    scope.spawn(move || (0..WRITES).map(each).sum::<u64>())
                 })
                 .collect();
-            let each = threads
-                .into_iter()
-                .map(|thread| thread.join().expect("no panic"));
-            each.sum::<u64>()
+            let joined = threads.into_iter().map(|thread| thread.join());
+            let written = joined.map(|joined| joined.expect("no panic")).sum();
+            done.store(true, Ordering::Relaxed);
+            written
         })
     });
-    assert_eq!(
-        (map.get(&()), map.revision().get()),
-        (Some(written), written)
-    );
+    let stored = (map.get(&()), map.revision().get());
+    assert_eq!(stored, (Some(written), written));
     assert!(map.try_begin_batch().is_some(), "the lock is free");
 }

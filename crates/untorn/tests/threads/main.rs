@@ -1,3 +1,5 @@
-//! Tests that count the threads of their process, and so have their own.
+//! Tests that count the threads of their process or leave something behind in it, and so have their
+//! own.
 
+mod forgotten_pins;
 mod poller;
