@@ -26,11 +26,17 @@
 use crate::ordering_mutants::{acquire, release};
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
 
-/// The slots of a record for pins. Models have one, since each costs a scan a step.
-pub(super) const PINS: usize = if cfg!(untorn_loom) { 1 } else { 7 };
+/// The slots of a record for pins. Models and schedules have few, since each costs a scan a step.
+pub(super) const PINS: usize = if cfg!(untorn_loom) {
+    1
+} else if cfg!(untorn_shuttle) {
+    2
+} else {
+    7
+};
 
-/// The records of a slab.
-const RECORDS: usize = if cfg!(untorn_loom) {
+/// The records of a slab. Shuttle's tasks have small stacks, on which the first slab is created.
+const RECORDS: usize = if cfg!(any(untorn_loom, untorn_shuttle)) {
     2
 } else {
     usize::BITS as usize
