@@ -98,7 +98,7 @@ table-mutants shard="0/16":
 # survives, which is listed in target/cargo-mutants/mutants.out/missed.txt.
 detector-mutants shard="0/1":
     cargo mutants --version || cargo install --locked cargo-mutants
-    CARGO_PROFILE_TEST_OPT_LEVEL=0 CARGO_PROFILE_TEST_DEBUG=0 cargo mutants -p untorn --all-features --cargo-test-arg=--lib \
+    CARGO_PROFILE_TEST_OPT_LEVEL=0 CARGO_PROFILE_TEST_DEBUG=0 cargo mutants -p untorn --all-features -C=--lib \
         --sharding round-robin --shard {{shard}} --timeout 120 --build-timeout 600 --baseline skip -o target/cargo-mutants \
         -f 'crates/untorn/src/overlap/{gate,record,blocks,identity,thread,detector,report,stretch}.rs' -f 'crates/untorn/src/overlap/stretch/rate_limit.rs' \
         -- -- overlap

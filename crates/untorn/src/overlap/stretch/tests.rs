@@ -324,6 +324,10 @@ fn each_access_of_a_burst_is_delayed_at_times() {
 fn a_thread_that_becomes_slow_skips_fewer_accesses() {
     let mut simulation = Simulation::new(0.01, 1, 1);
     while simulation.delays.len() < 10 {
+        assert!(
+            simulation.now < 20_000_000,
+            "accesses are delayed too rarely"
+        );
         simulation.now += 1;
         simulation.access(0, 0, Side::Read, 1_000);
     }
@@ -346,4 +350,23 @@ fn a_cell_delays_one_read_and_one_write_at_a_time() {
     // The pause is three times as long as the delay: reads have a quarter of the time.
     assert!(!budget.try_begin(&third, Side::Read, 44, 0.5));
     assert!(budget.try_begin(&third, Side::Read, 45, 0.5));
+}
+
+/// Ten accesses after one delay: before the next one 10^random - 1 are skipped, rounded down.
+#[test]
+fn fewer_are_skipped_than_between_two_delays() {
+    for (random, skipped) in [(0.0, 0), (0.5, 2), (0.999, 8)] {
+        let (budget, thread) = (CellBudget::new(), ThreadBudget::new());
+        let reads_at = |now, reads: usize| {
+            let delayed = (0..reads).map(|_| budget.try_begin(&thread, Side::Read, now, 0.5));
+            delayed.filter(|&delayed| delayed).count()
+        };
+        assert_eq!(reads_at(5, 1), 1);
+        budget.finish(&thread, Side::Read, 5..15, 0.5, 0.0);
+        // Nine reads in the pause, then the tenth.
+        assert_eq!((reads_at(44, 9), reads_at(45, 1)), (0, 1));
+        budget.finish(&thread, Side::Read, 45..55, 0.5, random);
+        // After the pause, and before the skipping ends.
+        assert_eq!((reads_at(114, skipped), reads_at(114, 1)), (0, 1));
+    }
 }
