@@ -136,7 +136,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
         }
         let hash_of = |key: &K| self.hasher.hash_one(key);
         self.table.insert(hash, entering, hash_of);
-        self.writes += 1;
+        self.writes = self.writes.saturating_add(1);
         let Entry { key, value: old } = entering.take()?;
         self.leftovers.key(key);
         Some(old)
@@ -165,7 +165,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
         Q: Eq + Hash + ?Sized,
     {
         let Entry { key, value } = take_out(&mut self.table, &self.hasher, key)?;
-        self.writes += 1;
+        self.writes = self.writes.saturating_add(1);
         self.leftovers.key(key);
         Some(value)
     }
@@ -183,7 +183,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
             }
         } else {
             if let Some(removed) = take_out(&mut self.table, &self.hasher, key) {
-                self.writes += 1;
+                self.writes = self.writes.saturating_add(1);
                 self.leftovers.entry(removed);
             }
             if let Some(key) = self.leftovers.key.take() {
@@ -202,12 +202,12 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
             .positions(|entry| !keep(&entry.key, &entry.value));
         for of_one_segment in removed.chunk_by(|(one, _), (other, _)| one == other) {
             let taken = |entry| {
-                self.writes += 1;
+                self.writes = self.writes.saturating_add(1);
                 self.leftovers.entry(entry);
             };
             self.table.take_out(of_one_segment, hash_of, taken);
             // A shared segment is copied, and its entries are not taken.
-            self.writes += 1;
+            self.writes = self.writes.saturating_add(1);
         }
         if !removed.is_empty() {
             self.table.shrink(hash_of);

@@ -271,14 +271,11 @@ impl<D: Describe> Detector<D> {
         } = access;
         // While the other thread is between two accesses, its slot contains neither. Its next
         // access overlaps with this attempt as well, since the attempt is still in progress.
-        let snapshot = (0..SPIN_RETRIES + YIELD_RETRIES).find_map(|attempt| {
-            if attempt < SPIN_RETRIES {
-                hint::spin_loop();
-            } else {
-                thread::yield_now();
-            }
-            conflict.other.snapshot(self.gate.number(), conflict.writes)
-        });
+        let spins = (0..SPIN_RETRIES).map(|_| hint::spin_loop());
+        let yields = (0..YIELD_RETRIES).map(|_| thread::yield_now());
+        let snapshot = spins
+            .chain(yields)
+            .find_map(|()| conflict.other.snapshot(self.gate.number(), conflict.writes));
         let here = site(
             slot.identity()
                 .get()

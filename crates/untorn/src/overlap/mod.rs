@@ -67,6 +67,8 @@ pub(crate) mod tsan;
 mod model;
 #[cfg(all(test, untorn_shuttle))]
 mod shuttle;
+#[cfg(all(test, not(any(untorn_loom, untorn_shuttle))))]
+mod tests;
 
 #[cfg(not(untorn_loom))]
 pub use self::cell::OverlapCell;

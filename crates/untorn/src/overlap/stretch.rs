@@ -136,6 +136,12 @@ impl Stretch {
     pub const fn longest_delay(&self) -> Duration {
         self.longest
     }
+
+    /// Returns the length of one delay: between a half of the longest and all of it. `random` is
+    /// from 0 to 1.
+    fn delay(&self, random: f64) -> Duration {
+        self.longest.mul_f64(0.5 + random / 2.0)
+    }
 }
 
 impl Default for Stretch {
@@ -277,7 +283,7 @@ impl Stretching {
                 return;
             }
             slot.set_delayed((!mutant("stretch_is_not_reported")).then_some(start));
-            thread::sleep(setting.longest.mul_f64(0.5 + random_unit_f64() / 2.0));
+            thread::sleep(setting.delay(random_unit_f64()));
             slot.set_delayed(None);
             let budget = &self.budget;
             budget.finish(

@@ -11,11 +11,12 @@ use crate::versions::Protected;
 /// A short borrow of the newest version, to read several things of one revision.
 ///
 /// A pin dereferences to one version as long as it lives. A pin made later, even while this one is
-/// alive, may have a newer one. It retains one version and delays no writer. It stays on its thread:
-/// where the compiler notes that a type `StaysOnItsThread` cannot be sent, take a
-/// [`snapshot`](crate::Published::snapshot) instead. It counts no reference: a pin is two plain
-/// stores to memory of its thread. From the eighth pin on that a thread holds at once, each takes
-/// some more instructions.
+/// alive, may have a newer one. It retains one version and delays no writer. It counts no
+/// reference: a pin is two plain stores to memory of its thread. From the eighth pin on that a
+/// thread holds at once, each takes some more instructions.
+///
+/// A pin stays on its thread. Where the compiler notes that a type `StaysOnItsThread` cannot be
+/// sent, take a [`snapshot`](crate::Published::snapshot) instead.
 ///
 /// # Examples
 /// ```

@@ -52,8 +52,9 @@ impl Drop for GiveBackOnExit {
     }
 }
 
-/// Makes a type not `Send`. Its name stands in the compiler's note about a pin that is sent, or held
-/// over an `await`: a snapshot can be.
+/// Makes a type not `Send`.
+///
+/// Its name stands in the compiler's note about a pin that is sent or held over an `await`.
 struct StaysOnItsThread(PhantomData<*const ()>);
 
 /// A free slot of the current thread for a pin. Dropping it clears the slot. Not `Send`.

@@ -203,7 +203,7 @@ impl CellBudget {
         thread_budget.count.set(thread_budget.count.get() + 1);
         let until = end.saturating_add(cell_pause.saturating_mul(2));
         thread_budget.sampler(side).draw(random, until);
-        let next = end.saturating_add(cell_pause).min(IN_PROGRESS - 1);
+        let next = end.saturating_add(cell_pause);
         self.next_due(side).store(next, Ordering::Relaxed);
     }
 }

@@ -6,8 +6,10 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::rate_limit::{CellBudget, ThreadBudget};
-use super::{Side, Stretch, THREAD_BUDGET};
-use crate::GoMap;
+use super::{Side, Stretch, Stretching, THREAD_BUDGET};
+use crate::overlap::identity::ThreadIdentity;
+use crate::overlap::record::Registry;
+use crate::{GoMap, OverlapCell};
 
 #[test]
 fn percentages_are_parsed() {
@@ -17,7 +19,9 @@ fn percentages_are_parsed() {
     for nonsense in [
         "", "1", "%", "91%", "90.001%", "-1%", "-0%", "+1%", "1e0%", "NaN%", "inf%", "much",
     ] {
-        assert!(nonsense.parse::<Stretch>().is_err(), "{nonsense}");
+        let error = nonsense.parse::<Stretch>().expect_err(nonsense);
+        let expected = "not a percentage from 0% to 90%, such as 1%";
+        assert_eq!(error.to_string(), expected);
     }
 }
 
@@ -47,6 +51,13 @@ fn a_zero_delay_is_refused() {
     let _ = Stretch::percent(1.0).max_delay(Duration::ZERO);
 }
 
+#[test]
+fn a_delay_takes_a_half_of_the_longest_or_more() {
+    let stretch = Stretch::percent(1.0).max_delay(Duration::from_millis(8));
+    let delays = [0.0, 0.5, 1.0].map(|random| stretch.delay(random).as_millis());
+    assert_eq!(delays, [4, 6, 8]);
+}
+
 fn delays_of_this_thread() -> u64 {
     THREAD_BUDGET.with(|thread_budget| thread_budget.count.get())
 }
@@ -67,18 +78,67 @@ fn a_map_used_by_one_thread_is_never_delayed() {
     assert_eq!(use_often(&map), 0);
     let other = thread::scope(|s| s.spawn(|| use_often(&map)).join());
     assert!(other.expect("no overlap") > 0, "the second thread");
-    // Another map has a budget of its own.
+    // A clone has a budget of its own.
     assert_eq!(use_often(&map.deep_clone()), 0);
+}
+
+/// Runs `accesses` on two new threads, one after the other; returns the number of delays on each.
+fn on_two_threads(accesses: impl Fn() -> u64 + Sync) -> [u64; 2] {
+    [(); 2].map(|()| {
+        let thread = thread::scope(|s| s.spawn(&accesses).join());
+        thread.expect("no overlap")
+    })
 }
 
 #[test]
 fn a_map_with_stretch_off_is_never_delayed() {
     let map = GoMap::new().stretch(Stretch::OFF);
-    let uses: [_; 2] = std::array::from_fn(|_| {
-        let thread = thread::scope(|s| s.spawn(|| use_often(&map)).join());
-        thread.expect("no overlap")
-    });
-    assert_eq!(uses, [0, 0]);
+    assert_eq!(on_two_threads(|| use_often(&map)), [0, 0]);
+}
+
+#[test]
+fn a_clone_has_the_stretch_of_its_map_or_cell() {
+    let stretch = Stretch::percent(90.0);
+    let map = GoMap::new().stretch(stretch).deep_clone();
+    assert!(on_two_threads(|| use_often(&map))[1] > 0);
+    let cell = OverlapCell::new(1).stretch(stretch).clone();
+    let use_cell = || {
+        assert_eq!(*cell.read(), 1);
+        delays_of_this_thread()
+    };
+    assert_eq!(on_two_threads(use_cell), [0, 1]);
+    assert!(!Stretching::unset().fresh().is_set);
+}
+
+/// The first access that may be delayed is. The pause after it is ten million times as long.
+#[test]
+fn a_delay_is_followed_by_a_pause() {
+    let map = GoMap::new().stretch(Stretch::percent(1e-5));
+    assert_eq!(on_two_threads(|| use_often(&map)), [0, 1]);
+}
+
+/// Each access passes the setting of the environment, which applies to cells without one.
+#[test]
+fn a_setting_of_a_cell_replaces_the_environments() {
+    static RECORDS: Registry = Registry::new();
+    let (off, on) = (Stretch::OFF, Stretch::percent(90.0));
+    for (setting, environment, delayed) in [
+        (None, off, false),
+        (None, on, true),
+        (Some(off), on, false),
+        (Some(on), off, true),
+    ] {
+        for side in SIDES {
+            let stretching = setting.map_or(Stretching::unset(), Stretching::with);
+            let delays = on_two_threads(|| {
+                let record = RECORDS.acquire(&ThreadIdentity::unknown());
+                stretching.stretch_or(environment, &record.slots[0], side);
+                RECORDS.release(record);
+                delays_of_this_thread()
+            });
+            assert_eq!(delays, [0, u64::from(delayed)], "{setting:?} {environment}");
+        }
+    }
 }
 
 #[test]
@@ -264,6 +324,10 @@ fn each_access_of_a_burst_is_delayed_at_times() {
 fn a_thread_that_becomes_slow_skips_fewer_accesses() {
     let mut simulation = Simulation::new(0.01, 1, 1);
     while simulation.delays.len() < 10 {
+        assert!(
+            simulation.now < 20_000_000,
+            "accesses are delayed too rarely"
+        );
         simulation.now += 1;
         simulation.access(0, 0, Side::Read, 1_000);
     }
@@ -286,4 +350,23 @@ fn a_cell_delays_one_read_and_one_write_at_a_time() {
     // The pause is three times as long as the delay: reads have a quarter of the time.
     assert!(!budget.try_begin(&third, Side::Read, 44, 0.5));
     assert!(budget.try_begin(&third, Side::Read, 45, 0.5));
+}
+
+/// Ten accesses after one delay: before the next one 10^random - 1 are skipped, rounded down.
+#[test]
+fn fewer_are_skipped_than_between_two_delays() {
+    for (random, skipped) in [(0.0, 0), (0.5, 2), (0.999, 8)] {
+        let (budget, thread) = (CellBudget::new(), ThreadBudget::new());
+        let reads_at = |now, reads: usize| {
+            let delayed = (0..reads).map(|_| budget.try_begin(&thread, Side::Read, now, 0.5));
+            delayed.filter(|&delayed| delayed).count()
+        };
+        assert_eq!(reads_at(5, 1), 1);
+        budget.finish(&thread, Side::Read, 5..15, 0.5, 0.0);
+        // Nine reads in the pause, then the tenth.
+        assert_eq!((reads_at(44, 9), reads_at(45, 1)), (0, 1));
+        budget.finish(&thread, Side::Read, 45..55, 0.5, random);
+        // After the pause, and before the skipping ends.
+        assert_eq!((reads_at(114, skipped), reads_at(114, 1)), (0, 1));
+    }
 }

@@ -6,7 +6,7 @@ use std::mem::forget;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use super::{RECORD, REGISTRY};
+use super::{RECORD, REGISTRY, RELEASE_ON_EXIT};
 use crate::overlap::blocks::WORDS_READ;
 use crate::overlap::record::{Record, SLOTS};
 use crate::{OverlapCell, ReadGuard};
@@ -85,6 +85,22 @@ fn dropped_guards_are_not_scanned() {
             assert!(!own_record().has_blocks_in_use());
         }
         assert!(records() < before + OF_OTHER_TESTS);
+    });
+}
+
+/// Words of the bitmap with one bit, and the levels above them.
+#[test]
+fn each_further_guard_is_found_by_scans() {
+    let _serial = serial();
+    on_a_thread(|| {
+        let cells = cells();
+        let mut held = Vec::new();
+        // More than two words of a block's bitmap.
+        for cell in cells.iter().take(300) {
+            held.push(cell.read());
+            assert_eq!(scanned().1, held.len().saturating_sub(SLOTS));
+            assert!(cell.try_write().is_err(), "{} reads", held.len());
+        }
     });
 }
 
@@ -234,6 +250,44 @@ impl Drop for ReadsWhenDropped {
 
 thread_local! {
     static READS_WHEN_DROPPED: ReadsWhenDropped = const { ReadsWhenDropped };
+}
+
+thread_local! {
+    static OBSERVES_WHEN_DROPPED: ObservesWhenDropped = const { ObservesWhenDropped };
+}
+
+struct ObservesWhenDropped;
+
+impl ObservesWhenDropped {
+    /// Returns whether this thread may still use its record: it has not been released.
+    fn is_consistent() -> bool {
+        RELEASE_ON_EXIT.try_with(|_| ()).is_ok() || RECORD.get().is_none()
+    }
+}
+
+/// The observations: before the accesses of the destructor, and after them.
+static CONSISTENT: Mutex<Vec<[bool; 2]>> = Mutex::new(Vec::new());
+
+impl Drop for ObservesWhenDropped {
+    fn drop(&mut self) {
+        let before = Self::is_consistent();
+        let held = [(); SLOTS + 1].map(|()| CELL_OF_DESTRUCTORS.read());
+        drop(held);
+        let observed = [before, Self::is_consistent()];
+        CONSISTENT.lock().expect("not poisoned").push(observed);
+    }
+}
+
+/// Another thread owns it from then on.
+#[test]
+fn a_released_record_is_not_used_again() {
+    let _serial = serial();
+    on_a_thread(|| {
+        OBSERVES_WHEN_DROPPED.with(|_| ());
+        drop(CELL_OF_DESTRUCTORS.read());
+    });
+    let consistent = CONSISTENT.lock().expect("not poisoned");
+    assert_eq!(*consistent, [[true; 2]]);
 }
 
 /// All accesses of a thread after the release of its record use one other record.
