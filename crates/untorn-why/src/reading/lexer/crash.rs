@@ -68,8 +68,9 @@ pub(super) fn header(text: &str) -> Option<(Token<'_>, usize)> {
 /// Parses `created by main.main in goroutine 1`.
 pub(super) fn created(text: &str, ended: bool) -> Option<(Token<'_>, usize)> {
     let rest = text.strip_prefix("created by ")?;
-    let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
-    let function = rest[..end].trim_end_matches(['"', '\'', ',']);
+    let ends = |c: char| c.is_whitespace() || "\"',\\<".contains(c);
+    let end = rest.find(ends).unwrap_or(rest.len());
+    let function = &rest[..end];
     if function.is_empty() || (end == rest.len() && !ended) {
         return None;
     }
