@@ -9,6 +9,9 @@ use super::view::View;
 use crate::published::Version;
 use crate::sync::Arc;
 
+/// The entries of a version that is not dropped in parts.
+const MAX_DROPPED_AT_ONCE: usize = 1_024;
+
 /// The parts of dropped versions that are left.
 pub(super) struct Remains<K, V>(Mutex<Vec<Part<K, V>>>);
 
@@ -36,7 +39,12 @@ impl<K, V> Remains<K, V> {
             remains: self,
             entries: None,
         };
-        work.parts.extend(tables.map(Table::into_part));
+        for table in tables {
+            // A table of so few entries is dropped as a whole, which is cheaper.
+            if table.len() > MAX_DROPPED_AT_ONCE {
+                work.parts.extend(table.into_part());
+            }
+        }
         work.run(most);
     }
 
@@ -83,7 +91,9 @@ impl<K, V> Work<'_, K, V> {
                 Some(entries) if needs_drop::<Entry<K, V>>() => Some(entries),
                 _ => None,
             };
-            left = left.saturating_sub(1 + self.parts.len() - before);
+            // With the pointers of a node.
+            let cost = if self.entries.is_none() { 128 } else { 1 };
+            left = left.saturating_sub(cost + self.parts.len() - before);
         }
     }
 }

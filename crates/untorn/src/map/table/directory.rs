@@ -314,31 +314,32 @@ impl<T> Directory<T> {
     }
 }
 
-/// A part of a directory that is being dropped.
+/// A part of a directory that is being dropped: an element that no other one shares, or a node.
 pub(in crate::map) enum Part<T> {
-    Element(Arc<T>),
+    Element(T),
     Node(Arc<Node<T>>),
 }
 
 impl<T> Directory<T> {
-    /// Returns the whole directory as a part.
-    pub(super) fn into_part(self) -> Part<T> {
+    /// Returns the directory as a part, or releases it if another one shares its only element.
+    pub(super) fn into_part(self) -> Option<Part<T>> {
         match self {
-            Self::One(element) => Part::Element(element),
-            Self::Tree(tree) => Part::Node(tree.root),
+            Self::One(element) => Arc::into_inner(element).map(Part::Element),
+            Self::Tree(tree) => Some(Part::Node(tree.root)),
         }
     }
 }
 
 impl<T> Part<T> {
-    /// Releases this part. If no other directory shares it, passes the parts below it to `below`,
-    /// or returns the element.
+    /// Returns the element, or releases a node and passes what is below it to `below` unless
+    /// another directory shares it. Of several that share a part, the last to release it gets it.
     pub(super) fn open(self, below: impl FnMut(Self)) -> Option<T> {
         match self {
-            Self::Element(element) => return Arc::into_inner(element),
+            Self::Element(element) => return Some(element),
             Self::Node(node) => match Arc::into_inner(node) {
                 Some(Node::Chunk(elements)) => {
-                    elements.into_iter().map(Self::Element).for_each(below);
+                    let unshared = elements.into_iter().filter_map(Arc::into_inner);
+                    unshared.map(Self::Element).for_each(below);
                 }
                 Some(Node::Inner(nodes)) => nodes.into_iter().map(Self::Node).for_each(below),
                 None => {}

@@ -108,9 +108,9 @@ impl<K, V> Table<K, V> {
         self.segments
     }
 
-    /// Returns the whole table as a part, to be dropped.
-    pub(super) fn into_part(self) -> Part<K, V> {
-        Part::Tree(self.directory.into_part())
+    /// Returns the table as a part, to be dropped, or releases it if another one shares all of it.
+    pub(super) fn into_part(self) -> Option<Part<K, V>> {
+        self.directory.into_part().map(Part::Tree)
     }
 
     fn set_segments(&mut self, segments: usize) {
@@ -193,8 +193,8 @@ pub(super) enum Part<K, V> {
 }
 
 impl<K, V> Part<K, V> {
-    /// Releases this part. If no other table shares it, passes the parts below it to `below`, or
-    /// returns the entries.
+    /// Returns the entries of a segment, or passes the parts below a node to `below` unless another
+    /// table shares it.
     pub(super) fn open(self, mut below: impl FnMut(Self)) -> Option<Entries<K, V>> {
         match self {
             Self::Tree(part) => {
