@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     let entries = || (0..KEYS).map(|key| (key, key));
     let mut plain = HashMap::with_hasher(FixedState::with_seed(SEED));
     plain.extend(entries());
-    let mut map = Map::with_hasher(FixedState::with_seed(SEED));
+    let map = Map::with_hasher(FixedState::with_seed(SEED));
     map.extend(entries());
     let (view, mut reader) = (map.pin(), map.reader());
     let mut gomap = GoMap::new();
