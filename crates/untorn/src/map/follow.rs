@@ -38,7 +38,7 @@ impl<K, V, S> Map<K, V, S> {
     /// ```
     ///
     /// On a thread of its own, `for step in config.subscribe()` runs until the map is dropped; in
-    /// async code use [`Subscription::into_stream`].
+    /// async code use `into_stream` of the [`Subscription`] (feature `stream`).
     #[doc(alias = "watch")]
     #[doc(alias = "on_change")]
     #[doc(alias = "changed")]
