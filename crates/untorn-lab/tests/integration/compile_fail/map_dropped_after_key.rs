@@ -2,6 +2,7 @@
 
 #[cfg(not(untorn_wrong))]
 #[test]
+#[allow(clippy::needless_late_init, reason = "the program beside it differs in one thing")]
 fn right() {
     let text = String::from("265");
     let map: untorn::Map<&str, u32>;
