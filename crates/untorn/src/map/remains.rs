@@ -48,6 +48,12 @@ impl<K, V> Remains<K, V> {
         work.run(most);
     }
 
+    /// Returns the number of parts that are left.
+    #[cfg(test)]
+    pub(super) fn parts(&self) -> usize {
+        self.lock().len()
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Part<K, V>>> {
         // Poisoning cannot occur: nothing panics while the list is locked.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -91,9 +97,7 @@ impl<K, V> Work<'_, K, V> {
                 Some(entries) if needs_drop::<Entry<K, V>>() => Some(entries),
                 _ => None,
             };
-            // With the pointers of a node.
-            let cost = if self.entries.is_none() { 128 } else { 1 };
-            left = left.saturating_sub(cost + self.parts.len() - before);
+            left = left.saturating_sub(1 + self.parts.len() - before);
         }
     }
 }
