@@ -235,7 +235,7 @@ fn the_last_view_frees_after_the_published_is_gone() {
 #[test]
 fn only_referenced_versions_are_retained() {
     let ledger = Arc::new(Ledger::default());
-    // Never dropped: the slot of the leaked pin would retain what is allocated at its address later.
+    // Never dropped: the slot of the leaked pin would retain what is allocated at its address.
     let value = &*Box::leak(Box::new(Published::new(Counted::new(0, &ledger))));
     let first = value.snapshot();
     let mut idle = value.reader();
