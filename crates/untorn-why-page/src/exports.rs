@@ -21,6 +21,8 @@ static BUFFER: Mutex<[u8; PIECE]> = Mutex::new([0; PIECE]);
 static ANSWER: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
 #[link(wasm_import_module = "page")]
+// SAFETY: worker.js, which instantiates the module, supplies `read` with this signature. It writes
+// inside of `BUFFER` only, at most the bytes that it is asked for.
 unsafe extern "C" {
     /// Makes the worker write at most so many of the next bytes to the buffer, which no reference
     /// borrows during the call. Returns their number, 0 at the end, -1 if they cannot be read.

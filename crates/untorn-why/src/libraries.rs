@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn libraries_are_known_in_each_folder() {
         for (function, file, library) in [
-            ("x/y.F", "/root/go/pkg/mod/x/y@v1.2.3/z.go", true),
+            ("x/y.F", "/go/pkg/mod/x/y@v1.2.3/z.go", true),
             (
                 "x/y.F",
                 "C:\\Users\\me\\go\\pkg\\mod\\x\\y@v1.2.3\\z.go",
@@ -221,8 +221,8 @@ mod tests {
             ("x/y.F", "/src/app/vendor/x/y/z.go", true),
             ("github.com/Sirupsen/logrus.F", "/go/src/logrus.go", true),
             ("github.com/x/y.F", "github.com/x/y/z.go", false),
-            ("app/pay.F", "/home/me@vm/app/pay/z.go", false),
-            ("main.main", "/home/me@work/main.go", false),
+            ("app/pay.F", "/srv/me@vm/app/pay/z.go", false),
+            ("main.main", "/srv/me@work/main.go", false),
             ("github.com/sirupsen/logrusx.F", "/src/z.go", false),
         ] {
             assert_eq!(

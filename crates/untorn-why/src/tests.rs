@@ -257,3 +257,44 @@ fn report_of_gomap_is_recognized() {
         explained[0].notes
     );
 }
+
+#[test]
+fn race_report_of_go_1_4_names_both_sides() {
+    let report = "WARNING: DATA RACE\nWrite by goroutine 24:\n  runtime.mapdelete()\n      \
+        /go/src/pkg/runtime/hashmap.goc:948 +0x0\n  app.stop()\n      /src/stop.go:73 +0x13f\n\n\
+        Previous read by goroutine 15:\n  runtime.mapiterinit()\n      \
+        /go/src/pkg/runtime/hashmap.goc:1011 +0x0\n  app.wait()\n      /src/stop.go:71 +0x72\n\n\
+        Goroutine 24 (running) created at:\n  app.Run()\n      /src/run.go:33 +0x39\n";
+    let explained = read(report.as_bytes()).1;
+    let sides: Vec<_> = explained[0]
+        .known
+        .iter()
+        .map(|known| (known.goroutine, known.function.as_deref()))
+        .collect();
+    assert_eq!(
+        sides,
+        [(Some(24), Some("app.stop")), (Some(15), Some("app.wait"))]
+    );
+    assert!(explained[0].addresses.is_empty());
+}
+
+#[test]
+fn input_that_is_read_in_part_says_so() {
+    let notes = |input: &[u8]| unrecognized::notes(&read(input).0).join("\n");
+    let long = "x".repeat((1 << 20) + 1);
+    assert!(notes(format!("a\n{long}\n").as_bytes()).contains("Line 2 is longer than 1 MiB"));
+    let note = &dumps()[0].1;
+    let newest: Vec<_> = note.lines().rev().collect();
+    assert!(notes(newest.join("\n").as_bytes()).contains("the newest line first"));
+    assert_eq!(notes(note.as_bytes()), "");
+}
+
+#[test]
+fn stack_without_a_message_is_named_by_its_line() {
+    let input = read(b"listening\nmain.f(0x1)\n\t/a.go:3 +0x1\n").0;
+    let error = unrecognized::error(&input);
+    assert!(
+        error.contains("lines that look like a stack (line 2)"),
+        "{error}"
+    );
+}

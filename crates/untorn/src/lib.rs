@@ -242,6 +242,8 @@ pub mod gomap;
 mod halves;
 #[cfg(not(untorn_loom))]
 mod hash;
+#[cfg(all(test, untorn_loom))]
+mod loom_models;
 #[cfg(not(untorn_loom))]
 pub mod map;
 mod mutants;

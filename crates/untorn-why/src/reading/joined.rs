@@ -31,7 +31,7 @@ pub(super) enum Reading {
     Later,
 }
 
-/// What is known of a line and of the one before it.
+/// The reading of a line, and of the line that was held before it.
 pub(super) struct Step {
     /// The line before, if it is not part of the dump.
     pub(super) dropped: Option<(u64, String)>,

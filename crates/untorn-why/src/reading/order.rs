@@ -11,8 +11,9 @@ const LONGEST: usize = 64 << 20;
 const UNDECIDED: usize = 4096;
 
 /// Brings lines into the order in which they were printed.
-#[derive(Default)]
 pub(super) struct Order {
+    /// The most bytes that are held.
+    most: usize,
     state: State,
     held: Vec<Line>,
     bytes: usize,
@@ -41,6 +42,20 @@ enum Shape {
     Call,
     Place,
     Beginning,
+}
+
+impl Default for Order {
+    fn default() -> Self {
+        Self {
+            most: LONGEST,
+            state: State::default(),
+            held: vec![],
+            bytes: 0,
+            last: Shape::default(),
+            before: Shape::default(),
+            too_long: false,
+        }
+    }
 }
 
 impl Order {
@@ -89,7 +104,7 @@ impl Order {
 
     fn hold(&mut self, line: Line) {
         self.bytes += line.text.len() + size_of::<Line>();
-        if self.bytes > LONGEST {
+        if self.bytes > self.most {
             self.too_long = true;
         } else {
             self.held.push(line);
@@ -170,6 +185,31 @@ mod tests {
             ordered(&second),
             (second.iter().map(|&s| s.into()).collect(), false)
         );
+    }
+
+    #[test]
+    fn what_exceeds_the_bound_is_dropped_and_stated() {
+        let mut order = Order {
+            most: 1_000,
+            ..Order::default()
+        };
+        let mut ready = vec![];
+        let oldest = std::iter::repeat_n(&"GET /healthz 200", 100);
+        for (number, text) in (1..).zip(DUMP.iter().rev().chain(oldest)) {
+            let text = (*text).to_owned();
+            let ended = true;
+            let line = Line {
+                number,
+                text,
+                ended,
+            };
+            order.push(line, &mut ready);
+        }
+        assert!(order.too_long && order.is_newest_first());
+        order.finish(&mut ready);
+        let texts: Vec<_> = ready.iter().map(|line| line.text.as_str()).collect();
+        assert!(texts.ends_with(&DUMP[1..8]), "{texts:?}");
+        assert!(texts.len() < 40, "{}", texts.len());
     }
 
     #[test]

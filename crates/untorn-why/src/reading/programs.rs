@@ -1,4 +1,4 @@
-//! The programs whose output an input mixes, told apart by the prefixes of their lines.
+//! The programs whose output an input mixes, distinguished by the prefixes of their lines.
 
 use super::dumps::{Dumps, Part};
 use super::entries::Line;
@@ -7,7 +7,7 @@ use super::prefix::{Prefix, Source};
 use super::{DUMPS, OTHERS};
 use crate::dump::Input;
 
-/// The most programs that are told apart.
+/// The most programs that are distinguished.
 const PROGRAMS: usize = 8;
 /// The most bytes of a prefix.
 const LONGEST_PREFIX: usize = 512;

@@ -104,7 +104,7 @@ impl<K, V, S> Draft<K, V, S> {
     pub(super) fn clear(&mut self) {
         if self.table.len() > 0 {
             let cleared = self.take_table();
-            self.writes += cleared.len();
+            self.writes = self.writes.saturating_add(cleared.len());
             self.leftovers.tables.push(cleared);
         }
     }

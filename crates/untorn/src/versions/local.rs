@@ -24,7 +24,7 @@ static BUSY: Record = Record::busy();
 
 #[cfg(not(untorn_shuttle))]
 thread_local! {
-    /// The slots of a thread on the asymmetric road, for the fast path of a pin; or those of
+    /// The slots of a thread in asymmetric mode, for the fast path of a pin; or those of
     /// `BUSY`.
     static FAST: Cell<*const [Slot; PINS]> = const { Cell::new(&raw const BUSY.pins) };
 }
@@ -74,7 +74,7 @@ impl Claim {
         }
     }
 
-    /// Claims a slot if the thread has a record, is on the asymmetric road, and one of its first
+    /// Claims a slot if the thread has a record, is in asymmetric mode, and one of its first
     /// slots is free.
     #[cfg(not(untorn_shuttle))]
     #[inline(always)]

@@ -11,7 +11,7 @@
 //! | `protected.rs` | a pinned version |
 //! | `reclaim.rs` | the retired versions of a cell |
 //! | `writer_lock.rs` | the lock of writers, fair within a bound |
-//! | `model/`, `weak_model/`, `shuttle.rs` | the loom models, the model of the road without fences, and schedules of the whole |
+//! | `model/`, `weak_model/`, `shuttle.rs` | the loom models, the model of pins without fences, and schedules of the whole |
 //!
 //! A version is any value; this module depends neither on tables nor on revisions.
 

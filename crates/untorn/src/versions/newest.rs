@@ -70,7 +70,7 @@ impl<C> Newest<C> {
     }
 
     /// Returns the newest version, which stays valid until `slot` is cleared. The slot is a free
-    /// one of a record of this thread. `light` executes the light fence of the road.
+    /// one of a record of this thread. `light` executes the light fence of the mode.
     #[inline(always)]
     pub(super) fn protect_by(&self, slot: &Slot, light: impl Fn()) -> *const C {
         // Relaxed: the address only.

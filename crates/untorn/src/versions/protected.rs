@@ -37,7 +37,7 @@ impl<'c, C> Protected<'c, C> {
         if fence::MAY_BE_ASYMMETRIC
             && let Some(claim) = Claim::fast_pin()
         {
-            // The fast path exists on the asymmetric road only.
+            // The fast path exists in asymmetric mode only.
             let version = newest.protect_by(claim.slot, fence::light_asymmetric);
             return Self::of(version, claim);
         }

@@ -210,10 +210,10 @@ impl<T> WriterLock<T> {
         true
     }
 
-    /// Removes a waiter whose time is over.
+    /// Removes a waiter whose time is over. If it was the first one, the lock is held, so that its
+    /// release notifies the next one.
     fn leave(&self, queue: &mut Queue, waiter: &Arc<Waiter>) {
-        let was_first = queue.is_first(waiter);
-        if was_first {
+        if queue.is_first(waiter) {
             queue.remove_first();
         } else {
             queue.waiters.retain(|other| !Arc::ptr_eq(other, waiter));
@@ -221,8 +221,6 @@ impl<T> WriterLock<T> {
         if queue.waiters.is_empty() {
             // Relaxed: part of the release sequence of the store in `release_to_waiter`.
             self.word.fetch_and(!QUEUED, Ordering::Relaxed);
-        } else if was_first && !self.is_held() {
-            queue.notify_first();
         }
     }
 

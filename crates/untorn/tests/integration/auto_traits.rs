@@ -2,7 +2,7 @@
 //! `poller`, checked by the compiler. Programs that must not compile are in `untorn-lab`.
 
 use std::cell::{Cell, RefCell};
-use std::marker::{PhantomData, PhantomPinned};
+use std::marker::PhantomPinned;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::MutexGuard;
 
@@ -14,23 +14,7 @@ use untorn::{
     SubscriptionHandle, Transition, TryRecvError, View, WaitError,
 };
 
-/// Evaluates to true if a type implements a trait. An inherent constant, present only if the bound
-/// holds, takes precedence over the trait's.
-macro_rules! implements {
-    ($type:ty: $trait:ident) => {{
-        struct Checked<T: ?Sized>(PhantomData<T>);
-        #[allow(dead_code, reason = "unused where the bound holds")]
-        trait No {
-            const ANSWER: bool = false;
-        }
-        impl<T: ?Sized> No for Checked<T> {}
-        #[allow(dead_code, reason = "unused where the bound does not hold")]
-        impl<T: ?Sized + $trait> Checked<T> {
-            const ANSWER: bool = true;
-        }
-        <Checked<$type>>::ANSWER
-    }};
-}
+use crate::implements::implements;
 
 /// Returns whether a name is in a list of names, each of which ends with a space.
 const fn contains(names: &str, name: &str) -> bool {

@@ -8,40 +8,7 @@ use std::time::{Duration, Instant};
 
 use untorn::{Map, Pinned, Published, Reader, Snapshot, Subscription, View};
 
-/// A number that detects reads after its drop, and counts live ones.
-struct Counted {
-    halves: [u64; 2],
-    live: Arc<AtomicUsize>,
-}
-
-impl Counted {
-    fn new(number: u64, live: &Arc<AtomicUsize>) -> Self {
-        live.fetch_add(1, Ordering::Relaxed);
-        Self {
-            halves: [number, !number],
-            live: Arc::clone(live),
-        }
-    }
-
-    fn read(&self) -> u64 {
-        assert_eq!(self.halves[0], !self.halves[1], "read after its drop");
-        self.halves[0]
-    }
-}
-
-impl Clone for Counted {
-    fn clone(&self) -> Self {
-        Self::new(self.read(), &self.live)
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.read();
-        self.halves = std::hint::black_box([1, 1]);
-        self.live.fetch_sub(1, Ordering::Relaxed);
-    }
-}
+use crate::counted::Counted;
 
 type Numbers = Map<u64, Counted>;
 type Numbered = View<u64, Counted>;

@@ -3,48 +3,14 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use std::{mem, thread};
 
 use untorn::{Batch, Map, Pinned, Published, Snapshot};
 
+use crate::counted::Counted;
 use crate::watchdog::with_timeout;
-
-/// A number that detects reads after its drop, and counts live ones.
-struct Counted {
-    halves: [u64; 2],
-    live: Arc<AtomicUsize>,
-}
-
-impl Counted {
-    fn new(number: u64, live: &Arc<AtomicUsize>) -> Self {
-        live.fetch_add(1, Ordering::Relaxed);
-        Self {
-            halves: [number, !number],
-            live: Arc::clone(live),
-        }
-    }
-
-    fn read(&self) -> u64 {
-        assert_eq!(self.halves[0], !self.halves[1], "read after its drop");
-        self.halves[0]
-    }
-}
-
-impl Clone for Counted {
-    fn clone(&self) -> Self {
-        Self::new(self.read(), &self.live)
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.read();
-        self.halves = std::hint::black_box([1, 1]);
-        self.live.fetch_sub(1, Ordering::Relaxed);
-    }
-}
 
 const ROUNDS: u64 = if cfg!(miri) { 4 } else { 100 };
 

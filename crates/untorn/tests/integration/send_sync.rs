@@ -4,7 +4,6 @@
 //! `tests/integration/compile_fail`.
 
 use std::cell::{Cell, RefCell};
-use std::marker::PhantomData;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -21,23 +20,12 @@ use untorn::{
     TryRecvError, View, WaitError, WriteGuard,
 };
 
-/// Asserts at compile time whether a type implements a trait. An inherent constant, present only if
-/// the bound holds, takes precedence over the trait's.
+use crate::implements::implements;
+
+/// Asserts at compile time whether a type implements a trait.
 macro_rules! asserted {
     ($type:ty: $trait:ident = $expected:literal) => {
-        const _: () = {
-            struct Checked<T: ?Sized>(PhantomData<T>);
-            #[allow(dead_code, reason = "unused where the bound holds")]
-            trait No {
-                const ANSWER: bool = false;
-            }
-            impl<T: ?Sized> No for Checked<T> {}
-            #[allow(dead_code, reason = "unused where the bound does not hold")]
-            impl<T: ?Sized + $trait> Checked<T> {
-                const ANSWER: bool = true;
-            }
-            assert!(<Checked<$type>>::ANSWER == $expected);
-        };
+const _: () = assert!(implements!($type: $trait) == $expected);
     };
 }
 

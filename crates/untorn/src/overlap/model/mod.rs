@@ -49,6 +49,7 @@ use super::gate::Gate;
 use super::identity::ThreadIdentity;
 use super::record::{Record, Registry, Slot, SlotSnapshot};
 use super::site::{Access, AccessKind, Name, Operation};
+use crate::loom_models::{Bound, check};
 use crate::sync::{Counter, Ordering, UnsafeCell};
 
 /// The number of the value's gate, and of another gate.
@@ -308,52 +309,6 @@ impl Shared {
         let entered = self.entered.load(Ordering::Relaxed);
         assert_eq!(entered + self.reports(), attempts);
     }
-}
-
-/// The bound of a model.
-#[derive(Clone, Copy)]
-enum Bound {
-    /// Every execution.
-    None,
-    /// Executions with at most so many preemptions. `UNTORN_LOOM_PREEMPTIONS` is a number to add to
-    /// this, or `none` for every execution.
-    Preemptions(usize),
-}
-
-impl Bound {
-    fn preemptions(self) -> Option<usize> {
-        let Self::Preemptions(bound) = self else {
-            return None;
-        };
-        match std::env::var("UNTORN_LOOM_PREEMPTIONS") {
-            Ok(longer) if longer == "none" => None,
-            Ok(longer) => {
-                let longer: usize = longer
-                    .parse()
-                    .expect("UNTORN_LOOM_PREEMPTIONS: a number or none");
-                Some(bound + longer)
-            }
-            Err(_) => Some(bound),
-        }
-    }
-}
-
-/// Checks `body` in every execution within the bound.
-fn check(name: &str, bound: Bound, body: impl Fn() + Sync + Send + 'static) {
-    static TOTAL: Counter = Counter::new(0);
-    let preemptions = bound.preemptions();
-    let executions = std::sync::Arc::new(Counter::new(0));
-    let count = std::sync::Arc::clone(&executions);
-    let mut model = loom::model::Builder::new();
-    model.preemption_bound = preemptions;
-    model.check(move || {
-        count.fetch_add(1, Ordering::Relaxed);
-        body();
-    });
-    let executions = executions.load(Ordering::Relaxed);
-    let total = TOTAL.fetch_add(executions, Ordering::Relaxed) + executions;
-    let bound = preemptions.map_or("no bound".into(), |n| format!("at most {n} preemptions"));
-    println!("{name}: {executions} executions, {bound}; {total} in all so far");
 }
 
 /// Starts a thread of a model.

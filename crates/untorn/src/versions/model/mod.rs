@@ -1,4 +1,4 @@
-//! Loom models of the cell as shipped, on the road on which a pin executes a fence: every
+//! Loom models of the cell as shipped, in symmetric mode, in which a pin executes a fence: every
 //! interleaving, and every value that the memory model permits a load to return.
 //!
 //! `just loom` runs them; each prints its number of executions and their bound. A model has one
@@ -29,7 +29,8 @@ use loom::thread;
 use super::cell::Versions;
 use super::reclaim::Weight;
 use super::slots::{Record, Registry, Slot};
-use crate::sync::{self, Counter, Ordering, UnsafeCell, free_dropped};
+use crate::loom_models::{self, Bound};
+use crate::sync::{self, UnsafeCell, free_dropped};
 
 /// The weight of a version: a scan is due at each commit.
 const SCAN: Weight = Weight {
@@ -134,51 +135,13 @@ impl Shared {
     }
 }
 
-/// The executions that a model explores.
-enum Bound {
-    /// All.
-    None,
-    /// Those with at most so many preemptions. `UNTORN_LOOM_PREEMPTIONS` is a number to add to
-    /// this, or `none` for every execution.
-    Preemptions(usize),
-}
-
-impl Bound {
-    fn preemptions(self) -> Option<usize> {
-        let Self::Preemptions(bound) = self else {
-            return None;
-        };
-        match std::env::var("UNTORN_LOOM_PREEMPTIONS") {
-            Ok(longer) if longer == "none" => None,
-            Ok(longer) => {
-                let longer: usize = longer
-                    .parse()
-                    .expect("UNTORN_LOOM_PREEMPTIONS: a number or none");
-                Some(bound + longer)
-            }
-            Err(_) => Some(bound),
-        }
-    }
-}
-
 /// Checks `body` in every execution within the bound.
 fn check(name: &str, bound: Bound, body: impl Fn() + Sync + Send + 'static) {
-    static TOTAL: Counter = Counter::new(0);
-    let preemptions = bound.preemptions();
-    let executions = std::sync::Arc::new(Counter::new(0));
-    let count = std::sync::Arc::clone(&executions);
-    let mut model = loom::model::Builder::new();
-    model.preemption_bound = preemptions;
-    model.check(move || {
+    loom_models::check(name, bound, move || {
         // What the execution before this one has dropped.
         free_dropped();
-        count.fetch_add(1, Ordering::Relaxed);
         body();
     });
-    let executions = executions.load(Ordering::Relaxed);
-    let total = TOTAL.fetch_add(executions, Ordering::Relaxed) + executions;
-    let bound = preemptions.map_or("no bound".into(), |n| format!("at most {n} preemptions"));
-    println!("{name}: {executions} executions, {bound}; {total} of the cell so far");
 }
 
 /// Starts a thread of a model.

@@ -63,7 +63,7 @@ fn model_nested_pins() {
     });
 }
 
-/// A version is whole without a fence in the pin, as on the other road. Nothing is freed here,
+/// A version is whole without a fence in the pin, as in the other mode. Nothing is freed here,
 /// which is what the fences are for.
 #[test]
 fn model_pin_without_a_fence() {

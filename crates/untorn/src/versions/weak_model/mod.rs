@@ -1,6 +1,6 @@
-//! An explicit-state model of the road without fences in pins, which no model checker of the
-//! language's memory model can explore: there a pin's light fence is a compiler fence, and the
-//! heavy fence of a scan is `membarrier`.
+//! An explicit-state model of asymmetric mode, which no model checker of the language's memory
+//! model can explore: a pin's light fence is a compiler fence, and the heavy fence of a scan is
+//! `membarrier`.
 //!
 //! The machine (`machine.rs`) has a store buffer for each thread, loads that are executed before
 //! the stores in front of them (Arm), and a heavy fence that interrupts each other thread at any
@@ -12,7 +12,7 @@
 //!
 //! Beyond the model: read-modify-writes and Acquire loads are those of the strongest processor
 //! that has them in order, and a Release store is never overtaken by a later Release store. The
-//! loom models explore the orderings themselves, on the other road.
+//! loom models explore the orderings themselves, in symmetric mode.
 
 mod machine;
 mod programs;
@@ -199,7 +199,7 @@ fn explore(name: &str, build: Build, mutant: Mutant) -> Explored {
 }
 
 #[test]
-fn weak_road_frees_nothing_that_is_in_use() {
+fn nothing_in_use_is_freed_without_fences() {
     let long = LONG_SCENARIOS.iter().filter(|_| is_long());
     let mut states = 0;
     for &(name, build) in SCENARIOS.iter().chain(long) {
@@ -273,7 +273,7 @@ const FOUND: [(Mutant, Build, Violation); 13] = [
 ];
 
 #[test]
-fn weak_road_mutants_are_found() {
+fn mutants_without_fences_are_found() {
     for (mutant, build, violation) in FOUND {
         let explored = explore("mutant", build, mutant);
         assert_eq!(explored.violation, Some(violation), "{mutant:?}");
