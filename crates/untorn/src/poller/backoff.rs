@@ -6,7 +6,11 @@ use std::time::Duration;
 /// The delay after the first failure, if the period is not shorter.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 
-/// The default for the longest backoff, if the period is not longer.
+/// The default for the longest backoff in periods, so that a source of a short period that is
+/// available again is soon noticed.
+const DEFAULT_MAX_BACKOFF_PERIODS: u32 = 10;
+
+/// The default for the longest backoff in time, if the period is not longer.
 const DEFAULT_MAX_BACKOFF: Duration = Duration::from_secs(60);
 
 /// The default jitter.
@@ -24,9 +28,10 @@ impl BackoffPolicy {
     #[track_caller]
     pub(super) fn with_period(period: Duration) -> Self {
         assert!(!period.is_zero(), "the poll period must not be zero");
+        let periods = period.saturating_mul(DEFAULT_MAX_BACKOFF_PERIODS);
         Self {
             period,
-            max: period.max(DEFAULT_MAX_BACKOFF),
+            max: periods.min(DEFAULT_MAX_BACKOFF).max(period),
             jitter: DEFAULT_JITTER,
         }
     }
@@ -101,6 +106,8 @@ mod tests {
         assert_eq!(delays(&policy, 0..9), usual);
         policy.set_max(5 * SECOND);
         assert_eq!(delays(&policy, 0..6), seconds(&[10, 1, 2, 4, 5, 5]));
+        let short = steady(SECOND);
+        assert_eq!(delays(&short, 0..7), seconds(&[1, 1, 2, 4, 8, 10, 10]));
         let hourly = steady(3600 * SECOND);
         assert_eq!(hourly.delay(12, 0.0), 2048 * SECOND);
         assert_eq!(hourly.delay(13, 0.0), 3600 * SECOND);

@@ -90,7 +90,8 @@ impl<S: Source> PollerBuilder<S> {
     }
 
     /// Sets the longest delay after failures, before jitter. It may be shorter than the period. The
-    /// default is a minute, or the period if that is longer.
+    /// default is ten periods, at most a minute and at least one period. With the period as the
+    /// longest delay, failures do not slow the poller down.
     ///
     /// # Panics
     /// If it is zero.

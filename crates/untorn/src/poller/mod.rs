@@ -168,6 +168,10 @@ impl Poller {
     /// contents. With `Duration::MAX` the poller fetches at the start, after failures, and when it
     /// is [triggered](Self::trigger).
     ///
+    /// After a failure the next fetch begins after a second, or after the period if that is
+    /// shorter; with each further failure this delay doubles, up to
+    /// [`max_backoff`](PollerBuilder::max_backoff), by default ten periods.
+    ///
     /// The error may be any type that converts into a `Box<dyn Error + Send + Sync>`: `io::Error`,
     /// `String`, `&str`, that box itself, and every `Error` that is `Send`, `Sync` and `'static`. A
     /// `Box<dyn Error>` without `+ Send + Sync` does not convert.

@@ -224,7 +224,7 @@ fn failing_source_is_fetched_less_often() {
         _ = started.send(Instant::now());
         Err::<[(&str, i32); 0], _>("no")
     };
-    let poller = Poller::every(period, source).jitter(0.0);
+    let poller = Poller::every(period, source).jitter(0.0).max_backoff(HOUR);
     let poller = poller.start(&config).expect("a thread");
     let times: Vec<_> = (0..6).map(|_| starts.recv_timeout(LONG)).collect();
     let times: Result<Vec<_>, _> = times.into_iter().collect();
