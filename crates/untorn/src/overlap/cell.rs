@@ -87,7 +87,7 @@ macro_rules! operation {
 ///         created at src/main.rs:10:15
 /// thread "main" (1) [reading]: OverlapCell::read
 ///         src/main.rs:6:22
-///         created elsewhere
+///         created elsewhere, not by untorn::spawn
 /// cell "limits": alloc::vec::Vec<u32>
 ///
 /// Put both sites under one lock, or share an untorn::Published or an untorn::Map instead.

@@ -234,7 +234,7 @@ impl fmt::Display for Site {
         }
         match self.created_at {
             Some(created_at) => write!(f, "\n\tcreated at {created_at}"),
-            None => f.write_str("\n\tcreated elsewhere"),
+            None => f.write_str("\n\tcreated elsewhere, not by untorn::spawn"),
         }
     }
 }

@@ -64,7 +64,7 @@ use crate::overlap::{CheckedCell, Operation, tsan};
 ///         created at src/main.rs:9:22
 /// thread "main" (1) [reading]: GoMap::get_with
 ///         src/main.rs:8:12
-///         created elsewhere
+///         created elsewhere, not by untorn::spawn
 /// map "config": 1 key, B=0, flags=hash_writing
 ///
 /// Share an untorn::Map instead, or put both sites under one lock.

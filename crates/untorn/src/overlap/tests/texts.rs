@@ -40,10 +40,10 @@ fn a_report_has_both_sides_and_advice() {
         format!(
             "thread \"main\" (1) [writing]: insert\n\
              \tat a line it had left before it could be read\n\
-             \tcreated elsewhere\n\
+             \tcreated elsewhere, not by untorn::spawn\n\
              thread \"main\" ({other}) [reading]: get\n\
              \tat a line it had left before it could be read\n\
-             \tcreated elsewhere\n"
+             \tcreated elsewhere, not by untorn::spawn\n"
         )
     };
     let cases = [
