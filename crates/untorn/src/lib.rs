@@ -47,18 +47,21 @@
 //! | all entries | [`for (key, value) in &map.pin()`](View::iter) | of one revision; `iter`, `keys` and `values` are methods of the [`View`]: [`map.pin().keys()`](View::keys) |
 //! | one revision for long, elsewhere, or across an `.await` | [`map.snapshot()`](Map::snapshot) | owned and `Send`; retains its version |
 //! | the newest revision in a loop | [`let mut reader = map.reader();`](Map::reader), then [`reader.latest()`](Reader::latest) | one load checks whether there is a newer revision |
-//! | follow changes | [`for step in map.subscribe()`](Map::subscribe), then [`step.changes()`](Transition::changes) | blocks for the newest state, not for every commit: a slow follower skips revisions, and `step.missed` counts them |
-//! | follow changes in async code | [`map.subscribe().into_stream()`][stream], then `stream.next().await` | yields these steps (feature `stream`) |
-//! | wait for a commit newer than `view` | [`map.wait_for(view.revision().next(), timeout)`](Map::wait_for) | blocks; returns at once if there has been one. For a certain commit, pass the revision that its `batch` returned |
+//! | what changed since `old`, a snapshot | [`for change in map.pin().changes_since(&old)`](View::changes_since) | [`Added { key, new }`](Change::Added), [`Changed { key, old, new }`](Change::Changed), [`Removed { key, old }`](Change::Removed) |
+//! | follow changes | [`for step in map.subscribe()`](Map::subscribe), then [`step.changes()`](Transition::changes), `step.from`, `step.to` | blocks for the newest state, not for every commit: a slow follower skips revisions, and `step.missed` counts them. [`subscription.recv_timeout(timeout)`](Subscription::recv_timeout) blocks for a time |
+//! | follow changes in async code | [`subscription.recv_async().await`](Subscription::recv_async); [`subscription.into_stream()`][stream] | returns these steps (as a stream: feature `stream`) |
+//! | wait for contents | [`let view = map.wait_until(\|view\| view.len() > 9, timeout)?;`](Map::wait_until), [`map.wait_until_async(\|view\| view.len() > 9).await`](Map::wait_until_async) | returns a snapshot that satisfies the condition; `Err(WaitError::Timeout)` if none does in time |
+//! | wait for a commit newer than `view` | [`let newest = map.wait_for(view.revision().next(), timeout)?;`](Map::wait_for) | returns a snapshot, at once if there has been a commit. For a certain commit, pass the revision that its `batch` returned |
 //!
 //! | to write a [`Map`] | call | effect |
 //! |---|---|---|
 //! | one key | [`map.insert("low", 10)`](Map::insert), [`map.remove("low")`](Map::remove), [`map.get_or_insert_with("low", \|\| 10)`](Map::get_or_insert_with) | one commit each |
-//! | one key of a `Map<String, u64>`, from its old value | [`map.update("hits".to_owned(), \|n\| Some(n.copied().unwrap_or(0) + 1))`](Map::update) | no other commit in between; `None` removes the key |
-//! | several keys that belong together | [`map.batch(\|b\| { b.insert("low", 10); b.insert("high", 20); })`](Map::batch) | one commit; returns its revision |
+//! | one key of a `Map<String, u64>`, from its old value | [`map.update("hits".to_owned(), \|n\| Some(n.copied().unwrap_or(0) + 1))`](Map::update) | no other commit in between; `None` removes the key. Returns the new value |
+//! | several keys that belong together | [`map.batch(\|b\| { let low = b["low"]; b.insert("low", low + 1); b.insert("high", 20); })`](Map::batch) | one commit; returns its revision. The batch reads its own writes |
 //! | several keys, where a write can fail | [`map.try_batch(\|b\| { b.insert("low", text.parse()?); Ok::<_, ParseIntError>(()) })?;`](Map::try_batch) | an error publishes nothing; what the closure returns is `.value` of the result |
 //! | several keys, without a closure | [`let mut b = map.begin_batch();`](Map::begin_batch) …, then [`b.commit()`](Batch::commit) | dropping `b` publishes nothing |
 //! | several keys, if there was no commit since `view` | [`map.batch_if_unchanged(&view, \|b\| { b.insert("low", 10); })`](Map::batch_if_unchanged) | returns a [`RevisionMismatch`] otherwise |
+//! | the entries that match a predicate | [`map.retain(\|key, value\| *value > 9)`](Map::retain) | one commit; removes the others |
 //! | many entries, from an iterator | [`map.extend(entries)`](Map::extend) | one commit; leaves other keys |
 //! | all keys, from a source | [`map.refresh(fresh)`](Map::refresh) | touches only what differs (`V: PartialEq`); returns how many keys were added, changed and removed. [`map.refresh(fresh).is_unchanged()`](Refreshed::is_unchanged): nothing differed, no revision |
 //!
@@ -73,10 +76,10 @@
 //!
 //! | to keep a [`Map`] fresh | call | effect |
 //! |---|---|---|
-//! | from a closure or a source, periodically | [`Poller::every(period, fetch).start(&arc_map)?`](Poller::every) | `fetch` returns a `Result` of key-value pairs; errors and panics keep the last contents |
+//! | from a closure or a source, periodically | [`Poller::every(period, fetch).start(&arc_map)?`](Poller::every) | `fetch` returns a `Result` of key-value pairs; errors and panics keep the last contents, and the next fetches come after growing delays, up to ten periods ([`.max_backoff(period)`](poller::PollerBuilder::max_backoff) keeps the period) |
 //! | log failures | [`.on_failure(\|failure\| eprintln!("{failure}"))`](poller::PollerBuilder::on_failure), before `start` | without it, or the feature `tracing`, nothing is printed |
 //! | wait for the first contents | [`poller.wait_until_fresh(timeout)?`](Poller::wait_until_fresh) | blocks |
-//! | check its health | [`poller.status()`](Poller::status): [`.age()`](poller::Status::age), [`.failures_in_a_row`](poller::Status::failures_in_a_row), [`.last_failure`](poller::Status::last_failure) | does not wait for a running fetch |
+//! | check its health | [`poller.status()`](Poller::status): [`.age()`](poller::Status::age), [`.failures_in_a_row`](poller::Status::failures_in_a_row) (0 after a success), [`.last_failure`](poller::Status::last_failure) (stays after a success) | does not wait for a running fetch |
 //! | reload now | [`poller.trigger()`](Poller::trigger); [`poller.refresh_now(timeout)`](Poller::refresh_now) to wait for it | also during a backoff |
 //! | stop | [`poller.stop()`](Poller::stop), or drop it | blocks until its thread has ended |
 //!
@@ -138,8 +141,31 @@
 //! assert!(report.starts_with("concurrent map read and map write\n"), "{report}");
 //! ```
 //!
-//! To get the [`Overlap`] instead of its text, use [`OnOverlap::Call`], or
-//! [`try_write`](OverlapCell::try_write) of a cell. [`OverlapCell`]s panic by default.
+//! [`OverlapCell`]s panic by default. To get the [`Overlap`] instead of its text, use
+//! [`try_write`](OverlapCell::try_write) of a cell, or [`OnOverlap::Call`] with a function, which
+//! stores what it gets in a static:
+//!
+//! ```
+//! use std::sync::Mutex;
+//! use untorn::{GoMap, OnOverlap, Overlap};
+//!
+//! // A `fn`, not a closure. Tests of one binary share this static.
+//! static OVERLAPS: Mutex<Vec<Overlap>> = Mutex::new(Vec::new());
+//! fn store(overlap: &Overlap) {
+//!     OVERLAPS.lock().unwrap().push(overlap.clone());
+//! }
+//!
+//! let map = GoMap::from([("low", 10)]).on_overlap(OnOverlap::Call(store));
+//! let write = || map.get_with("low", |_| map.insert("high", 20)); // a write during a read
+//! assert!(std::panic::catch_unwind(write).is_err());
+//! let overlaps = OVERLAPS.lock().unwrap();
+//! let (here, other) = (&overlaps[0].here, &overlaps[0].other);
+//! assert_eq!((here.operation, other.operation), ("GoMap::insert", "GoMap::get_with"));
+//! assert_eq!(here.location.unwrap().file(), file!()); // `None` if that access had just ended
+//! ```
+//!
+//! A report names the line at which a thread was created if that was by [`spawn`] or
+//! [`spawn_scoped`].
 //!
 //! # Consistency
 //!

@@ -52,7 +52,9 @@ fn follow(path: &Path) -> Result<(), Box<dyn Error>> {
         let newest = config.snapshot();
         if newest.revision() != shown.revision() {
             println!("revision {}", newest.revision());
-            newest.diff(&shown).for_each(|change| show(&change));
+            newest
+                .changes_since(&shown)
+                .for_each(|change| show(&change));
             shown = newest;
         }
         let status = poller.status();
@@ -125,7 +127,9 @@ fn edit(path: &Path, config: &Config, poller: &Poller) -> Result<(), Box<dyn Err
             Err(error) => return Err(error.into()),
         }
         let newest = config.snapshot();
-        newest.diff(&shown).for_each(|change| show(&change));
+        newest
+            .changes_since(&shown)
+            .for_each(|change| show(&change));
         shown = newest;
         Ok::<_, Box<dyn Error>>(())
     };

@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
+use std::ops::Index;
 use std::time::Duration;
 
 use super::draft::Draft;
@@ -484,6 +485,35 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Extend<(K, V)> for Batch<'_
     /// ```
     fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
         self.draft.extend(entries);
+    }
+}
+
+impl<K, V, Q, S> Index<&Q> for Batch<'_, K, V, S>
+where
+    K: Eq + Hash + Borrow<Q>,
+    Q: Eq + Hash + ?Sized,
+    S: BuildHasher,
+{
+    type Output = V;
+
+    /// Returns the value of `key`, with this batch's writes. O(1) on average.
+    ///
+    /// # Panics
+    /// If `key` is absent.
+    ///
+    /// # Examples
+    /// ```
+    /// let accounts = untorn::Map::from([("a", 10), ("b", 0)]);
+    /// accounts.batch(|batch| {
+    ///     let (from, to) = (batch["a"], batch["b"]);
+    ///     batch.insert("a", from - 3);
+    ///     batch.insert("b", to + 3);
+    /// });
+    /// assert_eq!(accounts.pin()["b"], 3);
+    /// ```
+    #[track_caller]
+    fn index(&self, key: &Q) -> &V {
+        self.get(key).expect("no entry for this key")
     }
 }
 

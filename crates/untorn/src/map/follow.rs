@@ -3,8 +3,8 @@
 use std::hash::{BuildHasher, Hash};
 use std::time::Duration;
 
-use super::{Diff, Map, View};
-use crate::published::{Revision, Subscription, Transition, WaitError};
+use super::{Changes, Map, View};
+use crate::published::{Revision, Snapshot, Subscription, Transition, WaitError};
 
 impl<K, V, S> Map<K, V, S> {
     /// Subscribes to the newest state after commits that are made after this call. Never blocks.
@@ -85,20 +85,93 @@ impl<K, V, S> Map<K, V, S> {
     /// let view = config.snapshot();
     /// thread::scope(|scope| {
     ///     scope.spawn(|| config.insert("port", 81));
-    ///     let newest = config.wait_for(view.revision().next(), Duration::from_secs(5));
-    ///     assert_eq!(newest.unwrap().get(), 1);
+    ///     let newer = view.revision().next();
+    ///     match config.wait_for(newer, Duration::from_secs(5)) {
+    ///         Ok(newest) => assert_eq!(newest["port"], 81),
+    ///         Err(untorn::WaitError::Timeout) => println!("no commit within 5 s"),
+    ///         Err(error) => println!("{error}"),
+    ///     }
     /// });
     /// ```
+    #[doc(alias = "wait")]
     #[track_caller]
-    pub fn wait_for(&self, wanted: Revision, timeout: Duration) -> Result<Revision, WaitError> {
+    pub fn wait_for(
+        &self,
+        wanted: Revision,
+        timeout: Duration,
+    ) -> Result<Snapshot<View<K, V, S>>, WaitError> {
         self.published.wait_for(wanted, timeout)
+    }
+
+    /// Blocks until the contents satisfy `condition`, and returns them. The condition is checked at
+    /// once and after commits, and is called without a lock; revisions may be skipped. Each commit
+    /// wakes the thread. On a target without threads or without a clock this does not block.
+    ///
+    /// # Panics
+    /// If `condition` panics. If this would have to wait while this thread has a write to this map
+    /// open: that would deadlock.
+    ///
+    /// # Errors
+    /// [`WaitError::Timeout`] if the condition is not satisfied within `timeout`. With a `timeout`
+    /// of zero this does not block.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::{thread, time::Duration};
+    /// use untorn::Map;
+    ///
+    /// let services = Map::new();
+    /// thread::scope(|scope| {
+    ///     scope.spawn(|| services.insert("db", "ready"));
+    ///     let ready = |view: &untorn::View<_, _>| view.get("db") == Some(&"ready");
+    ///     let view = services.wait_until(ready, Duration::from_secs(5))?;
+    ///     assert_eq!(view.len(), 1);
+    ///     Ok::<_, untorn::WaitError>(())
+    /// })?;
+    /// # Ok::<_, untorn::WaitError>(())
+    /// ```
+    #[track_caller]
+    pub fn wait_until(
+        &self,
+        condition: impl FnMut(&View<K, V, S>) -> bool,
+        timeout: Duration,
+    ) -> Result<Snapshot<View<K, V, S>>, WaitError> {
+        self.published.wait_until(condition, timeout)
+    }
+
+    /// Completes when the contents satisfy `condition`, with these contents, as
+    /// [`wait_until`](Self::wait_until) does for threads. It needs no runtime: the thread that
+    /// commits calls the waker. For a timeout use that of the runtime. The future can be dropped at
+    /// any time.
+    ///
+    /// # Panics
+    /// If `condition` panics.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::thread;
+    /// use untorn::Map;
+    ///
+    /// let services = Map::new();
+    /// thread::scope(|scope| {
+    ///     scope.spawn(|| services.insert("db", "ready"));
+    ///     let view = services.wait_until_async(|view| view.contains_key("db"));
+    ///     assert_eq!(futures_executor::block_on(view)["db"], "ready");
+    /// });
+    /// ```
+    #[doc(alias = "changed")]
+    pub async fn wait_until_async(
+        &self,
+        condition: impl FnMut(&View<K, V, S>) -> bool,
+    ) -> Snapshot<View<K, V, S>> {
+        self.published.wait_until_async(condition).await
     }
 }
 
 impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> Transition<View<K, V, S>> {
     /// Returns an iterator over the entries that this step added, changed and removed, in no
     /// particular order: those of [`to`](Self::to) that differ from [`from`](Self::from), by
-    /// [`View::diff`].
+    /// [`View::changes_since`].
     ///
     /// It has all differences even if revisions were missed. An entry that was changed and changed
     /// back in between is not among them.
@@ -117,7 +190,7 @@ impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> Transition<View<K, V, S>> {
     /// # Ok::<_, untorn::RecvError>(())
     /// ```
     #[doc(alias = "diff")]
-    pub fn changes(&self) -> Diff<'_, K, V, S> {
-        self.to.diff(&self.from)
+    pub fn changes(&self) -> Changes<'_, K, V, S> {
+        self.to.changes_since(&self.from)
     }
 }

@@ -42,16 +42,16 @@ impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for Iter<'_, K, V> {
 
 keys_and_values!(View);
 
-/// An iterator over the differences between two views, from [`View::diff`].
+/// An iterator over the differences between two views, from [`View::changes_since`].
 #[must_use = "iterators are lazy"]
-pub struct Diff<'v, K, V, S> {
+pub struct Changes<'v, K, V, S> {
     pub(super) newer: &'v View<K, V, S>,
     pub(super) older: &'v View<K, V, S>,
     pub(super) only_newer: table::Unshared<'v, K, V>,
     pub(super) only_older: table::Unshared<'v, K, V>,
 }
 
-impl<'v, K, V, S> Iterator for Diff<'v, K, V, S>
+impl<'v, K, V, S> Iterator for Changes<'v, K, V, S>
 where
     K: Eq + Hash,
     V: PartialEq,
@@ -74,9 +74,9 @@ where
     }
 }
 
-impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> FusedIterator for Diff<'_, K, V, S> {}
+impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> FusedIterator for Changes<'_, K, V, S> {}
 
-impl<K, V, S> Clone for Diff<'_, K, V, S> {
+impl<K, V, S> Clone for Changes<'_, K, V, S> {
     fn clone(&self) -> Self {
         Self {
             newer: self.newer,
@@ -87,7 +87,7 @@ impl<K, V, S> Clone for Diff<'_, K, V, S> {
     }
 }
 
-impl<K, V, S> fmt::Debug for Diff<'_, K, V, S>
+impl<K, V, S> fmt::Debug for Changes<'_, K, V, S>
 where
     K: Eq + Hash + fmt::Debug,
     V: PartialEq + fmt::Debug,

@@ -47,7 +47,7 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 pub use self::batch::Batch;
-pub use self::iter::{Diff, Iter, Keys, Values};
+pub use self::iter::{Changes, Iter, Keys, Values};
 pub use self::outcome::{BatchOutcome, Refreshed, RevisionMismatch};
 #[cfg(feature = "rayon")]
 pub use self::rayon::ParIter;

@@ -7,7 +7,7 @@ use std::ops::Index;
 use std::sync::Arc;
 
 use super::DefaultHashBuilder;
-use super::iter::{Diff, Iter, Keys, Values};
+use super::iter::{Changes, Iter, Keys, Values};
 use super::origin::Origin;
 use super::table::{Entry, Table};
 use crate::Revision;
@@ -195,7 +195,8 @@ impl<K, V, S> View<K, V, S> {
 
 impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> View<K, V, S> {
     /// Returns an iterator over the differences from an older view, in no particular order: the
-    /// entries that were added, changed and removed since.
+    /// entries that were added, changed and removed from `older` to this view. With both exchanged,
+    /// added and removed entries are exchanged too.
     ///
     /// Two views of one map, or of its forks, share structure: then the cost is that of what
     /// differs, and one pointer comparison for each shared segment. Unrelated views are compared
@@ -211,11 +212,14 @@ impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> View<K, V, S> {
     /// let before = config.snapshot();
     /// config.insert("1", 266);
     /// let view = config.pin();
-    /// let changes: Vec<_> = view.diff(&before).collect();
+    /// let changes: Vec<_> = view.changes_since(&before).collect();
     /// assert_eq!(changes, [Change::Changed { key: &"1", old: &265, new: &266 }]);
     /// ```
-    pub fn diff<'v>(&'v self, older: &'v Self) -> Diff<'v, K, V, S> {
-        Diff {
+    #[doc(alias = "compare")]
+    #[doc(alias = "diff")]
+    #[doc(alias = "since")]
+    pub fn changes_since<'v>(&'v self, older: &'v Self) -> Changes<'v, K, V, S> {
+        Changes {
             newer: self,
             older,
             only_newer: self.table.unshared(&older.table),
@@ -224,7 +228,7 @@ impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> View<K, V, S> {
     }
 }
 
-/// A difference of one entry between two views, from [`View::diff`].
+/// A difference of one entry between two views, from [`View::changes_since`].
 ///
 /// # Examples
 /// ```
@@ -233,7 +237,7 @@ impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> View<K, V, S> {
 /// let config = Map::from([("1", 265)]);
 /// let before = config.snapshot();
 /// config.insert("2", 17);
-/// for change in config.pin().diff(&before) {
+/// for change in config.pin().changes_since(&before) {
 ///     match change {
 ///         Change::Added { key, new } => assert_eq!((*key, *new), ("2", 17)),
 ///         Change::Changed { .. } | Change::Removed { .. } => unreachable!(),

@@ -82,6 +82,9 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     /// }
     /// assert_eq!(hits.get("home"), Some(3));
     /// ```
+    #[doc(alias = "fetch_add")]
+    #[doc(alias = "increment")]
+    #[doc(alias = "compute_if_present")]
     #[doc(alias = "entry")]
     #[doc(alias = "and_modify")]
     #[doc(alias = "fetch_update")]
@@ -266,6 +269,9 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     /// limits.retain(|_, limit| *limit > 10);
     /// assert_eq!(limits.len(), 1);
     /// ```
+    #[doc(alias = "remove_if")]
+    #[doc(alias = "extract_if")]
+    #[doc(alias = "drain_filter")]
     #[track_caller]
     pub fn retain(&self, mut keep: impl FnMut(&K, &V) -> bool) {
         let mut batch = self.begin_batch();
@@ -342,6 +348,9 @@ impl<K, V, S: Clone> Map<K, V, S> {
     /// assert!(set(&limits, "30", "forty").is_err());
     /// assert_eq!(limits.get("low"), Some(10)); // neither was written
     /// ```
+    #[doc(alias = "rollback")]
+    #[doc(alias = "abort")]
+    #[doc(alias = "try_update")]
     #[track_caller]
     pub fn try_batch<R, E>(
         &self,

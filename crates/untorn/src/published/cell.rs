@@ -6,7 +6,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::error::WaitError;
 use super::notify::{Notifier, Unresolved, Waiter};
 use super::revision::Revision;
 use crate::clock::{Limit, THREADS};
@@ -166,29 +165,6 @@ impl<T> VersionedCell<T> {
         };
         self.notifier.end();
         drop(unneeded);
-    }
-
-    /// Blocks until the newest revision is `wanted` or later, and returns the newest.
-    #[track_caller]
-    pub(super) fn wait_for(
-        &self,
-        wanted: Revision,
-        timeout: Duration,
-    ) -> Result<Revision, WaitError> {
-        let reached = || Some(self.revision()).filter(|newest| *newest >= wanted);
-        // Checked first, since a waiter is an allocation.
-        if let Some(newest) = reached() {
-            return Ok(newest);
-        }
-        let waited = self.wait(&Arc::default(), wanted, Limit::after(timeout), reached);
-        waited.map_err(|unresolved| match unresolved {
-            Unresolved::TimedOut => WaitError::Timeout {
-                wanted,
-                newest: self.revision(),
-                timeout,
-            },
-            Unresolved::Ended => WaitError::Closed,
-        })
     }
 }
 

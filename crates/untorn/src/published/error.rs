@@ -2,35 +2,28 @@
 
 use std::error::Error;
 use std::fmt;
-use std::time::Duration;
 
-use super::revision::Revision;
-
-/// The error of a wait for a revision, from [`Map::wait_for`](crate::Map::wait_for) and
-/// [`Published::wait_for`](crate::Published::wait_for).
+/// The error of a wait, such as [`Map::wait_for`](crate::Map::wait_for) and
+/// [`Published::wait_until`](crate::Published::wait_until).
 ///
 /// # Examples
 /// ```
 /// use std::time::Duration;
-/// use untorn::{Published, Revision, WaitError};
+/// use untorn::{Published, WaitError};
 ///
 /// let limit = Published::new(100);
-/// let error = limit.wait_for(Revision::from(1), Duration::ZERO).unwrap_err();
-/// assert!(matches!(error, WaitError::Timeout { newest: Revision::FIRST, .. }));
+/// let next = limit.revision().next();
+/// match limit.wait_for(next, Duration::from_millis(1)) {
+///     Ok(newest) => println!("the limit is now {}", *newest),
+///     Err(WaitError::Timeout) => println!("no commit within a millisecond"),
+///     Err(error) => println!("{error}"),
+/// }
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WaitError {
-    /// The end of the timeout, with the revision not reached.
-    #[non_exhaustive]
-    Timeout {
-        /// The revision that was waited for.
-        wanted: Revision,
-        /// The newest revision at the end of the wait.
-        newest: Revision,
-        /// The timeout of the wait.
-        timeout: Duration,
-    },
+    /// The timeout has passed.
+    Timeout,
     /// The end of the map or value during the wait. Not returned at present: each wait borrows its
     /// map or value.
     Closed,
@@ -41,14 +34,7 @@ impl Error for WaitError {}
 impl fmt::Display for WaitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Timeout {
-                wanted,
-                newest,
-                timeout,
-            } => write!(
-                f,
-                "revision {wanted} did not come within {timeout:?}; the newest is {newest}"
-            ),
+            Self::Timeout => f.write_str("what was waited for did not come within the timeout"),
             Self::Closed => f.write_str("the map or value was dropped"),
         }
     }

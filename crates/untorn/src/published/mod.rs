@@ -6,7 +6,8 @@
 //! | `error.rs` | the errors of waits and of subscriptions |
 //! | `notify.rs` | threads and tasks that wait for a revision |
 //! | `pinned.rs` | pin, snapshot and reader |
-//! | `subscription.rs`, `stream.rs` | receiving the commits, by a blocking call or as a stream |
+//! | `subscription.rs`, `stream.rs` | receiving the commits, by a blocking call, in a task or as a stream |
+//! | `wait.rs` | waits for a revision or a condition |
 
 mod cell;
 mod error;
@@ -16,6 +17,7 @@ mod revision;
 #[cfg(feature = "stream")]
 mod stream;
 mod subscription;
+mod wait;
 
 use std::fmt;
 use std::time::Duration;
@@ -297,6 +299,8 @@ impl<T> Published<T> {
     /// list.update(|list| list.iter().copied().chain([2]).collect());
     /// assert_eq!(*list.pin(), [1, 2]);
     /// ```
+    #[doc(alias = "rcu")]
+    #[doc(alias = "send_modify")]
     #[track_caller]
     pub fn update(&self, f: impl FnOnce(&T) -> T) -> Revision {
         let writer = self.own_writer("write to");
@@ -372,8 +376,8 @@ impl<T> Published<T> {
         Subscription::new(Arc::clone(&self.cell))
     }
 
-    /// Blocks until revision `wanted`, or a later one, is the newest, and returns the newest. On a
-    /// target without threads or without a clock this does not block: it returns
+    /// Blocks until revision `wanted`, or a later one, is the newest, and returns the newest
+    /// version. On a target without threads or without a clock this does not block: it returns
     /// [`WaitError::Timeout`] at once if the revision is not reached.
     ///
     /// # Panics
@@ -392,12 +396,75 @@ impl<T> Published<T> {
     /// let limit = Published::new(100);
     /// let next = limit.revision().next();
     /// assert!(limit.wait_for(next, Duration::ZERO).is_err());
-    /// let first = limit.publish(200);
-    /// assert_eq!(limit.wait_for(next, Duration::ZERO), Ok(first));
+    /// limit.publish(200);
+    /// assert_eq!(*limit.wait_for(next, Duration::ZERO)?, 200);
+    /// # Ok::<_, untorn::WaitError>(())
+    /// ```
+    #[doc(alias = "wait")]
+    #[track_caller]
+    pub fn wait_for(&self, wanted: Revision, timeout: Duration) -> Result<Snapshot<T>, WaitError> {
+        self.cell.wait_for(wanted, timeout)
+    }
+
+    /// Blocks until the newest value satisfies `condition`, and returns that version. The condition
+    /// is checked at once and after commits, and is called without a lock; values that are replaced
+    /// meanwhile may be skipped. Each commit wakes the thread. On a target without threads or
+    /// without a clock this does not block.
+    ///
+    /// # Panics
+    /// If `condition` panics. If this would have to wait while this thread has a write to this
+    /// value open: that would deadlock.
+    ///
+    /// # Errors
+    /// [`WaitError::Timeout`] if the condition is not satisfied within `timeout`. With a `timeout`
+    /// of zero this does not block.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::{thread, time::Duration};
+    /// use untorn::Published;
+    ///
+    /// let replicas = Published::new(0);
+    /// thread::scope(|scope| {
+    ///     scope.spawn(|| (1..=3).for_each(|n| _ = replicas.publish(n)));
+    ///     let enough = replicas.wait_until(|n| *n >= 3, Duration::from_secs(5))?;
+    ///     assert_eq!(*enough, 3);
+    ///     Ok::<_, untorn::WaitError>(())
+    /// })?;
+    /// # Ok::<_, untorn::WaitError>(())
     /// ```
     #[track_caller]
-    pub fn wait_for(&self, wanted: Revision, timeout: Duration) -> Result<Revision, WaitError> {
-        self.cell.wait_for(wanted, timeout)
+    pub fn wait_until(
+        &self,
+        condition: impl FnMut(&T) -> bool,
+        timeout: Duration,
+    ) -> Result<Snapshot<T>, WaitError> {
+        self.cell.wait_until(condition, timeout)
+    }
+
+    /// Completes when the newest value satisfies `condition`, with that version, as
+    /// [`wait_until`](Self::wait_until) does for threads. It needs no runtime: the thread that
+    /// commits calls the waker. For a timeout use that of the runtime. The future can be dropped at
+    /// any time.
+    ///
+    /// # Panics
+    /// If `condition` panics.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::thread;
+    /// use untorn::Published;
+    ///
+    /// let replicas = Published::new(0);
+    /// thread::scope(|scope| {
+    ///     scope.spawn(|| replicas.publish(3));
+    ///     let enough = futures_executor::block_on(replicas.wait_until_async(|n| *n >= 3));
+    ///     assert_eq!(*enough, 3);
+    /// });
+    /// ```
+    #[doc(alias = "changed")]
+    pub async fn wait_until_async(&self, condition: impl FnMut(&T) -> bool) -> Snapshot<T> {
+        self.cell.wait_until_async(condition).await
     }
 
     /// Frees every replaced version that nothing references any more, and returns their number.

@@ -183,7 +183,6 @@ impl Notifier {
 
     /// Returns the value of `condition`, or registers `waker` to be woken when a thread in
     /// [`wait`](Self::wait) would be.
-    #[cfg(feature = "stream")]
     pub(super) fn poll<R>(
         &self,
         waiter: &Arc<Waiter>,
@@ -212,7 +211,6 @@ impl Notifier {
     }
 
     /// Removes the task that waits for `wanted` from the list.
-    #[cfg(feature = "stream")]
     pub(super) fn unregister(&self, waiter: &Arc<Waiter>, wanted: Revision) {
         if crate::mutants::mutant("dropped_stream_keeps_its_waker") {
             return;

@@ -51,7 +51,7 @@ impl Revision {
     /// let newer = view.revision().next();
     /// assert!(config.wait_for(newer, Duration::ZERO).is_err()); // no commit since the snapshot
     /// config.insert("port", 81);
-    /// assert_eq!(config.wait_for(newer, Duration::ZERO), Ok(newer));
+    /// assert!(config.wait_for(newer, Duration::ZERO).is_ok());
     /// assert_eq!(Revision::FIRST.next().get(), 1);
     /// ```
     #[must_use]

@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::iter::FusedIterator;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::cell::VersionedCell;
@@ -192,6 +194,27 @@ impl<T> Subscription<T> {
         })
     }
 
+    /// Completes when there is a version newer than the one returned last, with the transition to
+    /// it. It needs no runtime: the thread that commits calls the waker. The future can be dropped
+    /// at any time; no transition is lost.
+    ///
+    /// # Errors
+    /// [`RecvError`] if the subscription is closed.
+    ///
+    /// # Examples
+    /// ```
+    /// let limit = untorn::Published::new(100);
+    /// let mut subscription = limit.subscribe();
+    /// limit.publish(200);
+    /// let step = futures_executor::block_on(subscription.recv_async())?;
+    /// assert_eq!((*step.from, *step.to), (100, 200));
+    /// # Ok::<_, untorn::RecvError>(())
+    /// ```
+    #[doc(alias = "changed")]
+    pub async fn recv_async(&mut self) -> Result<Transition<T>, RecvError> {
+        Receive(self).await
+    }
+
     /// Returns the version that was received last; before the first one, the newest when the
     /// subscription began.
     ///
@@ -287,11 +310,7 @@ impl<T> Subscription<T> {
         }
     }
 
-    #[cfg(feature = "stream")]
-    pub(super) fn poll(
-        &mut self,
-        waker: &std::task::Waker,
-    ) -> std::task::Poll<Result<Transition<T>, RecvTimeoutError>> {
+    pub(super) fn poll(&mut self, waker: &Waker) -> Poll<Result<Transition<T>, RecvTimeoutError>> {
         let Self {
             cell,
             last_received,
@@ -304,10 +323,27 @@ impl<T> Subscription<T> {
         polled.map(|result| self.receive(result))
     }
 
-    #[cfg(feature = "stream")]
     pub(super) fn unregister_task(&self) {
         let wanted = wanted(&self.last_received);
         self.cell.notifier.unregister(&self.waiter, wanted);
+    }
+}
+
+/// The future of [`Subscription::recv_async`].
+struct Receive<'s, T>(&'s mut Subscription<T>);
+
+impl<T> Future for Receive<'_, T> {
+    type Output = Result<Transition<T>, RecvError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let polled = self.0.poll(context.waker());
+        polled.map(|step| step.map_err(|_| RecvError))
+    }
+}
+
+impl<T> Drop for Receive<'_, T> {
+    fn drop(&mut self) {
+        self.0.unregister_task();
     }
 }
 

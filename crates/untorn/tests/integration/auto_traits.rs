@@ -109,8 +109,8 @@ table! {
     map::Iter<'static, u8, Fixed>: Send Sync Unpin UnwindSafe RefUnwindSafe;
     map::Keys<'static, u8, u8>: Send Sync Unpin UnwindSafe RefUnwindSafe;
     map::Values<'static, u8, u8>: Send Sync Unpin UnwindSafe RefUnwindSafe;
-    map::Diff<'static, u8, u8, DefaultHashBuilder>: Send Sync Unpin UnwindSafe RefUnwindSafe;
-    map::Diff<'static, u8, Cell<u8>, DefaultHashBuilder>: Unpin;
+    map::Changes<'static, u8, u8, DefaultHashBuilder>: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    map::Changes<'static, u8, Cell<u8>, DefaultHashBuilder>: Unpin;
     Change<'static, u8, u8>: Send Sync Unpin UnwindSafe RefUnwindSafe;
     Change<'static, u8, Cell<u8>>: Unpin;
     Poller: Send Sync Unpin UnwindSafe RefUnwindSafe;
@@ -171,7 +171,7 @@ covariant! {
     iter: map::Iter<'s, u8, &'l str> => map::Iter<'s, u8, &'s str>;
     keys: map::Keys<'s, &'l str, u8> => map::Keys<'s, &'s str, u8>;
     values: map::Values<'s, u8, &'l str> => map::Values<'s, u8, &'s str>;
-    diff: map::Diff<'s, u8, &'l str, u8> => map::Diff<'s, u8, &'s str, u8>;
+    diff: map::Changes<'s, u8, &'l str, u8> => map::Changes<'s, u8, &'s str, u8>;
     change: Change<'s, u8, &'l str> => Change<'s, u8, &'s str>;
     batch_shorter: Batch<'l, u8, u8> => Batch<'s, u8, u8>;
     builder: PollerBuilder<&'l str> => PollerBuilder<&'s str>;

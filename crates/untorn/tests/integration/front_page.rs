@@ -4,7 +4,7 @@ use std::num::ParseIntError;
 use std::sync::Arc;
 use std::time::Duration;
 
-use untorn::{Map, Poller, Published, RevisionMismatch};
+use untorn::{Map, Poller, Published, RevisionMismatch, WaitError};
 
 const NO_WAIT: Duration = Duration::ZERO;
 
@@ -32,8 +32,16 @@ fn rows_that_follow_a_map() {
     let newer = view.revision().next();
     let steps = map.subscribe();
     assert!(map.wait_for(newer, NO_WAIT).is_err());
+    assert_eq!(
+        map.wait_until(|view| view["low"] > 10, NO_WAIT),
+        Err(WaitError::Timeout)
+    );
+    let old = map.snapshot();
     map.insert("low", 11);
-    assert_eq!(map.wait_for(newer, NO_WAIT), Ok(newer));
+    let newest = map.wait_for(newer, NO_WAIT).expect("there was a commit");
+    assert_eq!(newest["low"], 11);
+    assert!(map.wait_until(|view| view["low"] > 10, NO_WAIT).is_ok());
+    assert_eq!(map.pin().changes_since(&old).count(), 1);
     drop(view);
     drop(map);
     let mut changes = 0;
@@ -64,7 +72,8 @@ fn rows_that_write_a_map() {
     assert!(map.refresh([("low".to_owned(), 10)]).changed == 0);
     assert!(map.refresh([("low".to_owned(), 10)]).is_unchanged());
     let revision = map.batch(|b| {
-        b.insert("low".to_owned(), 11);
+        let low = b["low"];
+        b.insert("low".to_owned(), low + 1);
         b.insert("high".to_owned(), 21);
     });
     assert_eq!(revision, map.revision());

@@ -36,3 +36,4 @@ mod report_accuracy;
 mod send_sync;
 mod subscription;
 mod tidy;
+mod waits;

@@ -354,15 +354,7 @@ fn next_of_the_largest_revision_is_itself() {
 fn wait_for_returns_at_the_revision_or_the_timeout() {
     let value = Published::new(0);
     let late = value.wait_for(Revision::from(1), Duration::from_millis(1));
-    let late = late.expect_err("there is no commit");
-    let WaitError::Timeout { wanted, newest, .. } = late else {
-        unreachable!("{late}")
-    };
-    assert_eq!((wanted.get(), newest.get()), (1, 0));
-    assert!(
-        late.to_string()
-            .contains("revision 1 did not come within 1ms")
-    );
+    assert_eq!(late, Err(WaitError::Timeout));
     let waits = Barrier::new(3);
     thread::scope(|scope| {
         for wanted in [5, 10] {
@@ -370,7 +362,7 @@ fn wait_for_returns_at_the_revision_or_the_timeout() {
             scope.spawn(move || {
                 waits.wait();
                 let reached = value.wait_for(Revision::from(wanted), Duration::from_secs(60));
-                assert!(reached.is_ok_and(|reached| reached.get() >= wanted));
+                assert!(reached.is_ok_and(|reached| Snapshot::revision(&reached).get() >= wanted));
             });
         }
         waits.wait();

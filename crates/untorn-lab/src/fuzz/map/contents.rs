@@ -166,7 +166,7 @@ pub(super) fn assert_diff<K: Kind>(
     (newer, after): (&ViewOf<K>, &Contents),
 ) {
     let mut differences = before.differences(after);
-    for change in newer.diff(older) {
+    for change in newer.changes_since(older) {
         let (key, values) = match change {
             Change::Added { key, new } => (key, (None, Some(new.number()))),
             Change::Changed { key, old, new } => (key, (Some(old.number()), Some(new.number()))),

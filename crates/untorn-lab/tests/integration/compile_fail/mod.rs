@@ -44,7 +44,7 @@ programs! {
     cell_reference_from_map
     cell_write_guard_invariant
     cell_write_guard_sent
-    diff_outlives_view
+    changes_outlives_view
     go_map_borrowed_value
     go_map_invariant
     go_map_iteration_reference

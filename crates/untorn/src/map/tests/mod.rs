@@ -132,7 +132,7 @@ fn assert_diff<K: Key, S: Build>(
     (older, older_model): (&View<K, u64, S>, &Model<K>),
 ) {
     let mut found = HashMap::new();
-    for change in newer.diff(older) {
+    for change in newer.changes_since(older) {
         let (key, both) = match change {
             Change::Added { key, new } => (key, (None, Some(new))),
             Change::Changed { key, old, new } => (key, (Some(old), Some(new))),

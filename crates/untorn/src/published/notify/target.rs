@@ -10,7 +10,6 @@ use crate::sync::Arc;
 /// A waiter in the list: a blocked thread, or a task.
 pub(super) enum Target {
     Thread(Arc<Waiter>),
-    #[cfg(feature = "stream")]
     Task(std::task::Waker),
 }
 
@@ -30,7 +29,6 @@ impl Target {
                 waiter.notified.notify_one();
                 None
             }
-            #[cfg(feature = "stream")]
             Self::Task(waker) => {
                 let wake = std::panic::AssertUnwindSafe(|| waker.wake());
                 std::panic::catch_unwind(wake).err()

@@ -131,6 +131,52 @@ fn a_wait_that_times_out_is_removed_from_the_list() {
     assert_eq!(notified(&cell), 0);
 }
 
+#[test]
+fn a_wait_for_a_condition_is_woken_by_each_commit() {
+    let cell = cell();
+    thread::scope(|scope| {
+        let waiter = scope.spawn(|| cell.wait_until(|value| *value == 3, LONG));
+        for value in 1..=3 {
+            until_waiting(&cell, 1);
+            assert_eq!(notified(&cell), value - 1);
+            publish(&cell, 1);
+        }
+        assert!(waiter.join().unwrap().is_ok_and(|newest| *newest == 3));
+    });
+    assert_eq!((notified(&cell), waiting(&cell)), (3, 0));
+    // One that need not wait is no waiter.
+    assert!(cell.wait_until(|value| *value == 3, Duration::ZERO).is_ok());
+}
+
+#[test]
+fn a_dropped_future_is_removed_from_the_list() {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    let cell = cell();
+    let mut context = Context::from_waker(Waker::noop());
+    {
+        let mut wait = pin!(cell.wait_until_async(|value| *value > 1));
+        let mut changes = Subscription::new(Arc::clone(&cell));
+        let mut step = pin!(changes.recv_async());
+        for _ in 0..3 {
+            assert!(wait.as_mut().poll(&mut context).is_pending());
+            assert!(step.as_mut().poll(&mut context).is_pending());
+            assert_eq!(waiting(&cell), 2);
+        }
+        publish(&cell, 1);
+        assert_eq!((notified(&cell), waiting(&cell)), (2, 0));
+        assert!(wait.as_mut().poll(&mut context).is_pending());
+        assert!(step.as_mut().poll(&mut context).is_ready());
+        assert_eq!(waiting(&cell), 1);
+    }
+    assert_eq!(waiting(&cell), 0);
+    publish(&cell, 1);
+    let wait = pin!(cell.wait_until_async(|value| *value > 1));
+    assert!(matches!(wait.poll(&mut context), Poll::Ready(newest) if *newest == 2));
+    assert_eq!((notified(&cell), waiting(&cell)), (2, 0));
+}
+
 #[cfg(feature = "stream")]
 #[test]
 fn a_task_is_in_the_list_once() {

@@ -38,7 +38,10 @@ fn par_extend_is_one_commit() {
         assert_eq!(map.len() as u64, size.max(1) + 1);
         if let Ok(step) = changes.try_recv() {
             assert_eq!(
-                (step.missed, step.to.diff(&step.from).count() as u64),
+                (
+                    step.missed,
+                    step.to.changes_since(&step.from).count() as u64
+                ),
                 (0, size)
             );
         }

@@ -86,7 +86,7 @@ fn update_of_a_nan_value_is_not_lost() {
     assert_eq!(map.pin()["limit"].1, 6);
     let before = map.snapshot();
     map.insert("limit", (f64::NAN, 7));
-    assert_eq!(map.pin().diff(&before).count(), 1);
+    assert_eq!(map.pin().changes_since(&before).count(), 1);
     // Under a key that does not equal itself either: the new entry replaces the old one, and
     // nothing grows.
     let map = Map::from([(NAN, f64::NAN)]);

@@ -5,7 +5,7 @@
 fn right() {
     let map = untorn::Map::from([(1, 265)]);
     let (older, newer) = (map.snapshot(), map.snapshot());
-    let changes = newer.diff(&older);
+    let changes = newer.changes_since(&older);
     assert_eq!(changes.count(), 0);
     drop(older);
 }
@@ -14,7 +14,7 @@ fn right() {
 fn wrong() {
     let map = untorn::Map::from([(1, 265)]);
     let (older, newer) = (map.snapshot(), map.snapshot());
-    let changes = newer.diff(&older);
+    let changes = newer.changes_since(&older);
     drop(older); //~ E0505
     assert_eq!(changes.count(), 0);
 }
