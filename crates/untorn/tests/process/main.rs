@@ -10,6 +10,11 @@ mod support;
 mod exit;
 #[cfg(unix)]
 mod exit_blocked_stderr;
+#[cfg(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+mod fences;
 #[cfg(unix)]
 mod fork;
 mod go;
