@@ -48,17 +48,17 @@
 //! | one revision for long, elsewhere, or across an `.await` | [`map.snapshot()`](Map::snapshot) | owned and `Send`; retains its version |
 //! | the newest revision in a loop | [`let mut reader = map.reader();`](Map::reader), then [`reader.latest()`](Reader::latest) | one load checks whether there is a newer revision |
 //! | what changed since `old`, a snapshot | [`for change in map.pin().changes_since(&old)`](View::changes_since) | [`Added { key, new }`](Change::Added), [`Changed { key, old, new }`](Change::Changed), [`Removed { key, old }`](Change::Removed) |
-//! | follow changes | [`for step in map.subscribe()`](Map::subscribe), then [`step.changes()`](Transition::changes), `step.from`, `step.to` | blocks for the newest state, not for every commit: a slow follower skips revisions, and `step.missed` counts them. [`subscription.recv_timeout(timeout)`](Subscription::recv_timeout) blocks for a time |
+//! | follow changes | [`for step in map.subscribe()`](Map::subscribe), then [`step.changes()`](Transition::changes), `step.from`, `step.to` | blocks for the newest state, not for every commit: a slow follower skips revisions, and `step.missed` counts them. The first step begins with the contents at `subscribe`. The loop ends when the map is dropped (so a follower must not hold its `Arc`) or by [`subscription.handle()`](Subscription::handle)`.close()`. [`subscription.recv_timeout(timeout)`](Subscription::recv_timeout) blocks for a time |
 //! | follow changes in async code | [`subscription.recv_async().await`](Subscription::recv_async); [`subscription.into_stream()`][stream] | returns these steps (as a stream: feature `stream`) |
-//! | wait for contents | [`let view = map.wait_until(\|view\| view.len() > 9, timeout)?;`](Map::wait_until), [`map.wait_until_async(\|view\| view.len() > 9).await`](Map::wait_until_async) | returns a snapshot that satisfies the condition; `Err(WaitError::Timeout)` if none does in time |
+//! | wait for contents | [`let view = map.wait_until(\|view\| view.len() > 9, timeout)?;`](Map::wait_until), [`map.wait_until_async(\|view\| view.len() > 9).await`](Map::wait_until_async) | returns a snapshot that satisfies the condition; `Err(WaitError::Timeout)` if none does in time. The async form has no timeout and returns the snapshot itself |
 //! | wait for a commit newer than `view` | [`let newest = map.wait_for(view.revision().next(), timeout)?;`](Map::wait_for) | returns a snapshot, at once if there has been a commit. For a certain commit, pass the revision that its `batch` returned |
 //!
 //! | to write a [`Map`] | call | effect |
 //! |---|---|---|
-//! | one key | [`map.insert("low", 10)`](Map::insert), [`map.remove("low")`](Map::remove), [`map.get_or_insert_with("low", \|\| 10)`](Map::get_or_insert_with) | one commit each |
+//! | one key | [`map.insert("low", 10)`](Map::insert), [`map.remove("low")`](Map::remove), [`map.get_or_insert_with("low", \|\| 10)`](Map::get_or_insert_with) | one commit each; the closure runs only if the key is absent, and a hit never blocks |
 //! | one key of a `Map<String, u64>`, from its old value | [`map.update("hits".to_owned(), \|n\| Some(n.copied().unwrap_or(0) + 1))`](Map::update) | no other commit in between; `None` removes the key. Returns the new value |
 //! | several keys that belong together | [`map.batch(\|b\| { let low = b["low"]; b.insert("low", low + 1); b.insert("high", 20); })`](Map::batch) | one commit; returns its revision. The batch reads its own writes |
-//! | several keys, where a write can fail | [`map.try_batch(\|b\| { b.insert("low", text.parse()?); Ok::<_, ParseIntError>(()) })?;`](Map::try_batch) | an error publishes nothing; what the closure returns is `.value` of the result |
+//! | several keys, where a write can fail | [`map.try_batch(\|b\| { b.insert("low", text.parse()?); Ok::<_, ParseIntError>(()) })?;`](Map::try_batch) | an error publishes nothing; the result has what the closure returned, `.value`, and the `.revision` |
 //! | several keys, without a closure | [`let mut b = map.begin_batch();`](Map::begin_batch) …, then [`b.commit()`](Batch::commit) | dropping `b` publishes nothing |
 //! | several keys, if there was no commit since `view` | [`map.batch_if_unchanged(&view, \|b\| { b.insert("low", 10); })`](Map::batch_if_unchanged) | returns a [`RevisionMismatch`] otherwise |
 //! | the entries that match a predicate | [`map.retain(\|key, value\| *value > 9)`](Map::retain) | one commit; removes the others |
@@ -70,16 +70,16 @@
 //! | create it | [`Published::new(Config { port: 1, host })`](Published::new) | in a `static` by a `LazyLock`, or in an `Arc` |
 //! | read it, in a handler | [`let config = published.pin();`](Published::pin), then `config.port` | borrows one revision; never blocks; stays on this thread |
 //! | keep it, or hold it across an `.await` | [`published.snapshot()`](Published::snapshot) | owned and `Send`; retains its version |
-//! | replace it | [`published.publish(new)`](Published::publish) | reads that begin after the call see it |
+//! | replace it | [`published.publish(new)`](Published::publish) | reads that begin after the call see it; returns the revision |
 //! | change a part of it | [`published.update(\|old\| Config { port: 2, ..old.clone() })`](Published::update) | no other commit in between |
 //! | follow it | [`for step in published.subscribe()`](Published::subscribe), then `step.to.port` | blocks for the newest value; skipped revisions are counted by `step.missed` |
 //!
 //! | to keep a [`Map`] fresh | call | effect |
 //! |---|---|---|
-//! | from a closure or a source, periodically | [`Poller::every(period, fetch).start(&arc_map)?`](Poller::every) | `fetch` returns a `Result` of key-value pairs; errors and panics keep the last contents, and the next fetches come after growing delays, up to ten periods ([`.max_backoff(period)`](poller::PollerBuilder::max_backoff) keeps the period) |
+//! | from a closure or a source, periodically | [`Poller::every(period, fetch).start(&arc_map)?`](Poller::every) | `fetch` returns a `Result` of key-value pairs, whose error is a `String`, an `io::Error`, a `Box<dyn Error + Send + Sync>` (not without `Send + Sync`) or the like; errors and panics keep the last contents, and the next fetches come after growing delays, up to ten periods ([`.max_backoff(period)`](poller::PollerBuilder::max_backoff) keeps the period) |
 //! | log failures | [`.on_failure(\|failure\| eprintln!("{failure}"))`](poller::PollerBuilder::on_failure), before `start` | without it, or the feature `tracing`, nothing is printed |
 //! | wait for the first contents | [`poller.wait_until_fresh(timeout)?`](Poller::wait_until_fresh) | blocks |
-//! | check its health | [`poller.status()`](Poller::status): [`.age()`](poller::Status::age), [`.failures_in_a_row`](poller::Status::failures_in_a_row) (0 after a success), [`.last_failure`](poller::Status::last_failure) (stays after a success) | does not wait for a running fetch |
+//! | check its health | [`poller.status()`](Poller::status): [`.age()`](poller::Status::age) (`None` before the first success), [`.failures_in_a_row`](poller::Status::failures_in_a_row) (0 after a success), [`.last_failure`](poller::Status::last_failure) (stays after a success) | does not wait for a running fetch |
 //! | reload now | [`poller.trigger()`](Poller::trigger); [`poller.refresh_now(timeout)`](Poller::refresh_now) to wait for it | also during a backoff |
 //! | stop | [`poller.stop()`](Poller::stop), or drop it | blocks until its thread has ended |
 //!
@@ -133,7 +133,8 @@
 //!
 //! let map = GoMap::from([("low", 10)]).on_overlap(OnOverlap::Panic);
 //! let written = thread::scope(|scope| {
-//!     // The read lasts until its closure returns; meanwhile another thread writes.
+//!     // The read lasts until its closure, which gets a present value, returns; meanwhile another
+//!     // thread writes.
 //!     map.get_with("low", |_| scope.spawn(|| map.insert("high", 20)).join())
 //! });
 //! let panic = written.unwrap().unwrap_err();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::draft::Draft;
 use super::iter::Iter;
-use super::remains::{Remains, discard};
+use super::remains::discard;
 use super::table::{Entry, Table};
 use super::view::View;
 use super::{DefaultHashBuilder, Map};
@@ -18,8 +18,12 @@ use crate::published::{Version, Writer};
 use crate::sync::Arc;
 use crate::versions::Weight;
 
-/// The commits after which the map looks for unreferenced versions, however small they are.
+/// The commits of few writes after which the map looks for unreferenced versions, however small
+/// they are.
 const COMMITS_BETWEEN_SCANS: usize = 64;
+
+/// The writes of a commit beside which the cost of a scan is small: each copies a segment.
+const WRITES_WITH_A_SCAN: usize = 16;
 
 /// The entries of large versions that a commit drops besides twice as many as it may retire.
 const MAX_DROPPED_BESIDES: usize = 2_048;
@@ -72,7 +76,7 @@ pub struct Batch<'m, K, V, S = DefaultHashBuilder> {
     /// commit runs no foreign code before it publishes.
     hasher: Option<S>,
     draft: Draft<K, V, S>,
-    remains: &'m Remains<K, V>,
+    map: &'m Map<K, V, S>,
     /// The revision of the view that the batch began with.
     revision: Revision,
 }
@@ -183,7 +187,7 @@ impl<K, V, S: Clone> Map<K, V, S> {
             hasher: Some(for_view),
             newest: Some(newest),
             writer: Some(writer),
-            remains: &self.remains,
+            map: self,
         }
     }
 }
@@ -226,7 +230,10 @@ impl<K, V, S> Batch<'_, K, V, S> {
         let weight = Weight {
             retired: replaced * size_of::<Entry<K, V>>(),
             newest: table.len() * size_of::<Entry<K, V>>(),
-            commits: COMMITS_BETWEEN_SCANS,
+            commits: match self.draft.writes() {
+                WRITES_WITH_A_SCAN.. => 1,
+                _ => COMMITS_BETWEEN_SCANS,
+            },
         };
         let make = |revision| View {
             table,
@@ -235,8 +242,13 @@ impl<K, V, S> Batch<'_, K, V, S> {
             origin,
         };
         let most = 2 * replaced + MAX_DROPPED_BESIDES;
-        let remains = self.remains;
-        writer.publish_with(make, weight, |freed| discard(freed, remains, most))
+        let map = self.map;
+        let revision =
+            writer.publish_with(make, weight, |freed| discard(freed, &map.remains, most));
+        if map.prompt_reclamation {
+            map.reclaim();
+        }
+        revision
     }
 
     /// Returns the writer lock, until the batch has been committed.

@@ -39,6 +39,8 @@ impl<K, V, S> Map<K, V, S> {
     ///
     /// On a thread of its own, `for step in config.subscribe()` runs until the map is dropped; in
     /// async code use `into_stream` of the [`Subscription`] (feature `stream`).
+    #[doc(alias = "listen")]
+    #[doc(alias = "observe")]
     #[doc(alias = "watch")]
     #[doc(alias = "on_change")]
     #[doc(alias = "changed")]

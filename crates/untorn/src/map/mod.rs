@@ -169,10 +169,15 @@ impl fmt::Debug for DefaultHashBuilder {
 /// splits it: a later change is visible in one version only.
 ///
 /// A replaced version is retained while a pin, a snapshot, a reader or a subscription references
-/// it, and then freed by a writer, as [`Published`] says. Commits look for such versions once in 64
-/// (256 while they find none), or after 1 MiB or a sixteenth of the map has been replaced. A large
-/// version is freed in parts: a commit drops at most twice the entries that it replaces and some
-/// 2,000 more.
+/// it, and then freed by a writer, as [`Published`] says. A commit of 16 writes or more looks for
+/// such versions; smaller ones do once in 64 (256 while they find none), or after 1 MiB or a
+/// sixteenth of the map has been replaced. A large version is freed in parts: a commit drops at
+/// most twice the entries that it replaces and some 2,000 more.
+///
+/// So the `Drop` of a key or value that was removed or replaced may run some 100 commits later, and
+/// on a map that is no longer written to, at the next [`reclaim`](Self::reclaim); until then a
+/// `Weak` of it can be upgraded. Where a `Drop` has an effect that others wait for, set
+/// [`with_prompt_reclamation`](Self::with_prompt_reclamation).
 ///
 /// # Panics
 /// - A write on a thread that has another write to the same map open, in a closure or by a batch,
@@ -187,6 +192,8 @@ impl fmt::Debug for DefaultHashBuilder {
 pub struct Map<K, V, S = DefaultHashBuilder> {
     published: Published<View<K, V, S>>,
     remains: Remains<K, V>,
+    /// Set if each commit frees every version that nothing references.
+    prompt_reclamation: bool,
 }
 
 impl<K, V, S> Map<K, V, S> {
@@ -199,6 +206,7 @@ impl<K, V, S> Map<K, V, S> {
                 origin: Arc::default(),
             }),
             remains: Remains::new(),
+            prompt_reclamation: false,
         }
     }
 

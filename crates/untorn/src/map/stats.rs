@@ -152,9 +152,9 @@ impl<K, V, S> Map<K, V, S> {
     /// Frees every replaced version that nothing references any more, and returns their number.
     /// Blocks until other writers have finished.
     ///
-    /// Commits free replaced versions too, but each a few only, and they look for them once in 64
-    /// commits. A map that is no longer written to retains the versions that were replaced last,
-    /// until this is called.
+    /// Commits free replaced versions too, but each a few only, and small ones look for them once
+    /// in 64 commits. A map that is no longer written to retains the versions that were replaced
+    /// last, until this is called.
     ///
     /// # Panics
     /// If this thread has a write to this map open: that would deadlock. If a `Drop` of a key or a

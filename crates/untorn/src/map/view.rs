@@ -215,6 +215,7 @@ impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> View<K, V, S> {
     /// let changes: Vec<_> = view.changes_since(&before).collect();
     /// assert_eq!(changes, [Change::Changed { key: &"1", old: &265, new: &266 }]);
     /// ```
+    #[doc(alias = "difference")]
     #[doc(alias = "compare")]
     #[doc(alias = "diff")]
     #[doc(alias = "since")]

@@ -52,6 +52,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     /// assert_eq!((limits.remove("low"), limits.remove("low")), (Some(10), None));
     /// assert_eq!(limits.revision().get(), 1);
     /// ```
+    #[doc(alias = "load_and_delete")]
     #[track_caller]
     pub fn remove<Q>(&self, key: &Q) -> Option<V>
     where
@@ -125,6 +126,10 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     /// assert_eq!(limits.get_or_insert_with("low", || unreachable!()), 10);
     /// assert_eq!(limits.get_or_insert_with("high", || 20), 20);
     /// ```
+    #[doc(alias = "load_or_store")]
+    #[doc(alias = "insert_if_absent")]
+    #[doc(alias = "put_if_absent")]
+    #[doc(alias = "try_insert")]
     #[doc(alias = "entry")]
     #[doc(alias = "get_or_insert")]
     #[doc(alias = "or_insert_with")]

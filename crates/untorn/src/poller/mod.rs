@@ -195,6 +195,8 @@ impl Poller {
     /// poller.wait_until_fresh(Duration::from_secs(5)).unwrap();
     /// # Ok::<_, std::io::Error>(())
     /// ```
+    #[doc(alias = "interval")]
+    #[doc(alias = "ticker")]
     #[track_caller]
     pub fn every<S: Source>(period: Duration, source: S) -> PollerBuilder<S> {
         PollerBuilder::new(period, source)
@@ -352,6 +354,7 @@ impl Poller {
     /// assert!(poller.refresh_now(Duration::from_secs(5)).is_err());
     /// # Ok::<_, std::io::Error>(())
     /// ```
+    #[doc(alias = "shutdown")]
     pub fn stop(&self) {
         // Checked before any lock is acquired: the thread may have held it at the fork.
         if self.is_forked_copy() {

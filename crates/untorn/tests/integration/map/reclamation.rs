@@ -141,3 +141,41 @@ fn stuck_snapshots_retain_only_their_versions() {
     assert!(map.retained() <= 4 * 66, "{}", map.retained());
     assert!(value.retained() <= 2, "{}", value.retained());
 }
+
+#[test]
+fn prompt_reclamation_drops_within_the_write() {
+    let map: Map<u64, Counted> = Map::new().with_prompt_reclamation();
+    map.extend((0..3_000).map(|key| (key, Counted::new())));
+    assert_eq!(LIVE.get(), 3_000);
+    for key in 0..100 {
+        drop(map.remove(&key));
+        assert_eq!(LIVE.get(), map.len());
+    }
+    map.retain(|key, _| *key < 200);
+    assert_eq!((LIVE.get(), map.len()), (100, 100));
+    let fork = map.fork();
+    let views: Vec<_> = (0..20)
+        .map(|key| {
+            drop(map.insert(key, Counted::new()));
+            map.snapshot()
+        })
+        .collect();
+    assert!(LIVE.get() > map.len());
+    drop((views, fork));
+    // The first commit after the views frees all that they have referenced.
+    drop(map.insert(0, Counted::new()));
+    assert_eq!((LIVE.get(), map.len()), (120, 120));
+    assert_eq!(map.retained(), 0);
+    drop(map.fork().remove(&0));
+    assert_eq!(LIVE.get(), 120);
+}
+
+/// A scan costs little beside a commit of many writes.
+#[test]
+fn a_commit_of_many_writes_drops_what_it_removes() {
+    let map: Map<u64, Counted> = (0..1_000).map(|key| (key, Counted::new())).collect();
+    map.batch(|batch| (0..100).for_each(|key| drop(batch.remove(&key))));
+    assert_eq!((LIVE.get(), map.retained()), (900, 0));
+    map.retain(|key, _| *key >= 200);
+    assert_eq!((LIVE.get(), map.retained()), (800, 0));
+}
