@@ -196,7 +196,8 @@ ci:
     bash .ci/run
 
 # The licences, the long forms of what the gate runs briefly, and each model on each weakened ordering: some hours.
-nightly: deny package powerset (loom-long "1") (shuttle "100000") (forced "1000000") (quiet "1000000000") (oracle "20000000") (histories "600") (fuzz "all" "600")
+nightly: deny package powerset (loom-long "1") (shuttle "100000") (forced "1000000") (quiet "1000000000") (oracle "20000000") (histories "600") (fuzz "all" "600") strong-fences i686
+    cargo xtask mutants
     cargo xtask ordering-mutants --all
     cargo xtask tsan-mutants
 

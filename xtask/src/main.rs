@@ -28,6 +28,9 @@ enum Task {
     Mutants {
         /// Only mutants whose name contains one of these
         names: Vec<String>,
+        /// Leaves out the mutants that models under loom and shuttle must notice
+        #[arg(long)]
+        skip_models: bool,
     },
     /// Runs the mutants of the annotations for ThreadSanitizer, which needs a nightly toolchain
     TsanMutants,
@@ -43,7 +46,7 @@ enum Task {
 
 fn main() -> Result<()> {
     match Task::parse() {
-        Task::Mutants { names } => mutants::run(&names),
+        Task::Mutants { names, skip_models } => mutants::run(&names, skip_models),
         Task::TsanMutants => mutants::run_tsan(),
         Task::OrderingMutants { all } => ordering_mutants::run(all),
         Task::Page => page::run(),

@@ -204,13 +204,14 @@ pub(crate) fn names() -> std::collections::BTreeSet<&'static str> {
     cases.chain(TSAN.iter().copied()).collect()
 }
 
-/// Runs the mutants whose name contains one of `names`, or all.
-pub(crate) fn run(names: &[String]) -> Result<()> {
+/// Runs the mutants whose name contains one of `names`, or all; without those of models if
+/// `skip_models` is set.
+pub(crate) fn run(names: &[String], skip_models: bool) -> Result<()> {
     let start = std::time::Instant::now();
     let chosen = |name: &str| names.is_empty() || names.iter().any(|part| name.contains(part));
     let mut cases: Vec<_> = CASES
         .iter()
-        .filter(|(name, ..)| chosen(name))
+        .filter(|(name, binary, _)| chosen(name) && !(skip_models && binary.is_model()))
         .copied()
         .collect();
     if cases.is_empty() {
