@@ -27,6 +27,17 @@ pub fn spread(numbers: impl Iterator<Item = f64>) -> [f64; 3] {
     [50, 10, 90].map(|p| percentile(&numbers, p))
 }
 
+/// Calls `run` with each item once per round, in random order.
+pub fn interleave<T>(rounds: usize, items: &mut [T], mut run: impl FnMut(&mut T)) {
+    let mut order: Vec<usize> = (0..items.len()).collect();
+    for _ in 0..rounds {
+        fastrand::shuffle(&mut order);
+        for &i in &order {
+            run(&mut items[i]);
+        }
+    }
+}
+
 /// A body of work; returns the number of operations and the time they took.
 type Body<'b> = Box<dyn FnMut() -> (u64, Duration) + 'b>;
 

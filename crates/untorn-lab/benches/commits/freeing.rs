@@ -10,7 +10,7 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use untorn::Map;
 use untorn::map::DefaultHashBuilder;
-use untorn_lab::compare::{rounds, spread};
+use untorn_lab::compare::{interleave, rounds, spread};
 use untorn_lab::figures::Figures;
 use untorn_lab::keys::{Key, keys};
 use untorn_lab::markdown::{MarkdownTable, thousands, times};
@@ -26,6 +26,7 @@ const MOST_INSERTS: usize = 100_000;
 type Value = Arc<()>;
 
 /// Times in nanoseconds.
+#[derive(Default)]
 struct Freed {
     clear: f64,
     /// Absent if no view can be open beside a writer.
@@ -35,6 +36,16 @@ struct Freed {
     reclaim: Option<f64>,
     /// Entries that were not freed in the end.
     left: usize,
+}
+
+impl Freed {
+    /// Counts the entries that still exist.
+    fn leaves(self, token: &Value) -> Self {
+        Self {
+            left: Arc::strong_count(token) - 1,
+            ..self
+        }
+    }
 }
 
 /// The name of a row, the function that measures it once, and what it measured.
@@ -56,20 +67,15 @@ pub(super) fn print() {
 fn print_table<K: Key>(kind: &str) {
     let entries = Entries(keys::<K>(ENTRIES).0);
     let mut rows: [Row<K>; 5] = [
-        ("Map, inserts", map_inserts, Vec::new()),
-        ("Map, `reclaim()`", map_reclaim, Vec::new()),
+        ("Map, inserts", |entries| map(entries, false), Vec::new()),
+        ("Map, `reclaim()`", |entries| map(entries, true), Vec::new()),
         ("ArcSwap of a HashMap", arc_swap, Vec::new()),
         ("papaya", papaya, Vec::new()),
         ("std RwLock of a HashMap, without a view", lock, Vec::new()),
     ];
-    let mut order: Vec<usize> = (0..rows.len()).collect();
-    for _ in 0..rounds() {
-        fastrand::shuffle(&mut order);
-        for &i in &order {
-            let (_, measure, measured) = &mut rows[i];
-            measured.push(measure(&entries));
-        }
-    }
+    interleave(rounds(), &mut rows, |(_, measure, measured)| {
+        measured.push(measure(&entries));
+    });
     let mut table = MarkdownTable::new(format!(
         "{} entries cleared, {kind}{}",
         thousands(ENTRIES),
@@ -170,78 +176,54 @@ fn inserts<K: Key, M: SharedMap<K, Value>>(map: &M, token: &Value) -> Vec<f64> {
     inserts
 }
 
-fn map_inserts<K: Key>(entries: &Entries<K>) -> Freed {
+fn map<K: Key>(entries: &Entries<K>, reclaims: bool) -> Freed {
     let token = Value::new(());
     let map: Map<K, Value> = entries.map(&token);
     let view = map.snapshot();
-    let clear = timed(|| map.clear());
-    let drop_view = Some(timed(|| drop(view)));
-    let inserts = inserts(&map, &token);
-    Freed {
-        clear,
-        drop_view,
-        inserts,
-        reclaim: None,
-        left: Arc::strong_count(&token) - 1,
+    let mut freed = Freed {
+        clear: timed(|| map.clear()),
+        drop_view: Some(timed(|| drop(view))),
+        ..Freed::default()
+    };
+    if reclaims {
+        freed.reclaim = Some(timed(|| map.reclaim()));
+    } else {
+        freed.inserts = inserts(&map, &token);
     }
-}
-
-fn map_reclaim<K: Key>(entries: &Entries<K>) -> Freed {
-    let token = Value::new(());
-    let map: Map<K, Value> = entries.map(&token);
-    let view = map.snapshot();
-    let clear = timed(|| map.clear());
-    let drop_view = Some(timed(|| drop(view)));
-    let reclaim = Some(timed(|| map.reclaim()));
-    Freed {
-        clear,
-        drop_view,
-        inserts: Vec::new(),
-        reclaim,
-        left: Arc::strong_count(&token) - 1,
-    }
+    freed.leaves(&token)
 }
 
 fn arc_swap<K: Key>(entries: &Entries<K>) -> Freed {
     let token = Value::new(());
     let map: ArcSwap<Plain<K, Value>> = entries.map(&token);
     let view = map.load_full();
-    let clear = timed(|| map.store(Arc::default()));
-    let drop_view = Some(timed(|| drop(view)));
     Freed {
-        clear,
-        drop_view,
-        inserts: Vec::new(),
-        reclaim: None,
-        left: Arc::strong_count(&token) - 1,
+        clear: timed(|| map.store(Arc::default())),
+        drop_view: Some(timed(|| drop(view))),
+        ..Freed::default()
     }
+    .leaves(&token)
 }
 
 fn papaya<K: Key>(entries: &Entries<K>) -> Freed {
     let token = Value::new(());
     let map: papaya::HashMap<K, Value, DefaultHashBuilder> = entries.map(&token);
     let view = map.pin();
-    let clear = timed(|| map.pin().clear());
-    let drop_view = Some(timed(|| drop(view)));
-    let inserts = inserts(&map, &token);
     Freed {
-        clear,
-        drop_view,
-        inserts,
-        reclaim: None,
-        left: Arc::strong_count(&token) - 1,
+        clear: timed(|| map.pin().clear()),
+        drop_view: Some(timed(|| drop(view))),
+        inserts: inserts(&map, &token),
+        ..Freed::default()
     }
+    .leaves(&token)
 }
 
 fn lock<K: Key>(entries: &Entries<K>) -> Freed {
     let token = Value::new(());
     let map: RwLock<Plain<K, Value>> = entries.map(&token);
-    let clear = timed(|| map.write().expect("not poisoned").clear());
     Freed {
-        clear,
-        drop_view: None,
-        inserts: Vec::new(),
-        reclaim: None,
-        left: Arc::strong_count(&token) - 1,
+        clear: timed(|| map.write().expect("not poisoned").clear()),
+        ..Freed::default()
     }
+    .leaves(&token)
 }

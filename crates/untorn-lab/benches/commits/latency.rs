@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use untorn_lab::compare::{rounds, spread};
+use untorn_lab::compare::{interleave, rounds, spread};
 use untorn_lab::markdown::{MarkdownTable, thousands, time, times};
 use untorn_lab::shared_maps::{SharedMap, Visit, visit_each};
 
@@ -67,14 +67,9 @@ pub(super) fn print() {
     rows.visit::<Nothing>();
     visit_each(&mut rows);
     let Rows(mut rows) = rows;
-    let mut order: Vec<usize> = (0..rows.len()).collect();
-    for _ in 0..rounds() {
-        fastrand::shuffle(&mut order);
-        for &i in &order {
-            let (_, measure, measured) = &mut rows[i];
-            measured.push(measure(&keys));
-        }
-    }
+    interleave(rounds(), &mut rows, |(_, measure, measured)| {
+        measured.push(measure(&keys));
+    });
     let titles = [
         "get beside a writer at full speed",
         "commit of one key beside a reader at full speed",

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use untorn::Map;
 use untorn::map::DefaultHashBuilder;
-use untorn_lab::compare::{rounds, spread};
+use untorn_lab::compare::{interleave, rounds, spread};
 use untorn_lab::markdown::{MarkdownTable, thousands, times};
 use untorn_lab::shared_maps::SeenWhole;
 
@@ -32,14 +32,7 @@ pub(super) fn print() {
     add::<Swap>(&mut runs);
     add::<papaya::HashMap<u64, u64, DefaultHashBuilder>>(&mut runs);
     let rounds = rounds().min(ROUNDS);
-    let mut order: Vec<usize> = (0..runs.len()).collect();
-    for _ in 0..rounds {
-        fastrand::shuffle(&mut order);
-        for &i in &order {
-            let (_, run, costs) = &mut runs[i];
-            costs.push(run(&keys));
-        }
-    }
+    interleave(rounds, &mut runs, |(_, run, costs)| costs.push(run(&keys)));
     let mut table = MarkdownTable::new(format!(
         "one key of {} written, mean of the thousand commits up to this one ({rounds} rounds){}",
         thousands(ENTRIES),

@@ -38,8 +38,3 @@ fn print_tables<K: Key>(kind: &str, filter: &Filter) {
         }
     }
 }
-
-/// Formats a difference of bytes, for each of so many entries.
-fn more(bytes: f64, entries: usize) -> String {
-    format!("{:+.1} bytes per entry", bytes / entries as f64)
-}

@@ -1,5 +1,7 @@
-//! The peak of a refresh: bytes beyond those of the map and of the source, which exist before; and
-//! the values that it clones.
+//! The peak of a refresh, and the values that it clones.
+//!
+//! Counted are the bytes beyond those of the map as it was built and of the source, so they include
+//! what a map has not freed yet of earlier contents.
 
 use std::cell::Cell;
 
@@ -8,7 +10,7 @@ use untorn_lab::markdown::{MarkdownTable, thousands};
 use untorn_lab::shared_maps::{SharedMap, Visit, visit_each};
 use untorn_lab::sources::{News, Sources};
 
-use super::{ALLOCATED, more};
+use super::ALLOCATED;
 
 const SIZES: [usize; 3] = [1_000, 100_000, 1_000_000];
 
@@ -38,7 +40,9 @@ impl Clone for Counted {
 
 pub(super) fn print<K: Key>(kind: &str) {
     for news in News::ALL {
-        let title = format!("beyond map and source, {news}, {kind} to u64");
+        let title = format!(
+            "bytes per entry beyond map and source, clones of each value: {news}, {kind} to u64"
+        );
         let mut table = MarkdownTable::new(title);
         for n in SIZES {
             let sources = Sources::<K, Counted>::new(n, news);
@@ -62,19 +66,23 @@ struct Peaks<'s, K> {
 
 impl<K: Key> Visit<K, Counted> for Peaks<'_, K> {
     fn visit<M: SharedMap<K, Counted>>(&mut self) {
-        let n = self.sources.len();
+        let allocated = || ALLOCATED.current_usage() as f64;
+        let before = allocated();
         let map = M::of(self.sources.first());
+        let of_map = allocated() - before;
         for i in 1..=BEFORE {
             map.refresh(self.sources.source(i));
         }
+        let without_source = allocated();
         let source = self.sources.source(BEFORE + 1);
-        let before = ALLOCATED.current_usage();
+        let of_source = allocated() - without_source;
         ALLOCATED.reset_peak_usage();
         CLONES.set(0);
         map.refresh(source);
-        let peak = ALLOCATED.peak_usage() as f64 - before as f64;
-        let clones = CLONES.get() as f64 / n as f64;
-        let cell = format!("{}; {clones:.2} clones of each value", more(peak, n));
+        let peak = ALLOCATED.peak_usage() as f64 - before - of_map - of_source;
+        let each = |number: f64| number / self.sources.len() as f64;
+        let (bytes, clones) = (each(peak), each(CLONES.get() as f64));
+        let cell = format!("{bytes:+.1}; {clones:.2} clones");
         self.cells.push((M::NAME.into(), cell));
     }
 }

@@ -6,7 +6,7 @@ use untorn_lab::keys::{Key, keys};
 use untorn_lab::markdown::{MarkdownTable, thousands};
 use untorn_lab::shared_maps::{Plain, SeenWhole};
 
-use super::{ALLOCATED, more};
+use super::ALLOCATED;
 
 const ENTRIES: usize = 100_000;
 
@@ -86,4 +86,9 @@ fn while_held<K: Key, M: SeenWhole<K, u64>>(commits: u64) -> (&'static str, Stri
         ALLOCATED.current_usage()
     });
     (M::HELD, more(held as f64 - alone as f64, FEW_ENTRIES))
+}
+
+/// Formats a difference of bytes, for each of so many entries.
+fn more(bytes: f64, entries: usize) -> String {
+    format!("{:+.1} bytes per entry", bytes / entries as f64)
 }

@@ -15,7 +15,9 @@ const WIDTH: u32 = 1000;
 const PANEL: u32 = 400;
 const TITLE: u32 = 44;
 const LEGEND_ROW: u32 = 26;
-const LEGEND_COLUMNS: usize = 3;
+
+/// Names of more characters than this are in two columns, others in three.
+const SHORT_NAME: usize = 42;
 
 /// A generic family, since the page's reader draws the text.
 const FONT: &str = "sans-serif";
@@ -108,7 +110,11 @@ impl Line {
             .into_iter()
             .find(|(map, _)| self.name.starts_with(map));
         let color = known.map_or(BLACK, |(_, color)| color);
-        let width = if self.name.starts_with("Map") { 3 } else { 2 };
+        let width = match self.drawn {
+            Drawn::Trace => 1,
+            _ if self.name.starts_with("Map") => 3,
+            _ => 2,
+        };
         color.stroke_width(width)
     }
 
@@ -122,7 +128,12 @@ impl Chart {
     /// Draws the chart as an SVG file.
     pub(crate) fn draw(&self, path: &Path) -> Result<(), Box<dyn Error>> {
         let lines = &self.panels[0].lines;
-        let legend = LEGEND_ROW * lines.len().div_ceil(LEGEND_COLUMNS) as u32 + 14;
+        let columns = if lines.iter().all(|line| line.name.len() <= SHORT_NAME) {
+            3
+        } else {
+            2
+        };
+        let legend = LEGEND_ROW * lines.len().div_ceil(columns) as u32 + 14;
         let height = TITLE + PANEL + legend;
         let root = SVGBackend::new(path, (WIDTH, height)).into_drawing_area();
         root.fill(&WHITE)?;
@@ -134,7 +145,7 @@ impl Chart {
         for (area, panel) in [left, right].iter().zip(&self.panels) {
             panel.draw(area, &self.y, self.times())?;
         }
-        draw_legend(&legend, lines)?;
+        draw_legend(&legend, lines, columns)?;
         root.present()?;
         Ok(())
     }
@@ -156,6 +167,7 @@ impl Panel {
         let label = (FONT, 15).into_font().color(&BLACK);
         let mut chart = ChartBuilder::on(area)
             .margin(12)
+            .margin_right(26)
             .caption(&self.title, (FONT, 17))
             .x_label_area_size(48)
             .y_label_area_size(76)
@@ -227,11 +239,11 @@ impl Panel {
     }
 }
 
-fn draw_legend(area: &Area<'_>, lines: &[Line]) -> Result<(), Box<dyn Error>> {
-    let column = WIDTH as i32 / LEGEND_COLUMNS as i32;
+fn draw_legend(area: &Area<'_>, lines: &[Line], columns: usize) -> Result<(), Box<dyn Error>> {
+    let column = WIDTH as i32 / columns as i32;
     for (i, line) in lines.iter().enumerate() {
-        let x = 24 + column * (i % LEGEND_COLUMNS) as i32;
-        let y = 12 + LEGEND_ROW as i32 * (i / LEGEND_COLUMNS) as i32;
+        let x = 24 + column * (i % columns) as i32;
+        let y = 12 + LEGEND_ROW as i32 * (i / columns) as i32;
         let style = line.style();
         let parts = if line.is_dashed() { 3 } else { 1 };
         let length = 30 / parts;
