@@ -6,7 +6,7 @@
 //! key after the other: meanwhile readers see some of both contents. Only `Map::refresh` returns
 //! how many keys were added, changed and removed.
 //!
-//! `cargo bench -p untorn-lab --bench refresh [-- u64|String 1000|… nothing|thousandth|values|keys]`
+//! `cargo bench -p untorn-lab --bench refresh [-- u64|String 1000|… nothing|thousandth|…]`
 
 use std::time::{Duration, Instant};
 
