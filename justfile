@@ -105,7 +105,15 @@ detector-mutants shard="0/1":
 
 # The benchmarks: ratios beside rivals.
 bench:
-    cargo bench -p untorn-lab --bench table --bench gate --bench reads --bench writes --bench memory --bench scenario --bench stretch
+    cargo bench -p untorn-lab --bench table --bench gate --bench reads --bench writes --bench refresh --bench commits --bench memory --bench scenario --bench stretch
+
+# Commits and gets beside each other with a fence in each pin, as on systems without membarrier.
+bench-strong-fences:
+    RUSTFLAGS="--cfg untorn_strong_fences" CARGO_TARGET_DIR=target/strong cargo bench -p untorn-lab --bench commits
+
+# Draws docs/plots from the figures of the last run of the benchmarks `reads -- u64` and `commits`.
+plots:
+    cargo run --release -p untorn-lab --example plots
 
 # The table beside Go's classic map and its Swiss one, each installed below target/; large inserts also with an
 # allocator that keeps its memory, as Go's does.

@@ -5,15 +5,20 @@
 //! latency of each miss counts.
 //!
 //! `cargo bench -p untorn-lab --bench reads [-- u64|String 16|… independent|dependent]`
+//!
+//! Ten million strings take 12 GB, so they must be named: `-- String 10000000`.
 
 use std::hint::black_box;
+use std::sync::RwLock;
 
 use arc_swap::{ArcSwap, Cache};
 use dashmap::DashMap;
 use hashbrown::HashMap;
+use scc::Guard;
 use untorn::Map;
 use untorn::map::DefaultHashBuilder;
 use untorn_lab::compare::{Comparison, Row};
+use untorn_lab::figures::Figures;
 use untorn_lab::filter::Filter;
 use untorn_lab::keys::{Key, keys};
 use untorn_lab::markdown::{MarkdownTable, print_header, thousands};
@@ -21,12 +26,13 @@ use untorn_lab::markdown::{MarkdownTable, print_header, thousands};
 /// Gets in one body.
 const READS: usize = 1 << 18;
 
-const SIZES: [(usize, &str); 5] = [
+const SIZES: [(usize, &str); 6] = [
     (16, "16"),
     (1_000, "1000"),
     (10_000, "10000"),
     (100_000, "100000"),
     (1_000_000, "1000000"),
+    (10_000_000, "10000000"),
 ];
 
 fn main() {
@@ -43,17 +49,25 @@ fn main() {
 fn print_tables<K: Linked>(kind: &str, filter: &Filter) {
     for (order, dependent) in [("independent", false), ("dependent", true)] {
         let mut table = MarkdownTable::new(format!("get, hit, {kind}, {order} keys"));
+        let mut figures = Figures::new(format!("get-{kind}-{order}"));
         for (n, label) in SIZES {
-            if filter.selects(&[kind, label, order]) {
-                table.column(thousands(n), &compare(&Work::<K>::new(n, dependent)));
+            let is_large = n > K::MOST && !filter.names(label);
+            if filter.selects(&[kind, label, order]) && !is_large {
+                let rows = compare(&Work::<K>::new(n, dependent));
+                table.column(thousands(n), &rows);
+                figures.column(n as f64, &rows);
             }
         }
         table.print();
+        figures.write().expect("the target folder is writable");
     }
 }
 
 /// A key whose successor is found through a value.
 trait Linked: Key {
+    /// The largest size that is measured without being named.
+    const MOST: usize;
+
     /// Returns the value that leads to the key at `index`.
     fn link(keys: &[Self], index: usize) -> u64;
 
@@ -62,6 +76,8 @@ trait Linked: Key {
 }
 
 impl Linked for u64 {
+    const MOST: usize = usize::MAX;
+
     fn link(keys: &[Self], index: usize) -> u64 {
         keys[index]
     }
@@ -73,6 +89,8 @@ impl Linked for u64 {
 
 /// A `u64` value cannot hold a string, so a string costs every candidate one more cache miss.
 impl Linked for String {
+    const MOST: usize = 1_000_000;
+
     fn link(_: &[Self], index: usize) -> u64 {
         index as u64
     }
@@ -138,7 +156,15 @@ fn compare<K: Linked>(work: &Work<K>) -> Vec<Row> {
     let papaya: papaya::HashMap<K, u64, DefaultHashBuilder> = work.entries().collect();
     let dashmap: DashMap<K, u64, DefaultHashBuilder> = work.entries().collect();
     let map: Map<K, u64> = work.entries().collect();
-    let (mut cache, pinned) = (Cache::new(&swap), papaya.pin());
+    let std_lock = RwLock::new(plain.clone());
+    let lock = parking_lot::RwLock::new(plain.clone());
+    let scc: scc::HashMap<K, u64, DefaultHashBuilder> = scc::HashMap::default();
+    let index: scc::HashIndex<K, u64, DefaultHashBuilder> = scc::HashIndex::default();
+    for (key, value) in work.entries() {
+        scc.upsert_sync(key.clone(), value);
+        index.entry_sync(key).or_insert(value);
+    }
+    let (mut cache, pinned, guard) = (Cache::new(&swap), papaya.pin(), Guard::new());
     let (view, mut reader) = (map.pin(), map.reader());
     Comparison::new("get")
         .candidate("hashbrown::HashMap", || {
@@ -168,5 +194,21 @@ fn compare<K: Linked>(work: &Work<K>) -> Vec<Row> {
         .candidate("dashmap", || {
             work.read(|key| dashmap.get(key).map(|value| *value))
         })
+        .candidate("scc::HashMap, read_sync", || {
+            work.read(|key| scc.read_sync(key, |_, value| *value))
+        })
+        .candidate("scc::HashIndex, one guard held, peek", || {
+            work.read(|key| index.peek(key, &guard).copied())
+        })
+        .candidate("scc::HashIndex, a guard for each peek", || {
+            work.read(|key| index.peek(key, &Guard::new()).copied())
+        })
+        .candidate("std RwLock of a HashMap, a read lock for each get", || {
+            work.read(|key| std_lock.read().expect("not poisoned").get(key).copied())
+        })
+        .candidate(
+            "parking_lot RwLock of a HashMap, a read lock for each get",
+            || work.read(|key| lock.read().get(key).copied()),
+        )
         .run()
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use untorn_lab::compare::{rounds, spread};
+use untorn_lab::compare::{interleave, rounds, spread};
 use untorn_lab::filter::Filter;
 use untorn_lab::markdown::{MarkdownTable, print_header, ratio, time};
 use untorn_lab::rivals::{CONTENDERS, Contender, Guarantee, Measurement, Traffic};
@@ -35,15 +35,12 @@ fn scenario(readers: usize, contenders: &[Contender]) {
         readers,
         time: TIME,
     };
-    let mut order: Vec<usize> = (0..contenders.len()).collect();
+    let mut all: Vec<usize> = (0..contenders.len()).collect();
     let mut measurements: Vec<Vec<Measurement>> = vec![Vec::new(); contenders.len()];
-    for _ in 0..rounds() {
-        fastrand::shuffle(&mut order);
-        for &i in &order {
-            let measurement = contenders[i].play(&traffic).expect("threads start");
-            measurements[i].push(measurement);
-        }
-    }
+    interleave(rounds(), &mut all, |&mut i| {
+        let measurement = contenders[i].play(&traffic).expect("threads start");
+        measurements[i].push(measurement);
+    });
 
     let column = |cell: &dyn Fn(&Contender, &[Measurement]) -> String| {
         let rows = contenders.iter().zip(&measurements);

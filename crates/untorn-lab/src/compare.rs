@@ -27,6 +27,17 @@ pub fn spread(numbers: impl Iterator<Item = f64>) -> [f64; 3] {
     [50, 10, 90].map(|p| percentile(&numbers, p))
 }
 
+/// Calls `run` with each item once per round, in random order.
+pub fn interleave<T>(rounds: usize, items: &mut [T], mut run: impl FnMut(&mut T)) {
+    let mut order: Vec<usize> = (0..items.len()).collect();
+    for _ in 0..rounds {
+        fastrand::shuffle(&mut order);
+        for &i in &order {
+            run(&mut items[i]);
+        }
+    }
+}
+
 /// A body of work; returns the number of operations and the time they took.
 type Body<'b> = Box<dyn FnMut() -> (u64, Duration) + 'b>;
 
@@ -40,8 +51,8 @@ pub struct Comparison<'b> {
 pub struct Row {
     /// The name.
     pub name: String,
-    /// Median nanoseconds per operation.
-    pub nanoseconds: f64,
+    /// Median nanoseconds per operation, and their tenth and ninetieth percentile.
+    pub nanoseconds: [f64; 3],
     /// Median of the ratios to the first candidate, and their tenth and ninetieth percentile.
     pub ratio: [f64; 3],
 }
@@ -74,8 +85,13 @@ impl<'b> Comparison<'b> {
         name: &str,
         body: impl FnMut() -> (u64, Duration) + 'b,
     ) -> Self {
-        self.candidates.push((name.into(), Box::new(body)));
+        self.add(name, body);
         self
+    }
+
+    /// Adds a candidate, as [`timed_candidate`](Self::timed_candidate) does.
+    pub fn add(&mut self, name: &str, body: impl FnMut() -> (u64, Duration) + 'b) {
+        self.candidates.push((name.into(), Box::new(body)));
     }
 
     /// Runs the rounds and returns a row for each candidate.
@@ -99,13 +115,10 @@ impl<'b> Comparison<'b> {
             }
         }
         (0..count)
-            .map(|i| {
-                let [nanoseconds, ..] = spread(times.iter().map(|round| round[i]));
-                Row {
-                    name: self.candidates[i].0.clone(),
-                    nanoseconds,
-                    ratio: spread(times.iter().map(|round| round[i] / round[0])),
-                }
+            .map(|i| Row {
+                name: self.candidates[i].0.clone(),
+                nanoseconds: spread(times.iter().map(|round| round[i])),
+                ratio: spread(times.iter().map(|round| round[i] / round[0])),
             })
             .collect()
     }
@@ -115,10 +128,10 @@ impl<'b> Comparison<'b> {
         let rows = self.run();
         println!("{}", self.title);
         for row in rows {
-            let [median, low, high] = row.ratio;
+            let ([nanoseconds, ..], [median, low, high]) = (row.nanoseconds, row.ratio);
             println!(
-                "  {:<34} {:>8.2} ns   {median:>5.2}   ({low:.2} to {high:.2})",
-                row.name, row.nanoseconds
+                "  {:<34} {nanoseconds:>8.2} ns   {median:>5.2}   ({low:.2} to {high:.2})",
+                row.name
             );
         }
         println!();

@@ -44,6 +44,12 @@ impl Filter {
         }
     }
 
+    /// Returns whether the command line names this label.
+    #[must_use]
+    pub fn names(&self, label: &str) -> bool {
+        self.words.iter().any(|word| word == label)
+    }
+
     /// Returns whether to run the comparison with these labels.
     #[must_use]
     pub fn selects(&self, labels: &[&str]) -> bool {
@@ -82,8 +88,11 @@ mod tests {
     }
 
     #[test]
-    fn no_words_select_everything() {
-        assert!(filter("").expect("no words").selects(&["u64", "100000"]));
+    fn no_words_select_everything_and_name_nothing() {
+        let all = filter("").expect("no words");
+        assert!(all.selects(&["u64", "100000"]));
+        assert!(!all.names("100000"));
+        assert!(filter("100000").expect("known words").names("100000"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 /// A key type whose values are made from numbers.
-pub trait Key: Hash + Eq + Clone + Send + Sync {
+pub trait Key: Hash + Eq + Clone + Send + Sync + 'static {
     /// Returns the key for a number; different numbers give different keys.
     fn of(number: u64) -> Self;
 }

@@ -26,10 +26,13 @@ mod guides {
 }
 
 pub mod compare;
+pub mod figures;
 pub mod filter;
 pub mod keys;
 pub mod markdown;
 pub mod rivals;
+pub mod shared_maps;
+pub mod sources;
 pub mod toolchain;
 
 #[cfg(feature = "checkers")]

@@ -40,10 +40,11 @@ impl MarkdownTable {
     /// Adds a column with the result of a comparison.
     pub fn column(&mut self, name: impl Into<String>, rows: &[Row]) {
         let cells = rows.iter().enumerate().map(|(i, row)| {
+            let [nanoseconds, ..] = row.nanoseconds;
             let cell = match (i, self.times) {
-                (0, _) => time(row.nanoseconds),
+                (0, _) => time(nanoseconds),
                 (_, false) => ratio(row.ratio),
-                (_, true) => format!("{}; {}", time(row.nanoseconds), ratio(row.ratio)),
+                (_, true) => format!("{}; {}", time(nanoseconds), ratio(row.ratio)),
             };
             (row.name.clone(), cell)
         });
@@ -114,6 +115,13 @@ pub fn time(nanoseconds: f64) -> String {
     }
 }
 
+/// Formats the median of a time and its spread.
+#[must_use]
+pub fn times(spread: [f64; 3]) -> String {
+    let [median, low, high] = spread.map(time);
+    format!("{median} ({low} to {high})")
+}
+
 /// Formats a number with commas.
 #[must_use]
 pub fn thousands(number: usize) -> String {
@@ -154,7 +162,7 @@ mod tests {
     fn rows(nanoseconds: f64) -> [Row; 2] {
         [("plain", 1.0), ("other", 2.0)].map(|(name, times)| Row {
             name: name.into(),
-            nanoseconds: nanoseconds * times,
+            nanoseconds: [nanoseconds * times; 3],
             ratio: [times, times - 0.5, times + 0.5],
         })
     }
