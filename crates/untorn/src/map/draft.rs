@@ -124,13 +124,32 @@ impl<K: Eq + Hash, V, S: BuildHasher> Draft<K, V, S> {
 impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
     /// Inserts a value for `key` and returns the value that it replaces.
     pub(super) fn insert(&mut self, key: K, value: V) -> Option<V> {
-        let left = self.leftovers.entering.replace(Entry { key, value });
-        if let Some(left) = left {
+        self.enter(Entry { key, value });
+        let hash = self.hasher.hash_one(&self.leftovers.entering.as_ref()?.key);
+        self.insert_entering(hash)
+    }
+
+    /// Inserts an entry; the value that it replaces is dropped with the draft. Returns whether there
+    /// was one.
+    pub(super) fn put_hashed(&mut self, hash: u64, entry: Entry<K, V>) -> bool {
+        self.enter(entry);
+        let old = self.insert_entering(hash);
+        let replaced = old.is_some();
+        if let Some(old) = old {
+            self.leftovers.value(old);
+        }
+        replaced
+    }
+
+    fn enter(&mut self, entry: Entry<K, V>) {
+        if let Some(left) = self.leftovers.entering.replace(entry) {
             // After a panic that was caught inside the batch.
             self.leftovers.entry(left);
         }
+    }
+
+    fn insert_entering(&mut self, hash: u64) -> Option<V> {
         let entering = &mut self.leftovers.entering;
-        let hash = self.hasher.hash_one(&entering.as_ref()?.key);
         if mutant("batch_loses_a_write") && self.writes > 0 && hash.is_multiple_of(2) {
             return None;
         }
@@ -146,15 +165,6 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
     pub(super) fn put(&mut self, key: K, value: V) {
         if let Some(old) = self.insert(key, value) {
             self.leftovers.value(old);
-        }
-    }
-
-    /// Inserts clones of `key` and `value`.
-    pub(super) fn put_clone(&mut self, key: &K, value: &V) {
-        self.leftovers.hold(key.clone());
-        let value = value.clone();
-        if let Some(key) = self.leftovers.key.take() {
-            self.put(key, value);
         }
     }
 
@@ -196,10 +206,19 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
     /// `keep` is called for all entries before the first one is removed. They are removed by
     /// position, since no look-up finds a key that does not equal itself.
     pub(super) fn retain(&mut self, mut keep: impl FnMut(&K, &V) -> bool) -> usize {
-        let hash_of = |key: &K| self.hasher.hash_one(key);
         let removed = self
             .table
             .positions(|entry| !keep(&entry.key, &entry.value));
+        self.take_out(&removed);
+        if !removed.is_empty() {
+            self.shrink();
+        }
+        removed.len()
+    }
+
+    /// Removes the entries at these positions.
+    pub(super) fn take_out(&mut self, removed: &[(usize, usize)]) {
+        let hash_of = |key: &K| self.hasher.hash_one(key);
         for of_one_segment in removed.chunk_by(|(one, _), (other, _)| one == other) {
             let taken = |entry| {
                 self.writes = self.writes.saturating_add(1);
@@ -209,10 +228,11 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
             // A shared segment is copied, and its entries are not taken.
             self.writes = self.writes.saturating_add(1);
         }
-        if !removed.is_empty() {
-            self.table.shrink(hash_of);
-        }
-        removed.len()
+    }
+
+    /// Merges segments after removals.
+    pub(super) fn shrink(&mut self) {
+        self.table.shrink(|key| self.hasher.hash_one(key));
     }
 
     pub(super) fn extend(&mut self, entries: impl IntoIterator<Item = (K, V)>) {

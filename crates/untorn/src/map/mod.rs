@@ -7,6 +7,7 @@
 // | `construct.rs`, `configure.rs`, `convert.rs` | creating, naming, forking, conversions |
 // | `read.rs`, `view.rs` | the reads of a map; the contents of one revision |
 // | `write.rs`, `batch.rs`, `draft.rs`, `outcome.rs` | the writes; a guard that publishes; the contents it prepares; what a write returns |
+// | `refresh.rs` | what differs between a map and a source |
 // | `follow.rs` | subscriptions and waits |
 // | `stats.rs` | retained versions and memory |
 // | `origin.rs` | the identity of the map that a view is of |
@@ -37,6 +38,7 @@ mod origin;
 mod outcome;
 #[cfg(feature = "rayon")]
 mod rayon;
+mod refresh;
 mod remains;
 mod table;
 #[cfg(test)]

@@ -164,6 +164,8 @@ pub struct Refreshed {
     pub changed: usize,
     /// The number of keys that the source no longer has.
     pub removed: usize,
+    /// The number of entries of the source that a later entry with an equal key replaced.
+    pub duplicates: usize,
 }
 
 impl Refreshed {
@@ -197,6 +199,7 @@ impl fmt::Display for Refreshed {
             added,
             changed,
             removed,
+            duplicates: _,
         } = self;
         if self.is_unchanged() {
             return write!(f, "revision {revision}, unchanged");

@@ -4,9 +4,8 @@ use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
 
 use super::batch::Batch;
-use super::draft::Draft;
 use super::outcome::{BatchOutcome, Refreshed, RevisionMismatch};
-use super::table::Table;
+use super::refresh::{Counts, Source};
 use super::{Map, View};
 use crate::Revision;
 
@@ -187,7 +186,8 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     /// Of duplicate keys the last one wins. `source` is drained before the writer lock is acquired.
     /// O(entries of the source + entries of the map); keys that contain a NaN cost more, see below.
     ///
-    /// Returns how many keys were added, changed and removed. A refresh with the same contents
+    /// Returns how many keys were added, changed and removed, and how many entries of the source
+    /// were duplicates. A refresh with the same contents
     /// makes no revision, and [`is_unchanged`](Refreshed::is_unchanged) of its result is true,
     /// unless a value does not equal itself.
     ///
@@ -222,43 +222,21 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     where
         V: PartialEq,
     {
-        let mut wanted = Draft::new(Table::new(), self.pin().hasher.clone());
-        wanted.extend(source);
-        // Entries of the source whose keys do not equal themselves.
-        let mut unequal = Vec::new();
+        let hasher = self.pin().hasher.clone();
+        let mut source = Source::new(source, &hasher);
         let mut batch = self.begin_batch();
-        let draft = batch.draft();
-        let (mut added, mut changed) = (0, 0);
-        for entry in wanted.table().iter() {
-            match draft.get(&entry.key) {
-                Some(old) if old.value == entry.value => continue,
-                Some(_) => changed += 1,
-                None if !equals_itself(&entry.key) => {
-                    unequal.push(entry);
-                    continue;
-                }
-                None => added += 1,
-            }
-            draft.put_clone(&entry.key, &entry.value);
-        }
-        let removed = draft.retain(|key, value| {
-            if wanted.get(key).is_some() {
-                return true;
-            }
-            let stays = !unequal.is_empty() && !equals_itself(key);
-            let stays = stays.then(|| unequal.iter().position(|entry| entry.value == *value));
-            let stays = stays.flatten().map(|i| unequal.swap_remove(i));
-            stays.is_some()
-        });
-        for entry in &unequal {
-            draft.put_clone(&entry.key, &entry.value);
-        }
-        added += unequal.len();
+        let Counts {
+            added,
+            changed,
+            removed,
+            duplicates,
+        } = source.apply(batch.draft());
         Refreshed {
             revision: batch.commit(),
             added,
             changed,
             removed,
+            duplicates,
         }
     }
 
@@ -461,10 +439,4 @@ impl<K, V, S: Clone> Map<K, V, S> {
         batch.clear();
         batch.commit();
     }
-}
-
-/// Returns false for a NaN, and for a key that contains one.
-fn equals_itself<K: Eq>(key: &K) -> bool {
-    let other = key;
-    key == other
 }

@@ -269,6 +269,7 @@ mod tests {
             added: 0,
             changed: 0,
             removed: 0,
+            duplicates: 0,
         };
         shared.end(Ok(refreshed), Revision::FIRST);
     }

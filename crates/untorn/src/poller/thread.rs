@@ -70,6 +70,7 @@ where
             added: 0,
             changed: 0,
             removed: 0,
+            duplicates: 0,
         }),
         Fetched::Contents(entries) => {
             let refreshed = catch_panic(|| map.refresh(entries));

@@ -15,6 +15,7 @@
 //! nothing is copied twice. The table is a plain value, without concurrency.
 
 mod directory;
+mod marks;
 mod segment;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ mod tests;
 use std::sync::Arc;
 
 use self::directory::Directory;
+pub(super) use self::marks::Marks;
 use self::segment::Segment;
 pub(super) use self::segment::{Entries, Entry};
 use crate::mutants::mutant;

@@ -43,6 +43,29 @@ impl<K, V> Segment<K, V> {
         self.entries.find(hash, |entry| is_key(&entry.key))
     }
 
+    /// Looks up an entry and the index of its bucket.
+    pub(super) fn locate(
+        &self,
+        hash: u64,
+        is_key: impl Fn(&K) -> bool,
+    ) -> Option<(usize, &Entry<K, V>)> {
+        let is_entry = |entry: &Entry<K, V>| is_key(&entry.key);
+        let bucket = self.entries.find_bucket_index(hash, is_entry)?;
+        Some((bucket, self.entries.get_bucket(bucket)?))
+    }
+
+    /// Returns the number of buckets.
+    pub(super) fn buckets(&self) -> usize {
+        self.entries.num_buckets()
+    }
+
+    /// Returns an iterator over the entries and the indices of their buckets, in the order of
+    /// `iter`.
+    pub(super) fn with_buckets(&self) -> impl Iterator<Item = (usize, &Entry<K, V>)> {
+        let buckets = self.entries.iter_buckets();
+        buckets.filter_map(|bucket| Some((bucket, self.entries.get_bucket(bucket)?)))
+    }
+
     pub(super) fn find_mut(
         &mut self,
         hash: u64,

@@ -219,8 +219,8 @@ impl<K: Key, S: Build> Run<K, S> {
         let source: Vec<_> = twice.chain(wanted.clone()).collect();
         let done = self.map.refresh(source);
         assert_eq!(
-            (done.added, done.changed, done.removed),
-            (added, changed, removed)
+            (done.added, done.changed, done.removed, done.duplicates),
+            (added, changed, removed, wanted.len())
         );
         assert_eq!(done.revision, self.map.revision());
         self.model = wanted;

@@ -23,6 +23,7 @@ fn writes_without_a_change_make_no_revision() {
     let idle: [fn(&Map<&'static str, i32>); 10] = [
         |map| {
             let done = map.refresh([("b", 2), ("a", 0), ("a", 1)]);
+            assert_eq!(done.duplicates, 1);
             assert_eq!((done.added, done.changed, done.removed), (0, 0, 0));
         },
         |map| assert_eq!(map.remove("c"), None),

@@ -578,3 +578,35 @@ fn drop_after_a_panic_in_hash_or_eq_may_write() {
     }
     assert!(written > 8, "{written} of them wrote");
 }
+
+/// Counts clones of values.
+#[derive(PartialEq)]
+struct CountedClone(u64);
+
+thread_local! {
+    static CLONES: Cell<usize> = const { Cell::new(0) };
+}
+
+impl Clone for CountedClone {
+    fn clone(&self) -> Self {
+        CLONES.set(CLONES.get() + 1);
+        Self(self.0)
+    }
+}
+
+#[test]
+fn refresh_moves_values_of_its_source() {
+    let map = Map::new();
+    let refresh = |add: u64| {
+        let before = CLONES.get();
+        map.refresh((0..5_000_u64).map(|key| (key + add, CountedClone(add))));
+        CLONES.get() - before
+    };
+    assert_eq!(refresh(0), 0, "into an empty map");
+    assert_eq!(refresh(10_000), 0, "no key stays");
+    // All values change: a shared segment is copied, and the copies are replaced.
+    map.refresh((0..5_000_u64).map(|key| (key, CountedClone(0))));
+    let before = CLONES.get();
+    map.refresh((0..5_000_u64).map(|key| (key, CountedClone(1))));
+    assert_eq!(CLONES.get() - before, 5_000);
+}
