@@ -103,10 +103,15 @@ impl<K, V, S> Draft<K, V, S> {
 
     pub(super) fn clear(&mut self) {
         if self.table.len() > 0 {
-            let cleared = self.take_table();
-            self.writes = self.writes.saturating_add(cleared.len());
-            self.leftovers.tables.push(cleared);
+            self.clear_for(0);
         }
+    }
+
+    /// Removes all entries, and makes room for so many.
+    pub(super) fn clear_for(&mut self, len: usize) {
+        let cleared = std::mem::replace(&mut self.table, Table::with_room_for(len));
+        self.writes = self.writes.saturating_add(cleared.len());
+        self.leftovers.tables.push(cleared);
     }
 }
 

@@ -222,8 +222,11 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     where
         V: PartialEq,
     {
-        let hasher = self.pin().hasher.clone();
-        let mut source = Source::new(source, &hasher);
+        let (hasher, parts) = {
+            let view = self.pin();
+            (view.hasher.clone(), Source::parts_for(&view.table))
+        };
+        let mut source = Source::new(source, &hasher, parts);
         let mut batch = self.begin_batch();
         let Counts {
             added,

@@ -63,6 +63,12 @@ fn spread(hash: u64) -> usize {
     ((u128::from(hash) * u128::from(GOLDEN)) >> 64) as usize
 }
 
+/// Returns the group of a hash, of so many, a power of two. If there are at least as many segments,
+/// all hashes of a segment are in one group.
+pub(super) fn group(hash: u64, groups: usize) -> usize {
+    spread(hash) & (groups - 1)
+}
+
 /// Returns the index of the segment that segment `i` was split from.
 fn origin(i: usize) -> usize {
     i ^ (1 << i.ilog2())
@@ -102,8 +108,27 @@ impl<K, V> Table<K, V> {
         }
     }
 
+    /// Creates an empty table with as many segments as so many entries need.
+    pub(super) fn with_room_for(len: usize) -> Self {
+        let mut table = Self::new();
+        let mean = fill::<K, V>();
+        for segments in 2..=len / mean {
+            table
+                .directory
+                .push(Segment::with_capacity(mean + mean / 16));
+            table.set_segments(segments);
+        }
+        table
+    }
+
     pub(super) fn len(&self) -> usize {
         self.len
+    }
+
+    /// Returns the number of groups of at least so many segments, a power of two.
+    pub(super) fn groups_of(&self, segments: usize) -> usize {
+        let groups = (self.segments / segments).max(1);
+        1 << groups.ilog2()
     }
 
     pub(super) fn segments(&self) -> usize {

@@ -99,9 +99,11 @@ fn shown(config: &FusedMap) -> Vec<(u32, u32)> {
     shown
 }
 
+/// Half of the entries that two generations share are equal, so a refresh copies their segment.
 fn of(number: u32) -> Vec<(u32, u32)> {
     let keys = number * 10..number * 10 + 20;
-    keys.map(|key| (key, number)).collect()
+    let value = |key| if key % 2 == 0 { 0 } else { number };
+    keys.map(|key| (key, value(key))).collect()
 }
 
 /// Refreshes with a panic after `after` calls, and returns whether there were so many.
