@@ -85,8 +85,10 @@ fn generation(number: u32, fuse: &Fuse) -> Answer<Fused, Fused> {
     let fuse = Arc::clone(fuse);
     Box::new(move || {
         let fused = |number| Fused(number, Arc::clone(&fuse));
-        let keys = number * 10..number * 10 + 20;
-        let entries: Vec<_> = keys.map(|key| (fused(key), fused(number))).collect();
+        let entries = of(number).into_iter();
+        let entries: Vec<_> = entries
+            .map(|(key, value)| (fused(key), fused(value)))
+            .collect();
         contents(entries)()
     })
 }
