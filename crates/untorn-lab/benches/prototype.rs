@@ -13,6 +13,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::RefCell;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use hashbrown::HashMap;
 use untorn::Map;
@@ -65,6 +66,27 @@ unsafe impl GlobalAlloc for Counting {
         count(size, layout.size());
         // SAFETY: the caller's promise.
         unsafe { System.realloc(place, layout, size) }
+    }
+}
+
+/// Returns the processor time of this thread: on a shared machine, other processes run meanwhile.
+fn processor_time() -> Duration {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the pointer is to a variable of the right type.
+    let result = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    assert_eq!(result, 0, "Linux has this clock");
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// Returns a body for a comparison, which measures processor time.
+fn timed(mut body: impl FnMut() -> u64) -> impl FnMut() -> (u64, Duration) {
+    move || {
+        let start = processor_time();
+        let operations = body();
+        (operations, processor_time() - start)
     }
 }
 
@@ -300,15 +322,15 @@ fn reads<K: Linked>(keys: &Keys<K>, maps: &Maps<K>, dependent: bool) -> Vec<Row>
     let (view, version) = (maps.map.pin(), maps.prototype.snapshot());
     let version = &*version;
     Comparison::new("get")
-        .candidate(NAMES[0], || {
+        .timed_candidate(NAMES[0], timed(|| {
             keys.read(dependent, |key| maps.plain.get(key).copied())
-        })
-        .candidate(NAMES[1], || {
+        }))
+        .timed_candidate(NAMES[1], timed(|| {
             keys.read(dependent, |key| view.get(key).copied())
-        })
-        .candidate(NAMES[2], || {
+        }))
+        .timed_candidate(NAMES[2], timed(|| {
             keys.read(dependent, |key| version.get(key).copied())
-        })
+        }))
         .run()
 }
 
@@ -320,24 +342,24 @@ fn one_key<K: Linked>(keys: &Keys<K>, maps: &mut Maps<K>) -> Vec<Row> {
         ..
     } = maps;
     Comparison::new("one key")
-        .candidate(NAMES[0], || {
+        .timed_candidate(NAMES[0], timed(|| {
             for number in 0..WRITES {
                 black_box(plain.insert(keys.any(), number));
             }
             WRITES
-        })
-        .candidate(NAMES[1], || {
+        }))
+        .timed_candidate(NAMES[1], timed(|| {
             for number in 0..COMMITS {
                 black_box(map.insert(keys.any(), number));
             }
             COMMITS
-        })
-        .candidate(NAMES[2], || {
+        }))
+        .timed_candidate(NAMES[2], timed(|| {
             for number in 0..COMMITS {
                 black_box(prototype.insert(keys.any(), number));
             }
             COMMITS
-        })
+        }))
         .run()
 }
 
@@ -349,13 +371,13 @@ fn batch<K: Linked>(keys: &Keys<K>, maps: &mut Maps<K>) -> Vec<Row> {
         ..
     } = maps;
     Comparison::new("batch")
-        .candidate(NAMES[0], || {
+        .timed_candidate(NAMES[0], timed(|| {
             for number in 0..WRITES {
                 black_box(plain.insert(keys.any(), number));
             }
             WRITES
-        })
-        .candidate(NAMES[1], || {
+        }))
+        .timed_candidate(NAMES[1], timed(|| {
             for _ in 0..keys.batches() {
                 map.batch(|batch| {
                     for number in 0..BATCH {
@@ -364,8 +386,8 @@ fn batch<K: Linked>(keys: &Keys<K>, maps: &mut Maps<K>) -> Vec<Row> {
                 });
             }
             keys.batches() * BATCH
-        })
-        .candidate(NAMES[2], || {
+        }))
+        .timed_candidate(NAMES[2], timed(|| {
             for _ in 0..keys.batches() {
                 prototype.batch(|batch| {
                     for number in 0..BATCH {
@@ -374,6 +396,6 @@ fn batch<K: Linked>(keys: &Keys<K>, maps: &mut Maps<K>) -> Vec<Row> {
                 });
             }
             keys.batches() * BATCH
-        })
+        }))
         .run()
 }

@@ -23,16 +23,16 @@ fn main() -> ExitCode {
     let (Ok(keys), Ok(gets)) = (keys.parse(), gets.parse()) else {
         return misused();
     };
-    let hasher = FixedState::with_seed(SEED);
+    let hasher = || FixedState::with_seed(SEED);
     let entries = || (0..keys).map(|key| (key, key));
     let plain: HashMap<u64, u64, FixedState> = {
-        let mut plain = HashMap::with_hasher(hasher);
+        let mut plain = HashMap::with_hasher(hasher());
         plain.extend(entries());
         plain
     };
-    let map = Map::with_hasher(hasher);
+    let map = Map::with_hasher(hasher());
     map.extend(entries());
-    let mut prototype = PrototypeMap::of_copies(hasher);
+    let mut prototype = PrototypeMap::of_copies(hasher());
     prototype.batch(|batch| {
         for (key, value) in entries() {
             batch.insert(key, value);

@@ -67,8 +67,8 @@ impl<K, V> Copy for Top<K, V> {}
 
 pub(super) struct Directory<K, V> {
     top: Top<K, V>,
-    /// The number of leading hash bits that are distinguished.
-    bits: u32,
+    /// 64 less the number of leading hash bits that are distinguished.
+    shift: u32,
 }
 
 impl<K, V> Clone for Directory<K, V> {
@@ -83,38 +83,44 @@ impl<K, V> Directory<K, V> {
     pub(super) fn new(segment: Segment<K, V>) -> Self {
         Self {
             top: Top::One(segment),
-            bits: 0,
+            shift: 64,
         }
     }
 
     pub(super) fn bits(&self) -> u32 {
-        self.bits
+        64 - self.shift
     }
 
     fn len(&self) -> usize {
-        1 << self.bits
+        1 << self.bits()
     }
 
     /// Returns the index of the entry for a hash.
     pub(super) fn index(&self, place: Place) -> usize {
         match self.top {
             Top::One(_) => 0,
-            _ => place.index(64 - self.bits),
+            _ => place.index(self.shift),
+        }
+    }
+
+    /// Returns the only segment, if there is one only.
+    #[inline]
+    pub(super) fn only(&self) -> Option<Segment<K, V>> {
+        match self.top {
+            Top::One(segment) => Some(segment),
+            _ => None,
         }
     }
 
     /// Returns the segment for a hash.
     #[inline]
     pub(super) fn find(&self, place: Place) -> Segment<K, V> {
+        let i = place.index(self.shift);
         match self.top {
             Top::One(segment) => segment,
-            Top::Flat(block) => {
-                let i = place.index(64 - self.bits);
-                // SAFETY: invariants 1 and 2.
-                unsafe { block.get(i) }
-            }
+            // SAFETY: invariants 1 and 2.
+            Top::Flat(block) => unsafe { block.get(i) },
             Top::Tree(root) => {
-                let i = place.index(64 - self.bits);
                 // SAFETY: invariants 1 and 2.
                 let block = unsafe { root.get(i / BLOCK) };
                 // SAFETY: invariants 1 and 2: a block of a tree is full.
@@ -148,7 +154,7 @@ impl<K, V> Directory<K, V> {
             }
             let (first, segment) = (i, self.get(i));
             // SAFETY: invariant 1.
-            i += 1 << (self.bits - unsafe { segment.depth() });
+            i += 1 << (self.bits() - unsafe { segment.depth() });
             Some((first, segment))
         })
     }
@@ -192,10 +198,10 @@ impl<K, V> Directory<K, V> {
     pub(super) fn resize(&mut self, bits: u32, edit: &mut Edit<K, V>) {
         let old = *self;
         let entry = |i: usize| {
-            let i = if bits > old.bits {
-                i >> (bits - old.bits)
+            let i = if bits > old.bits() {
+                i >> (bits - old.bits())
             } else {
-                i << (old.bits - bits)
+                i << (old.bits() - bits)
             };
             old.get(i)
         };
@@ -209,7 +215,7 @@ impl<K, V> Directory<K, V> {
                 Block::new(BLOCK, number, |j| entry(i * BLOCK + j))
             }))
         };
-        self.bits = bits;
+        self.shift = 64 - bits;
         // SAFETY: the blocks were the old directory's, and the new one has none of them.
         old.each_block(|node, birth| unsafe { edit.retire(node, birth) });
     }

@@ -1,9 +1,11 @@
 //! The bits of a hash that choose a segment, a group and a slot.
 
+use super::control::Tag;
+
 /// 2^64 divided by the golden ratio, as in Fibonacci hashing.
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// A hash, spread by one multiplication so that every bit of it counts for each choice.
+/// A hash, taken apart.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     /// Its highest bits choose a segment: no operation but a shift stands before that load.
@@ -13,8 +15,9 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// Spreads a hash by one multiplication, so that every bit of it counts for each choice.
     #[inline]
-    pub(super) fn of(hash: u64) -> Self {
+    pub(super) fn among_many(hash: u64) -> Self {
         let product = u128::from(hash) * u128::from(GOLDEN);
         let (upper, high) = (product as u64, (product >> 64) as u64);
         Self {
@@ -23,7 +26,16 @@ impl Place {
         }
     }
 
-    /// Returns the index among `1 << bits` directory entries; `bits` is not 0.
+    /// Takes the hash as it is, as a plain hash table does.
+    #[inline]
+    pub(super) fn in_one(hash: u64) -> Self {
+        Self {
+            upper: 0,
+            inner: hash.rotate_left(32),
+        }
+    }
+
+    /// Returns the index among the entries of a directory whose shift this is.
     #[inline]
     pub(super) fn index(self, shift: u32) -> usize {
         (self.upper >> (shift & 63)) as usize
@@ -36,18 +48,18 @@ impl Place {
 
     /// Returns the first group to search, of `homes`.
     #[inline]
-    pub(super) fn home(self, homes: u32) -> usize {
-        ((u64::from(self.inner as u32) * u64::from(homes)) >> 32) as usize
+    pub(super) fn home(self, homes: u64) -> usize {
+        ((u64::from(self.inner as u32) * homes) >> 32) as usize
     }
 
-    /// Returns the control byte of the entry.
+    /// Returns the tag of the entry's control byte. Its bits hardly count for `home`.
     #[inline]
-    pub(super) fn tag(self) -> u8 {
-        self.inner as u8 | super::control::FULL
+    pub(super) fn tag(self) -> Tag {
+        Tag::of(self.inner as u8)
     }
 
-    /// Returns the bit of a group's overflow byte. The highest is never used, see `control.rs`.
+    /// Returns the bit of a group's overflow byte.
     pub(super) fn overflow_bit(self) -> u8 {
-        1 << ((self.inner >> 7) as u8 % 7)
+        1 << ((self.inner >> 8) & 7)
     }
 }

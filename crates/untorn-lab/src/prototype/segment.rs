@@ -17,7 +17,7 @@
 //! 1. A `Segment` points at group 0 of an allocation made by `allocate` with the number of groups
 //!    that the header in front of group 0 states. It stays allocated until `free`, which the owner
 //!    calls once, when nothing can reach the segment.
-//! 2. A slot is initialized if and only if its control byte has `FULL`.
+//! 2. A slot is initialized if and only if its control byte is not 0.
 //! 3. A segment is changed only by the edit that made it, before it is published. So a shared
 //!    reference to its parts never coexists with a change.
 //! 4. `homes` is not 0 and at most the number of groups.
@@ -28,7 +28,7 @@ use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::mem::{MaybeUninit, offset_of};
 use std::ptr::NonNull;
 
-use super::control::{Control, SLOTS};
+use super::control::{Control, SLOTS, Tag};
 use super::place::Place;
 
 pub(super) struct Entry<K, V> {
@@ -52,6 +52,14 @@ struct Header {
     groups: u32,
     /// The number of hash bits that all its entries share.
     depth: u32,
+}
+
+/// The result of a search in one slot.
+pub(super) enum First<K, V> {
+    Found(NonNull<Entry<K, V>>),
+    Absent,
+    /// The entry may be in another slot.
+    Unknown,
 }
 
 /// The distance of an entry from group 0.
@@ -212,58 +220,59 @@ impl<K, V> Segment<K, V> {
         (header.len as usize, header.depth)
     }
 
-    /// Returns the entry of a key.
+    /// Searches the first slot of the home group that has the tag.
     ///
     /// # Safety
     /// The segment is allocated, and is not changed during the call; `homes` is its table's.
-    #[inline]
+    #[inline(always)]
+    pub(super) unsafe fn find_first(
+        self,
+        place: Place,
+        homes: u64,
+        is_key: impl Fn(&K) -> bool,
+    ) -> First<K, V> {
+        // SAFETY: invariant 4, and the caller's promise.
+        let group = unsafe { self.group(place.home(homes)) };
+        match group.control.matches(place.tag()).next() {
+            Some(slot) => {
+                let entry = group.entry(slot);
+                if is_key(&entry.key) {
+                    First::Found(NonNull::from_ref(entry))
+                } else {
+                    First::Unknown
+                }
+            }
+            None if group.control.has_overflow() => First::Unknown,
+            None => First::Absent,
+        }
+    }
+
+    /// Returns the entry of a key.
+    ///
+    /// # Safety
+    /// As for `find_first`.
     pub(super) unsafe fn find(
         self,
         place: Place,
-        homes: u32,
-        is_key: impl Fn(&K) -> bool,
-    ) -> Option<NonNull<Entry<K, V>>> {
-        let home = place.home(homes);
-        // SAFETY: invariant 4, and the caller's promise.
-        let group = unsafe { self.group(home) };
-        if let Some(found) = group.find(place.tag(), &is_key) {
-            return Some(found);
-        }
-        if group.control.overflow() == 0 {
-            return None;
-        }
-        // SAFETY: the caller's promise.
-        unsafe { self.find_beyond(place, home, &is_key) }
-    }
-
-    /// Searches the groups after the home group.
-    ///
-    /// # Safety
-    /// As for `find`.
-    #[inline(never)]
-    unsafe fn find_beyond(
-        self,
-        place: Place,
-        home: usize,
+        homes: u64,
         is_key: &impl Fn(&K) -> bool,
     ) -> Option<NonNull<Entry<K, V>>> {
         // SAFETY: the caller's promise.
         let groups = unsafe { self.groups() } as usize;
+        let home = place.home(homes);
         let mut at = home;
         loop {
             // SAFETY: `at` is below the number of groups, and the caller's promise.
             let group = unsafe { self.group(at) };
+            if let Some(found) = group.find(place.tag(), is_key) {
+                return Some(found);
+            }
             if group.control.overflow() & place.overflow_bit() == 0 {
                 return None;
             }
             at = next(at, groups);
             if at == home {
                 return None;
-            }
-            // SAFETY: as above.
-            let group = unsafe { self.group(at) };
-            if let Some(found) = group.find(place.tag(), is_key) {
-                return Some(found);
             }
         }
     }
@@ -273,7 +282,7 @@ impl<K, V> Segment<K, V> {
     /// # Safety
     /// The segment is allocated, and only the caller has access; it has an empty slot, and `homes`
     /// is its table's.
-    pub(super) unsafe fn add(self, place: Place, homes: u32, entry: Entry<K, V>) {
+    pub(super) unsafe fn add(self, place: Place, homes: u64, entry: Entry<K, V>) {
         // SAFETY: the caller's promise.
         let groups = unsafe { self.groups() } as usize;
         let mut at = place.home(homes);
@@ -474,8 +483,9 @@ impl<K, V> Drop for Owned<K, V> {
 
 impl<K, V> Group<K, V> {
     #[inline]
-    fn find(&self, tag: u8, is_key: &impl Fn(&K) -> bool) -> Option<NonNull<Entry<K, V>>> {
-        for slot in self.control.matches(tag) {
+    fn find(&self, tag: Tag, is_key: &impl Fn(&K) -> bool) -> Option<NonNull<Entry<K, V>>> {
+        let matches = self.control.matches(tag);
+        for slot in matches {
             let entry = self.entry(slot);
             if is_key(&entry.key) {
                 return Some(NonNull::from_ref(entry));

@@ -6,7 +6,7 @@ use super::control::SLOTS;
 use super::directory::{Directory, Node};
 use super::edit::Edit;
 use super::place::Place;
-use super::segment::{Entry, Owned, Position, Segment};
+use super::segment::{First, Entry, Owned, Position, Segment};
 
 /// The most home groups of a segment: few if copying an entry runs foreign code, and fewer if
 /// entries are large.
@@ -16,9 +16,9 @@ const fn most_homes<K, V>() -> u32 {
     } else if std::mem::needs_drop::<Entry<K, V>>() {
         4
     } else {
-        36
+        42
     };
-    match (36_usize * 256).checked_div(SLOTS * size_of::<Entry<K, V>>()) {
+    match 10_240_usize.checked_div(SLOTS * size_of::<Entry<K, V>>()) {
         Some(0) => 1,
         Some(fitting) if fitting < most as usize => fitting as u32,
         _ => most,
@@ -26,15 +26,20 @@ const fn most_homes<K, V>() -> u32 {
 }
 
 /// Returns the most entries of a segment of so many groups. One slot at least stays empty.
-const fn capacity(groups: u32) -> usize {
+const fn capacity<K, V>(groups: u32) -> usize {
     let slots = groups as usize * SLOTS;
-    slots - slots.div_ceil(12)
+    let empty = if std::mem::needs_drop::<Entry<K, V>>() {
+        slots.div_ceil(8)
+    } else {
+        slots / 5
+    };
+    slots - empty
 }
 
 pub(super) struct Table<K, V> {
     directory: Directory<K, V>,
     /// The home groups of each segment: `most_homes` if there is more than one segment.
-    homes: u32,
+    homes: u64,
     len: usize,
     /// The number of segments whose depth is the directory's.
     deepest: usize,
@@ -65,12 +70,42 @@ impl<K, V> Table<K, V> {
 
     #[inline]
     pub(super) fn get(&self, hash: u64, is_key: impl Fn(&K) -> bool) -> Option<&Entry<K, V>> {
-        let place = Place::of(hash);
-        let segment = self.directory.find(place);
-        // SAFETY: a table's segments are allocated, and not changed while it is borrowed.
-        let found = unsafe { segment.find(place, self.homes, is_key) }?;
-        // SAFETY: as above.
+        // Both arms have a search of their own: it needs less where there is one segment.
+        let first = if let Some(only) = self.directory.only() {
+            // SAFETY: a table's segments are allocated, and not changed while it is borrowed.
+            unsafe { only.find_first(Place::in_one(hash), self.homes, &is_key) }
+        } else {
+            let place = Place::among_many(hash);
+            // SAFETY: as above.
+            unsafe { (self.directory.find(place)).find_first(place, self.homes, &is_key) }
+        };
+        match first {
+            // SAFETY: as above.
+            First::Found(found) => Some(unsafe { found.as_ref() }),
+            First::Absent => None,
+            First::Unknown => self.get_anywhere(hash, is_key),
+        }
+    }
+
+    /// Returns an entry that may be in another group than its home. It gets little, so that the
+    /// caller need not keep more.
+    #[inline(never)]
+    fn get_anywhere(&self, hash: u64, is_key: impl Fn(&K) -> bool) -> Option<&Entry<K, V>> {
+        let (segment, place) = self.find(hash);
+        // SAFETY: as in `get`.
+        let found = unsafe { segment.find(place, self.homes, &is_key) }?;
+        // SAFETY: as in `get`.
         Some(unsafe { found.as_ref() })
+    }
+
+    /// Returns the segment for a hash.
+    #[inline]
+    fn find(&self, hash: u64) -> (Segment<K, V>, Place) {
+        if let Some(segment) = self.directory.only() {
+            return (segment, Place::in_one(hash));
+        }
+        let place = Place::among_many(hash);
+        (self.directory.find(place), place)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Entry<K, V>> {
@@ -92,10 +127,10 @@ impl<K, V> Table<K, V> {
 }
 
 /// Returns the fewest groups, at least `least`, with room for so many entries and one more.
-const fn groups_for(entries: usize, least: u32) -> u32 {
+const fn groups_for<K, V>(entries: usize, least: u32) -> u32 {
     let mut groups = least;
-    while capacity(groups) <= entries {
-        groups += groups.div_ceil(4);
+    while capacity::<K, V>(groups) <= entries {
+        groups += groups.div_ceil(7);
     }
     groups
 }
@@ -119,9 +154,8 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
         entry: Entry<K, V>,
         change: &mut Change<'_, K, V>,
     ) -> Option<V> {
-        let place = Place::of(hash);
         loop {
-            let segment = self.directory.find(place);
+            let (segment, place) = self.find(hash);
             if let Some(position) = self.locate(segment, place, |stored| *stored == entry.key) {
                 // SAFETY: the caller's promise.
                 let segment = unsafe { self.own(segment, place, change) };
@@ -132,7 +166,7 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
             // SAFETY: a table's segments are allocated.
             let len = unsafe { segment.len() };
             // SAFETY: as above.
-            if len < capacity(unsafe { segment.groups() }) {
+            if len < capacity::<K, V>(unsafe { segment.groups() }) {
                 // SAFETY: the caller's promise.
                 let segment = unsafe { self.own(segment, place, change) };
                 // SAFETY: this edit made the segment, and it has an empty slot.
@@ -154,8 +188,7 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
         is_key: impl Fn(&K) -> bool,
         change: &mut Change<'_, K, V>,
     ) -> Option<Entry<K, V>> {
-        let place = Place::of(hash);
-        let segment = self.directory.find(place);
+        let (segment, place) = self.find(hash);
         let position = self.locate(segment, place, is_key)?;
         // SAFETY: the caller's promise.
         let segment = unsafe { self.own(segment, place, change) };
@@ -173,7 +206,7 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
         is_key: impl Fn(&K) -> bool,
     ) -> Option<Position> {
         // SAFETY: a table's segments are allocated, and not changed while it is borrowed.
-        let found = unsafe { segment.find(place, self.homes, is_key) }?;
+        let found = unsafe { segment.find(place, self.homes, &is_key) }?;
         Some(segment.position(found))
     }
 
@@ -202,6 +235,17 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
         copy
     }
 
+    fn homes(&self) -> u32 {
+        self.homes as u32
+    }
+
+    fn layout(&self) -> Layout {
+        match self.directory.only() {
+            Some(_) => (self.homes(), Place::in_one),
+            None => (self.homes(), Place::among_many),
+        }
+    }
+
     /// Returns the directory entries of the segment for a hash: the first, and how many.
     fn run(&self, place: Place, depth: u32) -> (usize, usize) {
         let count = 1 << (self.directory.bits() - depth);
@@ -212,16 +256,16 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
     fn make_room(&mut self, full: Segment<K, V>, place: Place, change: &mut Change<'_, K, V>) {
         // SAFETY: a table's segments are allocated.
         let depth = unsafe { full.depth() };
-        if self.directory.bits() == 0 && self.homes < most_homes::<K, V>() {
+        if self.directory.bits() == 0 && self.homes() < most_homes::<K, V>() {
             self.rebuild(full, change);
-        } else if (1 << depth) <= 8 * (self.len / (capacity(self.homes) / 2) + 1) && depth < 32 {
+        } else if (1 << depth) <= 8 * (self.len / (capacity::<K, V>(self.homes()) / 2) + 1) && depth < 32 {
             self.split(full, depth, place, change);
         } else {
             // Its hashes are equal in so many bits that more splits would not help.
             // SAFETY: as above.
-            let groups = groups_for(unsafe { full.len() }, self.homes);
+            let groups = groups_for::<K, V>(unsafe { full.len() }, self.homes());
             let larger = Owned(Segment::new(groups, depth, change.edit.number()));
-            scatter(&[full], change, self.homes, |_| larger.0);
+            scatter(&[full], change, self.layout(), |_| larger.0);
             let (first, count) = self.run(place, depth);
             let larger = larger.into_inner();
             self.directory.set(first, count, larger, change.edit);
@@ -231,11 +275,12 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
 
     /// Gives the only segment the number of groups that its entries need.
     fn rebuild(&mut self, only: Segment<K, V>, change: &mut Change<'_, K, V>) {
-        let homes = groups_for(self.len, 1).min(most_homes::<K, V>());
-        let new = Owned(Segment::new(homes, 0, change.edit.number()));
-        scatter(&[only], change, homes, |_| new.0);
+        let groups = groups_for::<K, V>(self.len, 1);
+        let homes = groups.min(most_homes::<K, V>());
+        let new = Owned(Segment::new(groups, 0, change.edit.number()));
+        scatter(&[only], change, (homes, Place::in_one), |_| new.0);
         self.directory.set(0, 1, new.into_inner(), change.edit);
-        self.homes = homes;
+        self.homes = u64::from(homes);
         retire(only, change);
     }
 
@@ -253,10 +298,10 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
         // SAFETY: a table's segments are allocated.
         let len = unsafe { full.len() };
         // Either half may get all entries, and a segment that could not be split before has many.
-        let groups = groups_for(len - 1, self.homes);
+        let groups = groups_for::<K, V>(len - 1, self.homes());
         let number = change.edit.number();
         let halves = [(); 2].map(|()| Owned(Segment::new(groups, depth + 1, number)));
-        scatter(&[full], change, self.homes, |place| {
+        scatter(&[full], change, self.layout(), |place| {
             halves[usize::from(place.is_upper_half(depth))].0
         });
         let (first, count) = self.run(place, depth);
@@ -275,12 +320,12 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
         // SAFETY: a table's segments are allocated.
         let (len, depth) = unsafe { segment.len_and_depth() };
         if depth == 0 {
-            if self.homes > 1 && self.directory.bits() == 0 && len < capacity(self.homes) / 4 {
+            if self.homes > 1 && self.directory.bits() == 0 && len < capacity::<K, V>(self.homes()) / 4 {
                 self.rebuild(segment, change);
             }
             return;
         }
-        let most = capacity(self.homes) * 5 / 8;
+        let most = capacity::<K, V>(self.homes()) * 5 / 8;
         if len > most / 2 {
             return;
         }
@@ -291,8 +336,8 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
         if other_depth != depth || len + other_len > most {
             return;
         }
-        let merged = Owned(Segment::new(self.homes, depth - 1, change.edit.number()));
-        scatter(&[segment, other], change, self.homes, |_| merged.0);
+        let merged = Owned(Segment::new(self.homes(), depth - 1, change.edit.number()));
+        scatter(&[segment, other], change, self.layout(), |_| merged.0);
         let merged = merged.into_inner();
         self.directory
             .set(first & !count, 2 * count, merged, change.edit);
@@ -307,23 +352,29 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
                 let deep = |&(_, it): &(usize, Segment<K, V>)| unsafe { it.depth() } == bits;
                 self.deepest = self.directory.segments().filter(deep).count();
             }
+            if let Some(only) = self.directory.only() {
+                self.rebuild(only, change);
+            }
         }
     }
 }
+
+/// The home groups of each segment, and the place of a hash.
+type Layout = (u32, fn(u64) -> Place);
 
 /// Moves or copies the entries of `from` to the segments that `target` chooses. What this edit made
 /// is empty after that; what a version may have stays as it is, also if foreign code panics.
 fn scatter<K: Clone, V: Clone>(
     from: &[Segment<K, V>],
     change: &Change<'_, K, V>,
-    homes: u32,
+    (homes, place_of): Layout,
     target: impl Fn(Place) -> Segment<K, V>,
 ) {
     // All foreign code comes before the first entry is moved.
     let places = |segment: Segment<K, V>| {
         // SAFETY: a table's segments are allocated.
         let entries = unsafe { segment.iter() };
-        let places = entries.map(|entry| Place::of((change.hash_of)(&entry.key)));
+        let places = entries.map(|entry| place_of((change.hash_of)(&entry.key)));
         (segment, places.collect::<Vec<_>>())
     };
     let all: Vec<_> = from.iter().copied().map(places).collect();
@@ -338,7 +389,7 @@ fn scatter<K: Clone, V: Clone>(
                 value: value.clone(),
             };
             // SAFETY: the target is new, and has room for all entries.
-            unsafe { target(*place).add(*place, homes, copy) };
+            unsafe { target(*place).add(*place, u64::from(homes), copy) };
         }
     }
     for (segment, places) in all.iter().filter(|(segment, _)| is_own(*segment)) {
@@ -347,7 +398,7 @@ fn scatter<K: Clone, V: Clone>(
         unsafe {
             segment.drain(|entry| {
                 let place = *places.next().expect("a place for each entry");
-                target(place).add(place, homes, entry);
+                target(place).add(place, u64::from(homes), entry);
             });
         };
     }
