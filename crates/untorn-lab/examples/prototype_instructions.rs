@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use untorn::Map;
-use untorn_lab::prototype::{PrototypeMap, Version};
+use untorn_lab::prototype::PrototypeMap;
 
 /// The seed of `instructions`, so that the counts can be compared.
 const SEED: u64 = 265;
@@ -43,16 +43,10 @@ fn main() -> ExitCode {
         "nothing" => get_all(keys, gets, |key| Some(*key)),
         "plain" => get_all(keys, gets, |key| plain.get(key).copied()),
         "view" => get_all(keys, gets, |key| view.get(key).copied()),
-        "prototype" => get_all(keys, gets, |key| get(&version, key)),
+        "prototype" => get_all(keys, gets, |key| version.get(key).copied()),
         _ => return misused(),
     }
     ExitCode::SUCCESS
-}
-
-/// Not inlined, so that it can be disassembled.
-#[inline(never)]
-fn get(version: &Version<u64, u64, FixedState>, key: &u64) -> Option<u64> {
-    version.get(key).copied()
 }
 
 /// Gets all keys in turn.

@@ -1,34 +1,28 @@
-//! The sixteen control bytes of a group, compared at once.
+//! Sixteen control bytes, compared at once.
 //!
-//! ```text
-//!   byte 0 … 14   slot: 0 if empty, else eight bits of the hash that are not all 0 (the tag)
-//!   byte 15       overflow: a bit for each of eight classes of hashes that found the group full
-//! ```
-//!
-//! A search stops at the first group without the bit of its class, so a removal leaves no tombstone
-//! and needs no empty slot.
+//! A slot's control byte is 0 if the slot is empty and was so since the segment was filled, 1 if
+//! its entry was removed but a search must go on behind it, and else the *tag*: eight bits of the
+//! hash, of which two values stand for others.
 
-#![allow(unsafe_code, reason = "one load; see `has_overflow`")]
+/// The control bytes that are compared at once.
+pub(super) const WINDOW: usize = 16;
 
-/// The slots of a group.
-pub(super) const SLOTS: usize = 15;
-
-/// The bits of all slots.
-const ALL: u32 = (1 << SLOTS) - 1;
+pub(super) const EMPTY: u8 = 0;
+pub(super) const REMOVED: u8 = 1;
 
 /// Each byte as a tag, four times: one load and one shuffle fill a register.
 static TAGS: [u32; 256] = {
     let mut tags = [0; 256];
     let mut byte = 0;
     while byte < 256 {
-        let tag = if byte == 0 { 1 } else { byte as u32 };
-        tags[byte] = tag * 0x0101_0101;
+        let tag = if byte <= REMOVED as usize { byte + 0x80 } else { byte };
+        tags[byte] = tag as u32 * 0x0101_0101;
         byte += 1;
     }
     tags
 };
 
-/// The control byte of a full slot, in each byte.
+/// The control byte of a full slot, four times.
 #[derive(Clone, Copy)]
 pub(super) struct Tag(u32);
 
@@ -38,25 +32,42 @@ impl Tag {
         Self(TAGS[usize::from(byte)])
     }
 
-    fn from_control(byte: u8) -> Self {
-        debug_assert_ne!(byte, 0);
-        Self::of(byte)
-    }
-
-    fn byte(self) -> u8 {
+    pub(super) fn byte(self) -> u8 {
         self.0 as u8
     }
 }
 
+/// The control bytes from some slot on.
 #[derive(Clone, Copy)]
-#[repr(C, align(16))]
-pub(super) struct Control([u8; 16]);
+pub(super) struct Window<'s>(pub(super) &'s [u8; WINDOW]);
 
-/// A set of slots.
+/// A set of positions in a window.
 #[derive(Clone, Copy)]
-pub(super) struct Slots(u32);
+pub(super) struct Positions(u32);
 
-impl Iterator for Slots {
+impl Positions {
+    #[inline]
+    pub(super) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Returns the set without those below `first`.
+    pub(super) fn from(self, first: usize) -> Self {
+        Self(self.0 >> first << first)
+    }
+
+    /// Returns the number of positions below the lowest in the set: all if there is none.
+    pub(super) fn before(self) -> usize {
+        (self.0.trailing_zeros() as usize).min(WINDOW)
+    }
+
+    /// Returns the number of positions above the highest in the set: all if there is none.
+    pub(super) fn after(self) -> usize {
+        self.0.leading_zeros() as usize - (32 - WINDOW)
+    }
+}
+
+impl Iterator for Positions {
     type Item = usize;
 
     #[inline]
@@ -64,68 +75,39 @@ impl Iterator for Slots {
         if self.0 == 0 {
             return None;
         }
-        let slot = self.0.trailing_zeros() as usize;
+        let position = self.0.trailing_zeros() as usize;
         self.0 &= self.0 - 1;
-        Some(slot)
+        Some(position)
     }
 }
 
-impl Control {
-    pub(super) const EMPTY: Self = Self([0; 16]);
-
+impl Window<'_> {
     #[inline]
-    fn equal(&self, bytes: u32) -> u32 {
+    fn equal(self, four: u32) -> u32 {
         #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
-        let equal = sse2::equal(&self.0, bytes);
+        let equal = sse2::equal(self.0, four);
         #[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
-        let equal = swar::equal(&self.0, bytes);
-        equal & ALL
-    }
-
-    /// Returns the slots with this tag.
-    #[inline]
-    pub(super) fn matches(&self, tag: Tag) -> Slots {
-        Slots(self.equal(tag.0))
+        let equal = swar::equal(self.0, four);
+        equal
     }
 
     #[inline]
-    pub(super) fn empty(&self) -> Slots {
-        Slots(self.equal(0))
+    pub(super) fn matches(self, tag: Tag) -> Positions {
+        Positions(self.equal(tag.0))
     }
 
     #[inline]
-    pub(super) fn full(&self) -> Slots {
-        Slots(self.equal(0) ^ ALL)
+    pub(super) fn empty(self) -> Positions {
+        Positions(self.equal(0))
     }
 
-    pub(super) fn overflow(&self) -> u8 {
-        self.0[SLOTS]
+    /// Returns the positions without an entry.
+    pub(super) fn free(self) -> Positions {
+        Positions(self.equal(0) | self.equal(0x0101_0101 * u32::from(REMOVED)))
     }
 
-    /// Returns whether the overflow byte has a bit. It is loaded here, not together with the tags:
-    /// else each search would store them to the stack first.
-    #[inline]
-    pub(super) fn has_overflow(&self) -> bool {
-        // SAFETY: the byte is borrowed.
-        unsafe { std::ptr::from_ref(&self.0[SLOTS]).read_volatile() != 0 }
-    }
-
-    pub(super) fn add_overflow(&mut self, bits: u8) {
-        self.0[SLOTS] |= bits;
-    }
-
-    pub(super) fn fill(&mut self, slot: usize, tag: Tag) {
-        debug_assert!(slot < SLOTS);
-        self.0[slot] = tag.byte();
-    }
-
-    pub(super) fn tag(&self, slot: usize) -> Tag {
-        Tag::from_control(self.0[slot])
-    }
-
-    pub(super) fn clear(&mut self, slot: usize) {
-        debug_assert!(slot < SLOTS);
-        self.0[slot] = 0;
+    pub(super) fn full(self) -> Positions {
+        Positions(self.free().0 ^ ((1 << WINDOW) - 1))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The bits of a hash that choose a segment, a group and a slot.
+//! The bits of a hash that choose a segment and a slot.
 
 use super::control::Tag;
 
@@ -46,7 +46,7 @@ impl Place {
         (self.upper >> (63 - depth)) & 1 == 1
     }
 
-    /// Returns the first group to search, of `homes`.
+    /// Returns the slot at which a search begins, of `homes`.
     #[inline]
     pub(super) fn home(self, homes: u64) -> usize {
         ((u64::from(self.inner as u32) * homes) >> 32) as usize
@@ -56,10 +56,5 @@ impl Place {
     #[inline]
     pub(super) fn tag(self) -> Tag {
         Tag::of(self.inner as u8)
-    }
-
-    /// Returns the bit of a group's overflow byte.
-    pub(super) fn overflow_bit(self) -> u8 {
-        1 << ((self.inner >> 8) & 7)
     }
 }

@@ -1,34 +1,35 @@
-//! A segment: groups of fifteen entries behind a header, in one allocation.
+//! A segment: an open-addressing hash table of some hundred slots, in one allocation.
 //!
 //! ```text
-//!   ┌────────┬──────────────────────────┬──────────────────────────┬─────┐
-//!   │ header │ 15 entries, 16 control   │ 15 entries, 16 control   │  …  │
-//!   └────────┴──────────────────────────┴──────────────────────────┴─────┘
-//!            ▲ the pointer              group 1
+//!   ┌─────────┬─────────┬───┬─────────┬────────┬──────────────────────────────┐
+//!   │ entry n │ …       │ 1 │ entry 0 │ header │ control bytes of 0, 1, … n   │
+//!   └─────────┴─────────┴───┴─────────┴────────┴──────────────────────────────┘
+//!                                              ▲ the pointer
 //! ```
 //!
-//! A hash has a home among the first groups, as many for each segment as the table says; what does
-//! not fit there goes to the next group with room, round the end. So the address of the home group
-//! depends on nothing that must be loaded from the segment. More groups than homes exist only in a
-//! segment that cannot be split, because its hashes are equal.
+//! The hash chooses a *home* among all slots but the last fifteen. A search compares the sixteen
+//! control bytes from the home on (the window), then those of the next sixteen slots, round the
+//! end, until a window has an empty slot. The number of homes is the table's, not the segment's: so
+//! the place in the segment depends on nothing that must be loaded from it. A segment has more
+//! slots than homes and fifteen only if it cannot be split, because its hashes are equal.
 //!
 //! # Invariants
 //!
-//! 1. A `Segment` points at group 0 of an allocation made by `allocate` with the number of groups
-//!    that the header in front of group 0 states. It stays allocated until `free`, which the owner
-//!    calls once, when nothing can reach the segment.
-//! 2. A slot is initialized if and only if its control byte is not 0.
+//! 1. A `Segment` points at the control bytes in an allocation made by `new` or `copy_bytes`. In
+//!    front of them is the header, and before that the entries, as many as the header states and at
+//!    least `WINDOW`. It stays allocated until `free`, which the owner calls once, when nothing can
+//!    reach the segment.
+//! 2. A slot is initialized if and only if its control byte is a tag.
 //! 3. A segment is changed only by the edit that made it, before it is published. So a shared
 //!    reference to its parts never coexists with a change.
-//! 4. `homes` is not 0 and at most the number of groups.
+//! 4. `homes` is not 0, and `homes + WINDOW - 1` is at most the number of slots.
 
 #![allow(unsafe_code, reason = "see the invariants above")]
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
-use std::mem::{MaybeUninit, offset_of};
 use std::ptr::NonNull;
 
-use super::control::{Control, SLOTS, Tag};
+use super::control::{EMPTY, REMOVED, WINDOW, Window};
 use super::place::Place;
 
 pub(super) struct Entry<K, V> {
@@ -36,20 +37,14 @@ pub(super) struct Entry<K, V> {
     pub(super) value: V,
 }
 
-/// Entries come first: if their size is a power of two, none lies across two cache lines.
 #[repr(C, align(16))]
-struct Group<K, V> {
-    entries: [MaybeUninit<Entry<K, V>>; SLOTS],
-    control: Control,
-}
-
-/// The bytes in front of group 0, which begins a cache line.
-#[repr(C, align(64))]
 struct Header {
     /// The edit that made the segment.
     birth: u64,
     len: u32,
-    groups: u32,
+    /// The slots whose entry was removed, and that are not empty since.
+    removed: u32,
+    slots: u32,
     /// The number of hash bits that all its entries share.
     depth: u32,
 }
@@ -62,12 +57,8 @@ pub(super) enum First<K, V> {
     Unknown,
 }
 
-/// The distance of an entry from group 0.
-#[derive(Clone, Copy)]
-pub(super) struct Position(usize);
-
 /// The pointer to a segment.
-pub(super) struct Segment<K, V>(NonNull<Group<K, V>>);
+pub(super) struct Segment<K, V>(NonNull<Header>, std::marker::PhantomData<Entry<K, V>>);
 
 impl<K, V> Clone for Segment<K, V> {
     fn clone(&self) -> Self {
@@ -83,70 +74,88 @@ impl<K, V> PartialEq for Segment<K, V> {
     }
 }
 
-impl<K, V> Segment<K, V> {
-    /// The distance from the start of the allocation to group 0.
-    const FRONT: usize = {
-        let align = align_of::<Group<K, V>>();
-        let header = size_of::<Header>();
-        if align > header { align } else { header }
-    };
+/// Returns the number of slots for so many homes.
+pub(super) const fn slots(homes: u32) -> u32 {
+    homes + WINDOW as u32 - 1
+}
 
-    fn layout(groups: u32) -> Layout {
-        let size = (groups as usize).checked_mul(size_of::<Group<K, V>>());
-        let size = size.and_then(|size| size.checked_add(Self::FRONT));
-        let layout = size.map(|size| Layout::from_size_align(size, Self::FRONT));
-        let Some(Ok(layout)) = layout else {
-            panic!("a segment of {groups} groups exceeds the address space");
+const fn larger(a: usize, b: usize) -> usize {
+    if a > b { a } else { b }
+}
+
+impl<K, V> Segment<K, V> {
+    const ALIGN: usize = larger(align_of::<Header>(), align_of::<Entry<K, V>>());
+
+    /// The distance from slot 0 to the control bytes.
+    const FRONT: usize = larger(size_of::<Header>(), align_of::<Entry<K, V>>());
+
+    /// Returns the layout, and the distance from its start to the control bytes.
+    fn layout(slots: u32) -> (Layout, usize) {
+        let layout = || {
+            let entries = (slots as usize).checked_mul(size_of::<Entry<K, V>>())?;
+            let front = entries.checked_add(Self::FRONT)?;
+            let front = front.checked_next_multiple_of(Self::ALIGN)?;
+            let size = front.checked_add(slots as usize)?;
+            Some((Layout::from_size_align(size, Self::ALIGN).ok()?, front))
         };
-        layout
+        match layout() {
+            Some(layout) => layout,
+            None => panic!("a segment of {slots} slots exceeds the address space"),
+        }
     }
 
-    /// Allocates a segment whose groups are not initialized.
-    fn allocate(groups: u32, depth: u32, birth: u64) -> Self {
-        let layout = Self::layout(groups);
+    /// Allocates a segment whose control bytes are not initialized.
+    fn allocate(header: Header) -> Self {
+        let (layout, front) = Self::layout(header.slots);
         // SAFETY: the size is not 0, since the header is part of it.
         let start = unsafe { alloc(layout) };
         let Some(start) = NonNull::new(start) else {
             handle_alloc_error(layout);
         };
-        // SAFETY: the header and FRONT bytes are inside the allocation.
-        let group = unsafe { start.add(Self::FRONT) };
-        let segment = Self(group.cast());
-        let header = Header {
-            birth,
-            len: 0,
-            groups,
-            depth,
-        };
-        // SAFETY: the allocation is new, and has room for a header in front of group 0.
+        // SAFETY: the control bytes are inside the allocation.
+        let control = unsafe { start.add(front) };
+        let segment = Self(control.cast(), std::marker::PhantomData);
+        // SAFETY: the allocation is new, and has room for a header in front of the control bytes.
         unsafe { segment.header_pointer().write(header) };
         segment
     }
 
     /// Creates an empty segment.
-    pub(super) fn new(groups: u32, depth: u32, birth: u64) -> Self {
-        let segment = Self::allocate(groups, depth, birth);
-        for i in 0..groups as usize {
-            // SAFETY: invariant 1; nothing else has the pointer.
-            let control = unsafe { segment.control_pointer(i) };
-            // SAFETY: it points into the allocation.
-            unsafe { control.write(Control::EMPTY) };
-        }
+    pub(super) fn new(slots: u32, depth: u32, birth: u64) -> Self {
+        debug_assert!(slots as usize >= WINDOW);
+        let segment = Self::allocate(Header {
+            birth,
+            len: 0,
+            removed: 0,
+            slots,
+            depth,
+        });
+        // SAFETY: the allocation is new, and has a control byte for each slot.
+        unsafe { segment.control(0).write_bytes(EMPTY, slots as usize) };
         segment
     }
 
     fn header_pointer(self) -> NonNull<Header> {
-        // SAFETY: invariant 1: the header stands in front of group 0.
-        unsafe { self.0.cast::<Header>().sub(1) }
+        // SAFETY: invariant 1: the header is in front of the control bytes.
+        unsafe { self.0.sub(1) }
     }
 
     /// # Safety
-    /// There are more than `i` groups.
-    unsafe fn control_pointer(self, i: usize) -> NonNull<Control> {
-        // SAFETY: the caller promises that the group exists.
-        let group = unsafe { self.0.add(i) };
-        // SAFETY: the control bytes are a part of the group.
-        unsafe { group.byte_add(offset_of!(Group<K, V>, control)).cast() }
+    /// There is a slot `i`, or it is the first after the last.
+    #[inline]
+    unsafe fn control(self, i: usize) -> NonNull<u8> {
+        // SAFETY: invariant 1, and the caller's promise.
+        unsafe { self.0.cast::<u8>().add(i) }
+    }
+
+    /// # Safety
+    /// There is a slot `i`.
+    #[inline]
+    unsafe fn entry(self, i: usize) -> NonNull<Entry<K, V>> {
+        // SAFETY: invariant 1: slot 0 ends FRONT bytes before the control bytes.
+        let end = unsafe { self.0.cast::<Entry<K, V>>().byte_sub(Self::FRONT) };
+        // SAFETY: invariant 1, and the caller's promise.
+        unsafe { end.sub(i + 1) }
     }
 
     /// # Safety
@@ -164,22 +173,13 @@ impl<K, V> Segment<K, V> {
     }
 
     /// # Safety
-    /// As for `header`, and there are more than `i` groups.
+    /// As for `header`, and there are `WINDOW` slots from `i` on.
     #[inline]
-    unsafe fn group<'s>(self, i: usize) -> &'s Group<K, V> {
-        // SAFETY: the caller promises that the group exists.
-        let group = unsafe { self.0.add(i) };
+    unsafe fn window<'s>(self, i: usize) -> Window<'s> {
+        // SAFETY: the caller's promise.
+        let control = unsafe { self.control(i) };
         // SAFETY: invariants 1 and 3, by the caller's promise.
-        unsafe { group.as_ref() }
-    }
-
-    /// # Safety
-    /// As for `group`, and only the caller has access.
-    unsafe fn group_mut<'s>(self, i: usize) -> &'s mut Group<K, V> {
-        // SAFETY: the caller promises that the group exists.
-        let mut group = unsafe { self.0.add(i) };
-        // SAFETY: invariants 1 and 3, by the caller's promise.
-        unsafe { group.as_mut() }
+        Window(unsafe { control.cast().as_ref() })
     }
 
     /// Returns the edit that made the segment.
@@ -191,18 +191,21 @@ impl<K, V> Segment<K, V> {
         unsafe { self.header() }.birth
     }
 
+    /// Returns the number of entries, and of slots that removed ones still occupy.
+    ///
     /// # Safety
     /// The segment is allocated.
-    pub(super) unsafe fn len(self) -> usize {
+    pub(super) unsafe fn used(self) -> (usize, usize) {
         // SAFETY: the caller's promise.
-        unsafe { self.header() }.len as usize
+        let header = unsafe { self.header() };
+        (header.len as usize, header.removed as usize)
     }
 
     /// # Safety
     /// The segment is allocated.
-    pub(super) unsafe fn groups(self) -> u32 {
+    pub(super) unsafe fn slots(self) -> u32 {
         // SAFETY: the caller's promise.
-        unsafe { self.header() }.groups
+        unsafe { self.header() }.slots
     }
 
     /// # Safety
@@ -212,15 +215,7 @@ impl<K, V> Segment<K, V> {
         unsafe { self.header() }.depth
     }
 
-    /// # Safety
-    /// The segment is allocated.
-    pub(super) unsafe fn len_and_depth(self) -> (usize, u32) {
-        // SAFETY: the caller's promise.
-        let header = unsafe { self.header() };
-        (header.len as usize, header.depth)
-    }
-
-    /// Searches the first slot of the home group that has the tag.
+    /// Compares the first entry from the home on that has the tag.
     ///
     /// # Safety
     /// The segment is allocated, and is not changed during the call; `homes` is its table's.
@@ -231,23 +226,27 @@ impl<K, V> Segment<K, V> {
         homes: u64,
         is_key: impl Fn(&K) -> bool,
     ) -> First<K, V> {
+        let home = place.home(homes);
         // SAFETY: invariant 4, and the caller's promise.
-        let group = unsafe { self.group(place.home(homes)) };
-        match group.control.matches(place.tag()).next() {
-            Some(slot) => {
-                let entry = group.entry(slot);
-                if is_key(&entry.key) {
-                    First::Found(NonNull::from_ref(entry))
-                } else {
-                    First::Unknown
-                }
-            }
-            None if group.control.has_overflow() => First::Unknown,
-            None => First::Absent,
+        let window = unsafe { self.window(home) };
+        let Some(position) = window.matches(place.tag()).next() else {
+            return if window.empty().is_empty() {
+                First::Unknown
+            } else {
+                First::Absent
+            };
+        };
+        // SAFETY: the window is inside the segment.
+        let entry = unsafe { self.entry(home + position) };
+        // SAFETY: invariants 2 and 3.
+        if is_key(unsafe { &entry.as_ref().key }) {
+            First::Found(entry)
+        } else {
+            First::Unknown
         }
     }
 
-    /// Returns the entry of a key.
+    /// Returns the slot of a key.
     ///
     /// # Safety
     /// As for `find_first`.
@@ -255,100 +254,128 @@ impl<K, V> Segment<K, V> {
         self,
         place: Place,
         homes: u64,
-        is_key: &impl Fn(&K) -> bool,
-    ) -> Option<NonNull<Entry<K, V>>> {
+        is_key: impl Fn(&K) -> bool,
+    ) -> Option<usize> {
         // SAFETY: the caller's promise.
-        let groups = unsafe { self.groups() } as usize;
-        let home = place.home(homes);
-        let mut at = home;
-        loop {
-            // SAFETY: `at` is below the number of groups, and the caller's promise.
-            let group = unsafe { self.group(at) };
-            if let Some(found) = group.find(place.tag(), is_key) {
-                return Some(found);
+        let slots = unsafe { self.slots() } as usize;
+        for start in windows(place.home(homes), slots) {
+            // SAFETY: the window is inside the segment.
+            let window = unsafe { self.window(start) };
+            for position in window.matches(place.tag()) {
+                // SAFETY: as above.
+                let entry = unsafe { self.entry(start + position) };
+                // SAFETY: invariants 2 and 3.
+                if is_key(unsafe { &entry.as_ref().key }) {
+                    return Some(start + position);
+                }
             }
-            if group.control.overflow() & place.overflow_bit() == 0 {
-                return None;
-            }
-            at = next(at, groups);
-            if at == home {
+            if !window.empty().is_empty() {
                 return None;
             }
         }
+        None
+    }
+
+    /// Returns the entry in a slot.
+    ///
+    /// # Safety
+    /// The segment is allocated while `'s` lasts, and is not changed; the slot is full.
+    pub(super) unsafe fn get<'s>(self, slot: usize) -> &'s Entry<K, V> {
+        // SAFETY: the caller's promise.
+        let entry = unsafe { self.entry(slot) };
+        // SAFETY: invariants 2 and 3.
+        unsafe { entry.as_ref() }
+    }
+
+    /// Returns the entry in a slot for changing its value.
+    ///
+    /// # Safety
+    /// As for `get`, and only the caller has access.
+    pub(super) unsafe fn get_mut<'s>(self, slot: usize) -> &'s mut Entry<K, V> {
+        // SAFETY: the caller's promise.
+        let mut entry = unsafe { self.entry(slot) };
+        // SAFETY: invariants 2 and 3.
+        unsafe { entry.as_mut() }
     }
 
     /// Adds an entry whose key is absent.
     ///
     /// # Safety
-    /// The segment is allocated, and only the caller has access; it has an empty slot, and `homes`
-    /// is its table's.
+    /// The segment is allocated, and only the caller has access; it has a free slot, and `homes` is
+    /// its table's.
     pub(super) unsafe fn add(self, place: Place, homes: u64, entry: Entry<K, V>) {
         // SAFETY: the caller's promise.
-        let groups = unsafe { self.groups() } as usize;
-        let mut at = place.home(homes);
-        loop {
-            // SAFETY: `at` is below the number of groups, and the caller's promise.
-            let group = unsafe { self.group_mut(at) };
-            if let Some(slot) = group.control.empty().next() {
-                group.entries[slot].write(entry);
-                group.control.fill(slot, place.tag());
-                break;
-            }
-            group.control.add_overflow(place.overflow_bit());
-            at = next(at, groups);
-        }
+        let slots = unsafe { self.slots() } as usize;
+        let free = windows(place.home(homes), slots).find_map(|start| {
+            // SAFETY: the window is inside the segment.
+            let window = unsafe { self.window(start) };
+            window.free().next().map(|position| start + position)
+        });
+        let slot = free.expect("a segment has a free slot");
+        // SAFETY: there is a slot `slot`.
+        let control = unsafe { self.control(slot) };
+        // SAFETY: the caller has access.
+        let before = unsafe { control.replace(place.tag().byte()) };
+        // SAFETY: there is a slot `slot`.
+        let place = unsafe { self.entry(slot) };
+        // SAFETY: the caller has access, and the slot was free.
+        unsafe { place.write(entry) };
         // SAFETY: the caller's promise.
-        unsafe { self.header_mut() }.len += 1;
+        let header = unsafe { self.header_mut() };
+        header.len += 1;
+        header.removed -= u32::from(before == REMOVED);
     }
 
-    /// Returns the position of an entry that `find` returned. Copies have it in the same position.
-    pub(super) fn position(self, entry: NonNull<Entry<K, V>>) -> Position {
-        Position(entry.as_ptr().addr() - self.0.as_ptr().addr())
-    }
-
-    /// Returns the group and the slot of a position.
+    /// Removes the entry in a slot.
     ///
     /// # Safety
-    /// The segment is allocated, and only the caller has access; it has an entry there.
-    unsafe fn slot<'s>(self, position: Position) -> (&'s mut Group<K, V>, usize) {
-        let size = size_of::<Group<K, V>>();
-        // SAFETY: the position is in a group of this segment, and the caller's promise.
-        let group = unsafe { self.group_mut(position.0 / size) };
-        // Entries without size all have the address of slot 0.
-        let slot = match (position.0 % size).checked_div(size_of::<Entry<K, V>>()) {
-            Some(slot) => Some(slot),
-            None => group.control.full().next(),
+    /// The segment is allocated, and only the caller has access; the slot is full.
+    pub(super) unsafe fn take(self, slot: usize) -> Entry<K, V> {
+        // SAFETY: the caller's promise.
+        let slots = unsafe { self.slots() } as usize;
+        // No search has passed this slot if each window with it has an empty slot.
+        // SAFETY: a window is inside the segment if it begins here or before.
+        let before = slot.checked_sub(WINDOW).map(|i| unsafe { self.window(i) });
+        let full_before = before.map_or(slot, |window| window.empty().after());
+        let full_after = if slot + WINDOW <= slots {
+            // SAFETY: as above.
+            unsafe { self.window(slot) }.empty().before()
+        } else {
+            slots - slot
         };
-        (group, slot.expect("the segment has an entry there"))
+        let may_be_passed = full_before + full_after >= WINDOW;
+        // SAFETY: there is a slot `slot`.
+        let control = unsafe { self.control(slot) };
+        // SAFETY: the caller has access.
+        unsafe { control.write(if may_be_passed { REMOVED } else { EMPTY }) };
+        // SAFETY: the caller's promise.
+        let header = unsafe { self.header_mut() };
+        header.len -= 1;
+        header.removed += u32::from(may_be_passed);
+        // SAFETY: there is a slot `slot`.
+        let entry = unsafe { self.entry(slot) };
+        // SAFETY: invariant 2: the slot was full, and its control byte is changed.
+        unsafe { entry.read() }
     }
 
-    /// Returns an entry for changing its value.
+    /// Returns the full slots in ascending order.
     ///
     /// # Safety
-    /// As for `slot`.
-    pub(super) unsafe fn entry_mut<'s>(self, position: Position) -> &'s mut Entry<K, V> {
+    /// The segment is allocated while the iterator lives, and is not changed, except that entries
+    /// that it has passed may be removed.
+    pub(super) unsafe fn full(self) -> impl Iterator<Item = usize> {
         // SAFETY: the caller's promise.
-        let (group, slot) = unsafe { self.slot(position) };
-        // SAFETY: invariant 2: a position is that of a full slot.
-        unsafe { group.entries[slot].assume_init_mut() }
+        let slots = unsafe { self.slots() } as usize;
+        (0..slots).step_by(WINDOW).flat_map(move |from| {
+            let start = from.min(slots - WINDOW);
+            // SAFETY: the window is inside the segment.
+            let window = unsafe { self.window(start) };
+            let full = window.full().from(from - start);
+            full.map(move |position| start + position)
+        })
     }
 
-    /// Removes an entry.
-    ///
-    /// # Safety
-    /// As for `slot`.
-    pub(super) unsafe fn take(self, position: Position) -> Entry<K, V> {
-        // SAFETY: the caller's promise.
-        let (group, slot) = unsafe { self.slot(position) };
-        group.control.clear(slot);
-        // SAFETY: invariant 2: the slot was full, and its control byte is cleared.
-        let taken = unsafe { group.entries[slot].assume_init_read() };
-        // SAFETY: the caller's promise.
-        unsafe { self.header_mut() }.len -= 1;
-        taken
-    }
-
-    /// Returns the entries, in the order of groups and slots.
+    /// Returns the entries, in the order of their slots.
     ///
     /// # Safety
     /// The segment is allocated while `'s` lasts, and is not changed.
@@ -358,12 +385,9 @@ impl<K, V> Segment<K, V> {
         V: 's,
     {
         // SAFETY: the caller's promise.
-        let groups = unsafe { self.groups() } as usize;
-        (0..groups).flat_map(move |i| {
-            // SAFETY: there are more than `i` groups, and the caller's promise.
-            let group: &'s Group<K, V> = unsafe { self.group(i) };
-            group.control.full().map(|slot| group.entry(slot))
-        })
+        let full = unsafe { self.full() };
+        // SAFETY: as above, and the slot is full.
+        full.map(move |slot| unsafe { self.get(slot) })
     }
 
     /// Moves the entries out, in the order of `iter`. After that the segment can only be freed.
@@ -372,15 +396,15 @@ impl<K, V> Segment<K, V> {
     /// The segment is allocated, and only the caller has access.
     pub(super) unsafe fn drain(self, mut taken: impl FnMut(Entry<K, V>)) {
         // SAFETY: the caller's promise.
-        let groups = unsafe { self.groups() } as usize;
-        for i in 0..groups {
-            // SAFETY: there are more than `i` groups, and the caller's promise.
-            let group = unsafe { self.group_mut(i) };
-            for slot in group.control.full() {
-                group.control.clear(slot);
-                // SAFETY: invariant 2: the slot was full, and its control byte is cleared.
-                taken(unsafe { group.entries[slot].assume_init_read() });
-            }
+        for slot in unsafe { self.full() } {
+            // SAFETY: there is a slot `slot`.
+            let control = unsafe { self.control(slot) };
+            // SAFETY: the caller has access.
+            unsafe { control.write(REMOVED) };
+            // SAFETY: there is a slot `slot`.
+            let entry = unsafe { self.entry(slot) };
+            // SAFETY: invariant 2: the slot was full, and its control byte is changed.
+            taken(unsafe { entry.read() });
         }
     }
 
@@ -389,22 +413,21 @@ impl<K, V> Segment<K, V> {
     /// # Safety
     /// The segment is allocated, and nothing has access after this.
     pub(super) unsafe fn free(self) {
-        // SAFETY: the caller's promise.
-        let groups = unsafe { self.groups() };
         if std::mem::needs_drop::<Entry<K, V>>() {
-            for i in 0..groups as usize {
-                // SAFETY: there are more than `i` groups, and the caller's promise.
-                let group = unsafe { self.group_mut(i) };
-                for slot in group.control.full() {
-                    // SAFETY: invariant 2; the segment is freed below, so nothing reads the slot.
-                    unsafe { group.entries[slot].assume_init_drop() };
-                }
+            // SAFETY: the caller's promise.
+            for slot in unsafe { self.full() } {
+                // SAFETY: there is a slot `slot`.
+                let entry = unsafe { self.entry(slot) };
+                // SAFETY: invariant 2; the segment is freed below, so nothing reads the slot.
+                unsafe { entry.drop_in_place() };
             }
         }
-        // SAFETY: invariant 1: FRONT bytes lie between the start and group 0.
-        let start = unsafe { self.0.cast::<u8>().sub(Self::FRONT) };
+        // SAFETY: the caller's promise.
+        let (layout, front) = Self::layout(unsafe { self.slots() });
+        // SAFETY: invariant 1.
+        let start = unsafe { self.0.cast::<u8>().sub(front) };
         // SAFETY: invariant 1: allocated by this layout, and the caller's promise.
-        unsafe { dealloc(start.as_ptr(), Self::layout(groups)) };
+        unsafe { dealloc(start.as_ptr(), layout) };
     }
 
     /// Returns a bitwise copy.
@@ -413,15 +436,18 @@ impl<K, V> Segment<K, V> {
     /// The segment is allocated and not changed during the call. `K` and `V` are `Copy`.
     unsafe fn copy_bytes(self, birth: u64) -> Self {
         // SAFETY: the caller's promise.
-        let header = unsafe { self.header() };
-        let copy = Self::allocate(header.groups, header.depth, birth);
-        // SAFETY: the copy is new, and its groups are as many and do not overlap with these.
-        unsafe {
-            self.0
-                .copy_to_nonoverlapping(copy.0, header.groups as usize);
+        let header = Header {
+            birth,
+            ..*unsafe { self.header() }
         };
-        // SAFETY: the copy is new.
-        unsafe { copy.header_mut() }.len = header.len;
+        let slots = header.slots as usize;
+        let copy = Self::allocate(header);
+        // SAFETY: there are so many control bytes in both, and the copy is new.
+        unsafe { self.control(0).copy_to_nonoverlapping(copy.control(0), slots) };
+        // SAFETY: the last slot comes first.
+        let (from, to) = unsafe { (self.entry(slots - 1), copy.entry(slots - 1)) };
+        // SAFETY: there are so many slots in both, and the copy is new.
+        unsafe { from.copy_to_nonoverlapping(to, slots) };
         copy
     }
 }
@@ -439,26 +465,32 @@ impl<K: Clone, V: Clone> Segment<K, V> {
         }
         // SAFETY: the caller's promise.
         let header = unsafe { self.header() };
-        let copy = Owned(Self::new(header.groups, header.depth, birth));
-        for i in 0..header.groups as usize {
-            // SAFETY: there are more than `i` groups, and the caller's promise.
-            let from = unsafe { self.group(i) };
-            // SAFETY: the copy is new, and has as many groups.
-            let to = unsafe { copy.0.group_mut(i) };
-            to.control.add_overflow(from.control.overflow());
-            for slot in from.control.full() {
-                let Entry { key, value } = from.entry(slot);
-                to.entries[slot].write(Entry {
-                    key: key.clone(),
-                    value: value.clone(),
-                });
-                // After the foreign code, so that a panic drops what is initialized.
-                to.control.fill(slot, from.control.tag(slot));
-            }
+        let copy = Owned(Self::new(header.slots, header.depth, birth));
+        // SAFETY: the caller's promise.
+        for slot in unsafe { self.full() } {
+            // SAFETY: the slot is full.
+            let Entry { key, value } = unsafe { self.get(slot) };
+            let entry = Entry {
+                key: key.clone(),
+                value: value.clone(),
+            };
+            // SAFETY: the copy has as many slots.
+            let place = unsafe { copy.0.entry(slot) };
+            // SAFETY: the copy is new.
+            unsafe { place.write(entry) };
+            // SAFETY: both have this slot.
+            let (from, to) = unsafe { (self.control(slot), copy.0.control(slot)) };
+            // After the foreign code, so that a panic drops what is initialized.
+            // SAFETY: the copy is new.
+            unsafe { to.write(from.read()) };
         }
         let copy = copy.into_inner();
+        let slots = header.slots as usize;
+        // Also those of removed entries. SAFETY: there are so many in both, and the copy is new.
+        unsafe { self.control(0).copy_to_nonoverlapping(copy.control(0), slots) };
         // SAFETY: the copy is new.
-        unsafe { copy.header_mut() }.len = header.len;
+        let new = unsafe { copy.header_mut() };
+        (new.len, new.removed) = (header.len, header.removed);
         copy
     }
 }
@@ -481,30 +513,9 @@ impl<K, V> Drop for Owned<K, V> {
     }
 }
 
-impl<K, V> Group<K, V> {
-    #[inline]
-    fn find(&self, tag: Tag, is_key: &impl Fn(&K) -> bool) -> Option<NonNull<Entry<K, V>>> {
-        let matches = self.control.matches(tag);
-        for slot in matches {
-            let entry = self.entry(slot);
-            if is_key(&entry.key) {
-                return Some(NonNull::from_ref(entry));
-            }
-        }
-        None
-    }
-
-    /// Returns the entry of a full slot.
-    #[inline]
-    fn entry(&self, slot: usize) -> &Entry<K, V> {
-        debug_assert!(slot < SLOTS);
-        // SAFETY: a set of slots has none above the last.
-        let entry = unsafe { self.entries.get_unchecked(slot) };
-        // SAFETY: invariant 2: callers pass slots that are full.
-        unsafe { entry.assume_init_ref() }
-    }
-}
-
-fn next(group: usize, groups: usize) -> usize {
-    if group + 1 == groups { 0 } else { group + 1 }
+/// Returns the starts of the windows of a search: from the home to the end, then from slot 0 on.
+fn windows(home: usize, slots: usize) -> impl Iterator<Item = usize> {
+    let to_end = (home..slots).step_by(WINDOW);
+    let round = (0..home).step_by(WINDOW);
+    to_end.chain(round).map(move |start| start.min(slots - WINDOW))
 }

@@ -2,43 +2,52 @@
 
 #![allow(unsafe_code, reason = "see `directory.rs`, invariant 1, and `segment.rs`")]
 
-use super::control::SLOTS;
 use super::directory::{Directory, Node};
 use super::edit::Edit;
 use super::place::Place;
-use super::segment::{First, Entry, Owned, Position, Segment};
+use super::segment::{Entry, First, Owned, Segment, slots};
 
-/// The most home groups of a segment: few if copying an entry runs foreign code, and fewer if
-/// entries are large.
-const fn most_homes<K, V>() -> u32 {
-    let most = if cfg!(any(miri, test)) {
-        2
+/// The fewest slots of a segment.
+const WINDOW: u32 = super::control::WINDOW as u32;
+
+/// The shape of a table's segments.
+struct Shape {
+    /// The homes of each segment, if there are several.
+    homes: u32,
+    /// The most homes of the only segment.
+    alone: u32,
+}
+
+/// Returns the shape: small if copying an entry runs foreign code, and smaller if entries are
+/// large.
+const fn shape<K, V>() -> Shape {
+    let (homes, alone) = if cfg!(any(miri, test)) {
+        (20, 30)
     } else if std::mem::needs_drop::<Entry<K, V>>() {
-        4
+        (50, 50)
     } else {
-        42
+        (312, 524)
     };
-    match 10_240_usize.checked_div(SLOTS * size_of::<Entry<K, V>>()) {
-        Some(0) => 1,
-        Some(fitting) if fitting < most as usize => fitting as u32,
-        _ => most,
+    // Bounds the bytes of a segment, so that copying one of large entries takes no longer.
+    match (16 * homes as usize).checked_div(size_of::<Entry<K, V>>()) {
+        Some(0) => Shape { homes: 1, alone: 1 },
+        Some(fitting) if fitting < homes as usize => Shape {
+            homes: fitting as u32,
+            alone: fitting as u32,
+        },
+        _ => Shape { homes, alone },
     }
 }
 
-/// Returns the most entries of a segment of so many groups. One slot at least stays empty.
-const fn capacity<K, V>(groups: u32) -> usize {
-    let slots = groups as usize * SLOTS;
-    let empty = if std::mem::needs_drop::<Entry<K, V>>() {
-        slots.div_ceil(8)
-    } else {
-        slots / 5
-    };
-    slots - empty
+/// Returns the most entries of a segment of so many slots. Some slots always stay empty.
+const fn capacity(slots: u32) -> usize {
+    let slots = slots as usize;
+    slots - slots.div_ceil(5)
 }
 
 pub(super) struct Table<K, V> {
     directory: Directory<K, V>,
-    /// The home groups of each segment: `most_homes` if there is more than one segment.
+    /// The homes of each segment: `most_homes` if there is more than one segment.
     homes: u64,
     len: usize,
     /// The number of segments whose depth is the directory's.
@@ -57,7 +66,7 @@ impl<K, V> Table<K, V> {
     /// Creates an empty table.
     pub(super) fn new(birth: u64) -> Self {
         Self {
-            directory: Directory::new(Segment::new(1, 0, birth)),
+            directory: Directory::new(Segment::new(WINDOW, 0, birth)),
             homes: 1,
             len: 0,
             deepest: 1,
@@ -87,15 +96,15 @@ impl<K, V> Table<K, V> {
         }
     }
 
-    /// Returns an entry that may be in another group than its home. It gets little, so that the
-    /// caller need not keep more.
+    /// Returns an entry that may be in any slot. It gets little, so that the caller need not keep
+    /// more.
     #[inline(never)]
     fn get_anywhere(&self, hash: u64, is_key: impl Fn(&K) -> bool) -> Option<&Entry<K, V>> {
         let (segment, place) = self.find(hash);
         // SAFETY: as in `get`.
-        let found = unsafe { segment.find(place, self.homes, &is_key) }?;
+        let slot = unsafe { segment.find(place, self.homes, is_key) }?;
         // SAFETY: as in `get`.
-        Some(unsafe { found.as_ref() })
+        Some(unsafe { segment.get(slot) })
     }
 
     /// Returns the segment for a hash.
@@ -126,13 +135,14 @@ impl<K, V> Table<K, V> {
     }
 }
 
-/// Returns the fewest groups, at least `least`, with room for so many entries and one more.
-const fn groups_for<K, V>(entries: usize, least: u32) -> u32 {
-    let mut groups = least;
-    while capacity::<K, V>(groups) <= entries {
-        groups += groups.div_ceil(7);
+/// Returns a number of slots, at least `least`, with room for so many entries and one more.
+const fn slots_for(entries: usize, least: u32) -> u32 {
+    let mut slots = least;
+    while capacity(slots) <= entries {
+        // With less than a window of homes there is one for all entries, or as many as windows.
+        slots += if slots == WINDOW { WINDOW } else { slots.div_ceil(7) };
     }
-    groups
+    slots
 }
 
 /// What a change needs besides the table.
@@ -156,17 +166,17 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
     ) -> Option<V> {
         loop {
             let (segment, place) = self.find(hash);
-            if let Some(position) = self.locate(segment, place, |stored| *stored == entry.key) {
+            if let Some(slot) = self.locate(segment, place, |stored| *stored == entry.key) {
                 // SAFETY: the caller's promise.
                 let segment = unsafe { self.own(segment, place, change) };
-                // SAFETY: this edit made the segment, which has all entries in their positions.
-                let stored = unsafe { segment.entry_mut(position) };
+                // SAFETY: this edit made the segment, which has all entries in their slots.
+                let stored = unsafe { segment.get_mut(slot) };
                 return Some(std::mem::replace(&mut stored.value, entry.value));
             }
             // SAFETY: a table's segments are allocated.
-            let len = unsafe { segment.len() };
+            let (len, removed) = unsafe { segment.used() };
             // SAFETY: as above.
-            if len < capacity::<K, V>(unsafe { segment.groups() }) {
+            if len + removed < capacity(unsafe { segment.slots() }) {
                 // SAFETY: the caller's promise.
                 let segment = unsafe { self.own(segment, place, change) };
                 // SAFETY: this edit made the segment, and it has an empty slot.
@@ -189,11 +199,11 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
         change: &mut Change<'_, K, V>,
     ) -> Option<Entry<K, V>> {
         let (segment, place) = self.find(hash);
-        let position = self.locate(segment, place, is_key)?;
+        let slot = self.locate(segment, place, is_key)?;
         // SAFETY: the caller's promise.
         let segment = unsafe { self.own(segment, place, change) };
-        // SAFETY: this edit made the segment, which has all entries in their positions.
-        let removed = unsafe { segment.take(position) };
+        // SAFETY: this edit made the segment, which has all entries in their slots.
+        let removed = unsafe { segment.take(slot) };
         self.len -= 1;
         self.shrink(segment, place, change);
         Some(removed)
@@ -204,10 +214,9 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
         segment: Segment<K, V>,
         place: Place,
         is_key: impl Fn(&K) -> bool,
-    ) -> Option<Position> {
+    ) -> Option<usize> {
         // SAFETY: a table's segments are allocated, and not changed while it is borrowed.
-        let found = unsafe { segment.find(place, self.homes, &is_key) }?;
-        Some(segment.position(found))
+        unsafe { segment.find(place, self.homes, is_key) }
     }
 
     /// Returns the segment if this edit made it, else a copy in its place.
@@ -235,14 +244,10 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
         copy
     }
 
-    fn homes(&self) -> u32 {
-        self.homes as u32
-    }
-
-    fn layout(&self) -> Layout {
+    fn place_of(&self) -> fn(u64) -> Place {
         match self.directory.only() {
-            Some(_) => (self.homes(), Place::in_one),
-            None => (self.homes(), Place::among_many),
+            Some(_) => Place::in_one,
+            None => Place::among_many,
         }
     }
 
@@ -255,30 +260,51 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
     /// Makes room in a full segment, or in what takes its place.
     fn make_room(&mut self, full: Segment<K, V>, place: Place, change: &mut Change<'_, K, V>) {
         // SAFETY: a table's segments are allocated.
-        let depth = unsafe { full.depth() };
-        if self.directory.bits() == 0 && self.homes() < most_homes::<K, V>() {
+        let (len, _) = unsafe { full.used() };
+        // SAFETY: as above.
+        let (slots, depth) = unsafe { (full.slots(), full.depth()) };
+        if len < capacity(slots) / 8 * 7 {
+            // Removed entries occupy the rest.
+            self.refill(full, slots, place, change);
+        } else if self.directory.only().is_some() && slots_for(len, WINDOW) <= Self::MOST_ALONE {
             self.rebuild(full, change);
-        } else if (1 << depth) <= 8 * (self.len / (capacity::<K, V>(self.homes()) / 2) + 1) && depth < 32 {
+        } else if depth < 32 && (1 << depth) <= 8 * (self.len / (capacity(Self::SLOTS) / 2) + 1) {
             self.split(full, depth, place, change);
         } else {
             // Its hashes are equal in so many bits that more splits would not help.
-            // SAFETY: as above.
-            let groups = groups_for::<K, V>(unsafe { full.len() }, self.homes());
-            let larger = Owned(Segment::new(groups, depth, change.edit.number()));
-            scatter(&[full], change, self.layout(), |_| larger.0);
-            let (first, count) = self.run(place, depth);
-            let larger = larger.into_inner();
-            self.directory.set(first, count, larger, change.edit);
-            retire(full, change);
+            self.refill(full, slots_for(len, slots), place, change);
         }
     }
 
-    /// Gives the only segment the number of groups that its entries need.
+    /// The slots of each segment, if there are several, and the most of the only one.
+    const SLOTS: u32 = slots(shape::<K, V>().homes);
+    const MOST_ALONE: u32 = slots(shape::<K, V>().alone);
+
+    /// Replaces a segment by one of so many slots, for the homes that there are.
+    fn refill(
+        &mut self,
+        full: Segment<K, V>,
+        slots: u32,
+        place: Place,
+        change: &mut Change<'_, K, V>,
+    ) {
+        // SAFETY: a table's segments are allocated.
+        let depth = unsafe { full.depth() };
+        let new = Owned(Segment::new(slots, depth, change.edit.number()));
+        let places = places(&[full], change, self.place_of());
+        scatter(&places, self.homes as u32, change.edit.number(), |_| new.0);
+        let (first, count) = self.run(place, depth);
+        self.directory.set(first, count, new.into_inner(), change.edit);
+        retire(full, change);
+    }
+
+    /// Gives the only segment the number of slots that its entries need.
     fn rebuild(&mut self, only: Segment<K, V>, change: &mut Change<'_, K, V>) {
-        let groups = groups_for::<K, V>(self.len, 1);
-        let homes = groups.min(most_homes::<K, V>());
-        let new = Owned(Segment::new(groups, 0, change.edit.number()));
-        scatter(&[only], change, (homes, Place::in_one), |_| new.0);
+        let slots = slots_for(self.len, WINDOW);
+        let homes = slots.min(Self::MOST_ALONE) - (WINDOW - 1);
+        let new = Owned(Segment::new(slots, 0, change.edit.number()));
+        let places = places(&[only], change, Place::in_one);
+        scatter(&places, homes, change.edit.number(), |_| new.0);
         self.directory.set(0, 1, new.into_inner(), change.edit);
         self.homes = u64::from(homes);
         retire(only, change);
@@ -291,19 +317,23 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
         place: Place,
         change: &mut Change<'_, K, V>,
     ) {
+        let places = places(&[full], change, Place::among_many);
+        let is_upper = |place: &Place| place.is_upper_half(depth);
+        let upper = places[0].1.iter().filter(|place| is_upper(place)).count();
+        let number = change.edit.number();
+        let halves = [places[0].1.len() - upper, upper].map(|len| {
+            let slots = slots_for(len, Self::SLOTS);
+            Owned(Segment::new(slots, depth + 1, number))
+        });
+        let homes = shape::<K, V>().homes;
+        scatter(&places, homes, number, |place| {
+            halves[usize::from(is_upper(&place))].0
+        });
         if depth == self.directory.bits() {
             self.directory.resize(depth + 1, change.edit);
             self.deepest = 0;
         }
-        // SAFETY: a table's segments are allocated.
-        let len = unsafe { full.len() };
-        // Either half may get all entries, and a segment that could not be split before has many.
-        let groups = groups_for::<K, V>(len - 1, self.homes());
-        let number = change.edit.number();
-        let halves = [(); 2].map(|()| Owned(Segment::new(groups, depth + 1, number)));
-        scatter(&[full], change, self.layout(), |place| {
-            halves[usize::from(place.is_upper_half(depth))].0
-        });
+        self.homes = u64::from(homes);
         let (first, count) = self.run(place, depth);
         let [lower, upper] = halves.map(Owned::into_inner);
         self.directory.set(first, count / 2, lower, change.edit);
@@ -318,26 +348,29 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
     /// Merges a segment with the other half, and halves the directory, if few entries are left.
     fn shrink(&mut self, segment: Segment<K, V>, place: Place, change: &mut Change<'_, K, V>) {
         // SAFETY: a table's segments are allocated.
-        let (len, depth) = unsafe { segment.len_and_depth() };
-        if depth == 0 {
-            if self.homes > 1 && self.directory.bits() == 0 && len < capacity::<K, V>(self.homes()) / 4 {
+        let (len, _) = unsafe { segment.used() };
+        // SAFETY: as above.
+        let (slots, depth) = unsafe { (segment.slots(), segment.depth()) };
+        if self.directory.only().is_some() {
+            if slots > WINDOW && len < capacity(slots) / 4 {
                 self.rebuild(segment, change);
             }
             return;
         }
-        let most = capacity::<K, V>(self.homes()) * 5 / 8;
-        if len > most / 2 {
+        let most = capacity(Self::SLOTS) * 5 / 8;
+        if depth == 0 || len > most / 2 {
             return;
         }
         let (first, count) = self.run(place, depth);
         let other = self.directory.get(first ^ count);
         // SAFETY: as above.
-        let (other_len, other_depth) = unsafe { other.len_and_depth() };
+        let ((other_len, _), other_depth) = unsafe { (other.used(), other.depth()) };
         if other_depth != depth || len + other_len > most {
             return;
         }
-        let merged = Owned(Segment::new(self.homes(), depth - 1, change.edit.number()));
-        scatter(&[segment, other], change, self.layout(), |_| merged.0);
+        let merged = Owned(Segment::new(Self::SLOTS, depth - 1, change.edit.number()));
+        let places = places(&[segment, other], change, Place::among_many);
+        scatter(&places, self.homes as u32, change.edit.number(), |_| merged.0);
         let merged = merged.into_inner();
         self.directory
             .set(first & !count, 2 * count, merged, change.edit);
@@ -359,27 +392,34 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
     }
 }
 
-/// The home groups of each segment, and the place of a hash.
-type Layout = (u32, fn(u64) -> Place);
+/// Segments, and the place of each of their entries.
+type Places<K, V> = Vec<(Segment<K, V>, Vec<Place>)>;
 
-/// Moves or copies the entries of `from` to the segments that `target` chooses. What this edit made
-/// is empty after that; what a version may have stays as it is, also if foreign code panics.
-fn scatter<K: Clone, V: Clone>(
+/// Hashes all keys of these segments: this is all the foreign code before entries are moved.
+fn places<K, V>(
     from: &[Segment<K, V>],
     change: &Change<'_, K, V>,
-    (homes, place_of): Layout,
-    target: impl Fn(Place) -> Segment<K, V>,
-) {
-    // All foreign code comes before the first entry is moved.
-    let places = |segment: Segment<K, V>| {
+    place_of: impl Fn(u64) -> Place,
+) -> Places<K, V> {
+    let places = from.iter().map(|&segment| {
         // SAFETY: a table's segments are allocated.
         let entries = unsafe { segment.iter() };
         let places = entries.map(|entry| place_of((change.hash_of)(&entry.key)));
-        (segment, places.collect::<Vec<_>>())
-    };
-    let all: Vec<_> = from.iter().copied().map(places).collect();
+        (segment, places.collect())
+    });
+    places.collect()
+}
+
+/// Moves or copies entries to the segments that `target` chooses. What this edit made is empty
+/// after that; what a version may have stays as it is, also if `Clone` panics.
+fn scatter<K: Clone, V: Clone>(
+    all: &Places<K, V>,
+    homes: u32,
+    edit: u64,
+    target: impl Fn(Place) -> Segment<K, V>,
+) {
     // SAFETY: a table's segments are allocated.
-    let is_own = |segment: Segment<K, V>| unsafe { segment.birth() } == change.edit.number();
+    let is_own = |segment: Segment<K, V>| unsafe { segment.birth() } == edit;
     for (segment, places) in all.iter().filter(|(segment, _)| !is_own(*segment)) {
         // SAFETY: as above.
         let entries = unsafe { segment.iter() };
