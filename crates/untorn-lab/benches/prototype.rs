@@ -5,7 +5,7 @@
 //! the bytes in use for each entry, without the text of strings. Sizes that say *full* are 0.99 of
 //! the entries for which the plain map doubles.
 //!
-//! `cargo bench -p untorn-lab --bench prototype [-- u64|String 16|… reads|one|batch|memory]`
+//! `cargo bench -p untorn-lab --bench prototype [-- u64|String 16|… reads|one|batch|memory|doubling]`
 
 #![allow(unsafe_code, reason = "an allocator that counts")]
 
@@ -115,7 +115,7 @@ const SIZES: [(usize, &str); 10] = [
     (10_000_000, "10000000"),
 ];
 
-const PARTS: [&str; 4] = ["reads", "one", "batch", "memory"];
+const PARTS: [&str; 5] = ["reads", "one", "batch", "memory", "doubling"];
 
 fn main() {
     let filter = Filter::from_args(&[&["u64", "String"], &SIZES.map(|(_, label)| label), &PARTS]);
@@ -141,27 +141,50 @@ fn print_tables<K: Linked>(
         (part, MarkdownTable::with_times(title))
     });
     for (n, label) in SIZES {
-        let wanted = PARTS.map(|part| filter.selects(&[kind, label, part]));
+        let wanted = titles.map(|(part, _)| filter.selects(&[kind, label, part]));
         if !wanted.contains(&true) {
             continue;
         }
         let keys = Keys::<K>::new(n);
-        let mut maps = Maps::new(&keys, new);
+        // Each has a hash seed of its own, and with few keys the seed decides which collide.
+        let instances = ((1 << 14) / n).clamp(1, 32);
+        let mut all: Vec<_> = (0..instances).map(|_| Maps::new(&keys, new)).collect();
         for (i, (part, table)) in tables.iter_mut().enumerate() {
             if !filter.selects(&[kind, label, part]) {
                 continue;
             }
             match i {
-                0 | 1 => table.column(thousands(n), &reads(&keys, &maps, i == 1)),
-                2 => table.column(thousands(n), &one_key(&keys, &mut maps)),
-                3 => table.column(thousands(n), &batch(&keys, &mut maps)),
-                _ => table.cells(thousands(n), maps.bytes_per_entry(n)),
+                0 | 1 => table.column(thousands(n), &reads(&keys, &all, i == 1)),
+                2 => table.column(thousands(n), &one_key(&keys, &mut all[0])),
+                3 => table.column(thousands(n), &batch(&keys, &mut all[0])),
+                _ => table.cells(thousands(n), all[0].bytes_per_entry(n)),
             }
         }
     }
     for (_, table) in tables {
         table.print();
     }
+    if filter.selects(&[kind, "doubling"]) {
+        doubling(kind, new);
+    }
+}
+
+/// Prints the mean bytes of sixteen sizes within one doubling.
+fn doubling<K: Linked>(kind: &str, new: fn(DefaultHashBuilder) -> Prototype<K>) {
+    let sizes = (0..16).map(|i| (100_000.0 * (f64::from(i) / 16.0).exp2()) as usize);
+    let each = sizes.map(|n| {
+        let bytes = Maps::new(&Keys::<K>::new(n), new).bytes;
+        bytes.map(|bytes| bytes as f64 / n as f64)
+    });
+    let each: Vec<[f64; 3]> = each.collect();
+    let mean = |i: usize| each.iter().map(|bytes| bytes[i]).sum::<f64>() / each.len() as f64;
+    let cells = NAMES.into_iter().zip(0..).map(|(name, i)| {
+        let cell = format!("{:.1}; {:.2}", mean(i), mean(i) / mean(0));
+        (name.to_string(), cell)
+    });
+    let mut table = MarkdownTable::new(format!("bytes per entry, {kind}"));
+    table.cells("mean of 16 sizes from 100,000 to 200,000", cells);
+    table.print();
 }
 
 /// A key whose successor is found through a value.
@@ -224,19 +247,18 @@ impl<K: Linked> Keys<K> {
         self.keys.iter().cloned().zip(self.links.iter().copied())
     }
 
-    fn read(&self, dependent: bool, mut get: impl FnMut(&K) -> Option<u64>) -> u64 {
+    fn read(&self, dependent: bool, times: usize, mut get: impl FnMut(&K) -> Option<u64>) {
         if dependent {
             let mut value = K::link(&self.keys, 0);
-            for _ in 0..READS {
+            for _ in 0..times {
                 value = K::follow(&self.keys, value, &mut get).expect("every key is there");
             }
             black_box(value);
         } else {
-            for key in &self.lookups {
+            for key in &self.lookups[..times] {
                 black_box(get(key));
             }
         }
-        READS as u64
     }
 
     fn any(&self) -> K {
@@ -318,19 +340,38 @@ fn counted<K: Linked, M>(
     (map, allocated() - before)
 }
 
-fn reads<K: Linked>(keys: &Keys<K>, maps: &Maps<K>, dependent: bool) -> Vec<Row> {
-    let (view, version) = (maps.map.pin(), maps.prototype.snapshot());
-    let version = &*version;
+fn reads<K: Linked>(keys: &Keys<K>, all: &[Maps<K>], dependent: bool) -> Vec<Row> {
+    let views: Vec<_> = all.iter().map(|maps| maps.map.pin()).collect();
+    let versions: Vec<_> = all.iter().map(|maps| maps.prototype.snapshot()).collect();
+    let each = READS / all.len();
     Comparison::new("get")
-        .timed_candidate(NAMES[0], timed(|| {
-            keys.read(dependent, |key| maps.plain.get(key).copied())
-        }))
-        .timed_candidate(NAMES[1], timed(|| {
-            keys.read(dependent, |key| view.get(key).copied())
-        }))
-        .timed_candidate(NAMES[2], timed(|| {
-            keys.read(dependent, |key| version.get(key).copied())
-        }))
+        .timed_candidate(
+            NAMES[0],
+            timed(|| {
+                for maps in all {
+                    keys.read(dependent, each, |key| maps.plain.get(key).copied());
+                }
+                READS as u64
+            }),
+        )
+        .timed_candidate(
+            NAMES[1],
+            timed(|| {
+                for view in &views {
+                    keys.read(dependent, each, |key| view.get(key).copied());
+                }
+                READS as u64
+            }),
+        )
+        .timed_candidate(
+            NAMES[2],
+            timed(|| {
+                for version in &versions {
+                    keys.read(dependent, each, |key| version.get(key).copied());
+                }
+                READS as u64
+            }),
+        )
         .run()
 }
 
@@ -342,24 +383,33 @@ fn one_key<K: Linked>(keys: &Keys<K>, maps: &mut Maps<K>) -> Vec<Row> {
         ..
     } = maps;
     Comparison::new("one key")
-        .timed_candidate(NAMES[0], timed(|| {
-            for number in 0..WRITES {
-                black_box(plain.insert(keys.any(), number));
-            }
-            WRITES
-        }))
-        .timed_candidate(NAMES[1], timed(|| {
-            for number in 0..COMMITS {
-                black_box(map.insert(keys.any(), number));
-            }
-            COMMITS
-        }))
-        .timed_candidate(NAMES[2], timed(|| {
-            for number in 0..COMMITS {
-                black_box(prototype.insert(keys.any(), number));
-            }
-            COMMITS
-        }))
+        .timed_candidate(
+            NAMES[0],
+            timed(|| {
+                for number in 0..WRITES {
+                    black_box(plain.insert(keys.any(), number));
+                }
+                WRITES
+            }),
+        )
+        .timed_candidate(
+            NAMES[1],
+            timed(|| {
+                for number in 0..COMMITS {
+                    black_box(map.insert(keys.any(), number));
+                }
+                COMMITS
+            }),
+        )
+        .timed_candidate(
+            NAMES[2],
+            timed(|| {
+                for number in 0..COMMITS {
+                    black_box(prototype.insert(keys.any(), number));
+                }
+                COMMITS
+            }),
+        )
         .run()
 }
 
@@ -371,31 +421,40 @@ fn batch<K: Linked>(keys: &Keys<K>, maps: &mut Maps<K>) -> Vec<Row> {
         ..
     } = maps;
     Comparison::new("batch")
-        .timed_candidate(NAMES[0], timed(|| {
-            for number in 0..WRITES {
-                black_box(plain.insert(keys.any(), number));
-            }
-            WRITES
-        }))
-        .timed_candidate(NAMES[1], timed(|| {
-            for _ in 0..keys.batches() {
-                map.batch(|batch| {
-                    for number in 0..BATCH {
-                        black_box(batch.insert(keys.any(), number));
-                    }
-                });
-            }
-            keys.batches() * BATCH
-        }))
-        .timed_candidate(NAMES[2], timed(|| {
-            for _ in 0..keys.batches() {
-                prototype.batch(|batch| {
-                    for number in 0..BATCH {
-                        black_box(batch.insert(keys.any(), number));
-                    }
-                });
-            }
-            keys.batches() * BATCH
-        }))
+        .timed_candidate(
+            NAMES[0],
+            timed(|| {
+                for number in 0..WRITES {
+                    black_box(plain.insert(keys.any(), number));
+                }
+                WRITES
+            }),
+        )
+        .timed_candidate(
+            NAMES[1],
+            timed(|| {
+                for _ in 0..keys.batches() {
+                    map.batch(|batch| {
+                        for number in 0..BATCH {
+                            black_box(batch.insert(keys.any(), number));
+                        }
+                    });
+                }
+                keys.batches() * BATCH
+            }),
+        )
+        .timed_candidate(
+            NAMES[2],
+            timed(|| {
+                for _ in 0..keys.batches() {
+                    prototype.batch(|batch| {
+                        for number in 0..BATCH {
+                            black_box(batch.insert(keys.any(), number));
+                        }
+                    });
+                }
+                keys.batches() * BATCH
+            }),
+        )
         .run()
 }

@@ -123,6 +123,13 @@ impl<T: Copy> Block<T> {
         Self::new(len, birth, |i| unsafe { self.get(i) })
     }
 
+    /// # Safety
+    /// The block is allocated.
+    pub(super) unsafe fn bytes(self) -> usize {
+        // SAFETY: the caller's promise.
+        Self::layout(unsafe { self.len() }).size()
+    }
+
     /// Frees the block.
     ///
     /// # Safety

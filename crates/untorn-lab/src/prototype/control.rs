@@ -15,7 +15,11 @@ static TAGS: [u32; 256] = {
     let mut tags = [0; 256];
     let mut byte = 0;
     while byte < 256 {
-        let tag = if byte <= REMOVED as usize { byte + 0x80 } else { byte };
+        let tag = if byte <= REMOVED as usize {
+            byte + 0x80
+        } else {
+            byte
+        };
         tags[byte] = tag as u32 * 0x0101_0101;
         byte += 1;
     }

@@ -35,6 +35,21 @@ pub(super) enum Node<K, V> {
 }
 
 impl<K, V> Node<K, V> {
+    /// Returns the bytes of the node, without those below it and without what entries point to.
+    ///
+    /// # Safety
+    /// The node is allocated.
+    pub(super) unsafe fn bytes(&self) -> usize {
+        match self {
+            // SAFETY: the caller's promise.
+            Self::Segment(segment) => unsafe { segment.bytes() },
+            // SAFETY: the caller's promise.
+            Self::Block(block) => unsafe { block.bytes() },
+            // SAFETY: the caller's promise.
+            Self::Root(root) => unsafe { root.bytes() },
+        }
+    }
+
     /// Frees the node, but nothing below it. Drops the entries of a segment.
     ///
     /// # Safety

@@ -9,6 +9,8 @@ use super::reclaim::Retired;
 pub(super) struct Edit<K, V> {
     number: u64,
     replaced: Vec<Retired<Node<K, V>>>,
+    /// The bytes of the nodes that edits replaced since the last reset.
+    bytes: usize,
 }
 
 impl<K, V> Edit<K, V> {
@@ -16,6 +18,7 @@ impl<K, V> Edit<K, V> {
         Self {
             number,
             replaced: Vec::new(),
+            bytes: 0,
         }
     }
 
@@ -27,6 +30,15 @@ impl<K, V> Edit<K, V> {
     pub(super) fn next(&mut self) {
         debug_assert!(self.replaced.is_empty());
         self.number += 1;
+    }
+
+    /// Returns the bytes of the nodes that edits replaced since the last reset.
+    pub(super) fn replaced_bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn reset_replaced_bytes(&mut self) {
+        self.bytes = 0;
     }
 
     pub(super) fn replaced(&mut self) -> &mut Vec<Retired<Node<K, V>>> {
@@ -43,6 +55,8 @@ impl<K, V> Edit<K, V> {
             // SAFETY: no version has the node, and the caller's promise for this edit's table.
             unsafe { node.free() };
         } else {
+            // SAFETY: the caller's promise.
+            self.bytes += unsafe { node.bytes() };
             self.replaced.push(Retired { node, birth });
         }
     }

@@ -16,8 +16,9 @@ use super::reclaim::Reclaim;
 use super::segment::Entry;
 use super::table::{Change, Table};
 
-/// The commits between two scans of `Map`.
+/// The commits between two scans of `Map`, and the bytes that they replace.
 const COMMITS_BETWEEN_SCANS: usize = 64;
+const BYTES_BETWEEN_SCANS: usize = 1 << 20;
 
 /// An immutable state of a map. It stays readable when the map has changed, or is gone.
 pub struct Version<K, V, S> {
@@ -53,7 +54,10 @@ unsafe impl<K: Send + Sync, V: Send + Sync, S: Sync> Sync for Version<K, V, S> {
 
 impl<K, V> Drop for Shared<K, V> {
     fn drop(&mut self) {
-        let remains = self.remains.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let remains = self
+            .remains
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(mut remains) = remains.take() {
             // SAFETY: the map and all its versions are gone.
             remains.reclaim.end_all(|node| unsafe { node.free() });
@@ -190,6 +194,7 @@ impl<K: Clone + Hash + Eq, V: Clone, S: BuildHasher + Clone> PrototypeMap<K, V, 
     /// Frees what no version can reach. The newest version and those held by others stay.
     pub fn reclaim(&mut self) {
         self.unscanned.clear();
+        self.edit.reset_replaced_bytes();
         self.end_versions();
     }
 
@@ -278,7 +283,9 @@ impl<K: Clone + Hash + Eq, V: Clone, S: BuildHasher + Clone> Batch<'_, K, V, S> 
         reclaim.commit(revision, map.edit.replaced());
         let before = std::mem::replace(&mut map.newest, Arc::new(version));
         map.unscanned.push_back(before);
-        if map.unscanned.len() >= COMMITS_BETWEEN_SCANS {
+        if map.unscanned.len() >= COMMITS_BETWEEN_SCANS
+            || map.edit.replaced_bytes() >= BYTES_BETWEEN_SCANS
+        {
             map.reclaim();
         }
     }

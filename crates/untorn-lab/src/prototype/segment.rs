@@ -210,6 +210,13 @@ impl<K, V> Segment<K, V> {
 
     /// # Safety
     /// The segment is allocated.
+    pub(super) unsafe fn bytes(self) -> usize {
+        // SAFETY: the caller's promise.
+        Self::layout(unsafe { self.slots() }).0.size()
+    }
+
+    /// # Safety
+    /// The segment is allocated.
     pub(super) unsafe fn depth(self) -> u32 {
         // SAFETY: the caller's promise.
         unsafe { self.header() }.depth
@@ -443,7 +450,10 @@ impl<K, V> Segment<K, V> {
         let slots = header.slots as usize;
         let copy = Self::allocate(header);
         // SAFETY: there are so many control bytes in both, and the copy is new.
-        unsafe { self.control(0).copy_to_nonoverlapping(copy.control(0), slots) };
+        unsafe {
+            self.control(0)
+                .copy_to_nonoverlapping(copy.control(0), slots)
+        };
         // SAFETY: the last slot comes first.
         let (from, to) = unsafe { (self.entry(slots - 1), copy.entry(slots - 1)) };
         // SAFETY: there are so many slots in both, and the copy is new.
@@ -487,7 +497,10 @@ impl<K: Clone, V: Clone> Segment<K, V> {
         let copy = copy.into_inner();
         let slots = header.slots as usize;
         // Also those of removed entries. SAFETY: there are so many in both, and the copy is new.
-        unsafe { self.control(0).copy_to_nonoverlapping(copy.control(0), slots) };
+        unsafe {
+            self.control(0)
+                .copy_to_nonoverlapping(copy.control(0), slots)
+        };
         // SAFETY: the copy is new.
         let new = unsafe { copy.header_mut() };
         (new.len, new.removed) = (header.len, header.removed);
@@ -517,5 +530,7 @@ impl<K, V> Drop for Owned<K, V> {
 fn windows(home: usize, slots: usize) -> impl Iterator<Item = usize> {
     let to_end = (home..slots).step_by(WINDOW);
     let round = (0..home).step_by(WINDOW);
-    to_end.chain(round).map(move |start| start.min(slots - WINDOW))
+    to_end
+        .chain(round)
+        .map(move |start| start.min(slots - WINDOW))
 }

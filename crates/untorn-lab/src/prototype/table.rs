@@ -1,6 +1,9 @@
 //! The table of one version: the directory, and when segments grow, split and merge.
 
-#![allow(unsafe_code, reason = "see `directory.rs`, invariant 1, and `segment.rs`")]
+#![allow(
+    unsafe_code,
+    reason = "see `directory.rs`, invariant 1, and `segment.rs`"
+)]
 
 use super::directory::{Directory, Node};
 use super::edit::Edit;
@@ -40,9 +43,14 @@ const fn shape<K, V>() -> Shape {
 }
 
 /// Returns the most entries of a segment of so many slots. Some slots always stay empty.
-const fn capacity(slots: u32) -> usize {
+const fn capacity<K, V>(slots: u32) -> usize {
     let slots = slots as usize;
-    slots - slots.div_ceil(5)
+    let empty = if std::mem::needs_drop::<Entry<K, V>>() {
+        slots.div_ceil(8)
+    } else {
+        slots.div_ceil(5)
+    };
+    slots - empty
 }
 
 pub(super) struct Table<K, V> {
@@ -98,6 +106,7 @@ impl<K, V> Table<K, V> {
 
     /// Returns an entry that may be in any slot. It gets little, so that the caller need not keep
     /// more.
+    #[cold]
     #[inline(never)]
     fn get_anywhere(&self, hash: u64, is_key: impl Fn(&K) -> bool) -> Option<&Entry<K, V>> {
         let (segment, place) = self.find(hash);
@@ -136,11 +145,15 @@ impl<K, V> Table<K, V> {
 }
 
 /// Returns a number of slots, at least `least`, with room for so many entries and one more.
-const fn slots_for(entries: usize, least: u32) -> u32 {
+const fn slots_for<K, V>(entries: usize, least: u32) -> u32 {
     let mut slots = least;
-    while capacity(slots) <= entries {
+    while capacity::<K, V>(slots) <= entries {
         // With less than a window of homes there is one for all entries, or as many as windows.
-        slots += if slots == WINDOW { WINDOW } else { slots.div_ceil(7) };
+        slots += if slots == WINDOW {
+            WINDOW
+        } else {
+            slots.div_ceil(7)
+        };
     }
     slots
 }
@@ -176,7 +189,7 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
             // SAFETY: a table's segments are allocated.
             let (len, removed) = unsafe { segment.used() };
             // SAFETY: as above.
-            if len + removed < capacity(unsafe { segment.slots() }) {
+            if len + removed < capacity::<K, V>(unsafe { segment.slots() }) {
                 // SAFETY: the caller's promise.
                 let segment = unsafe { self.own(segment, place, change) };
                 // SAFETY: this edit made the segment, and it has an empty slot.
@@ -263,16 +276,20 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
         let (len, _) = unsafe { full.used() };
         // SAFETY: as above.
         let (slots, depth) = unsafe { (full.slots(), full.depth()) };
-        if len < capacity(slots) / 8 * 7 {
+        if len < capacity::<K, V>(slots) / 8 * 7 {
             // Removed entries occupy the rest.
             self.refill(full, slots, place, change);
-        } else if self.directory.only().is_some() && slots_for(len, WINDOW) <= Self::MOST_ALONE {
+        } else if self.directory.only().is_some()
+            && slots_for::<K, V>(len, WINDOW) <= Self::MOST_ALONE
+        {
             self.rebuild(full, change);
-        } else if depth < 32 && (1 << depth) <= 8 * (self.len / (capacity(Self::SLOTS) / 2) + 1) {
+        } else if depth < 32
+            && (1 << depth) <= 8 * (self.len / (capacity::<K, V>(Self::SLOTS) / 2) + 1)
+        {
             self.split(full, depth, place, change);
         } else {
             // Its hashes are equal in so many bits that more splits would not help.
-            self.refill(full, slots_for(len, slots), place, change);
+            self.refill(full, slots_for::<K, V>(len, slots), place, change);
         }
     }
 
@@ -294,13 +311,14 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
         let places = places(&[full], change, self.place_of());
         scatter(&places, self.homes as u32, change.edit.number(), |_| new.0);
         let (first, count) = self.run(place, depth);
-        self.directory.set(first, count, new.into_inner(), change.edit);
+        self.directory
+            .set(first, count, new.into_inner(), change.edit);
         retire(full, change);
     }
 
     /// Gives the only segment the number of slots that its entries need.
     fn rebuild(&mut self, only: Segment<K, V>, change: &mut Change<'_, K, V>) {
-        let slots = slots_for(self.len, WINDOW);
+        let slots = slots_for::<K, V>(self.len, WINDOW);
         let homes = slots.min(Self::MOST_ALONE) - (WINDOW - 1);
         let new = Owned(Segment::new(slots, 0, change.edit.number()));
         let places = places(&[only], change, Place::in_one);
@@ -322,7 +340,7 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
         let upper = places[0].1.iter().filter(|place| is_upper(place)).count();
         let number = change.edit.number();
         let halves = [places[0].1.len() - upper, upper].map(|len| {
-            let slots = slots_for(len, Self::SLOTS);
+            let slots = slots_for::<K, V>(len, Self::SLOTS);
             Owned(Segment::new(slots, depth + 1, number))
         });
         let homes = shape::<K, V>().homes;
@@ -352,12 +370,12 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
         // SAFETY: as above.
         let (slots, depth) = unsafe { (segment.slots(), segment.depth()) };
         if self.directory.only().is_some() {
-            if slots > WINDOW && len < capacity(slots) / 4 {
+            if slots > WINDOW && len < capacity::<K, V>(slots) / 4 {
                 self.rebuild(segment, change);
             }
             return;
         }
-        let most = capacity(Self::SLOTS) * 5 / 8;
+        let most = capacity::<K, V>(Self::SLOTS) * 5 / 8;
         if depth == 0 || len > most / 2 {
             return;
         }
@@ -370,7 +388,9 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
         }
         let merged = Owned(Segment::new(Self::SLOTS, depth - 1, change.edit.number()));
         let places = places(&[segment, other], change, Place::among_many);
-        scatter(&places, self.homes as u32, change.edit.number(), |_| merged.0);
+        scatter(&places, self.homes as u32, change.edit.number(), |_| {
+            merged.0
+        });
         let merged = merged.into_inner();
         self.directory
             .set(first & !count, 2 * count, merged, change.edit);

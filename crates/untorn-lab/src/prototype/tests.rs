@@ -69,7 +69,11 @@ fn compare<K, V, S>(
     let mut held: Vec<Held<K, V, S>> = Vec::new();
     for step in 0..steps {
         let grows = step < steps / 2;
-        let writes = if random.u8(..4) == 0 { random.u32(..40) } else { 1 };
+        let writes = if random.u8(..4) == 0 {
+            random.u32(..40)
+        } else {
+            1
+        };
         let mut change = Vec::new();
         for _ in 0..writes {
             let insert = random.u8(..10) < if grows { 8 } else { 2 };
