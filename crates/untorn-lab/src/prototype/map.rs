@@ -193,6 +193,16 @@ impl<K: Clone + Hash + Eq, V: Clone, S: BuildHasher + Clone> PrototypeMap<K, V, 
 
     /// Frees what no version can reach. The newest version and those held by others stay.
     pub fn reclaim(&mut self) {
+        self.scan();
+        self.unscanned = VecDeque::new();
+        *self.edit.replaced() = Vec::new();
+        if let Some(reclaim) = &mut self.reclaim {
+            reclaim.trim();
+        }
+    }
+
+    /// Frees what no version can reach, and keeps the memory of lists.
+    fn scan(&mut self) {
         self.unscanned.clear();
         self.edit.reset_replaced_bytes();
         self.end_versions();
@@ -286,7 +296,7 @@ impl<K: Clone + Hash + Eq, V: Clone, S: BuildHasher + Clone> Batch<'_, K, V, S> 
         if map.unscanned.len() >= COMMITS_BETWEEN_SCANS
             || map.edit.replaced_bytes() >= BYTES_BETWEEN_SCANS
         {
-            map.reclaim();
+            map.scan();
         }
     }
 }

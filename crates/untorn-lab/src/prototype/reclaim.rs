@@ -64,6 +64,12 @@ impl<N> Reclaim<N> {
         self.spare = ended.retired;
     }
 
+    /// Frees memory that lists do not use now.
+    pub(super) fn trim(&mut self) {
+        self.live.shrink_to_fit();
+        self.spare = Vec::new();
+    }
+
     /// Passes all replaced nodes to `free`.
     pub(super) fn end_all(&mut self, mut free: impl FnMut(N)) {
         for ended in self.live.drain(..) {

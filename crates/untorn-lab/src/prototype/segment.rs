@@ -49,11 +49,11 @@ struct Header {
     depth: u32,
 }
 
-/// The result of a search in one slot.
+/// The result of a search in the first window.
 pub(super) enum First<K, V> {
     Found(NonNull<Entry<K, V>>),
     Absent,
-    /// The entry may be in another slot.
+    /// The entry may be in another window.
     Unknown,
 }
 
@@ -222,7 +222,7 @@ impl<K, V> Segment<K, V> {
         unsafe { self.header() }.depth
     }
 
-    /// Compares the first entry from the home on that has the tag.
+    /// Searches the first window.
     ///
     /// # Safety
     /// The segment is allocated, and is not changed during the call; `homes` is its table's.
@@ -236,20 +236,18 @@ impl<K, V> Segment<K, V> {
         let home = place.home(homes);
         // SAFETY: invariant 4, and the caller's promise.
         let window = unsafe { self.window(home) };
-        let Some(position) = window.matches(place.tag()).next() else {
-            return if window.empty().is_empty() {
-                First::Unknown
-            } else {
-                First::Absent
-            };
-        };
-        // SAFETY: the window is inside the segment.
-        let entry = unsafe { self.entry(home + position) };
-        // SAFETY: invariants 2 and 3.
-        if is_key(unsafe { &entry.as_ref().key }) {
-            First::Found(entry)
-        } else {
+        for position in window.matches(place.tag()) {
+            // SAFETY: the window is inside the segment.
+            let entry = unsafe { self.entry(home + position) };
+            // SAFETY: invariants 2 and 3.
+            if is_key(unsafe { &entry.as_ref().key }) {
+                return First::Found(entry);
+            }
+        }
+        if window.empty().is_empty() {
             First::Unknown
+        } else {
+            First::Absent
         }
     }
 
@@ -265,7 +263,9 @@ impl<K, V> Segment<K, V> {
     ) -> Option<usize> {
         // SAFETY: the caller's promise.
         let slots = unsafe { self.slots() } as usize;
-        for start in windows(place.home(homes), slots) {
+        let mut at = place.home(homes);
+        for _ in 0..slots / WINDOW + 2 {
+            let start = at.min(slots - WINDOW);
             // SAFETY: the window is inside the segment.
             let window = unsafe { self.window(start) };
             for position in window.matches(place.tag()) {
@@ -279,6 +279,7 @@ impl<K, V> Segment<K, V> {
             if !window.empty().is_empty() {
                 return None;
             }
+            at = if at + WINDOW < slots { at + WINDOW } else { 0 };
         }
         None
     }

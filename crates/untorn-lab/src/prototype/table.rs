@@ -44,13 +44,12 @@ const fn shape<K, V>() -> Shape {
 
 /// Returns the most entries of a segment of so many slots. Some slots always stay empty.
 const fn capacity<K, V>(slots: u32) -> usize {
-    let slots = slots as usize;
-    let empty = if std::mem::needs_drop::<Entry<K, V>>() {
-        slots.div_ceil(8)
+    if std::mem::needs_drop::<Entry<K, V>>() || slots == WINDOW {
+        // A hit costs more than a search that looks further, or there is one window only.
+        slots as usize - slots.div_ceil(6) as usize
     } else {
-        slots.div_ceil(5)
-    };
-    slots - empty
+        (slots - (WINDOW - 1)) as usize * 27 / 32
+    }
 }
 
 pub(super) struct Table<K, V> {
@@ -178,7 +177,16 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
         change: &mut Change<'_, K, V>,
     ) -> Option<V> {
         loop {
-            let (segment, place) = self.find(hash);
+            let (mut segment, place) = self.find(hash);
+            // SAFETY: a table's segments are allocated.
+            let (len, removed) = unsafe { segment.used() };
+            // SAFETY: as above.
+            let has_room = len + removed < capacity::<K, V>(unsafe { segment.slots() });
+            if has_room {
+                // Either way the segment changes. The search then finds it in the cache.
+                // SAFETY: the caller's promise.
+                segment = unsafe { self.own(segment, place, change) };
+            }
             if let Some(slot) = self.locate(segment, place, |stored| *stored == entry.key) {
                 // SAFETY: the caller's promise.
                 let segment = unsafe { self.own(segment, place, change) };
@@ -186,12 +194,7 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
                 let stored = unsafe { segment.get_mut(slot) };
                 return Some(std::mem::replace(&mut stored.value, entry.value));
             }
-            // SAFETY: a table's segments are allocated.
-            let (len, removed) = unsafe { segment.used() };
-            // SAFETY: as above.
-            if len + removed < capacity::<K, V>(unsafe { segment.slots() }) {
-                // SAFETY: the caller's promise.
-                let segment = unsafe { self.own(segment, place, change) };
+            if has_room {
                 // SAFETY: this edit made the segment, and it has an empty slot.
                 unsafe { segment.add(place, self.homes, entry) };
                 self.len += 1;
