@@ -49,11 +49,21 @@ struct Header {
     depth: u32,
 }
 
-/// The result of a search in the first window.
+/// The numbers of a segment.
+#[derive(Clone, Copy)]
+pub(super) struct State {
+    pub(super) len: usize,
+    /// The slots that removed entries still occupy.
+    pub(super) removed: usize,
+    pub(super) slots: u32,
+    pub(super) depth: u32,
+}
+
+/// The result of comparing one entry.
 pub(super) enum First<K, V> {
     Found(NonNull<Entry<K, V>>),
     Absent,
-    /// The entry may be in another window.
+    /// The entry may be in another slot.
     Unknown,
 }
 
@@ -191,19 +201,22 @@ impl<K, V> Segment<K, V> {
         unsafe { self.header() }.birth
     }
 
-    /// Returns the number of entries, and of slots that removed ones still occupy.
-    ///
     /// # Safety
     /// The segment is allocated.
-    pub(super) unsafe fn used(self) -> (usize, usize) {
+    pub(super) unsafe fn state(self) -> State {
         // SAFETY: the caller's promise.
         let header = unsafe { self.header() };
-        (header.len as usize, header.removed as usize)
+        State {
+            len: header.len as usize,
+            removed: header.removed as usize,
+            slots: header.slots,
+            depth: header.depth,
+        }
     }
 
     /// # Safety
     /// The segment is allocated.
-    pub(super) unsafe fn slots(self) -> u32 {
+    unsafe fn slots(self) -> u32 {
         // SAFETY: the caller's promise.
         unsafe { self.header() }.slots
     }
@@ -222,7 +235,7 @@ impl<K, V> Segment<K, V> {
         unsafe { self.header() }.depth
     }
 
-    /// Searches the first window.
+    /// Compares the first entry of the first window that has the tag.
     ///
     /// # Safety
     /// The segment is allocated, and is not changed during the call; `homes` is its table's.
@@ -236,18 +249,20 @@ impl<K, V> Segment<K, V> {
         let home = place.home(homes);
         // SAFETY: invariant 4, and the caller's promise.
         let window = unsafe { self.window(home) };
-        for position in window.matches(place.tag()) {
-            // SAFETY: the window is inside the segment.
-            let entry = unsafe { self.entry(home + position) };
-            // SAFETY: invariants 2 and 3.
-            if is_key(unsafe { &entry.as_ref().key }) {
-                return First::Found(entry);
-            }
-        }
-        if window.empty().is_empty() {
-            First::Unknown
+        let Some(position) = window.matches(place.tag()).next() else {
+            return if window.empty().is_empty() {
+                First::Unknown
+            } else {
+                First::Absent
+            };
+        };
+        // SAFETY: the window is inside the segment.
+        let entry = unsafe { self.entry(home + position) };
+        // SAFETY: invariants 2 and 3.
+        if is_key(unsafe { &entry.as_ref().key }) {
+            First::Found(entry)
         } else {
-            First::Absent
+            First::Unknown
         }
     }
 
@@ -438,6 +453,22 @@ impl<K, V> Segment<K, V> {
         unsafe { dealloc(start.as_ptr(), layout) };
     }
 
+    /// Copies all control bytes.
+    ///
+    /// # Safety
+    /// Both segments are allocated, with equally many slots, and only the caller has access to
+    /// `to`.
+    unsafe fn copy_control(self, to: Self) {
+        // SAFETY: the caller's promise.
+        let slots = unsafe { self.slots() } as usize;
+        // SAFETY: there is a slot 0.
+        let from = unsafe { self.control(0) };
+        // SAFETY: there is a slot 0.
+        let to = unsafe { to.control(0) };
+        // SAFETY: both have a byte for each slot, and are different allocations.
+        unsafe { from.copy_to_nonoverlapping(to, slots) };
+    }
+
     /// Returns a bitwise copy.
     ///
     /// # Safety
@@ -450,13 +481,13 @@ impl<K, V> Segment<K, V> {
         };
         let slots = header.slots as usize;
         let copy = Self::allocate(header);
-        // SAFETY: there are so many control bytes in both, and the copy is new.
-        unsafe {
-            self.control(0)
-                .copy_to_nonoverlapping(copy.control(0), slots)
-        };
-        // SAFETY: the last slot comes first.
-        let (from, to) = unsafe { (self.entry(slots - 1), copy.entry(slots - 1)) };
+        // SAFETY: the copy is new, and has as many slots.
+        unsafe { self.copy_control(copy) };
+        // The last slot comes first.
+        // SAFETY: there is a last slot.
+        let from = unsafe { self.entry(slots - 1) };
+        // SAFETY: as above.
+        let to = unsafe { copy.entry(slots - 1) };
         // SAFETY: there are so many slots in both, and the copy is new.
         unsafe { from.copy_to_nonoverlapping(to, slots) };
         copy
@@ -489,19 +520,20 @@ impl<K: Clone, V: Clone> Segment<K, V> {
             let place = unsafe { copy.0.entry(slot) };
             // SAFETY: the copy is new.
             unsafe { place.write(entry) };
-            // SAFETY: both have this slot.
-            let (from, to) = unsafe { (self.control(slot), copy.0.control(slot)) };
+            // SAFETY: the slot is in this segment.
+            let from = unsafe { self.control(slot) };
+            // SAFETY: it is in this segment, which is not changed.
+            let tag = unsafe { from.read() };
+            // SAFETY: the copy has as many slots.
+            let to = unsafe { copy.0.control(slot) };
             // After the foreign code, so that a panic drops what is initialized.
             // SAFETY: the copy is new.
-            unsafe { to.write(from.read()) };
+            unsafe { to.write(tag) };
         }
         let copy = copy.into_inner();
-        let slots = header.slots as usize;
-        // Also those of removed entries. SAFETY: there are so many in both, and the copy is new.
-        unsafe {
-            self.control(0)
-                .copy_to_nonoverlapping(copy.control(0), slots)
-        };
+        // Also those of removed entries.
+        // SAFETY: the copy is new, and has as many slots.
+        unsafe { self.copy_control(copy) };
         // SAFETY: the copy is new.
         let new = unsafe { copy.header_mut() };
         (new.len, new.removed) = (header.len, header.removed);

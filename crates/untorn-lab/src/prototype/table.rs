@@ -8,7 +8,7 @@
 use super::directory::{Directory, Node};
 use super::edit::Edit;
 use super::place::Place;
-use super::segment::{Entry, First, Owned, Segment, slots};
+use super::segment::{Entry, First, Owned, Segment, State, slots};
 
 /// The fewest slots of a segment.
 const WINDOW: u32 = super::control::WINDOW as u32;
@@ -31,7 +31,8 @@ const fn shape<K, V>() -> Shape {
     } else {
         (312, 524)
     };
-    // Bounds the bytes of a segment, so that copying one of large entries takes no longer.
+    // Not more bytes than so many entries of sixteen have, so that copying a segment of large
+    // entries takes no longer: with `String` keys there are 25 homes.
     match (16 * homes as usize).checked_div(size_of::<Entry<K, V>>()) {
         Some(0) => Shape { homes: 1, alone: 1 },
         Some(fitting) if fitting < homes as usize => Shape {
@@ -54,7 +55,7 @@ const fn capacity<K, V>(slots: u32) -> usize {
 
 pub(super) struct Table<K, V> {
     directory: Directory<K, V>,
-    /// The homes of each segment: `most_homes` if there is more than one segment.
+    /// The homes of each segment.
     homes: u64,
     len: usize,
     /// The number of segments whose depth is the directory's.
@@ -179,9 +180,8 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
         loop {
             let (mut segment, place) = self.find(hash);
             // SAFETY: a table's segments are allocated.
-            let (len, removed) = unsafe { segment.used() };
-            // SAFETY: as above.
-            let has_room = len + removed < capacity::<K, V>(unsafe { segment.slots() });
+            let state = unsafe { segment.state() };
+            let has_room = state.len + state.removed < capacity::<K, V>(state.slots);
             if has_room {
                 // Either way the segment changes. The search then finds it in the cache.
                 // SAFETY: the caller's promise.
@@ -276,9 +276,9 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
     /// Makes room in a full segment, or in what takes its place.
     fn make_room(&mut self, full: Segment<K, V>, place: Place, change: &mut Change<'_, K, V>) {
         // SAFETY: a table's segments are allocated.
-        let (len, _) = unsafe { full.used() };
-        // SAFETY: as above.
-        let (slots, depth) = unsafe { (full.slots(), full.depth()) };
+        let State {
+            len, slots, depth, ..
+        } = unsafe { full.state() };
         if len < capacity::<K, V>(slots) / 8 * 7 {
             // Removed entries occupy the rest.
             self.refill(full, slots, place, change);
@@ -369,9 +369,9 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
     /// Merges a segment with the other half, and halves the directory, if few entries are left.
     fn shrink(&mut self, segment: Segment<K, V>, place: Place, change: &mut Change<'_, K, V>) {
         // SAFETY: a table's segments are allocated.
-        let (len, _) = unsafe { segment.used() };
-        // SAFETY: as above.
-        let (slots, depth) = unsafe { (segment.slots(), segment.depth()) };
+        let State {
+            len, slots, depth, ..
+        } = unsafe { segment.state() };
         if self.directory.only().is_some() {
             if slots > WINDOW && len < capacity::<K, V>(slots) / 4 {
                 self.rebuild(segment, change);
@@ -385,8 +385,8 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
         let (first, count) = self.run(place, depth);
         let other = self.directory.get(first ^ count);
         // SAFETY: as above.
-        let ((other_len, _), other_depth) = unsafe { (other.used(), other.depth()) };
-        if other_depth != depth || len + other_len > most {
+        let half = unsafe { other.state() };
+        if half.depth != depth || len + half.len > most {
             return;
         }
         let merged = Owned(Segment::new(Self::SLOTS, depth - 1, change.edit.number()));
@@ -457,13 +457,13 @@ fn scatter<K: Clone, V: Clone>(
     }
     for (segment, places) in all.iter().filter(|(segment, _)| is_own(*segment)) {
         let mut places = places.iter();
-        // SAFETY: this edit made the segment, so only its table has it.
-        unsafe {
-            segment.drain(|entry| {
-                let place = *places.next().expect("a place for each entry");
-                target(place).add(place, u64::from(homes), entry);
-            });
+        let move_entry = |entry| {
+            let place = *places.next().expect("a place for each entry");
+            // SAFETY: the target is new, and has room for all entries.
+            unsafe { target(place).add(place, u64::from(homes), entry) };
         };
+        // SAFETY: this edit made the segment, so only its table has it.
+        unsafe { segment.drain(move_entry) };
     }
 }
 

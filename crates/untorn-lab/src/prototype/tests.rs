@@ -107,8 +107,8 @@ fn compare<K, V, S>(
     }
 }
 
-/// Miri takes a second for some thousand steps.
-const STEPS: u32 = if cfg!(miri) { 300 } else { 6_000 };
+/// Miri takes minutes for some thousand steps.
+const STEPS: u32 = if cfg!(miri) { 60 } else { 6_000 };
 const SEEDS: u64 = if cfg!(miri) { 1 } else { 12 };
 
 #[test]
