@@ -140,8 +140,10 @@ impl<K, V> Segment<K, V> {
             slots,
             depth,
         });
+        // SAFETY: there is a slot 0.
+        let control = unsafe { segment.control(0) };
         // SAFETY: the allocation is new, and has a control byte for each slot.
-        unsafe { segment.control(0).write_bytes(EMPTY, slots as usize) };
+        unsafe { control.write_bytes(EMPTY, slots as usize) };
         segment
     }
 
