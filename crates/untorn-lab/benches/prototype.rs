@@ -5,7 +5,8 @@
 //! the bytes in use for each entry, without the text of strings. Sizes that say *full* are 0.99 of
 //! the entries for which the plain map doubles.
 //!
-//! `cargo bench -p untorn-lab --bench prototype [-- u64|String 16|… reads|one|batch|memory|doubling]`
+//! `cargo bench -p untorn-lab --bench prototype`, then `-- u64|String`, a size, and one of
+//! `reads|one|batch|memory|doubling` to select.
 
 #![allow(unsafe_code, reason = "an allocator that counts")]
 

@@ -1,4 +1,4 @@
-//! The prototype of the persistent table with segments of full size; its unit tests have small ones.
+//! The prototype of the persistent table with segments of full size; unit tests have small ones.
 
 use std::collections::HashMap;
 use std::fmt::Debug;
