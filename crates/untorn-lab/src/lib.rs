@@ -44,6 +44,8 @@ pub mod history;
 #[cfg(feature = "checkers")]
 pub mod oracle;
 #[cfg(feature = "checkers")]
+pub mod prototype;
+#[cfg(feature = "checkers")]
 mod shrink;
 #[cfg(feature = "checkers")]
 mod silent_panics;

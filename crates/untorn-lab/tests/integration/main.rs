@@ -7,6 +7,7 @@ mod fuzz;
 mod histories;
 mod oracle;
 mod pages;
+mod prototype;
 mod rivals;
 mod tidy;
 mod tsan;
