@@ -313,8 +313,8 @@ pub use self::poller::{Fetched, Poller, Source};
 pub use self::published::SubscriptionStream;
 #[cfg(not(untorn_loom))]
 pub use self::published::{
-    Pinned, Published, Reader, RecvError, RecvTimeoutError, Revision, Snapshot, Subscription,
-    SubscriptionHandle, Transition, TryRecvError, WaitError,
+    MappedPinned, MappedSnapshot, Pinned, Published, Reader, RecvError, RecvTimeoutError, Revision,
+    Snapshot, Subscription, SubscriptionHandle, Transition, TryRecvError, WaitError,
 };
 #[cfg(all(untorn_fuzzing, not(untorn_loom)))]
 #[doc(hidden)]

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `cell.rs` | the versions: publishing the newest, waiting for a revision; the protocol is in `../versions/` |
 //! | `error.rs` | the errors of waits and of subscriptions |
+//! | `mapped.rs` | a pin and a snapshot of a part of a version |
 //! | `notify.rs` | threads and tasks that wait for a revision |
 //! | `pinned.rs` | pin, snapshot and reader |
 //! | `subscription.rs`, `stream.rs` | receiving the commits, by a blocking call, in a task or as a stream |
@@ -11,6 +12,7 @@
 
 mod cell;
 mod error;
+mod mapped;
 mod notify;
 mod pinned;
 mod revision;
@@ -25,6 +27,7 @@ use std::time::Duration;
 use self::cell::VersionedCell;
 pub(crate) use self::cell::{Version, Writer};
 pub use self::error::{RecvError, RecvTimeoutError, TryRecvError, WaitError};
+pub use self::mapped::{MappedPinned, MappedSnapshot};
 pub use self::pinned::{Pinned, Reader, Snapshot};
 pub use self::revision::Revision;
 #[cfg(feature = "stream")]
@@ -233,6 +236,7 @@ impl<T> Published<T> {
     /// assert_eq!(*before, 100);
     /// ```
     #[doc(alias = "load_full")]
+    #[must_use = "a snapshot retains its version only while it is alive"]
     pub fn snapshot(&self) -> Snapshot<T> {
         Snapshot::newest(&self.cell)
     }

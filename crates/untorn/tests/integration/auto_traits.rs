@@ -9,9 +9,9 @@ use std::sync::MutexGuard;
 use untorn::map::{self, DefaultHashBuilder, DefaultHasher};
 use untorn::poller::{Activity, Failure, PollerBuilder, RefreshError, Status, Success};
 use untorn::{
-    Batch, BatchOutcome, Change, Fetched, Map, MapStats, Pinned, Poller, Published, Reader,
-    RecvError, RecvTimeoutError, Refreshed, Revision, RevisionMismatch, Snapshot, Subscription,
-    SubscriptionHandle, Transition, TryRecvError, View, WaitError,
+    Batch, BatchOutcome, Change, Fetched, Map, MapStats, MappedPinned, MappedSnapshot, Pinned,
+    Poller, Published, Reader, RecvError, RecvTimeoutError, Refreshed, Revision, RevisionMismatch,
+    Snapshot, Subscription, SubscriptionHandle, Transition, TryRecvError, View, WaitError,
 };
 
 use crate::implements::implements;
@@ -80,11 +80,21 @@ table! {
     Pinned<'static, Fixed>: Sync Unpin UnwindSafe RefUnwindSafe;
     Pinned<'static, Of<u8>>: Sync Unpin UnwindSafe RefUnwindSafe;
     Pinned<'static, Of<Cell<u8>>>: Unpin;
+    MappedPinned<'static, u8>: Sync Unpin UnwindSafe RefUnwindSafe;
+    MappedPinned<'static, str>: Sync Unpin UnwindSafe RefUnwindSafe;
+    MappedPinned<'static, Cell<u8>>: Unpin;
+    MappedPinned<'static, SyncOnly>: Sync Unpin UnwindSafe RefUnwindSafe;
+    MappedPinned<'static, Fixed>: Sync Unpin UnwindSafe RefUnwindSafe;
     Snapshot<u8>: Send Sync Unpin UnwindSafe RefUnwindSafe;
     Snapshot<Cell<u8>>: Unpin;
     Snapshot<SyncOnly>: Unpin UnwindSafe RefUnwindSafe;
     Snapshot<Fixed>: Send Sync Unpin UnwindSafe RefUnwindSafe;
     Snapshot<Of<u8>>: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    MappedSnapshot<u8>: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    MappedSnapshot<str>: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    MappedSnapshot<Cell<u8>>: Unpin;
+    MappedSnapshot<SyncOnly>: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    MappedSnapshot<Fixed>: Send Sync Unpin UnwindSafe RefUnwindSafe;
     Reader<u8>: Send Sync Unpin UnwindSafe RefUnwindSafe;
     Reader<Cell<u8>>: Unpin;
     Reader<SyncOnly>: Unpin UnwindSafe RefUnwindSafe;
@@ -166,6 +176,8 @@ covariant! {
     pinned: Pinned<'s, &'l str> => Pinned<'s, &'s str>;
     pinned_view: Pinned<'s, View<u8, &'l str>> => Pinned<'s, View<u8, &'s str>>;
     pinned_shorter: Pinned<'l, u8> => Pinned<'s, u8>;
+    mapped_pinned: MappedPinned<'s, &'l str> => MappedPinned<'s, &'s str>;
+    mapped_shorter: MappedPinned<'l, str> => MappedPinned<'s, str>;
     snapshot: Snapshot<&'l str> => Snapshot<&'s str>;
     transition: Transition<&'l str> => Transition<&'s str>;
     iter: map::Iter<'s, u8, &'l str> => map::Iter<'s, u8, &'s str>;
