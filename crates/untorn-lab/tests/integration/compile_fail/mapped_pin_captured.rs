@@ -1,5 +1,5 @@
-//! A pin of a part may refer to something else, which has to outlive it. The type of the value has
-//! the lifetime of that something in a place where it could be extended.
+//! A pin of a part may refer to something else, which has to outlive it. The type of the value, or
+//! that of the part, has the lifetime of that something in a place where it could be extended.
 
 #[cfg(not(untorn_wrong))]
 #[test]
@@ -24,4 +24,12 @@ fn wrong() {
     let part = part(value.pin(), &text);
     drop(text); //~ E0505
     assert_eq!(&*part, "265");
+}
+
+#[cfg(untorn_wrong)]
+fn extended<'p, 't>(
+    pin: untorn::Pinned<'p, u32>,
+    part: &'t fn(&'t str),
+) -> untorn::MappedPinned<'p, fn(&'static str)> {
+    untorn::Pinned::map(pin, |_| part) //~ error
 }
