@@ -23,7 +23,7 @@ impl<K, V, S> Map<K, V, S> {
         Self::of(Table::new(), hasher)
     }
 
-    /// Sets the name of the map, which its `Debug` and its panics show.
+    /// Sets the name of the map, which its panics and errors show.
     ///
     /// # Examples
     /// ```

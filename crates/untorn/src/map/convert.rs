@@ -90,14 +90,14 @@ impl<K: Eq + Hash + Clone, V: Clone, const N: usize> From<[(K, V); N]> for Map<K
 
 impl<K: fmt::Debug, V: fmt::Debug, S> fmt::Debug for Map<K, V, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let newest = self.pin();
-        let mut debug = f.debug_struct("Map");
-        if let Some(name) = self.name() {
-            debug.field("name", &name);
-        }
-        debug
-            .field("revision", &newest.revision.get())
-            .field("entries", &*newest)
-            .finish()
+        self.pin().fmt(f)
     }
 }
+    /// Formats the entries of the newest view as a map, as std does for a `HashMap`. For a log,
+    /// [`name`](Map::name) and [`revision`](Map::revision) say more.
+    ///
+    /// # Examples
+    /// ```
+    /// let limits = untorn::Map::from([("low", 10)]).with_name("limits");
+    /// assert_eq!(format!("{limits:?}"), r#"{"low": 10}"#);
+    /// ```
