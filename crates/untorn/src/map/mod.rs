@@ -8,6 +8,7 @@
 // | `read.rs`, `view.rs` | the reads of a map; the contents of one revision |
 // | `write.rs`, `batch.rs`, `draft.rs`, `outcome.rs` | the writes; a guard that publishes; the contents it prepares; what a write returns |
 // | `follow.rs` | subscriptions and waits |
+// | `filtered.rs`, `filtered_stream.rs` | subscriptions to some keys |
 // | `stats.rs` | retained versions and memory |
 // | `origin.rs` | the identity of the map that a view is of |
 // | `remains.rs` | versions that are dropped in parts |
@@ -23,6 +24,10 @@ mod write;
 mod batch;
 
 mod follow;
+
+mod filtered;
+#[cfg(feature = "stream")]
+mod filtered_stream;
 
 mod configure;
 
@@ -47,6 +52,12 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 pub use self::batch::Batch;
+pub use self::filtered::{
+    Filter, FilteredSubscription, FilteredTransition, KeySubscription, KeyTransition, KeysWhere,
+    OneKey,
+};
+#[cfg(feature = "stream")]
+pub use self::filtered_stream::FilteredSubscriptionStream;
 pub use self::iter::{Changes, Iter, Keys, Values};
 pub use self::outcome::{BatchOutcome, Refreshed, RevisionMismatch};
 #[cfg(feature = "rayon")]

@@ -292,6 +292,30 @@ where
     #[track_caller]
     fn index(&self, key: &Q) -> &V {
         self.get(key).expect("no entry for this key")
+impl<'v, K, V> Change<'v, K, V> {
+    /// Returns the key that was added, changed or removed.
+    ///
+    /// # Examples
+    /// ```
+    /// let config = untorn::Map::from([("1", 265)]);
+    /// let before = config.snapshot();
+    /// config.batch(|batch| {
+    ///     batch.remove("1");
+    ///     batch.insert("2", 17);
+    /// });
+    /// let view = config.pin();
+    /// let mut keys: Vec<_> = view.changes_since(&before).map(|change| *change.key()).collect();
+    /// keys.sort_unstable();
+    /// assert_eq!(keys, ["1", "2"]);
+    /// ```
+    #[must_use]
+    pub fn key(&self) -> &'v K {
+        match self {
+            Self::Added { key, .. } | Self::Changed { key, .. } | Self::Removed { key, .. } => key,
+        }
+    }
+}
+
     }
 }
 

@@ -6,12 +6,13 @@ use std::marker::PhantomPinned;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::MutexGuard;
 
-use untorn::map::{self, DefaultHashBuilder, DefaultHasher};
+use untorn::map::{self, DefaultHashBuilder, DefaultHasher, KeysWhere};
 use untorn::poller::{Activity, Failure, PollerBuilder, RefreshError, Status, Success};
 use untorn::{
-    Batch, BatchOutcome, Change, Fetched, Map, MapStats, MappedPinned, MappedSnapshot, Pinned,
-    Poller, Published, Reader, RecvError, RecvTimeoutError, Refreshed, Revision, RevisionMismatch,
-    Snapshot, Subscription, SubscriptionHandle, Transition, TryRecvError, View, WaitError,
+    Batch, BatchOutcome, Change, Fetched, FilteredSubscription, KeySubscription, KeyTransition,
+    Map, MapStats, MappedPinned, MappedSnapshot, Pinned, Poller, Published, Reader, RecvError,
+    RecvTimeoutError, Refreshed, Revision, RevisionMismatch, Snapshot, Subscription,
+    SubscriptionHandle, Transition, TryRecvError, View, WaitError,
 };
 
 use crate::implements::implements;
@@ -108,6 +109,12 @@ table! {
     Transition<Cell<u8>>: Unpin;
     Transition<SyncOnly>: Unpin UnwindSafe RefUnwindSafe;
     Transition<Fixed>: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    KeySubscription<u8, u8>: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    KeySubscription<u8, Cell<u8>>: Unpin;
+    FilteredSubscription<u8, u8, KeysWhere<fn(&u8) -> bool>>: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    FilteredSubscription<u8, u8, KeysWhere<Cell<u8>>>: Unpin;
+    KeyTransition<u8, u8>: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    KeyTransition<u8, Cell<u8>>: Unpin;
     SubscriptionHandle: Send Sync Unpin UnwindSafe RefUnwindSafe;
     Batch<'static, u8, u8>: Sync Unpin UnwindSafe RefUnwindSafe;
     Batch<'static, u8, Cell<u8>>: Unpin;
@@ -155,6 +162,7 @@ table! {
     untorn::SubscriptionStream<Cell<u8>>: Unpin;
 }
 
+    map::FilteredSubscriptionStream<u8, u8, map::OneKey<u8>>: Send Sync Unpin UnwindSafe RefUnwindSafe;
 /// Names functions that the compiler has to accept.
 macro_rules! covariant {
     ($($name:ident: $long:ty => $short:ty;)+) => {$(

@@ -163,6 +163,8 @@ fn futures_of_waits_can_be_sent() {
     let view = block_on(assert_send(map.wait_until_async(|view| view.len() == 1)));
     assert_eq!(view["a"], 1);
     drop(assert_send(changes.recv_async()));
+    let mut of_key = map.subscribe_key("a");
+    drop(assert_send(of_key.recv_async()));
 }
 
 /// A program that only waits needs no snapshot of what it waited for.
