@@ -60,7 +60,8 @@ impl<K, V, S: Clone> Map<K, V, S> {
     /// share everything until one of them changes it.
     ///
     /// A view of one is not a view of the other: see
-    /// [`batch_if_unchanged`](Self::batch_if_unchanged).
+    /// [`batch_if_unchanged`](Self::batch_if_unchanged). [`View::fork`](super::View::fork) forks an
+    /// earlier revision, and [`restore`](Self::restore) takes the contents of a fork over.
     ///
     /// # Examples
     /// ```
@@ -72,11 +73,6 @@ impl<K, V, S: Clone> Map<K, V, S> {
     #[doc(alias = "clone")]
     #[must_use]
     pub fn fork(&self) -> Self {
-        let newest = self.pin();
-        let fork = Self::of(newest.table.clone(), newest.hasher.clone());
-        match self.name() {
-            Some(name) => fork.with_name(name),
-            None => fork,
-        }
+        self.pin().fork()
     }
 }

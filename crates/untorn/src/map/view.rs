@@ -6,10 +6,10 @@ use std::hash::{BuildHasher, Hash};
 use std::ops::Index;
 use std::sync::Arc;
 
-use super::DefaultHashBuilder;
 use super::iter::{Changes, Iter, Keys, Values};
 use super::origin::Origin;
 use super::table::{Entry, Table};
+use super::{DefaultHashBuilder, Map};
 use crate::Revision;
 
 /// The immutable contents of a [`Map`](super::Map) at one revision: a snapshot.
@@ -193,6 +193,27 @@ impl<K, V, S> View<K, V, S> {
     }
 }
 
+impl<K, V, S: Clone> View<K, V, S> {
+    /// Returns a map that begins with these contents, at revision 0 and with the name of the map
+    /// that this is a view of. O(1): both share everything until one of them changes it.
+    ///
+    /// # Examples
+    /// ```
+    /// let limits = untorn::Map::from([("low", 10)]);
+    /// let before = limits.snapshot();
+    /// limits.clear();
+    /// let trial = before.fork();
+    /// trial.insert("high", 20);
+    /// assert_eq!((before.len(), trial.len(), limits.len()), (1, 2, 0));
+    /// ```
+    #[doc(alias = "from_snapshot")]
+    #[doc(alias = "to_map")]
+    #[must_use]
+    pub fn fork(&self) -> Map<K, V, S> {
+        Map::with_origin(self.table.clone(), self.hasher.clone(), self.origin.fork())
+    }
+}
+
 impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> View<K, V, S> {
     /// Returns an iterator over the differences from an older view, in no particular order: the
     /// entries that were added, changed and removed from `older` to this view. With both exchanged,
@@ -271,27 +292,6 @@ pub enum Change<'v, K, V> {
     },
 }
 
-impl<K, V, Q, S> Index<&Q> for View<K, V, S>
-where
-    K: Eq + Hash + Borrow<Q>,
-    Q: Eq + Hash + ?Sized,
-    S: BuildHasher,
-{
-    type Output = V;
-
-    /// Returns the value of `key`. O(1) on average; never blocks.
-    ///
-    /// # Panics
-    /// If `key` is absent.
-    ///
-    /// # Examples
-    /// ```
-    /// let limits = untorn::Map::from([("low", 10)]);
-    /// assert_eq!(limits.pin()["low"], 10);
-    /// ```
-    #[track_caller]
-    fn index(&self, key: &Q) -> &V {
-        self.get(key).expect("no entry for this key")
 impl<'v, K, V> Change<'v, K, V> {
     /// Returns the key that was added, changed or removed.
     ///
@@ -316,6 +316,27 @@ impl<'v, K, V> Change<'v, K, V> {
     }
 }
 
+impl<K, V, Q, S> Index<&Q> for View<K, V, S>
+where
+    K: Eq + Hash + Borrow<Q>,
+    Q: Eq + Hash + ?Sized,
+    S: BuildHasher,
+{
+    type Output = V;
+
+    /// Returns the value of `key`. O(1) on average; never blocks.
+    ///
+    /// # Panics
+    /// If `key` is absent.
+    ///
+    /// # Examples
+    /// ```
+    /// let limits = untorn::Map::from([("low", 10)]);
+    /// assert_eq!(limits.pin()["low"], 10);
+    /// ```
+    #[track_caller]
+    fn index(&self, key: &Q) -> &V {
+        self.get(key).expect("no entry for this key")
     }
 }
 

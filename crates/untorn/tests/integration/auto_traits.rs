@@ -124,6 +124,8 @@ table! {
     map::Iter<'static, u8, u8>: Send Sync Unpin UnwindSafe RefUnwindSafe;
     map::Iter<'static, u8, Cell<u8>>: Unpin;
     map::Iter<'static, u8, Fixed>: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    map::IntoIter<u8, u8>: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    map::IntoIter<u8, Cell<u8>>: Unpin;
     map::Keys<'static, u8, u8>: Send Sync Unpin UnwindSafe RefUnwindSafe;
     map::Values<'static, u8, u8>: Send Sync Unpin UnwindSafe RefUnwindSafe;
     map::Changes<'static, u8, u8, DefaultHashBuilder>: Send Sync Unpin UnwindSafe RefUnwindSafe;
@@ -160,9 +162,9 @@ table! {
 table! {
     untorn::SubscriptionStream<u8>: Send Sync Unpin UnwindSafe RefUnwindSafe;
     untorn::SubscriptionStream<Cell<u8>>: Unpin;
+    map::FilteredSubscriptionStream<u8, u8, map::OneKey<u8>>: Send Sync Unpin UnwindSafe RefUnwindSafe;
 }
 
-    map::FilteredSubscriptionStream<u8, u8, map::OneKey<u8>>: Send Sync Unpin UnwindSafe RefUnwindSafe;
 /// Names functions that the compiler has to accept.
 macro_rules! covariant {
     ($($name:ident: $long:ty => $short:ty;)+) => {$(
@@ -189,6 +191,7 @@ covariant! {
     snapshot: Snapshot<&'l str> => Snapshot<&'s str>;
     transition: Transition<&'l str> => Transition<&'s str>;
     iter: map::Iter<'s, u8, &'l str> => map::Iter<'s, u8, &'s str>;
+    into_iter: map::IntoIter<&'l str, u8> => map::IntoIter<&'s str, u8>;
     keys: map::Keys<'s, &'l str, u8> => map::Keys<'s, &'s str, u8>;
     values: map::Values<'s, u8, &'l str> => map::Values<'s, u8, &'s str>;
     diff: map::Changes<'s, u8, &'l str, u8> => map::Changes<'s, u8, &'s str, u8>;

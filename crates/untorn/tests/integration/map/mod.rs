@@ -3,6 +3,7 @@
 mod interrupted_writes;
 mod nan;
 mod reclamation;
+mod restore;
 mod torn;
 mod unchanged;
 mod user_code;
