@@ -166,6 +166,11 @@ const CASES: &[Case] = &[
     ("bytes_count_what_is_shared", Memory, &["retained::"]),
     ("missed_is_one_more", Integration, &["subscription::"]),
     (
+        "filter_forgets_what_it_missed",
+        Integration,
+        &["subscription::filtered"],
+    ),
+    (
         "notified_before_published",
         Integration,
         &["subscription::steps::each_commit"],

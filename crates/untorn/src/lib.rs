@@ -300,7 +300,8 @@ pub use self::gomap::GoMap;
 #[cfg(not(untorn_loom))]
 #[doc(inline)]
 pub use self::map::{
-    Batch, BatchOutcome, Change, Map, MapStats, Refreshed, RevisionMismatch, View,
+    Batch, BatchOutcome, Change, FilteredSubscription, FilteredTransition, KeySubscription,
+    KeyTransition, Map, MapStats, Refreshed, RevisionMismatch, View,
 };
 #[cfg(not(untorn_loom))]
 pub use self::overlap::{
@@ -314,8 +315,8 @@ pub use self::poller::{Fetched, Poller, Source};
 pub use self::published::SubscriptionStream;
 #[cfg(not(untorn_loom))]
 pub use self::published::{
-    Pinned, Published, Reader, RecvError, RecvTimeoutError, Revision, Snapshot, Subscription,
-    SubscriptionHandle, Transition, TryRecvError, WaitError,
+    MappedPinned, MappedSnapshot, Pinned, Published, Reader, RecvError, RecvTimeoutError, Revision,
+    Snapshot, Subscription, SubscriptionHandle, Transition, TryRecvError, WaitError,
 };
 #[cfg(all(untorn_fuzzing, not(untorn_loom)))]
 #[doc(hidden)]

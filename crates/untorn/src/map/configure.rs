@@ -23,7 +23,7 @@ impl<K, V, S> Map<K, V, S> {
         Self::of(Table::new(), hasher)
     }
 
-    /// Sets the name of the map, which its `Debug` and its panics show.
+    /// Sets the name of the map, which its panics and errors show.
     ///
     /// # Examples
     /// ```
@@ -87,7 +87,8 @@ impl<K, V, S: Clone> Map<K, V, S> {
     /// share everything until one of them changes it.
     ///
     /// A view of one is not a view of the other: see
-    /// [`batch_if_unchanged`](Self::batch_if_unchanged).
+    /// [`batch_if_unchanged`](Self::batch_if_unchanged). [`View::fork`](super::View::fork) forks an
+    /// earlier revision, and [`restore`](Self::restore) takes the contents of a fork over.
     ///
     /// # Examples
     /// ```
@@ -99,14 +100,9 @@ impl<K, V, S: Clone> Map<K, V, S> {
     #[doc(alias = "clone")]
     #[must_use]
     pub fn fork(&self) -> Self {
-        let newest = self.pin();
-        let fork = Self {
+        Self {
             prompt_reclamation: self.prompt_reclamation,
-            ..Self::of(newest.table.clone(), newest.hasher.clone())
-        };
-        match self.name() {
-            Some(name) => fork.with_name(name),
-            None => fork,
+            ..self.pin().fork()
         }
     }
 }

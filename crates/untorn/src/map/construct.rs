@@ -16,7 +16,7 @@ impl<K, V> Map<K, V> {
         Self::with_hasher(DefaultHashBuilder::default())
     }
 
-    /// Creates an empty map with a name, which its `Debug` and its panics show.
+    /// Creates an empty map with a name, which its panics and errors show.
     ///
     /// # Examples
     /// ```

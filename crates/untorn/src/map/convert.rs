@@ -5,7 +5,8 @@ use std::fmt;
 use std::hash::{BuildHasher, Hash};
 
 use super::draft::Draft;
-use super::{Map, Table};
+use super::{Map, Table, View};
+use crate::published::Snapshot;
 
 impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> PartialEq for Map<K, V, S> {
     /// Returns whether the newest views of both maps have equal entries, at whatever revisions.
@@ -82,6 +83,42 @@ where
     }
 }
 
+impl<K, V, S: Default> Default for Snapshot<View<K, V, S>> {
+    /// Creates an empty view that is of no map, at revision 0.
+    ///
+    /// # Examples
+    /// ```
+    /// use untorn::{Snapshot, View};
+    ///
+    /// let none: Snapshot<View<&str, u32>> = Snapshot::default();
+    /// assert!(none.is_empty());
+    /// ```
+    fn default() -> Self {
+        Map::default().snapshot()
+    }
+}
+
+impl<K, V, S> FromIterator<(K, V)> for Snapshot<View<K, V, S>>
+where
+    K: Eq + Hash + Clone,
+    V: Clone,
+    S: BuildHasher + Clone + Default,
+{
+    /// Creates a view with these entries that is of no map, at revision 0. Of duplicate keys the
+    /// last one wins.
+    ///
+    /// # Examples
+    /// ```
+    /// use untorn::{Snapshot, View};
+    ///
+    /// let limits: Snapshot<View<_, _>> = [("low", 10), ("high", 20)].into_iter().collect();
+    /// assert_eq!((limits["low"], limits.fork().len()), (10, 2));
+    /// ```
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
+        Map::from_iter(entries).snapshot()
+    }
+}
+
 impl<K: Eq + Hash + Clone, V: Clone, const N: usize> From<[(K, V); N]> for Map<K, V> {
     fn from(entries: [(K, V); N]) -> Self {
         Self::from_iter(entries)
@@ -89,15 +126,15 @@ impl<K: Eq + Hash + Clone, V: Clone, const N: usize> From<[(K, V); N]> for Map<K
 }
 
 impl<K: fmt::Debug, V: fmt::Debug, S> fmt::Debug for Map<K, V, S> {
+    /// Formats the entries of the newest view as a map, as std does for a `HashMap`. For a log,
+    /// [`name`](Map::name) and [`revision`](Map::revision) say more.
+    ///
+    /// # Examples
+    /// ```
+    /// let limits = untorn::Map::from([("low", 10)]).with_name("limits");
+    /// assert_eq!(format!("{limits:?}"), r#"{"low": 10}"#);
+    /// ```
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let newest = self.pin();
-        let mut debug = f.debug_struct("Map");
-        if let Some(name) = self.name() {
-            debug.field("name", &name);
-        }
-        debug
-            .field("revision", &newest.revision.get())
-            .field("entries", &*newest)
-            .finish()
+        self.pin().fmt(f)
     }
 }

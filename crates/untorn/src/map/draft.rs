@@ -101,6 +101,14 @@ impl<K, V, S> Draft<K, V, S> {
         (self.table, self.hasher, self.leftovers)
     }
 
+    /// Replaces the contents by a table with a clone of this hasher, of which this many segments
+    /// differ.
+    pub(super) fn replace(&mut self, table: Table<K, V>, segments: usize) {
+        let replaced = std::mem::replace(&mut self.table, table);
+        self.writes = self.writes.saturating_add(segments);
+        self.leftovers.tables.push(replaced);
+    }
+
     pub(super) fn clear(&mut self) {
         if self.table.len() > 0 {
             self.clear_for(0);

@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, Hash};
 use std::time::Duration;
 
-use super::{Changes, Map, View};
+use super::{Changes, FilteredSubscription, KeySubscription, KeysWhere, Map, OneKey, View};
 use crate::published::{Revision, Snapshot, Subscription, Transition, WaitError};
 
 impl<K, V, S> Map<K, V, S> {
@@ -46,6 +46,59 @@ impl<K, V, S> Map<K, V, S> {
     #[doc(alias = "changed")]
     pub fn subscribe(&self) -> Subscription<View<K, V, S>> {
         self.published.subscribe()
+    }
+
+    /// Subscribes to the value of one key, for changes that are committed after this call. Never
+    /// blocks.
+    ///
+    /// Each item, a [`KeyTransition`](super::KeyTransition), has the old and the new value; commits
+    /// in between are merged. Each commit wakes the subscriber, which makes two look-ups and waits
+    /// again unless the value differs. The key may be absent. [`FilteredSubscription`] says more.
+    ///
+    /// # Examples
+    /// ```
+    /// let config = untorn::Map::from([("port", 80), ("limit", 100)]);
+    /// let mut ports = config.subscribe_key("port");
+    /// config.insert("limit", 101); // makes no step
+    /// config.insert("port", 81);
+    /// let step = ports.recv()?;
+    /// assert_eq!((step.old(), step.new()), (Some(&80), Some(&81)));
+    /// # Ok::<_, untorn::RecvError>(())
+    /// ```
+    #[doc(alias = "watch")]
+    #[doc(alias = "on_change")]
+    pub fn subscribe_key(&self, key: K) -> KeySubscription<K, V, S> {
+        FilteredSubscription::new(self.subscribe(), OneKey(key))
+    }
+
+    /// Subscribes to the keys for which `filter` returns true, such as those with a prefix, for
+    /// changes that are committed after this call. Never blocks.
+    ///
+    /// Each item, a [`FilteredTransition`](super::FilteredTransition), iterates over the changes of
+    /// these keys; commits in between are merged. Each commit wakes the subscriber, which calls
+    /// `filter` for the keys that have changed, and waits again if it selects none of them.
+    /// `filter` is called without a lock, never by a thread that commits, and must return equal
+    /// results for equal keys. [`FilteredSubscription`] says more.
+    ///
+    /// # Examples
+    /// ```
+    /// use untorn::Map;
+    ///
+    /// let config = Map::from([("db/host".to_owned(), 1), ("limit".to_owned(), 2)]);
+    /// let mut of_db = config.subscribe_where(|key: &String| key.starts_with("db/"));
+    /// config.insert("limit".to_owned(), 3); // makes no step
+    /// config.insert("db/port".to_owned(), 4);
+    /// let step = of_db.recv()?;
+    /// let keys: Vec<_> = step.changes().map(|change| change.key()).collect();
+    /// assert_eq!(keys, ["db/port"]);
+    /// # Ok::<_, untorn::RecvError>(())
+    /// ```
+    #[doc(alias = "subscribe_prefix")]
+    pub fn subscribe_where<P>(&self, filter: P) -> FilteredSubscription<K, V, KeysWhere<P>, S>
+    where
+        P: Fn(&K) -> bool,
+    {
+        FilteredSubscription::new(self.subscribe(), KeysWhere(filter))
     }
 
     /// Returns the newest revision. O(1); never blocks.

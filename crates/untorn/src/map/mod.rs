@@ -9,6 +9,9 @@
 // | `write.rs`, `batch.rs`, `draft.rs`, `outcome.rs` | the writes; a guard that publishes; the contents it prepares; what a write returns |
 // | `refresh.rs` | what differs between a map and a source |
 // | `follow.rs` | subscriptions and waits |
+// | `filtered.rs`, `filtered_stream.rs` | subscriptions to some keys |
+// | `restore.rs` | the contents of an earlier view |
+// | `into_iter.rs` | the entries by value |
 // | `stats.rs` | retained versions and memory |
 // | `origin.rs` | the identity of the map that a view is of |
 // | `remains.rs` | versions that are dropped in parts |
@@ -23,7 +26,13 @@ mod write;
 
 mod batch;
 
+mod restore;
+
 mod follow;
+
+mod filtered;
+#[cfg(feature = "stream")]
+mod filtered_stream;
 
 mod configure;
 
@@ -33,6 +42,7 @@ mod view;
 
 mod convert;
 mod draft;
+mod into_iter;
 mod iter;
 mod origin;
 mod outcome;
@@ -49,7 +59,15 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 pub use self::batch::Batch;
+pub use self::filtered::{
+    Filter, FilteredSubscription, FilteredTransition, KeySubscription, KeyTransition, KeysWhere,
+    OneKey,
+};
+#[cfg(feature = "stream")]
+pub use self::filtered_stream::FilteredSubscriptionStream;
+pub use self::into_iter::IntoIter;
 pub use self::iter::{Changes, Iter, Keys, Values};
+use self::origin::Origin;
 pub use self::outcome::{BatchOutcome, Refreshed, RevisionMismatch};
 #[cfg(feature = "rayon")]
 pub use self::rayon::ParIter;
@@ -200,13 +218,23 @@ pub struct Map<K, V, S = DefaultHashBuilder> {
 
 impl<K, V, S> Map<K, V, S> {
     fn of(table: Table<K, V>, hasher: S) -> Self {
+        Self::with_origin(table, hasher, Origin::default())
+    }
+
+    /// Creates a map with this identity, which has the name.
+    fn with_origin(table: Table<K, V>, hasher: S, origin: Origin) -> Self {
+        let name = origin.name();
+        let published = Published::new(View {
+            table,
+            revision: Revision::FIRST,
+            hasher,
+            origin: Arc::new(origin),
+        });
         Self {
-            published: Published::new(View {
-                table,
-                revision: Revision::FIRST,
-                hasher,
-                origin: Arc::default(),
-            }),
+            published: match name {
+                Some(name) => published.with_name(&name),
+                None => published,
+            },
             remains: Remains::new(),
             prompt_reclamation: false,
         }

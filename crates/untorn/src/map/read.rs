@@ -106,6 +106,7 @@ impl<K, V, S> Map<K, V, S> {
     /// assert_eq!(reader.join().unwrap(), 265);
     /// ```
     #[doc(alias = "load_full")]
+    #[must_use = "a snapshot retains its version only while it is alive"]
     pub fn snapshot(&self) -> Snapshot<View<K, V, S>> {
         self.published.snapshot()
     }

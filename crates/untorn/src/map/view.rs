@@ -6,10 +6,10 @@ use std::hash::{BuildHasher, Hash};
 use std::ops::Index;
 use std::sync::Arc;
 
-use super::DefaultHashBuilder;
 use super::iter::{Changes, Iter, Keys, Values};
 use super::origin::Origin;
 use super::table::{Entry, Table};
+use super::{DefaultHashBuilder, Map};
 use crate::Revision;
 
 /// The immutable contents of a [`Map`](super::Map) at one revision: a snapshot.
@@ -193,6 +193,27 @@ impl<K, V, S> View<K, V, S> {
     }
 }
 
+impl<K, V, S: Clone> View<K, V, S> {
+    /// Returns a map that begins with these contents, at revision 0 and with the name of the map
+    /// that this is a view of. O(1): both share everything until one of them changes it.
+    ///
+    /// # Examples
+    /// ```
+    /// let limits = untorn::Map::from([("low", 10)]);
+    /// let before = limits.snapshot();
+    /// limits.clear();
+    /// let trial = before.fork();
+    /// trial.insert("high", 20);
+    /// assert_eq!((before.len(), trial.len(), limits.len()), (1, 2, 0));
+    /// ```
+    #[doc(alias = "from_snapshot")]
+    #[doc(alias = "to_map")]
+    #[must_use]
+    pub fn fork(&self) -> Map<K, V, S> {
+        Map::with_origin(self.table.clone(), self.hasher.clone(), self.origin.fork())
+    }
+}
+
 impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> View<K, V, S> {
     /// Returns an iterator over the differences from an older view, in no particular order: the
     /// entries that were added, changed and removed from `older` to this view. With both exchanged,
@@ -270,6 +291,30 @@ pub enum Change<'v, K, V> {
         /// Its value.
         old: &'v V,
     },
+}
+
+impl<'v, K, V> Change<'v, K, V> {
+    /// Returns the key that was added, changed or removed.
+    ///
+    /// # Examples
+    /// ```
+    /// let config = untorn::Map::from([("1", 265)]);
+    /// let before = config.snapshot();
+    /// config.batch(|batch| {
+    ///     batch.remove("1");
+    ///     batch.insert("2", 17);
+    /// });
+    /// let view = config.pin();
+    /// let mut keys: Vec<_> = view.changes_since(&before).map(|change| *change.key()).collect();
+    /// keys.sort_unstable();
+    /// assert_eq!(keys, ["1", "2"]);
+    /// ```
+    #[must_use]
+    pub fn key(&self) -> &'v K {
+        match self {
+            Self::Added { key, .. } | Self::Changed { key, .. } | Self::Removed { key, .. } => key,
+        }
+    }
 }
 
 impl<K, V, Q, S> Index<&Q> for View<K, V, S>

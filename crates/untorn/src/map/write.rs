@@ -216,7 +216,6 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     #[doc(alias = "replace_all")]
     #[doc(alias = "reload")]
     #[doc(alias = "sync")]
-    #[doc(alias = "restore")]
     #[track_caller]
     pub fn refresh(&self, source: impl IntoIterator<Item = (K, V)>) -> Refreshed
     where

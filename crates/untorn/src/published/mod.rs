@@ -4,13 +4,16 @@
 //! |---|---|
 //! | `cell.rs` | the versions: publishing the newest, waiting for a revision; the protocol is in `../versions/` |
 //! | `error.rs` | the errors of waits and of subscriptions |
+//! | `mapped.rs` | a pin and a snapshot of a part of a version |
 //! | `notify.rs` | threads and tasks that wait for a revision |
 //! | `pinned.rs` | pin, snapshot and reader |
 //! | `subscription.rs`, `stream.rs` | receiving the commits, by a blocking call, in a task or as a stream |
 //! | `wait.rs` | waits for a revision or a condition |
+//! | `write.rs` | the writes of a value |
 
 mod cell;
 mod error;
+mod mapped;
 mod notify;
 mod pinned;
 mod revision;
@@ -25,43 +28,14 @@ use std::time::Duration;
 use self::cell::VersionedCell;
 pub(crate) use self::cell::{Version, Writer};
 pub use self::error::{RecvError, RecvTimeoutError, TryRecvError, WaitError};
+pub use self::mapped::{MappedPinned, MappedSnapshot};
 pub use self::pinned::{Pinned, Reader, Snapshot};
 pub use self::revision::Revision;
 #[cfg(feature = "stream")]
 pub use self::stream::SubscriptionStream;
 pub use self::subscription::{Subscription, SubscriptionHandle, Transition};
+pub(crate) use self::write::WriteContext;
 use crate::sync::Arc;
-
-/// The rejected operation and its object, in the panic of a nested write.
-pub(crate) struct WriteContext<'o> {
-    /// The verb of the operation, such as "write to".
-    pub(crate) operation: &'static str,
-    /// The type of the object, as the message names it.
-    pub(crate) kind: &'static str,
-    /// The name of the object.
-    pub(crate) name: Option<&'o str>,
-}
-
-impl fmt::Display for WriteContext<'_> {
-    /// Formats the operation, the reason that rejects it, and the next step.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            operation,
-            kind,
-            name,
-        } = self;
-        match name {
-            Some(name) => write!(f, "{operation} {kind} {name:?}")?,
-            None => write!(f, "{operation} a {kind}")?,
-        }
-        write!(f, " while this thread has a write to that {kind} open")?;
-        f.write_str(": this would deadlock; end that write first")?;
-        match (*operation, *kind) {
-            ("write to", "map") => f.write_str(", or write through its batch"),
-            _ => Ok(()),
-        }
-    }
-}
 
 /// A value that many threads read while others replace it: reads never block, and a reader sees one
 /// whole value.
@@ -196,16 +170,6 @@ impl<T> Published<T> {
         self.name.as_deref()
     }
 
-    /// Acquires the writer lock, for the methods of this type.
-    #[track_caller]
-    fn own_writer(&self, operation: &'static str) -> Writer<'_, T> {
-        self.writer(&WriteContext {
-            operation,
-            kind: "Published",
-            name: self.name(),
-        })
-    }
-
     /// Borrows the newest value. O(1); never blocks.
     ///
     /// # Examples
@@ -233,6 +197,7 @@ impl<T> Published<T> {
     /// assert_eq!(*before, 100);
     /// ```
     #[doc(alias = "load_full")]
+    #[must_use = "a snapshot retains its version only while it is alive"]
     pub fn snapshot(&self) -> Snapshot<T> {
         Snapshot::newest(&self.cell)
     }
@@ -262,99 +227,6 @@ impl<T> Published<T> {
     #[must_use]
     pub fn revision(&self) -> Revision {
         self.cell.revision()
-    }
-
-    /// Replaces the value, and returns the revision of the commit. Every read that begins after
-    /// this call has returned sees this value or a later one. Blocks until other writers have
-    /// finished.
-    ///
-    /// # Panics
-    /// If this thread has a write to this value open: that would deadlock.
-    ///
-    /// # Examples
-    /// ```
-    /// let limit = untorn::Published::new(100);
-    /// assert_eq!(limit.publish(200).get(), 1);
-    /// assert_eq!(*limit.pin(), 200);
-    /// ```
-    #[doc(alias = "store")]
-    #[doc(alias = "swap")]
-    #[doc(alias = "set")]
-    #[doc(alias = "replace")]
-    #[doc(alias = "send")]
-    #[track_caller]
-    pub fn publish(&self, value: T) -> Revision {
-        self.own_writer("write to").publish(value)
-    }
-
-    /// Replaces the value with the one that `f` returns for it, with no other commit in between.
-    /// Blocks until other writers have finished; readers are not blocked meanwhile.
-    ///
-    /// # Panics
-    /// If this thread has a write to this value open, or if `f` panics: then nothing is published.
-    ///
-    /// # Examples
-    /// ```
-    /// let list = untorn::Published::new(vec![1]);
-    /// list.update(|list| list.iter().copied().chain([2]).collect());
-    /// assert_eq!(*list.pin(), [1, 2]);
-    /// ```
-    #[doc(alias = "rcu")]
-    #[doc(alias = "send_modify")]
-    #[track_caller]
-    pub fn update(&self, f: impl FnOnce(&T) -> T) -> Revision {
-        let writer = self.own_writer("write to");
-        let value = f(&writer.newest().value);
-        writer.publish(value)
-    }
-
-    /// Replaces the value as [`update`](Self::update) does if `f` returns `Ok`; if it returns an
-    /// error, publishes nothing.
-    ///
-    /// # Panics
-    /// As [`update`](Self::update).
-    ///
-    /// # Errors
-    /// The error of `f`.
-    ///
-    /// # Examples
-    /// ```
-    /// let limit = untorn::Published::new(255_u8);
-    /// assert!(limit.try_update(|now| now.checked_add(1).ok_or("too large")).is_err());
-    /// assert_eq!((*limit.pin(), limit.revision().get()), (255, 0));
-    /// ```
-    #[track_caller]
-    pub fn try_update<E>(&self, f: impl FnOnce(&T) -> Result<T, E>) -> Result<Revision, E> {
-        let writer = self.own_writer("write to");
-        let value = f(&writer.newest().value)?;
-        Ok(writer.publish(value))
-    }
-
-    /// Acquires the writer lock, to read the newest value before publishing. `context` is for the
-    /// panic of a nested write.
-    #[track_caller]
-    pub(crate) fn writer(&self, context: &WriteContext<'_>) -> Writer<'_, T> {
-        self.cell.write(context)
-    }
-
-    /// Acquires the writer lock if it is free and no writer waits for it.
-    pub(crate) fn try_writer(&self) -> Option<Writer<'_, T>> {
-        self.cell.try_write()
-    }
-
-    /// Acquires the writer lock, blocking for `timeout` at the longest.
-    #[track_caller]
-    pub(crate) fn writer_timeout(
-        &self,
-        context: &WriteContext<'_>,
-        timeout: Duration,
-    ) -> Option<Writer<'_, T>> {
-        self.cell.write_timeout(context, timeout)
-    }
-
-    /// Returns whether `writer` publishes to this.
-    pub(crate) fn is_written_by(&self, writer: &Writer<'_, T>) -> bool {
-        writer.is_of(&self.cell)
     }
 
     /// Subscribes to the newest value after commits that are made after this call; commits in
@@ -508,7 +380,33 @@ impl<T> Published<T> {
     pub fn retained(&self) -> usize {
         self.own_writer("count the versions of").retained()
     }
+
+    /// Ends this `Published` and returns the newest value: itself if no snapshot, reader or
+    /// subscription references it, otherwise a clone. O(1) besides the clone; never blocks.
+    ///
+    /// # Examples
+    /// ```
+    /// let hosts = untorn::Published::new(vec!["db1"]);
+    /// hosts.update(|hosts| [&hosts[..], &["db2"]].concat());
+    /// assert_eq!(hosts.into_inner(), ["db1", "db2"]);
+    /// ```
+    #[must_use]
+    pub fn into_inner(self) -> T
+    where
+        T: Clone,
+    {
+        let version = Arc::try_unwrap(self.into_newest());
+        version.map_or_else(|shared| shared.value.clone(), |version| version.value)
+    }
+
+    /// Ends this `Published` and returns the newest version.
+    pub(crate) fn into_newest(self) -> Arc<Version<T>> {
+        self.cell.count()
+    }
 }
+
+// Here, so that the documentation shows reads before writes.
+mod write;
 
 impl<T> Drop for Published<T> {
     fn drop(&mut self) {

@@ -15,8 +15,11 @@ use crate::versions::Protected;
 /// reference: a pin is two plain stores to memory of its thread. From the eighth pin on that a
 /// thread holds at once, each takes some more instructions.
 ///
-/// A pin stays on its thread. Where the compiler notes that a type `StaysOnItsThread` cannot be
-/// sent, take a [`snapshot`](crate::Published::snapshot) instead.
+/// A pin stays on its thread, also by way of an `.await`. Where the compiler says that
+/// `dyn StaysOnItsThreadUnlikeASnapshot` cannot be sent, take a
+/// [`snapshot`](crate::Published::snapshot) instead.
+///
+/// [`Pinned::map`] returns a pin of a part of the value, such as one value of a map.
 ///
 /// # Examples
 /// ```
@@ -38,7 +41,7 @@ use crate::versions::Protected;
 /// ```
 #[must_use = "a pin retains its version only while it is alive"]
 pub struct Pinned<'p, T> {
-    version: Protected<'p, Version<T>>,
+    pub(super) version: Protected<'p, Version<T>>,
 }
 
 impl<'p, T> Pinned<'p, T> {
@@ -78,6 +81,7 @@ impl<'p, T> Pinned<'p, T> {
     /// let thread = std::thread::spawn(move || *old);
     /// assert_eq!(thread.join().unwrap(), 100);
     /// ```
+    #[must_use = "a snapshot retains its version only while it is alive"]
     pub fn snapshot(pin: &Self) -> Snapshot<T> {
         Snapshot {
             version: pin.version.count(),
@@ -130,7 +134,8 @@ impl<T: fmt::Debug> fmt::Debug for Pinned<'_, T> {
 /// held across an `.await`.
 ///
 /// A snapshot retains its version. Dropping it frees nothing while the
-/// [`Published`](super::Published) or the [`Map`](crate::Map) lives.
+/// [`Published`](super::Published) or the [`Map`](crate::Map) lives. [`Snapshot::map`] returns an
+/// owned reference to a part of the value, such as one value of a map.
 ///
 /// # Examples
 /// ```
@@ -142,9 +147,8 @@ impl<T: fmt::Debug> fmt::Debug for Pinned<'_, T> {
 /// assert_eq!((*before, *limit.pin()), (100, 200));
 /// assert!(Snapshot::revision(&before) < limit.revision());
 /// ```
-#[must_use = "a snapshot retains its version only while it is alive"]
 pub struct Snapshot<T> {
-    version: Arc<Version<T>>,
+    pub(super) version: Arc<Version<T>>,
 }
 
 impl<T> Snapshot<T> {

@@ -212,7 +212,8 @@ impl<T> Subscription<T> {
     /// ```
     #[doc(alias = "changed")]
     pub async fn recv_async(&mut self) -> Result<Transition<T>, RecvError> {
-        Receive(self).await
+        let to = self.newer_async().await?;
+        Ok(self.receive(to))
     }
 
     /// Returns the version that was received last; before the first one, the newest when the
@@ -280,37 +281,47 @@ impl<T> Subscription<T> {
 
     #[track_caller]
     fn wait(&mut self, limit: Limit) -> Result<Transition<T>, RecvTimeoutError> {
+        let to = self.wait_newer(limit)?;
+        Ok(self.receive(to))
+    }
+
+    /// Waits for a version newer than the one received last, and does not receive it.
+    #[track_caller]
+    pub(crate) fn wait_newer(&self, limit: Limit) -> Result<Snapshot<T>, RecvTimeoutError> {
         let Self {
             cell,
             last_received,
             waiter,
         } = self;
         let condition = || newer(cell, last_received, waiter);
-        let result = cell.wait(waiter, wanted(last_received), limit, condition);
-        self.receive(result)
+        result(cell.wait(waiter, wanted(last_received), limit, condition))
     }
 
-    /// Converts the result of a wait into that of a `recv`.
-    pub(super) fn receive(
-        &mut self,
-        result: Result<Option<Snapshot<T>>, Unresolved>,
-    ) -> Result<Transition<T>, RecvTimeoutError> {
-        match result {
-            Ok(Some(to)) => {
-                let from = std::mem::replace(&mut self.last_received, to.clone());
-                let step = Snapshot::revision(&to).get() - Snapshot::revision(&from).get();
-                Ok(Transition {
-                    from,
-                    to,
-                    missed: step - 1 + u64::from(mutant("missed_is_one_more")),
-                })
-            }
-            Ok(None) | Err(Unresolved::Ended) => Err(RecvTimeoutError::Closed),
-            Err(Unresolved::TimedOut) => Err(RecvTimeoutError::Timeout),
+    /// Completes when there is a version newer than the one received last, and does not receive it.
+    pub(crate) fn newer_async(&self) -> Newer<'_, T> {
+        Newer(self)
+    }
+
+    /// Receives a version that is newer than the one received last.
+    pub(crate) fn receive(&mut self, to: Snapshot<T>) -> Transition<T> {
+        let from = std::mem::replace(&mut self.last_received, to.clone());
+        let step = Snapshot::revision(&to).get() - Snapshot::revision(&from).get();
+        Transition {
+            from,
+            to,
+            missed: step - 1 + u64::from(mutant("missed_is_one_more")),
         }
     }
 
+    #[cfg(feature = "stream")]
     pub(super) fn poll(&mut self, waker: &Waker) -> Poll<Result<Transition<T>, RecvTimeoutError>> {
+        let newer = self.poll_newer(waker);
+        newer.map(|newer| newer.map(|to| self.receive(to)))
+    }
+
+    /// Returns a version newer than the one received last, without receiving it, or registers
+    /// `waker`.
+    pub(crate) fn poll_newer(&self, waker: &Waker) -> Poll<Result<Snapshot<T>, RecvTimeoutError>> {
         let Self {
             cell,
             last_received,
@@ -320,30 +331,41 @@ impl<T> Subscription<T> {
         let polled = cell
             .notifier
             .poll(waiter, wanted(last_received), waker, condition);
-        polled.map(|result| self.receive(result))
+        polled.map(result)
     }
 
-    pub(super) fn unregister_task(&self) {
+    pub(crate) fn unregister_task(&self) {
         let wanted = wanted(&self.last_received);
         self.cell.notifier.unregister(&self.waiter, wanted);
     }
 }
 
-/// The future of [`Subscription::recv_async`].
-struct Receive<'s, T>(&'s mut Subscription<T>);
+/// The future of [`Subscription::newer_async`].
+pub(crate) struct Newer<'s, T>(&'s Subscription<T>);
 
-impl<T> Future for Receive<'_, T> {
-    type Output = Result<Transition<T>, RecvError>;
+impl<T> Future for Newer<'_, T> {
+    type Output = Result<Snapshot<T>, RecvError>;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let polled = self.0.poll(context.waker());
-        polled.map(|step| step.map_err(|_| RecvError))
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let polled = self.0.poll_newer(context.waker());
+        polled.map(|newer| newer.map_err(|_| RecvError))
     }
 }
 
-impl<T> Drop for Receive<'_, T> {
+impl<T> Drop for Newer<'_, T> {
     fn drop(&mut self) {
         self.0.unregister_task();
+    }
+}
+
+/// Converts the result of a wait into that of a `recv`.
+fn result<T>(
+    waited: Result<Option<Snapshot<T>>, Unresolved>,
+) -> Result<Snapshot<T>, RecvTimeoutError> {
+    match waited {
+        Ok(Some(newer)) => Ok(newer),
+        Ok(None) | Err(Unresolved::Ended) => Err(RecvTimeoutError::Closed),
+        Err(Unresolved::TimedOut) => Err(RecvTimeoutError::Timeout),
     }
 }
 

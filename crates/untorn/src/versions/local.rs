@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::marker::PhantomData;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 
 #[cfg(not(untorn_shuttle))]
 use super::slots::PINS;
@@ -52,17 +53,18 @@ impl Drop for GiveBackOnExit {
     }
 }
 
-/// Makes a type not `Send`.
+/// Makes what has a `dyn` of it not `Send`, and takes no other auto trait away.
 ///
-/// Its name stands in the compiler's note about a pin that is sent or held over an `await`.
-struct StaysOnItsThread(PhantomData<*const ()>);
+/// Its name is the first that the compiler states about a pin that is sent or held over an `await`:
+/// of a struct it would state the innermost field instead.
+trait StaysOnItsThreadUnlikeASnapshot: Sync + Unpin + UnwindSafe + RefUnwindSafe {}
 
 /// A free slot of the current thread for a pin. Dropping it clears the slot. Not `Send`.
 pub(super) struct Claim {
     /// One of `pins` of the thread's record, or the `moment` of a record that was claimed for this
     /// slot only.
     pub(super) slot: &'static Slot,
-    _stays: StaysOnItsThread,
+    _stays: PhantomData<dyn StaysOnItsThreadUnlikeASnapshot>,
 }
 
 impl Claim {
@@ -70,7 +72,7 @@ impl Claim {
     fn of(slot: &'static Slot) -> Self {
         Self {
             slot,
-            _stays: StaysOnItsThread(PhantomData),
+            _stays: PhantomData,
         }
     }
 

@@ -9,6 +9,7 @@
 //! | `local.rs` | the slots of the current thread |
 //! | `fence.rs` | the fences between the two sides |
 //! | `protected.rs` | a pinned version |
+//! | `part.rs` | a part of a pinned or counted version |
 //! | `reclaim.rs` | the retired versions of a cell |
 //! | `writer_lock.rs` | the lock of writers, fair within a bound |
 //! | `model/`, `weak_model/`, `shuttle.rs` | the loom models, the model of pins without fences, and schedules of the whole |
@@ -28,6 +29,8 @@ mod local;
 mod model;
 mod newest;
 #[cfg(not(untorn_loom))]
+mod part;
+#[cfg(not(untorn_loom))]
 mod protected;
 mod reclaim;
 #[cfg(all(test, untorn_shuttle))]
@@ -43,6 +46,8 @@ pub(crate) use self::cell::{Versions, VersionsWriter};
 pub(crate) use self::fence::is_asymmetric;
 #[cfg(not(untorn_loom))]
 pub(crate) use self::local::REGISTRY;
+#[cfg(not(untorn_loom))]
+pub(crate) use self::part::{CountedPart, PinnedPart};
 #[cfg(not(untorn_loom))]
 pub(crate) use self::protected::Protected;
 #[cfg(not(untorn_loom))]

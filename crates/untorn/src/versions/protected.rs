@@ -1,6 +1,17 @@
 //! A pinned version.
+//!
+//! # Invariants
+//!
+//! 1. The claim of a [`Protected`] was made for the protection of its version, and the slot is
+//!    cleared only when the claim is dropped (newest.rs, 2). That touches the slot only, so it may
+//!    come after the end of the cell.
+//! 2. A [`Pointer`] by itself gives out nothing. What owns one gives out `&T` while it retains what
+//!    the pointer points to.
+//!
+//! They hold pointers, not references: another thread may free the version as soon as the slot is
+//! cleared, during the drop of its owner.
 
-#![allow(unsafe_code, reason = "a reference to a version that a slot protects")]
+#![allow(unsafe_code, reason = "see the invariants above")]
 
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -12,21 +23,51 @@ use super::local::{self, Claim};
 use super::newest::{self, Newest};
 use crate::sync::Arc;
 
+/// A pointer that may be sent where a reference may be. So the claim beside it is the only reason
+/// why a pin cannot be sent, and the compiler reports that one only.
+pub(super) struct Pointer<T: ?Sized>(NonNull<T>);
+
+// SAFETY: invariant 2; threads may share a `T` that is `Sync`.
+unsafe impl<T: ?Sized + Sync> Send for Pointer<T> {}
+
+// SAFETY: as for `Send`.
+unsafe impl<T: ?Sized + Sync> Sync for Pointer<T> {}
+
+impl<T: ?Sized> Pointer<T> {
+    /// Returns a reference to what this points to.
+    ///
+    /// # Safety
+    /// It must be alive, and nothing may change it, as long as the reference lives.
+    #[inline(always)]
+    pub(super) unsafe fn as_ref<'t>(&self) -> &'t T {
+        // SAFETY: the caller's.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl<T: ?Sized> From<&T> for Pointer<T> {
+    fn from(target: &T) -> Self {
+        Self(NonNull::from(target))
+    }
+}
+
+impl<T: ?Sized> Clone for Pointer<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T: ?Sized> Copy for Pointer<T> {}
+
 /// A version that a slot of this thread protects.
-///
-/// # Invariant
-/// The claim was made for the protection of `version`, and the slot is cleared only when this is
-/// dropped (newest.rs, 2). That touches the slot only, so it may come after the end of the cell.
 pub(crate) struct Protected<'c, C> {
-    /// A pointer rather than a reference: another thread may free the version as soon as the slot
-    /// is cleared, during the drop of this.
-    version: NonNull<C>,
-    _claim: Claim,
+    version: Pointer<C>,
+    pub(super) claim: Claim,
     _borrows: PhantomData<&'c C>,
 }
 
 // SAFETY: a shared `Protected` gives out shared references to the version, and counted ones, which
-// may be dropped on any thread. The claim is used on drop only.
+// may be dropped on any thread (invariant 1). The claim is used on drop only.
 unsafe impl<C: Send + Sync> Sync for Protected<'_, C> {}
 
 impl<'c, C> Protected<'c, C> {
@@ -54,16 +95,17 @@ impl<'c, C> Protected<'c, C> {
     fn of(version: *const C, claim: Claim) -> Self {
         Self {
             // SAFETY: from an `Arc` (newest.rs, 1).
-            version: unsafe { NonNull::new_unchecked(version.cast_mut()) },
-            _claim: claim,
+            version: Pointer(unsafe { NonNull::new_unchecked(version.cast_mut()) }),
+            claim,
             _borrows: PhantomData,
         }
     }
 
     /// Returns a counted reference to the version.
     pub(crate) fn count(&self) -> Arc<C> {
-        // SAFETY: the slot protects the version, so its cell has not given its count back.
-        unsafe { newest::counted(self.version.as_ptr()) }
+        // SAFETY: the slot protects the version (invariant 1), so its cell has not given its count
+        // back.
+        unsafe { newest::counted(self.version.0.as_ptr()) }
     }
 }
 
@@ -72,7 +114,8 @@ impl<C> Deref for Protected<'_, C> {
 
     #[inline(always)]
     fn deref(&self) -> &C {
-        // SAFETY: the slot protects the version until this is dropped, and nothing changes it.
+        // SAFETY: invariant 1: the slot protects the version until `self` is dropped, and nothing
+        // changes it.
         unsafe { self.version.as_ref() }
     }
 }

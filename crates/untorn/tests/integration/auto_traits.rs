@@ -6,11 +6,12 @@ use std::marker::PhantomPinned;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::MutexGuard;
 
-use untorn::map::{self, DefaultHashBuilder, DefaultHasher};
+use untorn::map::{self, DefaultHashBuilder, DefaultHasher, KeysWhere};
 use untorn::poller::{Activity, Failure, PollerBuilder, RefreshError, Status, Success};
 use untorn::{
-    Batch, BatchOutcome, Change, Fetched, Map, MapStats, Pinned, Poller, Published, Reader,
-    RecvError, RecvTimeoutError, Refreshed, Revision, RevisionMismatch, Snapshot, Subscription,
+    Batch, BatchOutcome, Change, Fetched, FilteredSubscription, KeySubscription, KeyTransition,
+    Map, MapStats, MappedPinned, MappedSnapshot, Pinned, Poller, Published, Reader, RecvError,
+    RecvTimeoutError, Refreshed, Revision, RevisionMismatch, Snapshot, Subscription,
     SubscriptionHandle, Transition, TryRecvError, View, WaitError,
 };
 
@@ -80,11 +81,21 @@ table! {
     Pinned<'static, Fixed>: Sync Unpin UnwindSafe RefUnwindSafe;
     Pinned<'static, Of<u8>>: Sync Unpin UnwindSafe RefUnwindSafe;
     Pinned<'static, Of<Cell<u8>>>: Unpin;
+    MappedPinned<'static, u8>: Sync Unpin UnwindSafe RefUnwindSafe;
+    MappedPinned<'static, str>: Sync Unpin UnwindSafe RefUnwindSafe;
+    MappedPinned<'static, Cell<u8>>: Unpin;
+    MappedPinned<'static, SyncOnly>: Sync Unpin UnwindSafe RefUnwindSafe;
+    MappedPinned<'static, Fixed>: Sync Unpin UnwindSafe RefUnwindSafe;
     Snapshot<u8>: Send Sync Unpin UnwindSafe RefUnwindSafe;
     Snapshot<Cell<u8>>: Unpin;
     Snapshot<SyncOnly>: Unpin UnwindSafe RefUnwindSafe;
     Snapshot<Fixed>: Send Sync Unpin UnwindSafe RefUnwindSafe;
     Snapshot<Of<u8>>: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    MappedSnapshot<u8>: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    MappedSnapshot<str>: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    MappedSnapshot<Cell<u8>>: Unpin;
+    MappedSnapshot<SyncOnly>: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    MappedSnapshot<Fixed>: Send Sync Unpin UnwindSafe RefUnwindSafe;
     Reader<u8>: Send Sync Unpin UnwindSafe RefUnwindSafe;
     Reader<Cell<u8>>: Unpin;
     Reader<SyncOnly>: Unpin UnwindSafe RefUnwindSafe;
@@ -98,6 +109,12 @@ table! {
     Transition<Cell<u8>>: Unpin;
     Transition<SyncOnly>: Unpin UnwindSafe RefUnwindSafe;
     Transition<Fixed>: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    KeySubscription<u8, u8>: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    KeySubscription<u8, Cell<u8>>: Unpin;
+    FilteredSubscription<u8, u8, KeysWhere<fn(&u8) -> bool>>: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    FilteredSubscription<u8, u8, KeysWhere<Cell<u8>>>: Unpin;
+    KeyTransition<u8, u8>: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    KeyTransition<u8, Cell<u8>>: Unpin;
     SubscriptionHandle: Send Sync Unpin UnwindSafe RefUnwindSafe;
     Batch<'static, u8, u8>: Sync Unpin UnwindSafe RefUnwindSafe;
     Batch<'static, u8, Cell<u8>>: Unpin;
@@ -107,6 +124,8 @@ table! {
     map::Iter<'static, u8, u8>: Send Sync Unpin UnwindSafe RefUnwindSafe;
     map::Iter<'static, u8, Cell<u8>>: Unpin;
     map::Iter<'static, u8, Fixed>: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    map::IntoIter<u8, u8>: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    map::IntoIter<u8, Cell<u8>>: Unpin;
     map::Keys<'static, u8, u8>: Send Sync Unpin UnwindSafe RefUnwindSafe;
     map::Values<'static, u8, u8>: Send Sync Unpin UnwindSafe RefUnwindSafe;
     map::Changes<'static, u8, u8, DefaultHashBuilder>: Send Sync Unpin UnwindSafe RefUnwindSafe;
@@ -143,6 +162,7 @@ table! {
 table! {
     untorn::SubscriptionStream<u8>: Send Sync Unpin UnwindSafe RefUnwindSafe;
     untorn::SubscriptionStream<Cell<u8>>: Unpin;
+    map::FilteredSubscriptionStream<u8, u8, map::OneKey<u8>>: Send Sync Unpin UnwindSafe RefUnwindSafe;
 }
 
 /// Names functions that the compiler has to accept.
@@ -166,9 +186,12 @@ covariant! {
     pinned: Pinned<'s, &'l str> => Pinned<'s, &'s str>;
     pinned_view: Pinned<'s, View<u8, &'l str>> => Pinned<'s, View<u8, &'s str>>;
     pinned_shorter: Pinned<'l, u8> => Pinned<'s, u8>;
+    mapped_pinned: MappedPinned<'s, &'l str> => MappedPinned<'s, &'s str>;
+    mapped_shorter: MappedPinned<'l, str> => MappedPinned<'s, str>;
     snapshot: Snapshot<&'l str> => Snapshot<&'s str>;
     transition: Transition<&'l str> => Transition<&'s str>;
     iter: map::Iter<'s, u8, &'l str> => map::Iter<'s, u8, &'s str>;
+    into_iter: map::IntoIter<&'l str, u8> => map::IntoIter<&'s str, u8>;
     keys: map::Keys<'s, &'l str, u8> => map::Keys<'s, &'s str, u8>;
     values: map::Values<'s, u8, &'l str> => map::Values<'s, u8, &'s str>;
     diff: map::Changes<'s, u8, &'l str, u8> => map::Changes<'s, u8, &'s str, u8>;

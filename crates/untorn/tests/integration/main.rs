@@ -22,6 +22,7 @@ mod go;
 mod implements;
 mod many_threads;
 mod map;
+mod mapped;
 mod no_false_positives;
 mod overlap_cell;
 mod overlaps;

@@ -398,3 +398,117 @@ fn values_and_views_are_send_and_sync() {
     send::<Reader<String>>();
     sync::<Pinned<'_, String>>();
 }
+
+/// Each value is returned to exactly one thread.
+#[test]
+fn replace_returns_each_value_once() {
+    const THREADS: u64 = 4;
+    const EACH: u64 = 500;
+    let value = Published::new(0);
+    let mut returned = thread::scope(|scope| {
+        let replaced = |first: u64| {
+            let value = &value;
+            move || {
+                let numbers = first..first + EACH;
+                let old = numbers.map(|number| *value.replace(number));
+                old.collect::<Vec<_>>()
+            }
+        };
+        let threads: Vec<_> = (0..THREADS)
+            .map(|thread| scope.spawn(replaced(1 + thread * EACH)))
+            .collect();
+        let returned = threads.into_iter().map(|thread| thread.join());
+        returned
+            .flat_map(|old| old.expect("no panic"))
+            .collect::<Vec<_>>()
+    });
+    returned.push(*value.pin());
+    returned.sort_unstable();
+    assert!(returned.into_iter().eq(0..=THREADS * EACH));
+    assert_eq!(value.revision().get(), THREADS * EACH);
+}
+
+#[test]
+fn equal_values_are_not_published() {
+    let value = Published::new((1, f64::NAN));
+    let mut changes = value.subscribe();
+    // NaN does not equal itself, so it counts as changed.
+    assert_eq!(
+        value.publish_if_changed((1, f64::NAN)),
+        Some(Revision::from(1))
+    );
+    assert_eq!(value.publish_if_changed((1, 2.0)), Some(Revision::from(2)));
+    assert_eq!(changes.try_recv().expect("a step").missed, 1);
+    assert_eq!(value.publish_if_changed((1, 2.0)), None);
+    assert_eq!((value.revision().get(), value.pin().1), (2, 2.0));
+    assert!(changes.try_recv().is_err());
+}
+
+/// A value that publishes, or panics, in foreign code of `publish_if_changed`.
+struct Reentrant<'p> {
+    number: u32,
+    other: &'p Published<u32>,
+    outer: Option<&'p Published<Reentrant<'p>>>,
+}
+
+impl PartialEq for Reentrant<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        assert!(other.number < 100, "rejected by its comparison");
+        self.number == other.number
+    }
+}
+
+impl Drop for Reentrant<'_> {
+    fn drop(&mut self) {
+        // Deadlocks or panics if the writer lock is held.
+        if let Some(outer) = self.outer {
+            self.other.publish(outer.retained() as u32);
+        }
+    }
+}
+
+#[test]
+fn rejected_values_are_dropped_without_the_lock() {
+    let drops = Published::new(0);
+    let outer = &*Box::leak(Box::new(Published::new(Reentrant {
+        number: 1,
+        other: Box::leak(Box::new(Published::new(0))),
+        outer: None,
+    })));
+    let drops: &Published<u32> = Box::leak(Box::new(drops));
+    let value = |number| Reentrant {
+        number,
+        other: drops,
+        outer: Some(outer),
+    };
+    assert_eq!(outer.publish_if_changed(value(1)), None);
+    assert_eq!(drops.revision().get(), 1);
+    let rejected = || outer.publish_if_changed(value(100));
+    assert!(catch_unwind(AssertUnwindSafe(rejected)).is_err());
+    assert_eq!((drops.revision().get(), outer.revision().get()), (2, 0));
+    assert_eq!(outer.publish_if_changed(value(2)), Some(Revision::from(1)));
+}
+
+#[test]
+fn into_inner_clones_only_what_is_shared() {
+    #[derive(Debug)]
+    struct Counted(u32);
+    impl Clone for Counted {
+        fn clone(&self) -> Self {
+            Self(self.0 + 100)
+        }
+    }
+    let value = Published::new(Counted(1));
+    drop((value.snapshot(), value.reader()));
+    value.publish(Counted(2));
+    std::mem::forget(value.pin());
+    assert_eq!(value.into_inner().0, 2);
+
+    let value = Published::new(Counted(1));
+    let snapshot = value.snapshot();
+    assert_eq!((value.into_inner().0, snapshot.0), (101, 1));
+
+    let value = Published::new(Counted(1));
+    let mut reader = value.reader();
+    assert_eq!((value.into_inner().0, reader.latest().0), (101, 1));
+}

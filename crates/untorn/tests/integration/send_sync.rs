@@ -14,10 +14,10 @@ use untorn::gomap::{
 };
 use untorn::map;
 use untorn::{
-    AccessKind, Batch, BatchOutcome, Change, GoMap, Map, MapStats, OnOverlap, Overlap, OverlapCell,
-    OverlapKind, Pinned, Published, ReadGuard, Reader, RecvError, RecvTimeoutError, Refreshed,
-    Revision, RevisionMismatch, Site, Snapshot, Subscription, SubscriptionHandle, Transition,
-    TryRecvError, View, WaitError, WriteGuard,
+    AccessKind, Batch, BatchOutcome, Change, GoMap, Map, MapStats, MappedPinned, MappedSnapshot,
+    OnOverlap, Overlap, OverlapCell, OverlapKind, Pinned, Published, ReadGuard, Reader, RecvError,
+    RecvTimeoutError, Refreshed, Revision, RevisionMismatch, Site, Snapshot, Subscription,
+    SubscriptionHandle, Transition, TryRecvError, View, WaitError, WriteGuard,
 };
 
 use crate::implements::implements;
@@ -156,6 +156,12 @@ table! {
     Snapshot<Values<SyncOnly>>: false false;
     Snapshot<Hashes<Rc<u8>>>: false false;
 
+    // The whole value is `Send` and `Sync` where one is made; the part is shared only.
+    MappedSnapshot<[String]>: true true;
+    MappedSnapshot<dyn Fn() + Sync>: true true;
+    MappedSnapshot<dyn Fn() + Send>: false false;
+    MappedSnapshot<Rc<u8>>: false false;
+
     Reader<Pairs>: true true;
     Reader<Values<Cell<u8>>>: false false;
     Reader<Values<SyncOnly>>: false false;
@@ -177,6 +183,10 @@ table! {
     Pinned<'static, Values<Cell<u8>>>: false false;
     Pinned<'static, Values<SyncOnly>>: false false;
     Pinned<'static, Values<Rc<u8>>>: false false;
+    MappedPinned<'static, [String]>: false true;
+    MappedPinned<'static, dyn Fn() + Sync>: false true;
+    MappedPinned<'static, dyn Fn() + Send>: false false;
+    MappedPinned<'static, Rc<u8>>: false false;
 }
 
 // As references to the entries.

@@ -163,4 +163,23 @@ fn futures_of_waits_can_be_sent() {
     let view = block_on(assert_send(map.wait_until_async(|view| view.len() == 1)));
     assert_eq!(view["a"], 1);
     drop(assert_send(changes.recv_async()));
+    let mut of_key = map.subscribe_key("a");
+    drop(assert_send(of_key.recv_async()));
+}
+
+/// A program that only waits needs no snapshot of what it waited for.
+#[test]
+#[deny(unused_must_use)]
+fn results_of_waits_may_be_ignored() {
+    async fn ready(map: &Map<&str, u32>) {
+        map.wait_until_async(|view| view.len() == 1).await;
+    }
+    fn committed(map: &Map<&str, u32>) -> Result<(), WaitError> {
+        map.wait_for(map.revision(), LONG)?;
+        map.wait_until(|view| view.len() == 1, LONG)?;
+        Ok(())
+    }
+    let map = Map::from([("a", 1)]);
+    block_on(ready(&map));
+    assert_eq!(committed(&map), Ok(()));
 }

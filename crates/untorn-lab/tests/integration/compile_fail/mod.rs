@@ -3,9 +3,10 @@
 //! Each file has two functions. `right` is a test of this binary. `wrong` is compiled only by
 //! [`each_wrong_program_is_rejected`], with `--cfg untorn_wrong`. A comment `//~ E0277`, or
 //! `//~ error` for an error without a code, marks each line at which the compiler must report an
-//! error. Messages are not compared, since compiler releases change their wording.
+//! error. Messages are not compared, since compiler releases change their wording; but a word after
+//! the code, a name of the library, has to be in the message of each error at that line.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -59,7 +60,14 @@ programs! {
     map_of_cells
     map_of_rc
     map_refresh_borrowed
+    mapped_pin_captured
+    mapped_pin_outlives_map
+    mapped_pin_sent
+    mapped_snapshot_captured
+    mapped_snapshot_of_a_borrow
     on_overlap_call_closure
+    pin_across_await
+    pin_in_a_library
     pin_outlives_map
     pin_reference
     pin_sent
@@ -79,13 +87,18 @@ fn folder() -> PathBuf {
 /// An error: the line, and its code or `error`.
 type Expected = (u64, String);
 
-/// Returns the errors that the comments of a program announce.
-fn announced(program: &str) -> BTreeSet<Expected> {
+/// Returns the errors that the comments of a program announce, each with the word that its message
+/// must have, which may be empty.
+fn announced(program: &str) -> BTreeMap<Expected, String> {
     let path = folder().join(program).with_extension("rs");
     let source = fs::read_to_string(path).expect("a text");
     let lines = (1..).zip(source.lines());
-    lines
-        .filter_map(|(number, line)| Some((number, line.split_once("//~ ")?.1.to_owned())))
+    let announced = lines.filter_map(|(number, line)| Some((number, line.split_once("//~ ")?.1)));
+    announced
+        .map(|(number, error)| {
+            let (code, word) = error.split_once(' ').unwrap_or((error, ""));
+            ((number, code.to_owned()), word.to_owned())
+        })
         .collect()
 }
 
@@ -113,8 +126,9 @@ fn package() -> PathBuf {
     package
 }
 
-/// Parses a line of cargo's output; returns the program and the error if the line is one.
-fn error(line: &str) -> Option<(String, Expected)> {
+/// Parses a line of cargo's output; returns the program, the error and its message if the line is
+/// one.
+fn error(line: &str) -> Option<(String, Expected, String)> {
     let message: Value = serde_json::from_str(line).ok()?;
     let target = message["target"]["name"].as_str()?;
     let message = &message["message"];
@@ -126,7 +140,8 @@ fn error(line: &str) -> Option<(String, Expected)> {
     let place = spans.iter().find(|span| span["is_primary"] == true)?;
     let code = message["code"]["code"].as_str().unwrap_or("error");
     let expected = (place["line_start"].as_u64()?, code.to_owned());
-    Some((target.to_owned(), expected))
+    let text = message["rendered"].as_str()?;
+    Some((target.to_owned(), expected, text.to_owned()))
 }
 
 #[test]
@@ -148,19 +163,19 @@ fn each_wrong_program_is_rejected() {
     let printed = String::from_utf8(output.stdout).expect("JSON");
     let errors: Vec<_> = printed.lines().filter_map(error).collect();
     for program in PROGRAMS {
-        let found: BTreeSet<_> = errors
-            .iter()
-            .filter(|(name, _)| name == program)
-            .map(|(_, error)| error.clone())
-            .collect();
+        let found: Vec<_> = errors.iter().filter(|(name, ..)| name == program).collect();
         let announced = announced(program);
         assert!(!announced.is_empty(), "{program} announces no error");
-        assert_eq!(found, announced, "{program}");
+        let places: BTreeSet<_> = found.iter().map(|(_, error, _)| error).collect();
+        assert_eq!(places, announced.keys().collect(), "{program}");
+        for (_, error, message) in found {
+            assert!(message.contains(&announced[error]), "{program}: {message}");
+        }
     }
     // No other errors, for example in the library itself.
     let others = errors
         .iter()
-        .filter(|(name, _)| !PROGRAMS.contains(&name.as_str()));
+        .filter(|(name, ..)| !PROGRAMS.contains(&name.as_str()));
     assert_eq!(others.count(), 0, "{stderr}");
 }
 

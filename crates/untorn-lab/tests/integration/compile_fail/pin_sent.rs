@@ -15,6 +15,6 @@ fn wrong() {
     let map = untorn::Map::from([(1, 265)]);
     let view = map.pin();
     std::thread::scope(|s| {
-        s.spawn(move || view.len()); //~ E0277
+        s.spawn(move || view.len()); //~ E0277 StaysOnItsThreadUnlikeASnapshot
     });
 }

@@ -233,6 +233,13 @@ impl<K, V> Part<K, V> {
     }
 }
 
+impl<K: Clone, V: Clone> Table<K, V> {
+    /// Takes the entries of segment `i`, cloned if another table shares it. The length stays.
+    pub(super) fn take_segment(&mut self, i: usize) -> Entries<K, V> {
+        std::mem::take(self.directory.get_mut(i)).into_entries()
+    }
+}
+
 impl<K: Clone + Eq, V: Clone> Table<K, V> {
     /// Moves the entry into the table. If the key is present, only the value is replaced: the key
     /// of the entry and the old value stay in `entering`. If foreign code panics, the whole entry

@@ -428,3 +428,33 @@ fn stream_can_be_awaited() {
     assert_eq!((first.to["n"], Snapshot::revision(&first.to).get()), (1, 1));
     assert!(ended.is_none());
 }
+
+#[test]
+fn a_stream_of_a_key_has_its_changes_only() {
+    let map = Map::from([("a", 1), ("b", 1)]);
+    let mut changes = map.subscribe_key("a").into_stream();
+    let task = Task::new();
+    let waker = Waker::from(Arc::clone(&task));
+    let mut context = Context::from_waker(&waker);
+    assert!(Pin::new(&mut changes).poll_next(&mut context).is_pending());
+    map.insert("b", 2);
+    assert_eq!(task.woken(), 1);
+    assert!(Pin::new(&mut changes).poll_next(&mut context).is_pending());
+    map.insert("a", 2);
+    assert_eq!(task.woken(), 2);
+    let Poll::Ready(Some(step)) = Pin::new(&mut changes).poll_next(&mut context) else {
+        unreachable!("the value has changed");
+    };
+    assert_eq!(
+        (step.old(), step.new(), step.missed),
+        (Some(&1), Some(&2), 0)
+    );
+    assert!(Pin::new(&mut changes).poll_next(&mut context).is_pending());
+    map.insert("b", 3);
+    drop(map);
+    let ended = Pin::new(&mut changes).poll_next(&mut context);
+    assert!(matches!(ended, Poll::Ready(None)) && changes.is_terminated());
+    drop(changes);
+    drop(waker);
+    assert_eq!(wakers(&task), 0);
+}

@@ -2,4 +2,5 @@
 
 mod cost;
 mod ends;
+mod filtered;
 mod steps;
