@@ -64,7 +64,7 @@ fn panic_text_matches_the_report() {
         .downcast_ref::<String>()
         .expect("the message is a formatted string");
     let golden = include_str!("../golden/cell_reentrant.txt");
-    let golden = golden.replace("elsewhere", "at main.rs:#:#");
+    let golden = golden.replace("elsewhere, not by untorn::spawn", "at main.rs:#:#");
     assert_eq!(masked(message), not_fatal(&golden));
 }
 
