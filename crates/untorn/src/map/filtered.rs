@@ -285,6 +285,7 @@ impl<K, V, F, S> FilteredSubscription<K, V, F, S> {
         self.subscription.handle()
     }
 
+    #[cfg(feature = "stream")]
     pub(super) fn subscription(&self) -> &Subscription<View<K, V, S>> {
         &self.subscription
     }
