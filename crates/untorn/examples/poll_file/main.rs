@@ -37,6 +37,8 @@ fn start(path: &Path, config: &Arc<Config>) -> std::io::Result<Poller> {
     Poller::every(Duration::from_millis(500), TomlFile::new(path))
         .named("config poller")
         .max_backoff(Duration::from_secs(5))
+        // Half of a file, cut at a line, may be valid.
+        .max_removed(0.5)
         .start(config)
 }
 
@@ -144,6 +146,7 @@ fn edit(path: &Path, config: &Config, poller: &Poller) -> Result<(), Box<dyn Err
     step("half-written", &|| {
         fs::write(path, "name = \"demo\"\n\n[limi")
     })?;
+    step("cut at a line", &|| fs::write(path, "name = \"demo\"\n"))?;
     step("restored", &|| fs::write(path, document(2)))?;
     step("written in place", &|| fs::write(path, document(3)))?;
     Ok(())

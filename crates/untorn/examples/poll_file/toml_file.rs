@@ -27,7 +27,8 @@ const COARSEST_CLOCK: Duration = Duration::from_secs(2);
 /// A file that is written in place may be read half-written. A half without entries (empty, or only
 /// comments and empty tables) and a half that is not valid TOML are rejected. A half that is valid
 /// TOML with entries, and unchanged for longer than [`QUIET`], cannot be distinguished from a
-/// complete file: save by rename.
+/// complete file: limit what a poll may remove
+/// ([`max_removed`](untorn::poller::PollerBuilder::max_removed)), and save by rename.
 pub(crate) struct TomlFile {
     path: PathBuf,
     last: Option<Contents>,
@@ -163,8 +164,9 @@ fn entries(text: &str) -> Result<Entries, Reason> {
     let mut entries = Entries::new();
     flatten("", table, &mut entries);
     if entries.is_empty() {
-        // A program that writes in place truncates the file first, and may fill it much later.
-        return Err("it has no entries, which would empty the map".into());
+        // A program that writes in place truncates the file first, and may fill it much later. The
+        // poller refuses this too, but not at its start, when the map is empty.
+        return Err("it has no entries".into());
     }
     Ok(entries)
 }

@@ -1,6 +1,7 @@
 //! The writes of a map: each is one commit.
 
 use std::borrow::Borrow;
+use std::convert::Infallible;
 use std::hash::{BuildHasher, Hash};
 
 use super::batch::Batch;
@@ -221,25 +222,45 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     where
         V: PartialEq,
     {
+        let Ok(refreshed) = self.refresh_if(source, |_, _| Ok::<_, Infallible>(()));
+        refreshed
+    }
+
+    /// Refreshes the contents as [`refresh`](Self::refresh) does if `check` returns `Ok` for the
+    /// number of entries before and for the changes; otherwise publishes nothing. `check` is called
+    /// while the writer lock is held. The revision that it gets is that of the replaced contents.
+    #[track_caller]
+    pub(crate) fn refresh_if<E>(
+        &self,
+        source: impl IntoIterator<Item = (K, V)>,
+        check: impl FnOnce(usize, &Refreshed) -> Result<(), E>,
+    ) -> Result<Refreshed, E>
+    where
+        V: PartialEq,
+    {
         let (hasher, parts) = {
             let view = self.pin();
             (view.hasher.clone(), Source::parts_for(&view.table))
         };
         let mut source = Source::new(source, &hasher, parts);
         let mut batch = self.begin_batch();
+        let before = batch.len();
         let Counts {
             added,
             changed,
             removed,
             duplicates,
         } = source.apply(batch.draft());
-        Refreshed {
-            revision: batch.commit(),
+        let mut refreshed = Refreshed {
+            revision: self.revision(),
             added,
             changed,
             removed,
             duplicates,
-        }
+        };
+        check(before, &refreshed)?;
+        refreshed.revision = batch.commit();
+        Ok(refreshed)
     }
 
     /// Keeps the entries for which `keep` returns true, as one commit. Entries are removed by

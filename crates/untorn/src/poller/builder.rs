@@ -8,9 +8,12 @@ use std::time::Duration;
 
 use super::backoff::BackoffPolicy;
 use super::clock::Clock;
+use super::guard::Guard;
 use super::source::Source;
 use super::state::Shared;
 use super::status::Failure;
+#[cfg(doc)]
+use super::status::FailureKind;
 use super::{Poller, thread};
 use crate::Map;
 use crate::clock;
@@ -38,6 +41,7 @@ pub struct PollerBuilder<S> {
     source: S,
     name: String,
     backoff: BackoffPolicy,
+    guard: Guard,
     on_failure: Option<OnFailure>,
 }
 
@@ -51,6 +55,7 @@ impl<S: Source> PollerBuilder<S> {
             source,
             name: "poller".into(),
             backoff: BackoffPolicy::with_period(period),
+            guard: Guard::default(),
             on_failure: None,
         }
     }
@@ -134,6 +139,68 @@ impl<S: Source> PollerBuilder<S> {
         self
     }
 
+    /// Accepts contents without entries also if the map has entries, which they remove. By default
+    /// they are refused: they may come from a file that is being written, or from a server that has
+    /// lost its data.
+    ///
+    /// A refusal is a failure of kind [`FailureKind::Refused`]. [`Poller::accept_next`] lets such
+    /// contents pass once.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    /// use untorn::{Map, Poller};
+    ///
+    /// let jobs = Arc::new(Map::from([(1, "build")]));
+    /// let read = || Ok::<[(i32, &str); 0], String>([]); // all jobs are done
+    /// let poller = Poller::every(Duration::from_secs(10), read).allow_empty().start(&jobs)?;
+    /// poller.wait_until_fresh(Duration::from_secs(5)).unwrap();
+    /// assert!(jobs.is_empty());
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
+    #[doc(alias = "never_empty")]
+    pub fn allow_empty(mut self) -> Self {
+        self.guard.allow_empty();
+        self
+    }
+
+    /// Refuses contents that would remove more than this share of the keys of the map, from 0 to 1,
+    /// such as half of a file. The default is 1: no limit, but contents that would remove every key
+    /// are refused unless [`allow_empty`](Self::allow_empty) is set. Both rules apply, each by
+    /// itself.
+    ///
+    /// The share is of the keys that the map has when the contents arrive, those of other writers
+    /// included; keys that the contents add do not count. A refusal is a failure of kind
+    /// [`FailureKind::Refused`]. [`Poller::accept_next`] lets such contents pass once.
+    ///
+    /// # Panics
+    /// If it is not from 0 to 1.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    /// use untorn::{Map, Poller};
+    ///
+    /// let config = Arc::new(Map::from([("a", 1), ("b", 2), ("c", 3)]));
+    /// let read = || Ok::<_, String>([("a", 1)]);
+    /// let poller = Poller::every(Duration::from_secs(10), read).max_removed(0.5).start(&config)?;
+    /// let refused = poller.refresh_now(Duration::from_secs(5)).unwrap_err();
+    /// assert_eq!(
+    ///     refused.to_string(),
+    ///     "the poll failed: refused contents that would remove 2 of 3 keys: at most 1 may be \
+    ///      removed at once; if they are right, call `accept_next`, or build the poller with a \
+    ///      larger `max_removed`"
+    /// );
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn max_removed(mut self, fraction: f64) -> Self {
+        self.guard.set_max_removed(fraction);
+        self
+    }
+
     /// Sets a callback that runs after each failed poll, to log it for example. Without this, or
     /// the feature `tracing`, nothing is printed: a failure is reported only by [`Poller::status`]
     /// and by the methods that wait.
@@ -200,12 +267,15 @@ impl<S: Source> PollerBuilder<S> {
             source,
             name,
             backoff,
+            guard,
             on_failure,
         } = self;
         let shared = Arc::new(Shared::new(backoff, map.revision(), Clock::default()));
         let thread = {
             let (shared, map) = (Arc::clone(&shared), Arc::clone(map));
-            try_spawn(name, move || thread::run(&shared, map, source, on_failure))?
+            try_spawn(name, move || {
+                thread::run(&shared, &guard, map, source, on_failure)
+            })?
         };
         Ok(Poller::new(shared, thread))
     }
@@ -217,6 +287,7 @@ impl<S: fmt::Debug> fmt::Debug for PollerBuilder<S> {
             .field("source", &self.source)
             .field("name", &self.name)
             .field("backoff", &self.backoff)
+            .field("guard", &self.guard)
             .field("on_failure", &self.on_failure.as_ref().map(|_| ".."))
             .finish()
     }

@@ -21,12 +21,13 @@
 
 // `source.rs` has the trait of sources, `builder.rs` the builder, `thread.rs` the loop of the
 // thread: fetch, refresh, reclaim. `state.rs` has the state shared with the handle, `backoff.rs`
-// the delays (numbers only), `clock.rs` the clock, `status.rs` and `message.rs` the status and the
-// texts of failures.
+// the delays (numbers only), `clock.rs` the clock, `guard.rs` the rules for contents that are
+// refused, `status.rs` and `message.rs` the status and the texts of failures.
 
 mod backoff;
 mod builder;
 mod clock;
+mod guard;
 mod message;
 mod source;
 mod state;
@@ -39,9 +40,10 @@ use std::thread::{JoinHandle, ThreadId};
 use std::time::Duration;
 
 pub use self::builder::PollerBuilder;
+pub use self::guard::Refusal;
 pub use self::source::{Fetched, Source};
 use self::state::Shared;
-pub use self::status::{Activity, Failure, RefreshError, Status, Success};
+pub use self::status::{Activity, Failure, FailureKind, RefreshError, Status, Success};
 use crate::Revision;
 
 /// A thread that keeps a [`Map`](crate::Map) fresh: it fetches the contents from a [`Source`]
@@ -112,6 +114,12 @@ use crate::Revision;
 /// [`status`](Self::status), by [`PollerBuilder::on_failure`] and, with the feature `tracing`, by
 /// an event of level `WARN`. Without the latter two nothing is printed.
 ///
+/// Contents that would empty the map are refused, which is a failure too: an answer without entries
+/// is more often a mistake of the server, or a file that is being written, than the truth.
+/// [`PollerBuilder::max_removed`] refuses those that would remove too large a share of the keys,
+/// [`PollerBuilder::allow_empty`] accepts empty ones, and [`accept_next`](Self::accept_next) lets
+/// one answer pass. The source is [reset](Source::reset), so that it returns refused contents again.
+///
 /// Then the poller backs off: the next fetch begins after a second, or after the period if that is
 /// shorter, and after twice as long with each further failure, up to
 /// [a cap](PollerBuilder::max_backoff). A success ends the backoff.
@@ -123,8 +131,6 @@ use crate::Revision;
 ///   own waiting**, by socket timeouts for example.
 /// - Do not stop or drop a poller while holding a lock or another resource that its source waits
 ///   for, nor inside a batch of its map: both would block forever.
-/// - The contents of a fetch are taken as they are; a fetch without entries empties the map. Where
-///   that cannot be right, let the source return an error.
 /// - Entries that other threads write to the map stay until the next fetch that is not
 ///   [`Fetched::Unchanged`]; the poller does not distinguish them from its own.
 /// - A value that does not equal itself (a NaN) makes a revision at each poll.
@@ -236,6 +242,35 @@ impl Poller {
     #[doc(alias = "wake")]
     pub fn trigger(&self) {
         self.shared.trigger();
+    }
+
+    /// Requests a fetch now, as [`trigger`](Self::trigger) does, and lets its contents pass whatever
+    /// they remove: for contents that [were refused](Refusal) and are right.
+    ///
+    /// This applies to one poll: the next one that begins after this call. If that poll fails, a
+    /// further call is needed. A [`refresh_now`](Self::refresh_now) after this call waits for that
+    /// poll, or for one after it. After a stop this does nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use std::time::Duration;
+    /// # use untorn::{Map, Poller};
+    /// let timeout = Duration::from_secs(5);
+    /// let jobs = Arc::new(Map::from([(1, "build")]));
+    /// let read = || Ok::<[(i32, &str); 0], String>([]);
+    /// let poller = Poller::every(Duration::from_secs(10), read).start(&jobs)?;
+    /// assert!(poller.refresh_now(timeout).is_err());
+    /// assert_eq!(jobs.len(), 1);
+    ///
+    /// poller.accept_next(); // for example on the request of an operator
+    /// poller.wait_until_fresh(timeout).unwrap();
+    /// assert!(jobs.is_empty());
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
+    #[doc(alias = "force")]
+    pub fn accept_next(&self) {
+        self.shared.accept_next();
     }
 
     /// Requests a poll now, blocks until it has ended or `timeout` has passed, and returns the

@@ -38,9 +38,10 @@ pub enum Fetched<E> {
 /// The poller calls a source on its own thread, one call at a time, without holding a lock. A
 /// source must bound its own waiting: stopping the poller waits for a running fetch.
 ///
-/// The contents are taken as they are: **contents without entries empty the map**. Return an error
-/// instead if empty contents cannot be right. Always do so for a file: it may be read while it is
-/// truncated, by a program that writes in place or by a full disk.
+/// Contents without entries are refused if the map has entries
+/// ([*Failures*](super::Poller#failures)). Return an error for other contents that cannot be right,
+/// and for an empty file already at the start: a file may be read while it is truncated, by a
+/// program that writes in place or by a full disk.
 ///
 /// # Examples
 /// ```
@@ -97,8 +98,8 @@ pub enum Fetched<E> {
 /// A half-written file may still pass, and so may a second write of the same length within one tick
 /// of the file system's clock. The example `poll_file` takes more care: it waits until a file no
 /// longer changes, reads a file again whose last write is too recent to be distinguished from
-/// another one, and rejects a file that does not parse or has no entries, such as one of comments
-/// only.
+/// another one, rejects a file that does not parse or has no entries, such as one of comments only,
+/// and limits the share of keys that one poll may remove.
 #[diagnostic::on_unimplemented(
     message = "a poller cannot fetch from `{Self}`",
     label = "not a source",
@@ -131,9 +132,9 @@ pub trait Source {
     fn fetch(&mut self) -> Result<Fetched<Self::Entries>, Self::Error>;
 
     /// Resets the source, so that the next [`fetch`](Self::fetch) returns all contents. The poller
-    /// calls this if the contents of the last fetch did not get into the map, because their
-    /// iteration or comparison panicked. (After a panic that comes after the commit, the call is
-    /// redundant.)
+    /// calls this if the contents of the last fetch did not get into the map, because they were
+    /// refused, or because their iteration or comparison panicked. (After a panic that comes after
+    /// the commit, the call is redundant.)
     ///
     /// A source that returns [`Fetched::Unchanged`] must implement this. Does nothing by default.
     fn reset(&mut self) {}

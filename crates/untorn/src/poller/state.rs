@@ -33,6 +33,12 @@ pub(super) struct Shared {
     backoff: BackoffPolicy,
 }
 
+/// A poll that has begun.
+pub(super) struct Begun {
+    /// True if the guard must not refuse its contents.
+    pub(super) is_accepted: bool,
+}
+
 /// The polls, by number. They are numbered from 1, and at most one is running: the last that began.
 struct State {
     status: Status,
@@ -41,6 +47,8 @@ struct State {
     /// The last poll that a start or a trigger requested. It is never beyond the next one, so
     /// triggers coalesce, and a trigger during a fetch requests another poll.
     requested: u64,
+    /// The poll whose contents the guard must not refuse.
+    accepted: u64,
     /// The last poll that succeeded.
     succeeded: u64,
     /// The end of the last poll, and the delay after which the next one is due. `None` before the
@@ -88,6 +96,7 @@ impl Shared {
                 status,
                 begun: 0,
                 requested: 1,
+                accepted: 0,
                 succeeded: 0,
                 next_delay: None,
                 began: now,
@@ -103,9 +112,9 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sleeps until the next poll is due or requested, and begins it. Returns false if the poller
+    /// Sleeps until the next poll is due or requested, and begins it. Returns `None` if the poller
     /// was stopped instead.
-    pub(super) fn begin(&self) -> bool {
+    pub(super) fn begin(&self) -> Option<Begun> {
         let mut state = self.lock();
         while !state.stop && state.requested <= state.begun {
             state = match state.left(&self.clock) {
@@ -121,14 +130,16 @@ impl Shared {
             };
         }
         if state.stop {
-            return false;
+            return None;
         }
         state.begun += 1;
         state.began = self.clock.now();
         state.status.activity = Activity::Fetching {
             since: state.began.instant,
         };
-        true
+        Some(Begun {
+            is_accepted: state.accepted == state.begun,
+        })
     }
 
     /// Ends the running poll, and wakes the callers that wait for it.
@@ -202,6 +213,15 @@ impl Shared {
         drop(state);
         self.wakeup.notify_one();
         requested
+    }
+
+    /// Requests a poll like [`trigger`](Self::trigger), whose contents the guard must not refuse.
+    pub(super) fn accept_next(&self) {
+        let mut state = self.lock();
+        state.requested = state.begun + 1;
+        state.accepted = state.requested;
+        drop(state);
+        self.wakeup.notify_one();
     }
 
     /// Returns the number of the poll that was requested last.
@@ -283,7 +303,7 @@ mod tests {
         let mut backoff = BackoffPolicy::with_period(8 * HOUR);
         backoff.set_jitter(0.0);
         let shared = Arc::new(Shared::new(backoff, Revision::FIRST, clock));
-        assert!(shared.begin());
+        assert!(shared.begin().is_some());
         end(&shared);
         (shared, fake)
     }
@@ -296,7 +316,7 @@ mod tests {
         let reads = fake.reads();
         let thread = {
             let shared = Arc::clone(&shared);
-            thread::spawn(move || begun.send(shared.begin()))
+            thread::spawn(move || begun.send(shared.begin().is_some()))
         };
         let start = Instant::now();
         while fake.reads() == reads {
@@ -338,7 +358,7 @@ mod tests {
     fn an_infinite_delay_does_not_read_the_clock() {
         let backoff = BackoffPolicy::with_period(Duration::MAX);
         let shared = Shared::new(backoff, Revision::FIRST, Clock::default());
-        assert!(shared.begin());
+        assert!(shared.begin().is_some());
         end(&shared);
         assert_eq!(shared.lock().left(&shared.clock), None);
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::clock::Moment;
+use super::guard::Refusal;
 use crate::{Refreshed, Revision};
 
 /// The status of a [`Poller`](super::Poller) at one moment, from
@@ -190,7 +191,7 @@ pub struct Success {
 /// # use std::sync::Arc;
 /// # use std::time::Duration;
 /// # use untorn::{Map, Poller};
-/// use untorn::poller::RefreshError;
+/// use untorn::poller::{FailureKind, RefreshError};
 ///
 /// let config = Arc::new(Map::<String, u32>::new());
 /// let read = || Err::<[_; 0], _>("the server is down");
@@ -198,7 +199,7 @@ pub struct Success {
 /// match poller.refresh_now(Duration::from_secs(5)) {
 ///     Err(RefreshError::Failed(failure)) => {
 ///         assert_eq!(failure.to_string(), "the server is down");
-///         assert!(!failure.panicked);
+///         assert_eq!(failure.kind, FailureKind::Error);
 ///     }
 ///     other => unreachable!("{other:?}"),
 /// }
@@ -212,8 +213,8 @@ pub struct Failure {
     /// All clones of a status share it. It has at most 8 KiB of the error's text and 32 causes. A
     /// mark at its end says what was left out, such as `… (300 bytes and further causes left out)`.
     pub message: Arc<str>,
-    /// True if the poll panicked, false if the source returned an error.
-    pub panicked: bool,
+    /// The kind of the failure.
+    pub kind: FailureKind,
     /// The end of the poll.
     pub ended: Instant,
 }
@@ -224,6 +225,46 @@ impl fmt::Display for Failure {
     /// Formats the message.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
+    }
+}
+
+/// The kind of a [`Failure`].
+///
+/// # Examples
+/// ```
+/// # use std::sync::Arc;
+/// # use std::time::Duration;
+/// # use untorn::{Map, Poller};
+/// use untorn::poller::FailureKind;
+///
+/// let config = Arc::new(Map::from([("low", 10), ("high", 20)]));
+/// let read = || Ok::<[(&str, i32); 0], String>([]);
+/// let poller = Poller::every(Duration::from_secs(10), read).start(&config)?;
+/// assert!(poller.refresh_now(Duration::from_secs(5)).is_err());
+/// let failure = poller.status().last_failure.unwrap();
+/// assert!(matches!(failure.kind, FailureKind::Refused(_)));
+/// # Ok::<_, std::io::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FailureKind {
+    /// An error of the source.
+    Error,
+    /// A panic of the source, of its contents, or in the `Drop` of what they replaced.
+    Panic,
+    /// Contents that the guard refused, since they would empty the map or remove too much of it.
+    Refused(Refusal),
+}
+
+impl FailureKind {
+    /// The value of the field `kind` of a `tracing` event.
+    #[cfg(feature = "tracing")]
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Panic => "panic",
+            Self::Refused(_) => "refused",
+        }
     }
 }
 

@@ -7,15 +7,17 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::builder::OnFailure;
+use super::guard::{Guard, Refusal};
 use super::message;
 use super::source::{Fetched, Source};
-use super::state::Shared;
-use super::status::Failure;
+use super::state::{Begun, Shared};
+use super::status::{Failure, FailureKind};
 use crate::{Map, Refreshed};
 
 /// Polls until the poller is stopped, then drops the source, the map and the callback.
 pub(super) fn run<K, V, H, S>(
     shared: &Shared,
+    guard: &Guard,
     map: Arc<Map<K, V, H>>,
     mut source: S,
     on_failure: Option<OnFailure>,
@@ -25,8 +27,8 @@ pub(super) fn run<K, V, H, S>(
     H: BuildHasher + Clone,
     S: Source<Entries: IntoIterator<Item = (K, V)>>,
 {
-    while shared.begin() {
-        let fetched = poll(&map, &mut source);
+    while let Some(begun) = shared.begin() {
+        let fetched = poll(&map, &mut source, guard, &begun);
         // After a failure too: it frees versions that readers have released since the last commit.
         let reclaimed = catch_panic(|| map.reclaim());
         let result = fetched.and_then(|refreshed| reclaimed.map(|_| refreshed));
@@ -46,7 +48,12 @@ pub(super) fn run<K, V, H, S>(
 }
 
 /// Fetches the contents and refreshes the map with them.
-fn poll<K, V, H, S>(map: &Map<K, V, H>, source: &mut S) -> Result<Refreshed, Failure>
+fn poll<K, V, H, S>(
+    map: &Map<K, V, H>,
+    source: &mut S,
+    guard: &Guard,
+    begun: &Begun,
+) -> Result<Refreshed, Failure>
 where
     K: Eq + Hash + Clone,
     V: Clone + PartialEq,
@@ -61,7 +68,7 @@ where
     })?;
     let fetched = fetched.map_err(|message| Failure {
         message,
-        panicked: false,
+        kind: FailureKind::Error,
         ended: Instant::now(),
     })?;
     match fetched {
@@ -73,7 +80,12 @@ where
             duplicates: 0,
         }),
         Fetched::Contents(entries) => {
-            let refreshed = catch_panic(|| map.refresh(entries));
+            let check = |before, changes: &Refreshed| match begun.is_accepted {
+                true => Ok(()),
+                false => guard.check(before, changes),
+            };
+            let refreshed = catch_panic(|| map.refresh_if(entries, check));
+            let refreshed = refreshed.and_then(|checked| checked.map_err(refused));
             if refreshed.is_err() {
                 // If this panics too, the first failure is the one to report.
                 _ = catch_panic(|| source.reset());
@@ -83,12 +95,20 @@ where
     }
 }
 
+fn refused(refusal: Refusal) -> Failure {
+    Failure {
+        message: refusal.to_string().into(),
+        kind: FailureKind::Refused(refusal),
+        ended: Instant::now(),
+    }
+}
+
 /// Calls foreign code and converts its panic into a failure. Unwind safety: the source is
 /// responsible for its own state, and a map stays consistent after a panic anywhere.
 fn catch_panic<R>(f: impl FnOnce() -> R) -> Result<R, Failure> {
     catch_unwind(AssertUnwindSafe(f)).map_err(|payload| Failure {
         message: message::of_panic(payload),
-        panicked: true,
+        kind: FailureKind::Panic,
         ended: Instant::now(),
     })
 }
@@ -99,7 +119,7 @@ fn emit_event(failure: &Failure) {
     tracing::warn!(
         target: "untorn",
         poller = std::thread::current().name(),
-        panicked = failure.panicked,
+        kind = failure.kind.name(),
         error = &*failure.message,
         "a poll failed",
     );

@@ -224,9 +224,7 @@ fn failed_poll_emits_a_warning() {
     let events = recorder.take();
     let seen: Vec<_> = events
         .iter()
-        .map(|event| {
-            ["level", "message", "poller", "panicked", "error"].map(|field| &*event[field])
-        })
+        .map(|event| ["level", "message", "poller", "kind", "error"].map(|field| &*event[field]))
         .collect();
     let poller = "\"config poller\"";
     let wanted = [
@@ -234,14 +232,14 @@ fn failed_poll_emits_a_warning() {
             "WARN",
             "a poll failed",
             poller,
-            "false",
+            "\"error\"",
             "\"the server is down\"",
         ],
         [
             "WARN",
             "a poll failed",
             poller,
-            "true",
+            "\"panic\"",
             "\"panicked: at once\"",
         ],
     ];

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use untorn::poller::{Activity, Failure, RefreshError};
+use untorn::poller::{Activity, Failure, FailureKind, RefreshError};
 use untorn::{Fetched, Map, Poller, Revision};
 
 use super::support::{Answer, HOUR, LONG, contents, controlled_source, error, started, unchanged};
@@ -61,7 +61,7 @@ fn error_keeps_the_last_contents_and_lists_causes() {
         &*failure.message,
         "cannot read x: No such file or directory"
     );
-    assert!(!failure.panicked);
+    assert_eq!(failure.kind, FailureKind::Error);
     assert_eq!(control.resets(), 0, "an error does not reset the source");
 
     control.poll(&poller, unchanged()).expect("a success");
@@ -111,7 +111,10 @@ fn source_panic_is_a_failure_like_an_error() {
             "nothing was published"
         );
         let failure = last_failure(&poller);
-        assert_eq!((&*failure.message, failure.panicked), (message, true));
+        assert_eq!(
+            (&*failure.message, failure.kind),
+            (message, FailureKind::Panic)
+        );
         assert_eq!(poller.status().failures_in_a_row, failures);
         assert_eq!(control.resets(), resets);
     }
@@ -300,14 +303,14 @@ fn on_failure_runs_before_waiters_return() {
         let failed = control.poll(&poller, error("down"));
         assert_eq!(failures().len(), number);
         let last = failures().pop().expect("one");
-        assert_eq!((&*last.message, last.panicked), ("down", false));
+        assert_eq!((&*last.message, &last.kind), ("down", &FailureKind::Error));
         assert_eq!(failed, Err(RefreshError::Failed(last.clone())));
         assert_eq!(last_failure(&poller), last);
     }
     control
         .poll(&poller, Box::new(|| panic!("at once")))
         .expect_err("a failure");
-    assert!(failures()[3].panicked);
+    assert_eq!(failures()[3].kind, FailureKind::Panic);
     control.poll(&poller, unchanged()).expect("a success");
     assert_eq!(failures().len(), 4);
 }

@@ -30,6 +30,7 @@ impl Polled {
         let config = Arc::new(Map::named("config"));
         let source = TomlFile::new(folder.path().join("config.toml"));
         let poller = Poller::every(HOUR, source)
+            .max_removed(0.5)
             .start(&config)
             .expect("a thread");
         assert_eq!(poller.wait_until_fresh(LONG), Ok(Revision::from(1)));
@@ -119,11 +120,26 @@ fn document_without_entries_is_rejected() {
     let path = polled.path();
     for empty in ["", "\n\n", "# limits, to come\n", "[limits]\n", "a = {}\n"] {
         fs::write(&path, empty).expect("written");
-        let reason = "cannot read it: it has no entries, which would empty the map";
+        let reason = "cannot read it: it has no entries";
         assert_eq!(polled.refused(), reason, "{empty:?}");
     }
     assert_eq!((polled.config.len(), polled.reads()), (3, Some(1)));
     fs::write(&path, document(2)).expect("written");
+    assert_eq!((polled.poll(), polled.reads()), (Ok(2), Some(2)));
+}
+
+/// Valid TOML, but two of three keys are missing.
+#[test]
+fn document_cut_at_a_line_is_refused() {
+    let polled = Polled::new();
+    let cut = FIRST.lines().next().expect("a line");
+    fs::write(polled.path(), cut).expect("written");
+    for _ in 0..3 {
+        let reason = polled.refused();
+        let start = "refused contents that would remove 2 of 3 keys: at most 1 may be removed";
+        assert!(reason.starts_with(start), "{reason}");
+    }
+    fs::write(polled.path(), document(2)).expect("written");
     assert_eq!((polled.poll(), polled.reads()), (Ok(2), Some(2)));
 }
 
@@ -184,6 +200,7 @@ fn nested_keys_are_dotted_and_quoted() {
     let polled = Polled::new();
     let text = "a.b.c = 1\n'x.y'.z = [1, 2]\nempty = {}\n'' = true\n[[list]]\nn = 1\n";
     fs::write(polled.path(), text).expect("written");
+    polled.poller.accept_next(); // no key of before is left
     assert_eq!(polled.poll(), Ok(2));
     let view = polled.config.pin();
     let mut keys: Vec<_> = view.keys().map(|key| &**key).collect();

@@ -3,6 +3,7 @@
 
 mod failures;
 mod file;
+mod guard;
 mod panicking_user_code;
 mod stop;
 mod support;
@@ -15,7 +16,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use untorn::poller::{Activity, PollerBuilder, RefreshError};
+use untorn::poller::{Activity, FailureKind, PollerBuilder, RefreshError};
 use untorn::{GoMap, Map, OnOverlap, Poller, Revision};
 
 use support::{HOUR, LONG, contents, controlled_source, error, started, unchanged};
@@ -56,8 +57,8 @@ fn equal_contents_make_no_revision() {
         assert_eq!(control.poll(&poller, answer), Ok(Revision::FIRST));
         assert_eq!(counts(&poller), (0, 0, 0));
     }
-    let done = control.poll(&poller, contents([]));
-    assert_eq!((done, counts(&poller)), (Ok(Revision::from(1)), (0, 0, 1)));
+    let done = control.poll(&poller, contents([("b", 1)]));
+    assert_eq!((done, counts(&poller)), (Ok(Revision::from(1)), (1, 0, 1)));
     assert_eq!(poller.status().polls, 4);
 }
 
@@ -295,7 +296,7 @@ fn overlap_names_the_poller_thread_and_its_creator() {
         })
         .expect("there is one");
     let failure = poller.status().last_failure.expect("an overlap");
-    assert!(failure.panicked);
+    assert_eq!(failure.kind, FailureKind::Panic);
     for part in [
         r#"thread "config poller""#,
         "GoMap::insert",
@@ -311,13 +312,17 @@ type Read = fn() -> Result<[(&'static str, i32); 1], String>;
 fn builder_rejects_invalid_settings() {
     type Configure = fn(PollerBuilder<Read>) -> PollerBuilder<Read>;
     let source: Read = || Ok([("a", 1)]);
-    let settings: [(&str, Configure); 4] = [
+    let settings: [(&str, Configure); 6] = [
         ("with a nul byte", |builder| builder.named("a\0b")),
         ("must not be zero", |builder| {
             builder.max_backoff(Duration::ZERO)
         }),
         ("must be from 0 to 1", |builder| builder.jitter(1.5)),
         ("must be from 0 to 1", |builder| builder.jitter(f64::NAN)),
+        ("must be from 0 to 1", |builder| builder.max_removed(1.5)),
+        ("must be from 0 to 1", |builder| {
+            builder.max_removed(f64::NAN)
+        }),
     ];
     for (reason, configure) in settings {
         let builder = Poller::every(HOUR, source);

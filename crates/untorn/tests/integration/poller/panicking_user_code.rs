@@ -4,6 +4,7 @@ use std::hash::{Hash, Hasher};
 use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex};
 
+use untorn::poller::FailureKind;
 use untorn::{Map, Poller};
 
 use super::support::{Answer, SourceControl, contents, started};
@@ -125,7 +126,7 @@ fn refresh_with_panic(
     }
     result.expect_err("an entry panicked");
     let failure = poller.status().last_failure.expect("one");
-    assert!(failure.panicked);
+    assert_eq!(failure.kind, FailureKind::Panic);
     assert_eq!(*failure.message, format!("panicked: in {at:?}"));
     match at {
         // Replaced entries are dropped after the commit, or later, when readers have released them.
