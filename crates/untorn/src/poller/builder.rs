@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use super::backoff::BackoffPolicy;
 use super::clock::Clock;
+use super::foreign::Callbacks;
 use super::guard::Guard;
 use super::source::Source;
-use super::state::Shared;
+use super::state::{Settings, Shared};
 use super::status::Failure;
 #[cfg(doc)]
-use super::status::FailureKind;
-use super::{Poller, thread};
+use super::status::{Activity, FailureKind};
+use super::{Poller, thread, watchdog};
 use crate::Map;
 use crate::clock;
 use crate::thread::try_spawn;
@@ -40,13 +41,10 @@ use crate::thread::try_spawn;
 pub struct PollerBuilder<S> {
     source: S,
     name: String,
-    backoff: BackoffPolicy,
+    settings: Settings,
     guard: Guard,
-    on_failure: Option<OnFailure>,
+    callbacks: Callbacks,
 }
-
-/// A callback for failures.
-pub(super) type OnFailure = Arc<dyn Fn(&Failure) + Send + Sync>;
 
 impl<S: Source> PollerBuilder<S> {
     #[track_caller]
@@ -54,9 +52,12 @@ impl<S: Source> PollerBuilder<S> {
         Self {
             source,
             name: "poller".into(),
-            backoff: BackoffPolicy::with_period(period),
+            settings: Settings {
+                backoff: BackoffPolicy::with_period(period),
+                deadline: None,
+            },
             guard: Guard::default(),
-            on_failure: None,
+            callbacks: Callbacks::default(),
         }
     }
 
@@ -113,7 +114,7 @@ impl<S: Source> PollerBuilder<S> {
     /// ```
     #[track_caller]
     pub fn max_backoff(mut self, max: Duration) -> Self {
-        self.backoff.set_max(max);
+        self.settings.backoff.set_max(max);
         self
     }
 
@@ -135,7 +136,58 @@ impl<S: Source> PollerBuilder<S> {
     /// ```
     #[track_caller]
     pub fn jitter(mut self, fraction: f64) -> Self {
-        self.backoff.set_jitter(fraction);
+        self.settings.backoff.set_jitter(fraction);
+        self
+    }
+
+    /// Sets a deadline for each fetch. A fetch that has not ended by then counts as failed: it is
+    /// reported by the status and by [`on_failure`](Self::on_failure), and its answer will be
+    /// discarded. By default there is none.
+    ///
+    /// Nothing can interrupt a fetch that hangs, so the source should bound its own waiting, and
+    /// the deadline should be longer. Until the fetch has ended the poller is
+    /// [`Activity::Abandoned`], no other fetch begins, and [`Poller::refresh_now`] fails at once.
+    /// It does not hold up [`Poller::stop`] and drop: they leave its thread behind, which ends with
+    /// the fetch, so that a poller leaves at most one thread. (It still holds the source and the
+    /// map.) A later answer resets the source and is not published.
+    ///
+    /// The deadline applies to the fetch and to the iteration of its contents, until their commit
+    /// begins. It does not count time during which the machine was suspended, where the clock of
+    /// [`Instant`](std::time::Instant) stands still then. The poller has a second thread for this,
+    /// of the name of the first, which also calls `on_failure` for such a fetch.
+    ///
+    /// # Panics
+    /// If it is zero.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::{Arc, mpsc};
+    /// use std::time::Duration;
+    /// use untorn::poller::{Activity, FailureKind};
+    /// use untorn::{Map, Poller};
+    ///
+    /// let config = Arc::new(Map::from([("port", 80)]));
+    /// let (answer, answers) = mpsc::channel();
+    /// let read = move || answers.recv().map(|port| [("port", port)]); // hangs
+    /// let (failed, failures) = mpsc::channel();
+    /// let poller = Poller::every(Duration::from_secs(10), read)
+    ///     .deadline(Duration::from_millis(10))
+    ///     .on_failure(move |failure| failed.send(failure.clone()).unwrap())
+    ///     .start(&config)?;
+    ///
+    /// assert_eq!(failures.recv().unwrap().kind, FailureKind::Deadline);
+    /// assert!(poller.refresh_now(Duration::from_secs(60)).is_err()); // at once
+    /// assert!(matches!(poller.status().activity, Activity::Abandoned { .. }));
+    /// drop(poller); // does not wait for the fetch
+    /// # answer.send(1).unwrap();
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
+    #[doc(alias = "timeout")]
+    #[doc(alias = "fetch_timeout")]
+    #[track_caller]
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        assert!(!deadline.is_zero(), "the deadline must not be zero");
+        self.settings.deadline = Some(deadline);
         self
     }
 
@@ -224,7 +276,7 @@ impl<S: Source> PollerBuilder<S> {
     /// # Ok::<_, std::io::Error>(())
     /// ```
     pub fn on_failure(mut self, callback: impl Fn(&Failure) + Send + Sync + 'static) -> Self {
-        self.on_failure = Some(Arc::new(callback));
+        self.callbacks.on_failure = Some(Arc::new(callback));
         self
     }
 
@@ -266,18 +318,28 @@ impl<S: Source> PollerBuilder<S> {
         let Self {
             source,
             name,
-            backoff,
+            settings,
             guard,
-            on_failure,
+            callbacks,
         } = self;
-        let shared = Arc::new(Shared::new(backoff, map.revision(), Clock::default()));
+        let has_deadline = settings.deadline.is_some();
+        let shared = Arc::new(Shared::new(settings, map.revision(), Clock::default()));
+        let watchdog = has_deadline.then(|| {
+            let (shared, callbacks) = (Arc::clone(&shared), callbacks.clone());
+            try_spawn(&*name, move || watchdog::run(&shared, &callbacks))
+        });
+        let watchdog = watchdog.transpose()?;
         let thread = {
             let (shared, map) = (Arc::clone(&shared), Arc::clone(map));
             try_spawn(name, move || {
-                thread::run(&shared, &guard, map, source, on_failure)
-            })?
+                thread::run(&shared, &guard, map, source, callbacks);
+            })
         };
-        Ok(Poller::new(shared, thread))
+        if thread.is_err() {
+            // Ends the watchdog.
+            shared.mark_stopped();
+        }
+        Ok(Poller::new(shared, thread?, watchdog))
     }
 }
 
@@ -286,9 +348,8 @@ impl<S: fmt::Debug> fmt::Debug for PollerBuilder<S> {
         f.debug_struct("PollerBuilder")
             .field("source", &self.source)
             .field("name", &self.name)
-            .field("backoff", &self.backoff)
+            .field("settings", &self.settings)
             .field("guard", &self.guard)
-            .field("on_failure", &self.on_failure.as_ref().map(|_| ".."))
-            .finish()
+            .finish_non_exhaustive()
     }
 }

@@ -17,33 +17,41 @@
 //!      └──────────┘         due, or a trigger         └────────────┘
 //!
 //!      stop, drop: to Stopped; from Fetching when the fetch has ended, else at once
+//!      a deadline: from Fetching to Abandoned, and from there to BackingOff when the fetch ends
 //! ```
 
 // `source.rs` has the trait of sources, `builder.rs` the builder, `thread.rs` the loop of the
 // thread: fetch, refresh, reclaim. `state.rs` has the state shared with the handle, `backoff.rs`
 // the delays (numbers only), `clock.rs` the clock, `guard.rs` the rules for contents that are
-// refused, `status.rs` and `message.rs` the status and the texts of failures.
+// refused, `watchdog.rs` the thread that watches the deadline of a fetch, `foreign.rs` the calls of
+// foreign code, `wait.rs` and `error.rs` the waits for a poll, `status.rs` and `message.rs` the
+// status and the texts of failures.
 
 mod backoff;
 mod builder;
 mod clock;
+mod error;
+mod foreign;
 mod guard;
 mod message;
 mod source;
 mod state;
 mod status;
 mod thread;
+mod wait;
+mod watchdog;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{JoinHandle, ThreadId};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 pub use self::builder::PollerBuilder;
+pub use self::error::RefreshError;
 pub use self::guard::Refusal;
 pub use self::source::{Fetched, Source};
 use self::state::Shared;
-pub use self::status::{Activity, Failure, FailureKind, RefreshError, Status, Success};
+pub use self::status::{Activity, Failure, FailureKind, Status, Success};
 use crate::Revision;
 
 /// A thread that keeps a [`Map`](crate::Map) fresh: it fetches the contents from a [`Source`]
@@ -118,7 +126,8 @@ use crate::Revision;
 /// is more often a mistake of the server, or a file that is being written, than the truth.
 /// [`PollerBuilder::max_removed`] refuses those that would remove too large a share of the keys,
 /// [`PollerBuilder::allow_empty`] accepts empty ones, and [`accept_next`](Self::accept_next) lets
-/// one answer pass. The source is [reset](Source::reset), so that it returns refused contents again.
+/// one answer pass. The source is [reset](Source::reset), so that it returns refused contents
+/// again.
 ///
 /// Then the poller backs off: the next fetch begins after a second, or after the period if that is
 /// shorter, and after twice as long with each further failure, up to
@@ -128,7 +137,8 @@ use crate::Revision;
 /// - A poller serves a [`Map`](crate::Map). For a [`Published`](crate::Published) value, call
 ///   `publish` from a thread of your own.
 /// - Stopping waits for a running fetch, and nothing can interrupt one: **a source must bound its
-///   own waiting**, by socket timeouts for example.
+///   own waiting**, by socket timeouts for example. A [`deadline`](PollerBuilder::deadline) reports
+///   a fetch that hangs, and limits the wait.
 /// - Do not stop or drop a poller while holding a lock or another resource that its source waits
 ///   for, nor inside a batch of its map: both would block forever.
 /// - Entries that other threads write to the map stay until the next fetch that is not
@@ -153,19 +163,25 @@ use crate::Revision;
 ///
 /// # Stopping
 /// [`stop`](Self::stop) and drop block until the thread has ended. It ends at once while it sleeps
-/// or backs off, otherwise when the running fetch has ended, whose contents are still committed.
+/// or backs off, otherwise when the running fetch has ended, whose contents are still committed, or
+/// when it has passed its [deadline](PollerBuilder::deadline): then its thread is left behind.
 /// Called from the source, or from other code that the thread runs, they cannot wait for their own
 /// thread: they return at once, and the thread ends after this poll. The source is dropped on the
 /// thread.
 #[must_use = "a poller stops when it is dropped"]
 pub struct Poller {
     shared: Arc<Shared>,
-    id: ThreadId,
-    /// The process that the thread is in. A forked child has a copy of this poller and no such
-    /// thread.
+    /// The process that the threads are in. A forked child has a copy of this poller and no such
+    /// threads.
     process: u32,
-    /// Locked while joining, so that each call of `stop` returns after the thread has ended.
-    thread: Mutex<Option<JoinHandle<()>>>,
+    /// Locked while joining, so that each call of `stop` returns after the threads have ended.
+    threads: Mutex<Option<Threads>>,
+}
+
+/// The threads of a poller.
+struct Threads {
+    poller: JoinHandle<()>,
+    watchdog: Option<JoinHandle<()>>,
 }
 
 impl Poller {
@@ -208,12 +224,11 @@ impl Poller {
         PollerBuilder::new(period, source)
     }
 
-    fn new(shared: Arc<Shared>, thread: JoinHandle<()>) -> Self {
+    fn new(shared: Arc<Shared>, poller: JoinHandle<()>, watchdog: Option<JoinHandle<()>>) -> Self {
         Self {
             shared,
-            id: thread.thread().id(),
             process: std::process::id(),
-            thread: Mutex::new(Some(thread)),
+            threads: Mutex::new(Some(Threads { poller, watchdog })),
         }
     }
 
@@ -244,8 +259,8 @@ impl Poller {
         self.shared.trigger();
     }
 
-    /// Requests a fetch now, as [`trigger`](Self::trigger) does, and lets its contents pass whatever
-    /// they remove: for contents that [were refused](Refusal) and are right.
+    /// Requests a fetch now, as [`trigger`](Self::trigger) does, and lets its contents pass
+    /// whatever they remove: for contents that [were refused](Refusal) and are right.
     ///
     /// This applies to one poll: the next one that begins after this call. If that poll fails, a
     /// further call is needed. A [`refresh_now`](Self::refresh_now) after this call waits for that
@@ -280,8 +295,9 @@ impl Poller {
     /// If called from the source or other code that the poller's thread runs: that would deadlock.
     ///
     /// # Errors
-    /// [`RefreshError::Failed`] if the poll fails, [`RefreshError::Timeout`] if it has not ended
-    /// within `timeout`, [`RefreshError::Stopped`] if the poller has stopped.
+    /// [`RefreshError::Failed`] if the poll fails, or cannot begin since an earlier fetch has
+    /// passed its [deadline](PollerBuilder::deadline) and has not ended, [`RefreshError::Timeout`]
+    /// if it has not ended within `timeout`, [`RefreshError::Stopped`] if the poller has stopped.
     ///
     /// # Examples
     /// ```
@@ -338,7 +354,7 @@ impl Poller {
     #[track_caller]
     fn assert_not_own_thread(&self) {
         assert!(
-            std::thread::current().id() != self.id,
+            !self.shared.is_own_thread(),
             "cannot wait for a poll on the poller's own thread: this would deadlock; \
              return from the source instead"
         );
@@ -374,7 +390,7 @@ impl Poller {
         std::process::id() != self.process
     }
 
-    /// Stops the poller, and blocks until its thread has ended, as dropping it does. See
+    /// Stops the poller, and blocks until its threads have ended, as dropping it does. See
     /// [*Stopping*](Self#stopping).
     ///
     /// # Examples
@@ -396,13 +412,18 @@ impl Poller {
             return;
         }
         self.shared.stop();
-        if std::thread::current().id() == self.id {
+        if self.shared.is_own_thread() {
             return;
         }
-        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(thread) = thread.take() {
-            // The thread catches all panics.
-            _ = thread.join();
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Threads { poller, watchdog }) = threads.take() {
+            // The threads catch all panics. One that hangs in its source is left behind.
+            if self.shared.wait_until_over() {
+                _ = poller.join();
+            }
+            if let Some(watchdog) = watchdog {
+                _ = watchdog.join();
+            }
         }
     }
 }
@@ -411,8 +432,8 @@ impl Drop for Poller {
     fn drop(&mut self) {
         if self.is_forked_copy() {
             // Detaching or joining a thread that does not exist is an error.
-            let thread = self.thread.get_mut();
-            std::mem::forget(thread.unwrap_or_else(PoisonError::into_inner).take());
+            let threads = self.threads.get_mut();
+            std::mem::forget(threads.unwrap_or_else(PoisonError::into_inner).take());
         } else {
             self.stop();
         }

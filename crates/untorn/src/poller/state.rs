@@ -1,18 +1,27 @@
-//! The state shared by the handle and the thread of a poller. No foreign code runs while it is
+//! The state shared by the handles and the threads of a poller. No foreign code runs while it is
 //! locked.
+//!
+//! ```text
+//!           begin               claim              end
+//!     Idle ───────▶ Fetching ───────────▶ Ending ──────▶ Idle
+//!                      │ watch: the deadline has passed
+//!                      ▼
+//!                  Reporting ──▶ Abandoned ──▶ Idle     the fetch ends: discard
+//! ```
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::{self, ThreadId};
+use std::time::Duration;
 
 use super::backoff::BackoffPolicy;
 use super::clock::{Clock, Moment};
-use super::status::{Activity, Failure, RefreshError, Status, Success};
+use super::status::{Activity, Failure, FailureKind, Status, Success};
 use crate::random::random_unit_f64;
 use crate::{Refreshed, Revision};
 
-/// The longest sleep of the thread before it reads the clock again. A sleep does not count a
-/// suspend that occurs meanwhile, so a poll that became due during it begins at most this late. The
-/// cost is a wakeup of some microseconds each time, for periods that are longer than this.
+/// The longest sleep of a thread before it reads the clock again. A sleep does not count a suspend
+/// that occurs meanwhile, so a poll that became due during it begins at most this late. The cost is
+/// a wakeup of some microseconds each time, for periods that are longer than this.
 const MAX_SLEEP: Duration = if cfg!(test) {
     Duration::from_millis(1)
 } else {
@@ -22,15 +31,27 @@ const MAX_SLEEP: Duration = if cfg!(test) {
 /// A difference of the two clocks that only a suspend can cause.
 const SUSPENDED: Duration = Duration::from_secs(1);
 
+/// The settings of a poller that do not depend on its source.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    pub(super) backoff: BackoffPolicy,
+    /// The longest time for a fetch.
+    pub(super) deadline: Option<Duration>,
+}
+
 /// The state of a poller.
 pub(super) struct Shared {
-    clock: Clock,
+    pub(super) clock: Clock,
+    settings: Settings,
     state: Mutex<State>,
-    /// Wakes the thread, for a trigger or a stop.
+    /// Wakes the poller's thread, for a trigger or a stop.
     wakeup: Condvar,
+    /// Wakes the watchdog, for a poll that begins, or for a stop.
+    watched: Condvar,
     /// Wakes the callers that wait for a poll to end.
-    ended: Condvar,
-    backoff: BackoffPolicy,
+    pub(super) ended: Condvar,
+    /// The poller's thread, and its watchdog.
+    threads: [OnceLock<ThreadId>; 2],
 }
 
 /// A poll that has begun.
@@ -39,9 +60,28 @@ pub(super) struct Begun {
     pub(super) is_accepted: bool,
 }
 
+/// The phases of the poller's thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// No poll is running.
+    Idle,
+    /// The source fetches, or its contents are compared.
+    Fetching,
+    /// The result of the poll counts: the deadline does not apply any more.
+    Ending,
+    /// The deadline has passed, and the watchdog reports it. `ended` says whether the fetch has
+    /// ended meanwhile.
+    Reporting { ended: bool },
+    /// The deadline has passed, and the fetch is still running.
+    Abandoned,
+    /// The thread runs no more foreign code.
+    Stopped,
+}
+
 /// The polls, by number. They are numbered from 1, and at most one is running: the last that began.
-struct State {
-    status: Status,
+pub(super) struct State {
+    pub(super) status: Status,
+    pub(super) phase: Phase,
     /// The last poll that began.
     begun: u64,
     /// The last poll that a start or a trigger requested. It is never beyond the next one, so
@@ -50,7 +90,7 @@ struct State {
     /// The poll whose contents the guard must not refuse.
     accepted: u64,
     /// The last poll that succeeded.
-    succeeded: u64,
+    pub(super) succeeded: u64,
     /// The end of the last poll, and the delay after which the next one is due. `None` before the
     /// first poll, and if the due time is beyond the range of the clock.
     next_delay: Option<(Moment, Duration)>,
@@ -75,10 +115,58 @@ impl State {
         }
         Some(left)
     }
+
+    /// Stores the result of a poll, and when the next one is due.
+    fn record(
+        &mut self,
+        result: Result<Refreshed, Failure>,
+        backoff: &BackoffPolicy,
+        mut ended: Moment,
+    ) {
+        self.status.polls += 1;
+        match result {
+            Ok(refreshed) => {
+                self.succeeded = self.begun;
+                self.status.failures_in_a_row = 0;
+                self.status.last_success = Some(Success {
+                    began: self.began.instant,
+                    ended: ended.instant,
+                    refreshed,
+                    age: self.began.clone(),
+                });
+            }
+            Err(failure) => {
+                // The status has the time that `on_failure` received.
+                ended = ended.back_to(failure.ended);
+                self.status.failures_in_a_row += 1;
+                self.status.last_failure = Some(failure);
+            }
+        }
+        let delay = backoff.delay(self.status.failures_in_a_row, random_unit_f64());
+        // `None` if it is beyond the range of the clock.
+        let due = ended.instant.checked_add(delay);
+        self.next_delay = due.map(|_| (ended, delay));
+    }
+
+    /// Makes the poller idle after a poll.
+    fn rest(&mut self) {
+        let due = self.next_delay.as_ref();
+        let due = due.and_then(|(ended, delay)| ended.instant.checked_add(*delay));
+        self.phase = Phase::Idle;
+        self.status.activity = match self.status.failures_in_a_row {
+            0 => Activity::Sleeping { due },
+            _ => Activity::BackingOff { due },
+        };
+    }
+
+    /// Returns whether no more poll will begin.
+    pub(super) fn is_over(&self) -> bool {
+        self.phase == Phase::Stopped || self.stop && self.phase == Phase::Abandoned
+    }
 }
 
 impl Shared {
-    pub(super) fn new(backoff: BackoffPolicy, revision: Revision, clock: Clock) -> Self {
+    pub(super) fn new(settings: Settings, revision: Revision, clock: Clock) -> Self {
         let now = clock.now();
         let status = Status {
             activity: Activity::Sleeping {
@@ -87,13 +175,16 @@ impl Shared {
             revision,
             polls: 0,
             failures_in_a_row: 0,
+            abandoned: 0,
             last_success: None,
             last_failure: None,
         };
         Self {
             clock,
+            settings,
             state: Mutex::new(State {
                 status,
+                phase: Phase::Idle,
                 begun: 0,
                 requested: 1,
                 accepted: 0,
@@ -103,30 +194,47 @@ impl Shared {
                 stop: false,
             }),
             wakeup: Condvar::new(),
+            watched: Condvar::new(),
             ended: Condvar::new(),
-            backoff,
+            threads: [OnceLock::new(), OnceLock::new()],
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Registers the current thread as the poller's.
+    pub(super) fn enter(&self) {
+        _ = self.threads[0].set(thread::current().id());
+    }
+
+    /// Registers the current thread as the watchdog.
+    pub(super) fn enter_watchdog(&self) {
+        _ = self.threads[1].set(thread::current().id());
+    }
+
+    /// Returns whether the current thread is one of the poller's.
+    pub(super) fn is_own_thread(&self) -> bool {
+        let current = thread::current().id();
+        self.threads.iter().any(|own| own.get() == Some(&current))
     }
 
     /// Sleeps until the next poll is due or requested, and begins it. Returns `None` if the poller
     /// was stopped instead.
     pub(super) fn begin(&self) -> Option<Begun> {
         let mut state = self.lock();
-        while !state.stop && state.requested <= state.begun {
-            state = match state.left(&self.clock) {
+        while !state.stop {
+            let left = match state.phase {
+                Phase::Idle if state.requested > state.begun => break,
+                Phase::Idle => state.left(&self.clock),
+                // The watchdog reports the last poll.
+                _ => None,
+            };
+            state = match left {
                 Some(Duration::ZERO) => break,
-                Some(left) => {
-                    let woken = self.wakeup.wait_timeout(state, left.min(MAX_SLEEP));
-                    woken.unwrap_or_else(PoisonError::into_inner).0
-                }
-                None => {
-                    let woken = self.wakeup.wait(state);
-                    woken.unwrap_or_else(PoisonError::into_inner)
-                }
+                Some(left) => wait_timeout(&self.wakeup, state, left),
+                None => wait(&self.wakeup, state),
             };
         }
         if state.stop {
@@ -134,65 +242,104 @@ impl Shared {
         }
         state.begun += 1;
         state.began = self.clock.now();
+        state.phase = Phase::Fetching;
         state.status.activity = Activity::Fetching {
             since: state.began.instant,
         };
-        Some(Begun {
-            is_accepted: state.accepted == state.begun,
-        })
+        let is_accepted = state.accepted == state.begun;
+        drop(state);
+        self.watched.notify_one();
+        Some(Begun { is_accepted })
     }
 
-    /// Ends the running poll, and wakes the callers that wait for it.
+    /// Makes the result of the running poll count. Returns false if it must be discarded, since the
+    /// poll has passed its deadline.
+    pub(super) fn claim(&self) -> bool {
+        let mut state = self.lock();
+        if state.phase == Phase::Fetching {
+            state.phase = Phase::Ending;
+        }
+        state.phase == Phase::Ending
+    }
+
+    /// Ends the running poll, whose result counts, and wakes the callers that wait for it.
     pub(super) fn end(&self, result: Result<Refreshed, Failure>, revision: Revision) {
         let mut state = self.lock();
-        let mut ended = self.clock.now();
-        if let Err(failure) = &result {
-            // The status has the time that `on_failure` received.
-            ended = ended.back_to(failure.ended);
-        }
-        let State {
-            status,
-            begun,
-            succeeded,
-            next_delay,
-            began,
-            ..
-        } = &mut *state;
-        status.polls += 1;
-        status.revision = revision;
-        match result {
-            Ok(refreshed) => {
-                *succeeded = *begun;
-                status.failures_in_a_row = 0;
-                status.last_success = Some(Success {
-                    began: began.instant,
-                    ended: ended.instant,
-                    refreshed,
-                    age: began.clone(),
-                });
-            }
-            Err(failure) => {
-                status.failures_in_a_row += 1;
-                status.last_failure = Some(failure);
-            }
-        }
-        let failures = status.failures_in_a_row;
-        let delay = self.backoff.delay(failures, random_unit_f64());
-        // `None` if it is beyond the range of the clock.
-        let due = ended.instant.checked_add(delay);
-        *next_delay = due.map(|_| (ended, delay));
-        status.activity = match failures {
-            0 => Activity::Sleeping { due },
-            _ => Activity::BackingOff { due },
-        };
+        state.status.revision = revision;
+        state.record(result, &self.settings.backoff, self.clock.now());
+        state.rest();
         drop(state);
         self.ended.notify_all();
     }
 
-    /// Marks the poller as stopped, and wakes all callers that wait. The thread runs no foreign
-    /// code after this.
+    /// Ends a poll that has passed its deadline.
+    pub(super) fn discard(&self) {
+        let mut state = self.lock();
+        match state.phase {
+            Phase::Abandoned => state.rest(),
+            _ => state.phase = Phase::Reporting { ended: true },
+        }
+    }
+
+    /// Sleeps until a fetch has passed its deadline, and returns the failure to report. Returns
+    /// `None` if the poller's thread has ended, or hangs and has been stopped.
+    pub(super) fn watch(&self) -> Option<Failure> {
+        let deadline = self.settings.deadline?;
+        let mut state = self.lock();
+        while !state.is_over() {
+            if state.phase != Phase::Fetching {
+                state = wait(&self.watched, state);
+                continue;
+            }
+            let now = self.clock.now().instant;
+            let since = now.saturating_duration_since(state.began.instant);
+            let left = deadline.saturating_sub(since);
+            if left.is_zero() {
+                state.phase = Phase::Reporting { ended: false };
+                let message = format!(
+                    "the fetch has not ended within {deadline:?}, its deadline: its answer will be \
+                     discarded; let the source bound its own waiting, by a timeout for example"
+                );
+                return Some(Failure {
+                    message: message.into(),
+                    kind: FailureKind::Deadline,
+                    ended: now,
+                });
+            }
+            state = wait_timeout(&self.watched, state, left);
+        }
+        None
+    }
+
+    /// Counts a fetch as failed that has passed its deadline, after it was reported.
+    pub(super) fn abandoned(&self, failure: Failure) {
+        let mut state = self.lock();
+        state.status.abandoned += 1;
+        state.record(Err(failure), &self.settings.backoff, self.clock.now());
+        match state.phase {
+            Phase::Reporting { ended: true } => state.rest(),
+            Phase::Reporting { ended: false } => {
+                state.phase = Phase::Abandoned;
+                state.status.activity = Activity::Abandoned {
+                    since: state.began.instant,
+                };
+            }
+            // The fetch ended, and the poller was stopped.
+            _ => {}
+        }
+        drop(state);
+        self.wakeup.notify_one();
+        self.ended.notify_all();
+    }
+
+    /// Marks the poller as stopped, and wakes all threads that wait. The poller's thread runs no
+    /// foreign code after this.
     pub(super) fn mark_stopped(&self) {
-        self.lock().status.activity = Activity::Stopped;
+        let mut state = self.lock();
+        state.phase = Phase::Stopped;
+        state.status.activity = Activity::Stopped;
+        drop(state);
+        self.watched.notify_one();
         self.ended.notify_all();
     }
 
@@ -200,9 +347,22 @@ impl Shared {
         self.lock().status.clone()
     }
 
+    /// Requests the end of both threads.
     pub(super) fn stop(&self) {
         self.lock().stop = true;
         self.wakeup.notify_one();
+        self.watched.notify_one();
+        self.ended.notify_all();
+    }
+
+    /// Blocks until the poller's thread has stopped, and returns true; or returns false, if it
+    /// hangs in a fetch that has passed its deadline.
+    pub(super) fn wait_until_over(&self) -> bool {
+        let mut state = self.lock();
+        while !state.is_over() {
+            state = wait(&self.ended, state);
+        }
+        state.phase == Phase::Stopped
     }
 
     /// Requests a poll that begins after this call, and returns its number.
@@ -228,138 +388,20 @@ impl Shared {
     pub(super) fn requested(&self) -> u64 {
         self.lock().requested
     }
+}
 
-    /// Blocks until poll `wanted`, or a later one, has succeeded. Unless it `may_fail`, returns the
-    /// error of a failure at once.
-    pub(super) fn wait_for(
-        &self,
-        wanted: u64,
-        may_fail: bool,
-        timeout: Duration,
-    ) -> Result<Revision, RefreshError> {
-        let start = Instant::now();
-        let mut state = self.lock();
-        loop {
-            let status = &state.status;
-            let failed = status
-                .last_failure
-                .as_ref()
-                .filter(|_| status.failures_in_a_row > 0);
-            if let Some(success) = &status.last_success
-                && state.succeeded >= wanted
-            {
-                return Ok(success.refreshed.revision);
-            }
-            if let Some(failure) = failed
-                && status.polls >= wanted
-                && !may_fail
-            {
-                return Err(RefreshError::Failed(failure.clone()));
-            }
-            if status.activity == Activity::Stopped {
-                return Err(RefreshError::Stopped);
-            }
-            let left = timeout.saturating_sub(start.elapsed());
-            if left.is_zero() {
-                return Err(RefreshError::Timeout {
-                    timeout,
-                    last_failure: failed.cloned(),
-                });
-            }
-            let woken = self.ended.wait_timeout(state, left);
-            state = woken.unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
+fn wait<'s>(condvar: &Condvar, state: MutexGuard<'s, State>) -> MutexGuard<'s, State> {
+    condvar.wait(state).unwrap_or_else(PoisonError::into_inner)
+}
+
+fn wait_timeout<'s>(
+    condvar: &Condvar,
+    state: MutexGuard<'s, State>,
+    timeout: Duration,
+) -> MutexGuard<'s, State> {
+    let woken = condvar.wait_timeout(state, timeout.min(MAX_SLEEP));
+    woken.unwrap_or_else(PoisonError::into_inner).0
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::{Arc, mpsc};
-    use std::thread;
-
-    use super::*;
-    use crate::poller::clock::Fake;
-
-    const HOUR: Duration = Duration::from_secs(3600);
-    const LONG: Duration = Duration::from_secs(60);
-
-    fn end(shared: &Shared) {
-        let refreshed = Refreshed {
-            revision: Revision::FIRST,
-            added: 0,
-            changed: 0,
-            removed: 0,
-            duplicates: 0,
-        };
-        shared.end(Ok(refreshed), Revision::FIRST);
-    }
-
-    /// Returns a poller with a period of eight hours whose first poll has ended, and its clock.
-    fn idle() -> (Arc<Shared>, Arc<Fake>) {
-        let fake = Arc::new(Fake::new());
-        let clock = Clock {
-            fake: Some(Arc::clone(&fake)),
-        };
-        let mut backoff = BackoffPolicy::with_period(8 * HOUR);
-        backoff.set_jitter(0.0);
-        let shared = Arc::new(Shared::new(backoff, Revision::FIRST, clock));
-        assert!(shared.begin().is_some());
-        end(&shared);
-        (shared, fake)
-    }
-
-    #[test]
-    fn a_suspend_counts_for_ages_and_due_times() {
-        let (shared, fake) = idle();
-        assert_eq!(shared.status().age(), Some(Duration::ZERO));
-        let (begun, begins) = mpsc::channel();
-        let reads = fake.reads();
-        let thread = {
-            let shared = Arc::clone(&shared);
-            thread::spawn(move || begun.send(shared.begin().is_some()))
-        };
-        let start = Instant::now();
-        while fake.reads() == reads {
-            assert!(start.elapsed() < LONG, "it does not read the clock");
-            thread::yield_now();
-        }
-        // It read the clock while it held the lock, so once the lock is free the thread sleeps.
-        drop(shared.lock());
-        fake.advance(HOUR, Duration::ZERO);
-        assert_eq!(shared.status().age(), Some(HOUR));
-        fake.advance(Duration::ZERO, 7 * HOUR);
-        assert_eq!(shared.status().age(), Some(8 * HOUR));
-        assert_eq!(begins.recv_timeout(LONG), Ok(true), "it became due");
-        thread.join().expect("no panic").expect("received");
-    }
-
-    #[test]
-    fn a_due_time_is_corrected_after_a_suspend() {
-        let (shared, fake) = idle();
-        let now = || shared.clock.now().instant;
-        let (before, start) = (shared.status().activity.due(), now());
-        assert_eq!(before, Some(start + 8 * HOUR));
-        fake.advance(HOUR, 2 * HOUR);
-        let mut state = shared.lock();
-        assert_eq!(state.left(&shared.clock), Some(5 * HOUR));
-        assert_eq!(state.status.activity.due(), Some(now() + 5 * HOUR));
-        // Without a suspend it does not change.
-        drop(state);
-        let unchanged = shared.status().activity.due();
-        fake.advance(HOUR, Duration::ZERO);
-        let mut state = shared.lock();
-        assert_eq!(state.left(&shared.clock), Some(4 * HOUR));
-        assert_eq!(state.status.activity.due(), unchanged);
-        fake.advance(4 * HOUR, Duration::ZERO);
-        assert_eq!(state.left(&shared.clock), Some(Duration::ZERO));
-    }
-
-    #[test]
-    fn an_infinite_delay_does_not_read_the_clock() {
-        let backoff = BackoffPolicy::with_period(Duration::MAX);
-        let shared = Shared::new(backoff, Revision::FIRST, Clock::default());
-        assert!(shared.begin().is_some());
-        end(&shared);
-        assert_eq!(shared.lock().left(&shared.clock), None);
-    }
-}
+mod tests;

@@ -43,6 +43,9 @@ pub struct Status {
     /// The number of failed polls since the last success.
     #[doc(alias = "consecutive_failures")]
     pub failures_in_a_row: u64,
+    /// The number of fetches that have passed their [deadline](super::PollerBuilder::deadline).
+    #[doc(alias = "timeouts")]
+    pub abandoned: u64,
     /// The last successful poll.
     pub last_success: Option<Success>,
     /// The last failed poll. A later success does not clear it.
@@ -80,15 +83,19 @@ impl Status {
 impl fmt::Display for Status {
     /// Formats one line for a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let activity = match self.activity {
-            Activity::Fetching { .. } => "fetching",
-            Activity::Sleeping { .. } => "sleeping",
-            Activity::BackingOff { .. } => "backing off",
-            Activity::Stopped => "stopped",
-        };
+        match self.activity {
+            Activity::Fetching { since } => write!(f, "fetching for {:.0?}", since.elapsed())?,
+            Activity::Abandoned { since } => {
+                let since = since.elapsed();
+                write!(f, "hanging in a fetch for {since:.0?}")?;
+            }
+            Activity::Sleeping { .. } => f.write_str("sleeping")?,
+            Activity::BackingOff { .. } => f.write_str("backing off")?,
+            Activity::Stopped => f.write_str("stopped")?,
+        }
         let (revision, polls) = (self.revision, self.polls);
         let plural = if polls == 1 { "" } else { "s" };
-        write!(f, "{activity}, revision {revision}, {polls} poll{plural}")?;
+        write!(f, ", revision {revision}, {polls} poll{plural}")?;
         match self.age() {
             Some(age) => write!(f, ", contents at most {age:.0?} old")?,
             None => f.write_str(", no contents yet")?,
@@ -123,6 +130,13 @@ impl fmt::Display for Status {
 pub enum Activity {
     /// A fetch from the source, or the refresh of the map.
     Fetching {
+        /// The beginning of the fetch.
+        since: Instant,
+    },
+    /// A fetch that has passed its [deadline](super::PollerBuilder::deadline) and is still running.
+    /// Its answer will be discarded, and no other fetch begins before it has ended. It does not
+    /// hold up a stop, so after a stop the poller stays here until the fetch ends.
+    Abandoned {
         /// The beginning of the fetch.
         since: Instant,
     },
@@ -164,7 +178,7 @@ impl Activity {
     pub fn due(&self) -> Option<Instant> {
         match *self {
             Self::Sleeping { due } | Self::BackingOff { due } => due,
-            Self::Fetching { .. } | Self::Stopped => None,
+            Self::Fetching { .. } | Self::Abandoned { .. } | Self::Stopped => None,
         }
     }
 }
@@ -183,7 +197,7 @@ pub struct Success {
     pub(super) age: Moment,
 }
 
-/// A failed poll, from [`Status::last_failure`], a [`RefreshError`] or
+/// A failed poll, from [`Status::last_failure`], a [`RefreshError`](super::RefreshError) or
 /// [`PollerBuilder::on_failure`](super::PollerBuilder::on_failure).
 ///
 /// # Examples
@@ -254,6 +268,8 @@ pub enum FailureKind {
     Panic,
     /// Contents that the guard refused, since they would empty the map or remove too much of it.
     Refused(Refusal),
+    /// A fetch that has passed its [deadline](super::PollerBuilder::deadline).
+    Deadline,
 }
 
 impl FailureKind {
@@ -264,60 +280,7 @@ impl FailureKind {
             Self::Error => "error",
             Self::Panic => "panic",
             Self::Refused(_) => "refused",
-        }
-    }
-}
-
-/// The error of [`Poller::refresh_now`](super::Poller::refresh_now) and
-/// [`Poller::wait_until_fresh`](super::Poller::wait_until_fresh).
-///
-/// # Examples
-/// ```
-/// # use std::sync::Arc;
-/// # use std::time::Duration;
-/// # use untorn::{Map, Poller};
-/// use untorn::poller::RefreshError;
-///
-/// let config = Arc::new(Map::<String, u32>::new());
-/// let read = || Err::<[_; 0], _>("the server is down");
-/// let poller = Poller::every(Duration::from_secs(10), read).start(&config)?;
-/// poller.stop();
-/// assert_eq!(poller.refresh_now(Duration::from_secs(5)), Err(RefreshError::Stopped));
-/// # Ok::<_, std::io::Error>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RefreshError {
-    /// A failure of the requested poll.
-    Failed(Failure),
-    /// The end of the timeout without fresh contents.
-    Timeout {
-        /// The timeout of the wait.
-        timeout: Duration,
-        /// The failure of the last poll, if it failed.
-        last_failure: Option<Failure>,
-    },
-    /// A stopped poller.
-    Stopped,
-}
-
-impl Error for RefreshError {}
-
-impl fmt::Display for RefreshError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Failed(failure) => write!(f, "the poll failed: {failure}"),
-            Self::Timeout {
-                timeout,
-                last_failure,
-            } => {
-                write!(f, "no fresh contents within {timeout:?}")?;
-                match last_failure {
-                    Some(failure) => write!(f, "; the last poll failed: {failure}"),
-                    None => Ok(()),
-                }
-            }
-            Self::Stopped => f.write_str("the poller has stopped"),
+            Self::Deadline => "deadline",
         }
     }
 }

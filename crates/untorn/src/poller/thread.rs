@@ -2,57 +2,71 @@
 //! Panics in foreign code do not end the thread.
 
 use std::hash::{BuildHasher, Hash};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::builder::OnFailure;
+use super::foreign::{Callbacks, catch_panic};
 use super::guard::{Guard, Refusal};
 use super::message;
 use super::source::{Fetched, Source};
-use super::state::{Begun, Shared};
+use super::state::Shared;
 use super::status::{Failure, FailureKind};
 use crate::{Map, Refreshed};
 
-/// Polls until the poller is stopped, then drops the source, the map and the callback.
+/// Polls until the poller is stopped, then drops the source, the map and the callbacks.
 pub(super) fn run<K, V, H, S>(
     shared: &Shared,
     guard: &Guard,
     map: Arc<Map<K, V, H>>,
     mut source: S,
-    on_failure: Option<OnFailure>,
+    callbacks: Callbacks,
 ) where
     K: Eq + Hash + Clone,
     V: Clone + PartialEq,
     H: BuildHasher + Clone,
     S: Source<Entries: IntoIterator<Item = (K, V)>>,
 {
+    shared.enter();
     while let Some(begun) = shared.begin() {
-        let fetched = poll(&map, &mut source, guard, &begun);
+        let is_accepted = begun.is_accepted;
+        let check = |before, changes: &Refreshed| {
+            if !is_accepted {
+                guard.check(before, changes).map_err(Rejection::Refused)?;
+            }
+            shared.claim().then_some(()).ok_or(Rejection::Late)
+        };
+        let fetched = poll(&map, &mut source, check);
         // After a failure too: it frees versions that readers have released since the last commit.
         let reclaimed = catch_panic(|| map.reclaim());
+        if !shared.claim() {
+            shared.discard();
+            continue;
+        }
         let result = fetched.and_then(|refreshed| reclaimed.map(|_| refreshed));
         if let Err(failure) = &result {
-            // A subscriber of `tracing` and the callback are foreign code. The panic hook reports
-            // their panics; the status keeps the first failure.
-            _ = catch_panic(|| emit_event(failure));
-            _ = catch_panic(|| on_failure.as_ref().map(|callback| callback(failure)));
+            callbacks.report(failure);
         }
         shared.end(result, map.revision());
     }
     // Only the panic hook reports a panic in these drops.
     _ = catch_panic(|| drop(source));
     _ = catch_panic(|| drop(map));
-    _ = catch_panic(|| drop(on_failure));
+    _ = catch_panic(|| drop(callbacks));
     shared.mark_stopped();
+}
+
+/// The reason not to commit contents.
+enum Rejection {
+    Refused(Refusal),
+    /// The poll has passed its deadline, and has been reported.
+    Late,
 }
 
 /// Fetches the contents and refreshes the map with them.
 fn poll<K, V, H, S>(
     map: &Map<K, V, H>,
     source: &mut S,
-    guard: &Guard,
-    begun: &Begun,
+    check: impl FnOnce(usize, &Refreshed) -> Result<(), Rejection>,
 ) -> Result<Refreshed, Failure>
 where
     K: Eq + Hash + Clone,
@@ -80,12 +94,8 @@ where
             duplicates: 0,
         }),
         Fetched::Contents(entries) => {
-            let check = |before, changes: &Refreshed| match begun.is_accepted {
-                true => Ok(()),
-                false => guard.check(before, changes),
-            };
             let refreshed = catch_panic(|| map.refresh_if(entries, check));
-            let refreshed = refreshed.and_then(|checked| checked.map_err(refused));
+            let refreshed = refreshed.and_then(|checked| checked.map_err(rejected));
             if refreshed.is_err() {
                 // If this panics too, the first failure is the one to report.
                 _ = catch_panic(|| source.reset());
@@ -95,36 +105,14 @@ where
     }
 }
 
-fn refused(refusal: Refusal) -> Failure {
+fn rejected(rejection: Rejection) -> Failure {
+    let (message, kind) = match rejection {
+        Rejection::Refused(refusal) => (refusal.to_string(), FailureKind::Refused(refusal)),
+        Rejection::Late => (String::new(), FailureKind::Deadline),
+    };
     Failure {
-        message: refusal.to_string().into(),
-        kind: FailureKind::Refused(refusal),
+        message: message.into(),
+        kind,
         ended: Instant::now(),
     }
 }
-
-/// Calls foreign code and converts its panic into a failure. Unwind safety: the source is
-/// responsible for its own state, and a map stays consistent after a panic anywhere.
-fn catch_panic<R>(f: impl FnOnce() -> R) -> Result<R, Failure> {
-    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| Failure {
-        message: message::of_panic(payload),
-        kind: FailureKind::Panic,
-        ended: Instant::now(),
-    })
-}
-
-/// Emits an event (feature `tracing`).
-#[cfg(feature = "tracing")]
-fn emit_event(failure: &Failure) {
-    tracing::warn!(
-        target: "untorn",
-        poller = std::thread::current().name(),
-        kind = failure.kind.name(),
-        error = &*failure.message,
-        "a poll failed",
-    );
-}
-
-/// Does nothing without the feature `tracing`.
-#[cfg(not(feature = "tracing"))]
-fn emit_event(_: &Failure) {}

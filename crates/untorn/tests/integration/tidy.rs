@@ -49,13 +49,15 @@ const ATOMICS: &str = "sync.rs";
 
 /// The files that may call `Instant::now`, which panics on a target without a clock. The first
 /// checks for a clock; the others call it only where there is one.
-const CLOCKS: [&str; 6] = [
+const CLOCKS: [&str; 8] = [
     "clock.rs",
     "overlap/fatal.rs",
     "overlap/tsan.rs",
     "poller/clock.rs",
-    "poller/state.rs",
+    "poller/error.rs",
+    "poller/foreign.rs",
     "poller/thread.rs",
+    "poller/wait.rs",
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

@@ -21,7 +21,8 @@ fn no_thread_is_left_behind() {
     let ours = |threads: &[String]| threads.iter().filter(|name| *name == "a poller\n").count();
 
     let before = threads().len();
-    for fails in [false, true] {
+    // A deadline needs a second thread.
+    for (fails, with_deadline) in [(false, false), (true, false), (false, true), (true, true)] {
         let config = Arc::new(Map::new());
         let pollers: Vec<_> = (0..20)
             .map(|n| {
@@ -30,14 +31,21 @@ fn no_thread_is_left_behind() {
                     true => Err("no"),
                 };
                 let builder = Poller::every(Duration::from_millis(1), source).named("a poller");
+                let builder = match with_deadline {
+                    false => builder,
+                    true => builder.deadline(LONG),
+                };
                 builder.start(&config).expect("a thread")
             })
             .collect();
         for poller in &pollers {
             assert_eq!(poller.refresh_now(LONG).is_err(), fails);
         }
-        let meanwhile = threads();
-        assert_eq!((ours(&meanwhile), meanwhile.len()), (20, before + 20));
+        let (meanwhile, expected) = (threads(), if with_deadline { 40 } else { 20 });
+        assert_eq!(
+            (ours(&meanwhile), meanwhile.len()),
+            (expected, before + expected)
+        );
         drop(pollers);
         // The kernel may take a moment to remove a joined thread.
         let start = Instant::now();

@@ -12,7 +12,7 @@ use super::support::{
 };
 
 /// Runs `f` on a thread and fails if it does not end.
-fn must_end(f: impl FnOnce() + Send + 'static) {
+pub(super) fn must_end(f: impl FnOnce() + Send + 'static) {
     let (done, ended) = mpsc::channel();
     let thread = thread::spawn(move || {
         f();

@@ -1,0 +1,155 @@
+//! The state of a poller, on a clock that the tests advance.
+
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Instant;
+
+use super::*;
+use crate::poller::clock::Fake;
+
+const HOUR: Duration = Duration::from_secs(3600);
+const LONG: Duration = Duration::from_secs(60);
+
+fn end(shared: &Shared) {
+    let refreshed = Refreshed {
+        revision: Revision::FIRST,
+        added: 0,
+        changed: 0,
+        removed: 0,
+        duplicates: 0,
+    };
+    shared.end(Ok(refreshed), Revision::FIRST);
+}
+
+/// Returns a poller with a period of eight hours whose first poll has ended, and its clock.
+fn idle() -> (Arc<Shared>, Arc<Fake>) {
+    let fake = Arc::new(Fake::new());
+    let clock = Clock {
+        fake: Some(Arc::clone(&fake)),
+    };
+    let mut backoff = BackoffPolicy::with_period(8 * HOUR);
+    backoff.set_jitter(0.0);
+    let settings = Settings {
+        backoff,
+        deadline: None,
+    };
+    let shared = Arc::new(Shared::new(settings, Revision::FIRST, clock));
+    assert!(shared.begin().is_some());
+    end(&shared);
+    (shared, fake)
+}
+
+#[test]
+fn a_suspend_counts_for_ages_and_due_times() {
+    let (shared, fake) = idle();
+    assert_eq!(shared.status().age(), Some(Duration::ZERO));
+    let (begun, begins) = mpsc::channel();
+    let reads = fake.reads();
+    let thread = {
+        let shared = Arc::clone(&shared);
+        thread::spawn(move || begun.send(shared.begin().is_some()))
+    };
+    let start = Instant::now();
+    while fake.reads() == reads {
+        assert!(start.elapsed() < LONG, "it does not read the clock");
+        thread::yield_now();
+    }
+    // It read the clock while it held the lock, so once the lock is free the thread sleeps.
+    drop(shared.lock());
+    fake.advance(HOUR, Duration::ZERO);
+    assert_eq!(shared.status().age(), Some(HOUR));
+    fake.advance(Duration::ZERO, 7 * HOUR);
+    assert_eq!(shared.status().age(), Some(8 * HOUR));
+    assert_eq!(begins.recv_timeout(LONG), Ok(true), "it became due");
+    thread.join().expect("no panic").expect("received");
+}
+
+#[test]
+fn a_due_time_is_corrected_after_a_suspend() {
+    let (shared, fake) = idle();
+    let now = || shared.clock.now().instant;
+    let (before, start) = (shared.status().activity.due(), now());
+    assert_eq!(before, Some(start + 8 * HOUR));
+    fake.advance(HOUR, 2 * HOUR);
+    let mut state = shared.lock();
+    assert_eq!(state.left(&shared.clock), Some(5 * HOUR));
+    assert_eq!(state.status.activity.due(), Some(now() + 5 * HOUR));
+    // Without a suspend it does not change.
+    drop(state);
+    let unchanged = shared.status().activity.due();
+    fake.advance(HOUR, Duration::ZERO);
+    let mut state = shared.lock();
+    assert_eq!(state.left(&shared.clock), Some(4 * HOUR));
+    assert_eq!(state.status.activity.due(), unchanged);
+    fake.advance(4 * HOUR, Duration::ZERO);
+    assert_eq!(state.left(&shared.clock), Some(Duration::ZERO));
+}
+
+#[test]
+fn an_infinite_delay_does_not_read_the_clock() {
+    let settings = Settings {
+        backoff: BackoffPolicy::with_period(Duration::MAX),
+        deadline: None,
+    };
+    let shared = Shared::new(settings, Revision::FIRST, Clock::default());
+    assert!(shared.begin().is_some());
+    end(&shared);
+    assert_eq!(shared.lock().left(&shared.clock), None);
+}
+
+#[test]
+fn a_fetch_beyond_its_deadline_is_abandoned() {
+    let fake = Arc::new(Fake::new());
+    let clock = Clock {
+        fake: Some(Arc::clone(&fake)),
+    };
+    let settings = Settings {
+        backoff: BackoffPolicy::with_period(8 * HOUR),
+        deadline: Some(HOUR),
+    };
+    let shared = Arc::new(Shared::new(settings, Revision::FIRST, clock));
+    let watch = || {
+        let shared = Arc::clone(&shared);
+        thread::spawn(move || shared.watch())
+    };
+    // The time for which the machine is suspended does not count.
+    assert!(shared.begin().is_some());
+    fake.advance(HOUR / 2, 8 * HOUR);
+    let watched = watch();
+    assert!(shared.claim(), "the deadline has not passed");
+    fake.advance(8 * HOUR, Duration::ZERO);
+    end(&shared);
+
+    shared.trigger();
+    assert!(shared.begin().is_some());
+    fake.advance(HOUR, Duration::ZERO);
+    let failure = watched.join().expect("no panic").expect("the deadline");
+    assert_eq!(failure.kind, FailureKind::Deadline);
+    assert!(!shared.claim(), "its result does not count");
+    shared.abandoned(failure);
+    let status = shared.status();
+    assert!(matches!(status.activity, Activity::Abandoned { .. }));
+    assert_eq!((status.abandoned, status.failures_in_a_row), (1, 1));
+    shared.discard();
+    assert!(matches!(
+        shared.status().activity,
+        Activity::BackingOff { due: Some(_) }
+    ));
+
+    // The fetch ends while it is being reported.
+    let watched = watch();
+    shared.trigger();
+    assert!(shared.begin().is_some());
+    fake.advance(HOUR, Duration::ZERO);
+    let failure = watched.join().expect("no panic").expect("the deadline");
+    shared.discard();
+    assert_eq!(shared.status().failures_in_a_row, 1);
+    shared.abandoned(failure);
+    let status = shared.status();
+    assert!(matches!(status.activity, Activity::BackingOff { .. }));
+    assert_eq!((status.abandoned, status.failures_in_a_row), (2, 2));
+    shared.stop();
+    assert!(shared.begin().is_none());
+    shared.mark_stopped();
+    assert!(shared.watch().is_none());
+}
