@@ -31,9 +31,7 @@ mod repeatable {
     pub(crate) fn random_u64() -> u64 {
         let last = LAST.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
         LAST.set(last);
-        let mixed = (last ^ (last >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        super::mixed(last)
     }
 }
 
@@ -44,10 +42,22 @@ pub use self::repeatable::repeat_random_numbers;
 #[cfg(all(test, untorn_shuttle))]
 pub(crate) use self::repeatable::repeat_random_numbers;
 
+/// Mixes the bits of a number (the finalizer of SplitMix64): each bit of the result depends on all.
+pub(crate) fn mixed(n: u64) -> u64 {
+    let mixed = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
 /// Returns a number from 0 to 1, excluding 1.
 pub(crate) fn random_unit_f64() -> f64 {
+    unit_f64(random_u64())
+}
+
+/// Converts a number to one from 0 to 1, excluding 1.
+pub(crate) fn unit_f64(n: u64) -> f64 {
     // 53 bits: the precision of an `f64`.
-    (random_u64() >> 11) as f64 / (1_u64 << 53) as f64
+    (n >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 #[cfg(test)]

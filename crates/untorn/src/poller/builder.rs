@@ -6,8 +6,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::backoff::BackoffPolicy;
 use super::clock::Clock;
+use super::delays::Delays;
 use super::foreign::Callbacks;
 use super::guard::Guard;
 use super::source::Source;
@@ -53,7 +53,7 @@ impl<S: Source> PollerBuilder<S> {
             source,
             name: "poller".into(),
             settings: Settings {
-                backoff: BackoffPolicy::with_period(period),
+                delays: Delays::with_period(period),
                 deadline: None,
             },
             guard: Guard::default(),
@@ -108,19 +108,25 @@ impl<S: Source> PollerBuilder<S> {
     /// use untorn::Poller;
     ///
     /// let read = || std::fs::read_to_string("config.txt").map(|text| [("text", text)]);
-    /// // Delays after failures: 1 s, 2 s, 4 s, 5 s, 5 s, …
+    /// // Delays after failures: at most 1 s, 2 s, 4 s, 5 s, 5 s, …
     /// let builder =
     ///     Poller::every(Duration::from_secs(10), read).max_backoff(Duration::from_secs(5));
     /// ```
     #[track_caller]
     pub fn max_backoff(mut self, max: Duration) -> Self {
-        self.settings.backoff.set_max(max);
+        self.settings.delays.set_max_backoff(max);
         self
     }
 
-    /// Randomizes each delay by up to this fraction, from 0 to 1, so that processes that were
+    /// Randomizes each period by up to this fraction, from 0 to 1, so that processes that were
     /// started together do not keep polling a server together. The default is 0.1: up to a tenth
-    /// shorter or longer. 0 means no jitter.
+    /// shorter or longer.
+    ///
+    /// With any jitter but 0, the delay after the first success is from half a period to one and a
+    /// half, which spreads such processes over the whole period, and a delay after a failure is
+    /// anywhere between the [shortest gap](Self::min_gap) and the backoff (*full jitter*). 0 means
+    /// that nothing is random. See also [`initial_delay`](Self::initial_delay) and
+    /// [`instance`](Self::instance).
     ///
     /// # Panics
     /// If it is not from 0 to 1.
@@ -131,12 +137,107 @@ impl<S: Source> PollerBuilder<S> {
     /// use untorn::Poller;
     ///
     /// let read = || std::fs::read_to_string("config.txt").map(|text| [("text", text)]);
-    /// // Each delay is from 5 to 15 seconds:
+    /// // Each period is from 5 to 15 seconds:
     /// let builder = Poller::every(Duration::from_secs(10), read).jitter(0.5);
     /// ```
     #[track_caller]
     pub fn jitter(mut self, fraction: f64) -> Self {
-        self.settings.backoff.set_jitter(fraction);
+        self.settings.delays.set_jitter(fraction);
+        self
+    }
+
+    /// Delays the first fetch by a random part of `most`, so that many processes that start
+    /// together do not all fetch at that moment. By default the first fetch begins at once. A
+    /// [trigger](Poller::trigger) ends the delay.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use untorn::Poller;
+    ///
+    /// let read = || std::fs::read_to_string("config.txt").map(|text| [("text", text)]);
+    /// let minute = Duration::from_secs(60);
+    /// let builder = Poller::every(minute, read).initial_delay(Duration::from_secs(5));
+    /// ```
+    #[doc(alias = "splay")]
+    #[doc(alias = "start_delay")]
+    pub fn initial_delay(mut self, most: Duration) -> Self {
+        self.settings.delays.set_initial(most);
+        self
+    }
+
+    /// Derives the [initial delay](Self::initial_delay) and the delay after the first success from
+    /// the name of this instance, such as its host name, in place of random numbers. So each
+    /// instance keeps its offset from the others when all of them start again.
+    ///
+    /// Equal names have equal offsets on every machine and in every release. [Jitter](Self::jitter)
+    /// applies to all other delays; a jitter of 0 leaves this offset.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use untorn::Poller;
+    ///
+    /// let read = || std::fs::read_to_string("config.txt").map(|text| [("text", text)]);
+    /// let host = std::env::var("HOSTNAME").unwrap_or_default();
+    /// let builder = Poller::every(Duration::from_secs(60), read).instance(&host).jitter(0.0);
+    /// ```
+    #[doc(alias = "seed")]
+    pub fn instance(mut self, name: &str) -> Self {
+        self.settings.delays.set_instance(name);
+        self
+    }
+
+    /// Sets the shortest time between the end of a poll and the beginning of the next one, whatever
+    /// requests it: the period, a [trigger](Poller::trigger) or
+    /// [`refresh_now`](Poller::refresh_now), also after a failure. So a storm of triggers, or a
+    /// source that triggers its own poller, does not make it fetch without a pause. The default is
+    /// 100 ms, or the period if that is shorter.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use untorn::Poller;
+    ///
+    /// let read = || std::fs::read_to_string("config.txt").map(|text| [("text", text)]);
+    /// // At most one fetch a second, even if triggered more often:
+    /// let second = Duration::from_secs(1);
+    /// let builder = Poller::every(Duration::from_secs(60), read).min_gap(second);
+    /// ```
+    #[doc(alias = "rate_limit")]
+    #[doc(alias = "throttle")]
+    pub fn min_gap(mut self, gap: Duration) -> Self {
+        self.settings.delays.set_min_gap(gap);
+        self
+    }
+
+    /// Postpones the poll of a [trigger](Poller::trigger) until this time has passed without a
+    /// further trigger (*debouncing*), for events that come in groups, as from a file watcher. The
+    /// default is zero. A poll is postponed for ten times `time` at most, and one that is due in
+    /// any case serves the triggers too. [`Poller::refresh_now`] and [`Poller::accept_next`] are
+    /// not postponed.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    /// use untorn::{Map, Poller};
+    ///
+    /// let config = Arc::new(Map::new());
+    /// let read = || Ok::<_, String>([("1", 265)]);
+    /// let poller = Poller::every(Duration::from_secs(60), read)
+    ///     .quiet_time(Duration::from_millis(50))
+    ///     .start(&config)?;
+    /// for _ in 0..10 {
+    ///     poller.trigger(); // by a file watcher: one poll for all of them
+    /// }
+    /// poller.wait_until_fresh(Duration::from_secs(5)).unwrap();
+    /// assert!(poller.status().polls <= 2);
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
+    #[doc(alias = "debounce")]
+    pub fn quiet_time(mut self, time: Duration) -> Self {
+        self.settings.delays.quiet_time = time;
         self
     }
 
@@ -280,7 +381,8 @@ impl<S: Source> PollerBuilder<S> {
         self
     }
 
-    /// Starts the thread, which fetches at once, and then periodically until the poller is stopped
+    /// Starts the thread, which fetches at once, or after an
+    /// [initial delay](Self::initial_delay), and then periodically until the poller is stopped
     /// or dropped. Does not wait for the first fetch; [`Poller::wait_until_fresh`] does.
     ///
     /// The poller holds a reference to the map until it has stopped.

@@ -21,19 +21,20 @@
 //! ```
 
 // `source.rs` has the trait of sources, `builder.rs` the builder, `thread.rs` the loop of the
-// thread: fetch, refresh, reclaim. `state.rs` has the state shared with the handle, `backoff.rs`
-// the delays (numbers only), `clock.rs` the clock, `guard.rs` the rules for contents that are
-// refused, `watchdog.rs` the thread that watches the deadline of a fetch, `foreign.rs` the calls of
-// foreign code, `wait.rs` and `error.rs` the waits for a poll, `status.rs` and `message.rs` the
-// status and the texts of failures.
+// thread: fetch, refresh, reclaim. `state.rs` has the state shared with the handle, `schedule.rs`
+// the time of the next poll, `delays.rs` the delays (numbers only), `clock.rs` the clock,
+// `guard.rs` the rules for contents that are refused, `watchdog.rs` the thread that watches the
+// deadline of a fetch, `foreign.rs` the calls of foreign code, `wait.rs` and `error.rs` the waits
+// for a poll, `status.rs` and `message.rs` the status and the texts of failures.
 
-mod backoff;
 mod builder;
 mod clock;
+mod delays;
 mod error;
 mod foreign;
 mod guard;
 mod message;
+mod schedule;
 mod source;
 mod state;
 mod status;
@@ -129,9 +130,11 @@ use crate::Revision;
 /// one answer pass. The source is [reset](Source::reset), so that it returns refused contents
 /// again.
 ///
-/// Then the poller backs off: the next fetch begins after a second, or after the period if that is
-/// shorter, and after twice as long with each further failure, up to
-/// [a cap](PollerBuilder::max_backoff). A success ends the backoff.
+/// Then the poller backs off: the next fetch begins within a second, or within the period if that
+/// is shorter, and within twice as long with each further failure, up to [a
+/// cap](PollerBuilder::max_backoff). The delay is a random part of that time, so that clients of a
+/// server that is down do not retry together ([`jitter`](PollerBuilder::jitter)). A success ends
+/// the backoff.
 ///
 /// # Limits
 /// - A poller serves a [`Map`](crate::Map). For a [`Published`](crate::Published) value, call
@@ -152,8 +155,12 @@ use crate::Revision;
 /// # Time
 /// A delay begins at the end of a poll and is measured by a monotonic clock. So a slow source
 /// delays the next fetch, and fetches never queue. Each delay has [jitter](PollerBuilder::jitter).
-/// While fetches succeed, the [age](Status::age) of the contents is at most one delay plus the
-/// duration of two polls.
+/// The first fetch begins at once, the second one at a random phase of the period: half a period to
+/// one and a half after the first success. So processes that were started together spread from the
+/// second fetch on, and [`initial_delay`](PollerBuilder::initial_delay) spreads the first too.
+/// Polls, also triggered ones, are at least [a gap](PollerBuilder::min_gap) apart. While fetches
+/// succeed, the [age](Status::age) of the contents is at most one delay plus the duration of two
+/// polls.
 ///
 /// Time that the machine was suspended counts, on Linux, Android, Windows and Apple's systems: a
 /// poll that became due meanwhile begins within ten seconds after the machine has resumed, and
@@ -190,8 +197,8 @@ impl Poller {
     /// contents. With `Duration::MAX` the poller fetches at the start, after failures, and when it
     /// is [triggered](Self::trigger).
     ///
-    /// After a failure the next fetch begins after a second, or after the period if that is
-    /// shorter; with each further failure this delay doubles, up to
+    /// After a failure the next fetch begins within a second, or within the period if that is
+    /// shorter; with each further failure this time doubles, up to
     /// [`max_backoff`](PollerBuilder::max_backoff), by default ten periods.
     ///
     /// The error may be any type that converts into a `Box<dyn Error + Send + Sync>`: `io::Error`,
@@ -236,9 +243,11 @@ impl Poller {
     /// do not call it inside a signal handler. [`refresh_now`](Self::refresh_now) waits for the
     /// result.
     ///
-    /// If a fetch is running, another one follows, since the running one may have read older
-    /// contents. Requests that come before a fetch begins are merged. If the fetch fails, the
-    /// backoff continues from there. After a stop this does nothing.
+    /// The fetch begins after the [shortest gap](PollerBuilder::min_gap) since the last poll, and
+    /// after a [quiet time](PollerBuilder::quiet_time) if one is set. If a fetch is running,
+    /// another one follows, since the running one may have read older contents. Requests that come
+    /// before a fetch begins are merged. If the fetch fails, the backoff continues from there.
+    /// After a stop this does nothing.
     ///
     /// # Examples
     /// ```
@@ -256,7 +265,7 @@ impl Poller {
     #[doc(alias = "reload")]
     #[doc(alias = "wake")]
     pub fn trigger(&self) {
-        self.shared.trigger();
+        self.shared.trigger(false);
     }
 
     /// Requests a fetch now, as [`trigger`](Self::trigger) does, and lets its contents pass
@@ -314,7 +323,8 @@ impl Poller {
     #[track_caller]
     pub fn refresh_now(&self, timeout: Duration) -> Result<Revision, RefreshError> {
         self.assert_not_own_thread();
-        self.shared.wait_for(self.shared.trigger(), false, timeout)
+        self.shared
+            .wait_for(self.shared.trigger(true), false, timeout)
     }
 
     /// Blocks until the last requested poll, or a later one, has succeeded, or until `timeout` has

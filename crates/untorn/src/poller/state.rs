@@ -13,10 +13,10 @@ use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-use super::backoff::BackoffPolicy;
 use super::clock::{Clock, Moment};
+use super::delays::Delays;
+use super::schedule::Schedule;
 use super::status::{Activity, Failure, FailureKind, Status, Success};
-use crate::random::random_unit_f64;
 use crate::{Refreshed, Revision};
 
 /// The longest sleep of a thread before it reads the clock again. A sleep does not count a suspend
@@ -28,13 +28,10 @@ const MAX_SLEEP: Duration = if cfg!(test) {
     Duration::from_secs(10)
 };
 
-/// A difference of the two clocks that only a suspend can cause.
-const SUSPENDED: Duration = Duration::from_secs(1);
-
 /// The settings of a poller that do not depend on its source.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
-    pub(super) backoff: BackoffPolicy,
+    pub(super) delays: Delays,
     /// The longest time for a fetch.
     pub(super) deadline: Option<Duration>,
 }
@@ -42,7 +39,8 @@ pub(super) struct Settings {
 /// The state of a poller.
 pub(super) struct Shared {
     pub(super) clock: Clock,
-    settings: Settings,
+    /// The longest time for a fetch.
+    deadline: Option<Duration>,
     state: Mutex<State>,
     /// Wakes the poller's thread, for a trigger or a stop.
     wakeup: Condvar,
@@ -80,7 +78,9 @@ pub(super) enum Phase {
 
 /// The polls, by number. They are numbered from 1, and at most one is running: the last that began.
 pub(super) struct State {
+    /// The status, without the activity.
     pub(super) status: Status,
+    schedule: Schedule,
     pub(super) phase: Phase,
     /// The last poll that began.
     begun: u64,
@@ -91,41 +91,45 @@ pub(super) struct State {
     accepted: u64,
     /// The last poll that succeeded.
     pub(super) succeeded: u64,
-    /// The end of the last poll, and the delay after which the next one is due. `None` before the
-    /// first poll, and if the due time is beyond the range of the clock.
-    next_delay: Option<(Moment, Duration)>,
     /// The beginning of the last poll.
     began: Moment,
     stop: bool,
 }
 
 impl State {
-    /// Returns the time until the next poll is due, or `None` if it never is. Corrects the due time
-    /// in the status after a suspend.
-    fn left(&mut self, clock: &Clock) -> Option<Duration> {
-        let (from, delay) = self.next_delay.as_ref()?;
-        let left = delay.saturating_sub(from.elapsed());
-        let activity = &mut self.status.activity;
-        if let Activity::Sleeping { due: Some(due) } | Activity::BackingOff { due: Some(due) } =
-            activity
-            && let Some(corrected) = clock.now().instant.checked_add(left)
-            && due.saturating_duration_since(corrected) > SUSPENDED
-        {
-            *due = corrected;
+    /// Returns the current activity.
+    pub(super) fn activity(&self, clock: &Clock) -> Activity {
+        let since = self.began.instant;
+        match self.phase {
+            Phase::Idle => {
+                let due = self.schedule.due(clock);
+                match self.status.failures_in_a_row {
+                    0 => Activity::Sleeping { due },
+                    _ => Activity::BackingOff { due },
+                }
+            }
+            Phase::Fetching | Phase::Ending | Phase::Reporting { .. } => {
+                Activity::Fetching { since }
+            }
+            Phase::Abandoned => Activity::Abandoned { since },
+            Phase::Stopped => Activity::Stopped,
         }
-        Some(left)
+    }
+
+    /// Requests a poll that begins after this call, and returns its number.
+    fn request(&mut self, now: Moment, is_urgent: bool) -> u64 {
+        self.schedule.request(now, is_urgent);
+        self.requested = self.begun + 1;
+        self.requested
     }
 
     /// Stores the result of a poll, and when the next one is due.
-    fn record(
-        &mut self,
-        result: Result<Refreshed, Failure>,
-        backoff: &BackoffPolicy,
-        mut ended: Moment,
-    ) {
+    fn record(&mut self, result: Result<Refreshed, Failure>, mut ended: Moment) {
         self.status.polls += 1;
+        let mut is_first_success = false;
         match result {
             Ok(refreshed) => {
+                is_first_success = self.status.last_success.is_none();
                 self.succeeded = self.begun;
                 self.status.failures_in_a_row = 0;
                 self.status.last_success = Some(Success {
@@ -142,21 +146,8 @@ impl State {
                 self.status.last_failure = Some(failure);
             }
         }
-        let delay = backoff.delay(self.status.failures_in_a_row, random_unit_f64());
-        // `None` if it is beyond the range of the clock.
-        let due = ended.instant.checked_add(delay);
-        self.next_delay = due.map(|_| (ended, delay));
-    }
-
-    /// Makes the poller idle after a poll.
-    fn rest(&mut self) {
-        let due = self.next_delay.as_ref();
-        let due = due.and_then(|(ended, delay)| ended.instant.checked_add(*delay));
-        self.phase = Phase::Idle;
-        self.status.activity = match self.status.failures_in_a_row {
-            0 => Activity::Sleeping { due },
-            _ => Activity::BackingOff { due },
-        };
+        let failures = self.status.failures_in_a_row;
+        self.schedule.end(ended, failures, is_first_success);
     }
 
     /// Returns whether no more poll will begin.
@@ -169,9 +160,7 @@ impl Shared {
     pub(super) fn new(settings: Settings, revision: Revision, clock: Clock) -> Self {
         let now = clock.now();
         let status = Status {
-            activity: Activity::Sleeping {
-                due: Some(now.instant),
-            },
+            activity: Activity::Stopped,
             revision,
             polls: 0,
             failures_in_a_row: 0,
@@ -181,7 +170,7 @@ impl Shared {
         };
         Self {
             clock,
-            settings,
+            deadline: settings.deadline,
             state: Mutex::new(State {
                 status,
                 phase: Phase::Idle,
@@ -189,7 +178,7 @@ impl Shared {
                 requested: 1,
                 accepted: 0,
                 succeeded: 0,
-                next_delay: None,
+                schedule: Schedule::new(settings.delays, now.clone()),
                 began: now,
                 stop: false,
             }),
@@ -226,8 +215,7 @@ impl Shared {
         let mut state = self.lock();
         while !state.stop {
             let left = match state.phase {
-                Phase::Idle if state.requested > state.begun => break,
-                Phase::Idle => state.left(&self.clock),
+                Phase::Idle => state.schedule.left(),
                 // The watchdog reports the last poll.
                 _ => None,
             };
@@ -243,9 +231,7 @@ impl Shared {
         state.begun += 1;
         state.began = self.clock.now();
         state.phase = Phase::Fetching;
-        state.status.activity = Activity::Fetching {
-            since: state.began.instant,
-        };
+        state.schedule.begin();
         let is_accepted = state.accepted == state.begun;
         drop(state);
         self.watched.notify_one();
@@ -266,8 +252,8 @@ impl Shared {
     pub(super) fn end(&self, result: Result<Refreshed, Failure>, revision: Revision) {
         let mut state = self.lock();
         state.status.revision = revision;
-        state.record(result, &self.settings.backoff, self.clock.now());
-        state.rest();
+        state.record(result, self.clock.now());
+        state.phase = Phase::Idle;
         drop(state);
         self.ended.notify_all();
     }
@@ -275,16 +261,16 @@ impl Shared {
     /// Ends a poll that has passed its deadline.
     pub(super) fn discard(&self) {
         let mut state = self.lock();
-        match state.phase {
-            Phase::Abandoned => state.rest(),
-            _ => state.phase = Phase::Reporting { ended: true },
-        }
+        state.phase = match state.phase {
+            Phase::Abandoned => Phase::Idle,
+            _ => Phase::Reporting { ended: true },
+        };
     }
 
     /// Sleeps until a fetch has passed its deadline, and returns the failure to report. Returns
     /// `None` if the poller's thread has ended, or hangs and has been stopped.
     pub(super) fn watch(&self) -> Option<Failure> {
-        let deadline = self.settings.deadline?;
+        let deadline = self.deadline?;
         let mut state = self.lock();
         while !state.is_over() {
             if state.phase != Phase::Fetching {
@@ -315,18 +301,13 @@ impl Shared {
     pub(super) fn abandoned(&self, failure: Failure) {
         let mut state = self.lock();
         state.status.abandoned += 1;
-        state.record(Err(failure), &self.settings.backoff, self.clock.now());
-        match state.phase {
-            Phase::Reporting { ended: true } => state.rest(),
-            Phase::Reporting { ended: false } => {
-                state.phase = Phase::Abandoned;
-                state.status.activity = Activity::Abandoned {
-                    since: state.began.instant,
-                };
-            }
+        state.record(Err(failure), self.clock.now());
+        state.phase = match state.phase {
+            Phase::Reporting { ended: true } => Phase::Idle,
+            Phase::Reporting { ended: false } => Phase::Abandoned,
             // The fetch ended, and the poller was stopped.
-            _ => {}
-        }
+            other => other,
+        };
         drop(state);
         self.wakeup.notify_one();
         self.ended.notify_all();
@@ -337,14 +318,17 @@ impl Shared {
     pub(super) fn mark_stopped(&self) {
         let mut state = self.lock();
         state.phase = Phase::Stopped;
-        state.status.activity = Activity::Stopped;
         drop(state);
         self.watched.notify_one();
         self.ended.notify_all();
     }
 
     pub(super) fn status(&self) -> Status {
-        self.lock().status.clone()
+        let state = self.lock();
+        Status {
+            activity: state.activity(&self.clock),
+            ..state.status.clone()
+        }
     }
 
     /// Requests the end of both threads.
@@ -365,21 +349,20 @@ impl Shared {
         state.phase == Phase::Stopped
     }
 
-    /// Requests a poll that begins after this call, and returns its number.
-    pub(super) fn trigger(&self) -> u64 {
+    /// Requests a poll that begins after this call, and returns its number. An urgent one is not
+    /// postponed by the quiet time.
+    pub(super) fn trigger(&self, is_urgent: bool) -> u64 {
         let mut state = self.lock();
-        state.requested = state.begun + 1;
-        let requested = state.requested;
+        let requested = state.request(self.clock.now(), is_urgent);
         drop(state);
         self.wakeup.notify_one();
         requested
     }
 
-    /// Requests a poll like [`trigger`](Self::trigger), whose contents the guard must not refuse.
+    /// Requests an urgent poll, whose contents the guard must not refuse.
     pub(super) fn accept_next(&self) {
         let mut state = self.lock();
-        state.requested = state.begun + 1;
-        state.accepted = state.requested;
+        state.accepted = state.request(self.clock.now(), true);
         drop(state);
         self.wakeup.notify_one();
     }

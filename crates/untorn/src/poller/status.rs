@@ -143,8 +143,7 @@ pub enum Activity {
     /// A pause until the next fetch.
     Sleeping {
         /// The time of the next fetch, unless a trigger comes first; `None` if that is beyond the
-        /// range of the clock. It is corrected within ten seconds after the machine has resumed
-        /// from a suspend.
+        /// range of the clock. It takes into account time that the machine was suspended.
         due: Option<Instant>,
     },
     /// A pause after a failure.

@@ -44,7 +44,7 @@ impl Shared {
             if left.is_zero() {
                 return Err(RefreshError::Timeout {
                     timeout,
-                    activity: status.activity.clone(),
+                    activity: state.activity(&self.clock),
                     last_failure: failed.cloned(),
                 });
             }

@@ -27,10 +27,10 @@ fn idle() -> (Arc<Shared>, Arc<Fake>) {
     let clock = Clock {
         fake: Some(Arc::clone(&fake)),
     };
-    let mut backoff = BackoffPolicy::with_period(8 * HOUR);
-    backoff.set_jitter(0.0);
+    let mut delays = Delays::with_period(8 * HOUR);
+    delays.set_jitter(0.0);
     let settings = Settings {
-        backoff,
+        delays,
         deadline: None,
     };
     let shared = Arc::new(Shared::new(settings, Revision::FIRST, clock));
@@ -68,33 +68,28 @@ fn a_suspend_counts_for_ages_and_due_times() {
 fn a_due_time_is_corrected_after_a_suspend() {
     let (shared, fake) = idle();
     let now = || shared.clock.now().instant;
-    let (before, start) = (shared.status().activity.due(), now());
+    let due = || shared.status().activity.due();
+    let (before, start) = (due(), now());
     assert_eq!(before, Some(start + 8 * HOUR));
     fake.advance(HOUR, 2 * HOUR);
-    let mut state = shared.lock();
-    assert_eq!(state.left(&shared.clock), Some(5 * HOUR));
-    assert_eq!(state.status.activity.due(), Some(now() + 5 * HOUR));
-    // Without a suspend it does not change.
-    drop(state);
-    let unchanged = shared.status().activity.due();
+    assert_eq!(shared.lock().schedule.left(), Some(5 * HOUR));
+    assert_eq!(due(), Some(now() + 5 * HOUR));
     fake.advance(HOUR, Duration::ZERO);
-    let mut state = shared.lock();
-    assert_eq!(state.left(&shared.clock), Some(4 * HOUR));
-    assert_eq!(state.status.activity.due(), unchanged);
+    assert_eq!(due(), Some(now() + 4 * HOUR));
     fake.advance(4 * HOUR, Duration::ZERO);
-    assert_eq!(state.left(&shared.clock), Some(Duration::ZERO));
+    assert_eq!(shared.lock().schedule.left(), Some(Duration::ZERO));
 }
 
 #[test]
-fn an_infinite_delay_does_not_read_the_clock() {
+fn no_poll_is_due_after_an_infinite_delay() {
     let settings = Settings {
-        backoff: BackoffPolicy::with_period(Duration::MAX),
+        delays: Delays::with_period(Duration::MAX),
         deadline: None,
     };
     let shared = Shared::new(settings, Revision::FIRST, Clock::default());
     assert!(shared.begin().is_some());
     end(&shared);
-    assert_eq!(shared.lock().left(&shared.clock), None);
+    assert_eq!(shared.lock().schedule.left(), None);
 }
 
 #[test]
@@ -103,8 +98,10 @@ fn a_fetch_beyond_its_deadline_is_abandoned() {
     let clock = Clock {
         fake: Some(Arc::clone(&fake)),
     };
+    let mut delays = Delays::with_period(8 * HOUR);
+    delays.set_min_gap(Duration::ZERO);
     let settings = Settings {
-        backoff: BackoffPolicy::with_period(8 * HOUR),
+        delays,
         deadline: Some(HOUR),
     };
     let shared = Arc::new(Shared::new(settings, Revision::FIRST, clock));
@@ -120,7 +117,7 @@ fn a_fetch_beyond_its_deadline_is_abandoned() {
     fake.advance(8 * HOUR, Duration::ZERO);
     end(&shared);
 
-    shared.trigger();
+    shared.trigger(true);
     assert!(shared.begin().is_some());
     fake.advance(HOUR, Duration::ZERO);
     let failure = watched.join().expect("no panic").expect("the deadline");
@@ -138,7 +135,7 @@ fn a_fetch_beyond_its_deadline_is_abandoned() {
 
     // The fetch ends while it is being reported.
     let watched = watch();
-    shared.trigger();
+    shared.trigger(true);
     assert!(shared.begin().is_some());
     fake.advance(HOUR, Duration::ZERO);
     let failure = watched.join().expect("no panic").expect("the deadline");

@@ -244,7 +244,8 @@ fn failing_source_is_fetched_less_often() {
 fn trigger_interrupts_backoff() {
     let config = config();
     let (source, control) = controlled_source();
-    let builder = Poller::every(HOUR, source).jitter(0.0);
+    let builder = Poller::every(HOUR, source).min_gap(Duration::ZERO);
+    let builder = builder.jitter(0.0);
     let poller = builder.start(&config).expect("a thread");
     // From the sixth failure on, a backoff takes longer than the test.
     for message in ["no"; 12] {

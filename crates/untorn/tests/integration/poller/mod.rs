@@ -10,6 +10,7 @@ mod stop;
 mod support;
 #[path = "../../../examples/poll_file/toml_file.rs"]
 mod toml_file;
+mod triggers;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -95,7 +95,8 @@ where
 {
     let (source, control) = controlled_source();
     control.supply(first);
-    let builder = configure(Poller::every(HOUR, source));
+    // Without a gap, so that requested polls do not wait.
+    let builder = configure(Poller::every(HOUR, source).min_gap(Duration::ZERO));
     let poller = builder.start(config).expect("a thread");
     control.wait_for_a_fetch();
     wait_for_polls(&poller, 1);
