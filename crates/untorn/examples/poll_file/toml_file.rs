@@ -91,7 +91,7 @@ impl TomlFile {
 }
 
 impl Source for TomlFile {
-    type Entries = Entries;
+    type Contents = Entries;
     type Error = CannotRead;
 
     fn fetch(&mut self) -> Result<Fetched<Entries>, CannotRead> {

@@ -1,22 +1,21 @@
 //! The builder of a poller.
 
 use std::fmt;
-use std::hash::{BuildHasher, Hash};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock::Clock;
 use super::delays::Delays;
+use super::deltas::{DeltaSource, ResumeToken};
 use super::foreign::Callbacks;
 use super::guard::Guard;
-use super::source::Source;
 use super::state::{Settings, Shared};
 use super::status::Failure;
 #[cfg(doc)]
 use super::status::{Activity, FailureKind};
+use super::target::Target;
 use super::{Poller, thread, watchdog};
-use crate::Map;
 use crate::clock;
 use crate::thread::try_spawn;
 
@@ -46,7 +45,7 @@ pub struct PollerBuilder<S> {
     callbacks: Callbacks,
 }
 
-impl<S: Source> PollerBuilder<S> {
+impl<S: DeltaSource> PollerBuilder<S> {
     #[track_caller]
     pub(super) fn new(period: Duration, source: S) -> Self {
         Self {
@@ -55,6 +54,7 @@ impl<S: Source> PollerBuilder<S> {
             settings: Settings {
                 delays: Delays::with_period(period),
                 deadline: None,
+                resume_token: None,
             },
             guard: Guard::default(),
             callbacks: Callbacks::default(),
@@ -354,6 +354,50 @@ impl<S: Source> PollerBuilder<S> {
         self
     }
 
+    /// Sets the position that the first fetch of a [`DeltaSource`] resumes from: the map already
+    /// has the contents of this position, which were stored with
+    /// [`Status::resume_token`](super::Status::resume_token) for example. Any other source ignores
+    /// it.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    /// use untorn::poller::{Delta, DeltaSource, FetchedAfter, ResumeToken};
+    /// use untorn::{Map, Poller};
+    ///
+    /// /// Each revision of this server sets one key.
+    /// struct Server;
+    ///
+    /// impl DeltaSource for Server {
+    ///     type Contents = Vec<(u64, u64)>;
+    ///     type Deltas = Option<Delta<u64, u64>>;
+    ///     type Error = String;
+    ///
+    ///     fn fetch_after(
+    ///         &mut self,
+    ///         token: Option<&ResumeToken>,
+    ///     ) -> Result<FetchedAfter<Self::Contents, Self::Deltas>, String> {
+    ///         let next = token.and_then(ResumeToken::to_u64).map_or(0, |last| last + 1);
+    ///         let token = ResumeToken::from(next);
+    ///         Ok(FetchedAfter::Deltas { deltas: Some(Delta::Put(next, next)), token })
+    ///     }
+    /// }
+    ///
+    /// let stored = Arc::new(Map::from([(7, 7)]));
+    /// let poller = Poller::every(Duration::from_secs(10), Server)
+    ///     .resume_from(ResumeToken::from(7))
+    ///     .start(&stored)?;
+    /// poller.wait_until_fresh(Duration::from_secs(5)).unwrap();
+    /// assert_eq!((stored.get(&7), stored.get(&8)), (Some(7), Some(8)));
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
+    #[doc(alias = "cursor")]
+    pub fn resume_from(mut self, token: ResumeToken) -> Self {
+        self.settings.resume_token = Some(token);
+        self
+    }
+
     /// Sets a callback that runs after each failed poll, to log it for example. Without this, or
     /// the feature `tracing`, nothing is printed: a failure is reported only by [`Poller::status`]
     /// and by the methods that wait.
@@ -405,12 +449,10 @@ impl<S: Source> PollerBuilder<S> {
     /// # Ok::<_, std::io::Error>(())
     /// ```
     #[track_caller]
-    pub fn start<K, V, H>(self, map: &Arc<Map<K, V, H>>) -> io::Result<Poller>
+    pub fn start<T>(self, target: &Arc<T>) -> io::Result<Poller>
     where
-        K: Eq + Hash + Clone + Send + Sync + 'static,
-        V: Clone + PartialEq + Send + Sync + 'static,
-        H: BuildHasher + Clone + Send + Sync + 'static,
-        S: Source<Entries: IntoIterator<Item = (K, V)>> + Send + 'static,
+        S: Send + 'static,
+        T: Target<S::Contents, S::Deltas>,
     {
         if !clock::EXISTS || !clock::THREADS {
             let refusal =
@@ -425,16 +467,17 @@ impl<S: Source> PollerBuilder<S> {
             callbacks,
         } = self;
         let has_deadline = settings.deadline.is_some();
-        let shared = Arc::new(Shared::new(settings, map.revision(), Clock::default()));
+        let token = settings.resume_token.clone();
+        let shared = Arc::new(Shared::new(settings, target.newest(), Clock::default()));
         let watchdog = has_deadline.then(|| {
             let (shared, callbacks) = (Arc::clone(&shared), callbacks.clone());
             try_spawn(&*name, move || watchdog::run(&shared, &callbacks))
         });
         let watchdog = watchdog.transpose()?;
         let thread = {
-            let (shared, map) = (Arc::clone(&shared), Arc::clone(map));
+            let (shared, target) = (Arc::clone(&shared), Arc::clone(target));
             try_spawn(name, move || {
-                thread::run(&shared, &guard, map, source, callbacks);
+                thread::run(&shared, &guard, target, source, token, callbacks);
             })
         };
         if thread.is_err() {

@@ -20,8 +20,10 @@ pub(super) fn catch_panic<R>(f: impl FnOnce() -> R) -> Result<R, Failure> {
 /// The callbacks of a poller.
 #[derive(Clone, Default)]
 pub(super) struct Callbacks {
-    pub(super) on_failure: Option<Arc<dyn Fn(&Failure) + Send + Sync>>,
+    pub(super) on_failure: Option<Callback<Failure>>,
 }
+
+pub(super) type Callback<T> = Arc<dyn Fn(&T) + Send + Sync>;
 
 impl Callbacks {
     /// Reports a failure. A subscriber of `tracing` and the callback are foreign code. The panic

@@ -20,16 +20,18 @@
 //!      a deadline: from Fetching to Abandoned, and from there to BackingOff when the fetch ends
 //! ```
 
-// `source.rs` has the trait of sources, `builder.rs` the builder, `thread.rs` the loop of the
-// thread: fetch, refresh, reclaim. `state.rs` has the state shared with the handle, `schedule.rs`
-// the time of the next poll, `delays.rs` the delays (numbers only), `clock.rs` the clock,
-// `guard.rs` the rules for contents that are refused, `watchdog.rs` the thread that watches the
-// deadline of a fetch, `foreign.rs` the calls of foreign code, `wait.rs` and `error.rs` the waits
-// for a poll, `status.rs` and `message.rs` the status and the texts of failures.
+// `source.rs` and `deltas.rs` have the traits of sources, `target.rs` the operations of a map,
+// `builder.rs` the builder, `thread.rs` the loop of the thread: fetch, refresh, reclaim. `state.rs`
+// has the state shared with the handle, `schedule.rs` the time of the next poll, `delays.rs` the
+// delays (numbers only), `clock.rs` the clock, `guard.rs` the rules for contents that are refused,
+// `watchdog.rs` the thread that watches the deadline of a fetch, `foreign.rs` the calls of foreign
+// code, `wait.rs` and `error.rs` the waits for a poll, `status.rs` and `message.rs` the status and
+// the texts of failures.
 
 mod builder;
 mod clock;
 mod delays;
+mod deltas;
 mod error;
 mod foreign;
 mod guard;
@@ -38,6 +40,7 @@ mod schedule;
 mod source;
 mod state;
 mod status;
+mod target;
 mod thread;
 mod wait;
 mod watchdog;
@@ -48,20 +51,23 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 pub use self::builder::PollerBuilder;
+pub use self::deltas::{Delta, DeltaSource, FetchedAfter, NoDeltas, ResumeToken};
 pub use self::error::RefreshError;
 pub use self::guard::Refusal;
 pub use self::source::{Fetched, Source};
 use self::state::Shared;
 pub use self::status::{Activity, Failure, FailureKind, Status, Success};
+pub use self::target::Target;
 use crate::Revision;
 
 /// A thread that keeps a [`Map`](crate::Map) fresh: it fetches the contents from a [`Source`]
 /// periodically, until it is stopped or dropped.
 ///
-/// Each *poll* fetches everything from the source, commits the differences by
-/// [`Map::refresh`](crate::Map::refresh), and then frees versions that readers have released
+/// Each *poll* fetches everything from the source, commits the differences as
+/// [`Map::refresh`](crate::Map::refresh) does, and then frees versions that readers have released
 /// ([`Map::reclaim`](crate::Map::reclaim)). Readers are not blocked, and every view is of one
-/// refresh.
+/// refresh. A [`DeltaSource`] returns only the changes since the last fetch, which are committed at
+/// the cost of the changes.
 ///
 /// # Examples
 /// ```
@@ -227,7 +233,7 @@ impl Poller {
     #[doc(alias = "interval")]
     #[doc(alias = "ticker")]
     #[track_caller]
-    pub fn every<S: Source>(period: Duration, source: S) -> PollerBuilder<S> {
+    pub fn every<S: DeltaSource>(period: Duration, source: S) -> PollerBuilder<S> {
         PollerBuilder::new(period, source)
     }
 

@@ -30,7 +30,8 @@ pub enum Fetched<E> {
 /// A source that a [`Poller`](super::Poller) fetches contents from, with state of its own: a file
 /// and its time stamp, a connection, an entity tag. A closure that returns a
 /// `Result` is a source too; it always returns all contents. To report [`Fetched::Unchanged`],
-/// implement this trait.
+/// implement this trait. A source that can report the changes since the last fetch implements
+/// [`DeltaSource`](super::DeltaSource).
 ///
 /// The error of either converts into a `Box<dyn Error + Send + Sync>`: an `io::Error`, a `String`,
 /// a `&str` or that box itself, but not a `Box<dyn Error>` without `+ Send + Sync`.
@@ -57,10 +58,10 @@ pub enum Fetched<E> {
 /// }
 ///
 /// impl Source for Lines {
-///     type Entries = Vec<(usize, String)>;
+///     type Contents = Vec<(usize, String)>;
 ///     type Error = io::Error;
 ///
-///     fn fetch(&mut self) -> io::Result<Fetched<Self::Entries>> {
+///     fn fetch(&mut self) -> io::Result<Fetched<Self::Contents>> {
 ///         let metadata = self.path.metadata()?;
 ///         let stamp = (metadata.modified()?, metadata.len());
 ///         if self.last_stamp == Some(stamp) {
@@ -109,12 +110,13 @@ pub enum Fetched<E> {
             and a `Box<dyn Error>` without `+ Send + Sync` does not"
 )]
 pub trait Source {
-    /// The contents: pairs of a key and a value. Of duplicate keys the last one wins.
+    /// The contents: for a [`Map`](crate::Map) pairs of a key and a value, of which the last one of
+    /// duplicate keys wins.
     ///
     /// They are drained on the poller's thread, before the writer lock of the map is acquired. The
     /// iteration cannot return an error halfway, only panic: read everything in
     /// [`fetch`](Self::fetch), then return it.
-    type Entries: IntoIterator;
+    type Contents;
 
     /// The error of a fetch. The status has its text and that of its [`source`](Error::source)s, up
     /// to 32 causes and 8 KiB. Its `Display` must terminate: one that loops without writing, or
@@ -129,7 +131,7 @@ pub trait Source {
     ///
     /// # Errors
     /// If not all contents can be fetched. The map keeps its contents.
-    fn fetch(&mut self) -> Result<Fetched<Self::Entries>, Self::Error>;
+    fn fetch(&mut self) -> Result<Fetched<Self::Contents>, Self::Error>;
 
     /// Resets the source, so that the next [`fetch`](Self::fetch) returns all contents. The poller
     /// calls this if the contents of the last fetch did not get into the map, because they were
@@ -140,16 +142,15 @@ pub trait Source {
     fn reset(&mut self) {}
 }
 
-impl<F, E, R> Source for F
+impl<F, C, R> Source for F
 where
-    F: FnMut() -> Result<E, R>,
-    E: IntoIterator,
+    F: FnMut() -> Result<C, R>,
     R: Into<Box<dyn Error + Send + Sync>>,
 {
-    type Entries = E;
+    type Contents = C;
     type Error = R;
 
-    fn fetch(&mut self) -> Result<Fetched<E>, R> {
+    fn fetch(&mut self) -> Result<Fetched<C>, R> {
         self().map(Fetched::Contents)
     }
 }

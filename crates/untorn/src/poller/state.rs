@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use super::clock::{Clock, Moment};
 use super::delays::Delays;
+use super::deltas::ResumeToken;
 use super::schedule::Schedule;
 use super::status::{Activity, Failure, FailureKind, Status, Success};
 use crate::{Refreshed, Revision};
@@ -34,6 +35,8 @@ pub(super) struct Settings {
     pub(super) delays: Delays,
     /// The longest time for a fetch.
     pub(super) deadline: Option<Duration>,
+    /// The position of the first fetch.
+    pub(super) resume_token: Option<ResumeToken>,
 }
 
 /// The state of a poller.
@@ -167,6 +170,7 @@ impl Shared {
             abandoned: 0,
             last_success: None,
             last_failure: None,
+            resume_token: settings.resume_token,
         };
         Self {
             clock,
@@ -249,9 +253,15 @@ impl Shared {
     }
 
     /// Ends the running poll, whose result counts, and wakes the callers that wait for it.
-    pub(super) fn end(&self, result: Result<Refreshed, Failure>, revision: Revision) {
+    pub(super) fn end(
+        &self,
+        result: Result<Refreshed, Failure>,
+        revision: Revision,
+        token: Option<ResumeToken>,
+    ) {
         let mut state = self.lock();
         state.status.revision = revision;
+        state.status.resume_token = token;
         state.record(result, self.clock.now());
         state.phase = Phase::Idle;
         drop(state);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::clock::Moment;
+use super::deltas::ResumeToken;
 use super::guard::Refusal;
 use crate::{Refreshed, Revision};
 
@@ -51,6 +52,9 @@ pub struct Status {
     /// The last failed poll. A later success does not clear it.
     #[doc(alias = "last_error")]
     pub last_failure: Option<Failure>,
+    /// The position of the contents, if the source is a [`DeltaSource`](super::DeltaSource): the
+    /// next poll resumes from it.
+    pub resume_token: Option<ResumeToken>,
 }
 
 impl Status {

@@ -1,107 +1,143 @@
-//! The loop of a poller's thread: fetch, refresh, reclaim, sleep, until the poller is stopped.
+//! The loop of a poller's thread: fetch, publish, reclaim, sleep, until the poller is stopped.
 //! Panics in foreign code do not end the thread.
 
-use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::deltas::{DeltaSource, FetchedAfter, ResumeToken};
 use super::foreign::{Callbacks, catch_panic};
-use super::guard::{Guard, Refusal};
+use super::guard::Guard;
 use super::message;
-use super::source::{Fetched, Source};
 use super::state::Shared;
 use super::status::{Failure, FailureKind};
-use crate::{Map, Refreshed};
+use super::target::{Rejection, Target};
+use crate::{Refreshed, Revision};
 
-/// Polls until the poller is stopped, then drops the source, the map and the callbacks.
-pub(super) fn run<K, V, H, S>(
+/// Polls until the poller is stopped, then drops the source, the target and the callbacks.
+pub(super) fn run<T, S>(
     shared: &Shared,
     guard: &Guard,
-    map: Arc<Map<K, V, H>>,
+    target: Arc<T>,
     mut source: S,
+    mut token: Option<ResumeToken>,
     callbacks: Callbacks,
 ) where
-    K: Eq + Hash + Clone,
-    V: Clone + PartialEq,
-    H: BuildHasher + Clone,
-    S: Source<Entries: IntoIterator<Item = (K, V)>>,
+    T: Target<S::Contents, S::Deltas>,
+    S: DeltaSource,
 {
     shared.enter();
     while let Some(begun) = shared.begin() {
-        let is_accepted = begun.is_accepted;
-        let check = |before, changes: &Refreshed| {
-            if !is_accepted {
+        let mut check = |before, changes: &Refreshed| {
+            if !begun.is_accepted {
                 guard.check(before, changes).map_err(Rejection::Refused)?;
             }
             shared.claim().then_some(()).ok_or(Rejection::Late)
         };
-        let fetched = poll(&map, &mut source, check);
+        let fetched = poll(&*target, &mut source, &mut token, &mut check);
         // After a failure too: it frees versions that readers have released since the last commit.
-        let reclaimed = catch_panic(|| map.reclaim());
+        let reclaimed = catch_panic(|| target.free_released());
         if !shared.claim() {
             shared.discard();
             continue;
         }
-        let result = fetched.and_then(|refreshed| reclaimed.map(|_| refreshed));
+        let result = fetched.and_then(|refreshed| reclaimed.map(|()| refreshed));
         if let Err(failure) = &result {
             callbacks.report(failure);
         }
-        shared.end(result, map.revision());
+        shared.end(result, target.newest(), token.clone());
     }
     // Only the panic hook reports a panic in these drops.
     _ = catch_panic(|| drop(source));
-    _ = catch_panic(|| drop(map));
+    _ = catch_panic(|| drop(target));
     _ = catch_panic(|| drop(callbacks));
     shared.mark_stopped();
 }
 
-/// The reason not to commit contents.
-enum Rejection {
-    Refused(Refusal),
-    /// The poll has passed its deadline, and has been reported.
-    Late,
-}
-
-/// Fetches the contents and refreshes the map with them.
-fn poll<K, V, H, S>(
-    map: &Map<K, V, H>,
+/// Fetches the contents or the changes, and publishes them. The position advances with the commit.
+fn poll<T, S>(
+    target: &T,
     source: &mut S,
-    check: impl FnOnce(usize, &Refreshed) -> Result<(), Rejection>,
+    token: &mut Option<ResumeToken>,
+    check: &mut dyn FnMut(usize, &Refreshed) -> Result<(), Rejection>,
 ) -> Result<Refreshed, Failure>
 where
-    K: Eq + Hash + Clone,
-    V: Clone + PartialEq,
-    H: BuildHasher + Clone,
-    S: Source<Entries: IntoIterator<Item = (K, V)>>,
+    T: Target<S::Contents, S::Deltas>,
+    S: DeltaSource,
 {
-    // The error is formatted and dropped inside too, since its `Display` and `Drop` are foreign
-    // code.
+    let mut answer = fetch(source, token.as_ref())?;
+    if matches!(answer, FetchedAfter::Gap) && token.take().is_some() {
+        answer = fetch(source, None)?;
+    }
+    let mut is_committing = false;
+    let mut check = |before, changes: &Refreshed| {
+        check(before, changes)?;
+        is_committing = true;
+        Ok(())
+    };
+    let (published, newest) = match answer {
+        FetchedAfter::Unchanged => return Ok(unchanged(target.newest())),
+        FetchedAfter::Gap => return Err(misuse("reported a gap")),
+        FetchedAfter::Deltas { .. } if token.is_none() => return Err(misuse("returned deltas")),
+        FetchedAfter::Contents { contents, token } => {
+            let published = catch_panic(|| target.replace(contents, &mut check));
+            (published, token)
+        }
+        FetchedAfter::Deltas { deltas, token } => {
+            let published = catch_panic(|| target.apply(deltas, &mut check));
+            (published, Some(token))
+        }
+    };
+    match published {
+        Ok(Ok(refreshed)) => {
+            *token = newest;
+            return Ok(refreshed);
+        }
+        // Unknown whether the panic came before the commit, so all contents are fetched again.
+        Err(_) if is_committing => *token = None,
+        _ => {}
+    }
+    // If this panics too, the first failure is the one to report.
+    _ = catch_panic(|| source.reset_contents());
+    published.and_then(|checked| checked.map_err(rejected))
+}
+
+/// Calls the source. An error is formatted and dropped here too, since its `Display` and `Drop` are
+/// foreign code.
+fn fetch<S: DeltaSource>(
+    source: &mut S,
+    token: Option<&ResumeToken>,
+) -> Result<FetchedAfter<S::Contents, S::Deltas>, Failure> {
     let fetched = catch_panic(|| {
-        let fetched = source.fetch();
+        let fetched = source.fetch_after(token);
         fetched.map_err(|error| message::of_error(&*error.into()))
     })?;
-    let fetched = fetched.map_err(|message| Failure {
+    fetched.map_err(|message| Failure {
         message,
         kind: FailureKind::Error,
         ended: Instant::now(),
-    })?;
-    match fetched {
-        Fetched::Unchanged => Ok(Refreshed {
-            revision: map.revision(),
-            added: 0,
-            changed: 0,
-            removed: 0,
-            duplicates: 0,
-        }),
-        Fetched::Contents(entries) => {
-            let refreshed = catch_panic(|| map.refresh_if(entries, check));
-            let refreshed = refreshed.and_then(|checked| checked.map_err(rejected));
-            if refreshed.is_err() {
-                // If this panics too, the first failure is the one to report.
-                _ = catch_panic(|| source.reset());
-            }
-            refreshed
-        }
+    })
+}
+
+fn unchanged(revision: Revision) -> Refreshed {
+    Refreshed {
+        revision,
+        added: 0,
+        changed: 0,
+        removed: 0,
+        duplicates: 0,
+    }
+}
+
+/// Returns the failure of a source that was asked for all contents, and did something else.
+fn misuse(what: &str) -> Failure {
+    let message = format!(
+        "the source {what} when it was asked for all contents, since there is no position to \
+         resume from; let it return `FetchedAfter::Contents` for a token of `None`"
+    );
+    Failure {
+        message: message.into(),
+        kind: FailureKind::Error,
+        ended: Instant::now(),
     }
 }
 

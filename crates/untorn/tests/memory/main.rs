@@ -1,6 +1,7 @@
 //! Tests that count allocations. The allocator is one for the whole process, so they have their own
 //! process and run one at a time.
 
+mod deltas;
 mod retained;
 
 use std::alloc::System;

@@ -18,7 +18,7 @@ fn end(shared: &Shared) {
         removed: 0,
         duplicates: 0,
     };
-    shared.end(Ok(refreshed), Revision::FIRST);
+    shared.end(Ok(refreshed), Revision::FIRST, None);
 }
 
 /// Returns a poller with a period of eight hours whose first poll has ended, and its clock.
@@ -32,6 +32,7 @@ fn idle() -> (Arc<Shared>, Arc<Fake>) {
     let settings = Settings {
         delays,
         deadline: None,
+        resume_token: None,
     };
     let shared = Arc::new(Shared::new(settings, Revision::FIRST, clock));
     assert!(shared.begin().is_some());
@@ -85,6 +86,7 @@ fn no_poll_is_due_after_an_infinite_delay() {
     let settings = Settings {
         delays: Delays::with_period(Duration::MAX),
         deadline: None,
+        resume_token: None,
     };
     let shared = Shared::new(settings, Revision::FIRST, Clock::default());
     assert!(shared.begin().is_some());
@@ -103,6 +105,7 @@ fn a_fetch_beyond_its_deadline_is_abandoned() {
     let settings = Settings {
         delays,
         deadline: Some(HOUR),
+        resume_token: None,
     };
     let shared = Arc::new(Shared::new(settings, Revision::FIRST, clock));
     let watch = || {

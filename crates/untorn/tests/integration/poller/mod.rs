@@ -2,6 +2,7 @@
 //! observed and stopped in every state.
 
 mod deadline;
+mod deltas;
 mod failures;
 mod file;
 mod guard;

@@ -43,7 +43,7 @@ pub(crate) struct ControlledSource<K, V> {
 }
 
 impl<K, V> Source for ControlledSource<K, V> {
-    type Entries = Entries<K, V>;
+    type Contents = Entries<K, V>;
     type Error = Box<dyn Error + Send + Sync>;
 
     fn fetch(&mut self) -> FetchResult<K, V> {
