@@ -20,6 +20,11 @@ const DEFAULT_JITTER: f64 = 0.1;
 /// The default for the shortest gap, if the period is not shorter.
 const DEFAULT_MIN_GAP: Duration = Duration::from_millis(100);
 
+/// The default for the largest age of the contents of a healthy poller, in periods and at least in
+/// time.
+const DEFAULT_MAX_AGE_PERIODS: u32 = 3;
+const DEFAULT_MAX_AGE: Duration = Duration::from_secs(10);
+
 /// The delays of a poller: its period, an exponential backoff, and limits for triggers.
 #[derive(Clone, Debug)]
 pub(super) struct Delays {
@@ -38,9 +43,8 @@ pub(super) struct Delays {
 impl Delays {
     #[track_caller]
     pub(super) fn with_period(period: Duration) -> Self {
-        assert!(!period.is_zero(), "the poll period must not be zero");
         Self {
-            period,
+            period: checked_period(period),
             max_backoff: None,
             jitter: DEFAULT_JITTER,
             min_gap: None,
@@ -48,6 +52,11 @@ impl Delays {
             initial: Duration::ZERO,
             offset: None,
         }
+    }
+
+    /// Sets a period that [`checked_period`] has checked.
+    pub(super) fn set_period(&mut self, period: Duration) {
+        self.period = period;
     }
 
     #[track_caller]
@@ -75,6 +84,12 @@ impl Delays {
 
     pub(super) fn set_instance(&mut self, name: &str) {
         self.offset = Some(offset_of(name));
+    }
+
+    /// Returns the default for the largest age of the contents of a healthy poller.
+    pub(super) fn default_max_age(&self) -> Duration {
+        let periods = self.period.saturating_mul(DEFAULT_MAX_AGE_PERIODS);
+        periods.max(DEFAULT_MAX_AGE)
     }
 
     /// Returns the shortest time between two polls.
@@ -120,6 +135,13 @@ impl Delays {
         let default = periods.min(DEFAULT_MAX_BACKOFF).max(self.period);
         self.max_backoff.unwrap_or(default)
     }
+}
+
+/// Returns the period, which must not be zero.
+#[track_caller]
+pub(super) fn checked_period(period: Duration) -> Duration {
+    assert!(!period.is_zero(), "the poll period must not be zero");
+    period
 }
 
 /// Multiplies a duration. An infinite one stays infinite.

@@ -113,6 +113,7 @@ fn write_activity(f: &mut fmt::Formatter<'_>, activity: &Activity) -> fmt::Resul
             )
         }
         Activity::BackingOff { due: None } => f.write_str("the poller backs off"),
+        Activity::Paused => f.write_str("the poller is paused"),
         Activity::Stopped => f.write_str("the poller has stopped"),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::message;
-use super::status::{Failure, FailureKind};
+use super::status::{Failure, FailureKind, Success};
 
 /// Calls foreign code and converts its panic into a failure. Unwind safety: the source is
 /// responsible for its own state, and a map stays consistent after a panic anywhere.
@@ -21,11 +21,17 @@ pub(super) fn catch_panic<R>(f: impl FnOnce() -> R) -> Result<R, Failure> {
 #[derive(Clone, Default)]
 pub(super) struct Callbacks {
     pub(super) on_failure: Option<Callback<Failure>>,
+    pub(super) on_success: Option<Callback<Success>>,
 }
 
 pub(super) type Callback<T> = Arc<dyn Fn(&T) + Send + Sync>;
 
 impl Callbacks {
+    /// Reports a success. The panic hook reports a panic of the callback.
+    pub(super) fn succeeded(&self, success: &Success) {
+        _ = catch_panic(|| self.on_success.as_ref().map(|callback| callback(success)));
+    }
+
     /// Reports a failure. A subscriber of `tracing` and the callback are foreign code. The panic
     /// hook reports their panics; the status keeps the failure.
     pub(super) fn report(&self, failure: &Failure) {

@@ -20,21 +20,24 @@
 //!      a deadline: from Fetching to Abandoned, and from there to BackingOff when the fetch ends
 //! ```
 
-// `source.rs` and `deltas.rs` have the traits of sources, `target.rs` the operations of a map,
-// `builder.rs` the builder, `thread.rs` the loop of the thread: fetch, refresh, reclaim. `state.rs`
-// has the state shared with the handle, `schedule.rs` the time of the next poll, `delays.rs` the
-// delays (numbers only), `clock.rs` the clock, `guard.rs` the rules for contents that are refused,
-// `watchdog.rs` the thread that watches the deadline of a fetch, `foreign.rs` the calls of foreign
-// code, `wait.rs` and `error.rs` the waits for a poll, `status.rs` and `message.rs` the status and
-// the texts of failures.
+// This file has the poller, `control.rs` more of its methods, `handle.rs` the handle; `builder.rs`
+// and `timing.rs` the builder. A poll: `thread.rs` has the loop, `source.rs` and `deltas.rs` the
+// traits of sources, `target.rs` the operations of a map, `guard.rs` the rules for contents that
+// are refused, `foreign.rs` the calls of foreign code, `watchdog.rs` the thread that watches the
+// deadline of a fetch. Between polls: `state.rs` has the state that all share, `schedule.rs` the
+// time of the next poll, `delays.rs` the delays (numbers only), `clock.rs` the clock. `wait.rs` and
+// `error.rs` have the waits for a poll, `status.rs` and `message.rs` the status and the texts of
+// failures.
 
 mod builder;
 mod clock;
+mod control;
 mod delays;
 mod deltas;
 mod error;
 mod foreign;
 mod guard;
+mod handle;
 mod message;
 mod schedule;
 mod source;
@@ -42,6 +45,7 @@ mod state;
 mod status;
 mod target;
 mod thread;
+mod timing;
 mod wait;
 mod watchdog;
 
@@ -54,6 +58,7 @@ pub use self::builder::PollerBuilder;
 pub use self::deltas::{Delta, DeltaSource, FetchedAfter, NoDeltas, ResumeToken};
 pub use self::error::RefreshError;
 pub use self::guard::Refusal;
+pub use self::handle::PollerHandle;
 pub use self::source::{Fetched, Source};
 use self::state::Shared;
 pub use self::status::{Activity, Failure, FailureKind, Status, Success};
@@ -154,7 +159,8 @@ use crate::Revision;
 ///   [`Fetched::Unchanged`]; the poller does not distinguish them from its own.
 /// - A value that does not equal itself (a NaN) makes a revision at each poll.
 /// - A forked child process has a copy of the poller without its thread. There `stop` and drop do
-///   nothing, and every other method may block forever. Start pollers after a fork.
+///   nothing, and every other method, also of a [`PollerHandle`], may block forever. Start pollers
+///   after a fork.
 /// - Panics are caught where panics unwind; under `panic = "abort"` they end the process. The panic
 ///   hook runs first.
 ///
@@ -181,9 +187,10 @@ use crate::Revision;
 /// Called from the source, or from other code that the thread runs, they cannot wait for their own
 /// thread: they return at once, and the thread ends after this poll. The source is dropped on the
 /// thread.
+/// [`PollerHandle::close`] stops the poller without waiting.
 #[must_use = "a poller stops when it is dropped"]
 pub struct Poller {
-    shared: Arc<Shared>,
+    handle: PollerHandle,
     /// The process that the threads are in. A forked child has a copy of this poller and no such
     /// threads.
     process: u32,
@@ -239,7 +246,7 @@ impl Poller {
 
     fn new(shared: Arc<Shared>, poller: JoinHandle<()>, watchdog: Option<JoinHandle<()>>) -> Self {
         Self {
-            shared,
+            handle: PollerHandle::new(shared),
             process: std::process::id(),
             threads: Mutex::new(Some(Threads { poller, watchdog })),
         }
@@ -271,7 +278,7 @@ impl Poller {
     #[doc(alias = "reload")]
     #[doc(alias = "wake")]
     pub fn trigger(&self) {
-        self.shared.trigger(false);
+        self.handle.trigger();
     }
 
     /// Requests a fetch now, as [`trigger`](Self::trigger) does, and lets its contents pass
@@ -300,7 +307,7 @@ impl Poller {
     /// ```
     #[doc(alias = "force")]
     pub fn accept_next(&self) {
-        self.shared.accept_next();
+        self.handle.accept_next();
     }
 
     /// Requests a poll now, blocks until it has ended or `timeout` has passed, and returns the
@@ -328,9 +335,7 @@ impl Poller {
     /// ```
     #[track_caller]
     pub fn refresh_now(&self, timeout: Duration) -> Result<Revision, RefreshError> {
-        self.assert_not_own_thread();
-        self.shared
-            .wait_for(self.shared.trigger(true), false, timeout)
+        self.handle.refresh_now(timeout)
     }
 
     /// Blocks until the last requested poll, or a later one, has succeeded, or until `timeout` has
@@ -363,17 +368,7 @@ impl Poller {
     /// ```
     #[track_caller]
     pub fn wait_until_fresh(&self, timeout: Duration) -> Result<Revision, RefreshError> {
-        self.assert_not_own_thread();
-        self.shared.wait_for(self.shared.requested(), true, timeout)
-    }
-
-    #[track_caller]
-    fn assert_not_own_thread(&self) {
-        assert!(
-            !self.shared.is_own_thread(),
-            "cannot wait for a poll on the poller's own thread: this would deadlock; \
-             return from the source instead"
-        );
+        self.handle.wait_until_fresh(timeout)
     }
 
     /// Returns the status of the poller. Does not wait for a running fetch.
@@ -394,11 +389,10 @@ impl Poller {
     /// # Ok::<_, std::io::Error>(())
     /// ```
     #[doc(alias = "health")]
-    #[doc(alias = "is_healthy")]
-    #[doc(alias = "last_error")]
+    #[doc(alias = "try_recv")]
     #[must_use]
     pub fn status(&self) -> Status {
-        self.shared.status()
+        self.handle.status()
     }
 
     /// Returns whether this is a copy in a forked child, where the thread does not exist.
@@ -427,14 +421,14 @@ impl Poller {
         if self.is_forked_copy() {
             return;
         }
-        self.shared.stop();
-        if self.shared.is_own_thread() {
+        self.handle.close();
+        if self.handle.is_own_thread() {
             return;
         }
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(Threads { poller, watchdog }) = threads.take() {
             // The threads catch all panics. One that hangs in its source is left behind.
-            if self.shared.wait_until_over() {
+            if self.handle.wait_until_over() {
                 _ = poller.join();
             }
             if let Some(watchdog) = watchdog {

@@ -24,6 +24,8 @@ pub(super) struct Schedule {
     gap: Duration,
     /// The request of a poll that has not begun.
     request: Option<Request>,
+    /// True if no poll begins, whatever is due or requested.
+    pub(super) is_paused: bool,
 }
 
 /// Merged requests of a poll.
@@ -40,6 +42,7 @@ impl Schedule {
             delay: None,
             gap: Duration::ZERO,
             request: None,
+            is_paused: false,
             since: start.clone(),
             delays,
         };
@@ -51,6 +54,21 @@ impl Schedule {
     fn rest(&mut self, since: Moment, delay: Duration) {
         self.delay = since.instant.checked_add(delay).map(|_| delay);
         self.since = since;
+    }
+
+    /// Changes the period. After a success it applies to the current delay.
+    pub(super) fn set_period(&mut self, period: Duration, is_after_success: bool) {
+        self.delays.set_period(period);
+        if is_after_success {
+            let delay = self.delays.delay(0, random_unit_f64());
+            self.rest(self.since.clone(), delay);
+            self.gap = self.delays.min_gap();
+        }
+    }
+
+    /// Returns the default for the largest age of the contents of a healthy poller.
+    pub(super) fn default_max_age(&self) -> Duration {
+        self.delays.default_max_age()
     }
 
     /// Requests a poll, for the triggers of a caller who does not wait or, if it is urgent, does.
@@ -83,6 +101,9 @@ impl Schedule {
 
     /// Returns the time until the next poll begins, or `None` if none is due.
     pub(super) fn left(&self) -> Option<Duration> {
+        if self.is_paused {
+            return None;
+        }
         let after = |moment: &Moment, delay: Duration| delay.saturating_sub(moment.elapsed());
         self.earliest(after)
     }

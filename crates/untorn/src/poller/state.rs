@@ -18,7 +18,7 @@ use super::delays::Delays;
 use super::deltas::ResumeToken;
 use super::schedule::Schedule;
 use super::status::{Activity, Failure, FailureKind, Status, Success};
-use crate::{Refreshed, Revision};
+use crate::Revision;
 
 /// The longest sleep of a thread before it reads the clock again. A sleep does not count a suspend
 /// that occurs meanwhile, so a poll that became due during it begins at most this late. The cost is
@@ -35,6 +35,8 @@ pub(super) struct Settings {
     pub(super) delays: Delays,
     /// The longest time for a fetch.
     pub(super) deadline: Option<Duration>,
+    /// The largest age of the contents of a healthy poller, if it is not the default.
+    pub(super) max_age: Option<Duration>,
     /// The position of the first fetch.
     pub(super) resume_token: Option<ResumeToken>,
 }
@@ -44,6 +46,7 @@ pub(super) struct Shared {
     pub(super) clock: Clock,
     /// The longest time for a fetch.
     deadline: Option<Duration>,
+    max_age: Option<Duration>,
     state: Mutex<State>,
     /// Wakes the poller's thread, for a trigger or a stop.
     wakeup: Condvar,
@@ -59,6 +62,7 @@ pub(super) struct Shared {
 pub(super) struct Begun {
     /// True if the guard must not refuse its contents.
     pub(super) is_accepted: bool,
+    pub(super) began: Moment,
 }
 
 /// The phases of the poller's thread.
@@ -81,7 +85,7 @@ pub(super) enum Phase {
 
 /// The polls, by number. They are numbered from 1, and at most one is running: the last that began.
 pub(super) struct State {
-    /// The status, without the activity.
+    /// The status, without what [`Shared::status`] adds.
     pub(super) status: Status,
     schedule: Schedule,
     pub(super) phase: Phase,
@@ -104,6 +108,7 @@ impl State {
     pub(super) fn activity(&self, clock: &Clock) -> Activity {
         let since = self.began.instant;
         match self.phase {
+            Phase::Idle if self.schedule.is_paused => Activity::Paused,
             Phase::Idle => {
                 let due = self.schedule.due(clock);
                 match self.status.failures_in_a_row {
@@ -127,23 +132,19 @@ impl State {
     }
 
     /// Stores the result of a poll, and when the next one is due.
-    fn record(&mut self, result: Result<Refreshed, Failure>, mut ended: Moment) {
+    fn record(&mut self, result: Result<Success, Failure>, mut ended: Moment) {
         self.status.polls += 1;
         let mut is_first_success = false;
+        // The status has the times that the callbacks received.
         match result {
-            Ok(refreshed) => {
+            Ok(success) => {
+                ended = ended.back_to(success.ended);
                 is_first_success = self.status.last_success.is_none();
                 self.succeeded = self.begun;
                 self.status.failures_in_a_row = 0;
-                self.status.last_success = Some(Success {
-                    began: self.began.instant,
-                    ended: ended.instant,
-                    refreshed,
-                    age: self.began.clone(),
-                });
+                self.status.last_success = Some(success);
             }
             Err(failure) => {
-                // The status has the time that `on_failure` received.
                 ended = ended.back_to(failure.ended);
                 self.status.failures_in_a_row += 1;
                 self.status.last_failure = Some(failure);
@@ -171,10 +172,13 @@ impl Shared {
             last_success: None,
             last_failure: None,
             resume_token: settings.resume_token,
+            max_age: Duration::ZERO,
+            is_stopping: false,
         };
         Self {
             clock,
             deadline: settings.deadline,
+            max_age: settings.max_age,
             state: Mutex::new(State {
                 status,
                 phase: Phase::Idle,
@@ -237,9 +241,10 @@ impl Shared {
         state.phase = Phase::Fetching;
         state.schedule.begin();
         let is_accepted = state.accepted == state.begun;
+        let began = state.began.clone();
         drop(state);
         self.watched.notify_one();
-        Some(Begun { is_accepted })
+        Some(Begun { is_accepted, began })
     }
 
     /// Makes the result of the running poll count. Returns false if it must be discarded, since the
@@ -255,7 +260,7 @@ impl Shared {
     /// Ends the running poll, whose result counts, and wakes the callers that wait for it.
     pub(super) fn end(
         &self,
-        result: Result<Refreshed, Failure>,
+        result: Result<Success, Failure>,
         revision: Revision,
         token: Option<ResumeToken>,
     ) {
@@ -335,8 +340,11 @@ impl Shared {
 
     pub(super) fn status(&self) -> Status {
         let state = self.lock();
+        let max_age = || state.schedule.default_max_age();
         Status {
             activity: state.activity(&self.clock),
+            max_age: self.max_age.unwrap_or_else(max_age),
+            is_stopping: state.stop,
             ..state.status.clone()
         }
     }
@@ -374,6 +382,21 @@ impl Shared {
         let mut state = self.lock();
         state.accepted = state.request(self.clock.now(), true);
         drop(state);
+        self.wakeup.notify_one();
+    }
+
+    /// Changes the period.
+    pub(super) fn set_period(&self, period: Duration) {
+        let mut state = self.lock();
+        let is_after_success = state.status.polls > 0 && state.status.failures_in_a_row == 0;
+        state.schedule.set_period(period, is_after_success);
+        drop(state);
+        self.wakeup.notify_one();
+    }
+
+    /// Pauses or resumes the polls.
+    pub(super) fn set_paused(&self, is_paused: bool) {
+        self.lock().schedule.is_paused = is_paused;
         self.wakeup.notify_one();
     }
 

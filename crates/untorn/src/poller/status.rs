@@ -55,6 +55,9 @@ pub struct Status {
     /// The position of the contents, if the source is a [`DeltaSource`](super::DeltaSource): the
     /// next poll resumes from it.
     pub resume_token: Option<ResumeToken>,
+    /// The largest age of the contents of a healthy poller.
+    pub(super) max_age: Duration,
+    pub(super) is_stopping: bool,
 }
 
 impl Status {
@@ -84,6 +87,37 @@ impl Status {
     }
 }
 
+impl Status {
+    /// Returns whether the poller is healthy: it has not been stopped, a poll has succeeded, and
+    /// the [age](Self::age) of the contents is at most
+    /// [`PollerBuilder::max_age`](super::PollerBuilder::max_age), by default three periods and at
+    /// least ten seconds.
+    ///
+    /// So a few failures, a pause or a fetch that hangs make a poller unhealthy only when its
+    /// contents become too old. With a period of `Duration::MAX` and no `max_age` they never do;
+    /// then check [`failures_in_a_row`](Self::failures_in_a_row) too.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use std::time::Duration;
+    /// # use untorn::{Map, Poller};
+    /// let config = Arc::new(Map::new());
+    /// let read = || Ok::<_, String>([("1", 265)]);
+    /// let poller = Poller::every(Duration::from_secs(10), read).start(&config)?;
+    /// poller.wait_until_fresh(Duration::from_secs(5)).unwrap();
+    /// assert!(poller.status().is_healthy());
+    /// poller.stop();
+    /// assert!(!poller.status().is_healthy());
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        let is_fresh = self.age().is_some_and(|age| age <= self.max_age);
+        is_fresh && !self.is_stopping && self.activity != Activity::Stopped
+    }
+}
+
 impl fmt::Display for Status {
     /// Formats one line for a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -95,6 +129,7 @@ impl fmt::Display for Status {
             }
             Activity::Sleeping { .. } => f.write_str("sleeping")?,
             Activity::BackingOff { .. } => f.write_str("backing off")?,
+            Activity::Paused => f.write_str("paused")?,
             Activity::Stopped => f.write_str("stopped")?,
         }
         let (revision, polls) = (self.revision, self.polls);
@@ -156,6 +191,8 @@ pub enum Activity {
         /// range of the clock.
         due: Option<Instant>,
     },
+    /// A pause by [`Poller::pause`](super::Poller::pause): nothing is fetched until it is resumed.
+    Paused,
     /// The end: the thread runs no more code of the source.
     Stopped,
 }
@@ -181,12 +218,13 @@ impl Activity {
     pub fn due(&self) -> Option<Instant> {
         match *self {
             Self::Sleeping { due } | Self::BackingOff { due } => due,
-            Self::Fetching { .. } | Self::Abandoned { .. } | Self::Stopped => None,
+            Self::Fetching { .. } | Self::Abandoned { .. } | Self::Paused | Self::Stopped => None,
         }
     }
 }
 
-/// A successful poll, from [`Status::last_success`].
+/// A successful poll, from [`Status::last_success`] or
+/// [`PollerBuilder::on_success`](super::PollerBuilder::on_success).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Success {
@@ -198,6 +236,17 @@ pub struct Success {
     pub refreshed: Refreshed,
     /// `began`, by a clock that also counts suspends.
     pub(super) age: Moment,
+}
+
+impl Success {
+    pub(super) fn new(began: Moment, ended: Instant, refreshed: Refreshed) -> Self {
+        Self {
+            began: began.instant,
+            ended,
+            refreshed,
+            age: began,
+        }
+    }
 }
 
 /// A failed poll, from [`Status::last_failure`], a [`RefreshError`](super::RefreshError) or

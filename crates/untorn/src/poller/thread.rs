@@ -9,7 +9,7 @@ use super::foreign::{Callbacks, catch_panic};
 use super::guard::Guard;
 use super::message;
 use super::state::Shared;
-use super::status::{Failure, FailureKind};
+use super::status::{Failure, FailureKind, Success};
 use super::target::{Rejection, Target};
 use crate::{Refreshed, Revision};
 
@@ -41,8 +41,11 @@ pub(super) fn run<T, S>(
             continue;
         }
         let result = fetched.and_then(|refreshed| reclaimed.map(|()| refreshed));
-        if let Err(failure) = &result {
-            callbacks.report(failure);
+        let ended = shared.clock.now().instant;
+        let result = result.map(|refreshed| Success::new(begun.began, ended, refreshed));
+        match &result {
+            Ok(success) => callbacks.succeeded(success),
+            Err(failure) => callbacks.report(failure),
         }
         shared.end(result, target.newest(), token.clone());
     }

@@ -7,7 +7,10 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::MutexGuard;
 
 use untorn::map::{self, DefaultHashBuilder, DefaultHasher, KeysWhere};
-use untorn::poller::{Activity, Failure, PollerBuilder, RefreshError, Status, Success};
+use untorn::poller::{
+    Activity, Delta, Failure, FailureKind, FetchedAfter, NoDeltas, PollerBuilder, PollerHandle,
+    RefreshError, Refusal, ResumeToken, Status, Success,
+};
 use untorn::{
     Batch, BatchOutcome, Change, Fetched, FilteredSubscription, KeySubscription, KeyTransition,
     Map, MapStats, MappedPinned, MappedSnapshot, Pinned, Poller, Published, Reader, RecvError,
@@ -133,6 +136,7 @@ table! {
     Change<'static, u8, u8>: Send Sync Unpin UnwindSafe RefUnwindSafe;
     Change<'static, u8, Cell<u8>>: Unpin;
     Poller: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    PollerHandle: Send Sync Unpin UnwindSafe RefUnwindSafe;
     PollerBuilder<u8>: Send Sync Unpin;
     PollerBuilder<Cell<u8>>: Send Unpin;
     PollerBuilder<SyncOnly>: Sync Unpin;
@@ -143,7 +147,15 @@ table! {
     Activity: Send Sync Unpin UnwindSafe RefUnwindSafe;
     Success: Send Sync Unpin UnwindSafe RefUnwindSafe;
     Failure: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    FailureKind: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    Refusal: Send Sync Unpin UnwindSafe RefUnwindSafe;
     RefreshError: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    Delta<u8, u8>: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    Delta<u8, Cell<u8>>: Send Unpin UnwindSafe;
+    FetchedAfter<u8, u8>: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    FetchedAfter<u8, Cell<u8>>: Send Unpin UnwindSafe;
+    NoDeltas: Send Sync Unpin UnwindSafe RefUnwindSafe;
+    ResumeToken: Send Sync Unpin UnwindSafe RefUnwindSafe;
     MapStats: Send Sync Unpin UnwindSafe RefUnwindSafe;
     BatchOutcome<u8>: Send Sync Unpin UnwindSafe RefUnwindSafe;
     BatchOutcome<Cell<u8>>: Send Unpin UnwindSafe;
@@ -199,6 +211,7 @@ covariant! {
     batch_shorter: Batch<'l, u8, u8> => Batch<'s, u8, u8>;
     builder: PollerBuilder<&'l str> => PollerBuilder<&'s str>;
     fetched: Fetched<&'l str> => Fetched<&'s str>;
+    delta: Delta<&'l str, u8> => Delta<&'s str, u8>;
     outcome: BatchOutcome<&'l str> => BatchOutcome<&'s str>;
 }
 

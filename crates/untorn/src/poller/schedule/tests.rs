@@ -43,7 +43,7 @@ impl Herd {
         }
     }
 
-    fn one(delays: Delays) -> Self {
+    fn one(delays: &Delays) -> Self {
         Self::new(1, |_| delays.clone())
     }
 
@@ -177,7 +177,7 @@ fn triggers_keep_the_shortest_gap() {
         for is_urgent in [true, false] {
             let mut delays = Delays::with_period(3600 * SECOND);
             delays.set_max_backoff(3600 * SECOND);
-            let mut herd = Herd::one(delays);
+            let mut herd = Herd::one(&delays);
             let mut times = Vec::new();
             // A thousand triggers within a second.
             for n in 0..1_000 {
@@ -193,7 +193,7 @@ fn triggers_keep_the_shortest_gap() {
 
 #[test]
 fn a_trigger_after_the_gap_begins_at_once() {
-    let mut herd = Herd::one(Delays::with_period(Duration::MAX));
+    let mut herd = Herd::one(&Delays::with_period(Duration::MAX));
     assert_eq!(herd.polls(SECOND, |_| true), [Duration::ZERO]);
     assert_eq!(herd.pollers[0].schedule.left(), None);
     assert_eq!(herd.pollers[0].schedule.due(&herd.clock), None);
@@ -207,7 +207,7 @@ fn a_trigger_after_the_gap_begins_at_once() {
 fn a_quiet_time_merges_triggers() {
     let mut delays = Delays::with_period(3600 * SECOND);
     delays.quiet_time = 50 * MILLI;
-    let mut herd = Herd::one(delays);
+    let mut herd = Herd::one(&delays);
     assert_eq!(herd.polls(SECOND, |_| true), [Duration::ZERO]);
     for _ in 0..5 {
         herd.trigger(false);
@@ -225,7 +225,7 @@ fn a_quiet_time_merges_triggers() {
 fn endless_triggers_do_not_postpone_for_ever() {
     let mut delays = Delays::with_period(3600 * SECOND);
     delays.quiet_time = 50 * MILLI;
-    let mut herd = Herd::one(delays);
+    let mut herd = Herd::one(&delays);
     let mut times = herd.polls(SECOND, |_| true);
     for n in 0..1_000 {
         herd.trigger(false);

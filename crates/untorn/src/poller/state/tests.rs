@@ -5,12 +5,14 @@ use std::thread;
 use std::time::Instant;
 
 use super::*;
+use crate::Refreshed;
 use crate::poller::clock::Fake;
 
 const HOUR: Duration = Duration::from_secs(3600);
 const LONG: Duration = Duration::from_secs(60);
 
 fn end(shared: &Shared) {
+    let now = shared.clock.now();
     let refreshed = Refreshed {
         revision: Revision::FIRST,
         added: 0,
@@ -18,7 +20,8 @@ fn end(shared: &Shared) {
         removed: 0,
         duplicates: 0,
     };
-    shared.end(Ok(refreshed), Revision::FIRST, None);
+    let success = Success::new(now.clone(), now.instant, refreshed);
+    shared.end(Ok(success), Revision::FIRST, None);
 }
 
 /// Returns a poller with a period of eight hours whose first poll has ended, and its clock.
@@ -32,6 +35,7 @@ fn idle() -> (Arc<Shared>, Arc<Fake>) {
     let settings = Settings {
         delays,
         deadline: None,
+        max_age: None,
         resume_token: None,
     };
     let shared = Arc::new(Shared::new(settings, Revision::FIRST, clock));
@@ -86,6 +90,7 @@ fn no_poll_is_due_after_an_infinite_delay() {
     let settings = Settings {
         delays: Delays::with_period(Duration::MAX),
         deadline: None,
+        max_age: None,
         resume_token: None,
     };
     let shared = Shared::new(settings, Revision::FIRST, Clock::default());
@@ -105,6 +110,7 @@ fn a_fetch_beyond_its_deadline_is_abandoned() {
     let settings = Settings {
         delays,
         deadline: Some(HOUR),
+        max_age: None,
         resume_token: None,
     };
     let shared = Arc::new(Shared::new(settings, Revision::FIRST, clock));
@@ -152,4 +158,49 @@ fn a_fetch_beyond_its_deadline_is_abandoned() {
     assert!(shared.begin().is_none());
     shared.mark_stopped();
     assert!(shared.watch().is_none());
+}
+
+#[test]
+fn a_new_period_applies_to_the_current_delay() {
+    let (shared, fake) = idle();
+    let due = || {
+        let due = shared.status().activity.due().expect("one");
+        due - shared.clock.now().instant
+    };
+    fake.advance(HOUR, Duration::ZERO);
+    shared.set_period(2 * HOUR);
+    assert_eq!(due(), HOUR);
+    shared.set_period(HOUR / 2);
+    assert_eq!(shared.lock().schedule.left(), Some(Duration::ZERO));
+    assert!(shared.begin().is_some(), "it is due");
+    end(&shared);
+    assert_eq!(due(), HOUR / 2);
+    shared.set_period(Duration::MAX);
+    assert_eq!(shared.status().activity.due(), None);
+}
+
+#[test]
+fn a_pause_holds_back_due_and_requested_polls() {
+    let (shared, fake) = idle();
+    shared.set_paused(true);
+    fake.advance(9 * HOUR, Duration::ZERO);
+    shared.trigger(true);
+    assert_eq!(shared.lock().schedule.left(), None);
+    assert_eq!(shared.status().activity, Activity::Paused);
+    shared.set_paused(false);
+    assert_eq!(shared.lock().schedule.left(), Some(Duration::ZERO));
+}
+
+#[test]
+fn contents_beyond_the_age_are_unhealthy() {
+    let (shared, fake) = idle();
+    assert!(shared.status().is_healthy());
+    fake.advance(24 * HOUR, Duration::ZERO);
+    assert!(shared.status().is_healthy(), "three periods");
+    fake.advance(Duration::ZERO, Duration::from_nanos(1));
+    assert!(!shared.status().is_healthy(), "a suspend counts");
+    shared.set_period(9 * HOUR);
+    assert!(shared.status().is_healthy());
+    shared.stop();
+    assert!(!shared.status().is_healthy());
 }

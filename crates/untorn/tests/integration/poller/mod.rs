@@ -6,6 +6,7 @@ mod deltas;
 mod failures;
 mod file;
 mod guard;
+mod handle;
 mod panicking_user_code;
 mod stop;
 mod support;
