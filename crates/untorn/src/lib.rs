@@ -35,8 +35,8 @@
 //! | use Go's map on one thread | [`gomap::Table`] | writes need `&mut` |
 //!
 //! Start with [`Map`]. If you only ever read one key at a time, papaya, scc or moka are faster to
-//! write to. If the table is always replaced as a whole, a `Published<HashMap<K, V>>` will do;
-//! refresh it from a thread of your own, since a [`Poller`] serves a [`Map`].
+//! write to. If the table is always replaced as a whole, a `Published<HashMap<K, V>>` will do; a
+//! [`Poller`] keeps it fresh too.
 //!
 //! # Calls by task
 //!

@@ -265,7 +265,9 @@ impl<S: DeltaSource> PollerBuilder<S> {
     /// [initial delay](Self::initial_delay), and then periodically until the poller is stopped
     /// or dropped. Does not wait for the first fetch; [`Poller::wait_until_fresh`] does.
     ///
-    /// The poller holds a reference to the map until it has stopped.
+    /// The target is an `Arc<Map<K, V>>`, for a source of pairs of a key and a value, or an
+    /// `Arc<Published<T>>`, for a source of a `T`; see [`Target`]. The poller holds a reference to
+    /// it until it has stopped.
     ///
     /// # Errors
     /// If the operating system cannot create a thread. [`io::ErrorKind::Unsupported`] on a target

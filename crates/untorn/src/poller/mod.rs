@@ -1,5 +1,5 @@
-//! [`Poller`]: a thread that refreshes a [`Map`](crate::Map) periodically, and leaves the last good
-//! contents when a fetch fails.
+//! [`Poller`]: a thread that refreshes a [`Map`](crate::Map) or a [`Published`](crate::Published)
+//! periodically, and leaves the last good contents when a fetch fails.
 //!
 //! ```text
 //!          start
@@ -65,8 +65,8 @@ pub use self::status::{Activity, Failure, FailureKind, Status, Success};
 pub use self::target::Target;
 use crate::Revision;
 
-/// A thread that keeps a [`Map`](crate::Map) fresh: it fetches the contents from a [`Source`]
-/// periodically, until it is stopped or dropped.
+/// A thread that keeps a [`Map`](crate::Map) or a [`Published`](crate::Published) fresh: it fetches
+/// the contents from a [`Source`] periodically, until it is stopped or dropped.
 ///
 /// Each *poll* fetches everything from the source, commits the differences as
 /// [`Map::refresh`](crate::Map::refresh) does, and then frees versions that readers have released
@@ -124,6 +124,35 @@ use crate::Revision;
 /// # Ok::<_, std::io::Error>(())
 /// ```
 ///
+/// One value, such as a typed configuration, is refreshed in a [`Published`](crate::Published). A
+/// value that equals the newest one makes no revision, hence the `PartialEq`:
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use untorn::{Poller, Published};
+///
+/// #[derive(PartialEq)]
+/// struct Limits {
+///     low: u32,
+///     high: u32,
+/// }
+///
+/// fn parse(text: &str) -> Result<Limits, String> {
+///     let (low, high) = text.split_once("..").ok_or("no range")?;
+///     let number = |text: &str| text.parse().map_err(|_| format!("no number: {text}"));
+///     Ok(Limits { low: number(low)?, high: number(high)? })
+/// }
+///
+/// let limits = Arc::new(Published::new(Limits { low: 0, high: 0 })); // the default
+/// let read = || parse("10..20"); // a file, for example
+/// let poller = Poller::every(Duration::from_secs(10), read).start(&limits)?;
+/// poller.wait_until_fresh(Duration::from_secs(5)).unwrap();
+/// let pin = limits.pin();
+/// assert_eq!((pin.low, pin.high), (10, 20));
+/// # Ok::<_, std::io::Error>(())
+/// ```
+///
 /// A future can be a source: a closure that calls `handle.block_on(fetch())`, with the `Handle` of
 /// an async runtime, blocks the poller's thread and no other.
 ///
@@ -148,8 +177,6 @@ use crate::Revision;
 /// the backoff.
 ///
 /// # Limits
-/// - A poller serves a [`Map`](crate::Map). For a [`Published`](crate::Published) value, call
-///   `publish` from a thread of your own.
 /// - Stopping waits for a running fetch, and nothing can interrupt one: **a source must bound its
 ///   own waiting**, by socket timeouts for example. A [`deadline`](PollerBuilder::deadline) reports
 ///   a fetch that hangs, and limits the wait.

@@ -104,16 +104,17 @@ pub enum Fetched<E> {
 #[diagnostic::on_unimplemented(
     message = "a poller cannot fetch from `{Self}`",
     label = "not a source",
-    note = "a source is a closure that takes no arguments and returns `Result<entries, error>`, where \
-            `entries` are pairs of a key and a value, or a type that implements `untorn::Source`",
+    note = "a source is a closure that takes no arguments and returns `Result<contents, error>`, or a \
+            type that implements `untorn::Source`",
     note = "the error must convert into `Box<dyn Error + Send + Sync>`, as a `String` or an `io::Error` does \
             and a `Box<dyn Error>` without `+ Send + Sync` does not"
 )]
 pub trait Source {
-    /// The contents: for a [`Map`](crate::Map) pairs of a key and a value, of which the last one of
-    /// duplicate keys wins.
+    /// The contents. For a [`Published<T>`](crate::Published) they are a `T`. For a
+    /// [`Map`](crate::Map) they are pairs of a key and a value; of duplicate keys the last one
+    /// wins.
     ///
-    /// They are drained on the poller's thread, before the writer lock of the map is acquired. The
+    /// Pairs are drained on the poller's thread, before the writer lock of the map is acquired. The
     /// iteration cannot return an error halfway, only panic: read everything in
     /// [`fetch`](Self::fetch), then return it.
     type Contents;

@@ -232,7 +232,8 @@ pub struct Success {
     pub began: Instant,
     /// The end of the poll, when the contents were in the map.
     pub ended: Instant,
-    /// The changes to the map: none if the source was unchanged.
+    /// The changes to the map: none if the source was unchanged. For a
+    /// [`Published`](crate::Published), a new value counts as one changed key.
     pub refreshed: Refreshed,
     /// `began`, by a clock that also counts suspends.
     pub(super) age: Moment,

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, Hash};
 
 use super::deltas::{Delta, NoDeltas};
 use super::guard::Refusal;
-use crate::{Map, Refreshed, Revision};
+use crate::{Map, Published, Refreshed, Revision};
 
 /// The reason not to commit an answer.
 pub enum Rejection {
@@ -35,9 +35,10 @@ pub trait Publish<C, D>: Send + Sync + 'static {
 }
 
 /// A value that a [`Poller`](super::Poller) publishes to: a [`Map`], for a source of pairs of a key
-/// and a value.
+/// and a value, or a [`Published<T>`](Published), for a source of a `T`.
 ///
-/// This trait is sealed: only types of this crate implement it.
+/// This trait is sealed: only types of this crate implement it. For another target, publish from a
+/// [callback](super::PollerBuilder::on_success) or a subscription.
 ///
 /// # Examples
 /// ```
@@ -66,6 +67,8 @@ pub trait Publish<C, D>: Send + Sync + 'static {
     label = "not a target for the contents of the source",
     note = "a source of pairs of a key and a value can be published to an `Arc<Map<K, V>>`, where `K: Eq + Hash \
             + Clone`, `V: Clone + PartialEq`, and all are `Send + Sync + 'static`",
+    note = "a source of a `T` can be published to an `Arc<Published<T>>`, where `T: PartialEq + Send + Sync + \
+            'static`",
     note = "deltas can be published to a `Map` only, as an iterator of `untorn::poller::Delta<K, V>`"
 )]
 pub trait Target<C, D>: Publish<C, D> {}
@@ -155,6 +158,50 @@ where
         check(before, &refreshed)?;
         refreshed.revision = batch.commit();
         Ok(refreshed)
+    }
+
+    fn newest(&self) -> Revision {
+        self.revision()
+    }
+
+    fn free_released(&self) {
+        self.reclaim();
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: PartialEq + Send + Sync + 'static> Target<T, NoDeltas> for Published<T> {}
+
+impl<T: PartialEq + Send + Sync + 'static> Publish<T, NoDeltas> for Published<T> {
+    /// Publishes the value if it differs, which counts as one changed key.
+    fn replace(&self, value: T, check: Check<'_>) -> Result<Refreshed, Rejection> {
+        let mut refreshed = Refreshed {
+            revision: self.revision(),
+            added: 0,
+            changed: 1,
+            removed: 0,
+            duplicates: 0,
+        };
+        // A value that is not published is dropped after the writer lock has been released.
+        let published = self.try_update(|newest| {
+            if *newest == value {
+                return Err((value, None));
+            }
+            match check(1, &refreshed) {
+                Ok(()) => Ok(value),
+                Err(rejection) => Err((value, Some(rejection))),
+            }
+        });
+        match published {
+            Ok(revision) => refreshed.revision = revision,
+            Err((_, Some(rejection))) => return Err(rejection),
+            Err((_, None)) => (refreshed.revision, refreshed.changed) = (self.revision(), 0),
+        }
+        Ok(refreshed)
+    }
+
+    fn apply(&self, deltas: NoDeltas, _: Check<'_>) -> Result<Refreshed, Rejection> {
+        match deltas {}
     }
 
     fn newest(&self) -> Revision {

@@ -71,6 +71,8 @@ programs! {
     pin_outlives_map
     pin_reference
     pin_sent
+    poller_contents
+    poller_value
     published_invariant
     reader_invariant
     reader_reference

@@ -8,6 +8,7 @@ mod file;
 mod guard;
 mod handle;
 mod panicking_user_code;
+mod published;
 mod stop;
 mod support;
 #[path = "../../../examples/poll_file/toml_file.rs"]
