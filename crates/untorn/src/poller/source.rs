@@ -101,6 +101,11 @@ pub enum Fetched<E> {
 /// longer changes, reads a file again whose last write is too recent to be distinguished from
 /// another one, rejects a file that does not parse or has no entries, such as one of comments only,
 /// and limits the share of keys that one poll may remove.
+///
+/// A source of **several files** (or requests) must read them as of one moment: the poller commits
+/// them together, whatever they are. A closure that reads a certificate and then its key may return
+/// two generations, if they are replaced in between. The example `poll_mount` reads a Kubernetes
+/// mount as one generation.
 #[diagnostic::on_unimplemented(
     message = "a poller cannot fetch from `{Self}`",
     label = "not a source",

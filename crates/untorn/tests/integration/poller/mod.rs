@@ -7,6 +7,14 @@ mod failures;
 mod file;
 mod guard;
 mod handle;
+#[cfg(unix)]
+#[path = "../../../examples/poll_mount/kubelet.rs"]
+mod kubelet;
+#[cfg(unix)]
+mod mount;
+#[cfg(unix)]
+#[path = "../../../examples/poll_mount/mount.rs"]
+mod mount_source;
 mod panicking_user_code;
 mod published;
 mod stop;
