@@ -185,6 +185,23 @@ const CASES: &[Case] = &[
         Integration,
         &["dropped_stream_leaves"],
     ),
+    // The poller.
+    (
+        "poller_refuses_nothing",
+        Integration,
+        &["poller::guard::empty_answer_is_refused"],
+    ),
+    (
+        "poller_publishes_late_answers",
+        Integration,
+        &["poller::deadline"],
+    ),
+    (
+        "poller_advances_without_a_commit",
+        Integration,
+        &["poller::deltas"],
+    ),
+    ("triggers_skip_the_gap", Lib, &["poller::schedule"]),
 ];
 
 /// The mutants of the annotations for ThreadSanitizer; `.ci/tsan` runs them.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::Refreshed;
+use crate::mutants::mutant;
 
 /// The contents that a poller refuses.
 #[derive(Clone, Debug)]
@@ -48,6 +49,9 @@ impl Guard {
         } else {
             return Ok(());
         };
+        if mutant("poller_refuses_nothing") {
+            return Ok(());
+        }
         Err(Refusal {
             entries,
             removed,

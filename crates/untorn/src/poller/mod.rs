@@ -8,13 +8,13 @@
 //!      ┌──────────┐   success: for the period      ┌────────────┐
 //!      │          │ ─────────────────────────────▶ │  Sleeping  │
 //!      │          │ ◀───────────────────────────── │            │
-//!      │          │         due, or a trigger         └────────────┘
+//!      │          │       due, or a trigger        └────────────┘
 //!      │ Fetching │
-//!      │          │   error or panic: for 1 s,     ┌────────────┐
+//!      │          │   failure: for at most 1 s,    ┌────────────┐
 //!      │          │   2 s, 4 s … up to the cap     │            │
 //!      │          │ ─────────────────────────────▶ │ BackingOff │
 //!      │          │ ◀───────────────────────────── │            │
-//!      └──────────┘         due, or a trigger         └────────────┘
+//!      └──────────┘       due, or a trigger        └────────────┘
 //!
 //!      stop, drop: to Stopped; from Fetching when the fetch has ended, else at once
 //!      a deadline: from Fetching to Abandoned, and from there to BackingOff when the fetch ends
@@ -213,8 +213,7 @@ use crate::Revision;
 /// when it has passed its [deadline](PollerBuilder::deadline): then its thread is left behind.
 /// Called from the source, or from other code that the thread runs, they cannot wait for their own
 /// thread: they return at once, and the thread ends after this poll. The source is dropped on the
-/// thread.
-/// [`PollerHandle::close`] stops the poller without waiting.
+/// thread. [`PollerHandle::close`] stops the poller without waiting.
 #[must_use = "a poller stops when it is dropped"]
 pub struct Poller {
     handle: PollerHandle,

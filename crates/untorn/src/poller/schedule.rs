@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::clock::{Clock, Moment};
 use super::delays::Delays;
+use crate::mutants::mutant;
 use crate::random::random_unit_f64;
 
 /// The most quiet times that triggers can postpone a poll.
@@ -134,6 +135,9 @@ impl Schedule {
             (Some(requested), Some(due)) => requested.min(due),
             (requested, due) => requested.or(due)?,
         };
+        if mutant("triggers_skip_the_gap") {
+            return Some(next);
+        }
         Some(next.max(after(&self.since, self.gap)))
     }
 }

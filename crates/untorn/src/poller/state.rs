@@ -19,6 +19,7 @@ use super::deltas::ResumeToken;
 use super::schedule::Schedule;
 use super::status::{Activity, Failure, FailureKind, Status, Success};
 use crate::Revision;
+use crate::mutants::mutant;
 
 /// The longest sleep of a thread before it reads the clock again. A sleep does not count a suspend
 /// that occurs meanwhile, so a poll that became due during it begins at most this late. The cost is
@@ -254,7 +255,7 @@ impl Shared {
         if state.phase == Phase::Fetching {
             state.phase = Phase::Ending;
         }
-        state.phase == Phase::Ending
+        state.phase == Phase::Ending || mutant("poller_publishes_late_answers")
     }
 
     /// Ends the running poll, whose result counts, and wakes the callers that wait for it.

@@ -11,6 +11,7 @@ use super::message;
 use super::state::Shared;
 use super::status::{Failure, FailureKind, Success};
 use super::target::{Rejection, Target};
+use crate::mutants::mutant;
 use crate::{Refreshed, Revision};
 
 /// Polls until the poller is stopped, then drops the source, the target and the callbacks.
@@ -95,6 +96,7 @@ where
             *token = newest;
             return Ok(refreshed);
         }
+        _ if mutant("poller_advances_without_a_commit") => *token = newest,
         // Unknown whether the panic came before the commit, so all contents are fetched again.
         Err(_) if is_committing => *token = None,
         _ => {}
