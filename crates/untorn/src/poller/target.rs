@@ -73,6 +73,9 @@ pub trait Publish<C, D>: Send + Sync + 'static {
 )]
 pub trait Target<C, D>: Publish<C, D> {}
 
+#[diagnostic::do_not_recommend]
+impl<T: Publish<C, D>, C, D> Target<C, D> for T {}
+
 /// Changes for a map, or none.
 pub trait IntoDeltas<K, V> {
     fn into_deltas(self) -> impl Iterator<Item = Delta<K, V>>;
@@ -88,17 +91,6 @@ impl<K, V, I: IntoIterator<Item = Delta<K, V>>> IntoDeltas<K, V> for I {
     fn into_deltas(self) -> impl Iterator<Item = Delta<K, V>> {
         self.into_iter()
     }
-}
-
-#[diagnostic::do_not_recommend]
-impl<K, V, H, C, D> Target<C, D> for Map<K, V, H>
-where
-    K: Eq + Hash + Clone + Send + Sync + 'static,
-    V: Clone + PartialEq + Send + Sync + 'static,
-    H: BuildHasher + Clone + Send + Sync + 'static,
-    C: IntoIterator<Item = (K, V)>,
-    D: IntoDeltas<K, V>,
-{
 }
 
 impl<K, V, H, C, D> Publish<C, D> for Map<K, V, H>
@@ -168,9 +160,6 @@ where
         self.reclaim();
     }
 }
-
-#[diagnostic::do_not_recommend]
-impl<T: PartialEq + Send + Sync + 'static> Target<T, NoDeltas> for Published<T> {}
 
 impl<T: PartialEq + Send + Sync + 'static> Publish<T, NoDeltas> for Published<T> {
     /// Publishes the value if it differs, which counts as one changed key.

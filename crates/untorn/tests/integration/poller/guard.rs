@@ -6,8 +6,7 @@ use untorn::poller::{FailureKind, RefreshError};
 use untorn::{Map, Poller, Revision};
 
 use super::support::{
-    Answer, HOUR, LONG, SourceControl, contents, controlled_source, error, started, unchanged,
-    wait_for_polls,
+    Answer, LONG, SourceControl, contents, error, fetching, started, unchanged, wait_for_polls,
 };
 
 fn numbers(count: u32) -> Vec<(u32, u32)> {
@@ -130,11 +129,7 @@ fn acceptance_ends_with_a_failed_poll() {
 #[test]
 fn acceptance_is_not_for_a_running_fetch() {
     let config = Arc::new(Map::from([(1, 1)]));
-    let (source, control) = controlled_source();
-    let poller = Poller::every(HOUR, source)
-        .start(&config)
-        .expect("a thread");
-    control.wait_for_a_fetch();
+    let (poller, control) = fetching(&config);
     poller.accept_next();
     control.supply(contents([]));
     control.wait_for_a_fetch();

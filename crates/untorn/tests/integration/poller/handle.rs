@@ -9,7 +9,7 @@ use untorn::{Map, Poller, Revision};
 
 use super::stop::must_end;
 use super::support::{
-    HOUR, LONG, contents, controlled_source, error, started, unchanged, wait_until_dropped,
+    HOUR, LONG, contents, error, fetching, started, unchanged, wait_until_dropped,
 };
 
 #[test]
@@ -82,11 +82,7 @@ fn source_may_close_and_trigger_its_poller() {
 #[test]
 fn close_does_not_wait_for_a_fetch() {
     let config = Arc::new(Map::new());
-    let (source, control) = controlled_source();
-    let poller = Poller::every(HOUR, source)
-        .start(&config)
-        .expect("a thread");
-    control.wait_for_a_fetch();
+    let (poller, control) = fetching(&config);
     let handle = poller.handle();
     handle.close();
     assert!(matches!(

@@ -32,7 +32,7 @@ use std::time::{Duration, Instant};
 use untorn::poller::{Activity, FailureKind, PollerBuilder, RefreshError};
 use untorn::{GoMap, Map, OnOverlap, Poller, Revision};
 
-use support::{HOUR, LONG, contents, controlled_source, error, started, unchanged};
+use support::{HOUR, LONG, contents, controlled_source, error, fetching, started, unchanged};
 
 fn counts(poller: &Poller) -> (usize, usize, usize) {
     let done = poller.status().last_success.expect("one").refreshed;
@@ -154,11 +154,7 @@ fn trigger_fetches_before_the_due_time() {
 #[test]
 fn triggers_during_a_fetch_cause_one_more_fetch() {
     let config = Arc::new(Map::new());
-    let (source, control) = controlled_source();
-    let poller = Poller::every(HOUR, source)
-        .start(&config)
-        .expect("a thread");
-    control.wait_for_a_fetch();
+    let (poller, control) = fetching(&config);
     for _ in 0..10 {
         poller.trigger();
     }

@@ -8,7 +8,8 @@ use untorn::poller::{Activity, RefreshError};
 use untorn::{Map, Poller, Revision};
 
 use super::support::{
-    HOUR, LONG, contents, controlled_source, error, started, unchanged, wait_until_dropped,
+    HOUR, LONG, contents, controlled_source, error, fetching, started, unchanged,
+    wait_until_dropped,
 };
 
 /// Runs `f` on a thread and fails if it does not end.
@@ -47,11 +48,7 @@ fn stop_interrupts_sleep_and_backoff() {
 #[test]
 fn stop_waits_for_a_running_fetch_and_publishes_it() {
     let config = Arc::new(Map::new());
-    let (source, control) = controlled_source();
-    let poller = Poller::every(HOUR, source)
-        .start(&config)
-        .expect("a thread");
-    control.wait_for_a_fetch();
+    let (poller, control) = fetching(&config);
     let stopper = thread::spawn(move || drop(poller));
     // The only sign that it waits is that it has not finished.
     thread::yield_now();

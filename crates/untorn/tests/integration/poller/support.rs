@@ -103,6 +103,18 @@ where
     (poller, control)
 }
 
+/// Starts a poller with a period of an hour and waits until its first fetch has started.
+pub(crate) fn fetching<K, V>(config: &Arc<Map<K, V>>) -> (Poller, SourceControl<K, V>)
+where
+    K: Eq + Hash + Clone + Send + Sync + 'static,
+    V: Clone + PartialEq + Send + Sync + 'static,
+{
+    let (source, control) = controlled_source();
+    let poller = Poller::every(HOUR, source).start(config);
+    control.wait_for_a_fetch();
+    (poller.expect("a thread"), control)
+}
+
 /// Waits until `polls` polls have ended.
 pub(crate) fn wait_for_polls(poller: &Poller, polls: u64) {
     let start = std::time::Instant::now();
