@@ -293,8 +293,8 @@ impl<S: DeltaSource> PollerBuilder<S> {
         T: Target<S::Contents, S::Deltas>,
     {
         if !clock::EXISTS || !clock::THREADS {
-            let refusal =
-                "cannot start a poller: this target has no threads or no clock; call Map::refresh";
+            let refusal = "cannot start a poller: this target has no threads or no clock; \
+                 call Map::refresh or Published::publish";
             return Err(io::Error::new(io::ErrorKind::Unsupported, refusal));
         }
         let Self {

@@ -339,6 +339,9 @@ impl Poller {
     /// Requests a poll now, blocks until it has ended or `timeout` has passed, and returns the
     /// revision of the map after it. In async code, call this by `spawn_blocking`.
     ///
+    /// The poll begins after the [shortest gap](PollerBuilder::min_gap) since the last one, but is
+    /// not postponed by a [quiet time](PollerBuilder::quiet_time).
+    ///
     /// # Panics
     /// If called from the source or other code that the poller's thread runs: that would deadlock.
     ///

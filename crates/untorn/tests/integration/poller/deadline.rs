@@ -87,7 +87,8 @@ fn fetch_beyond_its_deadline_is_reported_once() {
 #[test]
 fn late_answer_is_discarded_and_fetched_again() {
     for late in [contents([("a", 1)]), error("late"), unchanged()] {
-        let hanging = hanging(|builder| builder.deadline(SHORT).jitter(0.0));
+        // Long enough for the second answer.
+        let hanging = hanging(|builder| builder.deadline(SHORT * 40).jitter(0.0));
         hanging.wait_until_abandoned();
         hanging.control.supply(late);
         // The backoff has one failure, so the next fetch is a second away, or triggered.
