@@ -9,7 +9,7 @@ use ::serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use ::serde::ser::{Serialize, Serializer};
 
 use crate::map::{Map, View};
-use crate::published::{Pinned, Published, Revision, Snapshot};
+use crate::published::{MappedPinned, MappedSnapshot, Pinned, Published, Revision, Snapshot};
 
 #[cfg_attr(docsrs, doc(cfg(feature = "serde")))]
 impl<K: Serialize, V: Serialize, S> Serialize for View<K, V, S> {
@@ -36,6 +36,20 @@ impl<T: Serialize> Serialize for Pinned<'_, T> {
 
 #[cfg_attr(docsrs, doc(cfg(feature = "serde")))]
 impl<T: Serialize> Serialize for Snapshot<T> {
+    fn serialize<F: Serializer>(&self, serializer: F) -> Result<F::Ok, F::Error> {
+        (**self).serialize(serializer)
+    }
+}
+
+#[cfg_attr(docsrs, doc(cfg(feature = "serde")))]
+impl<U: ?Sized + Serialize> Serialize for MappedPinned<'_, U> {
+    fn serialize<F: Serializer>(&self, serializer: F) -> Result<F::Ok, F::Error> {
+        (**self).serialize(serializer)
+    }
+}
+
+#[cfg_attr(docsrs, doc(cfg(feature = "serde")))]
+impl<U: ?Sized + Serialize> Serialize for MappedSnapshot<U> {
     fn serialize<F: Serializer>(&self, serializer: F) -> Result<F::Ok, F::Error> {
         (**self).serialize(serializer)
     }

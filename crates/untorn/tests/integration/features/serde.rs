@@ -9,7 +9,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, from_str, to_string, to_value};
-use untorn::{GoMap, Map, OnOverlap, Overlap, OverlapCell, Published, Revision, View};
+use untorn::{
+    GoMap, Map, OnOverlap, Overlap, OverlapCell, Pinned, Published, Revision, Snapshot, View,
+};
 
 use super::while_written;
 
@@ -80,6 +82,15 @@ fn published_serializes_as_its_value() {
     ] {
         assert_eq!(text.expect("a pair"), r#"[200,"y"]"#);
     }
+    let parts = [
+        to_string(&Pinned::map(limits.pin(), |pair| &*pair.1)),
+        to_string(&Snapshot::map(limits.snapshot(), |pair| &*pair.1)),
+    ];
+    assert!(
+        parts
+            .into_iter()
+            .all(|part| part.is_ok_and(|text| text == r#""y""#))
+    );
     let back: Published<(u64, String)> = from_str(r#"[200,"y"]"#).expect("a pair");
     assert_eq!(*back.pin(), (200, "y".to_owned()));
     assert_eq!(
