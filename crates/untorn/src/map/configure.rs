@@ -36,6 +36,7 @@ impl<K, V, S> Map<K, V, S> {
         Self {
             published: self.published.with_name(name),
             remains: self.remains,
+            in_progress: self.in_progress,
         }
     }
 

@@ -51,6 +51,14 @@ impl<K, V> Leftovers<K, V> {
         self.value(value);
     }
 
+    /// Holds an entry that is about to be inserted.
+    fn enter(&mut self, entry: Entry<K, V>) {
+        if let Some(left) = self.entering.replace(entry) {
+            // After a panic that was caught inside the batch.
+            self.entry(left);
+        }
+    }
+
     /// Holds a key whose value is about to be computed.
     fn hold(&mut self, key: K) {
         // After a panic that was caught inside the batch, the key of that call is still here.
@@ -124,11 +132,7 @@ impl<K: Eq + Hash, V, S: BuildHasher> Draft<K, V, S> {
 impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
     /// Inserts a value for `key` and returns the value that it replaces.
     pub(super) fn insert(&mut self, key: K, value: V) -> Option<V> {
-        let left = self.leftovers.entering.replace(Entry { key, value });
-        if let Some(left) = left {
-            // After a panic that was caught inside the batch.
-            self.leftovers.entry(left);
-        }
+        self.leftovers.enter(Entry { key, value });
         let entering = &mut self.leftovers.entering;
         let hash = self.hasher.hash_one(&entering.as_ref()?.key);
         if mutant("batch_loses_a_write") && self.writes > 0 && hash.is_multiple_of(2) {
@@ -147,6 +151,25 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
         if let Some(old) = self.insert(key, value) {
             self.leftovers.value(old);
         }
+    }
+
+    /// Returns the value of `key`, after inserting that of `f` if there is none.
+    pub(super) fn get_or_insert_with(&mut self, key: K, f: impl FnOnce() -> V) -> Option<&V> {
+        self.leftovers.hold(key);
+        let key = self.leftovers.key.as_ref()?;
+        let hash = self.hasher.hash_one(key);
+        if self.table.get(hash, |stored| stored == key).is_some() {
+            let found = self.table.get(hash, |stored| stored == key);
+            return found.map(|entry| &entry.value);
+        }
+        let value = f();
+        let key = self.leftovers.key.take()?;
+        self.leftovers.enter(Entry { key, value });
+        let entering = &mut self.leftovers.entering;
+        let hash_of = |key: &K| self.hasher.hash_one(key);
+        let added = self.table.insert_absent(hash, entering, hash_of)?;
+        self.writes = self.writes.saturating_add(1);
+        Some(&added.value)
     }
 
     /// Inserts clones of `key` and `value`.

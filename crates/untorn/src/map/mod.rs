@@ -7,6 +7,7 @@
 // | `construct.rs`, `configure.rs`, `convert.rs` | creating, naming, forking, conversions |
 // | `read.rs`, `view.rs` | the reads of a map; the contents of one revision |
 // | `write.rs`, `batch.rs`, `draft.rs`, `outcome.rs` | the writes; a guard that publishes; the contents it prepares; what a write returns |
+// | `initialize.rs`, `in_progress.rs` | values that are computed on demand; the keys whose initializers run |
 // | `follow.rs` | subscriptions and waits |
 // | `stats.rs` | retained versions and memory |
 // | `origin.rs` | the identity of the map that a view is of |
@@ -20,6 +21,8 @@ mod construct;
 mod read;
 mod write;
 
+mod initialize;
+
 mod batch;
 
 mod follow;
@@ -32,6 +35,7 @@ mod view;
 
 mod convert;
 mod draft;
+mod in_progress;
 mod iter;
 mod origin;
 mod outcome;
@@ -47,6 +51,7 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 pub use self::batch::Batch;
+use self::in_progress::InProgress;
 pub use self::iter::{Changes, Iter, Keys, Values};
 pub use self::outcome::{BatchOutcome, Refreshed, RevisionMismatch};
 #[cfg(feature = "rayon")]
@@ -151,7 +156,8 @@ impl fmt::Debug for DefaultHashBuilder {
 /// Pins and reads never block: after a thread's first pin they are wait-free. Writers wait for each
 /// other only, and a waiting writer is overtaken at most 16 times: a write holds the writer
 /// lock of its map from its beginning to its commit, closures included, and a
-/// [`begin_batch`](Self::begin_batch) until its guard ends. Two threads that each hold a batch of
+/// [`begin_batch`](Self::begin_batch) until its guard ends. (Closures that compute an absent value
+/// run without the lock: see [`get_or_insert_with`](Self::get_or_insert_with).) Two threads that each hold a batch of
 /// one map and write to the other's map deadlock, as with any two locks. So does a thread with an
 /// open write that waits for another thread, or a task, that writes to the same map.
 ///
@@ -187,6 +193,7 @@ impl fmt::Debug for DefaultHashBuilder {
 pub struct Map<K, V, S = DefaultHashBuilder> {
     published: Published<View<K, V, S>>,
     remains: Remains<K, V>,
+    in_progress: InProgress<K>,
 }
 
 impl<K, V, S> Map<K, V, S> {
@@ -199,6 +206,7 @@ impl<K, V, S> Map<K, V, S> {
                 origin: Arc::default(),
             }),
             remains: Remains::new(),
+            in_progress: InProgress::new(),
         }
     }
 

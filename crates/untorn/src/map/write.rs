@@ -110,43 +110,6 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
         value
     }
 
-    /// Returns the value of `key`. If there is none, inserts the result of `f` first.
-    ///
-    /// `f` runs at most once, while the writer lock is held: it blocks all other writers, of any
-    /// key.
-    ///
-    /// # Panics
-    /// If the key is absent and this thread has a write to this map open. If `f` panics: then
-    /// nothing is published.
-    ///
-    /// # Examples
-    /// ```
-    /// let limits = untorn::Map::from([("low", 10)]);
-    /// assert_eq!(limits.get_or_insert_with("low", || unreachable!()), 10);
-    /// assert_eq!(limits.get_or_insert_with("high", || 20), 20);
-    /// ```
-    #[doc(alias = "entry")]
-    #[doc(alias = "get_or_insert")]
-    #[doc(alias = "or_insert_with")]
-    #[doc(alias = "compute_if_absent")]
-    #[track_caller]
-    pub fn get_or_insert_with(&self, key: K, f: impl FnOnce() -> V) -> V {
-        if let Some(value) = self.get(&key) {
-            return value;
-        }
-        let value;
-        let mut batch = self.begin_batch();
-        if let Some(stored) = batch.get(&key) {
-            value = stored.clone();
-        } else {
-            value = f();
-            let stored = value.clone();
-            batch.draft().put(key, stored);
-        }
-        batch.commit();
-        value
-    }
-
     /// Inserts all entries, as one commit. `entries` is drained before the writer lock is acquired.
     /// Blocks until other writers have finished; readers are not blocked. Of duplicate keys the
     /// last one wins.

@@ -107,8 +107,9 @@ impl<T> VersionedCell<T> {
         Writer { cell: self, writer }
     }
 
+    /// Panics if this thread holds the writer lock.
     #[track_caller]
-    fn assert_not_writer(&self, thread: u64, context: impl fmt::Display) {
+    pub(super) fn assert_not_writer(&self, thread: u64, context: impl fmt::Display) {
         // Relaxed: only this thread itself stores its number.
         assert!(
             self.writer.load(Ordering::Relaxed) != thread,

@@ -31,6 +31,7 @@ pub use self::revision::Revision;
 pub use self::stream::SubscriptionStream;
 pub use self::subscription::{Subscription, SubscriptionHandle, Transition};
 use crate::sync::Arc;
+use crate::thread::this_thread;
 
 /// The rejected operation and its object, in the panic of a nested write.
 pub(crate) struct WriteContext<'o> {
@@ -335,6 +336,12 @@ impl<T> Published<T> {
     #[track_caller]
     pub(crate) fn writer(&self, context: &WriteContext<'_>) -> Writer<'_, T> {
         self.cell.write(context)
+    }
+
+    /// Panics as [`writer`](Self::writer) does if this thread has a write open.
+    #[track_caller]
+    pub(crate) fn assert_not_writing(&self, context: &WriteContext<'_>) {
+        self.cell.assert_not_writer(this_thread(), context);
     }
 
     /// Acquires the writer lock if it is free and no writer waits for it.

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `gomap/shuttle.rs` | `GoMap`: guards, records, cursors, hashing before the access, reports |
 //! | `overlap/shuttle/` | `OverlapCell`: guards that are held, mapped, cloned, leaked; attempts that fail |
+//! | `map/in_progress/shuttle.rs` | `Map`: initializers of one key, of keys that need each other, beside a removal |
 //! | `progress.rs`, `freeze.rs` | wait-freedom: no access waits for a task that never runs again |
 //!
 //! Shuttle treats every atomic access as `SeqCst`. The loom models in `overlap/model/` check which

@@ -88,7 +88,7 @@ fn insert(map: &Numbers, key: u64, value: u64) -> Option<Fused> {
 }
 
 /// Writes that each make at most one revision.
-const WRITES: [Write; 17] = [
+const WRITES: [Write; 20] = [
     |map| _ = insert(map, 500, 1),
     |map| _ = insert(map, 3, 1),
     |map| _ = map.remove(&Fused::new(3)),
@@ -98,6 +98,21 @@ const WRITES: [Write; 17] = [
     |map| _ = map.update(Fused::new(3), |_| None),
     |map| _ = map.get_or_insert_with(Fused::new(600), || Fused::new(1)),
     |map| _ = map.get_or_insert_with(Fused::new(3), || Fused::new(1)),
+    |map| {
+        let refused = map.try_get_or_insert_with(Fused::new(600), || Err(Fused::new(1)));
+        assert!(refused.is_err());
+    },
+    |map| {
+        let (key, to_key) = (Fused::new(600), |key: &Fused| key.clone());
+        map.get_or_insert_with_by_ref(&key, to_key, |key| key.clone());
+    },
+    |map| {
+        map.batch(|batch| {
+            for key in 0..40 {
+                batch.get_or_insert_with(Fused::new(key * 20), || Fused::new(1));
+            }
+        });
+    },
     |map| {
         map.batch(|batch| {
             batch.clear();

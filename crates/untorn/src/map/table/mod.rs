@@ -219,9 +219,7 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
         let Some(entry) = entering else {
             return;
         };
-        if self.len >= fill::<K, V>() * (self.segments + 1) {
-            self.split(&hash_of);
-        }
+        self.split_if_full(&hash_of);
         let place = self.place(hash);
         let segment = self.directory.get_mut(place);
         if let Some(stored) = segment.find_mut(hash, |stored| *stored == entry.key) {
@@ -233,6 +231,22 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
             segment.put_one(hash, entry);
             self.len += 1;
         }
+    }
+
+    /// Moves the entry, whose key is absent, into the table, and returns it there. If foreign code
+    /// panics, it stays in `entering`.
+    pub(super) fn insert_absent(
+        &mut self,
+        hash: u64,
+        entering: &mut Option<Entry<K, V>>,
+        hash_of: impl Fn(&K) -> u64,
+    ) -> Option<&Entry<K, V>> {
+        self.split_if_full(&hash_of);
+        let segment = self.directory.get_mut(self.place(hash));
+        segment.reserve(1, hash_of);
+        let entry = entering.take()?;
+        self.len += 1;
+        Some(segment.put_one(hash, entry))
     }
 
     /// Removes and returns an entry; copies nothing if it is absent.
@@ -305,6 +319,13 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
     /// grows and shrinks in turn from splitting and merging at each step.
     fn has_too_many_segments(&self) -> bool {
         self.segments > 1 && self.len < fill::<K, V>() * (self.segments + 1) * 3 / 8
+    }
+
+    /// Splits the next segment if there is no room for another entry.
+    fn split_if_full(&mut self, hash_of: impl Fn(&K) -> u64) {
+        if self.len >= fill::<K, V>() * (self.segments + 1) {
+            self.split(hash_of);
+        }
     }
 
     /// Splits the next segment.

@@ -76,7 +76,7 @@ fn fill(batch: &mut Batch<'_, Counted, Counted>, prepared: Prepared<'_>) {
 
 /// Each kind of write. A closure drops no user value itself: that drop would run under the writer
 /// lock.
-const WRITES: [Write; 20] = [
+const WRITES: [Write; 22] = [
     |map, ledger, prepared| {
         prepared.extend(map.insert(Counted::new(500, ledger), Counted::new(1, ledger)));
     },
@@ -90,6 +90,18 @@ const WRITES: [Write; 20] = [
     |map, ledger, _| _ = map.get_or_insert_with(Counted::new(3, ledger), || unreachable!()),
     |map, ledger, _| {
         _ = map.get_or_insert_with(Counted::new(700, ledger), || Counted::new(1, ledger));
+    },
+    |map, ledger, _| {
+        // The key is inserted meanwhile, so the value is not needed.
+        _ = map.get_or_insert_with(Counted::new(700, ledger), || {
+            map.insert(Counted::new(700, ledger), Counted::new(2, ledger));
+            Counted::new(1, ledger)
+        });
+    },
+    |map, ledger, _| {
+        let failed = || Err::<Counted, _>(Counted::new(1, ledger));
+        let refused = map.try_get_or_insert_with(Counted::new(700, ledger), failed);
+        assert!(refused.is_err());
     },
     |map, _, prepared| _ = map.batch(|batch| fill(batch, prepared)),
     |map, _, prepared| {
@@ -226,7 +238,7 @@ const ENDS: [End; 7] = [
 /// A step of a batch in which one call of user code panics.
 type Step = fn(&mut Batch<'_, Counted, Counted>, Prepared<'_>);
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     // A key that is present, and one that is not; keys and values alternate.
     |batch, prepared| {
         let (key, value) = (next(prepared), next(prepared));
@@ -248,6 +260,11 @@ const STEPS: [Step; 7] = [
         batch.update(key, |_| value.take());
     },
     |batch, prepared| batch.update(next(prepared), |_| None),
+    |batch, prepared| {
+        let (mut key, value) = (next(prepared), next(prepared));
+        key.0 = 800;
+        batch.get_or_insert_with(key, || value);
+    },
     |batch, _| batch.retain(|key, _| key.0 > 40),
     |batch, prepared| {
         let entries = prepared.split_off(prepared.len() - 60);

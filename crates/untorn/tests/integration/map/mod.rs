@@ -1,5 +1,6 @@
 //! `Map`: atomic batches, no revision without a change, and panics and drops in user code.
 
+mod initializers;
 mod interrupted_writes;
 mod nan;
 mod reclamation;
@@ -129,9 +130,11 @@ fn nested_write_panics_with_a_reason() {
             });
         },
         |map, write| {
-            _ = map.get_or_insert_with(9, || {
-                write(map);
-                9
+            map.batch(|batch| {
+                batch.get_or_insert_with(9, || {
+                    write(map);
+                    9
+                });
             });
         },
         |map, write| _ = map.batch_if_unchanged(&map.snapshot(), |_| write(map)),

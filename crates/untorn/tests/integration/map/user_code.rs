@@ -91,7 +91,7 @@ pub(crate) type Counts = Map<Counted, Counted>;
 type Write = fn(&Counts, &Arc<Ledger>);
 
 /// Writes that each make exactly one revision.
-const WRITES: [Write; 13] = [
+const WRITES: [Write; 14] = [
     |map, ledger| _ = map.insert(Counted::new(500, ledger), Counted::new(1, ledger)),
     |map, ledger| _ = map.insert(Counted::new(3, ledger), Counted::new(1, ledger)),
     |map, ledger| _ = map.remove(&Counted::new(3, ledger)),
@@ -112,6 +112,16 @@ const WRITES: [Write; 13] = [
         map.get_or_insert_with(Counted::new(700, ledger), || {
             tick();
             Counted::new(7, ledger)
+        });
+    },
+    |map, ledger| {
+        map.batch(|batch| {
+            for key in 90..150 {
+                batch.get_or_insert_with(Counted::new(key, ledger), || {
+                    tick();
+                    Counted::new(7, ledger)
+                });
+            }
         });
     },
     |map, ledger| {
@@ -422,12 +432,13 @@ type Give = fn(&Map<Name, u64>, Name);
 
 #[test]
 fn drop_of_a_given_key_may_write() {
-    let writes: [Give; 5] = [
+    let writes: [Give; 6] = [
         |map, key| _ = map.insert(key, 1),
         |map, key| _ = map.update(key, |_| Some(1)),
         |map, key| _ = map.update(key, |_| None),
         |map, key| _ = map.get_or_insert_with(key, || 1),
         |map, key| _ = map.batch(|batch| _ = batch.insert(key, 1)),
+        |map, key| _ = map.batch(|batch| _ = batch.get_or_insert_with(key, || 1)),
     ];
     for write in writes {
         for stored in [false, true] {
