@@ -299,7 +299,7 @@ pub use self::gomap::GoMap;
 #[cfg(not(untorn_loom))]
 #[doc(inline)]
 pub use self::map::{
-    Batch, BatchOutcome, Change, Map, MapStats, Refreshed, RevisionMismatch, View,
+    Batch, BatchOutcome, Change, DuplicateKeys, Map, MapStats, Refreshed, RevisionMismatch, View,
 };
 #[cfg(not(untorn_loom))]
 pub use self::overlap::{

@@ -230,6 +230,8 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
                 Err(deadlock) => self.refuse(deadlock),
             }
             if let Some(value) = self.get(&key) {
+                // Explicit: if a `Drop` panics here, the value is dropped too.
+                drop(key);
                 return Ok(value);
             }
         };
@@ -238,6 +240,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
             && !mutant("initialized_twice")
         {
             turn.end_with_value();
+            drop(key);
             return Ok(value);
         }
         // An error or a panic drops the turn.
@@ -253,7 +256,8 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
         let mut unused = None;
         let mut batch = self.begin_batch();
         if let Some(stored) = batch.get(&key) {
-            unused = Some(std::mem::replace(&mut value, stored.clone()));
+            let stored = stored.clone();
+            unused = Some((key, std::mem::replace(&mut value, stored)));
         } else {
             let stored = value.clone();
             batch.draft().put(key, stored);

@@ -7,6 +7,7 @@
 // | `construct.rs`, `configure.rs`, `convert.rs` | creating, naming, forking, conversions |
 // | `read.rs`, `view.rs` | the reads of a map; the contents of one revision |
 // | `write.rs`, `batch.rs`, `draft.rs`, `outcome.rs` | the writes; a guard that publishes; the contents it prepares; what a write returns |
+// | `refresh.rs` | replacing the contents by those of a source |
 // | `initialize.rs`, `in_progress.rs` | values that are computed on demand; the keys whose initializers run |
 // | `follow.rs` | subscriptions and waits |
 // | `stats.rs` | retained versions and memory |
@@ -22,6 +23,8 @@ mod read;
 mod write;
 
 mod initialize;
+
+mod refresh;
 
 mod batch;
 
@@ -53,7 +56,7 @@ use std::sync::Arc;
 pub use self::batch::Batch;
 use self::in_progress::InProgress;
 pub use self::iter::{Changes, Iter, Keys, Values};
-pub use self::outcome::{BatchOutcome, Refreshed, RevisionMismatch};
+pub use self::outcome::{BatchOutcome, DuplicateKeys, Refreshed, RevisionMismatch};
 #[cfg(feature = "rayon")]
 pub use self::rayon::ParIter;
 use self::remains::Remains;

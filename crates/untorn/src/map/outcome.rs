@@ -153,6 +153,8 @@ fn name(f: &mut fmt::Formatter<'_>, name: Option<&str>, what: &str) -> fmt::Resu
 /// assert_eq!((refreshed.added, refreshed.changed, refreshed.removed), (1, 1, 1));
 /// assert_eq!(refreshed.revision, config.revision());
 /// ```
+///
+/// [`Map::refresh_transition`](super::Map::refresh_transition) returns the changes themselves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refreshed {
@@ -164,9 +166,23 @@ pub struct Refreshed {
     pub changed: usize,
     /// The number of keys that the source no longer has.
     pub removed: usize,
+    /// The number of entries of the source that a later entry with an equal key replaced.
+    /// [`Map::refresh_unique`](super::Map::refresh_unique) refuses such a source.
+    pub duplicates: usize,
 }
 
 impl Refreshed {
+    /// Creates the result of a refresh that found no difference.
+    pub(crate) fn unchanged_at(revision: Revision) -> Self {
+        Self {
+            revision,
+            added: 0,
+            changed: 0,
+            removed: 0,
+            duplicates: 0,
+        }
+    }
+
     /// Returns whether nothing differed; then the refresh made no revision.
     ///
     /// # Examples
@@ -190,6 +206,11 @@ impl fmt::Display for Refreshed {
     /// let refreshed = config.refresh([("1", 266)]);
     /// assert_eq!(refreshed.to_string(), "revision 1: 0 added, 1 changed, 1 removed");
     /// assert_eq!(config.refresh([("1", 266)]).to_string(), "revision 1, unchanged");
+    /// let twice = config.refresh([("1", 0), ("1", 267)]);
+    /// assert_eq!(
+    ///     twice.to_string(),
+    ///     "revision 2: 0 added, 1 changed, 0 removed, 1 duplicate in the source"
+    /// );
     /// ```
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -197,13 +218,59 @@ impl fmt::Display for Refreshed {
             added,
             changed,
             removed,
+            duplicates,
         } = self;
         if self.is_unchanged() {
-            return write!(f, "revision {revision}, unchanged");
+            write!(f, "revision {revision}, unchanged")?;
+        } else {
+            write!(
+                f,
+                "revision {revision}: {added} added, {changed} changed, {removed} removed"
+            )?;
         }
+        match duplicates {
+            0 => Ok(()),
+            1 => f.write_str(", 1 duplicate in the source"),
+            _ => write!(f, ", {duplicates} duplicates in the source"),
+        }
+    }
+}
+
+/// The error of [`Map::refresh_unique`](super::Map::refresh_unique): keys that the source has more
+/// than once.
+///
+/// Its text has their number; the keys themselves may be secrets.
+///
+/// # Examples
+/// ```
+/// let config = untorn::Map::from([("port", 80)]);
+/// let refused = config.refresh_unique([("port", 81), ("port", 82)]).unwrap_err();
+/// assert_eq!(refused.keys, ["port"]);
+/// assert_eq!(
+///     refused.to_string(),
+///     "cannot refresh a map: 1 key is in the source more than once; remove the duplicates"
+/// );
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DuplicateKeys<K> {
+    /// Each of these keys once, in the order in which they came a second time.
+    pub keys: Vec<K>,
+}
+
+impl<K: fmt::Debug> Error for DuplicateKeys<K> {}
+
+impl<K> fmt::Display for DuplicateKeys<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (keys, are) = match self.keys.len() {
+            1 => ("key", "is"),
+            _ => ("keys", "are"),
+        };
         write!(
             f,
-            "revision {revision}: {added} added, {changed} changed, {removed} removed"
+            "cannot refresh a map: {} {keys} {are} in the source more than once; remove the \
+             duplicates",
+            self.keys.len()
         )
     }
 }

@@ -215,6 +215,21 @@ impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> View<K, V, S> {
     /// let changes: Vec<_> = view.changes_since(&before).collect();
     /// assert_eq!(changes, [Change::Changed { key: &"1", old: &265, new: &266 }]);
     /// ```
+    ///
+    /// Another thread may commit between the snapshot, the write and the pin: then these are its
+    /// changes too. [`Batch::commit_transition`](super::Batch::commit_transition) and
+    /// [`Map::refresh_transition`](super::Map::refresh_transition) return the views around one
+    /// commit, so its changes only:
+    ///
+    /// ```
+    /// use untorn::{Change, Map};
+    ///
+    /// let config = Map::from([("1", 265), ("2", 17)]);
+    /// let (refreshed, step) = config.refresh_transition([("1", 266), ("2", 17)]);
+    /// assert_eq!(refreshed.changed, 1);
+    /// let changes: Vec<_> = step.to.changes_since(&step.from).collect(); // or `step.changes()`
+    /// assert_eq!(changes, [Change::Changed { key: &"1", old: &265, new: &266 }]);
+    /// ```
     #[doc(alias = "compare")]
     #[doc(alias = "diff")]
     #[doc(alias = "since")]

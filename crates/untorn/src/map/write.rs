@@ -4,9 +4,7 @@ use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
 
 use super::batch::Batch;
-use super::draft::Draft;
-use super::outcome::{BatchOutcome, Refreshed, RevisionMismatch};
-use super::table::Table;
+use super::outcome::{BatchOutcome, RevisionMismatch};
 use super::{Map, View};
 use crate::Revision;
 
@@ -139,85 +137,6 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
         // releases the lock.
         batch.extend(entries.by_ref());
         batch.commit();
-    }
-
-    /// Replaces the contents with those of `source`, as one commit that touches only what differs.
-    /// Of duplicate keys the last one wins. `source` is drained before the writer lock is acquired.
-    /// O(entries of the source + entries of the map); keys that contain a NaN cost more, see below.
-    ///
-    /// Returns how many keys were added, changed and removed. A refresh with the same contents
-    /// makes no revision, and [`is_unchanged`](Refreshed::is_unchanged) of its result is true,
-    /// unless a value does not equal itself.
-    ///
-    /// Values are compared by their `PartialEq`. A value that does not equal itself, such as a NaN,
-    /// counts as changed each time: a comparison cannot tell whether it is the stored one, and an
-    /// update must not be lost.
-    ///
-    /// Keys that do not equal themselves (a [`Float64`](crate::gomap::Float64) that is NaN) are no
-    /// duplicates of each other. No look-up finds them, so they are matched by value: an entry with
-    /// such a key stays as it is if the source has one with an equal value, and otherwise counts as
-    /// removed. (So a change in another part of such a key is not noticed.) This takes
-    /// O(n²) in the number of such entries.
-    ///
-    /// # Panics
-    /// If this thread has a write to this map open: that would deadlock. If `source` panics, or
-    /// `Hash`, `Eq`, `PartialEq` or `Clone` of a key or value: then nothing is published.
-    ///
-    /// # Examples
-    /// ```
-    /// let config = untorn::Map::from([("1", 265), ("2", 17)]);
-    /// let done = config.refresh([("1", 265), ("3", 4)]);
-    /// assert_eq!((done.added, done.changed, done.removed), (1, 0, 1));
-    /// assert!(config.refresh([("3", 4), ("1", 265)]).is_unchanged());
-    /// assert_eq!(config.revision(), done.revision);
-    /// ```
-    #[doc(alias = "replace_all")]
-    #[doc(alias = "reload")]
-    #[doc(alias = "sync")]
-    #[doc(alias = "restore")]
-    #[track_caller]
-    pub fn refresh(&self, source: impl IntoIterator<Item = (K, V)>) -> Refreshed
-    where
-        V: PartialEq,
-    {
-        let mut wanted = Draft::new(Table::new(), self.pin().hasher.clone());
-        wanted.extend(source);
-        // Entries of the source whose keys do not equal themselves.
-        let mut unequal = Vec::new();
-        let mut batch = self.begin_batch();
-        let draft = batch.draft();
-        let (mut added, mut changed) = (0, 0);
-        for entry in wanted.table().iter() {
-            match draft.get(&entry.key) {
-                Some(old) if old.value == entry.value => continue,
-                Some(_) => changed += 1,
-                None if !equals_itself(&entry.key) => {
-                    unequal.push(entry);
-                    continue;
-                }
-                None => added += 1,
-            }
-            draft.put_clone(&entry.key, &entry.value);
-        }
-        let removed = draft.retain(|key, value| {
-            if wanted.get(key).is_some() {
-                return true;
-            }
-            let stays = !unequal.is_empty() && !equals_itself(key);
-            let stays = stays.then(|| unequal.iter().position(|entry| entry.value == *value));
-            let stays = stays.flatten().map(|i| unequal.swap_remove(i));
-            stays.is_some()
-        });
-        for entry in &unequal {
-            draft.put_clone(&entry.key, &entry.value);
-        }
-        added += unequal.len();
-        Refreshed {
-            revision: batch.commit(),
-            added,
-            changed,
-            removed,
-        }
     }
 
     /// Keeps the entries for which `keep` returns true, as one commit. Entries are removed by
@@ -419,10 +338,4 @@ impl<K, V, S: Clone> Map<K, V, S> {
         batch.clear();
         batch.commit();
     }
-}
-
-/// Returns false for a NaN, and for a key that contains one.
-fn equals_itself<K: Eq>(key: &K) -> bool {
-    let other = key;
-    key == other
 }

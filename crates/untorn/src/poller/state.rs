@@ -264,12 +264,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(60);
 
     fn end(shared: &Shared) {
-        let refreshed = Refreshed {
-            revision: Revision::FIRST,
-            added: 0,
-            changed: 0,
-            removed: 0,
-        };
+        let refreshed = Refreshed::unchanged_at(Revision::FIRST);
         shared.end(Ok(refreshed), Revision::FIRST);
     }
 

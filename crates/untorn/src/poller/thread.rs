@@ -65,12 +65,7 @@ where
         ended: Instant::now(),
     })?;
     match fetched {
-        Fetched::Unchanged => Ok(Refreshed {
-            revision: map.revision(),
-            added: 0,
-            changed: 0,
-            removed: 0,
-        }),
+        Fetched::Unchanged => Ok(Refreshed::unchanged_at(map.revision())),
         Fetched::Contents(entries) => {
             let refreshed = catch_panic(|| map.refresh(entries));
             if refreshed.is_err() {

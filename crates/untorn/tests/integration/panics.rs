@@ -88,7 +88,7 @@ fn insert(map: &Numbers, key: u64, value: u64) -> Option<Fused> {
 }
 
 /// Writes that each make at most one revision.
-const WRITES: [Write; 20] = [
+const WRITES: [Write; 23] = [
     |map| _ = insert(map, 500, 1),
     |map| _ = insert(map, 3, 1),
     |map| _ = map.remove(&Fused::new(3)),
@@ -155,6 +155,17 @@ const WRITES: [Write; 20] = [
             .map(|key| of(key, 1))
             .chain((20..30).map(|key| of(key, 2)));
         map.refresh(twice);
+    },
+    |map| {
+        let (_, step) = map.refresh_transition((10..40).map(|key| of(key, 1)));
+        assert!(step.changes().count() > 0);
+    },
+    |map| _ = map.refresh_unique((10..40).map(|key| of(key / 2, 1))),
+    |map| {
+        let keys = (0..40).map(|key| Fused::new(3 * key));
+        map.refresh_with(keys, |key, _| {
+            Some(Fused::new(key.0 + 1)).filter(|n| n.0 > 9)
+        });
     },
     |map| map.extend((10..200).map(|key| of(key % 100, key))),
     |map| _ = map.reclaim(),

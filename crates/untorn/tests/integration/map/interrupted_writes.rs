@@ -76,7 +76,7 @@ fn fill(batch: &mut Batch<'_, Counted, Counted>, prepared: Prepared<'_>) {
 
 /// Each kind of write. A closure drops no user value itself: that drop would run under the writer
 /// lock.
-const WRITES: [Write; 22] = [
+const WRITES: [Write; 26] = [
     |map, ledger, prepared| {
         prepared.extend(map.insert(Counted::new(500, ledger), Counted::new(1, ledger)));
     },
@@ -139,6 +139,22 @@ const WRITES: [Write; 22] = [
     |map, ledger, _| {
         let twice = (10..60).chain(20..40);
         _ = map.refresh(twice.map(|key| of(key, key % 3, ledger)));
+    },
+    |map, ledger, _| {
+        let (_, step) = map.refresh_transition((10..60).map(|key| of(key, key % 3, ledger)));
+        assert!(step.changes().count() > 0);
+    },
+    |map, ledger, _| _ = map.refresh_unique((10..60).map(|key| of(key / 2, key, ledger))),
+    |map, ledger, _| {
+        let keys = (10..60).map(|key| Counted::new(key, ledger));
+        map.refresh_with(keys, |key, _| {
+            (key.0 % 3 == 0).then(|| Counted::new(key.0 + 1, ledger))
+        });
+    },
+    |map, _, prepared| {
+        let mut batch = map.begin_batch();
+        fill(&mut batch, prepared);
+        drop(batch.commit_snapshot());
     },
     |map, ledger, _| _ = map.refresh((0..30).map(|key| of(key, key, ledger))),
     |map, _, _| map.retain(|key, _| key.0.is_multiple_of(3)),

@@ -3,6 +3,7 @@
 mod initializers;
 mod interrupted_writes;
 mod nan;
+mod own_changes;
 mod reclamation;
 mod torn;
 mod unchanged;

@@ -91,7 +91,7 @@ pub(crate) type Counts = Map<Counted, Counted>;
 type Write = fn(&Counts, &Arc<Ledger>);
 
 /// Writes that each make exactly one revision.
-const WRITES: [Write; 14] = [
+const WRITES: [Write; 16] = [
     |map, ledger| _ = map.insert(Counted::new(500, ledger), Counted::new(1, ledger)),
     |map, ledger| _ = map.insert(Counted::new(3, ledger), Counted::new(1, ledger)),
     |map, ledger| _ = map.remove(&Counted::new(3, ledger)),
@@ -136,6 +136,17 @@ const WRITES: [Write; 14] = [
     |map, ledger| {
         let of = |key| (Counted::new(key, ledger), Counted::new(key / 2, ledger));
         map.refresh((30..70).map(of));
+    },
+    |map, ledger| {
+        let of = |key| (Counted::new(key, ledger), Counted::new(key / 2, ledger));
+        assert!(map.refresh_unique((30..70).map(of)).is_ok());
+    },
+    |map, ledger| {
+        let keys = (30..70).map(|key| Counted::new(key, ledger));
+        map.refresh_with(keys, |key, old| {
+            tick();
+            (key.0 % 2 == 0).then(|| Counted::new(old.map_or(7, |old| old.0 + 1), ledger))
+        });
     },
     |map, ledger| {
         let done = map.batch_if_unchanged(&map.snapshot(), |batch| {
