@@ -215,6 +215,44 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
         }
     }
 
+    /// Exchanges `value` with that of `key`, which is present.
+    pub(super) fn swap<Q>(&mut self, key: &Q, value: &mut V)
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        let hash = self.hasher.hash_one(key);
+        if let Some(stored) = self.table.get_mut(hash, |stored| stored.borrow() == key) {
+            std::mem::swap(stored, value);
+            self.writes = self.writes.saturating_add(1);
+        }
+    }
+
+    /// Replaces the value of `key`, if it is present, by the one that `f` returns; `None` removes
+    /// the key.
+    pub(super) fn update_if_present<Q>(&mut self, key: &Q, f: impl FnOnce(&V) -> Option<V>)
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        let Some(old) = self.get(key) else {
+            return;
+        };
+        if let Some(value) = f(&old.value) {
+            // Foreign code runs below, so the value is in the draft.
+            self.leftovers.values.push(value);
+            let hash = self.hasher.hash_one(key);
+            let stored = self.table.get_mut(hash, |stored| stored.borrow() == key);
+            if let (Some(stored), Some(value)) = (stored, self.leftovers.values.last_mut()) {
+                std::mem::swap(stored, value);
+                self.writes = self.writes.saturating_add(1);
+            }
+        } else if let Some(removed) = take_out(&mut self.table, &self.hasher, key) {
+            self.writes = self.writes.saturating_add(1);
+            self.leftovers.entry(removed);
+        }
+    }
+
     /// Keeps the entries for which `keep` returns true, and returns the number of removed ones.
     /// `keep` is called for all entries before the first one is removed. They are removed by
     /// position, since no look-up finds a key that does not equal itself.

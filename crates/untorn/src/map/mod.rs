@@ -7,6 +7,7 @@
 // | `construct.rs`, `configure.rs`, `convert.rs` | creating, naming, forking, conversions |
 // | `read.rs`, `view.rs` | the reads of a map; the contents of one revision |
 // | `write.rs`, `batch.rs`, `draft.rs`, `outcome.rs` | the writes; a guard that publishes; the contents it prepares; what a write returns |
+// | `conditional.rs` | writes that depend on present values, or on a view |
 // | `refresh.rs` | replacing the contents by those of a source |
 // | `initialize.rs`, `in_progress.rs` | values that are computed on demand; the keys whose initializers run |
 // | `follow.rs` | subscriptions and waits |
@@ -21,6 +22,8 @@
 mod construct;
 mod read;
 mod write;
+
+mod conditional;
 
 mod initialize;
 

@@ -28,7 +28,8 @@ pub struct BatchOutcome<R> {
 }
 
 /// The error of [`Map::batch_if_unchanged`](super::Map::batch_if_unchanged): its view is not the
-/// newest one of that map.
+/// newest one of that map. Also that of
+/// [`Map::batch_if_keys_unchanged`](super::Map::batch_if_keys_unchanged): a key has changed since.
 ///
 /// # Examples
 /// ```
@@ -46,8 +47,14 @@ pub struct RevisionMismatch {
     pub expected: Revision,
     /// The newest revision of the map that was to be written.
     pub current: Revision,
-    /// Present if the view is of another map.
-    names: Option<Box<Names>>,
+    reason: Reason,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Reason {
+    Overtaken,
+    KeyChanged,
+    AnotherMap(Box<Names>),
 }
 
 /// The names of two maps.
@@ -63,7 +70,16 @@ impl RevisionMismatch {
         Self {
             expected,
             current,
-            names: None,
+            reason: Reason::Overtaken,
+        }
+    }
+
+    /// Creates the error for a view in which a key has another value than in the newest one.
+    pub(super) fn key_changed(expected: Revision, current: Revision) -> Self {
+        Self {
+            expected,
+            current,
+            reason: Reason::KeyChanged,
         }
     }
 
@@ -81,7 +97,7 @@ impl RevisionMismatch {
         Self {
             expected,
             current,
-            names: Some(Box::new(names)),
+            reason: Reason::AnotherMap(Box::new(names)),
         }
     }
 
@@ -102,7 +118,7 @@ impl RevisionMismatch {
     /// ```
     #[must_use]
     pub fn is_of_another_map(&self) -> bool {
-        self.names.is_some()
+        matches!(self.reason, Reason::AnotherMap(_))
     }
 }
 
@@ -111,13 +127,24 @@ impl Error for RevisionMismatch {}
 impl fmt::Display for RevisionMismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
-            expected, current, ..
+            expected,
+            current,
+            reason,
         } = self;
-        let Some(names) = &self.names else {
-            return write!(
-                f,
-                "cannot write to a map at revision {current}: the view is of revision {expected}; take a new view and retry"
-            );
+        let names = match reason {
+            Reason::Overtaken => {
+                return write!(
+                    f,
+                    "cannot write to a map at revision {current}: the view is of revision {expected}; take a new view and retry"
+                );
+            }
+            Reason::KeyChanged => {
+                return write!(
+                    f,
+                    "cannot write to a map at revision {current}: a key has changed since the view, of revision {expected}; take a new view and retry"
+                );
+            }
+            Reason::AnotherMap(names) => names,
         };
         let Names {
             of_the_view,

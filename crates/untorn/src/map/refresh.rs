@@ -61,7 +61,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     where
         V: PartialEq,
     {
-        let wanted = self.drain(source);
+        let wanted = self.wanted(source);
         let mut batch = self.begin_batch();
         let mut refreshed = wanted.replace(batch.draft());
         refreshed.revision = batch.commit();
@@ -96,7 +96,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     where
         V: PartialEq,
     {
-        let wanted = self.drain(source);
+        let wanted = self.wanted(source);
         let mut batch = self.begin_batch();
         let mut refreshed = wanted.replace(batch.draft());
         let step = batch.commit_transition();
@@ -148,7 +148,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
             }
             (key, value)
         };
-        let wanted = self.drain(source.into_iter().map(note));
+        let wanted = self.wanted(source.into_iter().map(note));
         drop(seen);
         if !keys.is_empty() {
             // Explicit: if a `Drop` panics here, the keys are dropped too.
@@ -202,7 +202,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
         keys: impl IntoIterator<Item = K>,
         mut f: impl FnMut(&K, Option<&V>) -> Option<V>,
     ) -> Refreshed {
-        let wanted = self.drain(keys.into_iter().map(|key| (key, ())));
+        let wanted = self.wanted(keys.into_iter().map(|key| (key, ())));
         let mut made;
         let mut batch = self.begin_batch();
         let draft = batch.draft();
@@ -232,7 +232,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     }
 
     /// Drains a source. Of duplicate keys the last one wins.
-    fn drain<W: Clone>(&self, source: impl IntoIterator<Item = (K, W)>) -> Wanted<K, W, S> {
+    fn wanted<W: Clone>(&self, source: impl IntoIterator<Item = (K, W)>) -> Wanted<K, W, S> {
         let mut draft = Draft::new(Table::new(), self.pin().hasher.clone());
         let mut entries = 0;
         draft.extend(source.into_iter().inspect(|_| entries += 1));

@@ -194,6 +194,17 @@ impl<K, V, S> View<K, V, S> {
 }
 
 impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> View<K, V, S> {
+    /// Returns whether this view and an older one of the same map have the same value of `key`, or
+    /// none.
+    pub(super) fn is_unchanged_since<Q>(&self, older: &Self, key: &Q) -> bool
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        let hash = self.hasher.hash_one(key);
+        self.table.shares(&older.table, hash) || self.get(key) == older.get(key)
+    }
+
     /// Returns an iterator over the differences from an older view, in no particular order: the
     /// entries that were added, changed and removed from `older` to this view. With both exchanged,
     /// added and removed entries are exchanged too.

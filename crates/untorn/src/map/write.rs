@@ -4,9 +4,10 @@ use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
 
 use super::batch::Batch;
-use super::outcome::{BatchOutcome, RevisionMismatch};
+use super::outcome::BatchOutcome;
 use super::{Map, View};
 use crate::Revision;
+use crate::published::Snapshot;
 
 // In each function, foreign values are parameters or are declared before the batch, so they are
 // dropped after it. Thus the batch releases the writer lock first, even while a panic unwinds.
@@ -82,7 +83,6 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     /// ```
     #[doc(alias = "fetch_add")]
     #[doc(alias = "increment")]
-    #[doc(alias = "compute_if_present")]
     #[doc(alias = "entry")]
     #[doc(alias = "and_modify")]
     #[doc(alias = "fetch_update")]
@@ -151,14 +151,43 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     /// limits.retain(|_, limit| *limit > 10);
     /// assert_eq!(limits.len(), 1);
     /// ```
-    #[doc(alias = "remove_if")]
-    #[doc(alias = "extract_if")]
-    #[doc(alias = "drain_filter")]
     #[track_caller]
     pub fn retain(&self, mut keep: impl FnMut(&K, &V) -> bool) {
         let mut batch = self.begin_batch();
         batch.retain(&mut keep);
         batch.commit();
+    }
+
+    /// Removes the entries for which `goes` returns true, as one commit, and returns clones of
+    /// them, in no particular order. This is [`retain`](Self::retain) with the other answer, and
+    /// with what it removed. O(entries).
+    ///
+    /// # Panics
+    /// If this thread has a write to this map open, or if `goes` panics, or `Clone` of a key or
+    /// value: then nothing is published.
+    ///
+    /// # Examples
+    /// ```
+    /// let limits = untorn::Map::from([("low", 10), ("high", 20)]);
+    /// assert_eq!(limits.extract_if(|_, limit| *limit > 10), [("high", 20)]);
+    /// assert_eq!((limits.len(), limits.get("low")), (1, Some(10)));
+    /// ```
+    #[doc(alias = "drain_filter")]
+    #[doc(alias = "drain")]
+    #[track_caller]
+    pub fn extract_if(&self, mut goes: impl FnMut(&K, &V) -> bool) -> Vec<(K, V)> {
+        let mut gone = Vec::new();
+        let mut batch = self.begin_batch();
+        batch.retain(|key, value| {
+            if !goes(key, value) {
+                return true;
+            }
+            let (key, value) = (key.clone(), value.clone());
+            gone.push((key, value));
+            false
+        });
+        batch.commit();
+        gone
     }
 }
 
@@ -251,67 +280,9 @@ impl<K, V, S: Clone> Map<K, V, S> {
         }
     }
 
-    /// Runs `f` and publishes what it wrote, as [`batch`](Self::batch) does, if the map is still at
-    /// the revision of `view`. This prevents a *lost update*: a decision based on `view` is
-    /// applied only if no commit came in between.
-    ///
-    /// # Panics
-    /// As [`batch`](Self::batch), and if `f` puts another batch in the place of its own.
-    ///
-    /// # Errors
-    /// [`RevisionMismatch`] if another commit came first, or if `view` is not of this map: a
-    /// [`fork`](Self::fork) is another map. Then `f` is not called.
-    ///
-    /// # Examples
-    /// ```
-    /// let limits = untorn::Map::from([("low", 10), ("high", 20)]);
-    /// loop {
-    ///     let view = limits.snapshot();
-    ///     let middle = (view["low"] + view["high"]) / 2; // without holding up other writers
-    ///     let written = limits.batch_if_unchanged(&view, |batch| {
-    ///         batch.insert("low", middle);
-    ///     });
-    ///     if written.is_ok() {
-    ///         break;
-    ///     }
-    /// }
-    /// assert_eq!(limits.get("low"), Some(15));
-    /// ```
-    #[doc(alias = "compare_exchange")]
-    #[doc(alias = "compare_and_swap")]
-    #[doc(alias = "cas")]
-    #[track_caller]
-    pub fn batch_if_unchanged(
-        &self,
-        view: &View<K, V, S>,
-        f: impl FnOnce(&mut Batch<'_, K, V, S>),
-    ) -> Result<Revision, RevisionMismatch> {
-        let mut batch = self.begin_batch();
-        let current = batch.revision();
-        let is_ours = batch
-            .began_with()
-            .is_some_and(|ours| ours.is_of_the_map_of(view));
-        if is_ours && current == view.revision {
-            f(&mut batch);
-            assert!(
-                batch.revision() == current,
-                "cannot commit another batch that a closure put in the place of its own; \
-                 commit it inside of the closure"
-            );
-            return Ok(self.commit(batch));
-        }
-        drop(batch);
-        Err(if is_ours {
-            RevisionMismatch::overtaken(view.revision, current)
-        } else {
-            let (other, own) = (view.origin.name(), self.name().map(Into::into));
-            RevisionMismatch::of_another_map(view.revision, other, current, own)
-        })
-    }
-
     /// Commits a batch after its closure has run.
     #[track_caller]
-    fn commit(&self, batch: Batch<'_, K, V, S>) -> Revision {
+    pub(super) fn commit(&self, batch: Batch<'_, K, V, S>) -> Revision {
         let writer = batch.writer();
         assert!(
             writer.is_some_and(|writer| self.published.is_written_by(writer)),
@@ -337,5 +308,30 @@ impl<K, V, S: Clone> Map<K, V, S> {
         let mut batch = self.begin_batch();
         batch.clear();
         batch.commit();
+    }
+
+    /// Removes all entries, as one commit, and returns the view of them. Another thread's entry is
+    /// either in that view or not removed. O(1): nothing is cloned. Makes no revision if there are
+    /// none.
+    ///
+    /// The snapshot retains the entries. For entries that are owned, clone them from it, or use
+    /// [`extract_if`](Self::extract_if).
+    ///
+    /// # Panics
+    /// If this thread has a write to this map open: that would deadlock.
+    ///
+    /// # Examples
+    /// ```
+    /// let events = untorn::Map::from([(1, "start"), (2, "stop")]);
+    /// let drained = events.drain();
+    /// assert_eq!((drained.len(), drained[&2], events.len()), (2, "stop", 0));
+    /// ```
+    #[doc(alias = "take")]
+    #[must_use = "use `clear` if the entries are not needed"]
+    #[track_caller]
+    pub fn drain(&self) -> Snapshot<View<K, V, S>> {
+        let mut batch = self.begin_batch();
+        batch.clear();
+        batch.commit_transition().from
     }
 }

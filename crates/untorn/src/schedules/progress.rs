@@ -1,6 +1,6 @@
 //! Progress: a gate is wait-free. Whichever task is frozen, and at whichever step, every access of
-//! the others ends: it enters, or it is reported. So are the reads of a `Map`, beside one writer, and
-//! the look-ups that find their key, beside an initializer.
+//! the others ends: it enters, or it is reported. So are the reads of a `Map`, beside one writer,
+//! and the look-ups that find their key, beside an initializer.
 //!
 //! One wait is not covered: cursors that begin at the same time acquire a lock of std's in turn,
 //! and shuttle has no step inside it at which a task could be frozen.

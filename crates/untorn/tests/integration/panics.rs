@@ -88,7 +88,7 @@ fn insert(map: &Numbers, key: u64, value: u64) -> Option<Fused> {
 }
 
 /// Writes that each make at most one revision.
-const WRITES: [Write; 23] = [
+const WRITES: [Write; 31] = [
     |map| _ = insert(map, 500, 1),
     |map| _ = insert(map, 3, 1),
     |map| _ = map.remove(&Fused::new(3)),
@@ -96,6 +96,23 @@ const WRITES: [Write; 23] = [
     |map| map.retain(|key, _| key.0.is_multiple_of(3)),
     |map| _ = map.update(Fused::new(3), |_| Some(Fused::new(1))),
     |map| _ = map.update(Fused::new(3), |_| None),
+    |map| _ = map.update_if_present(&Fused::new(3), |_| Some(Fused::new(1))),
+    |map| _ = map.update_if_present(&Fused::new(3), |_| None),
+    |map| _ = map.update_if(&Fused::new(3), |_| true, |_| Fused::new(1)),
+    |map| _ = map.remove_if(&Fused::new(3), |_| true),
+    |map| _ = map.extract_if(|key, _| key.0.is_multiple_of(3)),
+    |map| _ = map.drain(),
+    |map| {
+        let (view, keys) = (map.snapshot(), [Fused::new(3), Fused::new(600)]);
+        let done = map.batch_if_keys_unchanged(&view, &keys, |batch| batch.clear());
+        assert!(done.is_ok());
+    },
+    |map| {
+        map.batch(|batch| {
+            batch.update_if_present(&Fused::new(3), |_| Some(Fused::new(1)));
+            batch.update_if_present(&Fused::new(4), |_| None);
+        });
+    },
     |map| _ = map.get_or_insert_with(Fused::new(600), || Fused::new(1)),
     |map| _ = map.get_or_insert_with(Fused::new(3), || Fused::new(1)),
     |map| {

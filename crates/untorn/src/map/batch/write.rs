@@ -62,6 +62,32 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Batch<'_, K, V, S> {
         self.draft.update(key, f);
     }
 
+    /// Replaces the value of `key`, if it is present, with the result of `f`; if `f` returns
+    /// `None`, the key is removed. This is [`update`](Self::update) for a borrowed key, and inserts
+    /// nothing. O(1) on average, but the first write to a segment copies it.
+    ///
+    /// # Examples
+    /// ```
+    /// use untorn::Map;
+    ///
+    /// let stock: Map<String, u32> = Map::from([("figs".to_owned(), 2)]);
+    /// stock.batch(|batch| {
+    ///     for fruit in ["figs", "pears"] {
+    ///         batch.update_if_present(fruit, |n| Some(n - 1));
+    ///     }
+    /// });
+    /// assert_eq!((stock.get("figs"), stock.get("pears")), (Some(1), None));
+    /// ```
+    #[doc(alias = "and_modify")]
+    #[doc(alias = "get_mut")]
+    pub fn update_if_present<Q>(&mut self, key: &Q, f: impl FnOnce(&V) -> Option<V>)
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        self.draft.update_if_present(key, f);
+    }
+
     /// Keeps the entries for which `keep` returns true, and removes the others. `keep` is called
     /// for all entries before the first one is removed. Only segments that lose an entry are
     /// copied. Entries are removed by position, so one whose key does not equal itself can be

@@ -133,6 +133,13 @@ impl<K, V> Table<K, V> {
         self.directory.find(|| self.place(hash)).find(hash, is_key)
     }
 
+    /// Returns whether both tables share the segment of a key with this hash, so that it has the
+    /// same value in both, or is absent from both.
+    pub(super) fn shares(&self, other: &Self, hash: u64) -> bool {
+        let (own, others) = (self.place(hash), other.place(hash));
+        std::ptr::eq(self.directory.get(own), other.directory.get(others))
+    }
+
     /// Returns an iterator over the entries of segment `i`.
     pub(super) fn segment(&self, i: usize) -> SegmentIter<'_, K, V> {
         self.directory.get(i).iter()
@@ -247,6 +254,14 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
         let entry = entering.take()?;
         self.len += 1;
         Some(segment.put_one(hash, entry))
+    }
+
+    /// Returns the value of a key, to be changed; copies nothing if the key is absent.
+    pub(super) fn get_mut(&mut self, hash: u64, is_key: impl Fn(&K) -> bool) -> Option<&mut V> {
+        self.get(hash, &is_key)?;
+        let segment = self.directory.get_mut(self.place(hash));
+        let entry = segment.find_mut(hash, is_key)?;
+        Some(&mut entry.value)
     }
 
     /// Removes and returns an entry; copies nothing if it is absent.

@@ -76,7 +76,7 @@ fn fill(batch: &mut Batch<'_, Counted, Counted>, prepared: Prepared<'_>) {
 
 /// Each kind of write. A closure drops no user value itself: that drop would run under the writer
 /// lock.
-const WRITES: [Write; 26] = [
+const WRITES: [Write; 32] = [
     |map, ledger, prepared| {
         prepared.extend(map.insert(Counted::new(500, ledger), Counted::new(1, ledger)));
     },
@@ -87,6 +87,18 @@ const WRITES: [Write; 26] = [
     |map, ledger, _| _ = map.update(Counted::new(3, ledger), |_| Some(Counted::new(1, ledger))),
     |map, ledger, _| _ = map.update(Counted::new(600, ledger), |_| Some(Counted::new(1, ledger))),
     |map, ledger, _| _ = map.update(Counted::new(3, ledger), |_| None),
+    |map, ledger, prepared| {
+        let key = Counted::clone(&prepared[0]);
+        _ = map.update_if_present(&key, |_| Some(Counted::new(1, ledger)));
+    },
+    |map, _, prepared| _ = map.update_if_present(&Counted::clone(&prepared[0]), |_| None),
+    |map, ledger, prepared| {
+        let key = Counted::clone(&prepared[0]);
+        _ = map.update_if(&key, |_| true, |_| Counted::new(1, ledger));
+    },
+    |map, _, prepared| prepared.extend(map.remove_if(&Counted::clone(&prepared[0]), |_| true)),
+    |map, _, _| drop(map.extract_if(|key, _| key.0.is_multiple_of(3))),
+    |map, _, _| drop(map.drain()),
     |map, ledger, _| _ = map.get_or_insert_with(Counted::new(3, ledger), || unreachable!()),
     |map, ledger, _| {
         _ = map.get_or_insert_with(Counted::new(700, ledger), || Counted::new(1, ledger));
@@ -254,7 +266,7 @@ const ENDS: [End; 7] = [
 /// A step of a batch in which one call of user code panics.
 type Step = fn(&mut Batch<'_, Counted, Counted>, Prepared<'_>);
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 10] = [
     // A key that is present, and one that is not; keys and values alternate.
     |batch, prepared| {
         let (key, value) = (next(prepared), next(prepared));
@@ -276,6 +288,12 @@ const STEPS: [Step; 8] = [
         batch.update(key, |_| value.take());
     },
     |batch, prepared| batch.update(next(prepared), |_| None),
+    |batch, prepared| {
+        let mut value = Some(next(prepared));
+        batch.update_if_present(&prepared[0], |_| value.take());
+        prepared.splice(0..0, value);
+    },
+    |batch, prepared| batch.update_if_present(&prepared[0], |_| None),
     |batch, prepared| {
         let (mut key, value) = (next(prepared), next(prepared));
         key.0 = 800;

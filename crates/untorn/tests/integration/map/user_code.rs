@@ -91,7 +91,7 @@ pub(crate) type Counts = Map<Counted, Counted>;
 type Write = fn(&Counts, &Arc<Ledger>);
 
 /// Writes that each make exactly one revision.
-const WRITES: [Write; 16] = [
+const WRITES: [Write; 21] = [
     |map, ledger| _ = map.insert(Counted::new(500, ledger), Counted::new(1, ledger)),
     |map, ledger| _ = map.insert(Counted::new(3, ledger), Counted::new(1, ledger)),
     |map, ledger| _ = map.remove(&Counted::new(3, ledger)),
@@ -107,6 +107,28 @@ const WRITES: [Write; 16] = [
             tick();
             old.cloned()
         });
+    },
+    |map, ledger| {
+        _ = map.update_if_present(&Counted::new(3, ledger), |old| {
+            tick();
+            Some(old.clone())
+        });
+    },
+    |map, ledger| _ = map.update_if(&Counted::new(3, ledger), |_| true, Counted::clone),
+    |map, ledger| _ = map.remove_if(&Counted::new(3, ledger), |value| value.0 == 3),
+    |map, _| {
+        _ = map.extract_if(|key, _| {
+            tick();
+            key.0 < 5
+        });
+    },
+    |map, ledger| {
+        let (view, keys) = (map.snapshot(), [Counted::new(3, ledger)]);
+        let done = map.batch_if_keys_unchanged(&view, &keys, |batch| {
+            tick();
+            batch.update_if_present(&keys[0], |old| Some(old.clone()));
+        });
+        assert!(done.is_ok());
     },
     |map, ledger| {
         map.get_or_insert_with(Counted::new(700, ledger), || {
