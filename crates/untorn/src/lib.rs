@@ -293,6 +293,13 @@ mod thread;
 #[cfg(any(test, not(untorn_loom)))]
 mod versions;
 
+/// Compares a key of another type with the keys of a [`Map`]: see [its keys](Map#keys).
+///
+/// This is the trait of the crate `equivalent`, which hashbrown and indexmap use too.
+#[cfg(not(untorn_loom))]
+#[doc(no_inline)]
+pub use equivalent::Equivalent;
+
 #[cfg(not(untorn_loom))]
 #[doc(inline)]
 pub use self::gomap::GoMap;

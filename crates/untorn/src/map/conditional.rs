@@ -1,7 +1,8 @@
 //! Writes that depend on present values, or on a view.
 
-use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
+
+use equivalent::Equivalent;
 
 use super::batch::Batch;
 use super::outcome::RevisionMismatch;
@@ -38,8 +39,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     #[track_caller]
     pub fn update_if_present<Q>(&self, key: &Q, f: impl FnOnce(&V) -> Option<V>) -> Option<V>
     where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
+        Q: Equivalent<K> + Hash + ?Sized,
     {
         let (value, mut replaced);
         let mut batch = self.begin_batch();
@@ -85,8 +85,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
         f: impl FnOnce(&V) -> V,
     ) -> Option<V>
     where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
+        Q: Equivalent<K> + Hash + ?Sized,
     {
         let (value, mut replaced);
         let mut batch = self.begin_batch();
@@ -125,8 +124,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     #[track_caller]
     pub fn remove_if<Q>(&self, key: &Q, condition: impl FnOnce(&V) -> bool) -> Option<V>
     where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
+        Q: Equivalent<K> + Hash + ?Sized,
     {
         let old;
         let mut batch = self.begin_batch();
@@ -187,8 +185,7 @@ impl<K: Eq + Hash, V: PartialEq, S: BuildHasher + Clone> Map<K, V, S> {
         f: impl FnOnce(&mut Batch<'_, K, V, S>),
     ) -> Result<Revision, RevisionMismatch>
     where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized + 'k,
+        Q: Equivalent<K> + Hash + ?Sized + 'k,
     {
         let keys: Vec<_> = keys.into_iter().collect();
         let are_unchanged = |newest: &View<K, V, S>| {

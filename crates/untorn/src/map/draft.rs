@@ -5,9 +5,10 @@
 //! entries whose insertion a panic in `Hash`, `Eq` or `Clone` interrupted, stay in the draft. Its
 //! owner drops the draft after the writer lock has been released.
 
-use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
 use std::mem::needs_drop;
+
+use equivalent::Equivalent;
 
 use super::table::{Entry, Table};
 use crate::mutants::mutant;
@@ -121,11 +122,10 @@ impl<K, V, S> Draft<K, V, S> {
 impl<K: Eq + Hash, V, S: BuildHasher> Draft<K, V, S> {
     pub(super) fn get<Q>(&self, key: &Q) -> Option<&Entry<K, V>>
     where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
+        Q: Equivalent<K> + Hash + ?Sized,
     {
         let hash = self.hasher.hash_one(key);
-        self.table.get(hash, |stored| stored.borrow() == key)
+        self.table.get(hash, |stored| key.equivalent(stored))
     }
 }
 
@@ -184,8 +184,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
     /// Removes `key` and returns its value.
     pub(super) fn remove<Q>(&mut self, key: &Q) -> Option<V>
     where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
+        Q: Equivalent<K> + Hash + ?Sized,
     {
         let Entry { key, value } = take_out(&mut self.table, &self.hasher, key)?;
         self.writes = self.writes.saturating_add(1);
@@ -218,11 +217,10 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
     /// Exchanges `value` with that of `key`, which is present.
     pub(super) fn swap<Q>(&mut self, key: &Q, value: &mut V)
     where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
+        Q: Equivalent<K> + Hash + ?Sized,
     {
         let hash = self.hasher.hash_one(key);
-        if let Some(stored) = self.table.get_mut(hash, |stored| stored.borrow() == key) {
+        if let Some(stored) = self.table.get_mut(hash, |stored| key.equivalent(stored)) {
             std::mem::swap(stored, value);
             self.writes = self.writes.saturating_add(1);
         }
@@ -232,8 +230,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
     /// the key.
     pub(super) fn update_if_present<Q>(&mut self, key: &Q, f: impl FnOnce(&V) -> Option<V>)
     where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
+        Q: Equivalent<K> + Hash + ?Sized,
     {
         let Some(old) = self.get(key) else {
             return;
@@ -242,7 +239,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
             // Foreign code runs below, so the value is in the draft.
             self.leftovers.values.push(value);
             let hash = self.hasher.hash_one(key);
-            let stored = self.table.get_mut(hash, |stored| stored.borrow() == key);
+            let stored = self.table.get_mut(hash, |stored| key.equivalent(stored));
             if let (Some(stored), Some(value)) = (stored, self.leftovers.values.last_mut()) {
                 std::mem::swap(stored, value);
                 self.writes = self.writes.saturating_add(1);
@@ -286,15 +283,15 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
 /// Removes an entry from a table.
 fn take_out<K, V, S, Q>(table: &mut Table<K, V>, hasher: &S, key: &Q) -> Option<Entry<K, V>>
 where
-    K: Eq + Hash + Clone + Borrow<Q>,
+    K: Eq + Hash + Clone,
     V: Clone,
     S: BuildHasher,
-    Q: Eq + Hash + ?Sized,
+    Q: Equivalent<K> + Hash + ?Sized,
 {
     let hash_of = |key: &K| hasher.hash_one(key);
     table.remove(
         hasher.hash_one(key),
-        |stored| stored.borrow() == key,
+        |stored| key.equivalent(stored),
         hash_of,
     )
 }

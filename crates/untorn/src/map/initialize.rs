@@ -1,8 +1,9 @@
 //! Values that are computed when their key is first looked up.
 
-use std::borrow::Borrow;
 use std::convert::Infallible;
 use std::hash::{BuildHasher, Hash};
+
+use equivalent::Equivalent;
 
 use super::Map;
 use super::batch::Batch;
@@ -161,8 +162,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
         f: impl FnOnce(&K) -> V,
     ) -> V
     where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
+        Q: Equivalent<K> + Hash + ?Sized,
     {
         if let Some(value) = self.get(key) {
             return value;
@@ -209,8 +209,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
         f: impl FnOnce(&K) -> Result<V, E>,
     ) -> Result<V, E>
     where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
+        Q: Equivalent<K> + Hash + ?Sized,
     {
         match self.get(key) {
             Some(value) => Ok(value),

@@ -149,6 +149,37 @@ impl fmt::Debug for DefaultHashBuilder {
 ///
 /// Guides: [moving from another map](crate::docs::migrate), [all limits](crate::docs::limits).
 ///
+/// # Keys
+/// A key is looked up by every type that is [`Equivalent`](crate::Equivalent) to it and hashes as
+/// it does. That is each form that `K` can be borrowed as: `&str` for a `Map<String, _>`, a
+/// `Map<Box<str>, _>` or a `Map<Arc<str>, _>`, and `&T` for a `Map<Arc<T>, _>`.
+///
+/// Composite keys need a type of your own, which compares its parts in place: nothing is allocated
+/// for the look-up. It cannot be a bare tuple. `(&str, &str)` is equivalent to itself by the trait,
+/// and no crate but that of the trait can make it equivalent to `(String, String)`.
+///
+/// ```
+/// use untorn::{Equivalent, Map};
+///
+/// /// A user and a device, borrowed. The fields are hashed in the order of the tuple's.
+/// #[derive(Hash)]
+/// struct Session<'a>(&'a str, &'a str);
+///
+/// impl Equivalent<(String, String)> for Session<'_> {
+///     fn equivalent(&self, (user, device): &(String, String)) -> bool {
+///         self.0 == user && self.1 == device
+///     }
+/// }
+///
+/// let sessions: Map<(String, String), u32> = Map::new();
+/// sessions.insert(("ada".to_owned(), "phone".to_owned()), 7);
+/// assert_eq!(sessions.get(&Session("ada", "phone")), Some(7));
+/// assert_eq!(sessions.pin()[&Session("ada", "phone")], 7);
+/// let to_key = |session: &Session<'_>| (session.0.to_owned(), session.1.to_owned());
+/// sessions.get_or_insert_with_by_ref(&Session("ada", "desk"), to_key, |_| 8);
+/// assert_eq!(sessions.remove(&Session("ada", "desk")), Some(8));
+/// ```
+///
 /// # Consistency
 /// Commits are totally ordered, and batches are serializable. Every view is exactly the state after
 /// some commit. A commit that returned before a pin began is in that pin's view, even if the thread

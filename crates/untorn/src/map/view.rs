@@ -1,10 +1,11 @@
 //! The read API that a pin, a snapshot and a reader share.
 
-use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
 use std::ops::Index;
 use std::sync::Arc;
+
+use equivalent::Equivalent;
 
 use super::DefaultHashBuilder;
 use super::iter::{Changes, Iter, Keys, Values};
@@ -40,11 +41,10 @@ impl<K: Eq + Hash, V, S: BuildHasher> View<K, V, S> {
     #[inline]
     fn entry<Q>(&self, key: &Q) -> Option<&Entry<K, V>>
     where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
+        Q: Equivalent<K> + Hash + ?Sized,
     {
         let hash = self.hasher.hash_one(key);
-        self.table.get(hash, |stored| stored.borrow() == key)
+        self.table.get(hash, |stored| key.equivalent(stored))
     }
 
     /// Returns the value of `key`. O(1) on average; never blocks.
@@ -57,8 +57,7 @@ impl<K: Eq + Hash, V, S: BuildHasher> View<K, V, S> {
     #[inline]
     pub fn get<Q>(&self, key: &Q) -> Option<&V>
     where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
+        Q: Equivalent<K> + Hash + ?Sized,
     {
         self.entry(key).map(|entry| &entry.value)
     }
@@ -73,8 +72,7 @@ impl<K: Eq + Hash, V, S: BuildHasher> View<K, V, S> {
     #[inline]
     pub fn get_key_value<Q>(&self, key: &Q) -> Option<(&K, &V)>
     where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
+        Q: Equivalent<K> + Hash + ?Sized,
     {
         self.entry(key).map(|entry| (&entry.key, &entry.value))
     }
@@ -89,8 +87,7 @@ impl<K: Eq + Hash, V, S: BuildHasher> View<K, V, S> {
     #[inline]
     pub fn contains_key<Q>(&self, key: &Q) -> bool
     where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
+        Q: Equivalent<K> + Hash + ?Sized,
     {
         self.entry(key).is_some()
     }
@@ -198,8 +195,7 @@ impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> View<K, V, S> {
     /// none.
     pub(super) fn is_unchanged_since<Q>(&self, older: &Self, key: &Q) -> bool
     where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
+        Q: Equivalent<K> + Hash + ?Sized,
     {
         let hash = self.hasher.hash_one(key);
         self.table.shares(&older.table, hash) || self.get(key) == older.get(key)
@@ -299,8 +295,8 @@ pub enum Change<'v, K, V> {
 
 impl<K, V, Q, S> Index<&Q> for View<K, V, S>
 where
-    K: Eq + Hash + Borrow<Q>,
-    Q: Eq + Hash + ?Sized,
+    K: Eq + Hash,
+    Q: Equivalent<K> + Hash + ?Sized,
     S: BuildHasher,
 {
     type Output = V;

@@ -1,7 +1,8 @@
 //! The writes of a map: each is one commit.
 
-use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
+
+use equivalent::Equivalent;
 
 use super::batch::Batch;
 use super::outcome::BatchOutcome;
@@ -54,8 +55,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     #[track_caller]
     pub fn remove<Q>(&self, key: &Q) -> Option<V>
     where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
+        Q: Equivalent<K> + Hash + ?Sized,
     {
         let mut batch = self.begin_batch();
         let old = batch.remove(key);

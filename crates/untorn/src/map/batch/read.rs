@@ -1,9 +1,10 @@
 //! Reads of a batch: the contents with its own writes.
 
-use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
 use std::ops::Index;
+
+use equivalent::Equivalent;
 
 use super::Batch;
 use crate::map::iter::Iter;
@@ -21,8 +22,7 @@ impl<K: Eq + Hash, V, S: BuildHasher> Batch<'_, K, V, S> {
     /// ```
     pub fn get<Q>(&self, key: &Q) -> Option<&V>
     where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
+        Q: Equivalent<K> + Hash + ?Sized,
     {
         self.get_key_value(key).map(|(_, value)| value)
     }
@@ -37,8 +37,7 @@ impl<K: Eq + Hash, V, S: BuildHasher> Batch<'_, K, V, S> {
     /// ```
     pub fn get_key_value<Q>(&self, key: &Q) -> Option<(&K, &V)>
     where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
+        Q: Equivalent<K> + Hash + ?Sized,
     {
         let entry = self.draft.get(key);
         entry.map(|entry| (&entry.key, &entry.value))
@@ -56,8 +55,7 @@ impl<K: Eq + Hash, V, S: BuildHasher> Batch<'_, K, V, S> {
     /// ```
     pub fn contains_key<Q>(&self, key: &Q) -> bool
     where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
+        Q: Equivalent<K> + Hash + ?Sized,
     {
         self.get(key).is_some()
     }
@@ -113,8 +111,8 @@ impl<K, V, S> Batch<'_, K, V, S> {
 
 impl<K, V, Q, S> Index<&Q> for Batch<'_, K, V, S>
 where
-    K: Eq + Hash + Borrow<Q>,
-    Q: Eq + Hash + ?Sized,
+    K: Eq + Hash,
+    Q: Equivalent<K> + Hash + ?Sized,
     S: BuildHasher,
 {
     type Output = V;

@@ -1,7 +1,8 @@
 //! Writes to a batch. Foreign values stay in its draft until the lock has been released.
 
-use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
+
+use equivalent::Equivalent;
 
 use super::Batch;
 
@@ -37,8 +38,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Batch<'_, K, V, S> {
     /// ```
     pub fn remove<Q>(&mut self, key: &Q) -> Option<V>
     where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
+        Q: Equivalent<K> + Hash + ?Sized,
     {
         self.draft.remove(key)
     }
@@ -82,8 +82,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Batch<'_, K, V, S> {
     #[doc(alias = "get_mut")]
     pub fn update_if_present<Q>(&mut self, key: &Q, f: impl FnOnce(&V) -> Option<V>)
     where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
+        Q: Equivalent<K> + Hash + ?Sized,
     {
         self.draft.update_if_present(key, f);
     }
