@@ -51,8 +51,10 @@
 //! # Blocking
 //!
 //! Reads never block. Waiting for a fetch, and stopping or dropping a poller, block the thread, so
-//! they run in `spawn_blocking` ([`Service::reload`], [`Service::stop`]).
+//! they run in `spawn_blocking` ([`Service::reload`], [`Service::stop`]). So does the first look-up
+//! of a value that is slow to compute; [`hosts`] awaits it instead.
 
+pub mod hosts;
 pub mod settings;
 
 use std::error::Error;

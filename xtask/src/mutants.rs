@@ -62,6 +62,7 @@ const BLOCKS: &[&str] = &["model::blocks"];
 const OVERLAPS: &[&str] = &["overlaps::"];
 const CELLS: &[&str] = &["overlap_cell::"];
 const THREADS: &[&str] = &["overlap::thread"];
+const INITIALIZERS: &[&str] = &["map::initializers"];
 const MAP: &[&str] = &["map::tests", "--skip", "gomap::"];
 
 const CASES: &[Case] = &[
@@ -180,6 +181,10 @@ const CASES: &[Case] = &[
         Integration,
         &["commit_is_visible_and_unlocked"],
     ),
+    ("initializers_do_not_wait", Integration, INITIALIZERS),
+    ("initializers_do_not_wait", Shuttle, &["initializers"]),
+    ("failed_initializer_wakes_none", Shuttle, &["initializers"]),
+    ("initialized_twice", Shuttle, &["initializers"]),
     (
         "dropped_stream_keeps_its_waker",
         Integration,

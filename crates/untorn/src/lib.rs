@@ -294,14 +294,21 @@ mod thread;
 #[cfg(any(test, not(untorn_loom)))]
 mod versions;
 
+/// Compares a key of another type with the keys of a [`Map`]: see [its keys](Map#keys).
+///
+/// This is the trait of the crate `equivalent`, which hashbrown and indexmap use too.
+#[cfg(not(untorn_loom))]
+#[doc(no_inline)]
+pub use equivalent::Equivalent;
+
 #[cfg(not(untorn_loom))]
 #[doc(inline)]
 pub use self::gomap::GoMap;
 #[cfg(not(untorn_loom))]
 #[doc(inline)]
 pub use self::map::{
-    Batch, BatchOutcome, Change, FilteredSubscription, FilteredTransition, KeySubscription,
-    KeyTransition, Map, MapStats, Refreshed, RevisionMismatch, View,
+    Batch, BatchOutcome, Change, DuplicateKeys, FilteredSubscription, FilteredTransition,
+    KeySubscription, KeyTransition, Map, MapStats, Refreshed, RevisionMismatch, View,
 };
 #[cfg(not(untorn_loom))]
 pub use self::overlap::{

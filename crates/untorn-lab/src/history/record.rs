@@ -356,14 +356,17 @@ impl<'r, S: Subject> Recorder<'r, S> {
 
     fn get_or_insert_with(&mut self, key: Key) {
         self.call("get_or_insert_with", |map, generator, steps| {
+            let mut made = None;
             let saw = map.get_or_insert_with(key, &mut || {
                 pause(&mut generator.rng);
-                let fresh = generator.fresh();
-                let (value, old) = (Some(fresh), Some(None));
-                *steps = vec![Step::Write { key, value, old }];
-                fresh
+                *made.insert(generator.fresh())
             });
             let saw = Some(saw);
+            // A value that was computed is not written if another writer inserts the key first.
+            if made == saw {
+                let (value, old) = (made, Some(None));
+                steps.push(Step::Write { key, value, old });
+            }
             steps.push(Step::Get { key, saw });
             None
         });

@@ -243,10 +243,10 @@ struct UntornView<'v> {
 
 impl ViewOps for UntornView<'_> {
     fn get(&self, key: Key) -> Option<Value> {
-        self.view.get(&key.into()).copied()
+        self.view.get(&u32::from(key)).copied()
     }
     fn contains_key(&self, key: Key) -> bool {
-        self.view.contains_key(&key.into())
+        self.view.contains_key(&u32::from(key))
     }
     fn len(&self) -> usize {
         self.view.len() - self.others as usize
@@ -276,10 +276,10 @@ struct UntornBatch<'o, 'b> {
 
 impl BatchOps for UntornBatch<'_, '_> {
     fn get(&self, key: Key) -> Option<Value> {
-        self.batch.get(&key.into()).copied()
+        self.batch.get(&u32::from(key)).copied()
     }
     fn contains_key(&self, key: Key) -> bool {
-        self.batch.contains_key(&key.into())
+        self.batch.contains_key(&u32::from(key))
     }
     fn len(&self) -> usize {
         self.batch.len() - self.others as usize
@@ -288,7 +288,7 @@ impl BatchOps for UntornBatch<'_, '_> {
         self.batch.insert(key.into(), value)
     }
     fn remove(&mut self, key: Key) -> Option<Value> {
-        self.batch.remove(&key.into())
+        self.batch.remove(&u32::from(key))
     }
     fn clear(&mut self) {
         if self.others == 0 {
@@ -373,10 +373,10 @@ impl Subject for Untorn {
     }
 
     fn get(&self, key: Key) -> Option<Value> {
-        self.map.get(&key.into())
+        self.map.get(&u32::from(key))
     }
     fn contains_key(&self, key: Key) -> bool {
-        self.map.contains_key(&key.into())
+        self.map.contains_key(&u32::from(key))
     }
     fn len(&self) -> usize {
         self.map.len() - self.others as usize
@@ -388,7 +388,7 @@ impl Subject for Untorn {
         self.map.insert(key.into(), value)
     }
     fn remove(&self, key: Key) -> Option<Value> {
-        self.map.remove(&key.into())
+        self.map.remove(&u32::from(key))
     }
     fn clear(&self) {
         if self.others == 0 {

@@ -1,20 +1,18 @@
 //! Writes that become visible together or not at all.
 
-use std::borrow::Borrow;
-use std::fmt;
-use std::hash::{BuildHasher, Hash};
-use std::ops::Index;
+mod read;
+mod write;
+
 use std::time::Duration;
 
 use super::draft::Draft;
-use super::iter::Iter;
 use super::remains::discard;
 use super::table::{Entry, Table};
 use super::view::View;
 use super::{DefaultHashBuilder, Map};
 use crate::Revision;
 use crate::mutants::mutant;
-use crate::published::{Version, Writer};
+use crate::published::{Snapshot, Transition, Version, Writer};
 use crate::sync::Arc;
 use crate::versions::Weight;
 
@@ -27,6 +25,8 @@ const WRITES_WITH_A_SCAN: usize = 16;
 
 /// The entries of large versions that a commit drops besides twice as many as it may retire.
 const MAX_DROPPED_BESIDES: usize = 2_048;
+
+type SharedVersion<K, V, S> = Arc<Version<View<K, V, S>>>;
 
 /// A guard of writes to a [`Map`] that become visible together, or not at all.
 ///
@@ -70,7 +70,7 @@ pub struct Batch<'m, K, V, S = DefaultHashBuilder> {
     // The order of the fields is that of their drops. The cell references the newest version too,
     // so dropping the first field runs no foreign code. The second releases the lock. The rest runs
     // foreign code.
-    newest: Option<Arc<Version<View<K, V, S>>>>,
+    newest: Option<SharedVersion<K, V, S>>,
     writer: Option<Writer<'m, View<K, V, S>>>,
     /// The hasher of the view that a commit publishes. It is cloned at the beginning, so that a
     /// commit runs no foreign code before it publishes.
@@ -209,18 +209,75 @@ impl<K, V, S> Batch<'_, K, V, S> {
     /// assert_eq!(map.begin_batch().commit().get(), 1); // nothing was written
     /// ```
     pub fn commit(mut self) -> Revision {
-        self.publish()
+        let published = self.publish(|version| version.value.revision);
+        published.unwrap_or(self.revision)
     }
 
-    fn publish(&mut self) -> Revision {
-        if !self.draft.is_changed() {
-            return self.revision;
-        }
-        let (Some(newest), Some(writer), Some(hasher)) =
-            (self.newest.take(), self.writer.take(), self.hasher.take())
-        else {
-            return self.revision;
+    /// Publishes the writes as one revision, as [`commit`](Self::commit) does, and returns the view
+    /// of that revision. A newer one may exist by then; the snapshot is that of this batch.
+    ///
+    /// A batch that wrote nothing makes no revision: this then returns the newest view. The
+    /// snapshot retains its version.
+    ///
+    /// # Examples
+    /// ```
+    /// let limits = untorn::Map::from([("low", 10)]);
+    /// let mut batch = limits.begin_batch();
+    /// batch.insert("high", 20);
+    /// let own = batch.commit_snapshot();
+    /// limits.clear(); // another thread could have done this
+    /// assert_eq!((own.len(), own["high"], own.revision().get()), (2, 20, 1));
+    /// ```
+    #[must_use = "use `commit` if the view is not needed"]
+    pub fn commit_snapshot(mut self) -> Snapshot<View<K, V, S>> {
+        let published = self.publish(|version| Snapshot::of(Arc::clone(version)));
+        // Explicit: if a `Drop` panics here, the snapshot is dropped too.
+        drop(self);
+        published.expect("a batch is committed once")
+    }
+
+    /// Publishes the writes as one revision, as [`commit`](Self::commit) does, and returns the views
+    /// before and after it. [`Transition::changes`] of the result has exactly the changes of this
+    /// batch, whatever other writers do.
+    ///
+    /// Both views are the newest one if the batch wrote nothing. They retain their versions.
+    ///
+    /// # Examples
+    /// ```
+    /// use untorn::{Change, Map};
+    ///
+    /// let limits = Map::from([("low", 10), ("high", 20)]);
+    /// let mut batch = limits.begin_batch();
+    /// batch.update("low", |n| n.map(|n| n + 1));
+    /// let step = batch.commit_transition();
+    /// limits.clear(); // another thread could have done this
+    /// let changes: Vec<_> = step.changes().collect();
+    /// assert_eq!(changes, [Change::Changed { key: &"low", old: &10, new: &11 }]);
+    /// ```
+    #[must_use = "use `commit` if the changes are not needed"]
+    pub fn commit_transition(mut self) -> Transition<View<K, V, S>> {
+        let from = self.newest.clone();
+        let to = self.publish(Arc::clone);
+        // Explicit: if a `Drop` panics here, both versions are dropped too.
+        drop(self);
+        let (Some(from), Some(to)) = (from, to) else {
+            unreachable!("a batch is committed once")
         };
+        Transition {
+            from: Snapshot::of(from),
+            to: Snapshot::of(to),
+            missed: 0,
+        }
+    }
+
+    /// Publishes the writes, and returns what `keep` returns for the version. Returns `None` if the
+    /// batch was published before.
+    fn publish<R>(&mut self, keep: impl FnOnce(&SharedVersion<K, V, S>) -> R) -> Option<R> {
+        let newest = self.newest.take()?;
+        if !self.draft.is_changed() {
+            return Some(keep(&newest));
+        }
+        let (writer, hasher) = (self.writer.take()?, self.hasher.take()?);
         let (table, origin) = (self.draft.take_table(), Arc::clone(&newest.value.origin));
         // The entries of the segments that this commit replaces, at most.
         let replaced = Table::<K, V>::SEGMENT_ENTRIES.saturating_mul(self.draft.writes());
@@ -243,12 +300,12 @@ impl<K, V, S> Batch<'_, K, V, S> {
         };
         let most = 2 * replaced + MAX_DROPPED_BESIDES;
         let map = self.map;
-        let revision =
-            writer.publish_with(make, weight, |freed| discard(freed, &map.remains, most));
+        let discard = |freed| discard(freed, &map.remains, most);
+        let published = writer.publish_with(make, weight, keep, discard);
         if map.prompt_reclamation {
             map.reclaim();
         }
-        revision
+        Some(published)
     }
 
     /// Returns the writer lock, until the batch has been committed.
@@ -280,266 +337,12 @@ impl<K, V, S> Batch<'_, K, V, S> {
     pub fn revision(&self) -> Revision {
         self.revision
     }
-
-    /// Returns an iterator over the entries, with this batch's writes, in no particular order.
-    ///
-    /// # Examples
-    /// ```
-    /// let map = untorn::Map::from([("a", 1)]);
-    /// map.batch(|batch| {
-    ///     batch.insert("b", 2);
-    ///     let sum = batch.iter().map(|(_, n)| n).sum();
-    ///     batch.insert("sum", sum);
-    /// });
-    /// assert_eq!(map.get("sum"), Some(3));
-    /// ```
-    pub fn iter(&self) -> Iter<'_, K, V> {
-        Iter(self.draft.table().iter())
-    }
-
-    /// Returns the number of entries, with this batch's writes. O(1).
-    ///
-    /// # Examples
-    /// ```
-    /// let map = untorn::Map::from([("a", 1)]);
-    /// let mut batch = map.begin_batch();
-    /// batch.insert("b", 2);
-    /// assert_eq!((batch.len(), map.len()), (2, 1)); // the batch is not committed
-    /// # drop(batch);
-    /// ```
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.draft.table().len()
-    }
-
-    /// Returns whether there is no entry, with this batch's writes. O(1).
-    ///
-    /// # Examples
-    /// ```
-    /// let map = untorn::Map::from([("a", 1)]);
-    /// map.batch(|batch| {
-    ///     batch.remove("a");
-    ///     assert!(batch.is_empty());
-    /// });
-    /// ```
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Removes all entries. O(1): the contents are dropped when the batch ends.
-    ///
-    /// # Examples
-    /// ```
-    /// let map = untorn::Map::from([("a", 1), ("b", 2)]);
-    /// map.batch(|batch| {
-    ///     batch.clear();
-    ///     batch.insert("c", 3);
-    /// });
-    /// assert_eq!(map.pin().keys().collect::<Vec<_>>(), [&"c"]);
-    /// ```
-    pub fn clear(&mut self) {
-        self.draft.clear();
-    }
 }
 
 impl<K, V, S> Drop for Batch<'_, K, V, S> {
     fn drop(&mut self) {
         if mutant("dropped_batch_is_published") {
-            self.publish();
+            self.publish(|_| ());
         }
-    }
-}
-
-impl<K: Eq + Hash, V, S: BuildHasher> Batch<'_, K, V, S> {
-    /// Returns the value of `key`, with this batch's writes. O(1) on average.
-    ///
-    /// # Examples
-    /// ```
-    /// let map = untorn::Map::from([("a", 1)]);
-    /// map.batch(|batch| {
-    ///     batch.insert("b", 2);
-    ///     assert_eq!((batch.get("a"), batch.get("b")), (Some(&1), Some(&2)));
-    /// });
-    /// ```
-    pub fn get<Q>(&self, key: &Q) -> Option<&V>
-    where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
-    {
-        self.get_key_value(key).map(|(_, value)| value)
-    }
-
-    /// Returns the stored key that equals `key`, and its value, with this batch's writes. O(1) on
-    /// average.
-    ///
-    /// # Examples
-    /// ```
-    /// let map = untorn::Map::from([("a", 1)]);
-    /// map.batch(|batch| assert_eq!(batch.get_key_value("a"), Some((&"a", &1))));
-    /// ```
-    pub fn get_key_value<Q>(&self, key: &Q) -> Option<(&K, &V)>
-    where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
-    {
-        let entry = self.draft.get(key);
-        entry.map(|entry| (&entry.key, &entry.value))
-    }
-
-    /// Returns whether `key` has a value, with this batch's writes. O(1) on average.
-    ///
-    /// # Examples
-    /// ```
-    /// let map = untorn::Map::from([("a", 1)]);
-    /// map.batch(|batch| {
-    ///     batch.remove("a");
-    ///     assert!(!batch.contains_key("a"));
-    /// });
-    /// ```
-    pub fn contains_key<Q>(&self, key: &Q) -> bool
-    where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
-    {
-        self.get(key).is_some()
-    }
-}
-
-impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Batch<'_, K, V, S> {
-    /// Inserts a value for `key` and returns the value that it replaces. If the key is present, the
-    /// stored key is kept and `key` is dropped with the batch. O(1) on average, but the first write
-    /// to a segment copies it.
-    ///
-    /// # Examples
-    /// ```
-    /// let map = untorn::Map::from([("a", 1)]);
-    /// map.batch(|batch| {
-    ///     assert_eq!(batch.insert("a", 2), Some(1));
-    ///     assert_eq!(batch.insert("b", 3), None);
-    /// });
-    /// assert_eq!((map.get("a"), map.get("b")), (Some(2), Some(3)));
-    /// ```
-    pub fn insert(&mut self, key: K, value: V) -> Option<V> {
-        self.draft.insert(key, value)
-    }
-
-    /// Removes `key` and returns its value. O(1) on average, but the first write to a segment
-    /// copies it. Copies nothing if `key` is absent.
-    ///
-    /// # Examples
-    /// ```
-    /// let map = untorn::Map::from([("a", 1)]);
-    /// map.batch(|batch| {
-    ///     assert_eq!(batch.remove("a"), Some(1));
-    ///     assert_eq!(batch.remove("a"), None);
-    /// });
-    /// assert!(map.is_empty());
-    /// ```
-    pub fn remove<Q>(&mut self, key: &Q) -> Option<V>
-    where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
-    {
-        self.draft.remove(key)
-    }
-
-    /// Replaces the value of `key` with the result of `f`, which gets the current value or `None`;
-    /// if it returns `None`, the key is removed. O(1) on average, but the first write to a segment
-    /// copies it.
-    ///
-    /// # Examples
-    /// ```
-    /// let stock = untorn::Map::from([("apples", 3), ("pears", 1)]);
-    /// stock.batch(|batch| {
-    ///     for fruit in ["apples", "pears"] {
-    ///         batch.update(fruit, |n| n.map(|n| n - 1).filter(|n| *n > 0));
-    ///     }
-    /// });
-    /// assert_eq!((stock.get("apples"), stock.get("pears")), (Some(2), None));
-    /// ```
-    #[doc(alias = "entry")]
-    pub fn update(&mut self, key: K, f: impl FnOnce(Option<&V>) -> Option<V>) {
-        self.draft.update(key, f);
-    }
-
-    /// Keeps the entries for which `keep` returns true, and removes the others. `keep` is called
-    /// for all entries before the first one is removed. Only segments that lose an entry are
-    /// copied. Entries are removed by position, so one whose key does not equal itself can be
-    /// removed too. O(entries).
-    ///
-    /// # Examples
-    /// ```
-    /// let map = untorn::Map::from([("a", 1), ("b", 2), ("c", 3)]);
-    /// map.batch(|batch| {
-    ///     batch.retain(|_, n| *n != 2);
-    ///     assert_eq!(batch.len(), 2);
-    /// });
-    /// ```
-    pub fn retain(&mut self, keep: impl FnMut(&K, &V) -> bool) {
-        self.draft.retain(keep);
-    }
-}
-
-impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Extend<(K, V)> for Batch<'_, K, V, S> {
-    /// Inserts all entries. They are drained while the writer lock is held.
-    ///
-    /// # Panics
-    /// If the iterator panics, or `Hash`, `Eq` or `Clone` of a key or value: the entries before
-    /// that stay in the batch. If the iterator writes to the map of this batch: that would
-    /// deadlock.
-    ///
-    /// # Examples
-    /// ```
-    /// let map = untorn::Map::new();
-    /// map.batch(|batch| batch.extend([("a", 1), ("b", 2)]));
-    /// assert_eq!((map.len(), map.revision().get()), (2, 1));
-    /// ```
-    fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
-        self.draft.extend(entries);
-    }
-}
-
-impl<K, V, Q, S> Index<&Q> for Batch<'_, K, V, S>
-where
-    K: Eq + Hash + Borrow<Q>,
-    Q: Eq + Hash + ?Sized,
-    S: BuildHasher,
-{
-    type Output = V;
-
-    /// Returns the value of `key`, with this batch's writes. O(1) on average.
-    ///
-    /// # Panics
-    /// If `key` is absent.
-    ///
-    /// # Examples
-    /// ```
-    /// let accounts = untorn::Map::from([("a", 10), ("b", 0)]);
-    /// accounts.batch(|batch| {
-    ///     let (from, to) = (batch["a"], batch["b"]);
-    ///     batch.insert("a", from - 3);
-    ///     batch.insert("b", to + 3);
-    /// });
-    /// assert_eq!(accounts.pin()["b"], 3);
-    /// ```
-    #[track_caller]
-    fn index(&self, key: &Q) -> &V {
-        self.get(key).expect("no entry for this key")
-    }
-}
-
-impl<'b, K, V, S> IntoIterator for &'b Batch<'_, K, V, S> {
-    type Item = (&'b K, &'b V);
-    type IntoIter = Iter<'b, K, V>;
-
-    fn into_iter(self) -> Iter<'b, K, V> {
-        self.iter()
-    }
-}
-
-impl<K: fmt::Debug, V: fmt::Debug, S> fmt::Debug for Batch<'_, K, V, S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self).finish()
     }
 }

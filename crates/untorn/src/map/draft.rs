@@ -5,9 +5,10 @@
 //! entries whose insertion a panic in `Hash`, `Eq` or `Clone` interrupted, stay in the draft. Its
 //! owner drops the draft after the writer lock has been released.
 
-use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
 use std::mem::needs_drop;
+
+use equivalent::Equivalent;
 
 use super::table::{Entry, Table};
 use crate::mutants::mutant;
@@ -49,6 +50,14 @@ impl<K, V> Leftovers<K, V> {
     fn entry(&mut self, Entry { key, value }: Entry<K, V>) {
         self.key(key);
         self.value(value);
+    }
+
+    /// Holds an entry that is about to be inserted.
+    fn enter(&mut self, entry: Entry<K, V>) {
+        if let Some(left) = self.entering.replace(entry) {
+            // After a panic that was caught inside the batch.
+            self.entry(left);
+        }
     }
 
     /// Holds a key whose value is about to be computed.
@@ -126,18 +135,17 @@ impl<K, V, S> Draft<K, V, S> {
 impl<K: Eq + Hash, V, S: BuildHasher> Draft<K, V, S> {
     pub(super) fn get<Q>(&self, key: &Q) -> Option<&Entry<K, V>>
     where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
+        Q: Equivalent<K> + Hash + ?Sized,
     {
         let hash = self.hasher.hash_one(key);
-        self.table.get(hash, |stored| stored.borrow() == key)
+        self.table.get(hash, |stored| key.equivalent(stored))
     }
 }
 
 impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
     /// Inserts a value for `key` and returns the value that it replaces.
     pub(super) fn insert(&mut self, key: K, value: V) -> Option<V> {
-        self.enter(Entry { key, value });
+        self.leftovers.enter(Entry { key, value });
         let hash = self.hasher.hash_one(&self.leftovers.entering.as_ref()?.key);
         self.insert_entering(hash)
     }
@@ -145,20 +153,13 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
     /// Inserts an entry; the value that it replaces is dropped with the draft. Returns whether there
     /// was one.
     pub(super) fn put_hashed(&mut self, hash: u64, entry: Entry<K, V>) -> bool {
-        self.enter(entry);
+        self.leftovers.enter(entry);
         let old = self.insert_entering(hash);
         let replaced = old.is_some();
         if let Some(old) = old {
             self.leftovers.value(old);
         }
         replaced
-    }
-
-    fn enter(&mut self, entry: Entry<K, V>) {
-        if let Some(left) = self.leftovers.entering.replace(entry) {
-            // After a panic that was caught inside the batch.
-            self.leftovers.entry(left);
-        }
     }
 
     fn insert_entering(&mut self, hash: u64) -> Option<V> {
@@ -181,11 +182,29 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
         }
     }
 
+    /// Returns the value of `key`, after inserting that of `f` if there is none.
+    pub(super) fn get_or_insert_with(&mut self, key: K, f: impl FnOnce() -> V) -> Option<&V> {
+        self.leftovers.hold(key);
+        let key = self.leftovers.key.as_ref()?;
+        let hash = self.hasher.hash_one(key);
+        if self.table.get(hash, |stored| stored == key).is_some() {
+            let found = self.table.get(hash, |stored| stored == key);
+            return found.map(|entry| &entry.value);
+        }
+        let value = f();
+        let key = self.leftovers.key.take()?;
+        self.leftovers.enter(Entry { key, value });
+        let entering = &mut self.leftovers.entering;
+        let hash_of = |key: &K| self.hasher.hash_one(key);
+        let added = self.table.insert_absent(hash, entering, hash_of)?;
+        self.writes = self.writes.saturating_add(1);
+        Some(&added.value)
+    }
+
     /// Removes `key` and returns its value.
     pub(super) fn remove<Q>(&mut self, key: &Q) -> Option<V>
     where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
+        Q: Equivalent<K> + Hash + ?Sized,
     {
         let Entry { key, value } = take_out(&mut self.table, &self.hasher, key)?;
         self.writes = self.writes.saturating_add(1);
@@ -212,6 +231,42 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
             if let Some(key) = self.leftovers.key.take() {
                 self.leftovers.key(key);
             }
+        }
+    }
+
+    /// Exchanges `value` with that of `key`, which is present.
+    pub(super) fn swap<Q>(&mut self, key: &Q, value: &mut V)
+    where
+        Q: Equivalent<K> + Hash + ?Sized,
+    {
+        let hash = self.hasher.hash_one(key);
+        if let Some(stored) = self.table.get_mut(hash, |stored| key.equivalent(stored)) {
+            std::mem::swap(stored, value);
+            self.writes = self.writes.saturating_add(1);
+        }
+    }
+
+    /// Replaces the value of `key`, if it is present, by the one that `f` returns; `None` removes
+    /// the key.
+    pub(super) fn update_if_present<Q>(&mut self, key: &Q, f: impl FnOnce(&V) -> Option<V>)
+    where
+        Q: Equivalent<K> + Hash + ?Sized,
+    {
+        let Some(old) = self.get(key) else {
+            return;
+        };
+        if let Some(value) = f(&old.value) {
+            // Foreign code runs below, so the value is in the draft.
+            self.leftovers.values.push(value);
+            let hash = self.hasher.hash_one(key);
+            let stored = self.table.get_mut(hash, |stored| key.equivalent(stored));
+            if let (Some(stored), Some(value)) = (stored, self.leftovers.values.last_mut()) {
+                std::mem::swap(stored, value);
+                self.writes = self.writes.saturating_add(1);
+            }
+        } else if let Some(removed) = take_out(&mut self.table, &self.hasher, key) {
+            self.writes = self.writes.saturating_add(1);
+            self.leftovers.entry(removed);
         }
     }
 
@@ -258,15 +313,15 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
 /// Removes an entry from a table.
 fn take_out<K, V, S, Q>(table: &mut Table<K, V>, hasher: &S, key: &Q) -> Option<Entry<K, V>>
 where
-    K: Eq + Hash + Clone + Borrow<Q>,
+    K: Eq + Hash + Clone,
     V: Clone,
     S: BuildHasher,
-    Q: Eq + Hash + ?Sized,
+    Q: Equivalent<K> + Hash + ?Sized,
 {
     let hash_of = |key: &K| hasher.hash_one(key);
     table.remove(
         hasher.hash_one(key),
-        |stored| stored.borrow() == key,
+        |stored| key.equivalent(stored),
         hash_of,
     )
 }

@@ -7,7 +7,9 @@
 // | `construct.rs`, `configure.rs`, `convert.rs` | creating, naming, forking, conversions |
 // | `read.rs`, `view.rs` | the reads of a map; the contents of one revision |
 // | `write.rs`, `batch.rs`, `draft.rs`, `outcome.rs` | the writes; a guard that publishes; the contents it prepares; what a write returns |
-// | `refresh.rs` | what differs between a map and a source |
+// | `conditional.rs` | writes that depend on present values, or on a view |
+// | `refresh.rs`, `source.rs` | replacing the contents by those of a source; what differs |
+// | `initialize.rs`, `in_progress.rs` | values that are computed on demand; the keys whose initializers run |
 // | `follow.rs` | subscriptions and waits |
 // | `filtered.rs`, `filtered_stream.rs` | subscriptions to some keys |
 // | `restore.rs` | the contents of an earlier view |
@@ -23,6 +25,12 @@
 mod construct;
 mod read;
 mod write;
+
+mod conditional;
+
+mod initialize;
+
+mod refresh;
 
 mod batch;
 
@@ -42,14 +50,15 @@ mod view;
 
 mod convert;
 mod draft;
+mod in_progress;
 mod into_iter;
 mod iter;
 mod origin;
 mod outcome;
 #[cfg(feature = "rayon")]
 mod rayon;
-mod refresh;
 mod remains;
+mod source;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -65,10 +74,11 @@ pub use self::filtered::{
 };
 #[cfg(feature = "stream")]
 pub use self::filtered_stream::FilteredSubscriptionStream;
+use self::in_progress::InProgress;
 pub use self::into_iter::IntoIter;
 pub use self::iter::{Changes, Iter, Keys, Values};
 use self::origin::Origin;
-pub use self::outcome::{BatchOutcome, Refreshed, RevisionMismatch};
+pub use self::outcome::{BatchOutcome, DuplicateKeys, Refreshed, RevisionMismatch};
 #[cfg(feature = "rayon")]
 pub use self::rayon::ParIter;
 use self::remains::Remains;
@@ -158,6 +168,37 @@ impl fmt::Debug for DefaultHashBuilder {
 ///
 /// Guides: [moving from another map](crate::docs::migrate), [all limits](crate::docs::limits).
 ///
+/// # Keys
+/// A key is looked up by every type that is [`Equivalent`](crate::Equivalent) to it and hashes as
+/// it does. That is each form that `K` can be borrowed as: `&str` for a `Map<String, _>`, a
+/// `Map<Box<str>, _>` or a `Map<Arc<str>, _>`, and `&T` for a `Map<Arc<T>, _>`.
+///
+/// Composite keys need a type of your own, which compares its parts in place: nothing is allocated
+/// for the look-up. It cannot be a bare tuple. `(&str, &str)` is equivalent to itself by the trait,
+/// and no crate but that of the trait can make it equivalent to `(String, String)`.
+///
+/// ```
+/// use untorn::{Equivalent, Map};
+///
+/// /// A user and a device, borrowed. The fields are hashed in the order of the tuple's.
+/// #[derive(Hash)]
+/// struct Session<'a>(&'a str, &'a str);
+///
+/// impl Equivalent<(String, String)> for Session<'_> {
+///     fn equivalent(&self, (user, device): &(String, String)) -> bool {
+///         self.0 == user && self.1 == device
+///     }
+/// }
+///
+/// let sessions: Map<(String, String), u32> = Map::new();
+/// sessions.insert(("ada".to_owned(), "phone".to_owned()), 7);
+/// assert_eq!(sessions.get(&Session("ada", "phone")), Some(7));
+/// assert_eq!(sessions.pin()[&Session("ada", "phone")], 7);
+/// let to_key = |session: &Session<'_>| (session.0.to_owned(), session.1.to_owned());
+/// sessions.get_or_insert_with_by_ref(&Session("ada", "desk"), to_key, |_| 8);
+/// assert_eq!(sessions.remove(&Session("ada", "desk")), Some(8));
+/// ```
+///
 /// # Consistency
 /// Commits are totally ordered, and batches are serializable. Every view is exactly the state after
 /// some commit. A commit that returned before a pin began is in that pin's view, even if the thread
@@ -171,7 +212,8 @@ impl fmt::Debug for DefaultHashBuilder {
 /// Pins and reads never block: after a thread's first pin they are wait-free. Writers wait for each
 /// other only, and a waiting writer is overtaken at most 16 times: a write holds the writer
 /// lock of its map from its beginning to its commit, closures included, and a
-/// [`begin_batch`](Self::begin_batch) until its guard ends. Two threads that each hold a batch of
+/// [`begin_batch`](Self::begin_batch) until its guard ends. (Closures that compute an absent value
+/// run without the lock: see [`get_or_insert_with`](Self::get_or_insert_with).) Two threads that each hold a batch of
 /// one map and write to the other's map deadlock, as with any two locks. So does a thread with an
 /// open write that waits for another thread, or a task, that writes to the same map.
 ///
@@ -214,6 +256,7 @@ pub struct Map<K, V, S = DefaultHashBuilder> {
     remains: Remains<K, V>,
     /// Set if each commit frees every version that nothing references.
     prompt_reclamation: bool,
+    in_progress: InProgress<K>,
 }
 
 impl<K, V, S> Map<K, V, S> {
@@ -237,6 +280,7 @@ impl<K, V, S> Map<K, V, S> {
             },
             remains: Remains::new(),
             prompt_reclamation: false,
+            in_progress: InProgress::new(),
         }
     }
 

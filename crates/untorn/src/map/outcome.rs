@@ -28,7 +28,8 @@ pub struct BatchOutcome<R> {
 }
 
 /// The error of [`Map::batch_if_unchanged`](super::Map::batch_if_unchanged): its view is not the
-/// newest one of that map.
+/// newest one of that map. Also that of
+/// [`Map::batch_if_keys_unchanged`](super::Map::batch_if_keys_unchanged): a key has changed since.
 ///
 /// # Examples
 /// ```
@@ -46,8 +47,14 @@ pub struct RevisionMismatch {
     pub expected: Revision,
     /// The newest revision of the map that was to be written.
     pub current: Revision,
-    /// Present if the view is of another map.
-    names: Option<Box<Names>>,
+    reason: Reason,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Reason {
+    Overtaken,
+    KeyChanged,
+    AnotherMap(Box<Names>),
 }
 
 /// The names of two maps.
@@ -63,7 +70,16 @@ impl RevisionMismatch {
         Self {
             expected,
             current,
-            names: None,
+            reason: Reason::Overtaken,
+        }
+    }
+
+    /// Creates the error for a view in which a key has another value than in the newest one.
+    pub(super) fn key_changed(expected: Revision, current: Revision) -> Self {
+        Self {
+            expected,
+            current,
+            reason: Reason::KeyChanged,
         }
     }
 
@@ -81,7 +97,7 @@ impl RevisionMismatch {
         Self {
             expected,
             current,
-            names: Some(Box::new(names)),
+            reason: Reason::AnotherMap(Box::new(names)),
         }
     }
 
@@ -102,7 +118,7 @@ impl RevisionMismatch {
     /// ```
     #[must_use]
     pub fn is_of_another_map(&self) -> bool {
-        self.names.is_some()
+        matches!(self.reason, Reason::AnotherMap(_))
     }
 }
 
@@ -111,13 +127,24 @@ impl Error for RevisionMismatch {}
 impl fmt::Display for RevisionMismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
-            expected, current, ..
+            expected,
+            current,
+            reason,
         } = self;
-        let Some(names) = &self.names else {
-            return write!(
-                f,
-                "cannot write to a map at revision {current}: the view is of revision {expected}; take a new view and retry"
-            );
+        let names = match reason {
+            Reason::Overtaken => {
+                return write!(
+                    f,
+                    "cannot write to a map at revision {current}: the view is of revision {expected}; take a new view and retry"
+                );
+            }
+            Reason::KeyChanged => {
+                return write!(
+                    f,
+                    "cannot write to a map at revision {current}: a key has changed since the view, of revision {expected}; take a new view and retry"
+                );
+            }
+            Reason::AnotherMap(names) => names,
         };
         let Names {
             of_the_view,
@@ -153,6 +180,8 @@ fn name(f: &mut fmt::Formatter<'_>, name: Option<&str>, what: &str) -> fmt::Resu
 /// assert_eq!((refreshed.added, refreshed.changed, refreshed.removed), (1, 1, 1));
 /// assert_eq!(refreshed.revision, config.revision());
 /// ```
+///
+/// [`Map::refresh_transition`](super::Map::refresh_transition) returns the changes themselves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refreshed {
@@ -165,10 +194,22 @@ pub struct Refreshed {
     /// The number of keys that the source no longer has.
     pub removed: usize,
     /// The number of entries of the source that a later entry with an equal key replaced.
+    /// [`Map::refresh_unique`](super::Map::refresh_unique) refuses such a source.
     pub duplicates: usize,
 }
 
 impl Refreshed {
+    /// Creates the result of a refresh that found no difference.
+    pub(crate) fn unchanged_at(revision: Revision) -> Self {
+        Self {
+            revision,
+            added: 0,
+            changed: 0,
+            removed: 0,
+            duplicates: 0,
+        }
+    }
+
     /// Returns whether nothing differed; then the refresh made no revision.
     ///
     /// # Examples
@@ -192,6 +233,11 @@ impl fmt::Display for Refreshed {
     /// let refreshed = config.refresh([("1", 266)]);
     /// assert_eq!(refreshed.to_string(), "revision 1: 0 added, 1 changed, 1 removed");
     /// assert_eq!(config.refresh([("1", 266)]).to_string(), "revision 1, unchanged");
+    /// let twice = config.refresh([("1", 0), ("1", 267)]);
+    /// assert_eq!(
+    ///     twice.to_string(),
+    ///     "revision 2: 0 added, 1 changed, 0 removed, 1 duplicate in the source"
+    /// );
     /// ```
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -199,14 +245,59 @@ impl fmt::Display for Refreshed {
             added,
             changed,
             removed,
-            duplicates: _,
+            duplicates,
         } = self;
         if self.is_unchanged() {
-            return write!(f, "revision {revision}, unchanged");
+            write!(f, "revision {revision}, unchanged")?;
+        } else {
+            write!(
+                f,
+                "revision {revision}: {added} added, {changed} changed, {removed} removed"
+            )?;
         }
+        match duplicates {
+            0 => Ok(()),
+            1 => f.write_str(", 1 duplicate in the source"),
+            _ => write!(f, ", {duplicates} duplicates in the source"),
+        }
+    }
+}
+
+/// The error of [`Map::refresh_unique`](super::Map::refresh_unique): keys that the source has more
+/// than once.
+///
+/// Its text has their number; the keys themselves may be secrets.
+///
+/// # Examples
+/// ```
+/// let config = untorn::Map::from([("port", 80)]);
+/// let refused = config.refresh_unique([("port", 81), ("port", 82)]).unwrap_err();
+/// assert_eq!(refused.keys, ["port"]);
+/// assert_eq!(
+///     refused.to_string(),
+///     "cannot refresh a map: 1 key is in the source more than once; remove the duplicates"
+/// );
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DuplicateKeys<K> {
+    /// Each of these keys once, in the order in which they came a second time.
+    pub keys: Vec<K>,
+}
+
+impl<K: fmt::Debug> Error for DuplicateKeys<K> {}
+
+impl<K> fmt::Display for DuplicateKeys<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (keys, are) = match self.keys.len() {
+            1 => ("key", "is"),
+            _ => ("keys", "are"),
+        };
         write!(
             f,
-            "revision {revision}: {added} added, {changed} changed, {removed} removed"
+            "cannot refresh a map: {} {keys} {are} in the source more than once; remove the \
+             duplicates",
+            self.keys.len()
         )
     }
 }

@@ -1,7 +1,8 @@
 //! Reading a map: one key at a time, or a view of one revision.
 
-use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
+
+use equivalent::Equivalent;
 
 use super::{Map, View};
 use crate::published::{Pinned, Reader, Snapshot};
@@ -23,8 +24,7 @@ impl<K: Eq + Hash, V, S: BuildHasher> Map<K, V, S> {
     /// ```
     pub fn get<Q>(&self, key: &Q) -> Option<V>
     where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
+        Q: Equivalent<K> + Hash + ?Sized,
         V: Clone,
     {
         self.pin().get(key).cloned()
@@ -39,8 +39,7 @@ impl<K: Eq + Hash, V, S: BuildHasher> Map<K, V, S> {
     /// ```
     pub fn contains_key<Q>(&self, key: &Q) -> bool
     where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
+        Q: Equivalent<K> + Hash + ?Sized,
     {
         self.pin().contains_key(key)
     }

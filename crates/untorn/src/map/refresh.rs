@@ -1,214 +1,260 @@
-//! Replacing all contents by those of a source, touching only what differs.
-//!
-//! ```text
-//!   source, hashed, without a lock        contents
-//!     a 1 │ b 2 │ c 3 │ b 4               a 1 │ b 2 │ d 5        a mark for each entry
-//!                                          ●     ●     ○
-//!   from the end: b 4 is marked, and has changed; c 3 is absent; b 2 is marked already, a duplicate;
-//!                 a 1 is equal
-//!   then:         d is removed, b is replaced, c is added
-//! ```
-//!
-//! There is no second table and no copy of the source: an entry of the source is moved into the
-//! map, or is dropped after the writer lock has been released. Entries are grouped by segments of
-//! the map while the source is drained, so that those that are worked on are in the cache.
+//! Replacing the contents of a map by those of a source.
 
+use std::collections::HashMap;
+use std::convert::Infallible;
 use std::hash::{BuildHasher, Hash};
-use std::mem::needs_drop;
 
 use super::draft::Draft;
-use super::table::{Entry, Marks, Table, group};
+use super::outcome::{DuplicateKeys, Refreshed};
+use super::source::Source;
+use super::table::Table;
+use super::{Map, View};
+use crate::Revision;
+use crate::published::{Snapshot, Transition};
 
-/// The segments whose entries are worked on together: those of some 100 KiB.
-const SEGMENTS_OF_A_PART: usize = 8;
+// Foreign values are declared before the batch, as in `write.rs`.
 
-/// The contents that a map is to have, in parts by their segments.
-pub(super) struct Source<K, V>(Vec<SourcePart<K, V>>);
-
-/// Entries of the same segments, in the order of the source.
-struct SourcePart<K, V> {
-    entries: Vec<Fresh<K, V>>,
-    plan: Plan,
-}
-
-/// An entry of a source.
-struct Fresh<K, V> {
-    hash: u64,
-    /// `None` after it was moved into the map.
-    entry: Option<Entry<K, V>>,
-}
-
-/// What a refresh did, in keys.
-#[derive(Default)]
-pub(super) struct Counts {
-    pub(super) added: usize,
-    pub(super) changed: usize,
-    pub(super) removed: usize,
-    pub(super) duplicates: usize,
-}
-
-/// The entries of a part that are to be written, by their indices, the last one first.
-#[derive(Default)]
-struct Plan {
-    changed: Vec<usize>,
-    /// Entries of absent keys, some perhaps more than once.
-    new: Vec<usize>,
-    /// Entries whose keys do not equal themselves, so that no look-up finds them.
-    unequal: Vec<usize>,
-    /// The number of entries of present keys that a later entry replaces.
-    duplicates: usize,
-}
-
-impl<K: Eq + Hash, V> Source<K, V> {
-    /// Returns the number of parts of a source for a table like this one.
-    pub(super) fn parts_for(table: &Table<K, V>) -> usize {
-        table.groups_of(SEGMENTS_OF_A_PART)
+impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
+    /// Replaces the contents with those of `source`, as one commit that touches only what differs.
+    /// Of duplicate keys the last one wins. `source` is drained before the writer lock is acquired.
+    /// O(entries of the source + entries of the map); keys that contain a NaN cost more, see below.
+    ///
+    /// Returns how many keys were added, changed and removed, and how many entries of the source
+    /// were duplicates; [`refresh_unique`](Self::refresh_unique) refuses those, and
+    /// [`refresh_transition`](Self::refresh_transition) returns the changes themselves. A refresh
+    /// with the same contents makes no revision, and
+    /// [`is_unchanged`](Refreshed::is_unchanged) of its result is true, unless a value does not
+    /// equal itself.
+    ///
+    /// Values are compared by their `PartialEq`. A value that does not equal itself, such as a NaN,
+    /// counts as changed each time: a comparison cannot tell whether it is the stored one, and an
+    /// update must not be lost.
+    ///
+    /// Keys that do not equal themselves (a [`Float64`](crate::gomap::Float64) that is NaN) are no
+    /// duplicates of each other. No look-up finds them, so they are matched by value: an entry with
+    /// such a key stays as it is if the source has one with an equal value, and otherwise counts as
+    /// removed. (So a change in another part of such a key is not noticed.) This takes
+    /// O(n²) in the number of such entries.
+    ///
+    /// # Panics
+    /// If this thread has a write to this map open: that would deadlock. If `source` panics, or
+    /// `Hash`, `Eq`, `PartialEq` or `Clone` of a key or value: then nothing is published.
+    ///
+    /// # Examples
+    /// ```
+    /// let config = untorn::Map::from([("1", 265), ("2", 17)]);
+    /// let done = config.refresh([("1", 265), ("3", 4)]);
+    /// assert_eq!((done.added, done.changed, done.removed), (1, 0, 1));
+    /// assert!(config.refresh([("3", 4), ("1", 265)]).is_unchanged());
+    /// assert_eq!(config.revision(), done.revision);
+    /// ```
+    #[doc(alias = "replace_all")]
+    #[doc(alias = "reload")]
+    #[doc(alias = "sync")]
+    #[track_caller]
+    pub fn refresh(&self, source: impl IntoIterator<Item = (K, V)>) -> Refreshed
+    where
+        V: PartialEq,
+    {
+        let Ok(refreshed) = self.refresh_if(source, |_, _| Ok::<_, Infallible>(()));
+        refreshed
     }
 
-    /// Collects and hashes entries, in so many parts.
-    pub(super) fn new(
-        entries: impl IntoIterator<Item = (K, V)>,
-        hasher: &impl BuildHasher,
-        parts: usize,
-    ) -> Self {
-        let mut source: Vec<_> = (0..parts).map(|_| SourcePart::new()).collect();
-        for (key, value) in entries {
-            let hash = hasher.hash_one(&key);
-            let entry = Some(Entry { key, value });
-            source[group(hash, parts)]
-                .entries
-                .push(Fresh { hash, entry });
-        }
-        Self(source)
-    }
-}
-
-impl<K: Eq + Hash + Clone, V: Clone + PartialEq> Source<K, V> {
-    /// Gives a draft, to which nothing was written, the contents of this source.
-    pub(super) fn apply<S: BuildHasher>(&mut self, draft: &mut Draft<K, V, S>) -> Counts {
-        // Shares its segments with the draft, which copies those that it writes to.
-        let old = draft.table().clone();
-        let mut marks = old.marks();
-        for part in &mut self.0 {
-            part.compare(&old, &mut marks);
-        }
-        let plans = || self.0.iter().map(|part| &part.plan);
-        let changed = plans().map(|plan| plan.changed.len()).sum();
-        let new = plans()
-            .map(|plan| plan.new.len() + plan.unequal.len())
-            .sum::<usize>();
-        let mut counts = Counts {
-            changed,
-            duplicates: plans().map(|plan| plan.duplicates).sum(),
-            ..Counts::default()
-        };
-        let is_unequal = plans().any(|plan| !plan.unequal.is_empty());
-        // Copying segments whose values all change is cheap unless it runs foreign code.
-        let rebuilds = marks.count() == 0 || needs_drop::<Entry<K, V>>();
-        if rebuilds && marks.count() == changed && !is_unequal {
-            // No entry stays as it is.
-            counts.removed = old.len() - changed;
-            draft.clear_for(changed + new);
-        } else if marks.count() < old.len() {
-            let removed = self.removed(&old, &marks);
-            counts.removed = removed.len();
-            draft.take_out(&removed);
-        }
-        for part in &mut self.0 {
-            part.write(draft, &mut counts);
-        }
-        draft.shrink();
-        counts
+    /// Refreshes the contents as [`refresh`](Self::refresh) does if `check` returns `Ok` for the
+    /// number of entries before and for the changes; otherwise publishes nothing. `check` is called
+    /// while the writer lock is held. The revision that it gets is that of the replaced contents.
+    #[track_caller]
+    pub(crate) fn refresh_if<E>(
+        &self,
+        source: impl IntoIterator<Item = (K, V)>,
+        check: impl FnOnce(usize, &Refreshed) -> Result<(), E>,
+    ) -> Result<Refreshed, E>
+    where
+        V: PartialEq,
+    {
+        let mut source = self.source(source);
+        let mut batch = self.begin_batch();
+        let (before, revision) = (batch.len(), batch.revision());
+        let mut refreshed = source.apply(batch.draft(), revision);
+        check(before, &refreshed)?;
+        refreshed.revision = batch.commit();
+        Ok(refreshed)
     }
 
-    /// Returns the positions of the entries that are not marked, but for those whose keys do not
-    /// equal themselves and whose values the source has for such a key: these need not be written.
-    fn removed(&mut self, old: &Table<K, V>, marks: &Marks) -> Vec<(usize, usize)> {
-        let is_unequal = self.0.iter().any(|part| !part.plan.unequal.is_empty());
-        let mut removed = Vec::new();
-        for (position, entry) in old.unmarked(marks) {
-            let stays = is_unequal && !equals_itself(&entry.key);
-            if !(stays && self.0.iter_mut().any(|part| part.keeps(entry))) {
-                removed.push(position);
+    /// Replaces the contents with those of `source`, as [`refresh`](Self::refresh) does, and
+    /// returns the views before and after that commit beside its counts. [`Transition::changes`]
+    /// has exactly the changes of this refresh, whatever other writers do.
+    ///
+    /// Both views are the newest one if nothing differed. They retain their versions.
+    ///
+    /// # Panics
+    /// As [`refresh`](Self::refresh).
+    ///
+    /// # Examples
+    /// ```
+    /// use untorn::{Change, Map};
+    ///
+    /// let config = Map::from([("1", 265), ("2", 17)]);
+    /// let (refreshed, step) = config.refresh_transition([("1", 266), ("2", 17)]);
+    /// config.clear(); // another thread could have done this
+    /// assert_eq!((refreshed.changed, step.to.len()), (1, 2));
+    /// let changes: Vec<_> = step.changes().collect();
+    /// assert_eq!(changes, [Change::Changed { key: &"1", old: &265, new: &266 }]);
+    /// ```
+    #[track_caller]
+    pub fn refresh_transition(
+        &self,
+        source: impl IntoIterator<Item = (K, V)>,
+    ) -> (Refreshed, Transition<View<K, V, S>>)
+    where
+        V: PartialEq,
+    {
+        let mut source = self.source(source);
+        let mut batch = self.begin_batch();
+        let revision = batch.revision();
+        let mut refreshed = source.apply(batch.draft(), revision);
+        let step = batch.commit_transition();
+        refreshed.revision = Snapshot::revision(&step.to);
+        // Explicit: if a `Drop` panics here, the views are dropped too.
+        drop(source);
+        (refreshed, step)
+    }
+
+    /// Replaces the contents with those of `source`, as [`refresh`](Self::refresh) does, if it has
+    /// each key once.
+    ///
+    /// `source` is read to its end also if it has duplicates. Keys that do not equal themselves are
+    /// no duplicates of each other.
+    ///
+    /// # Panics
+    /// As [`refresh`](Self::refresh).
+    ///
+    /// # Errors
+    /// [`DuplicateKeys`], with the keys that came more than once. Then nothing is published.
+    ///
+    /// # Examples
+    /// ```
+    /// let config = untorn::Map::from([("1", 265)]);
+    /// let refused = config.refresh_unique([("1", 266), ("2", 17), ("1", 267)]).unwrap_err();
+    /// assert_eq!(refused.keys, ["1"]);
+    /// assert_eq!(config.get("1"), Some(265));
+    /// assert_eq!(config.refresh_unique([("1", 266), ("2", 17)])?.added, 1);
+    /// # Ok::<_, untorn::DuplicateKeys<&str>>(())
+    /// ```
+    #[track_caller]
+    pub fn refresh_unique(
+        &self,
+        source: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<Refreshed, DuplicateKeys<K>>
+    where
+        V: PartialEq,
+    {
+        let mut seen = HashMap::with_hasher(self.pin().hasher.clone());
+        let mut keys = Vec::new();
+        let note = |(key, value): (K, V)| {
+            match seen.get_mut(&key) {
+                None => _ = seen.insert(key.clone(), false),
+                Some(is_known @ false) => {
+                    *is_known = true;
+                    keys.push(key.clone());
+                }
+                Some(true) => {}
             }
+            (key, value)
+        };
+        let mut source = self.source(source.into_iter().map(note));
+        drop(seen);
+        if !keys.is_empty() {
+            // Explicit: if a `Drop` panics here, the keys are dropped too.
+            drop(source);
+            return Err(DuplicateKeys { keys });
         }
-        removed
+        let mut batch = self.begin_batch();
+        let revision = batch.revision();
+        let mut refreshed = source.apply(batch.draft(), revision);
+        refreshed.revision = batch.commit();
+        Ok(refreshed)
     }
-}
 
-impl<K, V> SourcePart<K, V> {
-    fn new() -> Self {
-        Self {
-            entries: Vec::new(),
-            plan: Plan::default(),
-        }
-    }
-}
-
-impl<K: Eq + Hash + Clone, V: Clone + PartialEq> SourcePart<K, V> {
-    /// Looks up each entry, the last one first, and marks the ones that are found.
-    fn compare(&mut self, old: &Table<K, V>, marks: &mut Marks) {
-        let plan = &mut self.plan;
-        for (i, fresh) in self.entries.iter().enumerate().rev() {
-            let Some(Entry { key, value }) = &fresh.entry else {
-                continue;
+    /// Makes the keys of the map those of `keys`, as one commit. For each of them `f` gets the
+    /// current value, or `None`, and returns a new value, or `None` to leave the entry as it is: a
+    /// present one keeps its value, and an absent one stays absent. Other keys are removed.
+    ///
+    /// So values can be kept, or computed from the old ones, with no other commit in between, and
+    /// need no `PartialEq`. `keys` is drained before the writer lock is acquired; `f` is called
+    /// once for each different key, in no particular order, while the lock is held. A new value
+    /// counts as changed even if it equals the old one. A refresh that changes nothing makes no
+    /// revision. O(keys + entries of the map).
+    ///
+    /// A key that does not equal itself is absent for `f`, and such a key of the map is removed.
+    ///
+    /// # Panics
+    /// If this thread has a write to this map open: that would deadlock. If `keys` or `f` panics,
+    /// or `Hash`, `Eq` or `Clone` of a key or value: then nothing is published.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::AtomicBool;
+    /// use untorn::Map;
+    ///
+    /// // The health of each backend stays while the backend is listed.
+    /// let healthy: Map<&str, Arc<AtomicBool>> = Map::new();
+    /// let update = |backends: &[&'static str]| {
+    ///     healthy.refresh_with(backends.iter().copied(), |_, old| {
+    ///         old.is_none().then(|| Arc::new(AtomicBool::new(true)))
+    ///     })
+    /// };
+    /// update(&["a", "b"]);
+    /// let a = healthy.get("a").unwrap();
+    /// let done = update(&["a", "c"]);
+    /// assert_eq!((done.added, done.changed, done.removed), (1, 0, 1));
+    /// assert!(Arc::ptr_eq(&a, &healthy.get("a").unwrap()));
+    /// ```
+    #[track_caller]
+    pub fn refresh_with(
+        &self,
+        keys: impl IntoIterator<Item = K>,
+        mut f: impl FnMut(&K, Option<&V>) -> Option<V>,
+    ) -> Refreshed {
+        let mut wanted = Draft::new(Table::new(), self.pin().hasher.clone());
+        let mut drained = 0;
+        let keys = keys.into_iter().inspect(|_| drained += 1);
+        wanted.extend(keys.map(|key| (key, ())));
+        let mut made;
+        let mut batch = self.begin_batch();
+        let draft = batch.draft();
+        let mut refreshed = Refreshed {
+            // First: a key that does not equal itself is not found among the wanted ones.
+            removed: draft.retain(|key, _| wanted.get(key).is_some()),
+            duplicates: drained - wanted.table().len(),
+            ..Refreshed::unchanged_at(Revision::FIRST)
+        };
+        for entry in wanted.table().iter() {
+            let old = draft.get(&entry.key);
+            let count = match old {
+                Some(_) => &mut refreshed.changed,
+                None => &mut refreshed.added,
             };
-            match old.locate(fresh.hash, |stored| stored == key) {
-                Some((place, _)) if marks.set(place) => plan.duplicates += 1,
-                Some((_, stored)) if stored.value == *value => {}
-                Some(_) => plan.changed.push(i),
-                None if equals_itself(key) => plan.new.push(i),
-                None => plan.unequal.push(i),
+            made = f(&entry.key, old.map(|old| &old.value));
+            if made.is_some() {
+                *count += 1;
+                let key = entry.key.clone();
+                if let Some(value) = made.take() {
+                    draft.put(key, value);
+                }
             }
         }
+        refreshed.revision = batch.commit();
+        refreshed
     }
 
-    /// If an entry whose key does not equal itself has the value of a stored one, plans to write it
-    /// no more, and returns true.
-    fn keeps(&mut self, stored: &Entry<K, V>) -> bool {
-        let is_value = |i: &usize| {
-            let fresh = self.entries[*i].entry.as_ref();
-            fresh.is_some_and(|fresh| fresh.value == stored.value)
+    /// Drains a source, without the writer lock.
+    fn source(&self, entries: impl IntoIterator<Item = (K, V)>) -> Source<K, V> {
+        let (hasher, parts) = {
+            let view = self.pin();
+            (view.hasher.clone(), Source::parts_for(&view.table))
         };
-        let found = self.plan.unequal.iter().position(is_value);
-        found.is_some_and(|found| {
-            self.plan.unequal.swap_remove(found);
-            true
-        })
+        Source::new(entries, &hasher, parts)
     }
-
-    /// Moves the entries that differ into the draft.
-    fn write<S: BuildHasher>(&mut self, draft: &mut Draft<K, V, S>, counts: &mut Counts) {
-        let plan = std::mem::take(&mut self.plan);
-        for i in plan.changed {
-            self.put(draft, i);
-        }
-        for i in plan.unequal {
-            self.put(draft, i);
-            counts.added += 1;
-        }
-        // In the order of the source, so that the last of duplicates wins.
-        for i in plan.new.into_iter().rev() {
-            match self.put(draft, i) {
-                true => counts.duplicates += 1,
-                false => counts.added += 1,
-            }
-        }
-    }
-
-    /// Moves an entry into the draft. Returns whether its key was present.
-    fn put<S: BuildHasher>(&mut self, draft: &mut Draft<K, V, S>, i: usize) -> bool {
-        let Fresh { hash, entry } = &mut self.entries[i];
-        let entry = entry.take();
-        entry.is_some_and(|entry| draft.put_hashed(*hash, entry))
-    }
-}
-
-/// Returns whether a look-up can find the key: a key that contains a NaN does not equal itself.
-#[expect(
-    clippy::eq_op,
-    reason = "a key that does not equal itself is a case here"
-)]
-fn equals_itself<K: Eq>(key: &K) -> bool {
-    key == key
 }

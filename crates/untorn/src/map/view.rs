@@ -1,10 +1,11 @@
 //! The read API that a pin, a snapshot and a reader share.
 
-use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
 use std::ops::Index;
 use std::sync::Arc;
+
+use equivalent::Equivalent;
 
 use super::iter::{Changes, Iter, Keys, Values};
 use super::origin::Origin;
@@ -40,11 +41,10 @@ impl<K: Eq + Hash, V, S: BuildHasher> View<K, V, S> {
     #[inline]
     fn entry<Q>(&self, key: &Q) -> Option<&Entry<K, V>>
     where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
+        Q: Equivalent<K> + Hash + ?Sized,
     {
         let hash = self.hasher.hash_one(key);
-        self.table.get(hash, |stored| stored.borrow() == key)
+        self.table.get(hash, |stored| key.equivalent(stored))
     }
 
     /// Returns the value of `key`. O(1) on average; never blocks.
@@ -57,8 +57,7 @@ impl<K: Eq + Hash, V, S: BuildHasher> View<K, V, S> {
     #[inline]
     pub fn get<Q>(&self, key: &Q) -> Option<&V>
     where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
+        Q: Equivalent<K> + Hash + ?Sized,
     {
         self.entry(key).map(|entry| &entry.value)
     }
@@ -73,8 +72,7 @@ impl<K: Eq + Hash, V, S: BuildHasher> View<K, V, S> {
     #[inline]
     pub fn get_key_value<Q>(&self, key: &Q) -> Option<(&K, &V)>
     where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
+        Q: Equivalent<K> + Hash + ?Sized,
     {
         self.entry(key).map(|entry| (&entry.key, &entry.value))
     }
@@ -89,8 +87,7 @@ impl<K: Eq + Hash, V, S: BuildHasher> View<K, V, S> {
     #[inline]
     pub fn contains_key<Q>(&self, key: &Q) -> bool
     where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
+        Q: Equivalent<K> + Hash + ?Sized,
     {
         self.entry(key).is_some()
     }
@@ -215,6 +212,16 @@ impl<K, V, S: Clone> View<K, V, S> {
 }
 
 impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> View<K, V, S> {
+    /// Returns whether this view and an older one of the same map have the same value of `key`, or
+    /// none.
+    pub(super) fn is_unchanged_since<Q>(&self, older: &Self, key: &Q) -> bool
+    where
+        Q: Equivalent<K> + Hash + ?Sized,
+    {
+        let hash = self.hasher.hash_one(key);
+        self.table.shares(&older.table, hash) || self.get(key) == older.get(key)
+    }
+
     /// Returns an iterator over the differences from an older view, in no particular order: the
     /// entries that were added, changed and removed from `older` to this view. With both exchanged,
     /// added and removed entries are exchanged too.
@@ -234,6 +241,21 @@ impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> View<K, V, S> {
     /// config.insert("1", 266);
     /// let view = config.pin();
     /// let changes: Vec<_> = view.changes_since(&before).collect();
+    /// assert_eq!(changes, [Change::Changed { key: &"1", old: &265, new: &266 }]);
+    /// ```
+    ///
+    /// Another thread may commit between the snapshot, the write and the pin: then these are its
+    /// changes too. [`Batch::commit_transition`](super::Batch::commit_transition) and
+    /// [`Map::refresh_transition`](super::Map::refresh_transition) return the views around one
+    /// commit, so its changes only:
+    ///
+    /// ```
+    /// use untorn::{Change, Map};
+    ///
+    /// let config = Map::from([("1", 265), ("2", 17)]);
+    /// let (refreshed, step) = config.refresh_transition([("1", 266), ("2", 17)]);
+    /// assert_eq!(refreshed.changed, 1);
+    /// let changes: Vec<_> = step.to.changes_since(&step.from).collect(); // or `step.changes()`
     /// assert_eq!(changes, [Change::Changed { key: &"1", old: &265, new: &266 }]);
     /// ```
     #[doc(alias = "difference")]
@@ -319,8 +341,8 @@ impl<'v, K, V> Change<'v, K, V> {
 
 impl<K, V, Q, S> Index<&Q> for View<K, V, S>
 where
-    K: Eq + Hash + Borrow<Q>,
-    Q: Eq + Hash + ?Sized,
+    K: Eq + Hash,
+    Q: Equivalent<K> + Hash + ?Sized,
     S: BuildHasher,
 {
     type Output = V;

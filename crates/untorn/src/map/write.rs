@@ -1,14 +1,14 @@
 //! The writes of a map: each is one commit.
 
-use std::borrow::Borrow;
-use std::convert::Infallible;
 use std::hash::{BuildHasher, Hash};
 
+use equivalent::Equivalent;
+
 use super::batch::Batch;
-use super::outcome::{BatchOutcome, Refreshed, RevisionMismatch};
-use super::refresh::{Counts, Source};
+use super::outcome::BatchOutcome;
 use super::{Map, View};
 use crate::Revision;
+use crate::published::Snapshot;
 
 // In each function, foreign values are parameters or are declared before the batch, so they are
 // dropped after it. Thus the batch releases the writer lock first, even while a panic unwinds.
@@ -56,8 +56,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     #[track_caller]
     pub fn remove<Q>(&self, key: &Q) -> Option<V>
     where
-        K: Borrow<Q>,
-        Q: Eq + Hash + ?Sized,
+        Q: Equivalent<K> + Hash + ?Sized,
     {
         let mut batch = self.begin_batch();
         let old = batch.remove(key);
@@ -85,7 +84,6 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     /// ```
     #[doc(alias = "fetch_add")]
     #[doc(alias = "increment")]
-    #[doc(alias = "compute_if_present")]
     #[doc(alias = "entry")]
     #[doc(alias = "and_modify")]
     #[doc(alias = "fetch_update")]
@@ -108,47 +106,6 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
         batch.commit();
         // Explicit: if a `Drop` panics here, the value is dropped too.
         drop((replaced, unused));
-        value
-    }
-
-    /// Returns the value of `key`. If there is none, inserts the result of `f` first.
-    ///
-    /// `f` runs at most once, while the writer lock is held: it blocks all other writers, of any
-    /// key.
-    ///
-    /// # Panics
-    /// If the key is absent and this thread has a write to this map open. If `f` panics: then
-    /// nothing is published.
-    ///
-    /// # Examples
-    /// ```
-    /// let limits = untorn::Map::from([("low", 10)]);
-    /// assert_eq!(limits.get_or_insert_with("low", || unreachable!()), 10);
-    /// assert_eq!(limits.get_or_insert_with("high", || 20), 20);
-    /// ```
-    #[doc(alias = "load_or_store")]
-    #[doc(alias = "insert_if_absent")]
-    #[doc(alias = "put_if_absent")]
-    #[doc(alias = "try_insert")]
-    #[doc(alias = "entry")]
-    #[doc(alias = "get_or_insert")]
-    #[doc(alias = "or_insert_with")]
-    #[doc(alias = "compute_if_absent")]
-    #[track_caller]
-    pub fn get_or_insert_with(&self, key: K, f: impl FnOnce() -> V) -> V {
-        if let Some(value) = self.get(&key) {
-            return value;
-        }
-        let value;
-        let mut batch = self.begin_batch();
-        if let Some(stored) = batch.get(&key) {
-            value = stored.clone();
-        } else {
-            value = f();
-            let stored = value.clone();
-            batch.draft().put(key, stored);
-        }
-        batch.commit();
         value
     }
 
@@ -183,86 +140,6 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
         batch.commit();
     }
 
-    /// Replaces the contents with those of `source`, as one commit that touches only what differs.
-    /// Of duplicate keys the last one wins. `source` is drained before the writer lock is acquired.
-    /// O(entries of the source + entries of the map); keys that contain a NaN cost more, see below.
-    ///
-    /// Returns how many keys were added, changed and removed, and how many entries of the source
-    /// were duplicates. A refresh with the same contents
-    /// makes no revision, and [`is_unchanged`](Refreshed::is_unchanged) of its result is true,
-    /// unless a value does not equal itself.
-    ///
-    /// Values are compared by their `PartialEq`. A value that does not equal itself, such as a NaN,
-    /// counts as changed each time: a comparison cannot tell whether it is the stored one, and an
-    /// update must not be lost.
-    ///
-    /// Keys that do not equal themselves (a [`Float64`](crate::gomap::Float64) that is NaN) are no
-    /// duplicates of each other. No look-up finds them, so they are matched by value: an entry with
-    /// such a key stays as it is if the source has one with an equal value, and otherwise counts as
-    /// removed. (So a change in another part of such a key is not noticed.) This takes
-    /// O(n²) in the number of such entries.
-    ///
-    /// # Panics
-    /// If this thread has a write to this map open: that would deadlock. If `source` panics, or
-    /// `Hash`, `Eq`, `PartialEq` or `Clone` of a key or value: then nothing is published.
-    ///
-    /// # Examples
-    /// ```
-    /// let config = untorn::Map::from([("1", 265), ("2", 17)]);
-    /// let done = config.refresh([("1", 265), ("3", 4)]);
-    /// assert_eq!((done.added, done.changed, done.removed), (1, 0, 1));
-    /// assert!(config.refresh([("3", 4), ("1", 265)]).is_unchanged());
-    /// assert_eq!(config.revision(), done.revision);
-    /// ```
-    #[doc(alias = "replace_all")]
-    #[doc(alias = "reload")]
-    #[doc(alias = "sync")]
-    #[track_caller]
-    pub fn refresh(&self, source: impl IntoIterator<Item = (K, V)>) -> Refreshed
-    where
-        V: PartialEq,
-    {
-        let Ok(refreshed) = self.refresh_if(source, |_, _| Ok::<_, Infallible>(()));
-        refreshed
-    }
-
-    /// Refreshes the contents as [`refresh`](Self::refresh) does if `check` returns `Ok` for the
-    /// number of entries before and for the changes; otherwise publishes nothing. `check` is called
-    /// while the writer lock is held. The revision that it gets is that of the replaced contents.
-    #[track_caller]
-    pub(crate) fn refresh_if<E>(
-        &self,
-        source: impl IntoIterator<Item = (K, V)>,
-        check: impl FnOnce(usize, &Refreshed) -> Result<(), E>,
-    ) -> Result<Refreshed, E>
-    where
-        V: PartialEq,
-    {
-        let (hasher, parts) = {
-            let view = self.pin();
-            (view.hasher.clone(), Source::parts_for(&view.table))
-        };
-        let mut source = Source::new(source, &hasher, parts);
-        let mut batch = self.begin_batch();
-        let before = batch.len();
-        let Counts {
-            added,
-            changed,
-            removed,
-            duplicates,
-        } = source.apply(batch.draft());
-        let mut refreshed = Refreshed {
-            revision: self.revision(),
-            added,
-            changed,
-            removed,
-            duplicates,
-        };
-        check(before, &refreshed)?;
-        refreshed.revision = batch.commit();
-        Ok(refreshed)
-    }
-
     /// Keeps the entries for which `keep` returns true, as one commit. Entries are removed by
     /// position, so one whose key does not equal itself can be removed too. O(entries).
     ///
@@ -275,14 +152,43 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     /// limits.retain(|_, limit| *limit > 10);
     /// assert_eq!(limits.len(), 1);
     /// ```
-    #[doc(alias = "remove_if")]
-    #[doc(alias = "extract_if")]
-    #[doc(alias = "drain_filter")]
     #[track_caller]
     pub fn retain(&self, mut keep: impl FnMut(&K, &V) -> bool) {
         let mut batch = self.begin_batch();
         batch.retain(&mut keep);
         batch.commit();
+    }
+
+    /// Removes the entries for which `goes` returns true, as one commit, and returns clones of
+    /// them, in no particular order. This is [`retain`](Self::retain) with the other answer, and
+    /// with what it removed. O(entries).
+    ///
+    /// # Panics
+    /// If this thread has a write to this map open, or if `goes` panics, or `Clone` of a key or
+    /// value: then nothing is published.
+    ///
+    /// # Examples
+    /// ```
+    /// let limits = untorn::Map::from([("low", 10), ("high", 20)]);
+    /// assert_eq!(limits.extract_if(|_, limit| *limit > 10), [("high", 20)]);
+    /// assert_eq!((limits.len(), limits.get("low")), (1, Some(10)));
+    /// ```
+    #[doc(alias = "drain_filter")]
+    #[doc(alias = "drain")]
+    #[track_caller]
+    pub fn extract_if(&self, mut goes: impl FnMut(&K, &V) -> bool) -> Vec<(K, V)> {
+        let mut gone = Vec::new();
+        let mut batch = self.begin_batch();
+        batch.retain(|key, value| {
+            if !goes(key, value) {
+                return true;
+            }
+            let (key, value) = (key.clone(), value.clone());
+            gone.push((key, value));
+            false
+        });
+        batch.commit();
+        gone
     }
 }
 
@@ -375,67 +281,9 @@ impl<K, V, S: Clone> Map<K, V, S> {
         }
     }
 
-    /// Runs `f` and publishes what it wrote, as [`batch`](Self::batch) does, if the map is still at
-    /// the revision of `view`. This prevents a *lost update*: a decision based on `view` is
-    /// applied only if no commit came in between.
-    ///
-    /// # Panics
-    /// As [`batch`](Self::batch), and if `f` puts another batch in the place of its own.
-    ///
-    /// # Errors
-    /// [`RevisionMismatch`] if another commit came first, or if `view` is not of this map: a
-    /// [`fork`](Self::fork) is another map. Then `f` is not called.
-    ///
-    /// # Examples
-    /// ```
-    /// let limits = untorn::Map::from([("low", 10), ("high", 20)]);
-    /// loop {
-    ///     let view = limits.snapshot();
-    ///     let middle = (view["low"] + view["high"]) / 2; // without holding up other writers
-    ///     let written = limits.batch_if_unchanged(&view, |batch| {
-    ///         batch.insert("low", middle);
-    ///     });
-    ///     if written.is_ok() {
-    ///         break;
-    ///     }
-    /// }
-    /// assert_eq!(limits.get("low"), Some(15));
-    /// ```
-    #[doc(alias = "compare_exchange")]
-    #[doc(alias = "compare_and_swap")]
-    #[doc(alias = "cas")]
-    #[track_caller]
-    pub fn batch_if_unchanged(
-        &self,
-        view: &View<K, V, S>,
-        f: impl FnOnce(&mut Batch<'_, K, V, S>),
-    ) -> Result<Revision, RevisionMismatch> {
-        let mut batch = self.begin_batch();
-        let current = batch.revision();
-        let is_ours = batch
-            .began_with()
-            .is_some_and(|ours| ours.is_of_the_map_of(view));
-        if is_ours && current == view.revision {
-            f(&mut batch);
-            assert!(
-                batch.revision() == current,
-                "cannot commit another batch that a closure put in the place of its own; \
-                 commit it inside of the closure"
-            );
-            return Ok(self.commit(batch));
-        }
-        drop(batch);
-        Err(if is_ours {
-            RevisionMismatch::overtaken(view.revision, current)
-        } else {
-            let (other, own) = (view.origin.name(), self.name().map(Into::into));
-            RevisionMismatch::of_another_map(view.revision, other, current, own)
-        })
-    }
-
     /// Commits a batch after its closure has run.
     #[track_caller]
-    fn commit(&self, batch: Batch<'_, K, V, S>) -> Revision {
+    pub(super) fn commit(&self, batch: Batch<'_, K, V, S>) -> Revision {
         let writer = batch.writer();
         assert!(
             writer.is_some_and(|writer| self.published.is_written_by(writer)),
@@ -461,5 +309,30 @@ impl<K, V, S: Clone> Map<K, V, S> {
         let mut batch = self.begin_batch();
         batch.clear();
         batch.commit();
+    }
+
+    /// Removes all entries, as one commit, and returns the view of them. Another thread's entry is
+    /// either in that view or not removed. O(1): nothing is cloned. Makes no revision if there are
+    /// none.
+    ///
+    /// The snapshot retains the entries. For entries that are owned, clone them from it, or use
+    /// [`extract_if`](Self::extract_if).
+    ///
+    /// # Panics
+    /// If this thread has a write to this map open: that would deadlock.
+    ///
+    /// # Examples
+    /// ```
+    /// let events = untorn::Map::from([(1, "start"), (2, "stop")]);
+    /// let drained = events.drain();
+    /// assert_eq!((drained.len(), drained[&2], events.len()), (2, "stop", 0));
+    /// ```
+    #[doc(alias = "take")]
+    #[must_use = "use `clear` if the entries are not needed"]
+    #[track_caller]
+    pub fn drain(&self) -> Snapshot<View<K, V, S>> {
+        let mut batch = self.begin_batch();
+        batch.clear();
+        batch.commit_transition().from
     }
 }

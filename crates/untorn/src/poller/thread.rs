@@ -11,8 +11,8 @@ use super::message;
 use super::state::Shared;
 use super::status::{Failure, FailureKind, Success};
 use super::target::{Rejection, Target};
+use crate::Refreshed;
 use crate::mutants::mutant;
-use crate::{Refreshed, Revision};
 
 /// Polls until the poller is stopped, then drops the source, the target and the callbacks.
 pub(super) fn run<T, S>(
@@ -79,7 +79,7 @@ where
         Ok(())
     };
     let (published, newest) = match answer {
-        FetchedAfter::Unchanged => return Ok(unchanged(target.newest())),
+        FetchedAfter::Unchanged => return Ok(Refreshed::unchanged_at(target.newest())),
         FetchedAfter::Gap => return Err(misuse("reported a gap")),
         FetchedAfter::Deltas { .. } if token.is_none() => return Err(misuse("returned deltas")),
         FetchedAfter::Contents { contents, token } => {
@@ -121,16 +121,6 @@ fn fetch<S: DeltaSource>(
         kind: FailureKind::Error,
         ended: Instant::now(),
     })
-}
-
-fn unchanged(revision: Revision) -> Refreshed {
-    Refreshed {
-        revision,
-        added: 0,
-        changed: 0,
-        removed: 0,
-        duplicates: 0,
-    }
 }
 
 /// Returns the failure of a source that was asked for all contents, and did something else.

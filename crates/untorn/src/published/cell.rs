@@ -107,8 +107,9 @@ impl<T> VersionedCell<T> {
         Writer { cell: self, writer }
     }
 
+    /// Panics if this thread holds the writer lock.
     #[track_caller]
-    fn assert_not_writer(&self, thread: u64, context: impl fmt::Display) {
+    pub(super) fn assert_not_writer(&self, thread: u64, context: impl fmt::Display) {
         // Relaxed: only this thread itself stores its number.
         assert!(
             self.writer.load(Ordering::Relaxed) != thread,
@@ -199,17 +200,19 @@ impl<T> Writer<'_, T> {
 
     /// Publishes `value` as the next revision, and frees some of what was replaced earlier.
     pub(crate) fn publish(self, value: T) -> Revision {
-        self.publish_with(|_| value, weight::<T>(), drop)
+        self.publish_with(|_| value, weight::<T>(), |version| version.revision, drop)
     }
 
-    /// Publishes what `make` returns for the next revision, and passes some of what was replaced
-    /// earlier to `discard`, after the lock has been released.
-    pub(crate) fn publish_with(
+    /// Publishes what `make` returns for the next revision, and returns what `keep` returns for
+    /// that version. Passes some of what was replaced earlier to `discard`, after the lock has been
+    /// released.
+    pub(crate) fn publish_with<R>(
         mut self,
         make: impl FnOnce(Revision) -> T,
         weight: Weight,
+        keep: impl FnOnce(&Arc<Version<T>>) -> R,
         discard: impl FnOnce(Freed<Version<T>>),
-    ) -> Revision {
+    ) -> R {
         let cell = self.cell;
         let revision = cell.revision().next();
         let value = make(revision);
@@ -217,6 +220,7 @@ impl<T> Writer<'_, T> {
             cell.notifier.notify(revision).resume();
         }
         let version = Arc::new(Version { revision, value });
+        let kept = keep(&version);
         let freed: Freed<_> = self.writer.publish(&REGISTRY, version, weight);
         drop(self);
         let notify = || cell.notifier.notify(revision);
@@ -227,7 +231,7 @@ impl<T> Writer<'_, T> {
         if let Some(panicked) = panicked {
             panicked.resume();
         }
-        revision
+        kept
     }
 
     /// Returns every unreferenced version, after the lock has been released.

@@ -152,6 +152,10 @@ pub struct Snapshot<T> {
 }
 
 impl<T> Snapshot<T> {
+    pub(crate) fn of(version: Arc<Version<T>>) -> Self {
+        Self { version }
+    }
+
     pub(super) fn newest(cell: &VersionedCell<T>) -> Self {
         Self {
             version: cell.count(),

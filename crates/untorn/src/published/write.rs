@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::cell::Writer;
 use super::{Published, Revision, Snapshot};
+use crate::thread::this_thread;
 
 /// The rejected operation and its object, in the panic of a nested write.
 pub(crate) struct WriteContext<'o> {
@@ -168,6 +169,12 @@ impl<T> Published<T> {
             kind: "Published",
             name: self.name(),
         })
+    }
+
+    /// Panics as [`writer`](Self::writer) does if this thread has a write open.
+    #[track_caller]
+    pub(crate) fn assert_not_writing(&self, context: &WriteContext<'_>) {
+        self.cell.assert_not_writer(this_thread(), context);
     }
 
     /// Acquires the writer lock, to read the newest value before publishing. `context` is for the

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `gomap/shuttle.rs` | `GoMap`: guards, records, cursors, hashing before the access, reports |
 //! | `overlap/shuttle/` | `OverlapCell`: guards that are held, mapped, cloned, leaked; attempts that fail |
+//! | `map/in_progress/shuttle.rs` | `Map`: initializers of one key, of keys that need each other, beside a removal |
 //! | `progress.rs`, `freeze.rs` | wait-freedom: no access waits for a task that never runs again |
 //!
 //! Shuttle treats every atomic access as `SeqCst`. The loom models in `overlap/model/` check which
@@ -94,6 +95,10 @@ fn is_report(message: &str) -> bool {
     message.starts_with("concurrent ")
 }
 
+fn is_deadlock(message: &str) -> bool {
+    message.contains(": this would deadlock; ")
+}
+
 /// Returns the result of an access under the policy [`note`], or `None` if it was reported.
 pub(crate) fn attempt<R>(access: impl FnOnce() -> R) -> Option<R> {
     match catch_unwind(AssertUnwindSafe(access)) {
@@ -126,7 +131,8 @@ pub(crate) fn tried<R>(access: Result<R, Box<Overlap>>) -> Option<R> {
     }
 }
 
-/// Hides the panics of reports from shuttle's panic hook, which would print each as a failure.
+/// Hides the panics of reports, and of calls that would deadlock, from shuttle's panic hook, which
+/// would print each as a failure.
 fn silence_reports() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -135,7 +141,8 @@ fn silence_reports() {
         let shuttles = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
             let message = info.payload().downcast_ref::<String>();
-            if !message.is_some_and(|message| is_report(message)) {
+            let is_expected = |message: &str| is_report(message) || is_deadlock(message);
+            if !message.is_some_and(|message| is_expected(message)) {
                 shuttles(info);
             }
         }));

@@ -1,5 +1,6 @@
 //! Progress: a gate is wait-free. Whichever task is frozen, and at whichever step, every access of
-//! the others ends: it enters, or it is reported. So are the reads of a `Map`, beside one writer.
+//! the others ends: it enters, or it is reported. So are the reads of a `Map`, beside one writer,
+//! and the look-ups that find their key, beside an initializer.
 //!
 //! One wait is not covered: cursors that begin at the same time acquire a lock of std's in turn,
 //! and shuttle has no step inside it at which a task could be frozen.
@@ -210,5 +211,37 @@ fn shuttle_progress_of_reads() {
         "progress_of_reads: a task was frozen at {points} points of {rounds} schedules; no read took \
          more than {longest} steps"
     );
+    assert!(points > 0 && longest <= MOST_STEPS_OF_A_READ);
+}
+
+#[test]
+fn shuttle_progress_of_hits() {
+    static TALLY: Tally = Tally::new();
+    let rounds = wanted().div_ceil(500) as u64;
+    let points = freeze_each(3, rounds, || {
+        let map = Map::from([(0, 7)]);
+        drop(map.pin());
+        let map: Arc<Map<u64, u64>> = Arc::new(map);
+        let hits: fn(&Map<u64, u64>) = |map| {
+            drop(map.pin());
+            for _ in 0..2 {
+                let value = TALLY.timed(|| map.get_or_insert_with(0, || unreachable!()));
+                assert_eq!(value, 7);
+            }
+        };
+        join_all([
+            task("hits", &map, hits),
+            task("more hits", &map, hits),
+            task("initializes", &map, |map| {
+                let value = map.get_or_insert_with(1, || {
+                    thread::yield_now();
+                    8
+                });
+                assert_eq!(value, 8);
+            }),
+        ]);
+    });
+    let longest = TALLY.longest.load(Ordering::Relaxed);
+    println!("progress_of_hits: frozen at {points} points; no hit took more than {longest} steps");
     assert!(points > 0 && longest <= MOST_STEPS_OF_A_READ);
 }

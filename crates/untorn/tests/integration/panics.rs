@@ -88,7 +88,7 @@ fn insert(map: &Numbers, key: u64, value: u64) -> Option<Fused> {
 }
 
 /// Writes that each make at most one revision.
-const WRITES: [Write; 17] = [
+const WRITES: [Write; 31] = [
     |map| _ = insert(map, 500, 1),
     |map| _ = insert(map, 3, 1),
     |map| _ = map.remove(&Fused::new(3)),
@@ -96,8 +96,40 @@ const WRITES: [Write; 17] = [
     |map| map.retain(|key, _| key.0.is_multiple_of(3)),
     |map| _ = map.update(Fused::new(3), |_| Some(Fused::new(1))),
     |map| _ = map.update(Fused::new(3), |_| None),
+    |map| _ = map.update_if_present(&Fused::new(3), |_| Some(Fused::new(1))),
+    |map| _ = map.update_if_present(&Fused::new(3), |_| None),
+    |map| _ = map.update_if(&Fused::new(3), |_| true, |_| Fused::new(1)),
+    |map| _ = map.remove_if(&Fused::new(3), |_| true),
+    |map| _ = map.extract_if(|key, _| key.0.is_multiple_of(3)),
+    |map| _ = map.drain(),
+    |map| {
+        let (view, keys) = (map.snapshot(), [Fused::new(3), Fused::new(600)]);
+        let done = map.batch_if_keys_unchanged(&view, &keys, |batch| batch.clear());
+        assert!(done.is_ok());
+    },
+    |map| {
+        map.batch(|batch| {
+            batch.update_if_present(&Fused::new(3), |_| Some(Fused::new(1)));
+            batch.update_if_present(&Fused::new(4), |_| None);
+        });
+    },
     |map| _ = map.get_or_insert_with(Fused::new(600), || Fused::new(1)),
     |map| _ = map.get_or_insert_with(Fused::new(3), || Fused::new(1)),
+    |map| {
+        let refused = map.try_get_or_insert_with(Fused::new(600), || Err(Fused::new(1)));
+        assert!(refused.is_err());
+    },
+    |map| {
+        let (key, to_key) = (Fused::new(600), |key: &Fused| key.clone());
+        map.get_or_insert_with_by_ref(&key, to_key, |key| key.clone());
+    },
+    |map| {
+        map.batch(|batch| {
+            for key in 0..40 {
+                batch.get_or_insert_with(Fused::new(key * 20), || Fused::new(1));
+            }
+        });
+    },
     |map| {
         map.batch(|batch| {
             batch.clear();
@@ -140,6 +172,17 @@ const WRITES: [Write; 17] = [
             .map(|key| of(key, 1))
             .chain((20..30).map(|key| of(key, 2)));
         map.refresh(twice);
+    },
+    |map| {
+        let (_, step) = map.refresh_transition((10..40).map(|key| of(key, 1)));
+        assert!(step.changes().count() > 0);
+    },
+    |map| _ = map.refresh_unique((10..40).map(|key| of(key / 2, 1))),
+    |map| {
+        let keys = (0..40).map(|key| Fused::new(3 * key));
+        map.refresh_with(keys, |key, _| {
+            Some(Fused::new(key.0 + 1)).filter(|n| n.0 > 9)
+        });
     },
     |map| map.extend((10..200).map(|key| of(key % 100, key))),
     |map| _ = map.reclaim(),

@@ -501,7 +501,6 @@ fn into_inner_clones_only_what_is_shared() {
     let value = Published::new(Counted(1));
     drop((value.snapshot(), value.reader()));
     value.publish(Counted(2));
-    std::mem::forget(value.pin());
     assert_eq!(value.into_inner().0, 2);
 
     let value = Published::new(Counted(1));

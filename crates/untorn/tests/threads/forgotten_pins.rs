@@ -10,6 +10,8 @@ use untorn::{Pinned, Published};
 #[test]
 fn forgotten_pins_of_ended_values() {
     const ROUNDS: u64 = if cfg!(miri) { 4 } else { 200 };
+
+    let _alone = crate::ALONE.lock();
     let live = Arc::new(());
     let new = |n: u64| (n, Arc::clone(&live));
     for round in 0..ROUNDS {
@@ -33,4 +35,19 @@ fn forgotten_pins_of_ended_values() {
         }
     }
     assert_eq!(Arc::strong_count(&live), 1, "a version was not freed");
+}
+
+#[test]
+fn into_inner_moves_a_value_with_a_forgotten_pin() {
+    struct NotClone(u32);
+    impl Clone for NotClone {
+        fn clone(&self) -> Self {
+            unreachable!("nothing shares it")
+        }
+    }
+
+    let _alone = crate::ALONE.lock();
+    let value = Published::new(NotClone(1));
+    mem::forget(value.pin());
+    assert_eq!(value.into_inner().0, 1);
 }

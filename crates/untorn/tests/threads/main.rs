@@ -3,3 +3,6 @@
 
 mod forgotten_pins;
 mod poller;
+
+/// Locked by each test: one must not see the threads of another.
+static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());

@@ -1,4 +1,5 @@
 //! Tests of the service as a router, and of the program around it.
 
+mod hosts;
 mod program;
 mod service;

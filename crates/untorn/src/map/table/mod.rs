@@ -160,6 +160,13 @@ impl<K, V> Table<K, V> {
         self.directory.find(|| self.place(hash)).find(hash, is_key)
     }
 
+    /// Returns whether both tables share the segment of a key with this hash, so that it has the
+    /// same value in both, or is absent from both.
+    pub(super) fn shares(&self, other: &Self, hash: u64) -> bool {
+        let (own, others) = (self.place(hash), other.place(hash));
+        std::ptr::eq(self.directory.get(own), other.directory.get(others))
+    }
+
     /// Returns an iterator over the entries of segment `i`.
     pub(super) fn segment(&self, i: usize) -> SegmentIter<'_, K, V> {
         self.directory.get(i).iter()
@@ -253,9 +260,7 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
         let Some(entry) = entering else {
             return;
         };
-        if self.len >= fill::<K, V>() * (self.segments + 1) {
-            self.split(&hash_of);
-        }
+        self.split_if_full(&hash_of);
         let place = self.place(hash);
         let segment = self.directory.get_mut(place);
         if let Some(stored) = segment.find_mut(hash, |stored| *stored == entry.key) {
@@ -267,6 +272,30 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
             segment.put_one(hash, entry);
             self.len += 1;
         }
+    }
+
+    /// Moves the entry, whose key is absent, into the table, and returns it there. If foreign code
+    /// panics, it stays in `entering`.
+    pub(super) fn insert_absent(
+        &mut self,
+        hash: u64,
+        entering: &mut Option<Entry<K, V>>,
+        hash_of: impl Fn(&K) -> u64,
+    ) -> Option<&Entry<K, V>> {
+        self.split_if_full(&hash_of);
+        let segment = self.directory.get_mut(self.place(hash));
+        segment.reserve(1, hash_of);
+        let entry = entering.take()?;
+        self.len += 1;
+        Some(segment.put_one(hash, entry))
+    }
+
+    /// Returns the value of a key, to be changed; copies nothing if the key is absent.
+    pub(super) fn get_mut(&mut self, hash: u64, is_key: impl Fn(&K) -> bool) -> Option<&mut V> {
+        self.get(hash, &is_key)?;
+        let segment = self.directory.get_mut(self.place(hash));
+        let entry = segment.find_mut(hash, is_key)?;
+        Some(&mut entry.value)
     }
 
     /// Removes and returns an entry; copies nothing if it is absent.
@@ -339,6 +368,13 @@ impl<K: Clone + Eq, V: Clone> Table<K, V> {
     /// grows and shrinks in turn from splitting and merging at each step.
     fn has_too_many_segments(&self) -> bool {
         self.segments > 1 && self.len < fill::<K, V>() * (self.segments + 1) * 3 / 8
+    }
+
+    /// Splits the next segment if there is no room for another entry.
+    fn split_if_full(&mut self, hash_of: impl Fn(&K) -> u64) {
+        if self.len >= fill::<K, V>() * (self.segments + 1) {
+            self.split(hash_of);
+        }
     }
 
     /// Splits the next segment.

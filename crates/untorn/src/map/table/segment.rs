@@ -110,9 +110,10 @@ impl<K, V> Segment<K, V> {
         }
     }
 
-    /// Adds an entry whose key is absent. The segment must have room for it.
-    pub(super) fn put_one(&mut self, hash: u64, entry: Entry<K, V>) {
-        self.entries.insert_unique(hash, entry, not_asked);
+    /// Adds an entry whose key is absent, and returns it. The segment must have room for it.
+    pub(super) fn put_one(&mut self, hash: u64, entry: Entry<K, V>) -> &Entry<K, V> {
+        let added = self.entries.insert_unique(hash, entry, not_asked);
+        added.into_mut()
     }
 
     /// Removes and returns an entry, if it is present.

@@ -23,10 +23,16 @@ enum Operation {
     One(Write),
     Batch(Vec<Write>),
     IfUnchanged(Vec<Write>),
+    /// A view, by its place among the stored ones, and the keys that are compared.
+    IfKeysUnchanged(usize, Vec<u64>, Vec<Write>),
     Refuse(Vec<Write>),
     Guard(Vec<Write>),
     Drop(Vec<Write>),
     Update(u64, Option<u64>),
+    UpdateIfPresent(u64, Option<u64>),
+    RemoveIf(u64, u64),
+    ExtractIf(u64),
+    Drain,
     GetOrInsert(u64, u64),
     Refresh(u64, u64, u64),
     /// A refresh with the present contents, some of them changed or removed.
@@ -54,10 +60,17 @@ fn operation(keys: u64) -> impl Strategy<Value = Operation> {
         30 => write(keys).prop_map(One),
         20 => writes().prop_map(Batch),
         5 => writes().prop_map(IfUnchanged),
+        15 => (any::<usize>(), vec(0..keys, 0..4), writes())
+            .prop_map(|(view, keys, writes)| IfKeysUnchanged(view, keys, writes)),
         5 => writes().prop_map(Refuse),
         5 => writes().prop_map(Guard),
         5 => writes().prop_map(Drop),
         10 => (0..keys, any::<Option<u64>>()).prop_map(|(key, value)| Update(key, value)),
+        10 => (0..keys, any::<Option<u64>>())
+            .prop_map(|(key, value)| UpdateIfPresent(key, value)),
+        10 => (0..keys, 0..4_u64).prop_map(|(key, value)| RemoveIf(key, value)),
+        4 => (2..40_u64).prop_map(ExtractIf),
+        2 => Just(Drain),
         10 => (0..keys, 0..4_u64).prop_map(|(key, value)| GetOrInsert(key, value)),
         3 => (0..keys, 0..keys, 0..4_u64).prop_map(|(from, n, value)| Refresh(from, n, value)),
         5 => (1..100_u64).prop_map(RefreshSome),
@@ -248,6 +261,16 @@ impl<K: Key, S: Build> Run<K, S> {
                 assert_eq!(done.expect("there is no other writer"), map.revision());
                 changed
             }
+            Operation::IfKeysUnchanged(which, keys, writes) => {
+                let (view, old) = &self.kept[which % self.kept.len()];
+                let keys: Vec<_> = keys.iter().map(|key| K::of(*key)).collect();
+                let unchanged = keys.iter().all(|key| old.get(key) == model.get(key));
+                let mut changed = false;
+                let write = |batch: &mut Batch<'_, K, u64, S>| changed = all(batch, model, writes);
+                let done = map.batch_if_keys_unchanged(view, &keys, write);
+                assert_eq!(done.is_ok(), unchanged, "{keys:?}");
+                changed
+            }
             Operation::Refuse(writes) => {
                 let mut model = model.clone();
                 let refused = map.try_batch(|batch| {
@@ -282,6 +305,41 @@ impl<K: Key, S: Build> Run<K, S> {
                     None => _ = model.remove(&K::of(*key)),
                 }
                 value.is_some() || old.is_some()
+            }
+            Operation::UpdateIfPresent(key, value) => {
+                let old = model.get(&K::of(*key)).copied();
+                let done = map.update_if_present(&K::of(*key), |stored| {
+                    assert_eq!(Some(*stored), old);
+                    *value
+                });
+                assert_eq!(done, value.filter(|_| old.is_some()));
+                match value.filter(|_| old.is_some()) {
+                    Some(value) => _ = model.insert(K::of(*key), value),
+                    None => _ = model.remove(&K::of(*key)),
+                }
+                old.is_some()
+            }
+            Operation::RemoveIf(key, value) => {
+                let removed = map.remove_if(&K::of(*key), |stored| stored == value);
+                let expected = model.get(&K::of(*key)) == Some(value);
+                assert_eq!(removed, expected.then_some(*value));
+                if expected {
+                    model.remove(&K::of(*key));
+                }
+                expected
+            }
+            Operation::ExtractIf(modulus) => {
+                let goes = |key: &K, value: &u64| (key.number() + value).is_multiple_of(*modulus);
+                let gone: Model<K> = map.extract_if(goes).into_iter().collect();
+                let expected = model.extract_if(|key, value| goes(key, value));
+                assert_eq!(gone, expected.collect());
+                !gone.is_empty()
+            }
+            Operation::Drain => {
+                assert_equal(&map.drain(), model);
+                let changed = !model.is_empty();
+                model.clear();
+                changed
             }
             Operation::GetOrInsert(key, value) => {
                 let absent = !model.contains_key(&K::of(*key));

@@ -13,13 +13,7 @@ const LONG: Duration = Duration::from_secs(60);
 
 fn end(shared: &Shared) {
     let now = shared.clock.now();
-    let refreshed = Refreshed {
-        revision: Revision::FIRST,
-        added: 0,
-        changed: 0,
-        removed: 0,
-        duplicates: 0,
-    };
+    let refreshed = Refreshed::unchanged_at(Revision::FIRST);
     let success = Success::new(now.clone(), now.instant, refreshed);
     shared.end(Ok(success), Revision::FIRST, None);
 }

@@ -76,7 +76,7 @@ fn fill(batch: &mut Batch<'_, Counted, Counted>, prepared: Prepared<'_>) {
 
 /// Each kind of write. A closure drops no user value itself: that drop would run under the writer
 /// lock.
-const WRITES: [Write; 20] = [
+const WRITES: [Write; 32] = [
     |map, ledger, prepared| {
         prepared.extend(map.insert(Counted::new(500, ledger), Counted::new(1, ledger)));
     },
@@ -87,9 +87,33 @@ const WRITES: [Write; 20] = [
     |map, ledger, _| _ = map.update(Counted::new(3, ledger), |_| Some(Counted::new(1, ledger))),
     |map, ledger, _| _ = map.update(Counted::new(600, ledger), |_| Some(Counted::new(1, ledger))),
     |map, ledger, _| _ = map.update(Counted::new(3, ledger), |_| None),
+    |map, ledger, prepared| {
+        let key = Counted::clone(&prepared[0]);
+        _ = map.update_if_present(&key, |_| Some(Counted::new(1, ledger)));
+    },
+    |map, _, prepared| _ = map.update_if_present(&Counted::clone(&prepared[0]), |_| None),
+    |map, ledger, prepared| {
+        let key = Counted::clone(&prepared[0]);
+        _ = map.update_if(&key, |_| true, |_| Counted::new(1, ledger));
+    },
+    |map, _, prepared| prepared.extend(map.remove_if(&Counted::clone(&prepared[0]), |_| true)),
+    |map, _, _| drop(map.extract_if(|key, _| key.0.is_multiple_of(3))),
+    |map, _, _| drop(map.drain()),
     |map, ledger, _| _ = map.get_or_insert_with(Counted::new(3, ledger), || unreachable!()),
     |map, ledger, _| {
         _ = map.get_or_insert_with(Counted::new(700, ledger), || Counted::new(1, ledger));
+    },
+    |map, ledger, _| {
+        // The key is inserted meanwhile, so the value is not needed.
+        _ = map.get_or_insert_with(Counted::new(700, ledger), || {
+            map.insert(Counted::new(700, ledger), Counted::new(2, ledger));
+            Counted::new(1, ledger)
+        });
+    },
+    |map, ledger, _| {
+        let failed = || Err::<Counted, _>(Counted::new(1, ledger));
+        let refused = map.try_get_or_insert_with(Counted::new(700, ledger), failed);
+        assert!(refused.is_err());
     },
     |map, _, prepared| _ = map.batch(|batch| fill(batch, prepared)),
     |map, _, prepared| {
@@ -127,6 +151,22 @@ const WRITES: [Write; 20] = [
     |map, ledger, _| {
         let twice = (10..60).chain(20..40);
         _ = map.refresh(twice.map(|key| of(key, key % 3, ledger)));
+    },
+    |map, ledger, _| {
+        let (_, step) = map.refresh_transition((10..60).map(|key| of(key, key % 3, ledger)));
+        assert!(step.changes().count() > 0);
+    },
+    |map, ledger, _| _ = map.refresh_unique((10..60).map(|key| of(key / 2, key, ledger))),
+    |map, ledger, _| {
+        let keys = (10..60).map(|key| Counted::new(key, ledger));
+        map.refresh_with(keys, |key, _| {
+            (key.0 % 3 == 0).then(|| Counted::new(key.0 + 1, ledger))
+        });
+    },
+    |map, _, prepared| {
+        let mut batch = map.begin_batch();
+        fill(&mut batch, prepared);
+        drop(batch.commit_snapshot());
     },
     |map, ledger, _| _ = map.refresh((0..30).map(|key| of(key, key, ledger))),
     |map, _, _| map.retain(|key, _| key.0.is_multiple_of(3)),
@@ -226,7 +266,7 @@ const ENDS: [End; 7] = [
 /// A step of a batch in which one call of user code panics.
 type Step = fn(&mut Batch<'_, Counted, Counted>, Prepared<'_>);
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 10] = [
     // A key that is present, and one that is not; keys and values alternate.
     |batch, prepared| {
         let (key, value) = (next(prepared), next(prepared));
@@ -248,6 +288,17 @@ const STEPS: [Step; 7] = [
         batch.update(key, |_| value.take());
     },
     |batch, prepared| batch.update(next(prepared), |_| None),
+    |batch, prepared| {
+        let mut value = Some(next(prepared));
+        batch.update_if_present(&prepared[0], |_| value.take());
+        prepared.splice(0..0, value);
+    },
+    |batch, prepared| batch.update_if_present(&prepared[0], |_| None),
+    |batch, prepared| {
+        let (mut key, value) = (next(prepared), next(prepared));
+        key.0 = 800;
+        batch.get_or_insert_with(key, || value);
+    },
     |batch, _| batch.retain(|key, _| key.0 > 40),
     |batch, prepared| {
         let entries = prepared.split_off(prepared.len() - 60);

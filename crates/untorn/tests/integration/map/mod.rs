@@ -1,7 +1,11 @@
 //! `Map`: atomic batches, no revision without a change, and panics and drops in user code.
 
+mod conditional;
+mod equivalent_keys;
+mod initializers;
 mod interrupted_writes;
 mod nan;
+mod own_changes;
 mod reclamation;
 mod restore;
 mod torn;
@@ -21,7 +25,7 @@ use untorn::{Map, Pinned, Reader, Revision, Snapshot, View};
 #[test]
 fn writes_without_a_change_make_no_revision() {
     let map = Map::from([("a", 1), ("b", 2)]);
-    let idle: [fn(&Map<&'static str, i32>); 10] = [
+    let idle: [fn(&Map<&'static str, i32>); 15] = [
         |map| {
             let done = map.refresh([("b", 2), ("a", 0), ("a", 1)]);
             assert_eq!(done.duplicates, 1);
@@ -32,6 +36,11 @@ fn writes_without_a_change_make_no_revision() {
         |map| _ = map.batch(|_| ()),
         |map| assert_eq!(map.update("c", |_| None), None),
         |map| assert_eq!(map.get_or_insert_with("a", || 3), 1),
+        |map| assert_eq!(map.update_if_present("c", |_| Some(3)), None),
+        |map| assert_eq!(map.update_if("a", |n| *n > 1, |_| 3), None),
+        |map| assert_eq!(map.remove_if("a", |n| *n > 1), None),
+        |map| assert!(map.extract_if(|_, _| false).is_empty()),
+        |map| assert!(map.refresh_with(["a", "b"], |_, _| None).is_unchanged()),
         |map| {
             let mut batch = map.begin_batch();
             batch.clear();
@@ -92,12 +101,16 @@ fn writes_without_a_change_make_no_revision() {
 fn nested_write_panics_with_a_reason() {
     type Write = fn(&Map<u64, u64>);
     type Around = fn(&Map<u64, u64>, Write);
-    let inner: [Write; 11] = [
+    let inner: [Write; 15] = [
         |map| _ = map.insert(2, 2),
         |map| _ = map.remove(&1),
         |map| map.clear(),
         |map| _ = map.refresh([]),
         |map| _ = map.batch_if_unchanged(&map.snapshot(), |_| ()),
+        |map| _ = map.batch_if_keys_unchanged(&map.snapshot(), [&1], |_| ()),
+        |map| _ = map.update_if_present(&1, |_| None),
+        |map| _ = map.remove_if(&1, |_| true),
+        |map| _ = map.drain(),
         |map| _ = map.begin_batch(),
         |map| _ = map.reclaim(),
         |map| _ = map.retained(),
@@ -131,9 +144,11 @@ fn nested_write_panics_with_a_reason() {
             });
         },
         |map, write| {
-            _ = map.get_or_insert_with(9, || {
-                write(map);
-                9
+            map.batch(|batch| {
+                batch.get_or_insert_with(9, || {
+                    write(map);
+                    9
+                });
             });
         },
         |map, write| _ = map.batch_if_unchanged(&map.snapshot(), |_| write(map)),

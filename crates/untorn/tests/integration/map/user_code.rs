@@ -91,7 +91,7 @@ pub(crate) type Counts = Map<Counted, Counted>;
 type Write = fn(&Counts, &Arc<Ledger>);
 
 /// Writes that each make exactly one revision.
-const WRITES: [Write; 13] = [
+const WRITES: [Write; 21] = [
     |map, ledger| _ = map.insert(Counted::new(500, ledger), Counted::new(1, ledger)),
     |map, ledger| _ = map.insert(Counted::new(3, ledger), Counted::new(1, ledger)),
     |map, ledger| _ = map.remove(&Counted::new(3, ledger)),
@@ -109,9 +109,41 @@ const WRITES: [Write; 13] = [
         });
     },
     |map, ledger| {
+        _ = map.update_if_present(&Counted::new(3, ledger), |old| {
+            tick();
+            Some(old.clone())
+        });
+    },
+    |map, ledger| _ = map.update_if(&Counted::new(3, ledger), |_| true, Counted::clone),
+    |map, ledger| _ = map.remove_if(&Counted::new(3, ledger), |value| value.0 == 3),
+    |map, _| {
+        _ = map.extract_if(|key, _| {
+            tick();
+            key.0 < 5
+        });
+    },
+    |map, ledger| {
+        let (view, keys) = (map.snapshot(), [Counted::new(3, ledger)]);
+        let done = map.batch_if_keys_unchanged(&view, &keys, |batch| {
+            tick();
+            batch.update_if_present(&keys[0], |old| Some(old.clone()));
+        });
+        assert!(done.is_ok());
+    },
+    |map, ledger| {
         map.get_or_insert_with(Counted::new(700, ledger), || {
             tick();
             Counted::new(7, ledger)
+        });
+    },
+    |map, ledger| {
+        map.batch(|batch| {
+            for key in 90..150 {
+                batch.get_or_insert_with(Counted::new(key, ledger), || {
+                    tick();
+                    Counted::new(7, ledger)
+                });
+            }
         });
     },
     |map, ledger| {
@@ -126,6 +158,17 @@ const WRITES: [Write; 13] = [
     |map, ledger| {
         let of = |key| (Counted::new(key, ledger), Counted::new(key / 2, ledger));
         map.refresh((30..70).map(of));
+    },
+    |map, ledger| {
+        let of = |key| (Counted::new(key, ledger), Counted::new(key / 2, ledger));
+        assert!(map.refresh_unique((30..70).map(of)).is_ok());
+    },
+    |map, ledger| {
+        let keys = (30..70).map(|key| Counted::new(key, ledger));
+        map.refresh_with(keys, |key, old| {
+            tick();
+            (key.0 % 2 == 0).then(|| Counted::new(old.map_or(7, |old| old.0 + 1), ledger))
+        });
     },
     |map, ledger| {
         let done = map.batch_if_unchanged(&map.snapshot(), |batch| {
@@ -422,12 +465,13 @@ type Give = fn(&Map<Name, u64>, Name);
 
 #[test]
 fn drop_of_a_given_key_may_write() {
-    let writes: [Give; 5] = [
+    let writes: [Give; 6] = [
         |map, key| _ = map.insert(key, 1),
         |map, key| _ = map.update(key, |_| Some(1)),
         |map, key| _ = map.update(key, |_| None),
         |map, key| _ = map.get_or_insert_with(key, || 1),
         |map, key| _ = map.batch(|batch| _ = batch.insert(key, 1)),
+        |map, key| _ = map.batch(|batch| _ = batch.get_or_insert_with(key, || 1)),
     ];
     for write in writes {
         for stored in [false, true] {
