@@ -150,8 +150,8 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
         self.insert_entering(hash)
     }
 
-    /// Inserts an entry; the value that it replaces is dropped with the draft. Returns whether there
-    /// was one.
+    /// Inserts an entry; the value that it replaces is dropped with the draft. Returns whether
+    /// there was one.
     pub(super) fn put_hashed(&mut self, hash: u64, entry: Entry<K, V>) -> bool {
         self.leftovers.enter(entry);
         let old = self.insert_entering(hash);

@@ -4,8 +4,8 @@
 //!   source, hashed, without a lock        contents
 //!     a 1 │ b 2 │ c 3 │ b 4               a 1 │ b 2 │ d 5        a mark for each entry
 //!                                          ●     ●     ○
-//!   from the end: b 4 is marked, and has changed; c 3 is absent; b 2 is marked already, a duplicate;
-//!                 a 1 is equal
+//!   from the end: b 4 is marked, and has changed; c 3 is absent; b 2 is marked already, so it is
+//!                 a duplicate; a 1 is equal
 //!   then:         d is removed, b is replaced, c is added
 //! ```
 //!
@@ -31,6 +31,8 @@ pub(super) struct Source<K, V>(Vec<SourcePart<K, V>>);
 struct SourcePart<K, V> {
     entries: Vec<Fresh<K, V>>,
     plan: Plan,
+    /// Keys that equal stored ones, and are dropped with the source.
+    keys: Vec<K>,
 }
 
 /// An entry of a source.
@@ -103,8 +105,9 @@ impl<K: Eq + Hash + Clone, V: Clone + PartialEq> Source<K, V> {
         let is_unequal = plans().any(|plan| !plan.unequal.is_empty());
         // Copying segments whose values all change is cheap unless it runs foreign code.
         let rebuilds = marks.count() == 0 || needs_drop::<Entry<K, V>>();
-        if rebuilds && marks.count() == changed && !is_unequal {
-            // No entry stays as it is.
+        // No entry stays as it is.
+        let rebuilds = rebuilds && marks.count() == changed && !is_unequal;
+        if rebuilds {
             counts.removed = old.len() - changed;
             draft.clear_for(changed + new);
         } else if marks.count() < old.len() {
@@ -113,6 +116,9 @@ impl<K: Eq + Hash + Clone, V: Clone + PartialEq> Source<K, V> {
             draft.take_out(&removed);
         }
         for part in &mut self.0 {
+            if rebuilds {
+                part.take_keys(&old);
+            }
             part.write(draft, &mut counts);
         }
         draft.shrink();
@@ -139,6 +145,7 @@ impl<K, V> SourcePart<K, V> {
         Self {
             entries: Vec::new(),
             plan: Plan::default(),
+            keys: Vec::new(),
         }
     }
 }
@@ -161,8 +168,8 @@ impl<K: Eq + Hash + Clone, V: Clone + PartialEq> SourcePart<K, V> {
         }
     }
 
-    /// If an entry whose key does not equal itself has the value of a stored one, plans to write it
-    /// no more, and returns true.
+    /// Returns whether an entry whose key does not equal itself has the value of a stored one. Then
+    /// it need not be written.
     fn keeps(&mut self, stored: &Entry<K, V>) -> bool {
         let is_value = |i: &usize| {
             let fresh = self.entries[*i].entry.as_ref();
@@ -173,6 +180,21 @@ impl<K: Eq + Hash + Clone, V: Clone + PartialEq> SourcePart<K, V> {
             self.plan.unequal.swap_remove(found);
             true
         })
+    }
+
+    /// Gives entries of present keys clones of these: a refresh replaces values, not keys.
+    fn take_keys(&mut self, old: &Table<K, V>) {
+        for i in &self.plan.changed {
+            let Fresh { hash, entry } = &mut self.entries[*i];
+            let Some(Entry { key, .. }) = entry else {
+                continue;
+            };
+            if let Some((_, stored)) = old.locate(*hash, |stored| stored == key) {
+                let stored = stored.key.clone();
+                // Not dropped here, since the writer lock is held.
+                self.keys.push(std::mem::replace(key, stored));
+            }
+        }
     }
 
     /// Moves the entries that differ into the draft.

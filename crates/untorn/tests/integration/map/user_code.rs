@@ -650,3 +650,29 @@ fn refresh_moves_values_of_its_source() {
     assert_eq!(refresh(10_000), 0, "no key stays");
     assert_eq!(refresh(10_001), 0, "one key more, and no value stays");
 }
+
+#[test]
+fn refresh_keeps_stored_keys() {
+    /// Equal whatever its tag is.
+    #[derive(Clone, Debug)]
+    struct Tagged(u32, &'static str);
+    impl PartialEq for Tagged {
+        fn eq(&self, other: &Self) -> bool {
+            self.0 == other.0
+        }
+    }
+    impl Eq for Tagged {}
+    impl Hash for Tagged {
+        fn hash<H: Hasher>(&self, state: &mut H) {
+            self.0.hash(state);
+        }
+    }
+    for values in [["a", "b"], ["same", "same"]] {
+        let map: Map<Tagged, String> = Map::new();
+        for (tag, value) in ["first", "second"].into_iter().zip(values) {
+            map.refresh((0..100).map(|n| (Tagged(n, tag), value.to_owned())));
+        }
+        assert!(map.pin().keys().all(|key| key.1 == "first"));
+        assert!(map.pin().values().all(|value| value == values[1]));
+    }
+}
