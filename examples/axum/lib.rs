@@ -103,6 +103,8 @@ impl Service {
         let config = Arc::new(Map::named("settings"));
         let poller = Poller::every(PERIOD, source)
             .named("settings poller")
+            // A requested reload takes effect at once: there is one source, which is near.
+            .min_gap(Duration::from_millis(1))
             .start(&config)?;
         let service = Self {
             config,

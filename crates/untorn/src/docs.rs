@@ -13,6 +13,7 @@
 //! | `docs/thread-sanitizer.md` | what ThreadSanitizer reports, and what this crate reports |
 //! | `crates/untorn/examples` | small programs |
 //! | `examples/axum/lib.rs` | a complete service |
+//! | `examples/axum/hosts.rs` | values that asynchronous initializers compute |
 //! | `crates/untorn/src/overlap/stretch/rate_limit.rs` | the rules of delay injection |
 
 // Each guide is preceded by where its links lead to from here, since of two definitions of a link
@@ -35,6 +36,7 @@ pub mod limits {}
 #[doc = "[the-note.md]: crate::docs#in-the-repository"]
 #[doc = "[../crates/untorn/src/poller/builder.rs]: crate::poller::PollerBuilder::jitter"]
 #[doc = "[../examples/axum/lib.rs]: crate::docs#in-the-repository"]
+#[doc = "[../examples/axum/hosts.rs]: crate::docs#in-the-repository"]
 #[doc = ""]
 #[doc = include_str!("../docs/migrate.md")]
 pub mod migrate {}

@@ -29,7 +29,7 @@
 //! |---|---|---|
 //! | share a table that is mostly read | [`Map`] | reads never block; batches are atomic, and a view is a snapshot of one revision |
 //! | share one value | [`Published`] | reads never block; the value is replaced as a whole |
-//! | keep a map fresh | [`Poller`] | a thread refreshes a [`Map`] from a closure or a [`Source`]; errors and panics leave the last good contents |
+//! | keep a map or a value fresh | [`Poller`] | a thread refreshes a [`Map`] or a [`Published`] from a closure, a [`Source`] or a [`DeltaSource`](poller::DeltaSource); errors, panics, hung fetches and contents that would empty the map leave the last good contents |
 //! | find overlapping access to a map | [`GoMap`] | an access that overlaps a write ends in a report that names both sides |
 //! | find it for any other value | [`OverlapCell`] | a `RefCell` for threads, whose panic names the other borrower |
 //! | use Go's map on one thread | [`gomap::Table`] | writes need `&mut` |
@@ -44,26 +44,36 @@
 //! |---|---|---|
 //! | one key, once | [`map.get("low")`](Map::get) | clones the value; the next call may see the next revision |
 //! | several keys that belong together | [`let view = map.pin();`](Map::pin), then `view["low"]`, [`view.get("low")`](View::get) | borrows one revision; stays on this thread |
+//! | one value, returned with its pin from a function | [`Pinned::try_map(map.pin(), \|view\| view.get("low"))`](Pinned::try_map) | [`Snapshot::try_map`] returns an owned one, which may cross an `.await` |
 //! | all entries | [`for (key, value) in &map.pin()`](View::iter) | of one revision; `iter`, `keys` and `values` are methods of the [`View`]: [`map.pin().keys()`](View::keys) |
 //! | one revision for long, elsewhere, or across an `.await` | [`map.snapshot()`](Map::snapshot) | owned and `Send`; retains its version |
 //! | the newest revision in a loop | [`let mut reader = map.reader();`](Map::reader), then [`reader.latest()`](Reader::latest) | one load checks whether there is a newer revision |
 //! | what changed since `old`, a snapshot | [`for change in map.pin().changes_since(&old)`](View::changes_since) | [`Added { key, new }`](Change::Added), [`Changed { key, old, new }`](Change::Changed), [`Removed { key, old }`](Change::Removed) |
 //! | follow changes | [`for step in map.subscribe()`](Map::subscribe), then [`step.changes()`](Transition::changes), `step.from`, `step.to` | blocks for the newest state, not for every commit: a slow follower skips revisions, and `step.missed` counts them. The first step begins with the contents at `subscribe`. The loop ends when the map is dropped (so a follower must not hold its `Arc`) or by [`subscription.handle()`](Subscription::handle)`.close()`. [`subscription.recv_timeout(timeout)`](Subscription::recv_timeout) blocks for a time |
 //! | follow changes in async code | [`subscription.recv_async().await`](Subscription::recv_async); [`subscription.into_stream()`][stream] | returns these steps (as a stream: feature `stream`) |
+//! | follow one key | [`for step in map.subscribe_key("low")`](Map::subscribe_key), then [`step.old()`](KeyTransition::old), [`step.new()`](KeyTransition::new) | a step only if its value differs; [`map.subscribe_where(\|key\| key.starts_with("db."))`](Map::subscribe_where) for several |
 //! | wait for contents | [`let view = map.wait_until(\|view\| view.len() > 9, timeout)?;`](Map::wait_until), [`map.wait_until_async(\|view\| view.len() > 9).await`](Map::wait_until_async) | returns a snapshot that satisfies the condition; `Err(WaitError::Timeout)` if none does in time. The async form has no timeout and returns the snapshot itself |
 //! | wait for a commit newer than `view` | [`let newest = map.wait_for(view.revision().next(), timeout)?;`](Map::wait_for) | returns a snapshot, at once if there has been a commit. For a certain commit, pass the revision that its `batch` returned |
 //!
 //! | to write a [`Map`] | call | effect |
 //! |---|---|---|
-//! | one key | [`map.insert("low", 10)`](Map::insert), [`map.remove("low")`](Map::remove), [`map.get_or_insert_with("low", \|\| 10)`](Map::get_or_insert_with) | one commit each; the closure runs only if the key is absent, and a hit never blocks |
+//! | one key | [`map.insert("low", 10)`](Map::insert), [`map.remove("low")`](Map::remove) | one commit each |
+//! | a value that is computed on demand | [`map.get_or_insert_with("low", \|\| 10)`](Map::get_or_insert_with), [`map.try_get_or_insert_with("low", \|\| "10".parse())?`](Map::try_get_or_insert_with) | one initializer of a key at a time, without the writer lock: other keys and writers do not wait; an error leaves no trace |
+//! | one key, under a condition | [`map.remove_if("low", \|n\| *n > 9)`](Map::remove_if), [`map.update_if_present("low", \|n\| Some(n + 1))`](Map::update_if_present) | by a borrowed key |
 //! | one key of a `Map<String, u64>`, from its old value | [`map.update("hits".to_owned(), \|n\| Some(n.copied().unwrap_or(0) + 1))`](Map::update) | no other commit in between; `None` removes the key. Returns the new value |
 //! | several keys that belong together | [`map.batch(\|b\| { let low = b["low"]; b.insert("low", low + 1); b.insert("high", 20); })`](Map::batch) | one commit; returns its revision. The batch reads its own writes |
 //! | several keys, where a write can fail | [`map.try_batch(\|b\| { b.insert("low", text.parse()?); Ok::<_, ParseIntError>(()) })?;`](Map::try_batch) | an error publishes nothing; the result has what the closure returned, `.value`, and the `.revision` |
 //! | several keys, without a closure | [`let mut b = map.begin_batch();`](Map::begin_batch) …, then [`b.commit()`](Batch::commit) | dropping `b` publishes nothing |
 //! | several keys, if there was no commit since `view` | [`map.batch_if_unchanged(&view, \|b\| { b.insert("low", 10); })`](Map::batch_if_unchanged) | returns a [`RevisionMismatch`] otherwise |
+//! | several keys, if these have not changed since `view` | [`map.batch_if_keys_unchanged(&view, ["low"], \|b\| { b.insert("low", 10); })`](Map::batch_if_keys_unchanged) | commits of other keys do not matter |
+//! | the contents of an earlier view | [`map.restore(&snapshot)`](Map::restore); [`snapshot.fork()`](View::fork) for another map | at the cost of what differs |
 //! | the entries that match a predicate | [`map.retain(\|key, value\| *value > 9)`](Map::retain) | one commit; removes the others |
 //! | many entries, from an iterator | [`map.extend(entries)`](Map::extend) | one commit; leaves other keys |
 //! | all keys, from a source | [`map.refresh(fresh)`](Map::refresh) | touches only what differs (`V: PartialEq`); returns how many keys were added, changed and removed. [`map.refresh(fresh).is_unchanged()`](Refreshed::is_unchanged): nothing differed, no revision |
+//!
+//! | the same, with its changes | [`let (refreshed, step) = map.refresh_transition(fresh);`](Map::refresh_transition), then [`step.changes()`](Transition::changes) | exactly those of this refresh; [`batch.commit_transition()`](Batch::commit_transition) for a batch |
+//! | all keys, each of them once | [`map.refresh_unique(fresh)?`](Map::refresh_unique) | an error names keys that came twice |
+//! | all keys, with values made from the old ones | [`map.refresh_with(keys, \|key, old\| …)`](Map::refresh_with) | `None` leaves an entry as it is |
 //!
 //! | to share one value | call | effect |
 //! |---|---|---|
@@ -71,16 +81,20 @@
 //! | read it, in a handler | [`let config = published.pin();`](Published::pin), then `config.port` | borrows one revision; never blocks; stays on this thread |
 //! | keep it, or hold it across an `.await` | [`published.snapshot()`](Published::snapshot) | owned and `Send`; retains its version |
 //! | replace it | [`published.publish(new)`](Published::publish) | reads that begin after the call see it; returns the revision |
+//! | replace it, if it differs, or for the old one | [`published.publish_if_changed(new)`](Published::publish_if_changed), [`let old = published.replace(new);`](Published::replace) | an equal value makes no revision |
 //! | change a part of it | [`published.update(\|old\| Config { port: 2, ..old.clone() })`](Published::update) | no other commit in between |
 //! | follow it | [`for step in published.subscribe()`](Published::subscribe), then `step.to.port` | blocks for the newest value; skipped revisions are counted by `step.missed` |
 //!
-//! | to keep a [`Map`] fresh | call | effect |
+//! | to keep a [`Map`] or a [`Published`] fresh | call | effect |
 //! |---|---|---|
 //! | from a closure or a source, periodically | [`Poller::every(period, fetch).start(&arc_map)?`](Poller::every) | `fetch` returns a `Result` of key-value pairs, whose error is a `String`, an `io::Error`, a `Box<dyn Error + Send + Sync>` (not without `Send + Sync`) or the like; errors and panics keep the last contents, and the next fetches come after growing delays, up to ten periods ([`.max_backoff(period)`](poller::PollerBuilder::max_backoff) keeps the period) |
 //! | log failures | [`.on_failure(\|failure\| eprintln!("{failure}"))`](poller::PollerBuilder::on_failure), before `start` | without it, or the feature `tracing`, nothing is printed |
+//! | refuse contents that remove too much | [`.max_removed(0.5)`](poller::PollerBuilder::max_removed), before `start` | empty contents are refused by default ([`.allow_empty()`](poller::PollerBuilder::allow_empty)); [`poller.accept_next()`](Poller::accept_next) lets one answer pass |
+//! | notice a source that hangs | [`.deadline(d)`](poller::PollerBuilder::deadline), before `start` | reported while it hangs; `stop` does not wait for it |
 //! | wait for the first contents | [`poller.wait_until_fresh(timeout)?`](Poller::wait_until_fresh) | blocks |
-//! | check its health | [`poller.status()`](Poller::status): [`.age()`](poller::Status::age) (`None` before the first success), [`.failures_in_a_row`](poller::Status::failures_in_a_row) (0 after a success), [`.last_failure`](poller::Status::last_failure) (stays after a success) | does not wait for a running fetch |
-//! | reload now | [`poller.trigger()`](Poller::trigger); [`poller.refresh_now(timeout)`](Poller::refresh_now) to wait for it | also during a backoff |
+//! | check its health | [`poller.is_healthy()`](Poller::is_healthy); [`poller.status()`](Poller::status): [`.age()`](poller::Status::age) (`None` before the first success), [`.failures_in_a_row`](poller::Status::failures_in_a_row) (0 after a success), [`.last_failure`](poller::Status::last_failure) (stays after a success) | does not wait for a running fetch |
+//! | reload now | [`poller.trigger()`](Poller::trigger); [`poller.refresh_now(timeout)`](Poller::refresh_now) to wait for it | also during a backoff; at least 100 ms apart ([`.min_gap(d)`](poller::PollerBuilder::min_gap)) |
+//! | control it from elsewhere | [`let handle = poller.handle();`](Poller::handle) | a clone for other threads: `trigger`, `pause`, `resume`, `set_period`, `close` |
 //! | stop | [`poller.stop()`](Poller::stop), or drop it | blocks until its thread has ended |
 //!
 //! A `static` map needs a `LazyLock`, since the hash function is seeded at run time.
@@ -235,9 +249,9 @@
 //!
 //! | feature | adds |
 //! |---|---|
-//! | `serde` | [`Map`], [`View`], [`Published`], [`Pinned`], [`Snapshot`], [`Revision`] and [`Overlap`] serialize; [`Map`], [`Published`] and [`Revision`] deserialize (for `Arc` keys and values, enable serde's own feature `rc`) |
+//! | `serde` | [`Map`], [`View`], [`Published`], [`Pinned`], [`Snapshot`], their mapped forms, [`Revision`] and [`Overlap`] serialize; [`Map`], [`Published`] and [`Revision`] deserialize (for `Arc` keys and values, enable serde's own feature `rc`) |
 //! | `rayon` | `View::par_iter`; a [`Map`] is collected and extended in parallel |
-//! | `stream` | [`Subscription::into_stream`][stream], for tasks of any runtime |
+//! | `stream` | [`Subscription::into_stream`][stream] and [`FilteredSubscription`]'s, for tasks of any runtime |
 //! | `tracing` | an event for each overlap that ends in a panic, with both sides as fields, and a warning for each poll that fails |
 //!
 //! # Environment

@@ -4,7 +4,7 @@ use std::num::ParseIntError;
 use std::sync::Arc;
 use std::time::Duration;
 
-use untorn::{Map, Poller, Published, RevisionMismatch, WaitError};
+use untorn::{Map, Pinned, Poller, Published, RevisionMismatch, WaitError};
 
 const NO_WAIT: Duration = Duration::ZERO;
 
@@ -50,6 +50,33 @@ fn rows_that_follow_a_map() {
         assert_eq!(step.missed, 0);
     }
     assert_eq!(changes, 1);
+}
+
+#[test]
+fn rows_for_single_keys() {
+    let map = Map::from([("low".to_owned(), 10), ("high".to_owned(), 20)]);
+    let low = Pinned::try_map(map.pin(), |view| view.get("low"));
+    assert!(low.is_ok_and(|low| *low == 10));
+    let mut steps = map.subscribe_key("low".to_owned());
+    let parsed: Result<_, ParseIntError> =
+        map.try_get_or_insert_with("ten".to_owned(), || "10".parse());
+    assert_eq!(parsed, Ok(10));
+    map.update_if_present("low", |n| Some(n + 1));
+    assert_eq!(map.remove_if("high", |n| *n > 9), Some(20));
+    let view = map.snapshot();
+    map.insert("other".to_owned(), 1);
+    let set_low = |b: &mut untorn::Batch<'_, String, i32>| _ = b.insert("low".to_owned(), 12);
+    assert!(map.batch_if_keys_unchanged(&view, ["low"], set_low).is_ok());
+    let step = steps.try_recv().expect("it has changed");
+    assert_eq!((step.old(), step.new()), (Some(&10), Some(&12)));
+    let (refreshed, step) = map.refresh_transition([("low".to_owned(), 13)]);
+    assert_eq!((refreshed.changed, step.changes().count()), (1, 3));
+    let twice = ["low", "low"].map(|key| (key.to_owned(), 14));
+    assert!(map.refresh_unique(twice).is_err());
+    let kept = map.refresh_with(["low".to_owned()], |_, old| old.is_none().then_some(0));
+    assert!(kept.is_unchanged());
+    assert_eq!(map.restore(&view).changed, 1);
+    assert_eq!(view.fork().len(), map.len());
 }
 
 /// Ends as the row of `try_batch` says.
