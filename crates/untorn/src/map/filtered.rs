@@ -316,7 +316,7 @@ impl<K, V, S, F: Filter<K, V, S>> FilteredSubscription<K, V, F, S> {
     #[doc(alias = "changed")]
     #[track_caller]
     pub fn recv(&mut self) -> Result<FilteredTransition<K, V, F, S>, RecvError> {
-        self.wait(Limit::Never).map_err(|_| RecvError)
+        self.recv_until(Limit::Never).map_err(|_| RecvError)
     }
 
     /// Blocks as [`recv`](Self::recv), for `timeout` at the longest. On a target without threads or
@@ -346,7 +346,7 @@ impl<K, V, S, F: Filter<K, V, S>> FilteredSubscription<K, V, F, S> {
         &mut self,
         timeout: Duration,
     ) -> Result<FilteredTransition<K, V, F, S>, RecvTimeoutError> {
-        self.wait(Limit::after(timeout))
+        self.recv_until(Limit::after(timeout))
     }
 
     /// Compares the newest view, and returns a step if a key of the filter has changed. Never
@@ -368,7 +368,7 @@ impl<K, V, S, F: Filter<K, V, S>> FilteredSubscription<K, V, F, S> {
     /// assert_eq!(ports.try_recv().unwrap().new(), Some(&81));
     /// ```
     pub fn try_recv(&mut self) -> Result<FilteredTransition<K, V, F, S>, TryRecvError> {
-        self.wait(Limit::Now).map_err(|error| match error {
+        self.recv_until(Limit::Now).map_err(|error| match error {
             RecvTimeoutError::Timeout => TryRecvError::Empty,
             RecvTimeoutError::Closed => TryRecvError::Closed,
         })
@@ -423,7 +423,10 @@ impl<K, V, S, F: Filter<K, V, S>> FilteredSubscription<K, V, F, S> {
     }
 
     #[track_caller]
-    fn wait(&mut self, limit: Limit) -> Result<FilteredTransition<K, V, F, S>, RecvTimeoutError> {
+    fn recv_until(
+        &mut self,
+        limit: Limit,
+    ) -> Result<FilteredTransition<K, V, F, S>, RecvTimeoutError> {
         loop {
             let to = self.subscription.wait_newer(limit)?;
             if let Some(step) = self.receive(to) {

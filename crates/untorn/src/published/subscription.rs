@@ -140,7 +140,7 @@ impl<T> Subscription<T> {
     #[doc(alias = "changed")]
     #[track_caller]
     pub fn recv(&mut self) -> Result<Transition<T>, RecvError> {
-        self.wait(Limit::Never).map_err(|_| RecvError)
+        self.recv_until(Limit::Never).map_err(|_| RecvError)
     }
 
     /// Blocks until there is a version newer than the one returned last, for `timeout` at the
@@ -168,7 +168,7 @@ impl<T> Subscription<T> {
     #[doc(alias = "wait_timeout")]
     #[track_caller]
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Transition<T>, RecvTimeoutError> {
-        self.wait(Limit::after(timeout))
+        self.recv_until(Limit::after(timeout))
     }
 
     /// Returns the transition to a newer version if there is one. Never blocks.
@@ -188,7 +188,7 @@ impl<T> Subscription<T> {
     /// assert_eq!(*subscription.try_recv().unwrap().to, 200);
     /// ```
     pub fn try_recv(&mut self) -> Result<Transition<T>, TryRecvError> {
-        self.wait(Limit::Now).map_err(|error| match error {
+        self.recv_until(Limit::Now).map_err(|error| match error {
             RecvTimeoutError::Timeout => TryRecvError::Empty,
             RecvTimeoutError::Closed => TryRecvError::Closed,
         })
@@ -280,7 +280,7 @@ impl<T> Subscription<T> {
     }
 
     #[track_caller]
-    fn wait(&mut self, limit: Limit) -> Result<Transition<T>, RecvTimeoutError> {
+    fn recv_until(&mut self, limit: Limit) -> Result<Transition<T>, RecvTimeoutError> {
         let to = self.wait_newer(limit)?;
         Ok(self.receive(to))
     }
