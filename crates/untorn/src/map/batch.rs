@@ -30,10 +30,11 @@ type SharedVersion<K, V, S> = Arc<Version<View<K, V, S>>>;
 
 /// A guard of writes to a [`Map`] that become visible together, or not at all.
 ///
-/// [`Map::begin_batch`] returns one; the closures of [`Map::batch`], [`Map::try_batch`] and
-/// [`Map::batch_if_unchanged`] borrow one. A batch reads its own writes; readers of the map observe
-/// none of them before the commit. [`commit`](Self::commit) publishes them as one revision.
-/// Dropping the batch publishes nothing, also while a panic unwinds.
+/// [`Map::begin_batch`] returns one; the closures of [`Map::batch`], [`Map::try_batch`],
+/// [`Map::batch_if_unchanged`] and [`Map::batch_if_keys_unchanged`] borrow one. A batch reads its
+/// own writes; readers of the map observe none of them before the commit.
+/// [`commit`](Self::commit) publishes them as one revision. Dropping the batch publishes nothing,
+/// also while a panic unwinds.
 ///
 /// # Blocking
 /// A batch holds the writer lock of its map from its beginning to its end. Other writers block
