@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::keys::{Key, keys};
 
-/// What is new in each refresh.
+/// The difference between two successive contents of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum News {
     /// The contents are equal.

@@ -70,7 +70,6 @@
 //! | the entries that match a predicate | [`map.retain(\|key, value\| *value > 9)`](Map::retain) | one commit; removes the others |
 //! | many entries, from an iterator | [`map.extend(entries)`](Map::extend) | one commit; leaves other keys |
 //! | all keys, from a source | [`map.refresh(fresh)`](Map::refresh) | touches only what differs (`V: PartialEq`); returns how many keys were added, changed and removed. [`map.refresh(fresh).is_unchanged()`](Refreshed::is_unchanged): nothing differed, no revision |
-//!
 //! | the same, with its changes | [`let (refreshed, step) = map.refresh_transition(fresh);`](Map::refresh_transition), then [`step.changes()`](Transition::changes) | exactly those of this refresh; [`batch.commit_transition()`](Batch::commit_transition) for a batch |
 //! | all keys, each of them once | [`map.refresh_unique(fresh)?`](Map::refresh_unique) | an error names keys that came twice |
 //! | all keys, with values made from the old ones | [`map.refresh_with(keys, \|key, old\| …)`](Map::refresh_with) | `None` leaves an entry as it is |

@@ -33,7 +33,7 @@ pub struct Version<K, V, S> {
 struct Shared<K, V> {
     /// The versions that have ended since the map's last commit.
     ended: Mutex<Vec<u64>>,
-    /// What is left of a dropped map, freed with its last version.
+    /// The rest of a dropped map, freed with its last version.
     remains: Mutex<Option<Remains<K, V>>>,
 }
 

@@ -94,6 +94,41 @@ fn avoided_words_stay_within_their_budget() {
     );
 }
 
+/// A table without a line of dashes below its first row is rendered as text.
+#[test]
+fn each_table_has_a_header() {
+    let mut texts = texts("rs");
+    texts.extend(self::texts("md"));
+    let mut without = Vec::new();
+    let mut tables = 0;
+    for (name, text) in &texts {
+        let is_markdown = name.ends_with(".md");
+        let doc = |line| {
+            if is_markdown {
+                Some(line)
+            } else {
+                comment(line)
+            }
+        };
+        let (mut is_code, mut rows) = (false, 0);
+        for (number, line) in (1..).zip(text.lines()) {
+            let line = doc(line).unwrap_or_default();
+            is_code ^= line.starts_with("```");
+            rows = if line.starts_with("| ") || line.starts_with("|-") {
+                rows + 1
+            } else {
+                0
+            };
+            tables += usize::from(rows == 1 && !is_code);
+            if rows == 2 && !is_code && !line.starts_with("|-") {
+                without.push(format!("{name}:{number}"));
+            }
+        }
+    }
+    assert!(tables > 100, "only {tables} tables");
+    assert!(without.is_empty(), "no header:\n{}", without.join("\n"));
+}
+
 #[test]
 fn comments_are_as_wide_as_code() {
     let texts = texts("rs");

@@ -74,8 +74,8 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     {
         let mut source = self.source(source);
         let mut batch = self.begin_batch();
-        let (before, revision) = (batch.len(), batch.revision());
-        let mut refreshed = source.apply(batch.draft(), revision);
+        let before = batch.len();
+        let mut refreshed = source.apply(&mut batch);
         check(before, &refreshed)?;
         refreshed.revision = batch.commit();
         Ok(refreshed)
@@ -111,8 +111,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     {
         let mut source = self.source(source);
         let mut batch = self.begin_batch();
-        let revision = batch.revision();
-        let mut refreshed = source.apply(batch.draft(), revision);
+        let mut refreshed = source.apply(&mut batch);
         let step = batch.commit_transition();
         refreshed.revision = Snapshot::revision(&step.to);
         // Explicit: if a `Drop` panics here, the views are dropped too.
@@ -123,8 +122,9 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     /// Replaces the contents with those of `source`, as [`refresh`](Self::refresh) does, if it has
     /// each key once.
     ///
-    /// `source` is read to its end also if it has duplicates. Keys that do not equal themselves are
-    /// no duplicates of each other.
+    /// `source` is read to its end also if it has duplicates. To find them, this clones each key
+    /// into a set, before the writer lock is acquired. Keys that do not equal themselves are no
+    /// duplicates of each other.
     ///
     /// # Panics
     /// As [`refresh`](Self::refresh).
@@ -170,8 +170,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
             return Err(DuplicateKeys { keys });
         }
         let mut batch = self.begin_batch();
-        let revision = batch.revision();
-        let mut refreshed = source.apply(batch.draft(), revision);
+        let mut refreshed = source.apply(&mut batch);
         refreshed.revision = batch.commit();
         Ok(refreshed)
     }

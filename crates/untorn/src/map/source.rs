@@ -16,10 +16,10 @@
 use std::hash::{BuildHasher, Hash};
 use std::mem::needs_drop;
 
+use super::batch::Batch;
 use super::draft::Draft;
 use super::outcome::Refreshed;
 use super::table::{Entry, Marks, Table, group};
-use crate::Revision;
 
 /// The segments whose entries are worked on together: those of some 100 KiB.
 const SEGMENTS_OF_A_PART: usize = 8;
@@ -79,13 +79,11 @@ impl<K: Eq + Hash, V> Source<K, V> {
 }
 
 impl<K: Eq + Hash + Clone, V: Clone + PartialEq> Source<K, V> {
-    /// Gives a draft of this revision, to which nothing was written, the contents of this source.
-    /// Returns what differed.
-    pub(super) fn apply<S: BuildHasher>(
-        &mut self,
-        draft: &mut Draft<K, V, S>,
-        revision: Revision,
-    ) -> Refreshed {
+    /// Gives a batch, to which nothing was written, the contents of this source. Returns what
+    /// differed, with the revision before the commit.
+    pub(super) fn apply<S: BuildHasher>(&mut self, batch: &mut Batch<'_, K, V, S>) -> Refreshed {
+        let revision = batch.revision();
+        let draft = batch.draft();
         // Shares its segments with the draft, which copies those that it writes to.
         let old = draft.table().clone();
         let mut marks = old.marks();

@@ -144,7 +144,7 @@ mod tests {
 
     /// Linux has had this kind of `membarrier` since 4.14; a sandbox may reject it.
     #[test]
-    fn fence_is_that_of_the_chosen_road() {
+    fn fence_is_that_of_the_chosen_mode() {
         choose();
         let mode = is_asymmetric();
         choose();

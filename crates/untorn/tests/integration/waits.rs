@@ -101,7 +101,7 @@ fn a_condition_may_write_to_its_map() {
     assert_eq!(view.expect("three entries").len(), 3);
 }
 
-/// What is waited for cannot come while this thread holds the writer lock.
+/// No commit can come while this thread holds the writer lock.
 #[test]
 fn wait_until_inside_a_batch_panics_if_it_must_wait() {
     let map = Map::from([("a", 1)]);

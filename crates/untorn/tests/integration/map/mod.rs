@@ -7,6 +7,7 @@ mod interrupted_writes;
 mod nan;
 mod own_changes;
 mod reclamation;
+mod refresh;
 mod restore;
 mod torn;
 mod unchanged;
