@@ -87,6 +87,8 @@
 //! | to keep a [`Map`] or a [`Published`] fresh | call | effect |
 //! |---|---|---|
 //! | from a closure or a source, periodically | [`Poller::every(period, fetch).start(&arc_map)?`](Poller::every) | `fetch` returns a `Result` of key-value pairs, whose error is a `String`, an `io::Error`, a `Box<dyn Error + Send + Sync>` (not without `Send + Sync`) or the like; errors and panics keep the last contents, and the next fetches come after growing delays, up to ten periods ([`.max_backoff(period)`](poller::PollerBuilder::max_backoff) keeps the period) |
+//! | into a type of your own | [`poller::Target`] | which can refuse contents for its own reasons |
+//! | from files, mounts and the environment | the crate `untorn-live` | merged, checked and typed; each save is one revision |
 //! | log failures | [`.on_failure(\|failure\| eprintln!("{failure}"))`](poller::PollerBuilder::on_failure), before `start` | without it, or the feature `tracing`, nothing is printed |
 //! | refuse contents that remove too much | [`.max_removed(0.5)`](poller::PollerBuilder::max_removed), before `start` | empty contents are refused by default ([`.allow_empty()`](poller::PollerBuilder::allow_empty)); [`poller.accept_next()`](Poller::accept_next) lets one answer pass |
 //! | notice a source that hangs | [`.deadline(d)`](poller::PollerBuilder::deadline), before `start` | reported while it hangs; `stop` does not wait for it |
@@ -286,7 +288,8 @@ mod hash;
 mod loom_models;
 #[cfg(not(untorn_loom))]
 pub mod map;
-mod mutants;
+#[doc(hidden)]
+pub mod mutants;
 mod ordering_mutants;
 mod overlap;
 #[cfg(not(untorn_loom))]

@@ -5,12 +5,20 @@
 //! fails if they still pass; it has the list of names. In every other build [`mutant`] is a
 //! constant `false`.
 //!
+//! It is public for `untorn-live`, and no part of the interface.
+//!
 //! The files whose code must be proven by reading have no hooks: patches in `mutants/` add them to
 //! a copy.
 
 /// Returns whether this mutant is active.
+///
+/// # Examples
+/// ```
+/// let name = "unknown";
+/// assert!(!untorn::mutants::mutant(name));
+/// ```
 #[cfg(untorn_mutants)]
-pub(crate) fn mutant(name: &str) -> bool {
+pub fn mutant(name: &str) -> bool {
     use std::ffi::OsString;
 
     use crate::sync::{Counter, Ordering};
@@ -38,12 +46,18 @@ pub(crate) fn mutant(name: &str) -> bool {
 }
 
 /// Returns false: this build has no mutants.
+///
+/// # Examples
+/// ```
+/// let name = "unknown";
+/// assert!(!untorn::mutants::mutant(name));
+/// ```
 #[cfg(not(untorn_mutants))]
 #[cfg_attr(
     untorn_loom,
     allow(dead_code, reason = "hooks in the protocol are in patches")
 )]
 #[inline(always)]
-pub(crate) const fn mutant(_name: &str) -> bool {
+pub const fn mutant(_name: &str) -> bool {
     false
 }

@@ -15,7 +15,7 @@ mod raw;
 #[cfg(all(test, untorn_shuttle))]
 mod shuttle;
 mod table;
-#[cfg(test)]
+#[cfg(all(test, not(any(untorn_loom, untorn_shuttle))))]
 mod tests;
 
 pub use self::map::GoMap;

@@ -8,6 +8,7 @@ use super::batch::Batch;
 use super::outcome::RevisionMismatch;
 use super::{Map, View};
 use crate::Revision;
+use crate::mutants::mutant;
 
 // Foreign values are declared before the batch, as in `write.rs`.
 
@@ -190,6 +191,7 @@ impl<K: Eq + Hash, V: PartialEq, S: BuildHasher + Clone> Map<K, V, S> {
         let keys: Vec<_> = keys.into_iter().collect();
         let are_unchanged = |newest: &View<K, V, S>| {
             newest.revision == view.revision
+                || mutant("keys_are_not_compared")
                 || keys.iter().all(|key| newest.is_unchanged_since(view, *key))
         };
         self.batch_if(view, are_unchanged, RevisionMismatch::key_changed, f)

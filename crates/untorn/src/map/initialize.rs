@@ -258,7 +258,9 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     fn insert_if_absent(&self, key: K, mut value: V) -> V {
         let mut unused = None;
         let mut batch = self.begin_batch();
-        if let Some(stored) = batch.get(&key) {
+        if let Some(stored) = batch.get(&key)
+            && !mutant("initializer_overwrites")
+        {
             let stored = stored.clone();
             unused = Some((key, std::mem::replace(&mut value, stored)));
         } else {

@@ -60,7 +60,7 @@ mod rayon;
 mod remains;
 mod source;
 mod table;
-#[cfg(test)]
+#[cfg(all(test, not(any(untorn_loom, untorn_shuttle))))]
 mod tests;
 
 use std::fmt;

@@ -199,8 +199,20 @@ pub struct Refreshed {
 }
 
 impl Refreshed {
-    /// Creates the result of a refresh that found no difference.
-    pub(crate) fn unchanged_at(revision: Revision) -> Self {
+    /// Creates the result of a refresh that found no difference, for the
+    /// [target](crate::poller::Target) of a poller.
+    ///
+    /// # Examples
+    /// ```
+    /// use untorn::{Refreshed, Revision};
+    ///
+    /// let mut refreshed = Refreshed::unchanged_at(Revision::default());
+    /// assert!(refreshed.is_unchanged());
+    /// refreshed.added = 1;
+    /// assert!(!refreshed.is_unchanged());
+    /// ```
+    #[must_use]
+    pub fn unchanged_at(revision: Revision) -> Self {
         Self {
             revision,
             added: 0,

@@ -266,8 +266,8 @@ impl<S: DeltaSource> PollerBuilder<S> {
     /// or dropped. Does not wait for the first fetch; [`Poller::wait_until_fresh`] does.
     ///
     /// The target is an `Arc<Map<K, V>>`, for a source of pairs of a key and a value, or an
-    /// `Arc<Published<T>>`, for a source of a `T`; see [`Target`]. The poller holds a reference to
-    /// it until it has stopped.
+    /// `Arc<Published<T>>`, for a source of a `T`, or a [`Target`] of your own. The poller holds a
+    /// reference to it until it has stopped.
     ///
     /// # Errors
     /// If the operating system cannot create a thread. [`io::ErrorKind::Unsupported`] on a target
@@ -306,7 +306,11 @@ impl<S: DeltaSource> PollerBuilder<S> {
         } = self;
         let has_deadline = settings.deadline.is_some();
         let token = settings.resume_token.clone();
-        let shared = Arc::new(Shared::new(settings, target.newest(), Clock::default()));
+        let shared = Arc::new(Shared::new(
+            settings,
+            target.newest_revision(),
+            Clock::default(),
+        ));
         let watchdog = has_deadline.then(|| {
             let (shared, callbacks) = (Arc::clone(&shared), callbacks.clone());
             try_spawn(&*name, move || watchdog::run(&shared, &callbacks))

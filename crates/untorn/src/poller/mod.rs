@@ -62,7 +62,7 @@ pub use self::handle::PollerHandle;
 pub use self::source::{Fetched, Source};
 use self::state::Shared;
 pub use self::status::{Activity, Failure, FailureKind, Status, Success};
-pub use self::target::Target;
+pub use self::target::{CommitCheck, Rejection, Target};
 use crate::Revision;
 
 /// A thread that keeps a [`Map`](crate::Map) or a [`Published`](crate::Published) fresh: it fetches

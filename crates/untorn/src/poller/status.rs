@@ -315,7 +315,7 @@ impl fmt::Display for Failure {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FailureKind {
-    /// An error of the source.
+    /// An error of the source, or of the [target](super::Target).
     Error,
     /// A panic of the source, of its contents, or in the `Drop` of what they replaced.
     Panic,

@@ -1,46 +1,144 @@
 //! What a poller publishes to.
 
 use std::collections::HashSet;
+use std::error::Error;
+use std::fmt;
 use std::hash::{BuildHasher, Hash};
 
 use super::deltas::{Delta, NoDeltas};
 use super::guard::Refusal;
 use crate::{Map, Published, Refreshed, Revision};
 
-/// The reason not to commit an answer.
-pub enum Rejection {
+/// The reason why a [`Target`] does not commit the answer of a source.
+///
+/// From an error of the target, by [`new`](Self::new), or from [`CommitCheck::permit`].
+///
+/// # Examples
+/// ```
+/// use untorn::poller::Rejection;
+///
+/// let rejection = Rejection::new("the port is 0; choose one from 1 to 65535");
+/// assert_eq!(rejection.to_string(), "the port is 0; choose one from 1 to 65535");
+/// ```
+#[derive(Debug)]
+pub struct Rejection(Reason);
+
+#[derive(Debug)]
+pub(super) enum Reason {
     /// The guard refuses it.
     Refused(Refusal),
     /// The poll has passed its deadline, and has been reported.
     Late,
+    /// The target refuses it.
+    Error(Box<dyn Error + Send + Sync>),
 }
 
-/// Checks a commit before it is made, while the writer lock is held, by the number of entries
-/// before and the changes.
-pub(super) type Check<'c> = &'c mut dyn FnMut(usize, &Refreshed) -> Result<(), Rejection>;
+impl Rejection {
+    /// Creates a rejection for an error of the target. The poll becomes a failure of kind
+    /// [`FailureKind::Error`](super::FailureKind::Error) with the text of the error and of its
+    /// causes.
+    ///
+    /// # Examples
+    /// ```
+    /// use untorn::poller::Rejection;
+    ///
+    /// let error = "x".parse::<u16>().unwrap_err();
+    /// assert_eq!(Rejection::new(error).to_string(), "invalid digit found in string");
+    /// ```
+    pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(Reason::Error(error.into()))
+    }
 
-/// The operations of a target.
-pub trait Publish<C, D>: Send + Sync + 'static {
-    /// Replaces the contents.
-    fn replace(&self, contents: C, check: Check<'_>) -> Result<Refreshed, Rejection>;
+    pub(super) fn refused(refusal: Refusal) -> Self {
+        Self(Reason::Refused(refusal))
+    }
 
-    /// Applies changes.
-    fn apply(&self, deltas: D, check: Check<'_>) -> Result<Refreshed, Rejection>;
+    pub(super) fn late() -> Self {
+        Self(Reason::Late)
+    }
 
-    /// Returns the newest revision.
-    fn newest(&self) -> Revision;
+    pub(super) fn into_reason(self) -> Reason {
+        self.0
+    }
 
-    /// Frees versions that readers have released.
-    fn free_released(&self);
+    /// Returns the refusal, if the guard of the poller refuses the answer.
+    ///
+    /// # Examples
+    /// ```
+    /// use untorn::poller::Rejection;
+    ///
+    /// assert!(Rejection::new("no port").refusal().is_none());
+    /// ```
+    #[must_use]
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match &self.0 {
+            Reason::Refused(refusal) => Some(refusal),
+            Reason::Late | Reason::Error(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Rejection {
+    /// Formats the reason in one line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Reason::Refused(refusal) => refusal.fmt(f),
+            Reason::Late => f.write_str("the fetch has passed its deadline"),
+            Reason::Error(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for Rejection {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.0 {
+            Reason::Error(error) => error.source(),
+            Reason::Refused(_) | Reason::Late => None,
+        }
+    }
+}
+
+/// The last step before a [`Target`] commits an answer: the poller's guard, and its deadline.
+///
+/// # Examples
+/// See [`Target`].
+pub struct CommitCheck<'c>(pub(super) &'c mut CheckFn<'c>);
+
+/// Checks the number of entries before a commit, and its changes.
+type CheckFn<'c> = dyn FnMut(usize, &Refreshed) -> Result<(), Rejection> + 'c;
+
+impl CommitCheck<'_> {
+    /// Permits the commit, or returns the reason against it: the guard refuses to remove so many of
+    /// `entries` entries, or the poll has passed its deadline. After `Ok` the deadline no longer
+    /// applies, and the target must commit.
+    ///
+    /// Does not block. May be called while a lock is held.
+    ///
+    /// # Errors
+    /// If the answer must not be committed. Return the error from the target.
+    ///
+    /// # Examples
+    /// See [`Target`].
+    pub fn permit(self, entries: usize, changes: &Refreshed) -> Result<(), Rejection> {
+        (self.0)(entries, changes)
+    }
+}
+
+impl fmt::Debug for CommitCheck<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CommitCheck").finish_non_exhaustive()
+    }
 }
 
 /// A value that a [`Poller`](super::Poller) publishes to: a [`Map`], for a source of pairs of a key
-/// and a value, or a [`Published<T>`](Published), for a source of a `T`.
+/// and a value, a [`Published<T>`](Published), for a source of a `T`, or a type of your own.
 ///
-/// This trait is sealed: only types of this crate implement it. For another target, publish from a
-/// [callback](super::PollerBuilder::on_success) or a subscription.
+/// The poller calls a target on its own thread, one call at a time. A panic is a failure of the
+/// poll, so an implementation must stay usable after its own panics.
 ///
 /// # Examples
+/// A function for either target:
+///
 /// ```
 /// use std::sync::Arc;
 /// use std::time::Duration;
@@ -62,6 +160,47 @@ pub trait Publish<C, D>: Send + Sync + 'static {
 /// assert_eq!(config.get("port"), Some(80));
 /// # Ok::<_, std::io::Error>(())
 /// ```
+///
+/// A target that checks a value before it publishes it:
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use untorn::poller::{CommitCheck, NoDeltas, Rejection, Target};
+/// use untorn::{Poller, Published, Refreshed, Revision};
+///
+/// struct Port(Published<u16>);
+///
+/// impl Target<u16, NoDeltas> for Port {
+///     fn replace(&self, port: u16, check: CommitCheck<'_>) -> Result<Refreshed, Rejection> {
+///         if port == 0 {
+///             return Err(Rejection::new("the port is 0; choose one from 1 to 65535"));
+///         }
+///         let mut refreshed = Refreshed::unchanged_at(self.0.revision());
+///         if port != *self.0.pin() {
+///             refreshed.changed = 1;
+///             check.permit(1, &refreshed)?;
+///             refreshed.revision = self.0.publish(port);
+///         }
+///         Ok(refreshed)
+///     }
+///
+///     fn apply(&self, deltas: NoDeltas, _: CommitCheck<'_>) -> Result<Refreshed, Rejection> {
+///         match deltas {}
+///     }
+///
+///     fn newest_revision(&self) -> Revision {
+///         self.0.revision()
+///     }
+/// }
+///
+/// let port = Arc::new(Port(Published::new(80)));
+/// let poller = Poller::every(Duration::from_secs(10), || Ok::<_, String>(0)).start(&port)?;
+/// let refused = poller.refresh_now(Duration::from_secs(5)).unwrap_err();
+/// assert!(refused.to_string().contains("the port is 0"));
+/// assert_eq!(*port.0.pin(), 80);
+/// # Ok::<_, std::io::Error>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "a poller cannot publish `{C}` to `{Self}`",
     label = "not a target for the contents of the source",
@@ -71,10 +210,26 @@ pub trait Publish<C, D>: Send + Sync + 'static {
             'static`",
     note = "deltas can be published to a `Map` only, as an iterator of `untorn::poller::Delta<K, V>`"
 )]
-pub trait Target<C, D>: Publish<C, D> {}
+pub trait Target<C, D>: Send + Sync + 'static {
+    /// Replaces the contents by those of a source, as one commit, and returns what changed.
+    ///
+    /// # Errors
+    /// If nothing was committed: the [check](CommitCheck::permit) did not permit it, or the target
+    /// refuses the contents. The source is [reset](super::Source::reset).
+    fn replace(&self, contents: C, check: CommitCheck<'_>) -> Result<Refreshed, Rejection>;
 
-#[diagnostic::do_not_recommend]
-impl<T: Publish<C, D>, C, D> Target<C, D> for T {}
+    /// Applies changes, as one commit, and returns what changed.
+    ///
+    /// # Errors
+    /// If nothing was committed, as in [`replace`](Self::replace).
+    fn apply(&self, deltas: D, check: CommitCheck<'_>) -> Result<Refreshed, Rejection>;
+
+    /// Returns the newest revision, for the [status](super::Status::revision).
+    fn newest_revision(&self) -> Revision;
+
+    /// Frees versions that readers have released. Called after each poll. Does nothing by default.
+    fn free_released(&self) {}
+}
 
 /// Changes for a map, or none.
 pub trait IntoDeltas<K, V> {
@@ -93,7 +248,7 @@ impl<K, V, I: IntoIterator<Item = Delta<K, V>>> IntoDeltas<K, V> for I {
     }
 }
 
-impl<K, V, H, C, D> Publish<C, D> for Map<K, V, H>
+impl<K, V, H, C, D> Target<C, D> for Map<K, V, H>
 where
     K: Eq + Hash + Clone + Send + Sync + 'static,
     V: Clone + PartialEq + Send + Sync + 'static,
@@ -101,11 +256,11 @@ where
     C: IntoIterator<Item = (K, V)>,
     D: IntoDeltas<K, V>,
 {
-    fn replace(&self, contents: C, check: Check<'_>) -> Result<Refreshed, Rejection> {
-        self.refresh_if(contents, check)
+    fn replace(&self, contents: C, check: CommitCheck<'_>) -> Result<Refreshed, Rejection> {
+        self.refresh_if(contents, |before, changes| check.permit(before, changes))
     }
 
-    fn apply(&self, deltas: D, check: Check<'_>) -> Result<Refreshed, Rejection> {
+    fn apply(&self, deltas: D, check: CommitCheck<'_>) -> Result<Refreshed, Rejection> {
         let deltas: Vec<_> = deltas.into_deltas().collect();
         let fetched = deltas.len();
         let deltas = last_of_each_key(deltas);
@@ -147,12 +302,12 @@ where
             removed,
             duplicates,
         };
-        check(before, &refreshed)?;
+        check.permit(before, &refreshed)?;
         refreshed.revision = batch.commit();
         Ok(refreshed)
     }
 
-    fn newest(&self) -> Revision {
+    fn newest_revision(&self) -> Revision {
         self.revision()
     }
 
@@ -161,9 +316,9 @@ where
     }
 }
 
-impl<T: PartialEq + Send + Sync + 'static> Publish<T, NoDeltas> for Published<T> {
+impl<T: PartialEq + Send + Sync + 'static> Target<T, NoDeltas> for Published<T> {
     /// Publishes the value if it differs, which counts as one changed key.
-    fn replace(&self, value: T, check: Check<'_>) -> Result<Refreshed, Rejection> {
+    fn replace(&self, value: T, check: CommitCheck<'_>) -> Result<Refreshed, Rejection> {
         let mut refreshed = Refreshed {
             revision: self.revision(),
             added: 0,
@@ -176,7 +331,7 @@ impl<T: PartialEq + Send + Sync + 'static> Publish<T, NoDeltas> for Published<T>
             if *newest == value {
                 return Err((value, None));
             }
-            match check(1, &refreshed) {
+            match check.permit(1, &refreshed) {
                 Ok(()) => Ok(value),
                 Err(rejection) => Err((value, Some(rejection))),
             }
@@ -189,11 +344,11 @@ impl<T: PartialEq + Send + Sync + 'static> Publish<T, NoDeltas> for Published<T>
         Ok(refreshed)
     }
 
-    fn apply(&self, deltas: NoDeltas, _: Check<'_>) -> Result<Refreshed, Rejection> {
+    fn apply(&self, deltas: NoDeltas, _: CommitCheck<'_>) -> Result<Refreshed, Rejection> {
         match deltas {}
     }
 
-    fn newest(&self) -> Revision {
+    fn newest_revision(&self) -> Revision {
         self.revision()
     }
 

@@ -10,7 +10,7 @@ use super::guard::Guard;
 use super::message;
 use super::state::Shared;
 use super::status::{Failure, FailureKind, Success};
-use super::target::{Rejection, Target};
+use super::target::{CommitCheck, Reason, Rejection, Target};
 use crate::Refreshed;
 use crate::mutants::mutant;
 
@@ -30,9 +30,9 @@ pub(super) fn run<T, S>(
     while let Some(begun) = shared.begin() {
         let mut check = |before, changes: &Refreshed| {
             if !begun.is_accepted {
-                guard.check(before, changes).map_err(Rejection::Refused)?;
+                guard.check(before, changes).map_err(Rejection::refused)?;
             }
-            shared.claim().then_some(()).ok_or(Rejection::Late)
+            shared.claim().then_some(()).ok_or_else(Rejection::late)
         };
         let fetched = poll(&*target, &mut source, &mut token, &mut check);
         // After a failure too: it frees versions that readers have released since the last commit.
@@ -48,7 +48,7 @@ pub(super) fn run<T, S>(
             Ok(success) => callbacks.succeeded(success),
             Err(failure) => callbacks.report(failure),
         }
-        shared.end(result, target.newest(), token.clone());
+        shared.end(result, target.newest_revision(), token.clone());
     }
     // Only the panic hook reports a panic in these drops.
     _ = catch_panic(|| drop(source));
@@ -79,15 +79,15 @@ where
         Ok(())
     };
     let (published, newest) = match answer {
-        FetchedAfter::Unchanged => return Ok(Refreshed::unchanged_at(target.newest())),
+        FetchedAfter::Unchanged => return Ok(Refreshed::unchanged_at(target.newest_revision())),
         FetchedAfter::Gap => return Err(misuse("reported a gap")),
         FetchedAfter::Deltas { .. } if token.is_none() => return Err(misuse("returned deltas")),
         FetchedAfter::Contents { contents, token } => {
-            let published = catch_panic(|| target.replace(contents, &mut check));
+            let published = catch_panic(|| target.replace(contents, CommitCheck(&mut check)));
             (published, token)
         }
         FetchedAfter::Deltas { deltas, token } => {
-            let published = catch_panic(|| target.apply(deltas, &mut check));
+            let published = catch_panic(|| target.apply(deltas, CommitCheck(&mut check)));
             (published, Some(token))
         }
     };
@@ -103,7 +103,10 @@ where
     }
     // If this panics too, the first failure is the one to report.
     _ = catch_panic(|| source.reset_contents());
-    published.and_then(|checked| checked.map_err(rejected))
+    published?.map_err(|rejection| {
+        // The `Display` and the `Drop` of an error are foreign code.
+        catch_panic(|| rejected(rejection)).unwrap_or_else(|panic| panic)
+    })
 }
 
 /// Calls the source. An error is formatted and dropped here too, since its `Display` and `Drop` are
@@ -136,13 +139,15 @@ fn misuse(what: &str) -> Failure {
     }
 }
 
+/// Returns the failure for an answer that was not committed.
 fn rejected(rejection: Rejection) -> Failure {
-    let (message, kind) = match rejection {
-        Rejection::Refused(refusal) => (refusal.to_string(), FailureKind::Refused(refusal)),
-        Rejection::Late => (String::new(), FailureKind::Deadline),
+    let (message, kind) = match rejection.into_reason() {
+        Reason::Refused(refusal) => (refusal.to_string().into(), FailureKind::Refused(refusal)),
+        Reason::Late => ("".into(), FailureKind::Deadline),
+        Reason::Error(error) => (message::of_error(&*error), FailureKind::Error),
     };
     Failure {
-        message: message.into(),
+        message,
         kind,
         ended: Instant::now(),
     }

@@ -11,6 +11,7 @@ use super::notify::{Unresolved, Waiter};
 use super::pinned::Snapshot;
 use super::revision::Revision;
 use crate::clock::Limit;
+use crate::mutants::mutant;
 use crate::sync::Arc;
 
 impl<T> VersionedCell<T> {
@@ -74,6 +75,9 @@ impl<T> VersionedCell<T> {
     fn check(&self, condition: impl FnOnce(&T) -> bool) -> Result<Snapshot<T>, Revision> {
         let newest = Snapshot::newest(self);
         if condition(&newest) {
+            if mutant("wait_returns_a_later_view") {
+                return Ok(Snapshot::newest(self));
+            }
             return Ok(newest);
         }
         Err(Snapshot::revision(&newest).next())

@@ -17,7 +17,7 @@
 mod directory;
 mod marks;
 mod segment;
-#[cfg(test)]
+#[cfg(all(test, not(any(untorn_loom, untorn_shuttle))))]
 mod tests;
 
 use std::sync::Arc;

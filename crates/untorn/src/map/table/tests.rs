@@ -64,7 +64,7 @@ impl Worst {
 /// Returns the number of seeds to try, from 0 on; `just spread` tries more.
 fn seeds() -> u64 {
     let wanted = std::env::var("UNTORN_SPREAD_SEEDS");
-    wanted.map_or(300, |seeds| seeds.parse().expect("a number of seeds"))
+    wanted.map_or(60, |seeds| seeds.parse().expect("a number of seeds"))
 }
 
 #[test]

@@ -11,6 +11,9 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 use untorn::{OnOverlap, Overlap, OverlapCell};
 
+/// A value that is not part of another number by chance.
+const VALUE: u32 = 265_265_265;
+
 type Fields = BTreeMap<&'static str, String>;
 
 /// A subscriber that stores the fields of every event and runs `at_each` after it.
@@ -86,7 +89,7 @@ fn each_handled_overlap_is_one_event() {
     let recorder = Recorder::new(|| {});
     tracing::subscriber::with_default(recorder.clone(), || {
         for policy in [OnOverlap::Panic, OnOverlap::Call(count)] {
-            let cell = OverlapCell::named("config", 265).on_overlap(policy);
+            let cell = OverlapCell::named("config", VALUE).on_overlap(policy);
             assert!(write_during_read_is_refused(&cell));
             let events = recorder.take();
             assert_eq!(events.len(), 1);
@@ -116,7 +119,9 @@ fn each_handled_overlap_is_one_event() {
                 assert_eq!(field("duration_ns").is_some(), side == "here");
             }
             assert!(
-                !event.values().any(|value| value.contains("265")),
+                !event
+                    .values()
+                    .any(|value| value.contains(&VALUE.to_string())),
                 "{event:?}"
             );
         }

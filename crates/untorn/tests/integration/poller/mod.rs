@@ -15,6 +15,7 @@ mod mount;
 #[cfg(unix)]
 #[path = "../../../examples/poll_mount/mount.rs"]
 mod mount_source;
+mod own_target;
 mod panicking_user_code;
 mod published;
 mod stop;
