@@ -1,0 +1,108 @@
+//! The last good configuration on disk, for a start while sources are silent.
+//!
+//! | file | contents |
+//! |---|---|
+//! | `file.rs` | the file: written as a whole, with a checksum |
+//! | `format.rs` | its contents |
+//! | `keeper.rs` | the thread that writes it, and takes it when a start finds no source |
+//! | `fuzz.rs` | files from any bytes, for the fuzzer |
+
+mod file;
+mod format;
+#[cfg(any(test, untorn_fuzzing))]
+pub(crate) mod fuzz;
+mod keeper;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub(crate) use self::keeper::{Keeper, KeeperState, count};
+
+/// How long a start waits for the sources before it takes the cache.
+const AFTER: Duration = Duration::from_secs(5);
+
+/// A file with the last good configuration, for [`StoreBuilder::cache`](crate::StoreBuilder::cache).
+///
+/// Each revision is written to it, at most some per second, as a temporary file that is synced and
+/// renamed: never half. If not all sources have answered five seconds after the start, those that
+/// are missing are taken from it; the [status](crate::Status::cache) has its age, and the sources
+/// take over as soon as they answer. A file that is damaged, or of another version, is reported
+/// and ignored.
+///
+/// A file belongs to one store. Two stores that have the same one, in one process or in several,
+/// replace each other's contents; one that notices this at a write reports it, as an error of the
+/// [status](crate::CacheStatus::error) and to [`on_refusal`](crate::StoreBuilder::on_refusal).
+///
+/// On Unix only its owner can read it (mode 0600). It holds values in plain text, secrets too
+/// unless [`without_secrets`](Self::without_secrets) is set.
+///
+/// # Examples
+/// ```
+/// # #[cfg(feature = "file")] {
+/// use std::time::Duration;
+/// use untorn_live::{Cache, Store};
+///
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let (path, cache) = (folder.path().join("app.toml"), folder.path().join("app.cache"));
+/// # std::fs::write(&path, "port = 80").unwrap();
+/// let store = || {
+///     let cache = Cache::at(&cache).after(Duration::from_millis(50));
+///     Store::builder().file(&path).cache(cache).start().unwrap()
+/// };
+/// let first = store();
+/// first.ready(Duration::from_secs(5)).unwrap();
+/// drop(first); // writes the cache
+///
+/// std::fs::remove_file(&path).unwrap();
+/// let second = store();
+/// let config = second.ready(Duration::from_secs(5)).unwrap();
+/// assert_eq!(config.get("port").unwrap().as_integer(), Some(80));
+/// assert!(second.status().cache.unwrap().in_use_since.is_some());
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Cache {
+    path: PathBuf,
+    are_secrets_stored: bool,
+    after: Duration,
+}
+
+impl Cache {
+    /// Creates a cache in a file, whose directory must exist.
+    ///
+    /// # Examples
+    /// See [`Cache`].
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            are_secrets_stored: true,
+            after: AFTER,
+        }
+    }
+
+    /// Leaves out the values of [secrets](crate::StoreBuilder::secret). A start that would need one
+    /// of them from the cache does not take it.
+    ///
+    /// # Examples
+    /// ```
+    /// use untorn_live::Cache;
+    ///
+    /// let cache = Cache::at("/var/lib/app/config.cache").without_secrets();
+    /// ```
+    #[must_use]
+    pub fn without_secrets(mut self) -> Self {
+        self.are_secrets_stored = false;
+        self
+    }
+
+    /// Sets how long a start waits for the sources before it takes the cache. The default is five
+    /// seconds.
+    ///
+    /// # Examples
+    /// See [`Cache`].
+    #[must_use]
+    pub fn after(mut self, time: Duration) -> Self {
+        self.after = time;
+        self
+    }
+}

@@ -1,0 +1,586 @@
+//! One revision of a configuration.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::de::DeserializeOwned;
+use untorn::map::View;
+use untorn::mutants::mutant;
+use untorn::{Change, Revision, Snapshot};
+
+use crate::error::{ConfigError, Place};
+use crate::key;
+use crate::secret::{self, Secrets};
+use crate::typed::{self, Section};
+use crate::value::Value;
+
+/// One revision of a configuration: the keys of all layers, the later over the earlier, with the
+/// typed values and the origins of exactly these keys.
+///
+/// It does not change. [`Store::pin`](crate::Store::pin), [`Store::snapshot`](crate::Store::snapshot)
+/// and subscriptions lead to it.
+///
+/// # Examples
+/// ```
+/// # #[cfg(feature = "file")] {
+/// use untorn_live::Store;
+///
+/// let store = Store::builder().text("app.toml", "[http]\nport = 80").start().unwrap();
+/// let config = store.pin();
+/// assert_eq!(config.get("http.port").unwrap().as_integer(), Some(80));
+/// assert_eq!(config.revision().get(), 1);
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Config {
+    pub(crate) view: Snapshot<View<Arc<str>, Slot>>,
+    /// The sections, by their numbers.
+    pub(crate) sections: Arc<[Section]>,
+    pub(crate) revision: Revision,
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What all revisions of a store share.
+pub(crate) struct Shared {
+    pub(crate) layers: Box<[LayerInfo]>,
+    pub(crate) secrets: Secrets,
+}
+
+/// A layer, for the origins of keys.
+pub(crate) struct LayerInfo {
+    pub(crate) name: Arc<str>,
+    /// The names that the source itself uses, by their numbers.
+    items: Mutex<Items>,
+}
+
+#[derive(Default)]
+struct Items {
+    names: Vec<Arc<str>>,
+    numbers: std::collections::HashMap<Arc<str>, u32>,
+}
+
+impl LayerInfo {
+    pub(crate) fn new(name: Arc<str>) -> Self {
+        Self {
+            name,
+            items: Mutex::default(),
+        }
+    }
+
+    /// Returns the number of a name, from 1.
+    pub(crate) fn item_number(&self, name: &Arc<str>) -> u32 {
+        let mut items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(&number) = items.numbers.get(name) {
+            return number;
+        }
+        items.names.push(Arc::clone(name));
+        let number = u32::try_from(items.names.len()).unwrap_or(u32::MAX);
+        items.numbers.insert(Arc::clone(name), number);
+        number
+    }
+
+    /// Locks the names.
+    #[cfg(test)]
+    pub(crate) fn hold(&self) -> impl Drop + '_ {
+        self.items.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn item(&self, number: u32) -> Option<Arc<str>> {
+        let items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
+        items.names.get(number.checked_sub(1)? as usize).cloned()
+    }
+}
+
+/// The number of a layer and either a line and the number of a name, or a revision, in one word,
+/// since each key has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Origin(u64);
+
+/// The bits of a line, and those of a name.
+const FIELD: u32 = 24;
+
+/// The bit that says that the two fields are a revision.
+const IS_REVISION: u64 = 1 << 63;
+
+impl Origin {
+    pub(crate) fn new(layer: usize, line: u32, item: u32) -> Self {
+        let most = (1 << FIELD) - 1;
+        // A line beyond the field is unknown rather than wrong.
+        let field = |number: u32| if number > most { 0 } else { u64::from(number) };
+        Self((layer as u64) << (2 * FIELD) | field(item) << FIELD | field(line))
+    }
+
+    pub(crate) fn of_revision(layer: usize, revision: u64) -> Self {
+        let most = (1 << (2 * FIELD)) - 1;
+        let revision = if revision > most { 0 } else { revision };
+        Self(IS_REVISION | (layer as u64) << (2 * FIELD) | revision)
+    }
+
+    pub(crate) fn layer(self) -> usize {
+        ((self.0 & !IS_REVISION) >> (2 * FIELD)) as usize
+    }
+
+    /// Returns the revision; 0 if there is none.
+    fn revision(self) -> u64 {
+        match self.0 & IS_REVISION {
+            0 => 0,
+            _ => self.0 & ((1 << (2 * FIELD)) - 1),
+        }
+    }
+
+    fn line(self) -> u32 {
+        if self.0 & IS_REVISION != 0 {
+            return 0;
+        }
+        (self.0 & ((1 << FIELD) - 1)) as u32
+    }
+
+    fn item(self) -> u32 {
+        if self.0 & IS_REVISION != 0 {
+            return 0;
+        }
+        (self.0 >> FIELD & ((1 << FIELD) - 1)) as u32
+    }
+}
+
+/// The value that a layer has for a key.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Item {
+    pub(crate) value: Value,
+    pub(crate) origin: Origin,
+}
+
+/// What the layers have for a key. There is one for each key, so it is small.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Slot {
+    /// One layer has the key.
+    One(Item),
+    /// Several have it, in their order.
+    Several(Arc<[Item]>),
+}
+
+impl Slot {
+    /// Returns the items of all layers, in their order.
+    pub(crate) fn items(&self) -> &[Item] {
+        match self {
+            Self::One(item) => std::slice::from_ref(item),
+            Self::Several(items) => items,
+        }
+    }
+
+    /// Returns the item of the last layer, which counts.
+    pub(crate) fn winner(&self) -> &Item {
+        match self.items() {
+            [.., winner] => winner,
+            [] => unreachable!("a slot has an item"),
+        }
+    }
+
+    /// Returns the item of a layer.
+    pub(crate) fn of_layer(&self, layer: usize) -> Option<&Item> {
+        let mut items = self.items().iter();
+        items.find(|item| item.origin.layer() == layer)
+    }
+
+    /// Returns a slot in which a layer has this item, or none; `None` if no layer is left.
+    pub(crate) fn with(slot: Option<&Self>, layer: usize, item: Option<Item>) -> Option<Self> {
+        let others = slot.map_or(&[][..], Self::items).iter();
+        let mut items: Vec<Item> = others
+            .filter(|item| item.origin.layer() != layer)
+            .cloned()
+            .collect();
+        if let Some(item) = item {
+            let at = items.partition_point(|other| other.origin.layer() < layer);
+            items.insert(at, item);
+        }
+        Some(match items.len() {
+            0 | 1 => Self::One(items.pop()?),
+            _ => Self::Several(items.into()),
+        })
+    }
+}
+
+impl Config {
+    /// Returns the value of a key; `None` if no layer has it. O(1).
+    ///
+    /// A key is a dotted path. A segment that has a dot is quoted: `hosts."a.example".port`. A
+    /// section, such as `hosts`, has no value: [`section`](Self::section) reads its keys.
+    ///
+    /// # Examples
+    /// See [`Config`].
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.view.get(key).map(|slot| &slot.winner().value)
+    }
+
+    /// Returns the value of a key as a `T`.
+    ///
+    /// # Errors
+    /// If no layer has the key, or its value is no `T`. The error has the place of the value. That
+    /// of a missing key says so if it is a section, and suggests a similar key; for this it scans
+    /// the keys of a configuration that has at most 10,000. Where a key may be missing, call
+    /// [`get`](Self::get) first.
+    ///
+    /// # Examples
+    /// ```
+    /// # #[cfg(feature = "file")] {
+    /// use std::net::SocketAddr;
+    /// use untorn_live::Store;
+    ///
+    /// let text = r#"listen = "127.0.0.1:80""#;
+    /// let store = Store::builder().text("app.toml", text).start().unwrap();
+    /// let listen: SocketAddr = store.pin().get_as("listen").unwrap();
+    /// assert_eq!(listen.port(), 80);
+    /// assert!(store.pin().get_as::<u16>("listen").is_err());
+    /// # }
+    /// ```
+    pub fn get_as<T: DeserializeOwned>(&self, key: &str) -> Result<T, ConfigError> {
+        typed::of_key(self, key)
+    }
+
+    /// Returns the keys below a section as a `T`. The empty section has all keys. Scans all keys of
+    /// the configuration: for a value that is read often, use [`Store::typed`](crate::Store::typed).
+    ///
+    /// # Errors
+    /// If a key is missing or has another type. The error has the place of the value, or of the
+    /// section that lacks it.
+    ///
+    /// # Examples
+    /// ```
+    /// # #[cfg(feature = "file")] {
+    /// use std::collections::BTreeMap;
+    /// use untorn_live::Store;
+    ///
+    /// let text = "[limits]\nlow = 1\nhigh = 9";
+    /// let store = Store::builder().text("app.toml", text).start().unwrap();
+    /// let limits: BTreeMap<String, u32> = store.pin().section("limits").unwrap();
+    /// assert_eq!(limits["high"], 9);
+    /// # }
+    /// ```
+    pub fn section<T: DeserializeOwned>(&self, section: &str) -> Result<T, ConfigError> {
+        let keys: BTreeSet<&str> = self.keys().filter(|key| key::is_in(key, section)).collect();
+        typed::of_section(self, section, &keys).map(|(value, _)| value)
+    }
+
+    /// Returns whether a layer has a key. O(1).
+    ///
+    /// # Examples
+    /// ```
+    /// # #[cfg(feature = "file")] {
+    /// let store = untorn_live::Store::builder().text("app.toml", "port = 80").start().unwrap();
+    /// assert!(store.pin().contains_key("port"));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn contains_key(&self, key: &str) -> bool {
+        self.view.contains_key(key)
+    }
+
+    /// Returns the number of keys. O(1).
+    ///
+    /// # Examples
+    /// ```
+    /// # #[cfg(feature = "file")] {
+    /// let store = untorn_live::Store::builder().text("app.toml", "port = 80").start().unwrap();
+    /// assert_eq!(store.pin().len(), 1);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.view.len()
+    }
+
+    /// Returns whether there are no keys, as before the first revision. O(1).
+    ///
+    /// # Examples
+    /// ```
+    /// assert!(untorn_live::Store::manual().pin().is_empty());
+    /// ```
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.view.is_empty()
+    }
+
+    /// Returns the revision: 0 before the first contents, then one more with each change.
+    ///
+    /// # Examples
+    /// See [`Config`].
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// Iterates over the keys, in no particular order.
+    ///
+    /// # Examples
+    /// ```
+    /// # #[cfg(feature = "file")] {
+    /// let store = untorn_live::Store::builder().text("app.toml", "port = 80").start().unwrap();
+    /// assert_eq!(store.pin().keys().collect::<Vec<_>>(), ["port"]);
+    /// # }
+    /// ```
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.view.keys().map(|key| &**key)
+    }
+
+    /// Iterates over the keys and their values, in no particular order.
+    ///
+    /// # Examples
+    /// ```
+    /// # #[cfg(feature = "file")] {
+    /// let store = untorn_live::Store::builder().text("app.toml", "port = 80").start().unwrap();
+    /// let config = store.pin();
+    /// assert!(config.iter().all(|(key, value)| key == "port" && value.as_integer() == Some(80)));
+    /// # }
+    /// ```
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.view
+            .iter()
+            .map(|(key, slot)| (&**key, &slot.winner().value))
+    }
+
+    /// Returns the changes from an older revision of the same store to this one. The cost is that
+    /// of the changes. A value that an override masks is no change, and neither is another line.
+    ///
+    /// # Examples
+    /// ```
+    /// # #[cfg(feature = "file")] {
+    /// use untorn_live::Store;
+    ///
+    /// let store = Store::manual();
+    /// store.publish_text("app.toml", "port = 80").unwrap();
+    /// let old = store.snapshot();
+    /// store.publish_text("app.toml", "port = 81").unwrap();
+    /// let new = store.pin();
+    /// let changes: Vec<_> = new.changes_since(&old).collect();
+    /// assert_eq!(changes[0].key, "port");
+    /// assert_eq!(changes[0].new.unwrap().as_integer(), Some(81));
+    /// # }
+    /// ```
+    pub fn changes_since<'c>(&'c self, older: &'c Self) -> impl Iterator<Item = KeyChange<'c>> {
+        let secrets = &self.shared.secrets;
+        self.view
+            .changes_since(&older.view)
+            .filter_map(move |change| {
+                let (old, new) = match change {
+                    Change::Added { new, .. } => (None, Some(new)),
+                    Change::Changed { old, new, .. } => (Some(old), Some(new)),
+                    Change::Removed { old, .. } => (Some(old), None),
+                };
+                let [old, new] = [old, new].map(|slot| slot.map(|slot| &slot.winner().value));
+                let key: &'c str = change.key();
+                let change = KeyChange {
+                    key,
+                    old,
+                    new,
+                    is_secret: secrets.has(key),
+                };
+                (old != new || mutant("live_masked_change_is_reported")).then_some(change)
+            })
+    }
+
+    /// Returns where the value of a key comes from, and the values of earlier layers that it
+    /// overrides. `None` if no layer has the key, as for a section: explain its keys.
+    ///
+    /// # Examples
+    /// ```
+    /// # #[cfg(all(feature = "file", feature = "env"))] {
+    /// use untorn_live::Store;
+    /// use untorn_live::layer::Env;
+    ///
+    /// let store = Store::builder()
+    ///     .text("app.toml", "[http]\nport = 80")
+    ///     .layer(Env::prefix("APP_").from_pairs([("APP_HTTP__PORT", "8080")]))
+    ///     .start()
+    ///     .unwrap();
+    /// let explanation = store.pin().explain("http.port").unwrap();
+    /// assert_eq!(
+    ///     explanation.to_string(),
+    ///     "http.port = \"8080\" from APP_HTTP__PORT\n  \
+    ///      overrides 80 from app.toml:2"
+    /// );
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn explain(&self, key: &str) -> Option<Explanation> {
+        let slot = self.view.get(key)?;
+        let is_secret = self.shared.secrets.has(key);
+        let origin = |item: &Item| Sourced {
+            value: item.value.clone(),
+            place: self.shared.place(item.origin),
+            is_secret,
+        };
+        let mut masked: Vec<Sourced> = slot.items().iter().map(origin).collect();
+        let winner = masked.pop()?;
+        masked.reverse();
+        Some(Explanation {
+            key: key.into(),
+            winner,
+            overridden: masked,
+        })
+    }
+
+    /// Returns the secrets that no key is; none before the first revision.
+    pub(crate) fn unused_secrets(&self) -> Vec<String> {
+        let secrets = &self.shared.secrets;
+        if secrets.is_empty() || self.revision == Revision::default() {
+            return Vec::new();
+        }
+        secrets.unused(&self.keys().collect::<Vec<_>>())
+    }
+
+    /// Removes the values of secrets from an error that foreign code has made.
+    pub(crate) fn redacted(&self, error: ConfigError) -> ConfigError {
+        let secrets = &self.shared.secrets;
+        if secrets.is_empty() || mutant("live_secret_is_quoted") {
+            return error;
+        }
+        let slots = self.view.iter().filter(|(key, _)| secrets.has(key));
+        let values = slots.flat_map(|(_, slot)| slot.items().iter().map(|item| &item.value));
+        let message = secret::redact(error.message(), values);
+        error.with_message(message)
+    }
+
+    /// Returns the place of the value of a key.
+    pub(crate) fn place(&self, key: &str) -> Option<Place> {
+        let slot = self.view.get(key)?;
+        Some(self.shared.place(slot.winner().origin))
+    }
+}
+
+impl Shared {
+    pub(crate) fn place(&self, origin: Origin) -> Place {
+        let layer = &self.layers[origin.layer()];
+        Place::of_layer(&layer.name)
+            .with_line(origin.line())
+            .with_item(layer.item(origin.item()))
+            .with_revision(origin.revision())
+    }
+}
+
+impl fmt::Debug for Config {
+    /// Formats the keys and their values, those of secrets as `***`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut map = f.debug_map();
+        for (key, value) in self.iter() {
+            match self.shared.secrets.has(key) {
+                true => map.entry(&key, &format_args!("***")),
+                false => map.entry(&key, &format_args!("{value}")),
+            };
+        }
+        map.finish()
+    }
+}
+
+/// A change of one key, from [`Config::changes_since`].
+///
+/// # Examples
+/// See [`Config::changes_since`].
+#[derive(Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct KeyChange<'c> {
+    /// The key.
+    pub key: &'c str,
+    /// The value before; `None` if the key is new.
+    pub old: Option<&'c Value>,
+    /// The value now; `None` if the key is gone.
+    pub new: Option<&'c Value>,
+    /// True if the key is a [secret](crate::StoreBuilder::secret): formatting shows `***`.
+    pub is_secret: bool,
+}
+
+impl fmt::Display for KeyChange<'_> {
+    /// Formats the change as `port: 80 → 81`, `+ port: 81` or `- port: 80`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |value| Shown {
+            value,
+            is_secret: self.is_secret,
+        };
+        let key = self.key;
+        match (self.old, self.new) {
+            (Some(old), Some(new)) => write!(f, "~ {key}: {} → {}", shown(old), shown(new)),
+            (None, Some(new)) => write!(f, "+ {key}: {}", shown(new)),
+            (Some(old), None) => write!(f, "- {key}: {}", shown(old)),
+            (None, None) => write!(f, "  {key}"),
+        }
+    }
+}
+
+impl fmt::Debug for KeyChange<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyChange({self})")
+    }
+}
+
+/// A value, or `***` for a secret.
+pub(crate) struct Shown<'v> {
+    pub(crate) value: &'v Value,
+    pub(crate) is_secret: bool,
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.is_secret {
+            true => f.write_str("***"),
+            false => self.value.fmt(f),
+        }
+    }
+}
+
+/// The origin of a key, from [`Config::explain`].
+///
+/// # Examples
+/// See [`Config::explain`].
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// The key.
+    pub key: Arc<str>,
+    /// The value that counts.
+    pub winner: Sourced,
+    /// The values of earlier layers, the one that would count next first.
+    pub overridden: Vec<Sourced>,
+}
+
+/// A value with its place.
+///
+/// # Examples
+/// See [`Config::explain`].
+#[derive(Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Sourced {
+    /// The value.
+    pub value: Value,
+    /// The place of the value.
+    pub place: Place,
+    /// True if the key is a [secret](crate::StoreBuilder::secret): formatting shows `***`.
+    pub is_secret: bool,
+}
+
+impl fmt::Display for Sourced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = Shown {
+            value: &self.value,
+            is_secret: self.is_secret,
+        };
+        write!(f, "{shown} from {}", self.place)
+    }
+}
+
+impl fmt::Debug for Sourced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sourced({self})")
+    }
+}
+
+impl fmt::Display for Explanation {
+    /// Formats the winner and a line for each value that it overrides.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} = {}", self.key, self.winner)?;
+        for overridden in &self.overridden {
+            write!(f, "\n  overrides {overridden}")?;
+        }
+        Ok(())
+    }
+}

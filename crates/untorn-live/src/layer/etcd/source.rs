@@ -1,0 +1,282 @@
+//! The source: lists the keys once, then follows the watch, and lists again where changes may have
+//! been missed.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use untorn::mutants::mutant;
+use untorn::poller::{Delta, FetchedAfter, ResumeToken};
+
+use super::super::{Answer, Change, Contents, Fetch, RemoteState, Trigger};
+use super::assemble::{Assembler, Batch, End};
+use super::gateway::{CallError, Gateway};
+use super::keys::Naming;
+use super::listing::{self, Listing, Range};
+use super::pace::{Pace, random};
+use super::stream::{Next, Stream};
+use super::wire::{Bytes, CreateRequest, EventType, Number, WatchRequest};
+use crate::error::{ConfigError, ErrorKind, Place};
+
+/// The most keys for which a quiet watch of a server that has changed is answered by a listing.
+const FEW_KEYS: usize = 1000;
+
+pub(super) struct Source {
+    pub(super) gateway: Gateway,
+    pub(super) naming: Naming,
+    pub(super) range: Range,
+    pub(super) max_size: usize,
+    pub(super) sweep: Duration,
+    pub(super) probe_after: Duration,
+    pub(super) trigger: Arc<Trigger>,
+    pub(super) state: Arc<RemoteState>,
+    pub(super) place: Place,
+    pub(super) progress: Progress,
+    pub(super) pace: Pace,
+}
+
+/// Where the source stands.
+#[derive(Default)]
+pub(super) struct Progress {
+    stream: Option<Stream>,
+    /// The revision of the last answer. The token says whether it was taken.
+    revision: Option<u64>,
+    /// The revision of the last listing or event, whether it was taken or not.
+    known: u64,
+    keys: usize,
+    /// When the server was asked last, because of a quiet watch, and its revision then.
+    probed: Option<(Instant, u64)>,
+    next_sweep: Option<Instant>,
+    has_watched: bool,
+}
+
+impl Fetch for Source {
+    fn fetch(&mut self, token: Option<&ResumeToken>) -> Result<Answer, ConfigError> {
+        let answer = self.answer(token.and_then(ResumeToken::to_u64));
+        if let Err(error) = answer {
+            if self.gateway.is_closed() {
+                let message = "the store has ended";
+                return Err(ConfigError::new(ErrorKind::Ended, message).at(self.place.clone()));
+            }
+            return Err(error.or_place(|| Some(self.place.clone())));
+        }
+        let revision = self.progress.revision;
+        self.state.update(|remote| remote.revision = revision);
+        answer
+    }
+
+    fn reset(&mut self) {
+        // What was refused is not the base of what follows.
+        self.progress.revision = None;
+    }
+
+    fn position(&self) -> Option<u64> {
+        self.progress.revision
+    }
+}
+
+impl Source {
+    fn answer(&mut self, taken: Option<u64>) -> Result<Answer, ConfigError> {
+        let is_wanted = self.state.take_wanted() && !mutant("live_etcd_refresh_lists_nothing");
+        let Some(last) = taken.filter(|_| taken == self.progress.revision && !is_wanted) else {
+            return self.list(0);
+        };
+        let is_swept = self
+            .progress
+            .next_sweep
+            .is_some_and(|next| next <= Instant::now());
+        if is_swept && !mutant("live_etcd_is_not_swept") {
+            return self.list(0);
+        }
+        let Some(stream) = &self.progress.stream else {
+            self.watch(last + 1)?;
+            return Ok(FetchedAfter::Unchanged);
+        };
+        match stream.next(last) {
+            Next::Batch(batch) => {
+                self.pace.delivered();
+                self.batch(batch)
+            }
+            Next::End(end) => self.end(&end, last),
+            Next::Quiet(heard) => self.probe(heard, last),
+        }
+    }
+
+    /// Returns the answer for one revision.
+    fn batch(&mut self, batch: Batch) -> Result<Answer, ConfigError> {
+        // What does not fit into this answer is fetched by the next one.
+        if self.progress.stream.as_ref().is_some_and(Stream::has_more) {
+            self.trigger.fire();
+        }
+        let revision = batch.revision;
+        self.progress.known = revision;
+        if self.naming.are_documents_parsed {
+            // A document has many keys, and other documents may have some of them.
+            return self.list(revision);
+        }
+        self.progress.revision = None;
+        let mut deltas: Vec<Change> = Vec::with_capacity(batch.events.len());
+        for event in batch.events {
+            let kv = event.kv;
+            match event.kind {
+                EventType::Put => {
+                    let entries = self.naming.entries(&kv)?.entries.into_iter();
+                    deltas.extend(entries.map(|entry| Delta::Put(Arc::clone(&entry.key), entry)));
+                }
+                EventType::Delete => {
+                    let path = self.naming.path(&kv.key.0, true)?;
+                    deltas.extend(path.map(|path| Delta::Delete(path.into())));
+                }
+            }
+        }
+        self.progress.revision = Some(revision);
+        Ok(FetchedAfter::Deltas {
+            deltas,
+            token: revision.into(),
+        })
+    }
+
+    /// Follows from where a watch has ended, or lists again where that is not enough.
+    fn end(&mut self, end: &End, last: u64) -> Result<Answer, ConfigError> {
+        self.progress.stream = None;
+        let is_listed = matches!(end, End::Compacted | End::Reset { .. } | End::Disordered);
+        if is_listed {
+            self.resync();
+        } else {
+            self.gateway.leave_endpoint();
+        }
+        if let End::Canceled(_) = end {
+            // A token may have ended.
+            self.gateway.forget_token();
+        }
+        let why = end.to_string();
+        self.pace.ended(&why, Instant::now())?;
+        if is_listed {
+            return self.list(0);
+        }
+        self.watch(last + 1).map_err(|error| {
+            let message = format!("{why}; {}", error.message());
+            error.with_message(message)
+        })?;
+        Ok(FetchedAfter::Unchanged)
+    }
+
+    /// Asks a server whose watch is quiet whether it still answers: a connection may be dead
+    /// without a sign.
+    fn probe(&mut self, heard: Instant, last: u64) -> Result<Answer, ConfigError> {
+        let since = self
+            .progress
+            .probed
+            .map_or(heard, |(probed, _)| probed.max(heard));
+        if since.elapsed() < self.probe_after || mutant("live_etcd_quiet_watch_is_trusted") {
+            return Ok(FetchedAfter::Unchanged);
+        }
+        let newest = match listing::newest(&mut self.gateway, &self.range) {
+            Ok(newest) => newest,
+            Err(error) => {
+                self.progress.stream = None;
+                return Err(error);
+            }
+        };
+        let before = self.progress.probed.replace((Instant::now(), newest));
+        if newest < last {
+            self.resync();
+            return self.list(0);
+        }
+        // Another prefix, most of the time.
+        let has_changed = newest > last && before.is_none_or(|(_, before)| before != newest);
+        if !has_changed || self.progress.keys > FEW_KEYS {
+            return Ok(FetchedAfter::Unchanged);
+        }
+        let listing = self.fetch_all(0)?;
+        let is_lost = listing.kvs.iter().any(|kv| kv.mod_revision.0 > last);
+        if is_lost && !mutant("live_etcd_watch_that_loses_is_kept") {
+            self.progress.stream = None;
+        }
+        self.listed(&listing)
+    }
+
+    /// Makes the next answer a listing, since changes may have been missed.
+    fn resync(&mut self) {
+        self.progress.stream = None;
+        self.progress.revision = None;
+        self.progress.known = 0;
+        self.state.update(|remote| remote.resyncs += 1);
+    }
+
+    /// Lists all keys, and watches what follows.
+    fn list(&mut self, revision: u64) -> Result<Answer, ConfigError> {
+        let listing = self.fetch_all(revision)?;
+        if listing.revision < self.progress.known {
+            // The watch of a server that has begun anew waits for a revision of the old one.
+            self.resync();
+        }
+        self.listed(&listing)
+    }
+
+    fn fetch_all(&mut self, revision: u64) -> Result<Listing, ConfigError> {
+        self.progress.revision = None;
+        self.pace.check(Instant::now())?;
+        listing::list(&mut self.gateway, &self.range, revision, self.max_size)
+    }
+
+    /// Returns the answer for a listing, and watches what follows.
+    fn listed(&mut self, listing: &Listing) -> Result<Answer, ConfigError> {
+        self.progress.known = listing.revision;
+        self.progress.keys = listing.kvs.len();
+        // A fleet that has started at once does not list at once.
+        let sweep = self.sweep.mul_f64(0.8 + 0.4 * random());
+        self.progress.next_sweep = Instant::now().checked_add(sweep);
+        // Before an error in a value is known: a change may mend it.
+        if self.watch(listing.revision + 1).is_err() {
+            // The keys are good all the same. The next poll has the error.
+            self.trigger.fire();
+        }
+        let mut contents = Contents::default();
+        for kv in &listing.kvs {
+            contents.entries.extend(self.naming.entries(kv)?.entries);
+        }
+        self.progress.revision = Some(listing.revision);
+        Ok(FetchedAfter::Contents {
+            contents,
+            token: Some(listing.revision.into()),
+        })
+    }
+
+    /// Opens a watch from a revision, unless there is one.
+    fn watch(&mut self, from: u64) -> Result<(), ConfigError> {
+        if self.progress.stream.is_some() {
+            return Ok(());
+        }
+        self.pace.check(Instant::now())?;
+        let request = WatchRequest {
+            create_request: CreateRequest {
+                key: Bytes(self.range.start.clone()),
+                range_end: Bytes(self.range.end.clone()),
+                start_revision: Number(from),
+                fragment: true,
+                progress_notify: true,
+            },
+        };
+        let (connection, response) = self
+            .gateway
+            .watch(&request)
+            .map_err(CallError::into_error)?;
+        let trigger = Arc::clone(&self.trigger);
+        let stream = Stream::start(
+            connection,
+            response,
+            Assembler::new(from),
+            trigger,
+            &self.place.layer,
+        );
+        self.progress.stream = Some(stream.map_err(|error| {
+            let message = format!("cannot start a thread: {error}");
+            ConfigError::new(ErrorKind::Source, message)
+        })?);
+        self.pace.opened(Instant::now());
+        if std::mem::replace(&mut self.progress.has_watched, true) {
+            self.state.update(|remote| remote.reconnects += 1);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,237 @@
+//! Connections, with their time limits and TLS.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ureq::{Agent, Timeout};
+
+pub(in crate::layer) use super::closing::Connection;
+use super::{Closing, Tls};
+use crate::error::{ConfigError, ErrorKind};
+
+/// The longest time to resolve a name, and to connect.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// The settings of the connections of a source.
+#[derive(Clone, Debug)]
+pub(in crate::layer) struct ClientOptions {
+    pub(in crate::layer) tls: Tls,
+    /// The most redirects that are followed.
+    pub(in crate::layer) max_redirects: u32,
+    /// The longest time between two parts of an answer, and for its first part.
+    pub(in crate::layer) idle: Duration,
+    /// The longest time for an answer as a whole.
+    pub(in crate::layer) whole: Duration,
+    /// Whether the proxy that the environment names is used.
+    pub(in crate::layer) is_proxy_used: bool,
+}
+
+/// Opens connections, and does so anew when a file of certificates has changed.
+pub(in crate::layer) struct Client {
+    options: ClientOptions,
+    closing: Arc<Closing>,
+    current: Option<(Files, Connection)>,
+}
+
+impl Client {
+    pub(in crate::layer) fn new(options: ClientOptions, closing: &Arc<Closing>) -> Self {
+        Self {
+            options,
+            closing: Arc::clone(closing),
+            current: None,
+        }
+    }
+
+    /// Returns whether the store has ended.
+    pub(in crate::layer) fn is_closed(&self) -> bool {
+        self.closing.is_closed()
+    }
+
+    /// Returns the connections for requests with an answer of bounded length.
+    pub(in crate::layer) fn connection(&mut self) -> Result<&Connection, ConfigError> {
+        let files = Files::read(&self.options.tls)?;
+        let is_current = matches!(&self.current, Some((current, _)) if *current == files);
+        if !is_current {
+            self.current = None;
+        }
+        let (_, connection) = match self.current.take() {
+            Some(current) => self.current.insert(current),
+            None => {
+                let agent = self.agent(&files, Some(self.options.whole))?;
+                self.current.insert((files, self.closing.add(agent)))
+            }
+        };
+        Ok(connection)
+    }
+
+    /// Returns a connection for an answer that does not end. Nothing but its drop, and the end of
+    /// the store, interrupts a read.
+    #[cfg(feature = "etcd")]
+    pub(in crate::layer) fn stream(&self) -> Result<Connection, ConfigError> {
+        let files = Files::read(&self.options.tls)?;
+        Ok(self.closing.add(self.agent(&files, None)?))
+    }
+
+    fn agent(&self, files: &Files, whole: Option<Duration>) -> Result<Agent, ConfigError> {
+        let options = &self.options;
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(options.max_redirects)
+            .max_redirects_will_error(false)
+            .user_agent(concat!("untorn-live/", env!("CARGO_PKG_VERSION")))
+            .timeout_resolve(Some(CONNECT))
+            .timeout_connect(Some(CONNECT))
+            .timeout_send_request(Some(options.idle))
+            .timeout_send_body(Some(options.idle))
+            .timeout_recv_response(Some(options.idle))
+            .timeout_per_read(whole.map(|_| options.idle))
+            .timeout_global(whole);
+        let config = match options.is_proxy_used {
+            true => config,
+            false => config.proxy(None),
+        };
+        #[cfg(feature = "tls")]
+        let config = config.tls_config(files.config(&options.tls)?);
+        #[cfg(not(feature = "tls"))]
+        let Files = files;
+        Ok(config.build().into())
+    }
+}
+
+/// The texts of the files of certificates.
+#[cfg(feature = "tls")]
+#[derive(PartialEq)]
+struct Files {
+    ca: Option<Vec<u8>>,
+    client: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+#[cfg(feature = "tls")]
+impl Files {
+    fn read(tls: &Tls) -> Result<Self, ConfigError> {
+        let read = |path: &std::path::PathBuf| {
+            std::fs::read(path).map_err(|error| {
+                let message = format!("cannot read {}: {error}", path.display());
+                ConfigError::new(ErrorKind::Unreadable, message)
+            })
+        };
+        let client = tls.client.as_ref();
+        Ok(Self {
+            ca: tls.ca_file.as_ref().map(read).transpose()?,
+            client: client
+                .map(|(chain, key)| Ok::<_, ConfigError>((read(chain)?, read(key)?)))
+                .transpose()?,
+        })
+    }
+
+    fn config(&self, tls: &Tls) -> Result<ureq::tls::TlsConfig, ConfigError> {
+        use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
+
+        let invalid = |path: &std::path::Path, what: &str| {
+            let message = format!("{} has no {what} in PEM", path.display());
+            ConfigError::new(ErrorKind::Syntax, message)
+        };
+        let mut config = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier);
+        if let (Some(path), Some(text)) = (&tls.ca_file, &self.ca) {
+            let certificates = certificates(text);
+            if certificates.is_empty() {
+                return Err(invalid(path, "certificate"));
+            }
+            config = config.root_certs(certificates.into());
+        }
+        if let (Some((chain_path, key_path)), Some((chain, key))) = (&tls.client, &self.client) {
+            let chain: Vec<Certificate<'static>> = certificates(chain);
+            if chain.is_empty() {
+                return Err(invalid(chain_path, "certificate"));
+            }
+            let key = PrivateKey::from_pem(key).map_err(|_| invalid(key_path, "private key"))?;
+            config = config.client_cert(Some(ClientCert::new_with_certs(&chain, key)));
+        }
+        Ok(config.build())
+    }
+}
+
+/// Returns the certificates in a text.
+#[cfg(feature = "tls")]
+fn certificates(pem: &[u8]) -> Vec<ureq::tls::Certificate<'static>> {
+    let items = ureq::tls::parse_pem(pem).filter_map(Result::ok);
+    let certificates = items.filter_map(|item| match item {
+        ureq::tls::PemItem::Certificate(certificate) => Some(certificate),
+        _ => None,
+    });
+    certificates.collect()
+}
+
+/// Without TLS there are no files.
+#[cfg(not(feature = "tls"))]
+#[derive(PartialEq)]
+struct Files;
+
+#[cfg(not(feature = "tls"))]
+impl Files {
+    fn read(_: &Tls) -> Result<Self, ConfigError> {
+        Ok(Self)
+    }
+}
+
+/// Sends a request. The client library panics at a key that is not that of its certificate, as
+/// while one of the two files is replaced.
+pub(in crate::layer) fn send<T>(
+    request: impl FnOnce() -> Result<T, ureq::Error>,
+) -> Result<Result<T, ureq::Error>, ConfigError> {
+    catch_unwind(AssertUnwindSafe(request)).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map_or("", String::as_str);
+        if !text.contains("InconsistentKeys") {
+            resume_unwind(panic);
+        }
+        let message = "the private key is not that of the certificate in \
+                       `Tls::client_certificate`";
+        ConfigError::new(ErrorKind::Unreadable, message)
+    })
+}
+
+/// Returns the error of a request.
+pub(in crate::layer) fn describe(error: &ureq::Error) -> ConfigError {
+    let message = match error {
+        ureq::Error::Timeout(timeout) => format!("the server did not answer: {}", phase(*timeout)),
+        ureq::Error::HostNotFound => "the name of the server cannot be resolved".into(),
+        ureq::Error::Io(error) => match security(&error.to_string()) {
+            Some(why) => format!("{why}: {error}"),
+            None => format!("cannot reach the server: {error}"),
+        },
+        error => match security(&error.to_string()) {
+            Some(why) => format!("{why}: {error}"),
+            None => format!("the request failed: {error}"),
+        },
+    };
+    ConfigError::new(ErrorKind::Unreachable, message)
+}
+
+/// Returns what an error of TLS asks for: texts are all that every layer below has of it.
+fn security(error: &str) -> Option<&'static str> {
+    let has = |parts: &[&str]| parts.iter().any(|part| error.contains(part));
+    if has(&["UnknownIssuer", "BadSignature"]) {
+        Some("the certificate of the server is not trusted: set `Tls::ca_file`")
+    } else if has(&["invalid peer certificate"]) {
+        Some("the certificate of the server is not valid")
+    } else if has(&["received fatal alert"]) {
+        Some("the server refused this client: see `Tls::client_certificate`")
+    } else {
+        None
+    }
+}
+
+/// Returns what took too long.
+fn phase(timeout: Timeout) -> &'static str {
+    match timeout {
+        Timeout::Resolve => "its name was not resolved in time",
+        Timeout::Connect => "it accepted no connection in time",
+        Timeout::SendRequest | Timeout::SendBody | Timeout::PerWrite => {
+            "it did not take the request in time"
+        }
+        Timeout::RecvResponse => "no answer began in time",
+        Timeout::PerRead => "the answer stopped",
+        _ => "the answer was not complete in time",
+    }
+}

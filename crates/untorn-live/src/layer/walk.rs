@@ -1,0 +1,122 @@
+//! Reads the files below a directory.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::stable::{self, Stamp};
+
+/// The largest size of all files together.
+const MAX_SIZE: u64 = 64 << 20;
+
+/// The deepest nesting of directories.
+const MAX_DEPTH: usize = 16;
+
+/// A file of a generation.
+pub(super) struct Part {
+    /// Below the directory.
+    pub(super) path: PathBuf,
+    pub(super) bytes: Vec<u8>,
+    pub(super) stamp: Stamp,
+}
+
+/// The files and directories that are read, by their paths below the root.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Selection {
+    /// `None` for all.
+    pub(super) only: Option<Vec<PathBuf>>,
+    pub(super) ignored: Vec<PathBuf>,
+}
+
+impl Selection {
+    fn has(&self, path: &Path) -> bool {
+        let mut ignored = self.ignored.iter();
+        let mut only = self.only.iter().flatten();
+        (self.only.is_none() || only.any(|one| path.starts_with(one)))
+            && !ignored.any(|one| path.starts_with(one))
+    }
+
+    /// Returns whether a path is selected, or is a directory above one that is.
+    fn may_have(&self, path: &Path) -> bool {
+        let mut only = self.only.iter().flatten();
+        self.has(path) || only.any(|one| one.starts_with(path))
+    }
+}
+
+/// Reads the files below a directory.
+pub(super) struct Walk<'s> {
+    selection: &'s Selection,
+    pub(super) parts: Vec<Part>,
+    size: u64,
+    pub(super) are_only_stamps_read: bool,
+    is_generation: bool,
+}
+
+impl<'s> Walk<'s> {
+    pub(super) fn new(selection: &'s Selection, is_generation: bool) -> Self {
+        Self {
+            selection,
+            parts: Vec::new(),
+            size: 0,
+            are_only_stamps_read: false,
+            is_generation,
+        }
+    }
+
+    pub(super) fn directory(
+        &mut self,
+        directory: &Path,
+        below: &Path,
+        depth: usize,
+    ) -> io::Result<()> {
+        if depth > MAX_DEPTH {
+            let message = format!("directories are nested more than {MAX_DEPTH} levels deep");
+            return Err(io::Error::other(message));
+        }
+        for entry in fs::read_dir(directory)? {
+            let name = entry?.file_name();
+            if is_left_out(&name, self.is_generation) {
+                continue;
+            }
+            let (path, below) = (directory.join(&name), below.join(&name));
+            if !self.selection.may_have(&below) {
+                continue;
+            }
+            let named = |error: io::Error| {
+                io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+            };
+            let metadata = fs::metadata(&path).map_err(named)?;
+            if metadata.is_dir() {
+                self.directory(&path, &below, depth + 1)?;
+                continue;
+            }
+            if !self.selection.has(&below) {
+                continue;
+            }
+            stable::check_kind(&metadata).map_err(named)?;
+            self.size += metadata.len();
+            if self.size > MAX_SIZE {
+                let message = format!("the files have more than {MAX_SIZE} bytes together");
+                return Err(io::Error::other(message));
+            }
+            let bytes = match self.are_only_stamps_read {
+                true => Vec::new(),
+                false => fs::read(&path).map_err(named)?,
+            };
+            self.parts.push(Part {
+                path: below,
+                bytes,
+                stamp: Stamp::of(&metadata),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Returns whether a name is no key: it belongs to the mount, or to an editor. A generation has no
+/// files of editors, but keys such as `.dockerconfigjson`.
+fn is_left_out(name: &OsStr, is_generation: bool) -> bool {
+    let name = name.as_encoded_bytes();
+    name.starts_with(b"..") || !is_generation && (name.starts_with(b".") || name.ends_with(b"~"))
+}

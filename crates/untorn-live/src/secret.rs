@@ -1,0 +1,130 @@
+//! Keys whose values are never shown.
+
+use std::sync::Arc;
+
+use untorn::mutants::mutant;
+
+use crate::key;
+use crate::value::Value;
+
+/// The keys, and the sections, that are secrets.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Secrets(Vec<Arc<str>>);
+
+impl Secrets {
+    pub(crate) fn add(&mut self, section: &str) {
+        self.0.push(section.into());
+    }
+
+    /// Returns those that no key of a configuration is, or is below.
+    pub(crate) fn unused(&self, keys: &[&str]) -> Vec<String> {
+        let secrets = self.0.iter().map(|secret| &**secret);
+        let unused = secrets.filter(|secret| !keys.iter().any(|key| is_secret(key, secret)));
+        unused.map(String::from).collect()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns whether a key is a secret, or below one. Quotes do not count: `tls.key` means the
+    /// file of that name too, whose key is `"tls.key"`.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        let mut secrets = self.0.iter();
+        secrets.any(|secret| is_secret(key, secret)) && !mutant("live_secret_is_shown")
+    }
+}
+
+fn is_secret(key: &str, secret: &str) -> bool {
+    key::is_in(key, secret)
+        || key.contains('"') && key::is_in(&without_quotes(key), &without_quotes(secret))
+}
+
+fn without_quotes(path: &str) -> String {
+    path.replace('"', "")
+}
+
+/// Replaces the texts of values in a message of foreign code, the longest first, since one may
+/// contain another.
+pub(crate) fn redact<'v>(message: &str, values: impl Iterator<Item = &'v Value>) -> String {
+    let mut texts = Vec::new();
+    for value in values {
+        add_texts(value, &mut texts);
+    }
+    texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
+    texts.iter().fold(message.into(), |message: String, text| {
+        match message.contains(text) {
+            true if text.len() < SHORT => without_word(&message, text),
+            true => message.replace(text, "***"),
+            false => message,
+        }
+    })
+}
+
+/// Values that are shorter are parts of common words.
+const SHORT: usize = 4;
+
+/// Replaces a text where it is not a part of a word.
+fn without_word(message: &str, text: &str) -> String {
+    let mut redacted = String::with_capacity(message.len());
+    let mut end = 0;
+    for (start, found) in message.match_indices(text) {
+        let before = message[..start].chars().next_back();
+        let after = message[start + found.len()..].chars().next();
+        let is_word = ![before, after]
+            .into_iter()
+            .flatten()
+            .any(char::is_alphanumeric);
+        redacted.push_str(&message[end..start]);
+        redacted.push_str(if is_word { "***" } else { found });
+        end = start + found.len();
+    }
+    redacted.push_str(&message[end..]);
+    redacted
+}
+
+/// Appends the texts by which a message can quote a value.
+fn add_texts(value: &Value, texts: &mut Vec<String>) {
+    match value {
+        // A message with each `true` replaced says which ones it had.
+        Value::Null | Value::Bool(_) => {}
+        Value::Integer(_) | Value::Float(_) => texts.push(value.to_string()),
+        Value::String(text) | Value::Text(text) => {
+            let quoted = format!("{text:?}");
+            let escaped = &quoted[1..quoted.len() - 1];
+            let lines = text.lines().map(str::trim);
+            let all = [&**text, escaped].into_iter().chain(lines);
+            texts.extend(all.filter(|text| !text.is_empty()).map(String::from));
+        }
+        Value::Array(elements) => elements
+            .iter()
+            .for_each(|element| add_texts(element, texts)),
+        Value::Table(entries) => entries
+            .iter()
+            .for_each(|(_, value)| add_texts(value, texts)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Secrets;
+
+    #[test]
+    fn secrets_are_found_without_their_quotes() {
+        let mut secrets = Secrets::default();
+        secrets.add("tls.key");
+        secrets.add(r#"mounts."db.password""#);
+        for key in [
+            r#""tls.key""#,
+            "tls.key",
+            "tls.key.pem",
+            r#"mounts."db.password""#,
+            r#"mounts."db.password".old"#,
+        ] {
+            assert!(secrets.has(key), "{key}");
+        }
+        for key in [r#""tls.crt""#, "tls", r#""tls.keys""#, "mounts.db"] {
+            assert!(!secrets.has(key), "{key}");
+        }
+    }
+}

@@ -1,0 +1,547 @@
+//! [`Store`]: a configuration that follows its layers.
+//!
+//! | file | contents |
+//! |---|---|
+//! | `builder.rs`, `start.rs` | the builder, and the start of the pollers |
+//! | `engine.rs` | updates: merged, checked, published |
+//! | `merge.rs`, `guard.rs` | the steps of an update |
+//! | `poll.rs` | the source that a poller calls for a layer |
+//! | `target.rs` | a layer, as the target of its poller |
+//! | `progress.rs`, `status.rs` | refusals and the status |
+//! | `reached.rs` | waits for a revision of a source |
+//! | `ready.rs` | the wait for the first revision |
+//! | `subscription.rs`, `followers.rs` | subscriptions, and those that the store closes |
+
+mod builder;
+mod engine;
+mod followers;
+mod guard;
+mod merge;
+mod poll;
+mod progress;
+mod reached;
+mod ready;
+mod start;
+mod status;
+mod subscription;
+mod target;
+
+use std::fmt;
+use std::sync::Arc;
+use std::thread::{self, ScopedJoinHandle};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use untorn::poller::Activity;
+use untorn::{Pinned, Poller, Reader, Revision, Snapshot};
+
+pub use self::builder::StoreBuilder;
+pub(crate) use self::engine::Engine;
+use self::engine::Refused;
+use self::merge::Update;
+pub use self::progress::{Recovery, Refusal};
+pub use self::status::{CacheStatus, LayerStatus, Polls, Status};
+#[cfg(feature = "stream")]
+pub use self::subscription::ConfigSubscriptionStream;
+use self::subscription::Scope;
+pub use self::subscription::{ConfigSubscription, ConfigTransition};
+use crate::cache::{Keeper, KeeperState};
+use crate::config::Config;
+use crate::document::Format;
+use crate::error::{ConfigError, ErrorKind, Place};
+#[cfg(any(feature = "http", feature = "etcd"))]
+use crate::layer::Closing;
+#[cfg(any(feature = "file", feature = "mount"))]
+use crate::layer::Watch;
+use crate::layer::{Contents, RemoteState, from_serialize};
+use crate::typed::Live;
+
+/// How long the end of a store waits for sources that hang.
+const END: Duration = Duration::from_secs(5);
+
+/// A configuration that follows its layers: files, mounts, the environment, values. Many threads
+/// read it while it changes; each change of a layer is one revision.
+///
+/// A clone is a reference to the same store. The threads of its sources end with the last clone.
+///
+/// # Examples
+/// ```
+/// # #[cfg(all(feature = "file", feature = "env"))] {
+/// use std::time::Duration;
+/// use untorn_live::Store;
+///
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("app.toml");
+/// # std::fs::write(&path, "[http]\nport = 80").unwrap();
+/// let store = Store::builder()
+///     .text("defaults.toml", "http.port = 8080")
+///     .file(&path) // followed
+///     .env("APP_") // over both
+///     .start()
+///     .unwrap();
+/// store.ready(Duration::from_secs(5)).unwrap();
+///
+/// let config = store.pin(); // never blocks: one revision of everything
+/// assert_eq!(config.get("http.port").unwrap().as_integer(), Some(80));
+/// # }
+/// ```
+///
+/// # Failures
+/// A file that cannot be parsed, a value of the wrong type, a failing check, an empty source: the
+/// configuration in force stays, and [`status`](Self::status) has the reason with file, line and
+/// key until the source is mended. Without [`StoreBuilder::on_refusal`], or the feature `tracing`,
+/// nothing is printed.
+///
+/// # The end
+/// Dropping the last clone waits until the threads of the sources have ended, for at most five
+/// seconds; a source that hangs is left behind. [`close`](Self::close) does not wait.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    engine: Arc<Engine>,
+    /// The pollers, by the numbers of their layers.
+    pollers: Vec<(usize, Poller)>,
+    /// The layer of [`Store::publish`].
+    manual: Option<usize>,
+    cache: Option<(Keeper, Arc<KeeperState>)>,
+    #[cfg(any(feature = "file", feature = "mount"))]
+    watch: Arc<Watch>,
+    #[cfg(any(feature = "http", feature = "etcd"))]
+    closing: Arc<Closing>,
+    /// What sources say of their servers, by the numbers of their layers.
+    remotes: Vec<(usize, Arc<RemoteState>)>,
+}
+
+impl Store {
+    /// Returns a builder for a store.
+    ///
+    /// # Examples
+    /// See [`Store`].
+    pub fn builder() -> StoreBuilder {
+        StoreBuilder::new()
+    }
+
+    /// Creates a store for a test, whose contents are set by [`publish`](Self::publish).
+    /// [`StoreBuilder::manual`] does so beside other layers and with checks.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::collections::BTreeMap;
+    /// use untorn_live::Store;
+    ///
+    /// let store = Store::manual();
+    /// store.publish(&BTreeMap::from([("port", 80)])).unwrap();
+    /// assert_eq!(store.pin().get("port").unwrap().as_integer(), Some(80));
+    /// ```
+    #[must_use]
+    pub fn manual() -> Self {
+        match Self::builder().manual().start() {
+            Ok(store) => store,
+            Err(error) => unreachable!("nothing can fail without sources: {error}"),
+        }
+    }
+
+    /// Pins the newest revision. Wait-free. Keys, typed values and origins that are read from one
+    /// pin are of one revision.
+    ///
+    /// Before the first revision it has no keys; [`ready`](Self::ready) waits for that.
+    ///
+    /// # Examples
+    /// See [`Store`].
+    pub fn pin(&self) -> Pinned<'_, Config> {
+        self.inner.engine.pin()
+    }
+
+    /// Returns the newest revision, to be kept or sent to another thread.
+    ///
+    /// # Examples
+    /// ```
+    /// # #[cfg(feature = "file")] {
+    /// let store = untorn_live::Store::builder().text("app.toml", "port = 80").start().unwrap();
+    /// let config = store.snapshot();
+    /// std::thread::spawn(move || assert!(config.contains_key("port"))).join().unwrap();
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot<Config> {
+        self.inner.engine.snapshot()
+    }
+
+    /// Returns a reader, which stores the newest revision for a thread that reads it all the time.
+    ///
+    /// # Examples
+    /// ```
+    /// # #[cfg(feature = "file")] {
+    /// let store = untorn_live::Store::builder().text("app.toml", "port = 80").start().unwrap();
+    /// let mut reader = store.reader();
+    /// assert!(reader.latest().contains_key("port"));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn reader(&self) -> Reader<Config> {
+        self.inner.engine.published.reader()
+    }
+
+    /// Returns a section as a `T`, always that of the newest revision. The empty section has all
+    /// keys.
+    ///
+    /// From now on a configuration whose section is no `T` is refused.
+    /// [`StoreBuilder::require`] does so from the first revision on; then this can be called before
+    /// it. Blocks while a revision is being checked; makes a revision, unless the section is
+    /// required.
+    ///
+    /// # Errors
+    /// If the section in force is no `T`: the error has file, line and key. It says so if the
+    /// section is one key, and suggests a similar section if there is none. If there is no
+    /// configuration yet, and the section is not required: call [`ready`](Self::ready) first.
+    ///
+    /// # Examples
+    /// See [`Live`].
+    pub fn typed<T>(&self, section: &str) -> Result<Live<T>, ConfigError>
+    where
+        T: DeserializeOwned + Send + Sync + 'static,
+    {
+        let number = self.inner.engine.add_section::<T>(section)?;
+        Ok(Live::new(Arc::clone(&self.inner.engine), number))
+    }
+
+    /// Subscribes to all keys.
+    ///
+    /// # Examples
+    /// See [`ConfigSubscription`].
+    #[must_use]
+    pub fn subscribe(&self) -> ConfigSubscription {
+        self.subscribe_to(Scope::All)
+    }
+
+    /// Subscribes to one key, which may not exist yet. A section has no value that changes: use
+    /// [`subscribe_section`](Self::subscribe_section) for its keys.
+    ///
+    /// # Examples
+    /// ```
+    /// # #[cfg(feature = "file")] {
+    /// let store = untorn_live::Store::manual();
+    /// let mut ports = store.subscribe_key("port");
+    /// store.publish_text("app.toml", "port = 80").unwrap();
+    /// assert_eq!(ports.recv().unwrap().to.get("port").unwrap().as_integer(), Some(80));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn subscribe_key(&self, key: &str) -> ConfigSubscription {
+        self.subscribe_to(Scope::Key(key.into()))
+    }
+
+    /// Subscribes to the keys below a section.
+    ///
+    /// # Examples
+    /// See [`ConfigSubscription`].
+    #[doc(alias = "subscribe_prefix")]
+    #[must_use]
+    pub fn subscribe_section(&self, section: &str) -> ConfigSubscription {
+        self.subscribe_to(Scope::Section(section.into()))
+    }
+
+    fn subscribe_to(&self, scope: Scope) -> ConfigSubscription {
+        let engine = &self.inner.engine;
+        ConfigSubscription::new(engine.followers.follow(&engine.published), scope)
+    }
+
+    /// Returns the status: the last poll of each layer, and refusals with their reasons. Scans all
+    /// keys if there are sections or secrets, for keys that no section reads and secrets that no
+    /// key is. Does not wait for a check.
+    ///
+    /// # Examples
+    /// See [`Status`].
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let engine = &self.inner.engine;
+        let config = engine.pin();
+        let polls = |number: usize| {
+            let mut pollers = self.inner.pollers.iter();
+            let (_, poller) = pollers.find(|(layer, _)| *layer == number)?;
+            Some(Polls::new(&poller.status()))
+        };
+        let remote = |number: usize| {
+            let mut remotes = self.inner.remotes.iter();
+            let (_, remote) = remotes.find(|(layer, _)| *layer == number)?;
+            Some(remote.get())
+        };
+        let layers = engine.progress.layers().into_iter().enumerate();
+        let layers = layers.map(|(number, layer)| LayerStatus {
+            refusal: layer.refusal().cloned(),
+            name: layer.name,
+            has_answered: layer.has_answered,
+            polls: polls(number),
+            remote: remote(number),
+        });
+        Status {
+            revision: config.revision.get(),
+            keys: config.len(),
+            is_ready: config.revision > Revision::default(),
+            has_ended: engine.has_ended(),
+            layers: layers.collect(),
+            cache: self.inner.cache.as_ref().map(|(_, state)| {
+                let state = state.get();
+                CacheStatus {
+                    written: state.written.map(Revision::get),
+                    in_use_since: state.in_use_since.filter(|_| engine.is_from_cache()),
+                    error: state.error,
+                }
+            }),
+            unused_secrets: config.unused_secrets(),
+            unknown_keys: config.unknown_keys(),
+        }
+    }
+
+    /// Fetches from all sources now, as after a `SIGHUP`, blocks until they have answered, and
+    /// returns the newest revision. All keys of an etcd are listed, whatever its watch has said.
+    ///
+    /// # Errors
+    /// The first refusal, or the first source that has not answered within `timeout`. The others
+    /// are taken all the same.
+    ///
+    /// # Examples
+    /// ```
+    /// # #[cfg(feature = "file")] {
+    /// # use std::time::Duration;
+    /// # use untorn_live::Store;
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("app.toml");
+    /// # std::fs::write(&path, "port = 80").unwrap();
+    /// let store = Store::builder().file(&path).start().unwrap();
+    /// store.refresh(Duration::from_secs(5)).unwrap();
+    /// std::fs::write(&path, "port = ").unwrap();
+    /// assert!(store.refresh(Duration::from_secs(5)).is_err());
+    /// assert!(store.pin().contains_key("port"));
+    /// # }
+    /// ```
+    pub fn refresh(&self, timeout: Duration) -> Result<Revision, ConfigError> {
+        if poll::is_thread_of_a_source() {
+            let message = "cannot wait for the sources in a check or a callback, which runs on the \
+                           thread of one: this would deadlock";
+            return Err(ConfigError::new(ErrorKind::Check, message));
+        }
+        for (_, remote) in &self.inner.remotes {
+            remote.want_whole();
+        }
+        // At once, by a thread for each: a poll that was only triggered would end before it is
+        // waited for, and be made twice.
+        let polls: Vec<_> = thread::scope(|scope| {
+            let pollers = self.inner.pollers.iter();
+            let polls: Vec<_> = pollers
+                .map(|(_, poller)| scope.spawn(move || poller.refresh_now(timeout)))
+                .collect();
+            polls.into_iter().map(ScopedJoinHandle::join).collect()
+        });
+        let mut result = Ok(());
+        for ((number, _), poll) in self.inner.pollers.iter().zip(polls) {
+            let poll = poll.unwrap_or_else(|payload| std::panic::resume_unwind(payload));
+            let Err(failure) = poll else {
+                continue;
+            };
+            let layer = self.inner.engine.progress.layers().swap_remove(*number);
+            let error = layer
+                .refusal()
+                .map(|refusal| refusal.error.clone())
+                .unwrap_or_else(|| {
+                    let place = Place::of_layer(&layer.name);
+                    ConfigError::new(ErrorKind::Source, failure.to_string()).at(place)
+                });
+            result = result.and(Err(error));
+        }
+        result.map(|()| self.inner.engine.published.revision())
+    }
+
+    /// Lets an update pass that the guard refused, and fetches its layer now. It may be fetched
+    /// later too, but not after another update of the layer: that one has to pass the guard.
+    ///
+    /// Returns at once; the status shows the result.
+    ///
+    /// # Examples
+    /// ```
+    /// # #[cfg(feature = "file")] {
+    /// use untorn_live::Store;
+    ///
+    /// let store = Store::manual();
+    /// store.publish_text("app.toml", "port = 80").unwrap();
+    /// store.publish_text("app.toml", "").unwrap_err(); // an empty file is refused
+    /// let refusal = store.status().refusals().next().cloned().unwrap();
+    /// store.accept(&refusal);
+    /// store.publish_text("app.toml", "").unwrap();
+    /// assert!(store.pin().is_empty());
+    /// # }
+    /// ```
+    pub fn accept(&self, refusal: &Refusal) {
+        let Some(number) = refusal.number else {
+            return;
+        };
+        let engine = &self.inner.engine;
+        engine.progress.accept(number, &refusal.error);
+        let mut pollers = self.inner.pollers.iter();
+        if let Some((_, poller)) = pollers.find(|(layer, _)| *layer == number) {
+            poller.trigger();
+        }
+    }
+
+    /// Asks the threads of the sources to end, and does not wait. The newest revision stays; a
+    /// thread that waits for the first one gets an error.
+    ///
+    /// # Examples
+    /// ```
+    /// let store = untorn_live::Store::manual();
+    /// store.close();
+    /// ```
+    pub fn close(&self) {
+        self.inner.close();
+    }
+
+    /// Ends the threads of the sources, and blocks until they have ended, for at most `timeout`.
+    /// Returns whether they have; one that has not hangs in its source. Then subscriptions are
+    /// closed. The newest revision stays.
+    ///
+    /// In async code, call this on a thread that may block, before the last clone of the store is
+    /// dropped.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let store = untorn_live::Store::manual();
+    /// assert!(store.stop(Duration::from_secs(5)));
+    /// ```
+    #[must_use = "false says that a source hangs"]
+    pub fn stop(&self, timeout: Duration) -> bool {
+        self.inner.close();
+        let have_ended = self.inner.wait_until_ended(timeout);
+        self.inner.engine.followers.close();
+        have_ended
+    }
+
+    /// Sets the contents of the [manual](StoreBuilder::manual) layer, from a struct or a map.
+    ///
+    /// # Errors
+    /// If the configuration is refused, or the store has no manual layer.
+    ///
+    /// # Examples
+    /// See [`Store::manual`].
+    pub fn publish(&self, contents: &(impl Serialize + ?Sized)) -> Result<Revision, ConfigError> {
+        let place = Place::of_layer(&"manual".into());
+        self.set(from_serialize(contents, &place))
+    }
+
+    /// Sets the contents of the [manual](StoreBuilder::manual) layer, from a text whose format is
+    /// that of the extension of `name`.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish), or if the text cannot be parsed.
+    ///
+    /// # Examples
+    /// See [`Config::changes_since`].
+    pub fn publish_text(&self, name: &str, text: &str) -> Result<Revision, ConfigError> {
+        let name: Arc<str> = name.into();
+        let place = Place::of_layer(&name);
+        let format = Format::of(&*name).ok_or_else(|| Format::unknown().at(place.clone()));
+        let contents = format.and_then(|format| format.parse(text, &place));
+        self.set(contents.map(|contents| {
+            Contents {
+                entries: contents
+                    .entries
+                    .into_iter()
+                    .map(|entry| entry.with_item(&name))
+                    .collect(),
+            }
+        }))
+    }
+
+    fn set(&self, contents: Result<Contents, ConfigError>) -> Result<Revision, ConfigError> {
+        let engine = &self.inner.engine;
+        let Some(layer) = self.inner.manual else {
+            let message = "cannot publish to this store: it has no manual layer";
+            let error = ConfigError::new(ErrorKind::Source, message);
+            return Err(error.with_help("call `StoreBuilder::manual`"));
+        };
+        let updated = contents.and_then(|contents| {
+            let update = Update::Contents(contents);
+            engine
+                .update(layer, update, None)
+                .map_err(Refused::into_error)
+        });
+        match updated {
+            Ok(refreshed) => Ok(refreshed.revision),
+            Err(error) => {
+                engine.progress.refused(layer, &error);
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Inner {
+    fn close(&self) {
+        self.engine.end();
+        for (_, poller) in &self.pollers {
+            poller.handle().close();
+        }
+        self.engine.progress.wake_waiters();
+        #[cfg(any(feature = "file", feature = "mount"))]
+        self.watch.close();
+        #[cfg(any(feature = "http", feature = "etcd"))]
+        self.closing.close();
+    }
+
+    /// Waits until the threads of the sources have ended. Returns whether they have.
+    fn wait_until_ended(&self, timeout: Duration) -> bool {
+        let began = Instant::now();
+        // In a check or a callback of a source: its thread cannot wait for itself.
+        if poll::is_thread_of_a_source() {
+            return false;
+        }
+        while !self.pollers.iter().all(|(_, poller)| has_ended(poller)) {
+            if began.elapsed() > timeout {
+                return false;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        true
+    }
+}
+
+fn has_ended(poller: &Poller) -> bool {
+    poller.status().activity == Activity::Stopped
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.close();
+        self.wait_until_ended(END);
+        for (_, poller) in self.pollers.drain(..) {
+            match has_ended(&poller) {
+                true => drop(poller),
+                // Dropping it would wait for the source.
+                false => std::mem::forget(poller),
+            }
+        }
+        if let Some((keeper, _)) = self.cache.take() {
+            keeper.close();
+            // In a check this thread holds a lock that the keeper may wait for.
+            if !poll::is_thread_of_a_source() {
+                keeper.join();
+            }
+        }
+        self.engine.followers.close();
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let config = self.pin();
+        f.debug_struct("Store")
+            .field("revision", &config.revision)
+            .field("keys", &config.len())
+            .finish_non_exhaustive()
+    }
+}

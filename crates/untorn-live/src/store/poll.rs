@@ -1,0 +1,58 @@
+//! The source that a poller calls for a layer.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use untorn::poller::{DeltaSource, FetchedAfter, ResumeToken};
+
+use super::engine::Engine;
+use crate::error::{ConfigError, ErrorKind};
+use crate::layer::{Change, Contents, Fetch};
+
+thread_local! {
+    static IS_OF_A_SOURCE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Returns whether the current thread is that of a source, of this store or another one.
+pub(super) fn is_thread_of_a_source() -> bool {
+    IS_OF_A_SOURCE.get()
+}
+
+pub(super) struct LayerSource {
+    pub(super) fetch: Box<dyn Fetch>,
+    pub(super) engine: Arc<Engine>,
+    pub(super) layer: usize,
+}
+
+impl DeltaSource for LayerSource {
+    type Contents = Contents;
+    type Deltas = Vec<Change>;
+    type Error = ConfigError;
+
+    fn fetch_after(
+        &mut self,
+        token: Option<&ResumeToken>,
+    ) -> Result<FetchedAfter<Contents, Vec<Change>>, ConfigError> {
+        IS_OF_A_SOURCE.set(true);
+        let token = token.filter(|_| !self.engine.take_again(self.layer));
+        let fetched = self.fetch.fetch(token);
+        let position = self.fetch.position();
+        self.engine.progress.set_pending(self.layer, position);
+        match &fetched {
+            // The source no longer has the contents that were refused.
+            Ok(FetchedAfter::Unchanged) => self.engine.forget_refused(self.layer),
+            Ok(_) => {}
+            // The poller reports the text of an error; the status has its place and its key too.
+            Err(error) if error.kind() == ErrorKind::Ended => {}
+            Err(error) => {
+                self.engine.forget_refused(self.layer);
+                self.engine.progress.refused(self.layer, error);
+            }
+        }
+        fetched
+    }
+
+    fn reset_contents(&mut self) {
+        self.fetch.reset();
+    }
+}

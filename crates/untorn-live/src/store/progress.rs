@@ -1,0 +1,324 @@
+//! What the layers have achieved: successes, refusals with their reasons, and recoveries.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use serde::{Serialize, Serializer};
+use untorn::mutants::mutant;
+
+use crate::error::ConfigError;
+
+/// A refused update of a layer: the configuration in force stays.
+///
+/// # Examples
+/// ```
+/// # #[cfg(feature = "file")] {
+/// use untorn_live::Store;
+///
+/// let store = Store::manual();
+/// store.publish_text("app.toml", "port = 80").unwrap();
+/// store.publish_text("app.toml", "port = ").unwrap_err();
+/// let status = store.status();
+/// let refusal = status.layers[0].refusal.as_ref().unwrap();
+/// assert!(refusal.error.to_string().starts_with("app.toml:1: "));
+/// assert_eq!(refusal.times, 1);
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Refusal {
+    /// The name of the layer, or `cache`.
+    pub layer: Arc<str>,
+    /// The number of the layer; `None` for the cache.
+    #[serde(skip)]
+    pub(super) number: Option<usize>,
+    /// The error, with its place and its key.
+    pub error: ConfigError,
+    /// The time of the first refusal for this reason.
+    #[serde(serialize_with = "crate::store::status::as_unix_time")]
+    pub since: SystemTime,
+    /// How often the update was refused for this reason, in a row.
+    pub times: u64,
+}
+
+/// A layer whose updates were refused is taken again, or its source has again what is in force.
+///
+/// # Examples
+/// See [`StoreBuilder::on_recovery`](crate::StoreBuilder::on_recovery).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Recovery {
+    /// The name of the layer.
+    pub layer: Arc<str>,
+    /// The last refusal.
+    pub refusal: Refusal,
+    /// The number of refusals since the layer was taken before, for all reasons together.
+    pub refusals: u64,
+    /// The time since the first of them.
+    #[serde(rename = "duration_seconds", serialize_with = "as_seconds")]
+    pub duration: Duration,
+}
+
+fn as_seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    duration.as_secs_f64().serialize(serializer)
+}
+
+/// A callback of the program.
+type Callback<T> = Arc<dyn Fn(&T) + Send + Sync>;
+
+/// The callbacks of the program.
+#[derive(Clone, Default)]
+pub(super) struct Callbacks {
+    pub(super) on_refusal: Option<Callback<Refusal>>,
+    pub(super) on_recovery: Option<Callback<Recovery>>,
+}
+
+/// The progress of all layers. No foreign code runs while it is locked.
+pub(super) struct Progress {
+    layers: Mutex<Vec<LayerProgress>>,
+    /// Notified when a layer has reached a position of its source, and at the end of the store.
+    reached: Condvar,
+    callbacks: Callbacks,
+}
+
+#[derive(Clone)]
+pub(super) struct LayerProgress {
+    pub(super) name: Arc<str>,
+    pub(super) has_answered: bool,
+    /// The refusals since the last success.
+    outage: Option<Outage>,
+    /// The refusal of the guard that an operator has accepted.
+    accepted: Option<ConfigError>,
+    /// The position of the source that the last answer leads to, and the one in force.
+    pending: Option<u64>,
+    pub(super) position: Option<u64>,
+}
+
+/// Why a wait for a position has ended without it.
+pub(super) enum Missed {
+    TimedOut,
+    Ended,
+}
+
+#[derive(Clone)]
+struct Outage {
+    /// The last refusal.
+    refusal: Refusal,
+    refusals: u64,
+    began: Instant,
+}
+
+impl LayerProgress {
+    /// Returns why the last update was refused.
+    pub(super) fn refusal(&self) -> Option<&Refusal> {
+        self.outage.as_ref().map(|outage| &outage.refusal)
+    }
+}
+
+impl Progress {
+    pub(super) fn new(names: impl IntoIterator<Item = Arc<str>>, callbacks: Callbacks) -> Self {
+        let layers = names.into_iter().map(|name| LayerProgress {
+            name,
+            has_answered: false,
+            outage: None,
+            accepted: None,
+            pending: None,
+            position: None,
+        });
+        Self {
+            layers: Mutex::new(layers.collect()),
+            reached: Condvar::new(),
+            callbacks,
+        }
+    }
+
+    /// Records an update that was taken, or a source that has not changed since. Returns the
+    /// recovery, if the update before was refused, for [`report_recovery`](Self::report_recovery).
+    #[must_use = "a recovery is reported when no lock is held"]
+    pub(super) fn succeeded(&self, layer: usize) -> Option<Recovery> {
+        let mut layers = self.lock();
+        layers[layer].has_answered = true;
+        if !mutant("live_acceptance_stays") {
+            layers[layer].accepted = None;
+        }
+        let outage = layers[layer].outage.take()?;
+        Some(Recovery {
+            layer: Arc::clone(&layers[layer].name),
+            refusal: outage.refusal,
+            refusals: outage.refusals,
+            duration: outage.began.elapsed(),
+        })
+    }
+
+    /// Reports a recovery. No lock of the store may be held.
+    pub(super) fn report_recovery(&self, recovery: &Recovery) {
+        emit_recovery(recovery);
+        if let Some(on_recovery) = &self.callbacks.on_recovery {
+            // The panic hook reports a panic; it is no failure of the source.
+            _ = catch_unwind(AssertUnwindSafe(|| on_recovery(recovery)));
+        }
+    }
+
+    /// Records the position that the answer of a source leads to.
+    pub(super) fn set_pending(&self, layer: usize, position: Option<u64>) {
+        self.lock()[layer].pending = position;
+    }
+
+    /// Records that the last answer of a source is in force.
+    pub(super) fn reached(&self, layer: usize) {
+        let mut layers = self.lock();
+        let progress = &mut layers[layer];
+        if progress.pending != progress.position {
+            progress.position = progress.pending;
+            drop(layers);
+            self.reached.notify_all();
+        }
+    }
+
+    /// Wakes all that wait, after the store has been marked as ended.
+    pub(super) fn wake_waiters(&self) {
+        // A waiter has seen the mark, or waits by now.
+        drop(self.lock());
+        self.reached.notify_all();
+    }
+
+    /// Blocks until a layer has reached a position of its source.
+    pub(super) fn wait_for(
+        &self,
+        layer: usize,
+        position: u64,
+        timeout: Duration,
+        has_ended: impl Fn() -> bool,
+    ) -> Result<(), Missed> {
+        let deadline = Instant::now().checked_add(timeout);
+        let mut layers = self.lock();
+        while layers[layer]
+            .position
+            .is_none_or(|reached| reached < position)
+        {
+            if has_ended() {
+                return Err(Missed::Ended);
+            }
+            // A time beyond the range of the clock has no end.
+            let left = deadline.map_or(Duration::MAX, |deadline| {
+                deadline.saturating_duration_since(Instant::now())
+            });
+            if left.is_zero() {
+                return Err(Missed::TimedOut);
+            }
+            let waited = self.reached.wait_timeout(layers, left);
+            (layers, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+        Ok(())
+    }
+
+    /// Lets the update of a layer pass that was refused with this error, until another one is
+    /// taken.
+    pub(super) fn accept(&self, layer: usize, error: &ConfigError) {
+        self.lock()[layer].accepted = Some(error.clone());
+    }
+
+    /// Returns whether an error of the guard was accepted: it has the counts of the update.
+    pub(super) fn is_accepted(&self, layer: usize, error: &ConfigError) -> bool {
+        let accepted = &self.lock()[layer].accepted;
+        accepted.as_ref().is_some_and(|accepted| {
+            (accepted.kind(), accepted.message()) == (error.kind(), error.message())
+                || mutant("live_acceptance_is_for_any_loss")
+        })
+    }
+
+    /// Records a refusal, and reports it unless the last one had the same reason.
+    pub(super) fn refused(&self, layer: usize, error: &ConfigError) {
+        let mut layers = self.lock();
+        let progress = &mut layers[layer];
+        if let Some(outage) = &mut progress.outage
+            && outage.refusal.error == *error
+        {
+            outage.refusals += 1;
+            outage.refusal.times += 1;
+            return;
+        }
+        let refusal = Refusal {
+            layer: Arc::clone(&progress.name),
+            number: Some(layer),
+            error: error.clone(),
+            since: SystemTime::now(),
+            times: 1,
+        };
+        let earlier = progress.outage.take();
+        let earlier = earlier.filter(|_| !mutant("live_recovery_has_one_reason"));
+        progress.outage = Some(Outage {
+            refusal: refusal.clone(),
+            refusals: earlier.as_ref().map_or(0, |outage| outage.refusals) + 1,
+            began: earlier.map_or_else(Instant::now, |outage| outage.began),
+        });
+        drop(layers);
+        self.report(&refusal);
+    }
+
+    /// Reports an error of the cache.
+    pub(super) fn cache_failed(&self, error: &ConfigError) {
+        self.report(&Refusal {
+            layer: "cache".into(),
+            number: None,
+            error: error.clone(),
+            since: SystemTime::now(),
+            times: 1,
+        });
+    }
+
+    fn report(&self, refusal: &Refusal) {
+        emit_event(refusal);
+        if let Some(on_refusal) = &self.callbacks.on_refusal {
+            // The panic hook reports a panic; it is no failure of the source.
+            _ = catch_unwind(AssertUnwindSafe(|| on_refusal(refusal)));
+        }
+    }
+
+    pub(super) fn layers(&self) -> Vec<LayerProgress> {
+        self.lock().clone()
+    }
+
+    /// Returns the layers that have not answered.
+    pub(super) fn waiting(&self) -> Vec<LayerProgress> {
+        let layers = self.lock();
+        let waiting = layers.iter().filter(|layer| !layer.has_answered);
+        waiting.cloned().collect()
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Vec<LayerProgress>> {
+        self.layers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Emits an event (feature `tracing`).
+#[cfg(feature = "tracing")]
+fn emit_event(refusal: &Refusal) {
+    tracing::warn!(
+        target: "untorn_live",
+        layer = &*refusal.layer,
+        error = %refusal.error,
+        "a configuration was refused",
+    );
+}
+
+/// Does nothing without the feature `tracing`.
+#[cfg(not(feature = "tracing"))]
+fn emit_event(_: &Refusal) {}
+
+/// Emits an event (feature `tracing`).
+#[cfg(feature = "tracing")]
+fn emit_recovery(recovery: &Recovery) {
+    tracing::info!(
+        target: "untorn_live",
+        layer = &*recovery.layer,
+        refusals = recovery.refusals,
+        seconds = recovery.duration.as_secs_f64(),
+        "a layer has recovered",
+    );
+}
+
+/// Does nothing without the feature `tracing`.
+#[cfg(not(feature = "tracing"))]
+fn emit_recovery(_: &Recovery) {}

@@ -1,0 +1,556 @@
+//! The last good configuration on disk: whole after kills, refused if it is damaged, without the
+//! secrets that it must not have, and no more than a bridge until the sources answer.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use untorn_live::layer::Custom;
+use untorn_live::{Cache, ConfigError, ErrorKind, Store, StoreBuilder};
+
+use crate::support::{DEADLINE, HOUR, LONG, folder, wait_until};
+
+/// The environment variable with the path of the cache that a child writes.
+const CHILD: &str = "UNTORN_LIVE_CACHE_OF_CHILD";
+
+/// The keys of the child's configuration, all with the number of one generation.
+const KEYS: usize = 5_000;
+
+type Tree = BTreeMap<String, BTreeMap<String, i64>>;
+
+fn generation(number: i64) -> Tree {
+    let keys = || (0..KEYS / 5).map(|key| (format!("key{key}"), number));
+    (0..5)
+        .map(|section| (format!("section{section}"), keys().collect()))
+        .collect()
+}
+
+/// A store whose only layer is a closure, with a cache that is taken at once.
+fn store(
+    path: &Path,
+    fetch: impl FnMut() -> Result<Tree, ConfigError> + Send + 'static,
+) -> StoreBuilder {
+    let layer = Custom::closure("server", Duration::from_millis(1), fetch);
+    let cache = Cache::at(path).after(Duration::from_millis(1));
+    Store::builder().layer(layer).cache(cache)
+}
+
+fn silent() -> Result<Tree, ConfigError> {
+    Err(ConfigError::new(ErrorKind::Source, "the server is down"))
+}
+
+/// Writes a cache of one generation.
+fn write(path: &Path, tree: &Tree) {
+    let tree = tree.clone();
+    let store = store(path, move || Ok(tree.clone()))
+        .start()
+        .expect("a store");
+    store.ready(LONG).expect("an answer");
+    drop(store);
+    assert!(path.exists(), "the end of a store writes its cache");
+}
+
+/// Starts a store while its source is silent, and returns the generation of all keys.
+fn read(path: &Path) -> i64 {
+    let store = store(path, silent).start().expect("a store");
+    let config = store.ready(LONG).expect("the cache");
+    assert!(store.status().cache.expect("one").in_use_since.is_some());
+    let mut numbers = config
+        .iter()
+        .map(|(_, value)| value.as_integer().expect("a number"));
+    let first = numbers.next().expect("keys");
+    assert_eq!(config.len(), KEYS);
+    assert!(
+        numbers.all(|number| number == first),
+        "two generations in one cache"
+    );
+    first
+}
+
+/// What the child of [`cache_is_whole_after_kills`] does; else nothing.
+#[test]
+fn child_writes_generations() {
+    let Some(path) = std::env::var_os(CHILD) else {
+        return;
+    };
+    let mut number = read_first(Path::new(&path));
+    let store = store(Path::new(&path), move || {
+        number += 1;
+        Ok(generation(number))
+    });
+    let _store = store.start().expect("a store");
+    thread::sleep(LONG); // until it is killed
+}
+
+/// Returns the generation of an existing cache, so that generations grow over all children.
+fn read_first(path: &Path) -> i64 {
+    if path.exists() { read(path) } else { 0 }
+}
+
+fn spawn_child(path: &Path) -> Child {
+    Command::new(std::env::current_exe().expect("a path"))
+        .args(["--exact", "cache::child_writes_generations", "--nocapture"])
+        .env(CHILD, path)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .expect("a child")
+}
+
+/// A process is killed while it writes its cache, at a random moment: the file that is seen at that
+/// time says that it writes. `UNTORN_KILLS` says how often.
+#[test]
+fn cache_is_whole_after_kills() {
+    let kills = std::env::var("UNTORN_KILLS").ok();
+    let kills = kills.map_or(50, |kills| kills.parse().expect("a number"));
+    let folder = folder();
+    let path = folder.path().join("app.cache");
+    let is_written = || {
+        let mut entries = fs::read_dir(folder.path()).expect("a folder").flatten();
+        entries.any(|entry| entry.file_name().to_string_lossy().ends_with(".tmp"))
+    };
+    let (mut last, mut caught) = (0, 0);
+    for kill in 0..kills {
+        let mut child = spawn_child(&path);
+        // A child writes something first, so that the generations grow.
+        let before = fs::metadata(&path)
+            .and_then(|metadata| metadata.modified())
+            .ok();
+        wait_until(LONG, "a cache", || {
+            fs::metadata(&path)
+                .and_then(|metadata| metadata.modified())
+                .ok()
+                != before
+        });
+        let began = Instant::now();
+        while !is_written() && began.elapsed() < LONG {
+            std::hint::spin_loop();
+        }
+        // A write takes about as long.
+        let delay = Duration::from_micros(kill * 7_919 % 2_000);
+        let until = Instant::now() + delay;
+        while Instant::now() < until {
+            std::hint::spin_loop();
+        }
+        child.kill().expect("it is running");
+        child.wait().expect("it has ended");
+        caught += usize::from(is_written());
+        // Left behind: removed by a later start, once it is old.
+        for entry in fs::read_dir(folder.path()).expect("a folder").flatten() {
+            if entry.path() != path {
+                fs::remove_file(entry.path()).expect("it can be removed");
+            }
+        }
+        let number = read(&path);
+        assert!(number > last, "generation {number} after {last}");
+        last = number;
+    }
+    println!("{kills} kills, {caught} while the cache was written; the last generation was {last}");
+    assert!(caught > 0, "no kill came while the cache was written");
+}
+
+#[test]
+fn damaged_cache_is_reported_and_not_taken() {
+    let folder = folder();
+    let path = folder.path().join("app.cache");
+    write(&path, &generation(1));
+    let good = fs::read(&path).expect("a file");
+    let mut flipped = good.clone();
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 1;
+    let newer = String::from_utf8_lossy(&good)
+        .replacen("-cache 1 ", "-cache 2 ", 1)
+        .into_bytes();
+    let cases = [
+        (flipped, "damaged"),
+        (good[..good.len() - 1].to_vec(), "damaged"),
+        (Vec::new(), "damaged"),
+        (b"port = 80\n".to_vec(), "damaged"),
+        (newer, "version 2"),
+    ];
+    for (bytes, reason) in cases {
+        fs::write(&path, &bytes).expect("it can be written");
+        let reported = Arc::new(Mutex::new(Vec::new()));
+        let reports = Arc::clone(&reported);
+        let store = store(&path, silent).on_refusal(move |refusal| {
+            reports
+                .lock()
+                .expect("no panic")
+                .push(refusal.error.clone());
+        });
+        let store = store.start().expect("a store");
+        let error = || store.status().cache.expect("one").error;
+        wait_until(LONG, "an error", || error().is_some());
+        let text = error().expect("one").to_string();
+        assert!(
+            text.contains(reason) && text.contains("app.cache"),
+            "{text}"
+        );
+        assert!(store.ready(Duration::ZERO).is_err() && store.pin().is_empty());
+        let reported = reported.lock().expect("no panic");
+        let of_cache = reported
+            .iter()
+            .filter(|error| error.kind() == ErrorKind::Cache);
+        assert_eq!(of_cache.count(), 1, "{reported:?}");
+        // A file that is not a cache is not overwritten as long as there is nothing to write.
+        assert_eq!(fs::read(&path).expect("a file"), bytes);
+    }
+}
+
+#[test]
+fn sources_take_over_from_the_cache() {
+    let folder = folder();
+    let path = folder.path().join("app.cache");
+    write(&path, &generation(1));
+    let is_up = Arc::new(AtomicBool::new(false));
+    let server = Arc::clone(&is_up);
+    let store = store(&path, move || match server.load(Ordering::SeqCst) {
+        true => Ok(generation(2)),
+        false => silent(),
+    });
+    let store = store.start().expect("a store");
+    let config = store.ready(LONG).expect("the cache");
+    assert_eq!(
+        config
+            .get("section0.key0")
+            .and_then(|value| value.as_integer()),
+        Some(1)
+    );
+    let mut changes = store.subscribe_key("section0.key0");
+    is_up.store(true, Ordering::SeqCst);
+    store.refresh(LONG).expect("an answer");
+    let step = changes.recv_timeout(LONG).expect("a change");
+    assert_eq!(
+        step.to
+            .get("section0.key0")
+            .and_then(|value| value.as_integer()),
+        Some(2)
+    );
+    let cache = store.status().cache.expect("one");
+    assert_eq!((cache.in_use_since, cache.error), (None, None));
+    drop(store);
+    assert_eq!(read(&path), 2);
+}
+
+/// Contents that the server has unchanged end the use of the cache too.
+#[test]
+fn equal_contents_end_the_use_of_the_cache() {
+    let folder = folder();
+    let path = folder.path().join("app.cache");
+    write(&path, &generation(1));
+    let is_up = Arc::new(AtomicBool::new(false));
+    let server = Arc::clone(&is_up);
+    let store = store(&path, move || match server.load(Ordering::SeqCst) {
+        true => Ok(generation(1)),
+        false => silent(),
+    });
+    let store = store.start().expect("a store");
+    let revision = store.ready(LONG).expect("the cache").revision();
+    is_up.store(true, Ordering::SeqCst);
+    store.refresh(LONG).expect("an answer");
+    assert!(store.status().cache.expect("one").in_use_since.is_none());
+    assert_eq!(store.pin().revision(), revision, "nothing has changed");
+}
+
+/// What the cache has must pass the checks of the program that reads it: another version of the
+/// program may have written it.
+#[test]
+fn cache_that_fails_a_check_is_not_taken() {
+    let folder = folder();
+    let path = folder.path().join("app.cache");
+    write(&path, &generation(1));
+    let store = store(&path, silent)
+        .check(|_, _| Err("not this one"))
+        .start()
+        .expect("a store");
+    let error = || store.status().cache.expect("one").error;
+    wait_until(LONG, "an error", || error().is_some());
+    assert_eq!(error().expect("one").message(), "not this one");
+    assert!(store.pin().is_empty());
+}
+
+#[test]
+fn secrets_are_left_out_and_missed() {
+    const CANARY: &str = "canary-b7e1c0";
+
+    let folder = folder();
+    let path = folder.path().join("app.cache");
+    type Secrets = BTreeMap<&'static str, BTreeMap<&'static str, &'static str>>;
+
+    let with = |fetch: fn() -> Result<Secrets, ConfigError>| {
+        let layer = Custom::closure("server", Duration::from_millis(1), fetch);
+        let cache = Cache::at(&path)
+            .after(Duration::from_millis(1))
+            .without_secrets();
+        let store = Store::builder()
+            .layer(layer)
+            .cache(cache)
+            .secret("db.password");
+        store.start().expect("a store")
+    };
+    let store = with(|| {
+        let db = BTreeMap::from([("password", CANARY), ("user", "app")]);
+        Ok(BTreeMap::from([("db", db)]))
+    });
+    store.ready(LONG).expect("an answer");
+    drop(store);
+    let bytes = fs::read(&path).expect("a file");
+    assert!(
+        !bytes
+            .windows(CANARY.len())
+            .any(|part| part == CANARY.as_bytes())
+    );
+    assert!(bytes.windows(3).any(|part| part == b"app"));
+
+    let store = with(|| Err(ConfigError::new(ErrorKind::Source, "the server is down")));
+    let error = || store.status().cache.expect("one").error;
+    wait_until(LONG, "an error", || error().is_some());
+    let error = error().expect("one");
+    assert_eq!(error.key(), Some("db.password"));
+    assert!(
+        store.ready(Duration::ZERO).is_err(),
+        "served without a secret"
+    );
+}
+
+/// A cache that cannot be written is reported, and the configuration is served all the same.
+#[test]
+fn a_cache_that_cannot_be_written_is_reported() {
+    let folder = folder();
+    let path = folder.path().join("missing").join("app.cache");
+    let store = store(&path, || Ok(generation(1))).start().expect("a store");
+    store.ready(LONG).expect("an answer");
+    let error = || store.status().cache.expect("one").error;
+    wait_until(LONG, "an error", || error().is_some());
+    assert!(
+        error()
+            .expect("one")
+            .to_string()
+            .contains("cannot write the cache")
+    );
+    assert_eq!(store.pin().len(), KEYS);
+}
+
+/// A full disk leaves the cache of before, whole.
+#[test]
+fn a_full_disk_leaves_the_old_cache() {
+    let folder = folder();
+    let mount = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=300k", "tmpfs"])
+        .arg(folder.path())
+        .stderr(Stdio::null())
+        .status();
+    if !mount.is_ok_and(|status| status.success()) {
+        println!("skipped: no right to mount a small tmpfs");
+        return;
+    }
+    let path = folder.path().join("app.cache");
+    let result = std::panic::catch_unwind(|| {
+        write(&path, &generation(1));
+        let large = (0..50_000).map(|key| (format!("key{key}"), 2)).collect();
+        let large = Tree::from([("section".into(), large)]);
+        let store = store(&path, move || Ok(large.clone()))
+            .start()
+            .expect("a store");
+        store.ready(LONG).expect("an answer");
+        let error = || store.status().cache.expect("one").error;
+        wait_until(LONG, "an error", || error().is_some());
+        assert!(error().expect("one").to_string().contains("cannot write"));
+        drop(store);
+        assert_eq!(read(&path), 1);
+        let files = fs::read_dir(folder.path()).expect("a folder").count();
+        assert_eq!(files, 1, "what was written fills the disk");
+    });
+    let unmounted = Command::new("umount").arg(folder.path()).status();
+    assert!(unmounted.is_ok_and(|status| status.success()));
+    result.expect("no panic");
+}
+
+type Contents = BTreeMap<&'static str, i64>;
+
+/// A source that the test changes; `None` is silent.
+#[derive(Clone, Default)]
+struct Server(Arc<Mutex<Option<Contents>>>);
+
+impl Server {
+    fn set(&self, contents: Option<Contents>) {
+        *self.0.lock().expect("no panic") = contents;
+    }
+
+    fn layer(&self, name: &str) -> Custom {
+        let server = self.clone();
+        Custom::closure(name, Duration::from_millis(1), move || {
+            let contents = server.0.lock().expect("no panic").clone();
+            contents.ok_or_else(|| ConfigError::new(ErrorKind::Source, "the server is down"))
+        })
+    }
+}
+
+/// Both sources are up again, one with contents that no revision can have: the last good ones are
+/// served, and it takes over when it is mended.
+#[test]
+fn wrong_answer_at_a_start_does_not_spoil_the_cache() {
+    let folder = folder();
+    let path = folder.path().join("app.cache");
+    let (one, two) = (Server::default(), Server::default());
+    let start = || {
+        let cache = Cache::at(&path).after(Duration::from_millis(1));
+        let builder = Store::builder()
+            .layer(one.layer("one"))
+            .layer(two.layer("two"));
+        let checked = builder.check(|new, _| {
+            let value = |key| new.get(key).and_then(|value| value.as_integer());
+            match value("a") == value("b") {
+                true => Ok(()),
+                false => Err("a and b differ"),
+            }
+        });
+        checked.cache(cache).start().expect("a store")
+    };
+    let value = |store: &Store| store.pin().get("a").and_then(|value| value.as_integer());
+    one.set(Some(Contents::from([("a", 1)])));
+    two.set(Some(Contents::from([("b", 1)])));
+    start().ready(LONG).expect("both agree");
+
+    one.set(Some(Contents::from([("a", 2)])));
+    two.set(None);
+    let store = start();
+    store.ready(DEADLINE).expect("the cache");
+    assert_eq!(value(&store), Some(1));
+    two.set(Some(Contents::from([("b", 2)])));
+    wait_until(LONG, "both are up", || value(&store) == Some(2));
+    assert!(store.status().cache.expect("one").in_use_since.is_none());
+}
+
+/// The guard knows from the cache what a source had before the program was started.
+#[test]
+fn source_that_was_emptied_meanwhile_is_refused() {
+    let folder = folder();
+    let path = folder.path().join("app.cache");
+    let server = Server::default();
+    let start = || {
+        let cache = Cache::at(&path).after(Duration::from_millis(1));
+        let builder = Store::builder().layer(server.layer("server"));
+        builder.cache(cache).start().expect("a store")
+    };
+    server.set(Some(Contents::from([("a", 1), ("b", 2)])));
+    start().ready(LONG).expect("an answer");
+    let written = fs::read(&path).expect("a file");
+
+    server.set(Some(Contents::new()));
+    let store = start();
+    let config = store.ready(LONG).expect("the cache");
+    assert_eq!(config.len(), 2);
+    let refused = || {
+        store
+            .status()
+            .refusals()
+            .next()
+            .map(|refusal| refusal.error.kind())
+    };
+    wait_until(LONG, "a refusal", || refused() == Some(ErrorKind::Guard));
+    drop(store);
+    assert_eq!(fs::read(&path).expect("a file"), written);
+}
+
+/// The callback for an answer that the cache replaces runs without a lock, so it can use the store.
+#[test]
+fn callback_at_a_cached_start_can_use_the_store() {
+    let folder = folder();
+    let path = folder.path().join("app.cache");
+    let (one, two) = (Server::default(), Server::default());
+    let shared: Arc<Mutex<Option<Store>>> = Arc::default();
+    let (send, answers) = mpsc::channel();
+    let start = || {
+        let (shared, send) = (Arc::clone(&shared), send.clone());
+        let cache = Cache::at(&path).after(Duration::from_millis(1));
+        let builder = Store::builder().layer(one.layer("one"));
+        let builder = builder.layer(two.layer("two")).cache(cache);
+        let builder = builder.check(|new, _| match new.get("a") == new.get("b") {
+            true => Ok(()),
+            false => Err("a and b differ"),
+        });
+        let builder = builder.on_refusal(move |refusal| {
+            if refusal.error.kind() == ErrorKind::Check {
+                let store = || shared.lock().expect("no panic").clone();
+                wait_until(LONG, "the store", || store().is_some());
+                let store = store().expect("it was there");
+                _ = send.send(store.typed::<BTreeMap<String, i64>>("").is_ok());
+            }
+        });
+        builder.start().expect("a store")
+    };
+    one.set(Some(Contents::from([("a", 1)])));
+    two.set(Some(Contents::from([("b", 1)])));
+    start().ready(LONG).expect("both agree");
+
+    one.set(Some(Contents::from([("a", 2)])));
+    two.set(None);
+    let store = start();
+    *shared.lock().expect("no panic") = Some(store.clone());
+    assert_eq!(answers.recv_timeout(DEADLINE), Ok(true));
+    *shared.lock().expect("no panic") = None;
+}
+
+/// A layer that has one key, with a number that the test sets.
+fn numbered(path: &Path, number: &Arc<AtomicI64>) -> Store {
+    let number = Arc::clone(number);
+    let fetch =
+        move || Ok::<_, ConfigError>(BTreeMap::from([("x", number.load(Ordering::SeqCst))]));
+    let layer = Custom::closure("server", HOUR, fetch);
+    let store = Store::builder().layer(layer).cache(Cache::at(path)).start();
+    let store = store.expect("threads");
+    store.ready(LONG).expect("an answer");
+    store
+}
+
+/// Two programs that were given one file by mistake, or two stores of one program.
+#[test]
+fn stores_that_share_a_cache_are_reported() {
+    let folder = folder();
+    let path = folder.path().join("cache");
+    let number = Arc::new(AtomicI64::new(0));
+    let cache = |store: &Store| store.status().cache.expect("one");
+    let change = |store: &Store| {
+        number.fetch_add(1, Ordering::SeqCst);
+        store.refresh(LONG).expect("an answer");
+        let revision = Some(store.pin().revision().get());
+        wait_until(LONG, "it is written", || cache(store).written == revision);
+    };
+    let one = numbered(&path, &number);
+    // Its own writes, and those of a store before it, are no others.
+    change(&one);
+    change(&one);
+    assert_eq!(cache(&one).error, None);
+    drop(one);
+    let one = numbered(&path, &number);
+    change(&one);
+    assert_eq!(cache(&one).error, None);
+
+    let other = numbered(&path, &number);
+    change(&other);
+    for store in [&one, &other] {
+        change(store);
+        wait_until(LONG, "it is reported", || cache(store).error.is_some());
+        let error = cache(store).error.expect("one");
+        assert_eq!(error.kind(), ErrorKind::Cache);
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "{}: another store writes this cache too; give each store a file of its own",
+                path.display()
+            )
+        );
+    }
+    // Until the other one has ended.
+    drop(one);
+    change(&other);
+    change(&other);
+    assert_eq!(cache(&other).error, None);
+}

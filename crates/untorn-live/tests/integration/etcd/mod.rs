@@ -1,0 +1,93 @@
+//! A real etcd: what a store makes of its transactions, its failures and its restarts.
+
+mod failures;
+mod fleet;
+mod following;
+mod history;
+mod lies;
+mod login;
+mod server;
+mod soak;
+mod tls;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use untorn_live::layer::Etcd;
+use untorn_live::{Config, Store, Value};
+
+use self::server::Server;
+use crate::support::{DEADLINE, LONG, generation, wait_until};
+
+/// The name of the layer.
+const LAYER: &str = "etcd:/app/";
+
+/// A layer that notices in little time what it notices late by default.
+fn layer(endpoint: String) -> Etcd {
+    Etcd::prefix("/app/")
+        .endpoints([endpoint])
+        .timeout(Duration::from_secs(2))
+        .probe_after(Duration::from_secs(1))
+}
+
+/// Starts a store for a server, and waits for its keys.
+fn followed(endpoint: String) -> Store {
+    let store = Store::builder().layer(layer(endpoint)).start();
+    let store = store.expect("threads");
+    store.ready(LONG).expect("etcd answers");
+    store
+}
+
+/// Writes a generation in one transaction, and returns its revision.
+fn write(server: &Server, number: u64) -> u64 {
+    let keys = generation::keys(number).into_iter();
+    let pairs: Vec<_> = keys
+        .map(|(key, value)| (format!("/app/{}", key.replace('.', "/")), value.to_string()))
+        .collect();
+    let changes: Vec<_> = pairs
+        .iter()
+        .map(|(key, value)| (&**key, Some(&**value)))
+        .collect();
+    server.change(&changes)
+}
+
+/// Waits for a generation. An attempt after many failures may come half a minute later.
+#[track_caller]
+fn wait_for(store: &Store, number: u64) {
+    let is_served = || generation::of(&store.pin()) == Ok(Some(number));
+    wait_until(LONG, "the last transaction is served", is_served);
+}
+
+/// Returns the keys and values of a configuration, by the names that etcd has for them.
+fn contents(config: &Config) -> BTreeMap<String, String> {
+    let name = |key: &str| format!("/app/{}", key.replace('.', "/"));
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
+    config
+        .iter()
+        .map(|(key, value)| (name(key), text(value)))
+        .collect()
+}
+
+/// Checks that the configuration is what the server has.
+#[track_caller]
+fn assert_equal(store: &Store, server: &Server) {
+    let (pairs, revision) = server.list("/app/");
+    // The last change below the prefix may be an earlier one.
+    let is_equal = || contents(&store.pin()) == pairs.iter().cloned().collect();
+    wait_until(
+        DEADLINE,
+        "the configuration is that of the server",
+        is_equal,
+    );
+    let reached = store.status().layers[0]
+        .remote
+        .as_ref()
+        .and_then(|remote| remote.revision);
+    assert!(reached <= Some(revision), "{reached:?} of {revision}");
+}
+
+/// Returns how often all keys were listed since changes may have been missed.
+fn resyncs(store: &Store) -> u64 {
+    let status = store.status();
+    status.layers[0].remote.as_ref().expect("a server").resyncs
+}

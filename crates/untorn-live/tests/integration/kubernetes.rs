@@ -1,0 +1,303 @@
+//! A mount of Kubernetes, whose writer swaps 50 files and more by one rename.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use untorn_live::layer::Mount;
+use untorn_live::{Config, ErrorKind, Store};
+
+use crate::support::readers::Readers;
+use crate::support::{DEADLINE, HOUR, LONG, folder, generation, wait_until};
+
+/// The files that every generation has, beside the certificate and its key.
+const FILES: u64 = 50;
+
+/// The writer of a mount.
+struct Kubelet {
+    mount: PathBuf,
+    generation: u64,
+}
+
+impl Kubelet {
+    fn folder(&self) -> PathBuf {
+        self.mount.join(format!("..2026_{}", self.generation))
+    }
+
+    /// Replaces all files, as Kubernetes' atomic writer does: writes them into a new folder,
+    /// renames a link to it over `..data`, adapts the links that users open, and removes the old
+    /// folder.
+    fn swap(&mut self, files: &[(String, String)]) -> io::Result<()> {
+        let old = self.folder();
+        self.generation += 1;
+        let new = self.folder();
+        fs::create_dir(&new)?;
+        for (name, contents) in files {
+            fs::write(new.join(name), contents)?;
+        }
+        let link = self.mount.join("..data_tmp");
+        symlink(new.file_name().expect("a name"), &link)?;
+        fs::rename(&link, self.mount.join("..data"))?;
+        let names: BTreeSet<&str> = files.iter().map(|(name, _)| &**name).collect();
+        for name in &names {
+            let link = self.mount.join(name);
+            if link.symlink_metadata().is_err() {
+                symlink(Path::new("..data").join(name), link)?;
+            }
+        }
+        for entry in fs::read_dir(&self.mount)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let name = name.to_str().expect("UTF-8");
+            if !name.starts_with("..") && !names.contains(name) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        match fs::remove_dir_all(old) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Returns the files of a generation: all have its number, and some exist in it only.
+fn files(generation: u64) -> Vec<(String, String)> {
+    let mut names: Vec<String> = (0..FILES).map(|number| format!("file-{number}")).collect();
+    names.extend(["tls.crt".into(), "tls.key".into()]);
+    names.extend((0..generation % 4).map(|number| format!("only-{generation}-{number}")));
+    let contents = format!("{generation} {}", generation::checksum(generation));
+    let files = names.into_iter().map(|name| (name, contents.clone()));
+    files.collect()
+}
+
+/// Returns the generation of a configuration, whose files must be exactly those of one.
+fn check(config: &Config) -> Result<Option<u64>, String> {
+    let text = |key: &str| config.get(key).and_then(|value| value.as_str());
+    let certificate = text("\"tls.crt\"").ok_or("no certificate")?;
+    let number = certificate
+        .split(' ')
+        .next()
+        .and_then(|number| number.parse().ok());
+    let number: u64 = number.ok_or("no number")?;
+    let files = files(number);
+    if config.len() != files.len() {
+        return Err(format!("{} files of generation {number}", config.len()));
+    }
+    for (name, contents) in files {
+        let key = if name.contains('.') {
+            format!("\"{name}\"")
+        } else {
+            name
+        };
+        if text(&key) != Some(&*contents) {
+            return Err(format!("{key} is {:?} beside {contents}", text(&key)));
+        }
+    }
+    Ok(Some(number))
+}
+
+fn mounted(path: &Path) -> (Kubelet, Store) {
+    let mut kubelet = Kubelet {
+        mount: path.into(),
+        generation: 0,
+    };
+    kubelet.swap(&files(0)).expect("swapped");
+    let mount = Mount::at(path).period(HOUR);
+    let store = Store::builder().layer(mount).start().expect("threads");
+    store.ready(LONG).expect("a generation");
+    (kubelet, store)
+}
+
+/// `UNTORN_LIVE_SWAP_SECONDS` is the time for which the mount is swapped every 5 ms.
+#[test]
+fn each_pin_has_one_generation() {
+    let seconds = std::env::var("UNTORN_LIVE_SWAP_SECONDS");
+    let seconds = seconds.map_or(5, |seconds| seconds.parse().expect("a number"));
+    let folder = folder();
+    let (mut kubelet, store) = mounted(folder.path());
+    let readers = Readers::with_check(&store, check);
+    let start = Instant::now();
+    let mut number = 0;
+    while start.elapsed() < Duration::from_secs(seconds) {
+        number += 1;
+        kubelet.swap(&files(number)).expect("swapped");
+        thread::sleep(Duration::from_millis(5));
+    }
+    let is_served = || check(&store.pin()) == Ok(Some(number));
+    wait_until(DEADLINE, "the last generation is served", is_served);
+    println!("{number} swaps, {} revisions", store.pin().revision());
+    readers.finish();
+}
+
+/// What a mount without a check of the link would do; a swap while it is read is not left to
+/// chance.
+#[test]
+fn generation_that_is_swapped_is_read_again() {
+    let folder = folder();
+    let (mut kubelet, store) = mounted(folder.path());
+    let readers = Readers::with_check(&store, check);
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    thread::scope(|scope| {
+        // Without a pause, so that each read overlaps with a swap.
+        let swaps = scope.spawn(|| {
+            let mut number = 0;
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                number += 1;
+                kubelet.swap(&files(number)).expect("swapped");
+            }
+            number
+        });
+        thread::sleep(Duration::from_secs(1));
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        let last = swaps.join().expect("no panic");
+        let is_served = || check(&store.pin()) == Ok(Some(last));
+        wait_until(DEADLINE, "the last generation is served", is_served);
+    });
+    readers.finish();
+}
+
+/// Kubernetes removes no file of a mount, but an operator may unmount it.
+#[test]
+fn mount_that_goes_away_is_served() {
+    let folder = folder();
+    let (mut kubelet, store) = mounted(folder.path());
+    let readers = Readers::with_check(&store, check);
+    fs::remove_file(folder.path().join("..data")).expect("removed");
+    let error = store.refresh(LONG).expect_err("links to nowhere");
+    assert!(error.message().contains("No such file"), "{error}");
+    assert_eq!(check(&store.pin()), Ok(Some(0)));
+    kubelet.swap(&files(1)).expect("swapped");
+    let is_served = || check(&store.pin()) == Ok(Some(1));
+    wait_until(DEADLINE, "the next generation is served", is_served);
+    readers.finish();
+}
+
+/// A plain directory, whose files are replaced one by one.
+#[test]
+fn plain_directory_has_its_files_and_tables() {
+    let folder = folder();
+    let write =
+        |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("written");
+    fs::create_dir(folder.path().join("db")).expect("created");
+    for (name, text) in [
+        ("port", "80\n"),
+        ("db/user", "me"),
+        (".hidden", ""),
+        ("port~", "79"),
+    ] {
+        write(name, text);
+    }
+    let mount = Mount::at(folder.path()).period(HOUR);
+    let store = Store::builder().layer(mount).start().expect("threads");
+    store.ready(LONG).expect("a directory");
+    let port = || store.pin().get_as::<u16>("port");
+    assert_eq!(port(), Ok(80));
+    assert_eq!(
+        store.pin().get("db.user").and_then(|user| user.as_str()),
+        Some("me")
+    );
+    assert_eq!(store.pin().len(), 2);
+    // The length stays.
+    write("port", "81\n");
+    wait_until(DEADLINE, "the file is served", || port() == Ok(81));
+    fs::remove_file(folder.path().join("db/user")).expect("removed");
+    write("port", "82\n");
+    wait_until(DEADLINE, "a key is removed", || store.pin().len() == 1);
+}
+
+/// A directory behind a link, which a deployment replaces.
+#[test]
+fn link_to_a_directory_is_followed() {
+    let folder = folder();
+    for version in ["1", "2"] {
+        let path = folder.path().join(version);
+        fs::create_dir(&path).expect("created");
+        fs::write(path.join("version"), version).expect("written");
+    }
+    let link = folder.path().join("current");
+    symlink("1", &link).expect("a link");
+    let layer = Mount::at(&link).period(HOUR);
+    let store = Store::builder().layer(layer).start().expect("threads");
+    store.ready(LONG).expect("a file");
+    let new = folder.path().join("new");
+    symlink("2", &new).expect("a link");
+    fs::rename(new, &link).expect("renamed");
+    wait_until(DEADLINE, "the new directory is read", || {
+        store.pin().get_as("version") == Ok(2)
+    });
+}
+
+/// A directory with a file that is no text, which a selection leaves out.
+#[test]
+fn selected_files_are_read() {
+    let folder = folder();
+    let path = folder.path();
+    fs::create_dir_all(path.join("db/old")).expect("created");
+    for name in ["host", "db/user", "db/old/user"] {
+        fs::write(path.join(name), name).expect("written");
+    }
+    let bytes = [0xfe, 0xed];
+    for name in ["store.jks", "db/cert.der"] {
+        fs::write(path.join(name), bytes).expect("written");
+    }
+    let started = |mount: Mount| {
+        let store = Store::builder().layer(mount.period(HOUR)).start();
+        store.expect("threads")
+    };
+    let keys = |mount: Mount| {
+        let config = started(mount).ready(LONG).expect("texts");
+        let mut keys: Vec<_> = config.keys().map(String::from).collect();
+        keys.sort_unstable();
+        keys.join(" ")
+    };
+    let mount = || Mount::at(path);
+    let binary = ["store.jks", "db/cert.der"];
+    assert_eq!(keys(mount().ignoring(binary)), "db.old.user db.user host");
+    assert_eq!(
+        keys(mount().ignoring(["store.jks"]).ignoring(["db"])),
+        "host"
+    );
+    assert_eq!(
+        keys(mount().only(["db/user", "host", "none"])),
+        "db.user host"
+    );
+    assert_eq!(
+        keys(mount().only(["db"]).ignoring(["db/cert.der"])),
+        "db.old.user db.user"
+    );
+    // A file is not above a path, and a name is not the beginning of another.
+    assert_eq!(
+        keys(mount().only(["host/port", "hos", "db/old"])),
+        "db.old.user"
+    );
+
+    let store = started(mount());
+    let error = store.refresh(LONG).expect_err("two are no texts");
+    assert_eq!(error.kind(), ErrorKind::Syntax);
+    let name = path.join("db/cert.der").display().to_string();
+    assert_eq!(
+        error.to_string(),
+        format!("{name}:1: the file is not UTF-8; leave it out with `Mount::ignoring`")
+    );
+}
+
+/// A file that is left out makes no revision, and the directory settles while it changes.
+#[test]
+fn ignored_files_may_change() {
+    let folder = folder();
+    let path = folder.path();
+    fs::write(path.join("host"), "a").expect("written");
+    let mount = Mount::at(path).ignoring(["log"]).period(HOUR);
+    let store = Store::builder().layer(mount).start().expect("threads");
+    let first = store.ready(LONG).expect("a file").revision();
+    fs::write(path.join("log"), "one").expect("written");
+    store.refresh(LONG).expect("it is left out");
+    assert_eq!(store.pin().revision(), first);
+    fs::write(path.join("host"), "b").expect("written");
+    store.refresh(LONG).expect("a text");
+    assert_eq!(store.pin().revision(), first.next());
+}

@@ -1,0 +1,76 @@
+//! Helpers: data with an invariant, threads that check it, waits, programs.
+
+pub(crate) mod child;
+pub(crate) mod gateway;
+pub(crate) mod generation;
+#[cfg(target_os = "linux")]
+pub(crate) mod process;
+pub(crate) mod programs;
+pub(crate) mod proxy;
+pub(crate) mod readers;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use tempfile::TempDir;
+use untorn_live::{ConfigError, Store};
+
+/// A period that no test waits for: changes are noticed by their events.
+pub(crate) const HOUR: Duration = Duration::from_secs(3600);
+
+/// A timeout that only a hanging test reaches.
+pub(crate) const LONG: Duration = Duration::from_secs(60);
+
+/// The time within which a save must be served.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
+
+/// The time for which a file must be left alone before it is read.
+pub(crate) const SETTLE: Duration = Duration::from_millis(100);
+
+pub(crate) fn folder() -> TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+/// Waits until a condition is met.
+#[track_caller]
+pub(crate) fn wait_until(timeout: Duration, what: &str, condition: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < timeout, "not within {timeout:?}: {what}");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Waits for a refusal of the first layer that satisfies a condition.
+#[track_caller]
+pub(crate) fn wait_for_refusal(store: &Store, condition: impl Fn(&ConfigError) -> bool) {
+    let start = Instant::now();
+    loop {
+        let status = store.status();
+        let refusal = status.layers[0].refusal.as_ref();
+        if refusal.is_some_and(|refusal| condition(&refusal.error)) {
+            return;
+        }
+        assert!(start.elapsed() < DEADLINE, "no such refusal: {status}");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Puts a file in place by a rename. Its time is in the past, so that it is read at once.
+pub(crate) fn place(path: &Path, bytes: impl AsRef<[u8]>) {
+    let new = beside(path);
+    fs::write(&new, bytes).expect("written");
+    let file = fs::File::options().write(true).open(&new).expect("there");
+    let past = SystemTime::now() - Duration::from_secs(60);
+    file.set_modified(past).expect("the time is set");
+    fs::rename(&new, path).expect("renamed");
+}
+
+/// Returns a path for a new file in the folder of another.
+pub(crate) fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().expect("a name").to_os_string();
+    name.push(".new");
+    path.with_file_name(name)
+}

@@ -1,0 +1,14 @@
+//! Documents, environment variables, key paths, caches and answers of etcd, for `untorn-live`.
+#![no_main]
+
+#[path = "../../crates/untorn-live/tests/integration/fuzz/case.rs"]
+mod case;
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| match bytes {
+    // These have no public interface.
+    [b's', file @ ..] => untorn_live::fuzz_cache(file),
+    [b'w', answer @ ..] => untorn_live::layer::fuzz_etcd(answer),
+    bytes => case::run(bytes),
+});
