@@ -4,7 +4,7 @@
 use std::env;
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::compare::Row;
 
@@ -118,10 +118,14 @@ impl Figures {
     }
 }
 
-/// Returns the path of a file. Programs are two folders below the target folder.
+/// Returns the path of a file. The program is in the target folder, which Cargo marks.
 fn path(name: &str) -> io::Result<PathBuf> {
     let program = env::current_exe()?;
-    let target = program.ancestors().nth(3).expect("below a target folder");
+    let is_target = |folder: &&Path| folder.join("CACHEDIR.TAG").exists();
+    let target = program
+        .ancestors()
+        .find(is_target)
+        .expect("below a target folder");
     Ok(target.join("figures").join(name).with_extension("csv"))
 }
 

@@ -3,13 +3,15 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use super::initializers;
 use super::linearizability::{Verdict, linearize};
 use super::model::{KEYS, Operation};
 use super::record::{Calls, Plan, record};
 use super::revisions::{explain, replay};
 use super::shrink::shrink;
-use super::subject::{Subject, Untorn};
+use super::subject::Subject;
 use super::timeline::{overlaps, timeline};
+use super::untorn_map::Untorn;
 
 /// The totals of a campaign.
 #[derive(Clone, Debug, Default)]
@@ -165,6 +167,11 @@ pub fn short<S: Subject>(subject: impl Fn(u64) -> S, seed: u64, until: Until) ->
         let seed = seed.wrapping_add(totals.histories as u64);
         let history = record(&subject(seed), &short_plan(seed));
         totals.add(&history);
+        if let Some(violation) = initializers::check(&history) {
+            totals.violations += 1;
+            totals.first = Some(explain(&history, &violation));
+            continue;
+        }
         if history.len() > 128 {
             totals.given_up += 1;
             continue;

@@ -5,10 +5,14 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
+use super::detail::Follows;
+use super::faulty_subscriber::LockedSubscriber;
 use super::model::{Contents, KEYS, Key, Value};
 use super::subject::{
-    BatchEnd, BatchOps, Body, Keep, Subject, Untorn, ViewKind, ViewOps, WriteKind, WriteResult,
+    BatchEnd, BatchOps, Body, CommitKind, Committed, Entries, InitializeKind, Initializer, Keep,
+    Reception, Subject, ViewKind, ViewOps, WriteKind, WriteResult,
 };
 
 /// The bugs, and none.
@@ -32,11 +36,31 @@ pub enum Mistake {
     NumbersUnlocked,
     /// `batch_if_unchanged` does not compare the revision.
     NeverMoved,
+    /// `batch_if_keys_unchanged` does not compare the keys.
+    KeysNeverMoved,
+    /// `batch_if_keys_unchanged` compares the revision.
+    KeysAlwaysMoved,
+    /// `commit_transition` returns the contents before the batch acquired the lock.
+    OldTransitions,
+    /// A wait returns the newest view instead of the one that satisfied the condition.
+    LateWaits,
+    /// Each caller runs its own initializer at once.
+    InitializersAtOnce,
+    /// The value of an initializer that failed is inserted.
+    FailuresInsert,
+    /// The value of an initializer overwrites one that was inserted meanwhile.
+    InitializersOverwrite,
+    /// Sometimes a subscription does not return a step although a key has changed.
+    LosesChanges,
+    /// A step of a subscription sometimes starts with an older view than the last one.
+    OldSteps,
+    /// A step of a subscription counts the revisions since the last comparison only.
+    ForgetsMissed,
 }
 
 impl Mistake {
-    /// All variants but `None`.
-    pub const ALL: [Self; 8] = [
+    /// The mistakes that both checkers detect.
+    pub const OF_BOTH: [Self; 14] = [
         Self::LockPerRead,
         Self::OneByOne,
         Self::OldViews,
@@ -45,14 +69,26 @@ impl Mistake {
         Self::CopiesUnlocked,
         Self::NumbersUnlocked,
         Self::NeverMoved,
+        Self::KeysNeverMoved,
+        Self::KeysAlwaysMoved,
+        Self::OldTransitions,
+        Self::LateWaits,
+        Self::InitializersAtOnce,
+        Self::FailuresInsert,
     ];
+
+    /// The mistakes in calls that return no revision: only the black-box checker detects them.
+    pub const OF_THE_BLACK_BOX: [Self; 1] = [Self::InitializersOverwrite];
+
+    /// The mistakes that only the checker of revisions detects.
+    pub const OF_REVISIONS: [Self; 3] = [Self::LosesChanges, Self::OldSteps, Self::ForgetsMissed];
 }
 
 /// A state, or the working copy of a batch.
 #[derive(Clone, Default)]
-struct State {
+pub(super) struct State {
     entries: HashMap<Key, Value>,
-    revision: u64,
+    pub(super) revision: u64,
     changed: bool,
 }
 
@@ -65,6 +101,8 @@ pub struct Locked {
     /// The source of older views.
     older: Mutex<State>,
     calls: AtomicU64,
+    /// Held while an initializer of the key runs.
+    initializing: [Mutex<()>; KEYS],
 }
 
 /// The state of a reader of [`Locked`].
@@ -89,6 +127,7 @@ impl Locked {
             newest: Mutex::default(),
             older: Mutex::default(),
             calls: AtomicU64::new(0),
+            initializing: Default::default(),
         }
     }
 
@@ -103,6 +142,24 @@ impl Locked {
             body(&UnlockedView { map, revision });
         } else {
             body(state);
+        }
+    }
+
+    /// Returns whether a conditional batch is refused.
+    fn has_moved(&self, kind: WriteKind<'_>, newest: &State) -> bool {
+        match kind {
+            WriteKind::IfUnchanged(view) => {
+                view.revision() != newest.revision && self.mistake != Mistake::NeverMoved
+            }
+            WriteKind::IfKeysUnchanged(view, _) if self.mistake == Mistake::KeysAlwaysMoved => {
+                view.revision() != newest.revision
+            }
+            WriteKind::IfKeysUnchanged(view, keys) => {
+                let mut keys = keys.iter();
+                keys.any(|key| view.get(*key) != newest.entries.get(key).copied())
+                    && self.mistake != Mistake::KeysNeverMoved
+            }
+            _ => false,
         }
     }
 
@@ -124,6 +181,7 @@ impl Locked {
 
 impl Subject for Locked {
     type Reader = LockedReader;
+    type Subscriber = LockedSubscriber;
 
     fn reader(&self) -> LockedReader {
         LockedReader::default()
@@ -151,17 +209,17 @@ impl Subject for Locked {
 
     fn write(&self, kind: WriteKind<'_>, body: &mut Body<'_>) -> WriteResult {
         let early = self.newest().revision;
+        let early_contents = all(&self.newest().entries);
         let locked = self.mistake != Mistake::CopiesUnlocked;
         let mut writer = locked.then(|| lock(&self.writer));
         let mut copy = self.newest().clone();
         let newest = copy.revision;
-        if let WriteKind::IfUnchanged(view) = kind
-            && view.revision() != newest
-            && self.mistake != Mistake::NeverMoved
-        {
+        if self.has_moved(kind, &copy) {
             return WriteResult::Moved(newest);
         }
+        let before = all(&copy.entries);
         let end = body(&mut copy);
+        let after = all(&copy.entries);
         writer.get_or_insert_with(|| lock(&self.writer));
         let refused = end == BatchEnd::Fail;
         let mut revision = self.newest().revision;
@@ -179,12 +237,95 @@ impl Subject for Locked {
         }
         match end {
             BatchEnd::Fail => WriteResult::Failed,
-            BatchEnd::Commit => WriteResult::Committed(revision),
+            BatchEnd::Commit => WriteResult::Committed(match kind {
+                WriteKind::Begin(CommitKind::Snapshot) => Committed {
+                    after: Some(after),
+                    ..Committed::at(revision)
+                },
+                WriteKind::Begin(CommitKind::Transition) => Committed {
+                    revision,
+                    before: Some(match self.mistake {
+                        Mistake::OldTransitions => early_contents,
+                        _ => before,
+                    }),
+                    after: Some(after),
+                },
+                _ => Committed::at(revision),
+            }),
+        }
+    }
+
+    fn initialize(
+        &self,
+        _: InitializeKind,
+        key: Key,
+        f: &mut Initializer<'_>,
+    ) -> Result<Value, Value> {
+        let at_once = self.mistake == Mistake::InitializersAtOnce;
+        let turn = &self.initializing[usize::from(key)];
+        let turn = (!at_once).then(|| lock(turn));
+        if let Some(value) = self.get(key) {
+            return Ok(value);
+        }
+        let made = f();
+        let value = match made {
+            Err(failed) if self.mistake != Mistake::FailuresInsert => return Err(failed),
+            Ok(value) | Err(value) => value,
+        };
+        let overwrites = self.mistake == Mistake::InitializersOverwrite;
+        let mut stored = value;
+        self.update(key, &mut |present| {
+            stored = present.filter(|_| !overwrites).unwrap_or(value);
+            Some(stored)
+        });
+        drop(turn);
+        made.map(|_| stored)
+    }
+
+    fn wait_until(
+        &self,
+        condition: &mut dyn FnMut(&dyn ViewOps) -> bool,
+        timeout: Duration,
+        body: &mut dyn FnMut(&dyn ViewOps),
+    ) -> bool {
+        let start = Instant::now();
+        loop {
+            let mut state = self.newest().clone();
+            if condition(&state) {
+                if self.mistake == Mistake::LateWaits {
+                    thread::yield_now();
+                    state = self.newest().clone();
+                }
+                body(&state);
+                return true;
+            }
+            if start.elapsed() >= timeout {
+                return false;
+            }
+            thread::yield_now();
+        }
+    }
+
+    fn subscribe(&self, follows: Follows) -> (LockedSubscriber, u64) {
+        let first = self.newest().clone();
+        let revision = first.revision;
+        (LockedSubscriber::new(first, follows), revision)
+    }
+
+    fn receive(&self, subscriber: &mut LockedSubscriber, timeout: Option<Duration>) -> Reception {
+        let (start, timeout) = (Instant::now(), timeout.unwrap_or_default());
+        loop {
+            let newest = self.newest().clone();
+            let received = subscriber.receive(newest, self.mistake);
+            if received.step.is_some() || start.elapsed() >= timeout {
+                return received;
+            }
+            thread::yield_now();
         }
     }
 }
 
-fn all(entries: &HashMap<Key, Value>) -> (Contents, usize) {
+fn all(entries: &HashMap<Key, Value>) -> Entries {
     let mut all = Contents::default();
     for (&key, &value) in entries {
         all[usize::from(key)] = Some(value);
@@ -202,7 +343,7 @@ impl ViewOps for State {
     fn len(&self) -> usize {
         self.entries.len()
     }
-    fn all(&self) -> (Contents, usize) {
+    fn all(&self) -> Entries {
         all(&self.entries)
     }
     fn revision(&self) -> u64 {
@@ -226,7 +367,7 @@ impl ViewOps for UnlockedView<'_> {
     fn len(&self) -> usize {
         self.map.newest().entries.len()
     }
-    fn all(&self) -> (Contents, usize) {
+    fn all(&self) -> Entries {
         all(&self.map.newest().entries)
     }
     fn revision(&self) -> u64 {
@@ -261,91 +402,5 @@ impl BatchOps for State {
         let before = self.entries.len();
         self.entries.retain(|key, value| keep(*key, *value));
         self.changed |= self.entries.len() != before;
-    }
-}
-
-/// A correct map used key by key: each read of a view is a separate `get`, each write of a batch a
-/// separate commit.
-pub struct KeyByKey(Untorn);
-
-impl KeyByKey {
-    /// Creates an empty map.
-    #[must_use]
-    pub fn new() -> Self {
-        Self(Untorn::new(0))
-    }
-}
-
-impl Default for KeyByKey {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Subject for KeyByKey {
-    type Reader = ();
-
-    fn reader(&self) {}
-    fn view(&self, _: ViewKind, body: &mut dyn FnMut(&dyn ViewOps)) {
-        body(&PerKey(&self.0));
-    }
-    fn latest(&self, (): &mut (), body: &mut dyn FnMut(&dyn ViewOps)) {
-        body(&PerKey(&self.0));
-    }
-    fn write(&self, _: WriteKind<'_>, body: &mut Body<'_>) -> WriteResult {
-        let end = body(&mut PerKey(&self.0));
-        match end {
-            BatchEnd::Fail => WriteResult::Failed,
-            BatchEnd::Commit => WriteResult::Committed(PerKey(&self.0).revision()),
-        }
-    }
-}
-
-struct PerKey<'m>(&'m Untorn);
-
-impl ViewOps for PerKey<'_> {
-    fn get(&self, key: Key) -> Option<Value> {
-        self.0.get(key)
-    }
-    fn contains_key(&self, key: Key) -> bool {
-        self.0.contains_key(key)
-    }
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-    fn all(&self) -> (Contents, usize) {
-        let mut all = (Contents::default(), 0);
-        self.0.view(ViewKind::Pin, &mut |view| all = view.all());
-        all
-    }
-    fn revision(&self) -> u64 {
-        let mut revision = 0;
-        self.0
-            .view(ViewKind::Pin, &mut |view| revision = view.revision());
-        revision
-    }
-}
-
-impl BatchOps for PerKey<'_> {
-    fn get(&self, key: Key) -> Option<Value> {
-        self.0.get(key)
-    }
-    fn contains_key(&self, key: Key) -> bool {
-        self.0.contains_key(key)
-    }
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-    fn insert(&mut self, key: Key, value: Value) -> Option<Value> {
-        self.0.insert(key, value)
-    }
-    fn remove(&mut self, key: Key) -> Option<Value> {
-        self.0.remove(key)
-    }
-    fn clear(&mut self) {
-        self.0.clear();
-    }
-    fn retain(&mut self, keep: &mut Keep<'_>) {
-        self.0.retain(keep);
     }
 }

@@ -54,11 +54,25 @@ pub enum Injection {
     FutureView,
     /// A `batch_if_unchanged` that expected another revision than the newest.
     WrongRevision,
+    /// A wait that returned a view for which the condition is false.
+    UnmetCondition,
+    /// A `batch_if_keys_unchanged` that was refused although no key had changed.
+    RefusedUnchanged,
+    /// A step of a subscription is missing.
+    LostChange,
+    /// A step of a subscription with another value than that of its revision.
+    WrongTransition,
+    /// A step of a subscription that is correct in itself and starts one revision too early.
+    EarlyStep,
+    /// A step of a subscription that counts one missed revision too many.
+    WrongMissed,
+    /// Two initializers of a key that ran at a time.
+    TwoInitializers,
 }
 
 impl Injection {
     /// The anomalies that are detectable without revisions.
-    pub const BLACK_BOX: [Self; 14] = [
+    pub const BLACK_BOX: [Self; 16] = [
         Self::StaleRead,
         Self::GoesBack,
         Self::FutureRead,
@@ -73,16 +87,23 @@ impl Injection {
         Self::Count,
         Self::AbortSeen,
         Self::CommitLost,
+        Self::UnmetCondition,
+        Self::RefusedUnchanged,
     ];
 
-    /// The anomalies of revisions.
-    pub const WITH_REVISIONS: [Self; 6] = [
+    /// The anomalies of revisions, of subscriptions and of initializers.
+    pub const WITH_REVISIONS: [Self; 11] = [
         Self::DoubleRevision,
         Self::MissingRevision,
         Self::CommitOrder,
         Self::OldView,
         Self::FutureView,
         Self::WrongRevision,
+        Self::LostChange,
+        Self::WrongTransition,
+        Self::EarlyStep,
+        Self::WrongMissed,
+        Self::TwoInitializers,
     ];
 
     /// Returns the names that the checker of revisions may report. One change can violate several
@@ -112,12 +133,17 @@ impl Injection {
             Self::CommitOrder => &[A::CommitOrder, A::GoesBack],
             Self::OldView => &[A::StaleRead, A::GoesBack],
             Self::FutureView => &[A::FutureRead],
-            Self::WrongRevision => &[A::WrongRevision],
+            Self::WrongRevision | Self::RefusedUnchanged => &[A::WrongRevision],
+            Self::UnmetCondition => &[A::Torn],
+            Self::LostChange | Self::EarlyStep => &[A::LostChange],
+            Self::WrongTransition => &[A::WrongTransition],
+            Self::WrongMissed => &[A::WrongMissed],
+            Self::TwoInitializers => &[A::TwoInitializers],
         }
     }
 }
 
-type Edit = Box<dyn FnOnce(&mut Vec<Operation>)>;
+pub(super) type Edit = Box<dyn FnOnce(&mut Vec<Operation>)>;
 
 /// Injects one anomaly at a random place of a correct history; `None` if no suitable place is
 /// found.
@@ -166,8 +192,10 @@ impl Facts<'_> {
             Injection::AbortedRead => {
                 let (write, key, value) = choose(rng, &self.writes)?;
                 let (read, of) = choose(rng, &self.reads)?;
+                // A write to a fork may have been restored.
                 let none = history[write].outcome != Outcome::Completed;
-                (none && key == of).then(|| set_reads(read, &[(key, Some(value))]))
+                (none && key == of && self.once.contains(&value))
+                    .then(|| set_reads(read, &[(key, Some(value))]))
             }
             Injection::IntermediateRead => {
                 let (write, key, value) = choose(rng, &self.writes)?;
@@ -254,6 +282,14 @@ impl Facts<'_> {
                     _ => edit(move |history: &mut Vec<Operation>| _ = history.remove(write)),
                 })
             }
+            Injection::UnmetCondition | Injection::RefusedUnchanged => {
+                self.edit_call(injection, rng)
+            }
+            Injection::TwoInitializers => self.edit_initializers(rng),
+            Injection::LostChange
+            | Injection::WrongTransition
+            | Injection::EarlyStep
+            | Injection::WrongMissed => self.edit_reception(injection, rng),
             _ => self.edit_revision(injection, rng),
         }
     }
@@ -333,7 +369,7 @@ impl Facts<'_> {
     }
 }
 
-fn edit(edit: impl FnOnce(&mut Vec<Operation>) + 'static) -> Edit {
+pub(super) fn edit(edit: impl FnOnce(&mut Vec<Operation>) + 'static) -> Edit {
     Box::new(edit)
 }
 

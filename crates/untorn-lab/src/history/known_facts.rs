@@ -147,7 +147,7 @@ pub(super) fn replaced_by(operation: &Operation, by: usize) -> impl Iterator<Ite
             touched[usize::from(key)] = true;
             None
         }
-        Step::Clear { .. } | Step::Refresh { .. } => {
+        Step::Clear { .. } | Step::Keep { .. } | Step::Refresh { .. } => {
             touched = [true; KEYS];
             None
         }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::detail::Detail;
+
 /// A key. There are few, so that operations conflict.
 pub type Key = u8;
 /// A value. Each write has a new one, so that a read identifies its write.
@@ -61,12 +63,24 @@ pub enum Step {
         /// The number of entries before.
         of: Option<usize>,
     },
+    /// Removed the keys outside of a set.
+    Keep {
+        /// The set.
+        keys: [bool; KEYS],
+        /// The number of removed entries.
+        gone: Option<usize>,
+    },
     /// Replaced the contents.
     Refresh {
         /// The new contents.
         to: Contents,
         /// The numbers of added, changed and removed entries.
         counts: Option<[usize; 3]>,
+    },
+    /// Found that one key at least is not as it was in a view.
+    Differ {
+        /// The value of each compared key in the view.
+        from: [Option<Option<Value>>; KEYS],
     },
 }
 
@@ -91,6 +105,15 @@ impl Step {
                 contents.iter().flatten().filter(goes).count() == gone
             }),
             Self::Clear { of } => of.is_none_or(|of| len(contents) == of),
+            Self::Keep { keys, gone } => gone.is_none_or(|gone| {
+                let kept = contents.iter().zip(keys);
+                let removed = kept.filter(|(value, keep)| value.is_some() && !keep);
+                removed.count() == gone
+            }),
+            Self::Differ { from } => {
+                let mut compared = contents.iter().zip(from);
+                compared.any(|(now, from)| from.is_some_and(|from| from != *now))
+            }
             Self::Refresh { to, counts } => counts.is_none_or(|counts| {
                 let mut expected = [0; 3];
                 for (old, new) in contents.iter().zip(&to) {
@@ -116,8 +139,17 @@ impl Step {
                 }
             }
             Self::Clear { .. } => *contents = Contents::default(),
+            Self::Keep { keys, .. } => {
+                for (entry, keep) in contents.iter_mut().zip(keys) {
+                    *entry = entry.filter(|_| keep);
+                }
+            }
             Self::Refresh { to, .. } => *contents = to,
-            Self::Get { .. } | Self::Contains { .. } | Self::Len { .. } | Self::All { .. } => {}
+            Self::Get { .. }
+            | Self::Contains { .. }
+            | Self::Len { .. }
+            | Self::All { .. }
+            | Self::Differ { .. } => {}
         }
     }
 
@@ -126,7 +158,11 @@ impl Step {
     pub fn is_read(&self) -> bool {
         matches!(
             self,
-            Self::Get { .. } | Self::Contains { .. } | Self::Len { .. } | Self::All { .. }
+            Self::Get { .. }
+                | Self::Contains { .. }
+                | Self::Len { .. }
+                | Self::All { .. }
+                | Self::Differ { .. }
         )
     }
 
@@ -136,7 +172,7 @@ impl Step {
     pub fn changes(&self) -> bool {
         match *self {
             Self::Write { value, old, .. } => value.is_some() || old != Some(None),
-            Self::Retain { gone, .. } => gone != Some(0),
+            Self::Retain { gone, .. } | Self::Keep { gone, .. } => gone != Some(0),
             Self::Clear { of } => of != Some(0),
             Self::Refresh { counts, .. } => counts != Some([0; 3]),
             _ => false,
@@ -151,11 +187,11 @@ pub enum Outcome {
     Completed,
     /// The batch was dropped without a commit.
     Aborted,
-    /// The closure returned an error.
+    /// The closure returned an error, the source had a key twice, or the time was over.
     Failed,
     /// The closure panicked.
     Panicked,
-    /// The map was no longer at the expected revision.
+    /// The map was no longer as the call expected.
     Moved,
 }
 
@@ -180,9 +216,29 @@ pub struct Operation {
     pub revision: Option<u64>,
     /// The revision that the call expected.
     pub only_at: Option<u64>,
+    /// A detail that the steps cannot express.
+    pub detail: Option<Detail>,
 }
 
 impl Operation {
+    /// Returns a completed operation of a thread, invoked and returned at these moments, without
+    /// steps or a revision.
+    #[must_use]
+    pub fn new(thread: usize, call: &'static str, (invoked, returned): (u64, u64)) -> Self {
+        Self {
+            thread,
+            call,
+            invoked,
+            returned,
+            until: returned,
+            steps: Vec::new(),
+            outcome: Outcome::Completed,
+            revision: None,
+            only_at: None,
+            detail: None,
+        }
+    }
+
     /// Returns the contents after the operation if its results fit the contents `before`.
     #[must_use]
     pub fn after(&self, before: &Contents) -> Option<Contents> {
@@ -251,6 +307,19 @@ impl fmt::Display for Step {
                 write!(f, "keep {kept}")?;
                 gone.map_or(Ok(()), |gone| write!(f, " ({gone} went)"))
             }
+            Self::Keep { keys, gone } => {
+                let kept = (0..KEYS).filter(|key| keys[*key]);
+                let kept: Vec<_> = kept.map(|key| format!("k{key}")).collect();
+                write!(f, "keep only [{}]", kept.join(" "))?;
+                gone.map_or(Ok(()), |gone| write!(f, " ({gone} went)"))
+            }
+            Self::Differ { from } => {
+                let compared = (0..KEYS).filter_map(|key| Some((key, from[key]?)));
+                let compared: Vec<_> = compared
+                    .map(|(key, from)| format!("k{key}={}", value(from)))
+                    .collect();
+                write!(f, "not all of [{}]", compared.join(" "))
+            }
             Self::Clear { of } => {
                 f.write_str("clear")?;
                 of.map_or(Ok(()), |of| write!(f, " (of {of})"))
@@ -275,6 +344,9 @@ impl fmt::Display for Operation {
         write!(f, " {{ {} }}", steps.join(", "))?;
         if self.outcome != Outcome::Completed {
             write!(f, " {:?}", self.outcome)?;
+        }
+        if let Some(detail) = &self.detail {
+            write!(f, " {detail:?}")?;
         }
         self.revision
             .map_or(Ok(()), |revision| write!(f, " -> r{revision}"))

@@ -12,6 +12,7 @@ use std::fmt;
 
 use super::model::{Contents, KEYS, Operation, Outcome, Step, Value};
 use super::timeline::timeline;
+use super::{initializers, subscriptions};
 
 /// The anomalies, named as in the literature where it has a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -44,8 +45,17 @@ pub enum Anomaly {
     MissingRevision,
     /// A commit with a smaller revision than one that had returned when it began.
     CommitOrder,
-    /// `batch_if_unchanged` committed although the map had changed, or failed although it had not.
+    /// `batch_if_unchanged` committed although the map had changed, or failed although it had not;
+    /// or `batch_if_keys_unchanged` failed although its keys had not.
     WrongRevision,
+    /// A subscription did not return a change of its keys.
+    LostChange,
+    /// A step of a subscription has other changes or values than its two revisions.
+    WrongTransition,
+    /// A step of a subscription counts another number of missed revisions.
+    WrongMissed,
+    /// Two initializers of one key ran at a time.
+    TwoInitializers,
 }
 
 /// One anomaly and its place.
@@ -105,6 +115,10 @@ pub fn replay(history: &[Operation]) -> Replay {
         bounds: Bounds::of(history, &commits),
     }
     .run(&mut replay);
+    replay.violations.extend(initializers::check(history));
+    replay
+        .violations
+        .extend(subscriptions::check(history, &states));
     replay
 }
 
@@ -298,12 +312,17 @@ impl Checker<'_> {
         let Some((step, now)) = misfits.max_by_key(|(step, _)| *step) else {
             return Anomaly::Torn;
         };
-        if let Step::Len { .. } | Step::Retain { .. } | Step::Clear { .. } | Step::Refresh { .. } =
-            operation.steps[step]
-        {
-            return self
-                .fitting(operation, oldest)
-                .unwrap_or(Anomaly::WrongCount);
+        match operation.steps[step] {
+            Step::Differ { .. } => return Anomaly::WrongRevision,
+            Step::Len { .. }
+            | Step::Retain { .. }
+            | Step::Clear { .. }
+            | Step::Keep { .. }
+            | Step::Refresh { .. } => {
+                let fitting = self.fitting(operation, oldest);
+                return fitting.unwrap_or(Anomaly::WrongCount);
+            }
+            _ => {}
         }
         for value in unexpected_values(&operation.steps[step], &now) {
             let Some(&(writer, write)) = self.writers.get(&value) else {

@@ -74,6 +74,19 @@ fn leave_out(history: &mut [Operation], i: usize, step: usize) -> bool {
             steps[step] = Step::Refresh { to, counts: None };
             true
         }
+        Step::Keep {
+            keys,
+            gone: Some(_),
+        } => {
+            steps[step] = Step::Keep { keys, gone: None };
+            true
+        }
+        Step::Keep { keys, gone: None } => {
+            let removed = (0..).zip(keys).filter(|(_, keep)| !keep);
+            let writes = removed.map(|(key, _)| write(key, None, None));
+            steps.splice(step..=step, writes.collect::<Vec<_>>());
+            true
+        }
         Step::Clear { of: None } => {
             let writes = keys(&Contents::default()).map(|(key, value)| write(key, value, None));
             steps.splice(step..=step, writes.collect::<Vec<_>>());
@@ -101,7 +114,7 @@ fn leave_out(history: &mut [Operation], i: usize, step: usize) -> bool {
             history[i].steps.remove(step);
             unobserved
         }
-        Step::Get { .. } | Step::Contains { .. } | Step::Len { .. } => {
+        Step::Get { .. } | Step::Contains { .. } | Step::Len { .. } | Step::Differ { .. } => {
             steps.remove(step);
             true
         }
@@ -157,6 +170,7 @@ fn is_unobserved(
 fn writes(step: &Step, key: Key) -> bool {
     match step {
         Step::Write { key: written, .. } => *written == key,
+        Step::Keep { keys, .. } => !keys[usize::from(key)],
         Step::Clear { .. } | Step::Refresh { .. } => true,
         _ => false,
     }
@@ -178,7 +192,9 @@ fn may_depend(step: &Step, key: Key, value: Option<Value>) -> bool {
         Step::Contains { key: read, .. } => *read == key,
         Step::Len { .. } | Step::Retain { .. } => true,
         Step::Clear { of } => of.is_some(),
+        Step::Keep { gone, .. } => gone.is_some(),
         Step::Refresh { counts, .. } => counts.is_some(),
+        Step::Differ { from } => from[usize::from(key)].is_some(),
         _ => reads_value(step, key, value),
     }
 }

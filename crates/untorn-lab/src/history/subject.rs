@@ -1,8 +1,15 @@
-//! The interface of a recorded map, implemented for `untorn::Map`.
+//! The interface of a recorded map.
 
-use untorn::{Batch, Map, Pinned, Reader, Snapshot, View};
+use std::time::Duration;
 
+use untorn::View;
+
+use super::detail::{Follows, Transition};
+use super::forked::Forked;
 use super::model::{Contents, KEYS, Key, Value};
+
+/// All entries by iteration, and their number, duplicates included.
+pub type Entries = (Contents, usize);
 
 /// Reads of one state.
 pub trait ViewOps {
@@ -17,10 +24,10 @@ pub trait ViewOps {
         self.len() == 0
     }
     /// Returns all entries by iteration, and their number.
-    fn all(&self) -> (Contents, usize);
+    fn all(&self) -> Entries;
     /// Returns the revision.
     fn revision(&self) -> u64;
-    /// Returns the underlying view, if this is one of [`Untorn`].
+    /// Returns the underlying view, if this is one of an `untorn::Map`.
     fn view(&self) -> Option<&View<u32, Value>> {
         None
     }
@@ -65,9 +72,22 @@ pub enum WriteKind<'v> {
     /// `try_batch`.
     Try,
     /// `begin_batch`.
-    Begin,
+    Begin(CommitKind),
     /// `batch_if_unchanged` with this view.
     IfUnchanged(&'v dyn ViewOps),
+    /// `batch_if_keys_unchanged` with this view and these keys.
+    IfKeysUnchanged(&'v dyn ViewOps, &'v [Key]),
+}
+
+/// The method that commits a guard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommitKind {
+    /// `commit`.
+    Plain,
+    /// `commit_snapshot`.
+    Snapshot,
+    /// `commit_transition`.
+    Transition,
 }
 
 /// The result of a batch's closure.
@@ -80,19 +100,91 @@ pub enum BatchEnd {
     Fail,
 }
 
+/// The result of a commit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// The newest revision.
+    pub revision: u64,
+    /// The contents before the commit, if the call returned them.
+    pub before: Option<Entries>,
+    /// The contents after the commit, if the call returned them.
+    pub after: Option<Entries>,
+}
+
+impl Committed {
+    /// Returns the result of a call that returns the revision only.
+    #[must_use]
+    pub fn at(revision: u64) -> Self {
+        Self {
+            revision,
+            ..Self::default()
+        }
+    }
+}
+
 /// The result of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteResult {
-    /// Committed; the newest revision.
-    Committed(u64),
+    /// Committed.
+    Committed(Committed),
     /// Discarded, by an error of the closure or by a drop.
     Failed,
     /// The map had changed; its revision.
     Moved(u64),
 }
 
+/// The method that replaces the contents by those of a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefreshKind {
+    /// `refresh`.
+    Plain,
+    /// `refresh_transition`.
+    Transition,
+    /// `refresh_unique`, with a source that has this key twice, or with one that has none twice.
+    Unique(Option<Key>),
+}
+
+/// The result of a refresh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refreshed {
+    /// The numbers of added, changed and removed entries.
+    pub counts: [usize; 3],
+    /// The commit.
+    pub commit: Committed,
+}
+
+/// The method that initializes a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InitializeKind {
+    /// `get_or_insert_with`.
+    Plain,
+    /// `get_or_insert_with_by_ref`.
+    ByRef,
+    /// `try_get_or_insert_with`.
+    Try,
+    /// `try_get_or_insert_with_by_ref`.
+    TryByRef,
+}
+
+/// The result of a call that receives from a subscription.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reception {
+    /// The step and the contents that it leads to; `None` if there was none.
+    pub step: Option<(Transition, Entries)>,
+    /// The revision that was compared last.
+    pub compared: u64,
+    /// The number of revisions since the last step that were not compared.
+    pub pending: u64,
+}
+
 /// The predicate of a `retain`.
 pub type Keep<'k> = dyn FnMut(Key, Value) -> bool + 'k;
+
+/// An initializer: the new value, or one that must not be inserted.
+pub type Initializer<'i> = dyn FnMut() -> Result<Value, Value> + 'i;
+
+/// The closure of a `refresh_with`: from the current value to a new one.
+pub type Renew<'r> = dyn FnMut(Key, Option<Value>) -> Option<Value> + 'r;
 
 /// The closure of a batch.
 pub type Body<'b> = dyn FnMut(&mut dyn BatchOps) -> BatchEnd + 'b;
@@ -101,6 +193,8 @@ pub type Body<'b> = dyn FnMut(&mut dyn BatchOps) -> BatchEnd + 'b;
 pub trait Subject: Sync {
     /// A handle that reads the newest state repeatedly.
     type Reader;
+    /// A subscription.
+    type Subscriber: Send;
 
     /// Returns a new handle.
     fn reader(&self) -> Self::Reader;
@@ -110,6 +204,29 @@ pub trait Subject: Sync {
     fn latest(&self, reader: &mut Self::Reader, body: &mut dyn FnMut(&dyn ViewOps));
     /// Makes a batch.
     fn write(&self, kind: WriteKind<'_>, body: &mut Body<'_>) -> WriteResult;
+    /// Returns the value of a key; if it is absent, inserts the one of `f`, unless that fails. `f`
+    /// runs without the writer lock, and never twice at a time for a key.
+    ///
+    /// # Errors
+    /// The error of `f`, which only the kinds that can fail return.
+    fn initialize(
+        &self,
+        kind: InitializeKind,
+        key: Key,
+        f: &mut Initializer<'_>,
+    ) -> Result<Value, Value>;
+    /// Waits until the contents satisfy `condition`; then calls `body` with them and returns true.
+    /// Returns false if the time is over.
+    fn wait_until(
+        &self,
+        condition: &mut dyn FnMut(&dyn ViewOps) -> bool,
+        timeout: Duration,
+        body: &mut dyn FnMut(&dyn ViewOps),
+    ) -> bool;
+    /// Subscribes to keys; returns the revision from which changes are reported.
+    fn subscribe(&self, follows: Follows) -> (Self::Subscriber, u64);
+    /// Receives; waits for at most `timeout`, or not at all.
+    fn receive(&self, subscriber: &mut Self::Subscriber, timeout: Option<Duration>) -> Reception;
 
     /// Returns the value of a key.
     fn get(&self, key: Key) -> Option<Value> {
@@ -169,23 +286,76 @@ pub trait Subject: Sync {
         });
         new
     }
-    /// Returns the value of a key; inserts it if absent.
-    fn get_or_insert_with(&self, key: Key, f: &mut dyn FnMut() -> Value) -> Value {
-        let mut value = 0;
+    /// Replaces the value of a key, if it is present, by the one of `f`; `None` removes the key.
+    /// Returns the new value.
+    fn update_if_present(
+        &self,
+        key: Key,
+        f: &mut dyn FnMut(Value) -> Option<Value>,
+    ) -> Option<Value> {
+        let mut new = None;
         commit(self, &mut |batch| {
-            value = batch.get(key).unwrap_or_else(|| {
-                let value = f();
-                batch.insert(key, value);
-                value
-            });
+            let Some(old) = batch.get(key) else { return };
+            new = f(old);
+            match new {
+                Some(value) => batch.insert(key, value),
+                None => batch.remove(key),
+            };
         });
-        value
+        new
     }
-    /// Replaces the contents; returns the number of added, changed and removed entries, and the
-    /// revision.
-    fn refresh(&self, to: &Contents) -> ([usize; 3], u64) {
+    /// Replaces the value of a key by the one of `f`, if it is present and `condition` returns
+    /// true. Returns the new value if it was replaced.
+    fn update_if(
+        &self,
+        key: Key,
+        condition: &mut dyn FnMut(Value) -> bool,
+        f: &mut dyn FnMut(Value) -> Value,
+    ) -> Option<Value> {
+        let mut new = None;
+        commit(self, &mut |batch| {
+            new = batch.get(key).filter(|old| condition(*old)).map(&mut *f);
+            if let Some(value) = new {
+                batch.insert(key, value);
+            }
+        });
+        new
+    }
+    /// Removes a key if it is present and `condition` returns true; returns the removed value.
+    fn remove_if(&self, key: Key, condition: &mut dyn FnMut(Value) -> bool) -> Option<Value> {
+        let mut old = None;
+        commit(self, &mut |batch| {
+            if batch.get(key).is_some_and(&mut *condition) {
+                old = batch.remove(key);
+            }
+        });
+        old
+    }
+    /// Removes the entries for which `goes` returns true, and returns them.
+    fn extract_if(&self, goes: &mut Keep<'_>) -> Vec<(Key, Value)> {
+        let mut gone = Vec::new();
+        self.retain(&mut |key, value| {
+            let goes = goes(key, value);
+            if goes {
+                gone.push((key, value));
+            }
+            !goes
+        });
+        gone
+    }
+    /// Removes all entries and returns them.
+    fn drain(&self) -> Committed {
+        commit_with(self, CommitKind::Transition, &mut |batch| batch.clear())
+    }
+    /// Replaces the contents. Returns `None` if the source was refused.
+    fn refresh(&self, kind: RefreshKind, to: &Contents) -> Option<Refreshed> {
+        let commit_kind = match kind {
+            RefreshKind::Unique(Some(_)) => return None,
+            RefreshKind::Plain | RefreshKind::Unique(None) => CommitKind::Plain,
+            RefreshKind::Transition => CommitKind::Transition,
+        };
         let mut counts = [0; 3];
-        let revision = commit(self, &mut |batch| {
+        let commit = commit_with(self, commit_kind, &mut |batch| {
             counts = [0; 3];
             for (key, new) in (0..).zip(to) {
                 match (batch.get(key), *new) {
@@ -201,219 +371,72 @@ pub trait Subject: Sync {
                 }
             }
         });
-        (counts, revision)
+        Some(Refreshed { counts, commit })
+    }
+    /// Makes the keys those of a set: removes the others, and replaces the value of each by the one
+    /// of `f`, if that returns one.
+    fn refresh_with(&self, keys: &[bool; KEYS], f: &mut Renew<'_>) -> Refreshed {
+        let mut counts = [0; 3];
+        let commit = commit_with(self, CommitKind::Plain, &mut |batch| {
+            counts = [0; 3];
+            for (key, wanted) in (0..).zip(keys) {
+                let old = batch.get(key);
+                if !wanted {
+                    counts[2] += usize::from(batch.remove(key).is_some());
+                } else if let Some(new) = f(key, old) {
+                    counts[usize::from(old.is_some())] += 1;
+                    batch.insert(key, new);
+                }
+            }
+        });
+        Refreshed { counts, commit }
+    }
+    /// Replaces the contents by those of a view of this map.
+    fn restore(&self, view: &dyn ViewOps) -> Refreshed {
+        let restored = self.refresh(RefreshKind::Plain, &view.all().0);
+        restored.expect("a plain refresh is not refused")
+    }
+    /// Forks a view, writes a batch to the fork, and replaces the contents of this map by those of
+    /// the fork if `restores` is set.
+    fn fork(
+        &self,
+        view: &dyn ViewOps,
+        writes: &mut dyn FnMut(&mut dyn BatchOps),
+        restores: bool,
+    ) -> Option<Refreshed> {
+        let mut fork = Forked(view.all().0);
+        writes(&mut fork);
+        restores
+            .then(|| self.refresh(RefreshKind::Plain, &fork.0))
+            .flatten()
     }
 }
 
+/// Commits a batch; returns its revision.
 fn commit<S: Subject + ?Sized>(subject: &S, body: &mut dyn FnMut(&mut dyn BatchOps)) -> u64 {
-    let written = subject.write(WriteKind::Batch, &mut |batch| {
+    written(subject, WriteKind::Batch, body).revision
+}
+
+/// Commits a guard.
+fn commit_with<S: Subject + ?Sized>(
+    subject: &S,
+    kind: CommitKind,
+    body: &mut dyn FnMut(&mut dyn BatchOps),
+) -> Committed {
+    written(subject, WriteKind::Begin(kind), body)
+}
+
+fn written<S: Subject + ?Sized>(
+    subject: &S,
+    kind: WriteKind<'_>,
+    body: &mut dyn FnMut(&mut dyn BatchOps),
+) -> Committed {
+    let written = subject.write(kind, &mut |batch| {
         body(batch);
         BatchEnd::Commit
     });
     match written {
-        WriteResult::Committed(revision) => revision,
+        WriteResult::Committed(committed) => committed,
         WriteResult::Failed | WriteResult::Moved(_) => unreachable!("a batch is committed"),
-    }
-}
-
-/// `untorn::Map` with other entries that are not accessed, so that its table is deeper.
-pub struct Untorn {
-    map: Map<u32, Value>,
-    others: u32,
-}
-
-/// The smallest key of the other entries.
-const FIRST_OTHER: u32 = 1 << 16;
-
-impl Untorn {
-    /// Creates a map with this many other entries, which counts as empty.
-    #[must_use]
-    pub fn new(others: u32) -> Self {
-        Self {
-            map: (0..others).map(|other| (FIRST_OTHER + other, 0)).collect(),
-            others,
-        }
-    }
-}
-
-struct UntornView<'v> {
-    view: &'v View<u32, Value>,
-    others: u32,
-}
-
-impl ViewOps for UntornView<'_> {
-    fn get(&self, key: Key) -> Option<Value> {
-        self.view.get(&u32::from(key)).copied()
-    }
-    fn contains_key(&self, key: Key) -> bool {
-        self.view.contains_key(&u32::from(key))
-    }
-    fn len(&self) -> usize {
-        self.view.len() - self.others as usize
-    }
-    fn all(&self) -> (Contents, usize) {
-        let mut all = (Contents::default(), 0);
-        for (&key, &value) in self.view {
-            if key < FIRST_OTHER {
-                all.0[key as usize] = Some(value);
-                all.1 += 1;
-            }
-        }
-        all
-    }
-    fn revision(&self) -> u64 {
-        self.view.revision().get()
-    }
-    fn view(&self) -> Option<&View<u32, Value>> {
-        Some(self.view)
-    }
-}
-
-struct UntornBatch<'o, 'b> {
-    batch: &'o mut Batch<'b, u32, Value>,
-    others: u32,
-}
-
-impl BatchOps for UntornBatch<'_, '_> {
-    fn get(&self, key: Key) -> Option<Value> {
-        self.batch.get(&u32::from(key)).copied()
-    }
-    fn contains_key(&self, key: Key) -> bool {
-        self.batch.contains_key(&u32::from(key))
-    }
-    fn len(&self) -> usize {
-        self.batch.len() - self.others as usize
-    }
-    fn insert(&mut self, key: Key, value: Value) -> Option<Value> {
-        self.batch.insert(key.into(), value)
-    }
-    fn remove(&mut self, key: Key) -> Option<Value> {
-        self.batch.remove(&u32::from(key))
-    }
-    fn clear(&mut self) {
-        if self.others == 0 {
-            self.batch.clear();
-        } else {
-            self.batch.retain(|key, _| *key >= FIRST_OTHER);
-        }
-    }
-    fn retain(&mut self, keep: &mut Keep<'_>) {
-        self.batch.retain(|key, value| retains(*key, *value, keep));
-    }
-}
-
-fn retains(key: u32, value: Value, keep: &mut Keep<'_>) -> bool {
-    Key::try_from(key).map_or(true, |key| keep(key, value))
-}
-
-impl Subject for Untorn {
-    type Reader = Reader<View<u32, Value>>;
-
-    fn reader(&self) -> Self::Reader {
-        self.map.reader()
-    }
-    fn view(&self, kind: ViewKind, body: &mut dyn FnMut(&dyn ViewOps)) {
-        let others = self.others;
-        match kind {
-            ViewKind::Pin => {
-                let pin = self.map.pin();
-                assert_eq!(Pinned::revision(&pin), pin.revision());
-                body(&UntornView { view: &pin, others });
-            }
-            ViewKind::Snapshot => {
-                let view = self.map.snapshot();
-                assert_eq!(Snapshot::revision(&view), view.revision());
-                body(&UntornView {
-                    view: &view,
-                    others,
-                });
-            }
-        }
-    }
-    fn latest(&self, reader: &mut Self::Reader, body: &mut dyn FnMut(&dyn ViewOps)) {
-        body(&UntornView {
-            view: reader.latest(),
-            others: self.others,
-        });
-    }
-    fn write(&self, kind: WriteKind<'_>, body: &mut Body<'_>) -> WriteResult {
-        let others = self.others;
-        let mut run = |batch: &mut Batch<'_, u32, Value>| body(&mut UntornBatch { batch, others });
-        match kind {
-            WriteKind::Batch => {
-                let revision = self.map.batch(|batch| _ = run(batch));
-                WriteResult::Committed(revision.get())
-            }
-            WriteKind::Begin => {
-                let mut batch = self.map.begin_batch();
-                match run(&mut batch) {
-                    BatchEnd::Commit => WriteResult::Committed(batch.commit().get()),
-                    BatchEnd::Fail => WriteResult::Failed,
-                }
-            }
-            WriteKind::Try => match self.map.try_batch(|batch| match run(batch) {
-                BatchEnd::Commit => Ok(()),
-                BatchEnd::Fail => Err(()),
-            }) {
-                Ok(committed) => WriteResult::Committed(committed.revision.get()),
-                Err(()) => WriteResult::Failed,
-            },
-            WriteKind::IfUnchanged(view) => {
-                let view = view.view().expect("a view of this map");
-                match self.map.batch_if_unchanged(view, |batch| _ = run(batch)) {
-                    Ok(revision) => WriteResult::Committed(revision.get()),
-                    Err(refused) => {
-                        assert!(!refused.is_of_another_map());
-                        assert_eq!(refused.expected, view.revision());
-                        WriteResult::Moved(refused.current.get())
-                    }
-                }
-            }
-        }
-    }
-
-    fn get(&self, key: Key) -> Option<Value> {
-        self.map.get(&u32::from(key))
-    }
-    fn contains_key(&self, key: Key) -> bool {
-        self.map.contains_key(&u32::from(key))
-    }
-    fn len(&self) -> usize {
-        self.map.len() - self.others as usize
-    }
-    fn revision(&self) -> u64 {
-        self.map.revision().get()
-    }
-    fn insert(&self, key: Key, value: Value) -> Option<Value> {
-        self.map.insert(key.into(), value)
-    }
-    fn remove(&self, key: Key) -> Option<Value> {
-        self.map.remove(&u32::from(key))
-    }
-    fn clear(&self) {
-        if self.others == 0 {
-            self.map.clear();
-        } else {
-            self.map.retain(|key, _| *key >= FIRST_OTHER);
-        }
-    }
-    fn retain(&self, keep: &mut Keep<'_>) {
-        self.map.retain(|key, value| retains(*key, *value, keep));
-    }
-    fn update(&self, key: Key, f: &mut dyn FnMut(Option<Value>) -> Option<Value>) -> Option<Value> {
-        self.map.update(key.into(), |old| f(old.copied()))
-    }
-    fn get_or_insert_with(&self, key: Key, f: &mut dyn FnMut() -> Value) -> Value {
-        self.map.get_or_insert_with(key.into(), f)
-    }
-    fn refresh(&self, to: &Contents) -> ([usize; 3], u64) {
-        let others = (FIRST_OTHER..FIRST_OTHER + self.others).map(|other| (other, 0));
-        let wanted = (0..KEYS as u32).zip(to);
-        let wanted = wanted.filter_map(|(key, value)| Some((key, (*value)?)));
-        let done = self.map.refresh(wanted.chain(others));
-        (
-            [done.added, done.changed, done.removed],
-            done.revision.get(),
-        )
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::model::Operation;
+use super::model::{Operation, Step};
 
 /// Returns a table with one line for each operation and a bar from its invocation to its return.
 #[must_use]
@@ -53,7 +53,8 @@ pub fn overlaps(history: &[Operation]) -> Overlaps {
 
 fn is_batch(operation: &Operation) -> bool {
     let changes = operation.steps.iter().filter(|step| step.changes()).count();
-    operation.commits() && (changes > 1 || operation.call == "refresh")
+    let replaces_all = |step: &Step| matches!(step, Step::Refresh { .. } | Step::Keep { .. });
+    operation.commits() && (changes > 1 || operation.steps.iter().any(replaces_all))
 }
 
 /// Returns, for each operation, whether it overlaps with a relevant one of another thread.

@@ -12,6 +12,9 @@ use crate::fuzz::user_code::{BadHash, LeakCheck};
 /// The tag of the stored key and the number of its value.
 pub(super) type Entry = (u32, u64);
 
+/// The old and the new number of each key that differs.
+pub(super) type Differences = BTreeMap<u16, (Option<u64>, Option<u64>)>;
+
 /// The entry of each key.
 #[derive(Clone)]
 pub(super) struct Contents {
@@ -73,7 +76,7 @@ impl Contents {
     }
 
     /// Returns the differences to `newer`: the old and the new number of each changed key.
-    fn differences(&self, newer: &Self) -> BTreeMap<u16, (Option<u64>, Option<u64>)> {
+    pub(super) fn differences(&self, newer: &Self) -> Differences {
         let ids = 0..self.entries.len() as u16;
         let numbers = ids.map(|id| (id, (self.number(id), newer.number(id))));
         numbers.filter(|(_, (old, new))| old != new).collect()

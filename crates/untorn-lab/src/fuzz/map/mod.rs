@@ -1,16 +1,23 @@
 //! Sequences of operations on a `Map`.
 
+mod after;
 mod contents;
+mod filtered;
+mod handles;
 mod model;
 mod operation;
+mod refresh;
 mod write;
+mod write_batch;
 
 use std::ops::Range;
 
 use arbitrary::{Arbitrary, Unstructured};
 
 use self::model::Model;
-pub use self::operation::{Change, Condition, End, Operation, Update, Write};
+pub use self::operation::{
+    Change, Condition, End, Filter, Initializer, Operation, Refresh, Update, Write,
+};
 use super::kind::{Kind, Probes, Text, Word64};
 use super::user_code::{BadHash, LeakCheck};
 use super::{operations, repeat_random_numbers, without};

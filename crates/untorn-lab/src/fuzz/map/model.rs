@@ -3,44 +3,20 @@
 use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::rc::Rc;
+use std::time::Duration;
 
-use untorn::{Map, Reader, Revision, Snapshot, Subscription, TryRecvError};
+use untorn::{Map, Revision, TryRecvError, WaitError};
 
-use super::contents::{Contents, Maker, ViewOf, assert_diff, assert_view};
-use super::operation::{Change, HANDLES, Operation, Write};
-use super::write::{After, MapOf, write_batch, write_map};
+use super::after::{After, MapOf};
+use super::contents::{Contents, Maker, assert_diff, assert_view};
+use super::filtered::HeldFiltered;
+use super::handles::{HeldReader, HeldSnapshot, HeldSubscription, Slots, State, check_after_drop};
+use super::operation::{Change, End, Filter, HANDLES, Operation, Refresh, Write};
+use super::write::{Before, write_map};
+use super::write_batch::write_batch;
 use crate::fuzz::Budget;
 use crate::fuzz::kind::{Kind, Value};
 use crate::fuzz::user_code::{BadHash, LeakCheck, PanicAfter, catch_expected_panic};
-
-/// The contents at a revision.
-#[derive(Clone)]
-struct State {
-    contents: Rc<Contents>,
-    revision: Revision,
-}
-
-/// A snapshot with its expected contents.
-struct HeldSnapshot<K: Kind> {
-    snapshot: Snapshot<ViewOf<K>>,
-    state: State,
-    /// Taken from this map, not from the map that it was forked from.
-    own: bool,
-}
-
-/// A reader and the revision that it references.
-struct HeldReader<K: Kind> {
-    reader: Reader<ViewOf<K>>,
-    shown: Option<Revision>,
-}
-
-/// A subscription and the last version that it received.
-struct HeldSubscription<K: Kind> {
-    subscription: Subscription<ViewOf<K>>,
-    shown: State,
-}
-
-type Slots<T> = [Option<T>; HANDLES as usize];
 
 pub(super) struct Model<'l, K: Kind> {
     map: MapOf<K>,
@@ -48,6 +24,7 @@ pub(super) struct Model<'l, K: Kind> {
     snapshots: Slots<HeldSnapshot<K>>,
     readers: Slots<HeldReader<K>>,
     subscriptions: Slots<HeldSubscription<K>>,
+    filtered: Slots<HeldFiltered<K>>,
     maker: Maker<'l>,
     budget: Budget,
 }
@@ -63,6 +40,7 @@ impl<'l, K: Kind> Model<'l, K> {
             snapshots: [const { None }; HANDLES as usize],
             readers: [const { None }; HANDLES as usize],
             subscriptions: [const { None }; HANDLES as usize],
+            filtered: [const { None }; HANDLES as usize],
             maker: Maker::new(leak_check, keys),
             budget: Budget::new(),
         }
@@ -85,6 +63,7 @@ impl<'l, K: Kind> Model<'l, K> {
             snapshots,
             mut readers,
             mut subscriptions,
+            mut filtered,
             now,
             maker,
             ..
@@ -93,7 +72,13 @@ impl<'l, K: Kind> Model<'l, K> {
         for snapshots in snapshots.into_iter().flatten() {
             snapshots.check_and_drop(&maker);
         }
-        check_after_drop(&mut readers, &mut subscriptions, &now, &maker);
+        check_after_drop(
+            &mut readers,
+            &mut subscriptions,
+            &mut filtered,
+            &now,
+            &maker,
+        );
     }
 
     fn perform(&mut self, operation: &Operation) {
@@ -123,6 +108,17 @@ impl<'l, K: Kind> Model<'l, K> {
                     held.assert_ended();
                 }
             }
+            Operation::ReceiveKeys(panic_after, slot, filter) => {
+                self.receive_keys(*panic_after, usize::from(*slot), *filter);
+            }
+            Operation::CloseKeys(slot) => {
+                if let Some(mut held) = self.filtered[usize::from(*slot)].take() {
+                    held.close();
+                    held.assert_ended();
+                }
+            }
+            Operation::Wait(id) => self.wait(*id),
+            Operation::InitializeAndWrite(id, other) => self.initialize_and_write(*id, *other),
             Operation::Reclaim => {
                 let (before, in_use) = (self.map.retained(), self.in_use());
                 assert_eq!(self.map.reclaim(), before - in_use, "reclaimed");
@@ -134,9 +130,20 @@ impl<'l, K: Kind> Model<'l, K> {
 
     fn write(&mut self, panic_after: Option<PanicAfter>, change: &Change) {
         self.budget.spend(match *change {
-            Change::Refresh(_, n, ..) => 2 * usize::from(self.maker.count(n)),
+            // Views that a write returns are compared with the model.
+            Change::Refresh(Refresh::Transition, _, n, ..) => {
+                2 * usize::from(self.maker.count(n)) + 3 * usize::from(self.maker.keys)
+            }
+            Change::Batch(_, ref writes, End::CommitSnapshot | End::CommitTransition) => {
+                self.cost(writes) + 2 * usize::from(self.maker.keys)
+            }
+            Change::Refresh(.., n, _, _) => 2 * usize::from(self.maker.count(n)),
             Change::Extend(_, n) => self.maker.count(n).into(),
-            Change::Clear | Change::Retain(..) => usize::from(self.maker.keys) / 4,
+            Change::Clear | Change::Retain(..) | Change::ExtractIf(..) => {
+                usize::from(self.maker.keys) / 4
+            }
+            Change::Drain => self.maker.keys.into(),
+            Change::Restore(ref writes) => usize::from(self.maker.keys) + self.cost(writes),
             Change::Batch(_, ref writes, _) => self.cost(writes),
             _ => 1,
         });
@@ -144,20 +151,14 @@ impl<'l, K: Kind> Model<'l, K> {
             contents: (*self.now.contents).clone(),
             changed: false,
         };
-        let old = self
-            .snapshots
-            .iter()
-            .flatten()
-            .find(|snapshots| snapshots.own);
-        let old = old.map(|snapshots| &*snapshots.snapshot);
+        let mut snapshots = self.snapshots.iter().flatten();
+        let before = Before {
+            revision: self.now.revision,
+            snapshot: snapshots.clone().next(),
+            own_snapshot: snapshots.find(|held| held.own),
+        };
         let returned = catch_expected_panic(panic_after, || {
-            write_map::<K>(
-                (&self.map, old),
-                self.now.revision,
-                &mut after,
-                &self.maker,
-                change,
-            )
+            write_map::<K>(&self.map, &before, &mut after, &self.maker, change)
         });
         // A write that panicked publishes nothing.
         let Some(returned) = returned else { return };
@@ -220,8 +221,13 @@ impl<'l, K: Kind> Model<'l, K> {
         if continues {
             let revision = fork.revision();
             drop(std::mem::replace(&mut self.map, fork));
-            let (readers, subscriptions) = (&mut self.readers, &mut self.subscriptions);
-            check_after_drop(readers, subscriptions, &self.now, &self.maker);
+            check_after_drop(
+                &mut self.readers,
+                &mut self.subscriptions,
+                &mut self.filtered,
+                &self.now,
+                &self.maker,
+            );
             self.now = State {
                 contents: Rc::new(after.contents),
                 revision,
@@ -282,6 +288,67 @@ impl<'l, K: Kind> Model<'l, K> {
         held.receive(&self.now, TryRecvError::Empty, &self.maker);
     }
 
+    fn receive_keys(&mut self, panic_after: Option<PanicAfter>, slot: usize, filter: Filter) {
+        self.budget.spend(usize::from(self.maker.keys));
+        let (map, now, maker) = (&self.map, &self.now, &self.maker);
+        let held = self.filtered[slot]
+            .get_or_insert_with(|| HeldFiltered::new(map, now.clone(), filter, maker));
+        held.receive(panic_after, now, TryRecvError::Empty);
+    }
+
+    fn wait(&mut self, id: u16) {
+        self.budget.spend(self.maker.keys.into());
+        let id = self.maker.id(id);
+        let (key, _) = self.maker.key::<K>(id);
+        let key: &K::Query = key.borrow();
+        let waited = self
+            .map
+            .wait_until(|view| view.contains_key(key), Duration::ZERO);
+        match waited {
+            Ok(view) => {
+                assert!(self.now.contents.get(id).is_some(), "a condition is true");
+                assert_eq!(view.revision(), self.now.revision, "waited");
+                assert_view::<K>(&view, &self.now.contents, &self.maker);
+            }
+            Err(error) => {
+                assert_eq!(error, WaitError::Timeout);
+                assert!(self.now.contents.get(id).is_none(), "a condition is false");
+            }
+        }
+    }
+
+    /// The value that the initializer's own write inserts stays.
+    fn initialize_and_write(&mut self, id: u16, other: u16) {
+        let (id, other) = (self.maker.id(id), self.maker.id(other));
+        let mut after = After {
+            contents: (*self.now.contents).clone(),
+            changed: false,
+        };
+        let (key, value, entry) = self.maker.entry::<K>(id);
+        let mut commits = 0;
+        let got = self.map.get_or_insert_with(key, || {
+            let (other_key, other_value, entry) = self.maker.entry::<K>(other);
+            let old = self.map.insert(other_key, other_value);
+            let old = old.map(|old| old.number());
+            assert_eq!(
+                old,
+                after.insert(other, entry),
+                "replaced in an initializer"
+            );
+            commits += 1;
+            value
+        });
+        if after.contents.get(id).is_none() {
+            after.insert(id, entry);
+            commits += 1;
+        }
+        assert_eq!(Some(got.number()), after.contents.number(id), "initialized");
+        self.now = State {
+            contents: Rc::new(after.contents),
+            revision: Revision::from(self.now.revision.get() + commits),
+        };
+    }
+
     /// Returns the number of replaced versions that are in use.
     fn in_use(&self) -> usize {
         let snapshots = self
@@ -293,6 +360,7 @@ impl<'l, K: Kind> Model<'l, K> {
         let in_use: BTreeSet<_> = snapshots
             .map(|snapshots| snapshots.state.revision)
             .chain(subscriptions.map(|held| held.shown.revision))
+            .chain(self.filtered.iter().flatten().map(HeldFiltered::shown))
             .chain(self.readers.iter().flatten().filter_map(|held| held.shown))
             .filter(|revision| *revision < self.now.revision)
             .collect();
@@ -312,54 +380,5 @@ impl<'l, K: Kind> Model<'l, K> {
         assert!(stats.segments > 0);
         let entry = size_of::<(K::Key, K::Value)>();
         assert!(stats.bytes >= stats.len * entry, "bytes of the entries");
-    }
-}
-
-impl<K: Kind> HeldSnapshot<K> {
-    fn check_and_drop(self, maker: &Maker<'_>) {
-        assert_eq!(self.snapshot.revision(), self.state.revision);
-        assert_view::<K>(&self.snapshot, &self.state.contents, maker);
-    }
-}
-
-impl<K: Kind> HeldSubscription<K> {
-    /// Receives and compares; without a new version the result must be `otherwise`.
-    fn receive(&mut self, now: &State, otherwise: TryRecvError, maker: &Maker<'_>) {
-        let received = self.subscription.try_recv();
-        if self.shown.revision == now.revision {
-            assert_eq!(received.err(), Some(otherwise), "nothing is new");
-            return;
-        }
-        let change = received.expect("something new");
-        let step = now.revision.get() - self.shown.revision.get();
-        assert_eq!(change.missed + 1, step, "missed");
-        assert_eq!(change.from.revision(), self.shown.revision);
-        assert_eq!(change.to.revision(), now.revision);
-        assert_view::<K>(&change.from, &self.shown.contents, maker);
-        assert_view::<K>(&change.to, &now.contents, maker);
-        self.shown = now.clone();
-    }
-
-    fn assert_ended(&mut self) {
-        let received = self.subscription.try_recv();
-        assert_eq!(received.err(), Some(TryRecvError::Closed));
-    }
-}
-
-/// Checks the handles of a dropped map: subscriptions return the last version and close, readers
-/// continue to return it.
-fn check_after_drop<K: Kind>(
-    readers: &mut Slots<HeldReader<K>>,
-    subscriptions: &mut Slots<HeldSubscription<K>>,
-    last: &State,
-    maker: &Maker<'_>,
-) {
-    for held in subscriptions.iter_mut().filter_map(Option::take) {
-        let mut held = held;
-        held.receive(last, TryRecvError::Closed, maker);
-        held.assert_ended();
-    }
-    for mut held in readers.iter_mut().filter_map(Option::take) {
-        assert_view::<K>(held.reader.latest(), &last.contents, maker);
     }
 }

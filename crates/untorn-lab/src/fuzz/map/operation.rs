@@ -4,7 +4,7 @@ use arbitrary::{Arbitrary, Result, Unstructured};
 
 use crate::fuzz::user_code::{Call, PanicAfter};
 
-/// The maximum number of snapshots, of readers and of subscriptions.
+/// The maximum number of snapshots, of readers, of subscriptions, and of those to some keys.
 pub(super) const HANDLES: u8 = 3;
 
 /// One operation.
@@ -30,6 +30,15 @@ pub enum Operation {
     Receive(u8),
     /// Closes a subscription.
     Close(u8),
+    /// Receives from a subscription to some keys, which is created with this filter if needed;
+    /// user code may panic meanwhile.
+    ReceiveKeys(Option<PanicAfter>, u8, Filter),
+    /// Closes a subscription to some keys.
+    CloseKeys(u8),
+    /// Waits, without time, until a key is present.
+    Wait(u16),
+    /// Initializes a key with an initializer that writes another key, or that one.
+    InitializeAndWrite(u16, u16),
     /// Reclaims the versions that are not in use.
     Reclaim,
     /// Compares the statistics.
@@ -47,12 +56,26 @@ pub enum Change {
     Update(u16, Update),
     /// Inserts if the key is absent.
     GetOrInsert(u16),
+    /// Initializes a key with another method.
+    Initialize(u16, Initializer),
+    /// Updates a value if the key is present.
+    UpdateIfPresent(u16, Update),
+    /// Updates a value if the key is present and this condition is true.
+    UpdateIf(u16, bool),
+    /// Removes a key if it is present and this condition is true.
+    RemoveIf(u16, bool),
     /// Removes all entries.
     Clear,
     /// Removes the keys with one remainder: divisor, remainder.
     Retain(u8, u8),
+    /// Removes the keys with one remainder and returns them: divisor, remainder.
+    ExtractIf(u8, u8),
+    /// Removes all entries and returns them.
+    Drain,
     /// Refreshes: first key, number of keys, interval of the new values, number of duplicates.
-    Refresh(u16, u16, u8, u8),
+    Refresh(Refresh, u16, u16, u8, u8),
+    /// Replaces the contents by those of a snapshot, or of a fork with these writes.
+    Restore(Vec<Write>),
     /// Inserts a range.
     Extend(u16, u16),
     /// Runs a batch.
@@ -68,6 +91,44 @@ pub enum Condition {
     Newest,
     /// Another view: an older one of this map if there is one, or one of a fork.
     Other(u8),
+    /// A snapshot if there is one, or a view of the newest revision, and the keys that are
+    /// compared: first key, number of keys.
+    Keys(u16, u8),
+}
+
+/// The keys of a subscription.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub enum Filter {
+    /// One key.
+    One(u16),
+    /// Those without one remainder: divisor, remainder.
+    Without(u8, u8),
+}
+
+/// A method that initializes a key, and whether its closure succeeds.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub enum Initializer {
+    /// `get_or_insert_with_by_ref`.
+    ByRef,
+    /// `try_get_or_insert_with`.
+    Try(bool),
+    /// `try_get_or_insert_with_by_ref`.
+    TryByRef(bool),
+    /// `get_or_insert_with`, and its closure panics.
+    Panic,
+}
+
+/// A method that refreshes.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub enum Refresh {
+    /// `refresh`.
+    Plain,
+    /// `refresh_transition`.
+    Transition,
+    /// `refresh_unique`.
+    Unique,
+    /// `refresh_with`.
+    With,
 }
 
 /// The end of a batch.
@@ -83,6 +144,10 @@ pub enum End {
     Fail,
     /// The closure panics.
     Panic,
+    /// A guard is committed, and returns a snapshot.
+    CommitSnapshot,
+    /// A guard is committed, and returns both views.
+    CommitTransition,
 }
 
 /// The result of an update.
@@ -137,22 +202,38 @@ fn writes(u: &mut Unstructured<'_>) -> Result<Vec<Write>> {
     (0..n).map(|_| u.arbitrary()).collect()
 }
 
+fn refresh(u: &mut Unstructured<'_>, kind: Refresh) -> Result<Change> {
+    Ok(Change::Refresh(
+        kind,
+        u.arbitrary()?,
+        u.int_in_range(0..=4095)?,
+        u.arbitrary()?,
+        u.arbitrary()?,
+    ))
+}
+
 impl<'a> Arbitrary<'a> for Change {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
-        Ok(match u.int_in_range(0_u8..=31)? {
+        Ok(match u.int_in_range(0_u8..=63)? {
             0..=5 => Self::Insert(u.arbitrary()?),
             6..=9 => Self::Remove(u.arbitrary()?),
             10..=12 => Self::Update(u.arbitrary()?, u.arbitrary()?),
             13..=14 => Self::GetOrInsert(u.arbitrary()?),
             15 => Self::Clear,
             16..=17 => Self::Retain(u.arbitrary()?, u.arbitrary()?),
-            18..=20 => Self::Refresh(
-                u.arbitrary()?,
-                u.int_in_range(0..=4095)?,
-                u.arbitrary()?,
-                u.arbitrary()?,
-            ),
+            18..=20 => refresh(u, Refresh::Plain)?,
             21..=24 => Self::Extend(u.arbitrary()?, u.int_in_range(0..=4095)?),
+            32..=37 => Self::Initialize(u.arbitrary()?, u.arbitrary()?),
+            38..=41 => Self::UpdateIfPresent(u.arbitrary()?, u.arbitrary()?),
+            42..=44 => Self::UpdateIf(u.arbitrary()?, u.arbitrary()?),
+            45..=47 => Self::RemoveIf(u.arbitrary()?, u.arbitrary()?),
+            48..=49 => Self::ExtractIf(u.arbitrary()?, u.arbitrary()?),
+            50 => Self::Drain,
+            51..=55 => {
+                let kind = u.arbitrary()?;
+                refresh(u, kind)?
+            }
+            56..=59 => Self::Restore(writes(u)?),
             _ => Self::Batch(u.arbitrary()?, writes(u)?, u.arbitrary()?),
         })
     }
@@ -170,7 +251,7 @@ impl<'a> Arbitrary<'a> for Operation {
         fn kept(u: &mut Unstructured<'_>) -> Result<u8> {
             u.int_in_range(0..=HANDLES - 1)
         }
-        Ok(match u.int_in_range(0_u8..=63)? {
+        Ok(match u.int_in_range(0_u8..=127)? {
             0..=21 => Self::Write(None, u.arbitrary()?),
             22..=33 => Self::Write(panic_after(u)?, u.arbitrary()?),
             34..=35 => Self::Get(None, u.arbitrary()?),
@@ -184,7 +265,18 @@ impl<'a> Arbitrary<'a> for Operation {
             54..=57 => Self::Receive(kept(u)?),
             58 => Self::Close(kept(u)?),
             59..=60 => Self::Reclaim,
-            _ => Self::Stats,
+            61..=63 => Self::Stats,
+            64..=80 => Self::Write(None, u.arbitrary()?),
+            81..=90 => Self::Write(panic_after(u)?, u.arbitrary()?),
+            91..=104 => Self::ReceiveKeys(None, kept(u)?, u.arbitrary()?),
+            105..=112 => Self::ReceiveKeys(panic_after(u)?, kept(u)?, u.arbitrary()?),
+            113..=114 => Self::CloseKeys(kept(u)?),
+            115..=119 => Self::Wait(u.arbitrary()?),
+            _ => {
+                let (id, is_equal) = (u.arbitrary()?, u.arbitrary()?);
+                let other = if is_equal { id } else { u.arbitrary()? };
+                Self::InitializeAndWrite(id, other)
+            }
         })
     }
 }

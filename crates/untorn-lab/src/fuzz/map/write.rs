@@ -1,147 +1,31 @@
 //! Applies writes to a map and to its model.
 
 use std::borrow::Borrow;
-use std::collections::BTreeMap;
 
-use untorn::{Batch, Map, Revision};
+use untorn::Revision;
 
-use super::contents::{Contents, Entry, Maker, ViewOf};
-use super::operation::{Change, Condition, End, Update, Write};
+use super::after::{After, MapOf, keeps, update_model, updated};
+use super::contents::{Maker, assert_view};
+use super::handles::HeldSnapshot;
+use super::operation::{Change, Initializer};
+use super::refresh::{refresh, restore};
+use super::write_batch::batch;
 use crate::fuzz::kind::{Kind, Value};
-use crate::fuzz::user_code::{BadHash, panic_on_purpose};
+use crate::fuzz::user_code::{disarm, panic_on_purpose};
 
-pub(super) type MapOf<K> = Map<<K as Kind>::Key, <K as Kind>::Value, BadHash>;
-pub(super) type BatchOf<'b, K> = Batch<'b, <K as Kind>::Key, <K as Kind>::Value, BadHash>;
-
-/// The expected contents after a write.
-pub(super) struct After {
-    pub(super) contents: Contents,
-    /// The write creates a revision.
-    pub(super) changed: bool,
+/// The state before a write.
+pub(super) struct Before<'m, K: Kind> {
+    pub(super) revision: Revision,
+    /// A snapshot of the map, or of one that it was forked from.
+    pub(super) snapshot: Option<&'m HeldSnapshot<K>>,
+    /// A snapshot of the map.
+    pub(super) own_snapshot: Option<&'m HeldSnapshot<K>>,
 }
 
-impl After {
-    fn insert(&mut self, id: u16, entry: Entry) -> Option<u64> {
-        self.changed = true;
-        self.contents.insert(id, entry)
-    }
-
-    fn remove(&mut self, id: u16) -> Option<u64> {
-        let removed = self.contents.remove(id);
-        self.changed |= removed.is_some();
-        removed
-    }
-
-    fn retain(&mut self, divisor: u8, remainder: u8) {
-        self.changed |= self.contents.retain(keeps(divisor, remainder));
-    }
-
-    fn clear(&mut self) {
-        self.changed |= self.contents.clear();
-    }
-}
-
-/// Returns the predicate of a `retain`.
-fn keeps(divisor: u8, remainder: u8) -> impl Fn(u16) -> bool {
-    let divisor = u16::from(divisor.max(1));
-    move |id| id % divisor != u16::from(remainder) % divisor
-}
-
-/// Applies one write to a batch and to the model.
-pub(super) fn write_batch<K: Kind>(
-    batch: &mut BatchOf<'_, K>,
-    after: &mut After,
-    maker: &Maker<'_>,
-    write: Write,
-) {
-    let insert = |batch: &mut BatchOf<'_, K>, after: &mut After, id| {
-        let (key, value, entry) = maker.entry::<K>(id);
-        let old = batch.insert(key, value).map(|old| old.number());
-        assert_eq!(old, after.insert(id, entry), "replaced in a batch");
-    };
-    let remove = |batch: &mut BatchOf<'_, K>, after: &mut After, id| {
-        let (key, _) = maker.key::<K>(id);
-        let old = batch.remove(key.borrow()).map(|old| old.number());
-        assert_eq!(old, after.remove(id), "removed in a batch");
-    };
-    match write {
-        Write::Insert(id) => insert(batch, after, maker.id(id)),
-        Write::Remove(id) => remove(batch, after, maker.id(id)),
-        Write::Update(id, update) => {
-            let id = maker.id(id);
-            let (key, tag) = maker.key::<K>(id);
-            let number = maker.number();
-            let expected = after.contents.number(id);
-            batch.update(key, |old| {
-                assert_eq!(old.map(Value::number), expected, "updated in a batch");
-                updated::<K>(maker, update, old, number)
-            });
-            update_model(after, id, update, (tag, number));
-        }
-        Write::Get(id) => {
-            let id = maker.id(id);
-            let (key, _) = maker.key::<K>(id);
-            let key = key.borrow();
-            let expected = after.contents.get(id);
-            assert_eq!(batch.contains_key(key), expected.is_some());
-            let found = batch.get_key_value(key);
-            let found = found.map(|(key, value)| (K::tag(key), value.number()));
-            assert_eq!(found, expected, "found in a batch");
-        }
-        Write::Extend(from, n) => {
-            let range = maker.range(from, n.into());
-            range.for_each(|id| insert(batch, after, id));
-        }
-        Write::RemoveMany(from, n) => {
-            let range = maker.range(from, n.into());
-            range.for_each(|id| remove(batch, after, id));
-        }
-        Write::Retain(divisor, remainder) => {
-            let keep = keeps(divisor, remainder);
-            batch.retain(|key, _| keep(K::id(key)));
-            after.retain(divisor, remainder);
-        }
-        Write::Clear => {
-            batch.clear();
-            after.clear();
-        }
-    }
-    assert_eq!(batch.len(), after.contents.len(), "length of a batch");
-}
-
-/// Returns the result of an update.
-fn updated<K: Kind>(
-    maker: &Maker<'_>,
-    update: Update,
-    old: Option<&K::Value>,
-    number: u64,
-) -> Option<K::Value> {
-    match update {
-        Update::Put => Some(maker.value::<K>(number)),
-        Update::Remove => None,
-        Update::Same => old.cloned(),
-    }
-}
-
-/// Applies an update to the model; returns the number that is stored then.
-fn update_model(after: &mut After, id: u16, update: Update, (tag, number): Entry) -> Option<u64> {
-    let number = match update {
-        Update::Put => Some(number),
-        Update::Remove => None,
-        Update::Same => after.contents.number(id),
-    };
-    match number {
-        Some(number) => _ = after.insert(id, (tag, number)),
-        None => _ = after.remove(id),
-    }
-    number
-}
-
-/// Writes to a map at `revision`; returns the revision that the call returned. `old` is a view of
-/// the map, possibly an older one.
+/// Writes to a map; returns the revision that the call returned.
 pub(super) fn write_map<K: Kind>(
-    (map, old): (&MapOf<K>, Option<&ViewOf<K>>),
-    revision: Revision,
+    map: &MapOf<K>,
+    before: &Before<'_, K>,
     after: &mut After,
     maker: &Maker<'_>,
     change: &Change,
@@ -184,6 +68,57 @@ pub(super) fn write_map<K: Kind>(
             assert_eq!(Some(got), after.contents.number(id), "got or inserted");
             None
         }
+        Change::Initialize(id, initializer) => {
+            initialize::<K>(map, after, maker, maker.id(id), initializer);
+            None
+        }
+        Change::UpdateIfPresent(id, update) => {
+            let id = maker.id(id);
+            let (key, tag) = maker.key::<K>(id);
+            let number = maker.number();
+            let expected = after.contents.number(id);
+            let stored = map.update_if_present(key.borrow(), |old| {
+                assert_eq!(Some(old.number()), expected, "updated if present");
+                updated::<K>(maker, update, Some(old), number)
+            });
+            let new = expected.and_then(|_| update_model(after, id, update, (tag, number)));
+            assert_eq!(stored.map(|new| new.number()), new);
+            None
+        }
+        Change::UpdateIf(id, passes) => {
+            let id = maker.id(id);
+            let (key, value, entry) = maker.entry::<K>(id);
+            let expected = after.contents.number(id);
+            let condition = |old: &K::Value| {
+                assert_eq!(Some(old.number()), expected, "the condition of an update");
+                passes
+            };
+            let stored = map.update_if(key.borrow(), condition, |old| {
+                assert_eq!(Some(old.number()), expected, "updated on a condition");
+                value
+            });
+            let new = expected.filter(|_| passes).map(|_| entry.1);
+            assert_eq!(stored.map(|new| new.number()), new);
+            if new.is_some() {
+                after.insert(id, entry);
+            }
+            None
+        }
+        Change::RemoveIf(id, passes) => {
+            let id = maker.id(id);
+            let (key, _) = maker.key::<K>(id);
+            let expected = after.contents.number(id);
+            let gone = map.remove_if(key.borrow(), |old| {
+                assert_eq!(Some(old.number()), expected, "the condition of a removal");
+                passes
+            });
+            let gone = gone.map(|old| old.number());
+            assert_eq!(gone, expected.filter(|_| passes), "removed on a condition");
+            if passes {
+                after.remove(id);
+            }
+            None
+        }
         Change::Clear => {
             map.clear();
             after.clear();
@@ -195,9 +130,33 @@ pub(super) fn write_map<K: Kind>(
             after.retain(divisor, remainder);
             None
         }
-        Change::Refresh(from, n, every, twice) => {
-            Some(refresh::<K>(map, after, maker, (from, n), every, twice))
+        Change::ExtractIf(divisor, remainder) => {
+            let keep = keeps(divisor, remainder);
+            let gone = map.extract_if(|key, _| !keep(K::id(key)));
+            let mut expected = after.contents.clone();
+            expected.retain(|id| !keep(id));
+            assert_eq!(gone.len(), expected.len(), "number of extracted entries");
+            for (key, value) in gone {
+                let entry = (K::tag(&key), value.number());
+                assert_eq!(expected.get(K::id(&key)), Some(entry), "extracted");
+                expected.remove(K::id(&key));
+            }
+            assert_eq!(expected.len(), 0, "an entry was extracted twice");
+            after.retain(divisor, remainder);
+            None
         }
+        Change::Drain => {
+            let drained = map.drain();
+            disarm();
+            assert_eq!(drained.revision(), before.revision, "drained");
+            assert_view::<K>(&drained, &after.contents, maker);
+            after.clear();
+            None
+        }
+        Change::Refresh(kind, from, n, every, twice) => {
+            refresh::<K>(map, after, maker, kind, (from, n), (every, twice))
+        }
+        Change::Restore(ref writes) => Some(restore::<K>(map, before, after, maker, writes)),
         Change::Extend(from, n) => {
             let entries = maker.range(from, n).map(|id| {
                 let (key, value, entry) = maker.entry::<K>(id);
@@ -208,114 +167,65 @@ pub(super) fn write_map<K: Kind>(
             None
         }
         Change::Batch(condition, ref writes, end) => {
-            let how = (condition, end);
-            batch::<K>((map, old), revision, after, maker, how, writes)
+            batch::<K>(map, before, after, maker, (condition, end), writes)
         }
     }
 }
 
-fn refresh<K: Kind>(
+/// Initializes a key with one of the methods whose closure may fail or gets the key.
+fn initialize<K: Kind>(
     map: &MapOf<K>,
     after: &mut After,
     maker: &Maker<'_>,
-    (from, n): (u16, u16),
-    every: u8,
-    twice: u8,
-) -> Revision {
-    let fresh = |i: usize| every > 0 && i.is_multiple_of(every.into());
-    let range = || maker.range(from, n);
-    let mut wanted = BTreeMap::new();
-    let source: Vec<_> = range()
-        .chain(range().take(twice.into()))
-        .enumerate()
-        .map(|(i, id)| {
-            let (key, tag) = maker.key::<K>(id);
-            let present = after.contents.number(id).filter(|_| !fresh(i));
-            let number = present.unwrap_or_else(|| maker.number());
-            // Of duplicates, the first key and the last value are stored.
-            wanted.entry(id).or_insert((tag, number)).1 = number;
-            (key, maker.value::<K>(number))
-        })
-        .collect();
-    let done = map.refresh(source);
-    let (mut added, mut changed) = (0, 0);
-    for (id, (tag, number)) in &wanted {
-        match after.contents.number(*id) {
-            Some(old) if old == *number => continue,
-            Some(_) => changed += 1,
-            None => added += 1,
+    id: u16,
+    initializer: Initializer,
+) {
+    let (key, value, entry) = maker.entry::<K>(id);
+    let stored = after.contents.number(id);
+    let tag = K::tag(&key);
+    let assert_key = |owned: &K::Key| {
+        assert_eq!(
+            (K::id(owned), K::tag(owned)),
+            (id, tag),
+            "key of an initializer"
+        );
+    };
+    let query: &K::Query = key.borrow();
+    let (got, succeeds) = match initializer {
+        Initializer::ByRef => {
+            let got = map.get_or_insert_with_by_ref(
+                query,
+                |_| key.clone(),
+                |owned| {
+                    assert_key(owned);
+                    value
+                },
+            );
+            (Ok(got), true)
         }
-        after.insert(*id, (*tag, *number));
-    }
-    let before = after.contents.len();
-    after.changed |= after.contents.retain(|id| wanted.contains_key(&id));
-    let removed = before - after.contents.len();
-    assert_eq!(
-        (done.added, done.changed, done.removed),
-        (added, changed, removed),
-        "counts of a refresh"
-    );
-    done.revision
-}
-
-/// Runs a batch; returns the revision that the call returned.
-fn batch<K: Kind>(
-    (map, old): (&MapOf<K>, Option<&ViewOf<K>>),
-    revision: Revision,
-    after: &mut After,
-    maker: &Maker<'_>,
-    (condition, end): (Condition, End),
-    writes: &[Write],
-) -> Option<Revision> {
-    if let Condition::Other(_) = condition {
-        let of_a_fork = map.fork().snapshot();
-        let (view, is_old) = match old {
-            Some(view) if view.revision() < revision => (view, true),
-            _ => (&*of_a_fork, false),
-        };
-        let refused = map.batch_if_unchanged(view, |_| panic!("called for another view"));
-        let refused = refused.expect_err("it is not the newest view");
-        assert_eq!(refused.expected, view.revision());
-        assert_eq!(refused.current, revision);
-        assert_eq!(refused.is_of_another_map(), !is_old);
-        after.changed = false;
-        return None;
-    }
-    let mut run = |batch: &mut BatchOf<'_, K>| {
-        assert_eq!(batch.revision(), revision, "a batch begins with");
-        for write in writes {
-            write_batch::<K>(batch, after, maker, *write);
+        Initializer::Try(succeeds) => {
+            let f = || if succeeds { Ok(value) } else { Err(()) };
+            (map.try_get_or_insert_with(key.clone(), f), succeeds)
         }
-        if matches!(end, End::Panic) {
-            panic_on_purpose();
+        Initializer::TryByRef(succeeds) => {
+            let got = map.try_get_or_insert_with_by_ref(
+                query,
+                |_| key.clone(),
+                |owned| {
+                    assert_key(owned);
+                    if succeeds { Ok(value) } else { Err(()) }
+                },
+            );
+            (got, succeeds)
+        }
+        Initializer::Panic => {
+            let got = map.get_or_insert_with(key.clone(), || panic_on_purpose());
+            (Ok(got), true)
         }
     };
-    match end {
-        End::CommitGuard => {
-            let mut batch = map.begin_batch();
-            run(&mut batch);
-            Some(batch.commit())
-        }
-        End::DropGuard => {
-            let mut batch = map.begin_batch();
-            run(&mut batch);
-            drop(batch);
-            after.changed = false;
-            None
-        }
-        End::Fail => {
-            let refused = map.try_batch(|batch| {
-                run(batch);
-                Err::<(), _>(())
-            });
-            assert_eq!(refused.map(|committed| committed.value), Err(()));
-            after.changed = false;
-            None
-        }
-        End::Commit | End::Panic if matches!(condition, Condition::Newest) => {
-            let committed = map.batch_if_unchanged(&map.snapshot(), run);
-            Some(committed.expect("it is the newest"))
-        }
-        End::Commit | End::Panic => Some(map.batch(run)),
+    if stored.is_none() && succeeds {
+        after.insert(id, entry);
     }
+    let expected = after.contents.number(id).ok_or(());
+    assert_eq!(got.map(|got| got.number()), expected, "initialized");
 }

@@ -4,12 +4,12 @@ use todc_utils::linearizability::WGLChecker;
 use todc_utils::linearizability::history::{Action, History};
 use todc_utils::specifications::Specification;
 use untorn_lab::history::campaign::short_plan;
-use untorn_lab::history::faulty_maps::KeyByKey;
 use untorn_lab::history::inject::{Injection, inject};
+use untorn_lab::history::key_by_key::KeyByKey;
 use untorn_lab::history::linearizability::{Verdict, linearize};
 use untorn_lab::history::model::{Contents, Operation};
 use untorn_lab::history::record::record;
-use untorn_lab::history::subject::Untorn;
+use untorn_lab::history::untorn_map::Untorn;
 
 struct Whole;
 

@@ -11,38 +11,32 @@ fn some(value: Value) -> Option<Value> {
     (value != NOTHING).then_some(value)
 }
 
-fn get(key: Key, saw: Value) -> Step {
+pub(super) fn get(key: Key, saw: Value) -> Step {
     let saw = some(saw);
     Step::Get { key, saw }
 }
 
 /// Writes `value` where `old` was.
-fn put(key: Key, value: Value, old: Value) -> Step {
+pub(super) fn put(key: Key, value: Value, old: Value) -> Step {
     let (value, old) = (some(value), Some(some(old)));
     Step::Write { key, value, old }
 }
 
 /// Returns an operation of a thread from one moment to another.
-fn op(thread: usize, (invoked, returned): (u64, u64), steps: &[Step]) -> Operation {
+pub(super) fn op(thread: usize, (invoked, returned): (u64, u64), steps: &[Step]) -> Operation {
+    let call = if steps.iter().all(Step::is_read) {
+        "pin"
+    } else {
+        "batch"
+    };
     Operation {
-        thread,
-        call: if steps.iter().all(Step::is_read) {
-            "pin"
-        } else {
-            "batch"
-        },
-        invoked,
-        returned,
-        until: returned,
         steps: steps.to_vec(),
-        outcome: Outcome::Completed,
-        revision: None,
-        only_at: None,
+        ..Operation::new(thread, call, (invoked, returned))
     }
 }
 
 /// Returns an operation with a revision.
-fn at(thread: usize, moments: (u64, u64), revision: u64, steps: &[Step]) -> Operation {
+pub(super) fn at(thread: usize, moments: (u64, u64), revision: u64, steps: &[Step]) -> Operation {
     Operation {
         revision: Some(revision),
         ..op(thread, moments, steps)
@@ -56,7 +50,7 @@ fn aborted(operation: Operation) -> Operation {
     }
 }
 
-fn ordered(mut history: Vec<Operation>) -> Vec<Operation> {
+pub(super) fn ordered(mut history: Vec<Operation>) -> Vec<Operation> {
     history.sort_by_key(|operation| operation.invoked);
     history
 }

@@ -1,6 +1,8 @@
 //! Checks of the guides that rustdoc does not make: equal results before and after a migration, Go
 //! code, links.
 
+mod live;
+
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
