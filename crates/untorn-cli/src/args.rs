@@ -7,8 +7,8 @@ use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::demo::{competitors, go, lookup, map_acts};
-use crate::why;
+use crate::demo::{self, competitors, go, lookup, map_acts};
+use crate::{live, why};
 
 /// Demo of untorn: concurrent maps for data that is refreshed while many threads read it.
 ///
@@ -36,6 +36,12 @@ impl Args {
                 let tips = ContextValue::StyledStrs(vec![StyledStr::from(tip)]);
                 error.insert(ContextKind::Suggested, tips);
             }
+            if error.kind() == ErrorKind::MissingRequiredArgument
+                && let Some(tip) = live::tip_for_missing(std::env::args().skip(1))
+            {
+                let tips = ContextValue::StyledStrs(vec![StyledStr::from(tip)]);
+                error.insert(ContextKind::Suggested, tips);
+            }
             error.exit()
         });
         if let Some(Command::Demo {
@@ -52,6 +58,9 @@ impl Args {
 /// Suggests a command for an unknown one: a dump without `why`, a part of the demo without `demo`.
 fn tip(given: &str, is_like_a_command: bool) -> Option<String> {
     if Path::new(given).is_file() {
+        if untorn_live::Format::of(given).is_some() {
+            return Some(format!("to show a configuration: untorn get \"\" {given}"));
+        }
         return Some(format!("to explain a dump: untorn why {given}"));
     }
     let mut command = Args::command();
@@ -86,7 +95,7 @@ fn exit_too_few_threads() -> ! {
 }
 
 /// Exits with the usage of a subcommand, which is given by its path.
-fn exit_misused(path: &[&str], kind: ErrorKind, message: &str) -> ! {
+pub(crate) fn exit_misused(path: &[&str], kind: ErrorKind, message: &str) -> ! {
     let mut command = Args::command();
     command.build();
     let mut subcommand = &mut command;
@@ -105,6 +114,7 @@ Parts of the demo:
   untorn demo batch      act 3: two places changed, no mixed refreshes
   untorn demo rivals     the same traffic on other concurrent maps
   untorn demo lookup     every branch of Go's look-up
+  untorn demo live       a file that is saved, broken and emptied while 64 threads read it
 
 Examples:
   untorn                         the demo
@@ -115,9 +125,17 @@ Examples:
   untorn demo lookup --json      the same for a script
   untorn why crash.txt           explain the crash dump of a Go program
 
+Configurations, of files, mounted directories, HTTP servers and the environment:
+  untorn get http.port app.toml env:APP_       the value of a key, for scripts
+  untorn explain http.port app.toml env:APP_   where it comes from, and what it overrides
+  untorn check app.toml config/                errors, with file, line and key
+  untorn watch app.toml                        changes and refusals as they come
+  untorn watch https://config.example/app.toml --bearer-file token
+  untorn diff app.toml new.toml                the keys that differ
+
 The fields of the --json documents are described in docs/json.md.
 
-Exit status: 0 success, 1 failure, 2 wrong usage.";
+Exit status: 0 success, 1 failure, 2 wrong usage; the help of a command says what it adds to that.";
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -143,6 +161,21 @@ More: docs/why-a-dump.md; the fields of --json: docs/json.md.
 
 Exit status: 0 a dump was read, 1 the input has no dump, 2 wrong usage.")]
     Why(why::Args),
+    /// Prints the value of a configuration's key, or the keys of a section.
+    #[command(after_help = live::get::help())]
+    Get(live::get::Args),
+    /// Prints where a value comes from, and which values it overrides.
+    #[command(after_help = live::explain::help())]
+    Explain(live::explain::Args),
+    /// Checks that all sources can be read, and that they fit together.
+    #[command(after_help = live::check::help())]
+    Check(live::check::Args),
+    /// Prints the changes of a configuration as they come, with refusals and recoveries.
+    #[command(override_usage = live::watch::USAGE, after_help = live::watch::help())]
+    Watch(live::watch::Args),
+    /// Prints in which keys two configurations differ.
+    #[command(after_help = live::diff::help())]
+    Diff(live::diff::Args),
     /// The program that act 1 runs in a child process.
     #[command(hide = true)]
     NoteProgram { readers: usize, writers: usize },
@@ -189,6 +222,18 @@ long or more, the duration at the end of the row.
 
 Exits with 1 if a map that guarantees consistent pairs shows a pair from two refreshes.")]
     Rivals(competitors::Args),
+    /// A file that many threads read while it is saved, broken, emptied and mended.
+    #[command(after_help = "\
+Examples:
+  untorn demo live
+  untorn demo live --readers 1000 --seconds 20 --json
+
+The file is in a temporary folder. It is saved by a rename, as by most editors, and in place, in two writes; then half
+of it, an empty file and a wrong type must be refused while the last good revision stays in force. Each read compares
+four values of one pin, and counts as torn unless all are of one save.
+
+Exits with 1 if a read was torn.")]
+    Live(demo::live::Args),
     /// Prepared tables and every branch of Go's look-up, in the order of Go's source.
     ///
     /// The look-up is `mapaccess1_faststr`, or `mapaccess1_fast64` where the keys are numbers.

@@ -1,14 +1,20 @@
-//! The command `untorn`: the demo of the library, its parts, and `why`, which explains Go crash
-//! dumps.
+//! The command `untorn`: the demo of the library, its parts, `why`, which explains Go crash dumps,
+//! and the commands that read configurations.
 //!
-//! Exit status: 0 success, 1 failure, 2 wrong usage.
+//! Exit status: 0 success, 1 failure, 2 wrong usage, or a source that cannot be read.
 
 mod args;
 mod demo;
+mod escaped;
+mod live;
+mod options;
 mod output;
 mod progress;
+mod signals;
+mod utc;
 mod why;
 
+use std::io;
 use std::process::ExitCode;
 
 use args::{Args, Command, Demo};
@@ -17,33 +23,37 @@ use output::Output;
 fn main() -> ExitCode {
     let args = Args::parse_or_exit();
     let output = Output::new(args.json);
-    let result = match args.command {
-        None | Some(Command::Demo { which: None }) => demo::acts(&output),
-        Some(Command::Demo { which: Some(part) }) => match part {
-            Demo::Go(options) => {
-                demo::go::alone(&output, &options).and_then(|act| output.document(&act))
-            }
-            Demo::Map(options) => {
-                demo::map_acts::map(&output, &options).and_then(|act| output.document(&act))
-            }
-            Demo::Batch(options) => {
-                demo::map_acts::batch(&output, &options).and_then(|act| output.document(&act))
-            }
-            Demo::Rivals(options) => demo::competitors::show(&output, &options),
-            Demo::Lookup(options) => demo::lookup::show(&output, &options),
-        },
-        Some(Command::Why(options)) => match why::show(&output, &options) {
-            Ok(()) => Ok(()),
-            Err(why::Error::Unreadable(path, error)) => args::exit_unreadable(&path, &error),
-            Err(why::Error::Failed(error)) => Err(error),
-        },
-        Some(Command::NoteProgram { readers, writers }) => untorn_note::note(readers, writers),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
+    match run(&output, args.command) {
+        Ok(status) => status,
         Err(error) => {
             anstream::eprintln!("untorn: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn run(output: &Output, command: Option<Command>) -> io::Result<ExitCode> {
+    match command {
+        None | Some(Command::Demo { which: None }) => demo::acts(output)?,
+        Some(Command::Demo { which: Some(part) }) => match part {
+            Demo::Go(options) => output.document(&demo::go::alone(output, &options)?)?,
+            Demo::Map(options) => output.document(&demo::map_acts::map(output, &options)?)?,
+            Demo::Batch(options) => output.document(&demo::map_acts::batch(output, &options)?)?,
+            Demo::Rivals(options) => demo::competitors::show(output, &options)?,
+            Demo::Live(options) => demo::live::show(output, &options)?,
+            Demo::Lookup(options) => demo::lookup::show(output, &options)?,
+        },
+        Some(Command::Get(options)) => return live::get::show(output, &options),
+        Some(Command::Explain(options)) => return live::explain::show(output, &options),
+        Some(Command::Check(options)) => return live::check::show(output, &options),
+        Some(Command::Watch(options)) => return live::watch::run(output, &options),
+        Some(Command::Diff(options)) => return live::diff::show(output, &options),
+        Some(Command::Why(options)) => match why::show(output, &options) {
+            Ok(()) => {}
+            Err(why::Error::Unreadable(path, error)) => args::exit_unreadable(&path, &error),
+            Err(why::Error::Failed(error)) => return Err(error),
+        },
+        Some(Command::NoteProgram { readers, writers }) => untorn_note::note(readers, writers),
+    }
+    Ok(ExitCode::SUCCESS)
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 const QUIET_SECONDS: u64 = 4;
 
 /// Returns `true` if stderr is a terminal that can replace a line.
-fn is_visible() -> bool {
+pub(crate) fn is_visible() -> bool {
     io::stderr().is_terminal() && anstyle_query::term_supports_ansi_color()
 }
 
@@ -19,7 +19,8 @@ pub(crate) fn show(text: impl Display) {
     if is_visible() {
         let mut stderr = io::stderr().lock();
         // Progress is optional: a failed write is not an error.
-        let _ = write!(stderr, "\r\x1b[K{text}");
+        // Without wrapping: of a line that wraps, only the last row would be replaced.
+        let _ = write!(stderr, "\r\x1b[K\x1b[?7l{text}\x1b[?7h");
         let _ = stderr.flush();
     }
 }

@@ -10,8 +10,8 @@ use untorn::map::DefaultHashBuilder;
 use untorn_lab::rivals::{self, Guarantee, KEYS, Keys, Measurement, Pair, Rival, Traffic};
 
 use super::lateness::{self, LatenessSeconds};
-use super::options::seconds;
 use super::snippets::{self, Config, Value};
+use crate::options::seconds;
 use crate::output::{Output, counted, grouped};
 use crate::progress;
 

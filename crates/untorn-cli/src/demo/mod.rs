@@ -10,10 +10,10 @@ mod concurrent_lookup;
 pub(crate) mod go;
 pub(crate) mod go_toolchain;
 mod lateness;
+pub(crate) mod live;
 pub(crate) mod lookup;
 mod lookup_cases;
 pub(crate) mod map_acts;
-mod options;
 mod snippets;
 
 /// Plays the acts in order.

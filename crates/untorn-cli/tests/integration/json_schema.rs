@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+use super::live::{Folder, Watched};
+
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
@@ -18,13 +20,18 @@ fn read(path: &str) -> String {
 
 /// Returns the document that the command prints, whatever its exit status.
 fn document(args: &[&str], input: &str) -> Value {
+    // No Go toolchain: the Go program is tested elsewhere.
+    document_with("".as_ref(), args, input)
+}
+
+/// As [`document`], with this `PATH`.
+fn document_with(path: &Path, args: &[&str], input: &str) -> Value {
     let mut child = Command::new(env!("CARGO_BIN_EXE_untorn"))
         .args(args)
         .arg("--json")
         .env_remove("UNTORN_ON_OVERLAP")
         .env_remove("UNTORN_STRETCH")
-        // No Go toolchain: the Go program is tested elsewhere.
-        .env("PATH", "")
+        .env("PATH", path)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -275,6 +282,83 @@ fn fields_of_the_look_up_match_the_page() {
     let scenes = document(&["demo", "lookup"], "");
     let scenes = scenes.as_array().expect("a list");
     assert_eq!(found(scenes), described("demo lookup"));
+}
+
+/// Sources whose documents have all fields.
+fn sources() -> Folder {
+    Folder::new(&[
+        ("app.toml", "port = 80\nname = \"a\""),
+        ("config/port", "81"),
+        ("twice.toml", "port = 1\nport = 2"),
+        ("similar.toml", "http.prot = 1"),
+        // Not UTF-8 in a file of a directory would do, too: an error with an item.
+        ("documents/twice.toml", "port = 1\nport = 2"),
+    ])
+}
+
+#[test]
+fn fields_of_explain_match_the_page() {
+    let sources = sources();
+    // Each of the two kinds of places once as the winner, and once overridden.
+    let orders = [["app.toml", "config"], ["config", "app.toml"]];
+    let documents =
+        orders.map(|order| sources.document(&[&["explain", "port"][..], &order].concat()));
+    assert_eq!(found(&documents), described("explain"));
+}
+
+#[test]
+fn fields_of_check_match_the_page() {
+    let sources = sources();
+    let check = |args: &[&str]| sources.document(&[&["check"], args].concat());
+    let documents = [
+        &["app.toml"][..],
+        &["twice.toml"],
+        &["mount:documents?documents"],
+        // The variable that the command has here is `APP_HTTP__PORT`.
+        &["similar.toml", "env:APP_"],
+    ]
+    .map(check);
+    assert_eq!(found(&documents), described("check"));
+}
+
+#[test]
+fn fields_of_diff_match_the_page() {
+    let document = sources().document(&["diff", "app.toml", "config"]);
+    assert_eq!(found([&document]), described("diff"));
+}
+
+#[test]
+fn fields_of_watch_match_the_page() {
+    let sources = sources();
+    let documents = "mount:documents?documents";
+    let mut watched = Watched::new(&sources, &["app.toml", documents, "--json"]);
+    let mut events = vec![watched.wait_for_event("refused")];
+    sources.save("documents/twice.toml", "port = 1");
+    events.push(watched.wait_for_event("revision"));
+    events.push(watched.wait_for_event("recovered"));
+    sources.save("app.toml", "port = 80\nport = 81");
+    events.push(watched.wait_for_event("refused"));
+    sources.save("app.toml", "port = 80\nname = \"b\"");
+    events.push(watched.wait_for_event("revision"));
+    watched.signal("TERM");
+    watched.end(Some(0));
+    assert_eq!(found(&events), described("watch"));
+}
+
+#[test]
+fn fields_of_the_live_demo_match_the_page() {
+    let options = ["--readers", "1", "--seconds", "0.1"];
+    let mut sources = vec![("file", PathBuf::new())];
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    match std::env::split_paths(&paths).find(|path| path.join("etcd").is_file()) {
+        Some(path) => sources.push(("etcd", path)),
+        None => println!("skipped: there is no etcd"),
+    }
+    for (source, path) in sources {
+        let act = ["demo", "live", "--source", source];
+        let document = document_with(&path, &[&act[..], &options].concat(), "");
+        assert_eq!(found([&document]), described(&act.join(" ")), "{source}");
+    }
 }
 
 #[test]

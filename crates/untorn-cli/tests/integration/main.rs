@@ -2,6 +2,7 @@
 
 mod command;
 mod json_schema;
+mod live;
 mod note_page;
 mod why;
 mod why_attribution;

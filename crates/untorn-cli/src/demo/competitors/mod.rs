@@ -12,7 +12,7 @@ use clap::value_parser;
 use untorn_lab::rivals::{CONTENDERS, Contender, Measurement, Traffic};
 
 use super::lateness;
-use super::options::seconds;
+use crate::options::seconds;
 use crate::output::{Output, counted, grouped};
 use crate::progress;
 

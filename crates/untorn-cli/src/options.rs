@@ -1,7 +1,7 @@
-//! Parsers for options that several parts of the demo share.
+//! Parsers for options that several commands share.
 
 /// Parses a duration in seconds.
-pub(super) fn seconds(text: &str) -> Result<f64, String> {
+pub(crate) fn seconds(text: &str) -> Result<f64, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number".to_string())?;
     if (0.1..=3600.0).contains(&seconds) {
         Ok(seconds)

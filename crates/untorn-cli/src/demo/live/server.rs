@@ -1,0 +1,175 @@
+//! An etcd of this machine, in a temporary directory and on a free port, and calls of its gateway.
+
+use std::ffi::OsStr;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::PATIENCE;
+
+/// The interval at which the server is asked whether it is up.
+const STEP: Duration = Duration::from_millis(20);
+
+/// A server. It is killed when this is dropped.
+pub(super) struct Server {
+    version: String,
+    folder: TempDir,
+    address: SocketAddr,
+    peers: SocketAddr,
+    child: Child,
+}
+
+impl Server {
+    /// Starts the `etcd` on the `PATH`.
+    pub(super) fn start() -> io::Result<Self> {
+        let output = Command::new("etcd").arg("--version").output();
+        let output = output.map_err(|_| io::Error::other("there is no etcd on the PATH"))?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let version = text.lines().next().unwrap_or_default();
+        let version = version.trim_start_matches("etcd Version: ").to_string();
+        let folder = tempfile::tempdir()?;
+        let (address, peers) = (free_address()?, free_address()?);
+        let child = spawn(&folder, address, peers)?;
+        let server = Self {
+            version,
+            folder,
+            address,
+            peers,
+            child,
+        };
+        server.wait(address)?;
+        Ok(server)
+    }
+
+    pub(super) fn version(&self) -> &str {
+        &self.version
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub(super) fn kill(&mut self) {
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+
+    /// Starts the server again with its data.
+    pub(super) fn restart(&mut self) -> io::Result<()> {
+        self.restart_at(self.address)
+    }
+
+    /// Starts the server again without any data.
+    pub(super) fn restart_empty(&mut self) -> io::Result<()> {
+        self.kill();
+        self.folder = tempfile::tempdir()?;
+        self.restart()
+    }
+
+    /// Changes the data at an address that the store does not watch, and compacts the history.
+    pub(super) fn change_unseen(
+        &mut self,
+        change: impl Fn(&dyn Fn(&str, &Value) -> io::Result<Value>) -> io::Result<u64>,
+    ) -> io::Result<u64> {
+        let elsewhere = free_address()?;
+        self.restart_at(elsewhere)?;
+        let url = format!("http://{elsewhere}");
+        let revision = change(&|path, body| call(&url, path, body))?;
+        let body = json!({"revision": revision.to_string(), "physical": true});
+        call(&url, "/v3/kv/compaction", &body)?;
+        self.kill();
+        Ok(revision)
+    }
+
+    /// Puts keys in one transaction, and returns its revision.
+    pub(super) fn put(&self, pairs: &[(&str, &str)]) -> io::Result<u64> {
+        let url = self.url();
+        put(&|path, body| call(&url, path, body), pairs)
+    }
+
+    fn restart_at(&mut self, address: SocketAddr) -> io::Result<()> {
+        self.kill();
+        self.child = spawn(&self.folder, address, self.peers)?;
+        self.wait(address)
+    }
+
+    /// Waits until the server answers.
+    fn wait(&self, address: SocketAddr) -> io::Result<()> {
+        let began = Instant::now();
+        let url = format!("http://{address}");
+        let body = json!({"key": STANDARD.encode("/")});
+        while let Err(error) = call(&url, "/v3/kv/range", &body) {
+            if began.elapsed() > PATIENCE {
+                let message = format!("etcd {} does not start: {error}", self.version);
+                return Err(io::Error::new(io::ErrorKind::TimedOut, message));
+            }
+            thread::sleep(STEP);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Puts keys in one transaction by a method of the gateway, and returns its revision.
+pub(super) fn put(
+    call: &dyn Fn(&str, &Value) -> io::Result<Value>,
+    pairs: &[(&str, &str)],
+) -> io::Result<u64> {
+    let puts = pairs.iter().map(|(key, value)| {
+        json!({"request_put": {"key": STANDARD.encode(key), "value": STANDARD.encode(value)}})
+    });
+    let answer = call("/v3/kv/txn", &json!({"success": puts.collect::<Vec<_>>()}))?;
+    let revision = answer["header"]["revision"].as_str();
+    let revision = revision.and_then(|revision| revision.parse().ok());
+    revision.ok_or_else(|| io::Error::other(format!("etcd answers without a revision: {answer}")))
+}
+
+fn call(url: &str, path: &str, body: &Value) -> io::Result<Value> {
+    let answer = ureq::post(format!("{url}{path}"))
+        .content_type("application/json")
+        .send(body.to_string());
+    let text = answer
+        .map_err(io::Error::other)?
+        .body_mut()
+        .read_to_string();
+    Ok(serde_json::from_str(&text.map_err(io::Error::other)?)?)
+}
+
+fn spawn(folder: &TempDir, address: SocketAddr, peers: SocketAddr) -> io::Result<Child> {
+    let (clients, peers) = (format!("http://{address}"), format!("http://{peers}"));
+    let cluster = format!("demo={peers}");
+    let options = [
+        ("--name", OsStr::new("demo")),
+        ("--data-dir", folder.path().as_os_str()),
+        ("--listen-client-urls", clients.as_ref()),
+        ("--advertise-client-urls", clients.as_ref()),
+        ("--listen-peer-urls", peers.as_ref()),
+        ("--initial-advertise-peer-urls", peers.as_ref()),
+        ("--initial-cluster", cluster.as_ref()),
+    ];
+    let mut command = Command::new("etcd");
+    for (name, value) in options {
+        command.arg(name).arg(value);
+    }
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+}
+
+fn free_address() -> io::Result<SocketAddr> {
+    TcpListener::bind("127.0.0.1:0")?.local_addr()
+}
