@@ -1,82 +1,94 @@
-//! An axum service with a table of settings that is refreshed while requests read it: each response
-//! is consistent, from one revision.
+//! An axum service whose settings change while requests read them: each response is of one
+//! revision.
 //!
 //! | request | response |
 //! |---|---|
 //! | `GET /tenants/{tenant}/pool` | three settings of a tenant that belong together |
-//! | `POST /reload` | the revision with the current contents of the source; 503 and the reason if the reload fails |
-//! | `GET /health` | the age of the settings, and the last error; 503 if they are too old |
+//! | `POST /reload` | the revision with the current contents of the file; 503 and the reason if it is refused |
+//! | `GET /ready` | the status of the store; 503 before the first revision |
+//! | `GET /health` | the age of the settings, and what is refused; 503 if they are too old |
 //!
-//! A [`Poller`] refreshes the table every ten seconds. A refresh publishes only the entries of
-//! tenants that have changed; without a change there is no new revision. If the source cannot be
-//! read or does not [parse], the settings remain unchanged.
+//! A [`Store`] follows a file in TOML, under the environment. A save that changes a tenant is one
+//! revision; a save that changes nothing is none. If the file cannot be read or parsed, or has a
+//! setting of the wrong type, the settings remain unchanged, and `/health` has the line.
 //!
-//! # A snapshot, not a pin
+//! The service listens before it has settings, so that a probe can ask `/ready` for the reason.
+//! Until then it answers requests for settings with 503.
 //!
-//! The handler of `pool` continues to read after an `.await`. Across it, the view moves with its
-//! task between threads, and stays alive for as long as the awaited operation takes. A
-//! [`Snapshot`](untorn::Snapshot) supports both:
+//! # A snapshot, not a guard
+//!
+//! The handler of `pool` continues to read after an `.await`. Across it, the settings move with
+//! their task between threads, and stay alive for as long as the awaited operation takes.
+//! [`Live::snapshot`] supports both:
 //!
 //! ```
 //! use axum::{Router, extract::State, routing::get};
-//! use untorn_axum_example::{Service, resolve};
+//! use untorn_axum_example::{Service, Unavailable, resolve};
 //!
-//! async fn pool(State(service): State<Service>) -> String {
-//!     let view = service.config().snapshot();
+//! async fn port(State(service): State<Service>) -> Result<String, Unavailable> {
+//!     let settings = service.settings()?.snapshot();
 //!     let host = resolve("db1").await;
-//!     format!("{host}: {:?}", view.get("acme.port"))
+//!     Ok(format!("{host}: {}", settings.tenants["acme"].port))
 //! }
 //!
-//! let _: Router<Service> = Router::new().route("/pool", get(pool));
+//! let _: Router<Service> = Router::new().route("/port", get(port));
 //! ```
 //!
-//! A [`Pinned`](untorn::Pinned) is bound to its thread. It is not `Send`, so the handler's future
-//! is not `Send` either, and the compiler rejects it:
+//! The guard of [`Live::load`] is bound to its thread. It is not `Send`, so the handler's future is
+//! not `Send` either, and the compiler rejects it:
 //!
 //! ```compile_fail,E0277
 //! use axum::{Router, extract::State, routing::get};
-//! use untorn_axum_example::{Service, resolve};
+//! use untorn_axum_example::{Service, Unavailable, resolve};
 //!
-//! async fn pool(State(service): State<Service>) -> String {
-//!     let view = service.config().pin();
+//! async fn port(State(service): State<Service>) -> Result<String, Unavailable> {
+//!     let settings = service.settings()?.load();
 //!     let host = resolve("db1").await;
-//!     format!("{host}: {:?}", view.get("acme.port"))
+//!     Ok(format!("{host}: {}", settings.tenants["acme"].port))
 //! }
 //!
-//! let _: Router<Service> = Router::new().route("/pool", get(pool));
+//! let _: Router<Service> = Router::new().route("/port", get(port));
 //! ```
 //!
-//! Without an `.await` between the reads, a pin is enough, and cheaper.
+//! Without an `.await` between the reads, the guard is enough, and cheaper.
+//!
+//! # The settings in etcd
+//!
+//! With the feature `etcd` of untorn-live, one line of [`settings::store`] changes, and all the
+//! rest stays: `tenants.acme.port` is the key `/pools/tenants/acme/port` then, and a transaction is
+//! one revision.
+//!
+//! ```text
+//!     Store::builder()
+//! -       .file(file)
+//! +       .layer(Etcd::prefix("/pools/").endpoints(["http://127.0.0.1:2379"]))
+//!         .layer(variables)
+//! ```
 //!
 //! # Blocking
 //!
-//! Reads never block. Waiting for a fetch, and stopping or dropping a poller, block the thread, so
-//! they run in `spawn_blocking` ([`Service::reload`], [`Service::stop`]). So does the first look-up
-//! of a value that is slow to compute; [`hosts`] awaits it instead.
+//! Reads never block. Waiting for a source, and dropping the last clone of a store, block the
+//! thread, so they run in `spawn_blocking` ([`Service::reload`], [`Service::stop`]). So does the
+//! first look-up of a value that is slow to compute; [`hosts`] awaits it instead.
 
 pub mod hosts;
 pub mod settings;
 
-use std::error::Error;
-use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
-use untorn::poller::RefreshError;
-use untorn::{Map, Poller, Revision, View};
+use untorn_live::{ConfigError, Live, MappedSnapshot, Revision, Status, Store};
 
-use self::settings::{Config, Setting, key, parse};
+use self::settings::{Pool, Settings};
 
-/// The period of fetches.
-const PERIOD: Duration = Duration::from_secs(10);
-
-/// The timeout of a fetch on request.
+/// The timeout of a reload on request.
 const RELOAD_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The age from which on settings are unhealthy: several fetches have failed.
@@ -85,73 +97,77 @@ const TOO_OLD: Duration = Duration::from_secs(60);
 /// The state that the handlers share.
 #[derive(Clone, Debug)]
 pub struct Service {
-    config: Arc<Config>,
-    poller: Arc<Poller>,
+    store: Store,
+    /// Set by the first request after the first revision.
+    settings: Arc<OnceLock<Live<Settings>>>,
 }
 
 impl Service {
-    /// Starts to refresh the settings from the text that `read` returns, and waits for the first
-    /// refresh. `read` needs a timeout of its own.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the first refresh fails.
-    pub async fn start(
-        mut read: impl FnMut() -> io::Result<String> + Send + 'static,
-    ) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        let source = move || Ok::<_, Box<dyn Error + Send + Sync>>(parse(&read()?)?);
-        let config = Arc::new(Map::named("settings"));
-        let poller = Poller::every(PERIOD, source)
-            .named("settings poller")
-            // A requested reload takes effect at once: there is one source, which is near.
-            .min_gap(Duration::from_millis(1))
-            .start(&config)?;
-        let service = Self {
-            config,
-            poller: Arc::new(poller),
-        };
-        if let Err(error) = service.reload().await {
-            service.stop().await;
-            return Err(error.into());
+    /// Creates a service on a store, which may still wait for its first revision.
+    #[must_use]
+    pub fn new(store: Store) -> Self {
+        Self {
+            store,
+            settings: Arc::default(),
         }
-        Ok(service)
+    }
+
+    /// Returns the store.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
     }
 
     /// Returns the settings.
-    #[must_use]
-    pub fn config(&self) -> &Config {
-        &self.config
-    }
-
-    /// Fetches the settings now and returns their revision, which every later request reads.
     ///
     /// # Errors
     ///
-    /// Returns an error if the refresh fails. The settings remain unchanged.
-    pub async fn reload(&self) -> Result<Revision, RefreshError> {
-        let poller = Arc::clone(&self.poller);
-        let reloaded = spawn_blocking(move || poller.refresh_now(RELOAD_TIMEOUT)).await;
-        // The closure does not run if the runtime is shutting down.
-        reloaded.unwrap_or(Err(RefreshError::Stopped))
+    /// Returns an error before the first revision, with what is missing.
+    pub fn settings(&self) -> Result<&Live<Settings>, Unavailable> {
+        if let Some(settings) = self.settings.get() {
+            return Ok(settings);
+        }
+        // Does not wait; the error says what is missing.
+        self.store.ready(Duration::ZERO)?;
+        let settings = self.store.typed("")?;
+        Ok(self.settings.get_or_init(|| settings))
     }
 
-    /// Stops the poller. Waits for a running fetch to finish.
-    pub async fn stop(&self) {
-        let poller = Arc::clone(&self.poller);
-        // An error means that the runtime is shutting down, which stops the poller too.
-        _ = spawn_blocking(move || poller.stop()).await;
+    /// Reads the sources now and returns the newest revision, which every later request reads.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if what they have is refused. The settings remain unchanged.
+    pub async fn reload(&self) -> Result<Revision, Unavailable> {
+        let store = self.store.clone();
+        let reloaded = spawn_blocking(move || Ok(store.refresh(RELOAD_TIMEOUT)?));
+        // The closure does not run if the runtime is shutting down.
+        let stopped = |_| Err(ConfigError::from("the service is shutting down").into());
+        reloaded.await.unwrap_or_else(stopped)
+    }
+
+    /// Drops the service. If it was the last clone, waits until the threads of the store have
+    /// ended, for at most five seconds.
+    pub async fn stop(self) {
+        // An error means that the runtime is shutting down, which drops the service too.
+        _ = spawn_blocking(move || drop(self)).await;
     }
 }
 
-/// Three settings that belong together.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
-pub struct Pool {
-    /// The host of the database.
-    pub host: String,
-    /// The port of the database.
-    pub port: u16,
-    /// The maximum number of connections.
-    pub max_connections: u32,
+/// The reason why there are no new settings, or none at all: a response with status 503.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unavailable(pub ConfigError);
+
+impl From<ConfigError> for Unavailable {
+    fn from(error: ConfigError) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for Unavailable {
+    fn into_response(self) -> Response {
+        (StatusCode::SERVICE_UNAVAILABLE, self.0.to_string()).into_response()
+    }
 }
 
 /// The response to `GET /tenants/{tenant}/pool`.
@@ -170,9 +186,9 @@ pub struct Health {
     pub revision: u64,
     /// The number of settings.
     pub settings: usize,
-    /// Their maximum age.
+    /// Their maximum age; `None` before the first poll has succeeded.
     pub age_in_seconds: Option<u64>,
-    /// The error of the last fetch, if it failed.
+    /// The refusals, with their reasons.
     pub error: Option<String>,
 }
 
@@ -181,59 +197,58 @@ pub fn router(service: Service) -> Router {
     Router::new()
         .route("/tenants/{tenant}/pool", get(pool))
         .route("/reload", post(reload))
+        .route("/ready", get(ready))
         .route("/health", get(health))
         .with_state(service)
 }
 
+/// Reads three settings of one revision, regardless of changes in between.
 async fn pool(
     State(service): State<Service>,
     Path(tenant): Path<String>,
-) -> Result<Json<Answer>, StatusCode> {
-    let view = service.config.snapshot();
-    let pool = read(&view, &tenant).await.ok_or(StatusCode::NOT_FOUND)?;
-    let revision = view.revision().get();
-    Ok(Json(Answer { pool, revision }))
-}
-
-/// Reads three settings of one revision, regardless of refreshes in between. Returns `None` for an
-/// unknown tenant.
-async fn read(view: &View<Arc<str>, Setting>, tenant: &str) -> Option<Pool> {
-    let setting = |name| view.get(key(tenant, name).as_str());
-    let Setting::Host(host) = setting("host")? else {
-        return None;
+) -> Result<Response, Unavailable> {
+    let settings = service.settings()?.snapshot();
+    let Some(pool) = settings.tenants.get(&tenant) else {
+        return Ok(StatusCode::NOT_FOUND.into_response());
     };
-    let host = resolve(host).await;
-    match (setting("port")?, setting("max_connections")?) {
-        (&Setting::Port(port), &Setting::MaxConnections(max_connections)) => Some(Pool {
-            host,
-            port,
-            max_connections,
-        }),
-        _ => None,
-    }
+    let pool = Pool {
+        host: resolve(&pool.host).await,
+        port: pool.port,
+        max_connections: pool.max_connections,
+    };
+    let revision = MappedSnapshot::revision(&settings).get();
+    Ok(Json(Answer { pool, revision }).into_response())
 }
 
-async fn reload(State(service): State<Service>) -> Result<Json<u64>, (StatusCode, String)> {
-    match service.reload().await {
-        Ok(revision) => Ok(Json(revision.get())),
-        Err(error) => Err((StatusCode::SERVICE_UNAVAILABLE, error.to_string())),
-    }
+async fn reload(State(service): State<Service>) -> Result<Json<u64>, Unavailable> {
+    let revision = service.reload().await?;
+    Ok(Json(revision.get()))
+}
+
+async fn ready(State(service): State<Service>) -> (StatusCode, Json<Status>) {
+    let status = service.store.status();
+    let code = match status.is_ready {
+        true => StatusCode::OK,
+        false => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    (code, Json(status))
 }
 
 async fn health(State(service): State<Service>) -> (StatusCode, Json<Health>) {
-    let status = service.poller.status();
+    let status = service.store.status();
     let age = status.age();
-    let error = status.last_failure.filter(|_| status.failures_in_a_row > 0);
-    let view = service.config.pin();
+    let error = status.refusals().next();
     let health = Health {
-        revision: view.revision().get(),
-        settings: view.len(),
+        revision: status.revision,
+        settings: status.keys,
         age_in_seconds: age.map(|age| age.as_secs()),
-        error: error.map(|error| error.message.to_string()),
+        error: error.map(|refusal| refusal.error.to_string()),
     };
-    let code = match age {
-        Some(age) if age <= TOO_OLD => StatusCode::OK,
-        _ => StatusCode::SERVICE_UNAVAILABLE,
+    // The age is known when the first poll has ended, which is a moment after its revision.
+    let is_healthy = status.is_ready && age.is_none_or(|age| age <= TOO_OLD);
+    let code = match is_healthy {
+        true => StatusCode::OK,
+        false => StatusCode::SERVICE_UNAVAILABLE,
     };
     (code, Json(health))
 }

@@ -1,29 +1,34 @@
-//! Serves the settings of a file over HTTP, until the process is interrupted or terminated.
+//! Serves the settings of a file and of the environment over HTTP, until the process is interrupted
+//! or terminated.
 //!
 //! ```text
-//! $ cargo run -p untorn-axum-example -- 127.0.0.1:3000 examples/axum/settings.txt
+//! $ cd examples/axum
+//! $ POOLS_TENANTS__GLOBEX__PORT=6432 cargo run -- 127.0.0.1:3000 settings.toml
 //! listening on 127.0.0.1:3000
 //! $ curl localhost:3000/tenants/acme/pool
 //! {"pool":{"host":"db1","port":5432,"max_connections":10},"revision":1}
-//! $ sed -i '/^acme/s/db1/db2/' examples/axum/settings.txt
-//! $ curl -X POST localhost:3000/reload
-//! 2
+//! $ curl localhost:3000/tenants/globex/pool
+//! {"pool":{"host":"db1","port":6432,"max_connections":25},"revision":1}
+//! $ sed -i '/acme/,/host/s/db1/db2/' settings.toml
 //! $ curl localhost:3000/tenants/acme/pool
 //! {"pool":{"host":"db2","port":5432,"max_connections":10},"revision":2}
+//! $ sed -i '/acme/,/port/s/5432/"all"/' settings.toml
+//! refused: settings.toml:5: tenants.acme.port: invalid type: string "all", expected u16
 //! $ curl localhost:3000/health
-//! {"revision":2,"settings":9,"age_in_seconds":0,"error":null}
+//! {"revision":2,"settings":9,"age_in_seconds":1,"error":"settings.toml:5: tenants.acme.port: …"}
 //! ```
 
 use std::env;
 use std::error::Error;
-use std::fs;
 use std::io;
 use std::process::ExitCode;
 
 use tokio::net::TcpListener;
+use untorn_axum_example::settings::{self, PREFIX};
 use untorn_axum_example::{Service, router};
+use untorn_live::layer::Env;
 
-#[tokio::main]
+#[tokio::main(worker_threads = 2)]
 async fn main() -> ExitCode {
     match serve().await {
         Ok(()) => ExitCode::SUCCESS,
@@ -38,18 +43,19 @@ async fn serve() -> Result<(), Box<dyn Error + Send + Sync>> {
     let mut arguments = env::args().skip(1);
     let mut argument = |default: &str| arguments.next().unwrap_or_else(|| default.into());
     let address = argument("127.0.0.1:3000");
-    let path = argument("examples/axum/settings.txt");
+    let path = argument("examples/axum/settings.toml");
 
+    let stop = stop_signal()?;
+    let store = settings::store(path, Env::prefix(PREFIX))
+        .on_refusal(|refusal| eprintln!("refused: {}", refusal.error))
+        .start()
+        .map_err(|error| format!("cannot start: {error}"))?;
+    let service = Service::new(store);
     let listener = TcpListener::bind(&address)
         .await
         .map_err(|error| format!("cannot listen on {address}: {error}"))?;
-    let stop = stop_signal()?;
-    let file = path.clone();
-    let service = Service::start(move || fs::read_to_string(&file))
-        .await
-        .map_err(|error| format!("cannot load settings from {path}: {error}"))?;
     println!("listening on {}", listener.local_addr()?);
-    // The graceful shutdown completes the requests in progress, then the poller is stopped.
+    // The graceful shutdown completes the requests in progress, then the store is dropped.
     axum::serve(listener, router(service.clone()))
         .with_graceful_shutdown(stop)
         .await?;

@@ -1,90 +1,56 @@
-//! Parses settings as they are loaded, so that values in the map are typed and reads need no
-//! `parse`.
+//! The settings: their types, their sources, and what is refused.
 
-use std::collections::{BTreeSet, HashMap};
-use std::fmt::Display;
-use std::str::FromStr;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::path::PathBuf;
 
-use untorn::Map;
+use serde::{Deserialize, Serialize};
+use untorn_live::layer::Env;
+use untorn_live::{Config, ConfigError, ErrorKind, Store, StoreBuilder, Value};
 
-/// Settings of many tenants, by `tenant.setting`.
-///
-/// A refresh clones the neighbors of the entries that it changes. Keys and values are cheap to
-/// clone: no clone allocates.
-pub type Config = Map<Arc<str>, Setting>;
+/// The prefix of the environment variables that override the file.
+pub const PREFIX: &str = "POOLS_";
 
-/// A setting of a tenant, which has one of each kind.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Setting {
-    /// `host`: the host of the database.
-    Host(Arc<str>),
-    /// `port`: the port of the database.
-    Port(u16),
-    /// `max_connections`: the maximum number of connections.
-    MaxConnections(u32),
+/// The settings of all tenants.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+pub struct Settings {
+    /// The pools of the tenants, by their names.
+    pub tenants: HashMap<String, Pool>,
 }
 
-const NAMES: [&str; 3] = ["host", "port", "max_connections"];
-
-/// Returns the key of a tenant's setting.
-#[must_use]
-pub fn key(tenant: &str, name: &str) -> String {
-    format!("{tenant}.{name}")
+/// Three settings that belong together.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Pool {
+    /// The host of the database.
+    pub host: String,
+    /// The port of the database.
+    pub port: u16,
+    /// The maximum number of connections.
+    pub max_connections: u32,
 }
 
-/// Parses lines of the form `tenant.setting = value`; skips empty lines and those that begin with
-/// `#`.
+/// Returns a builder for a store that follows a file, under the environment.
 ///
-/// # Errors
-///
-/// Returns an error if a line is malformed, a setting occurs twice, or a tenant lacks a setting;
-/// and if there are no settings at all, as in a file that is about to be written.
-pub fn parse(text: &str) -> Result<HashMap<Arc<str>, Setting>, String> {
-    let mut settings = HashMap::new();
-    let mut tenants = BTreeSet::new();
-    for (number, line) in (1..).zip(text.lines()) {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let (tenant, key, setting) =
-            entry(line).map_err(|error| format!("line {number}: {error}"))?;
-        tenants.insert(tenant);
-        if settings.insert(key.into(), setting).is_some() {
-            return Err(format!("line {number}: duplicate setting {key}"));
-        }
-    }
-    if tenants.is_empty() {
-        return Err("no settings".into());
-    }
-    for tenant in tenants {
-        for name in NAMES {
-            if !settings.contains_key(key(tenant, name).as_str()) {
-                return Err(format!("{tenant} has no {name}"));
-            }
-        }
-    }
-    Ok(settings)
+/// It refuses settings of the wrong type, those that are missing, those that [`Settings`] does not
+/// have, and hosts without a name. The settings in force stay then.
+pub fn store(file: impl Into<PathBuf>, variables: Env) -> StoreBuilder {
+    Store::builder()
+        .file(file)
+        .layer(variables)
+        .require::<Settings>("")
+        .deny_unknown()
+        .check(hosts_have_names)
 }
 
-/// Parses the tenant, the key and the setting of a line.
-fn entry(line: &str) -> Result<(&str, &str, Setting), String> {
-    let (key, value) = line.split_once('=').ok_or("missing `=`")?;
-    let (key, value) = (key.trim(), value.trim());
-    let (tenant, name) = key.rsplit_once('.').ok_or("missing tenant")?;
-    let setting = match name {
-        "host" if value.is_empty() => return Err(format!("{key} is empty")),
-        "host" => Setting::Host(value.into()),
-        "port" => Setting::Port(number(key, value)?),
-        "max_connections" => Setting::MaxConnections(number(key, value)?),
-        _ => return Err(format!("unknown setting {name}")),
+/// Checks the keys that have changed; the others have been checked before.
+fn hosts_have_names(new: &Config, old: &Config) -> Result<(), ConfigError> {
+    let is_wrong = |key: &str, value: Option<&Value>| {
+        key.ends_with(".host") && value.and_then(Value::as_str) == Some("")
     };
-    Ok((tenant, key, setting))
-}
-
-fn number<N: FromStr<Err: Display>>(key: &str, value: &str) -> Result<N, String> {
-    value
-        .parse()
-        .map_err(|error| format!("{key} is {value:?}: {error}"))
+    let mut changes = new.changes_since(old);
+    match changes.find(|change| is_wrong(change.key, change.new)) {
+        Some(change) => {
+            Err(ConfigError::new(ErrorKind::Check, "the host has no name").at_key(change.key))
+        }
+        None => Ok(()),
+    }
 }

@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::timeout;
 use untorn_axum_example::hosts::Hosts;
 
-/// Far more than any of these tests takes.
-const TIMEOUT: Duration = Duration::from_secs(60);
+use crate::service::TIMEOUT;
 
 fn address(host: &str) -> Result<Arc<str>, &'static str> {
     Ok(format!("{host}.example").into())

@@ -3,3 +3,4 @@
 mod hosts;
 mod program;
 mod service;
+mod settings;
