@@ -50,7 +50,7 @@ forced overlaps="1000000":
 
 # So many correct accesses under a lock, none of which may be reported: a quarter of an hour for 10^10.
 quiet accesses="10000000000":
-    UNTORN_QUIET_ACCESSES={{accesses}} cargo test -p untorn --test integration -- --nocapture no_false_positives::accesses_under_a_lock
+    UNTORN_QUIET_ACCESSES={{accesses}} cargo test -p untorn-lab --test integration -- --nocapture accesses_under_a_lock
 
 # Each mutant of the library must be noticed by the tests named for it: all, or those whose names contain a word.
 mutants *NAMES:
@@ -105,15 +105,23 @@ detector-mutants shard="0/1":
 
 # The benchmarks: ratios beside rivals.
 bench:
-    cargo bench -p untorn-lab --bench table --bench gate --bench reads --bench writes --bench refresh --bench commits --bench memory --bench scenario --bench stretch
+    cargo bench -p untorn-lab --bench table --bench gate --bench reads --bench writes --bench refresh --bench commits --bench daily --bench memory --bench scenario --bench stretch
 
 # Commits and gets beside each other with a fence in each pin, as on systems without membarrier.
 bench-strong-fences:
     RUSTFLAGS="--cfg untorn_strong_fences" CARGO_TARGET_DIR=target/strong cargo bench -p untorn-lab --bench commits
 
+# Reloads and reads of untorn-live beside other configuration libraries.
+bench-live:
+    CARGO_TARGET_DIR=target/rivals cargo run --release --manifest-path crates/untorn-live/rivals/Cargo.toml
+
+# An etcd followed by untorn-live, and by hand with etcd-client: needs etcd and protoc.
+bench-etcd:
+    CARGO_TARGET_DIR=target/rivals cargo run --release --manifest-path crates/untorn-live/rivals-etcd/Cargo.toml
+
 # Draws docs/plots from the figures of the last run of the benchmarks `reads -- u64` and `commits`.
 plots:
-    cargo run --release -p untorn-lab --example plots
+    CARGO_TARGET_DIR="$PWD/target" cargo run --release --manifest-path crates/untorn-lab/plots/Cargo.toml
 
 # The table beside Go's classic map and its Swiss one, each installed below target/; large inserts also with an
 # allocator that keeps its memory, as Go's does.
@@ -142,9 +150,25 @@ instructions:
 spread seeds="10000":
     UNTORN_SPREAD_SEEDS={{seeds}} cargo test -p untorn --lib --release four_times_the_mean -- --nocapture
 
+# A store that follows an etcd for so many seconds, through cuts, restarts and compactions.
+soak-etcd seconds="3600":
+    UNTORN_SOAK_ETCD={{seconds}} cargo test -p untorn-live --all-features --test integration etcd::soak -- --nocapture
+
+# Ten thousand keys of an etcd, of which a thousand a second change, for so many seconds.
+etcd-changes seconds="60":
+    UNTORN_ETCD_SECONDS={{seconds}} cargo test -p untorn-live --all-features --test integration steady_changes -- --nocapture
+
 # Recorded histories of Map for so many seconds: linearizable, and as their revisions say.
 histories seconds="600":
     cargo run --release -p untorn-lab --bin histories -- {{seconds}}
+
+# A mount of Kubernetes, swapped every 5 ms for so many seconds while threads read it.
+swap seconds="60":
+    UNTORN_LIVE_SWAP_SECONDS={{seconds}} cargo test -p untorn-live --all-features --test integration -- kubernetes --nocapture
+
+# The cache of untorn-live after so many kills of a process that writes it.
+kills count="500":
+    UNTORN_KILLS={{count}} cargo test -p untorn-live --all-features --test integration -- cache_is_whole_after_kills --nocapture
 
 # All tests of the library as 32-bit x86 programs.
 i686:
@@ -154,6 +178,10 @@ i686:
 strong-fences:
     bash .ci/strong-fences --skip go:: --skip overlap
     RUSTFLAGS="--cfg untorn_strong_fences" CARGO_TARGET_DIR=target/strong cargo test -p untorn --features stream --lib --test every_type --test integration --test memory -- --skip gomap --skip overlap
+
+# Random operations on a Map beside a HashMap: so many times as many as the tests try.
+map-model times="100":
+    UNTORN_MODEL_TIMES={{times}} cargo test -p untorn --lib --release -- --nocapture map::tests::model::random
 
 # The scenarios of the model of pins without fences that take minutes and gigabytes.
 weak-model:
@@ -204,7 +232,7 @@ ci:
     bash .ci/run
 
 # The licences, the long forms of what the gate runs briefly, and each model on each weakened ordering: some hours.
-nightly: deny package powerset (loom-long "1") (shuttle "100000") (forced "1000000") (quiet "1000000000") (oracle "20000000") (histories "600") (fuzz "all" "600") strong-fences i686
+nightly: deny package powerset (loom-long "1") (shuttle "100000") (forced "1000000") (quiet "1000000000") (oracle "20000000") (histories "600") map-model spread (fuzz "all" "600") strong-fences i686 targets miri page-test
     cargo xtask mutants
     cargo xtask ordering-mutants --all
     cargo xtask tsan-mutants

@@ -31,6 +31,9 @@ enum Task {
         /// Leaves out the mutants that models under loom and shuttle must notice
         #[arg(long)]
         skip_models: bool,
+        /// Runs each mutant against the first of the tests named for it, not against all
+        #[arg(long)]
+        once: bool,
     },
     /// Runs the mutants of the annotations for ThreadSanitizer, which needs a nightly toolchain
     TsanMutants,
@@ -46,7 +49,11 @@ enum Task {
 
 fn main() -> Result<()> {
     match Task::parse() {
-        Task::Mutants { names, skip_models } => mutants::run(&names, skip_models),
+        Task::Mutants {
+            names,
+            skip_models,
+            once,
+        } => mutants::run(&names, skip_models, once),
         Task::TsanMutants => mutants::run_tsan(),
         Task::OrderingMutants { all } => ordering_mutants::run(all),
         Task::Page => page::run(),

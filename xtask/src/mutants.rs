@@ -1,10 +1,13 @@
-//! Every mutant of the library with the tests that must notice it, and the run of them all.
+//! Runs the tests that must notice a mutant of the library; `cases.rs` lists them.
 
-use std::collections::BTreeMap;
+mod cases;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
+use self::cases::{CASES, Case, LITMUS, ORACLE, TSAN};
 use crate::run::{Outcome, Program, cores, logs, on_threads};
 use crate::{copy, root};
 
@@ -19,25 +22,26 @@ enum Binary {
     Process,
     Memory,
     Lab,
+    Live,
+    LiveLib,
     Loom,
     Shuttle,
 }
 
-use Binary::{Integration, Lab, Lib, Loom, Memory, Process, Shuttle};
+use Binary::{Integration, Lab, Lib, Live, LiveLib, Loom, Memory, Process, Shuttle};
 
 impl Binary {
-    fn build(self, tree: &Path, target: &Path) -> Result<Program> {
-        let (package, cfgs, arguments): (_, &str, &[&str]) = match self {
-            Lib => ("untorn", "", &["--all-features", "--lib"]),
-            Integration => ("untorn", "", &["--all-features", "--test", "integration"]),
-            Process => ("untorn", "", &["--all-features", "--test", "process"]),
-            Memory => ("untorn", "", &["--all-features", "--test", "memory"]),
-            Lab => ("untorn-lab", "", &["--test", "integration"]),
-            Loom => ("untorn", " --cfg untorn_loom", &["--lib", "--release"]),
-            Shuttle => ("untorn", " --cfg untorn_shuttle", &["--lib", "--release"]),
-        };
-        let flags = format!("--cfg untorn_mutants{cfgs}");
-        Program::build(tree, target, package, &flags, arguments)
+    /// Returns the package, and the name of the target.
+    fn target(self) -> (&'static str, &'static str) {
+        match self {
+            Lib | Loom | Shuttle => ("untorn", "lib"),
+            Integration => ("untorn", "integration"),
+            Process => ("untorn", "process"),
+            Memory => ("untorn", "memory"),
+            Lab => ("untorn-lab", "integration"),
+            LiveLib => ("untorn-live", "lib"),
+            Live => ("untorn-live", "integration"),
+        }
     }
 
     /// Returns whether its tests run on one thread and depend on no other load of the machine.
@@ -46,194 +50,65 @@ impl Binary {
     }
 }
 
-/// A run that must fail: mutant, binary, filters of its tests.
-type Case = (&'static str, Binary, &'static [&'static str]);
-
-const TABLE: &[&str] = &["gomap::"];
-const CURSORS: &[&str] = &["gomap::tests::cursor"];
-const FUZZ_TABLE: &[&str] = &[
-    "fuzz::the_corpus_of_table",
-    "fuzz::random_sequences_on_a_table",
-];
-const FUZZ_MAP: &[&str] = &["fuzz::random_sequences_on_a_map"];
-const ORACLE: &[&str] = &["oracle::"];
-const EXCLUSION: &[&str] = &["model::exclusion"];
-const BLOCKS: &[&str] = &["model::blocks"];
-const OVERLAPS: &[&str] = &["overlaps::"];
-const CELLS: &[&str] = &["overlap_cell::"];
-const THREADS: &[&str] = &["overlap::thread"];
-const INITIALIZERS: &[&str] = &["map::initializers"];
-const MAP: &[&str] = &["map::tests", "--skip", "gomap::"];
-
-const CASES: &[Case] = &[
-    // Go's table.
-    ("evacuation_skips_a_slot", Lib, TABLE),
-    ("sweep_forgets_empty_rest", Lib, TABLE),
-    ("growth_one_key_late", Lib, TABLE),
-    ("second_candidate_is_a_miss", Lib, TABLE),
-    ("cursor_forgets_what_moved_to_y", Lib, CURSORS),
-    ("cursor_starts_a_moved_chain_over", Lib, CURSORS),
-    ("cursor_knows_no_limit", Lib, CURSORS),
-    ("cursor_survives_clear", Lib, CURSORS),
-    ("evacuation_skips_a_slot", Lab, ORACLE),
-    ("sweep_forgets_empty_rest", Lab, ORACLE),
-    ("growth_one_key_late", Lab, ORACLE),
-    ("second_candidate_is_a_miss", Lab, ORACLE),
-    ("evacuation_skips_a_slot", Lab, FUZZ_TABLE),
-    ("second_candidate_is_a_miss", Lab, FUZZ_TABLE),
-    ("cursor_forgets_what_moved_to_y", Lab, FUZZ_TABLE),
-    ("cursor_starts_a_moved_chain_over", Lab, FUZZ_TABLE),
-    ("cursor_survives_clear", Lab, FUZZ_TABLE),
-    // The detector.
-    ("gate_forgets_the_fence", Loom, EXCLUSION),
-    ("gate_forgets_the_scan", Loom, EXCLUSION),
-    ("gate_forgets_the_writer", Loom, EXCLUSION),
-    ("retract_is_forgotten_on_overlap", Loom, EXCLUSION),
-    (
-        "record_is_reused_while_in_use",
-        Loom,
-        &["model::thread_exit"],
-    ),
-    ("record_is_reused_while_a_block_is_in_use", Loom, BLOCKS),
-    ("scan_skips_the_slot_blocks", Loom, BLOCKS),
-    ("bits_above_are_cleared_early", Loom, BLOCKS),
-    ("release_keeps_the_lines_of_blocks", Loom, BLOCKS),
-    (
-        "report_mixes_two_accesses",
-        Loom,
-        &["model_snapshot_is_of_one_read"],
-    ),
-    (
-        "all_readers_are_further_ones",
-        Loom,
-        &["model::reader_count"],
-    ),
-    ("gate_forgets_the_scan", Shuttle, &["gomap::shuttle"]),
-    ("gate_forgets_the_writer", Shuttle, &["gomap::shuttle"]),
-    ("gate_forgets_the_scan", Shuttle, &["overlap::shuttle"]),
-    ("gate_forgets_the_writer", Shuttle, &["overlap::shuttle"]),
-    (
-        "record_is_reused_while_in_use",
-        Shuttle,
-        &["overlap::shuttle"],
-    ),
-    ("scan_skips_the_slot_blocks", Shuttle, &["overlap::shuttle"]),
-    ("gate_waits_for_the_writer", Shuttle, &["shuttle_progress"]),
-    ("gate_waits_for_the_readers", Shuttle, &["shuttle_progress"]),
-    ("gate_forgets_the_scan", Integration, OVERLAPS),
-    ("gate_forgets_the_writer", Integration, OVERLAPS),
-    ("gate_forgets_the_scan", Integration, CELLS),
-    ("gate_forgets_the_writer", Integration, CELLS),
-    ("scan_skips_the_slot_blocks", Integration, CELLS),
-    ("bits_above_are_cleared_early", Integration, CELLS),
-    ("gate_forgets_the_scan", Lab, &["forced::"]),
-    ("gate_forgets_the_writer", Lab, &["forced::"]),
-    (
-        "gate_forgets_the_fence",
-        Integration,
-        &["race::", "--skip", "go::", "--skip", "overlap_cell::"],
-    ),
-    ("records_are_not_retired", Lib, THREADS),
-    ("slots_of_blocks_are_not_reused", Lib, THREADS),
-    ("record_is_reused_while_a_block_is_in_use", Lib, THREADS),
-    ("reports_mix", Process, &["exit_blocked_stderr::"]),
-    (
-        "exit_overtakes_the_report",
-        Process,
-        &["exit_blocked_stderr::"],
-    ),
-    ("stretch_ignores_its_budget", Lib, &["overlap::stretch"]),
-    ("stretch_alone", Lib, &["overlap::stretch"]),
-    (
-        "stretch_is_not_reported",
-        Process,
-        &["is_reported_with_its_time"],
-    ),
-    // Map, Published and Subscription.
-    ("split_loses_an_entry", Lab, FUZZ_MAP),
-    ("merge_loses_an_entry", Lab, FUZZ_MAP),
-    ("diff_skips_a_segment", Lab, FUZZ_MAP),
-    ("batch_loses_a_write", Lab, FUZZ_MAP),
-    ("dropped_batch_is_published", Lab, FUZZ_MAP),
-    ("reclaim_frees_nothing", Lab, FUZZ_MAP),
-    ("missed_is_one_more", Lab, FUZZ_MAP),
-    ("split_loses_an_entry", Lib, MAP),
-    ("merge_loses_an_entry", Lib, MAP),
-    ("diff_skips_a_segment", Lib, MAP),
-    ("dropped_batch_is_published", Lib, MAP),
-    ("batch_loses_a_write", Integration, &["map::torn"]),
-    ("readers_free_versions", Integration, &["published::"]),
-    ("reclaim_frees_nothing", Memory, &["retained::"]),
-    ("bytes_count_what_is_shared", Memory, &["retained::"]),
-    ("missed_is_one_more", Integration, &["subscription::"]),
-    (
-        "filter_forgets_what_it_missed",
-        Integration,
-        &["subscription::filtered"],
-    ),
-    (
-        "notified_before_published",
-        Integration,
-        &["subscription::steps::each_commit"],
-    ),
-    (
-        "notified_before_published",
-        Integration,
-        &["commit_is_visible_and_unlocked"],
-    ),
-    ("initializers_do_not_wait", Integration, INITIALIZERS),
-    ("initializers_do_not_wait", Shuttle, &["initializers"]),
-    ("failed_initializer_wakes_none", Shuttle, &["initializers"]),
-    ("initialized_twice", Shuttle, &["initializers"]),
-    (
-        "dropped_stream_keeps_its_waker",
-        Integration,
-        &["dropped_stream_leaves"],
-    ),
-    // The poller.
-    (
-        "poller_refuses_nothing",
-        Integration,
-        &["poller::guard::empty_answer_is_refused"],
-    ),
-    (
-        "poller_publishes_late_answers",
-        Integration,
-        &["poller::deadline"],
-    ),
-    (
-        "poller_advances_without_a_commit",
-        Integration,
-        &["poller::deltas"],
-    ),
-    ("triggers_skip_the_gap", Lib, &["poller::schedule"]),
-];
-
-/// The mutants of the annotations for ThreadSanitizer; `.ci/tsan` runs them.
-pub(crate) const TSAN: &[&str] = &[
-    "tsan_gets_no_annotation",
-    "tsan_knows_old_accesses_only",
-    "tsan_sees_the_gate",
-    "tsan_sees_no_closures",
-    "tsan_sees_no_clone",
-    "tsan_gets_no_end",
-    "tsan_takes_all_for_one",
-    "tsan_is_not_shown_again",
-    "tsan_sees_the_first",
-    "tsan_sees_no_hook",
-    "tsan_is_waited_for_without_end",
-];
+/// Builds test binaries: those of the models by themselves, the others by one call of cargo.
+fn build(
+    binaries: &BTreeSet<Binary>,
+    tree: &Path,
+    target: &Path,
+) -> Result<BTreeMap<Binary, Program>> {
+    let (models, others): (Vec<_>, Vec<_>) = binaries
+        .iter()
+        .copied()
+        .partition(|binary| binary.is_model());
+    let mut programs = BTreeMap::new();
+    for binary in models {
+        let cfg = if binary == Loom { "loom" } else { "shuttle" };
+        let flags = format!("--cfg untorn_mutants --cfg untorn_{cfg}");
+        let arguments = ["--package", "untorn", "--lib", "--release"];
+        let mut built = Program::build(tree, target, &flags, &arguments)?;
+        let program = built.remove(&("untorn".into(), "lib".into()));
+        programs.insert(binary, program.context("cargo built no unit tests")?);
+    }
+    if others.is_empty() {
+        return Ok(programs);
+    }
+    // Without repetitions: cargo takes `--lib` once. It builds the unit tests of each package then.
+    let (mut packages, mut targets) = (BTreeSet::new(), BTreeSet::new());
+    for binary in &others {
+        let (package, name) = binary.target();
+        packages.insert(package);
+        targets.insert(name);
+    }
+    let mut arguments = vec!["--all-features"];
+    for package in packages {
+        arguments.extend(["--package", package]);
+    }
+    for target in targets {
+        match target {
+            "lib" => arguments.push("--lib"),
+            name => arguments.extend(["--test", name]),
+        }
+    }
+    let mut built = Program::build(tree, target, "--cfg untorn_mutants", &arguments)?;
+    for binary in others {
+        let (package, name) = binary.target();
+        let program = built.remove(&(package.into(), name.into()));
+        let program = program.with_context(|| format!("cargo built no {name} of {package}"))?;
+        programs.insert(binary, program);
+    }
+    Ok(programs)
+}
 
 /// Returns the names of all mutants.
 #[cfg(test)]
-pub(crate) fn names() -> std::collections::BTreeSet<&'static str> {
+pub(crate) fn names() -> BTreeSet<&'static str> {
     let cases = CASES.iter().map(|(name, ..)| *name);
     cases.chain(TSAN.iter().copied()).collect()
 }
 
 /// Runs the mutants whose name contains one of `names`, or all; without those of models if
-/// `skip_models` is set.
-pub(crate) fn run(names: &[String], skip_models: bool) -> Result<()> {
+/// `skip_models` is set, and each by one test if `once` is set.
+pub(crate) fn run(names: &[String], skip_models: bool, once: bool) -> Result<()> {
     let start = std::time::Instant::now();
     let chosen = |name: &str| names.is_empty() || names.iter().any(|part| name.contains(part));
     let mut cases: Vec<_> = CASES
@@ -241,19 +116,22 @@ pub(crate) fn run(names: &[String], skip_models: bool) -> Result<()> {
         .filter(|(name, binary, _)| chosen(name) && !(skip_models && binary.is_model()))
         .copied()
         .collect();
+    if once {
+        println!(
+            "left out: {LITMUS:?}, which depend on the processor; a run without `--once` has them"
+        );
+        let mut seen = BTreeSet::new();
+        cases.retain(|(name, _, filters)| *filters != LITMUS && seen.insert(*name));
+    }
     if cases.is_empty() {
-        bail!("no mutant has {names:?} in its name; src/mutants.rs of xtask has the list");
+        bail!("no mutant has {names:?} in its name; src/mutants/cases.rs of xtask has the list");
     }
     let tree = copy::prepare()?;
     let target = root().join("target/mutants");
     let logs = logs(&target)?;
 
-    let mut programs = BTreeMap::new();
-    for (_, binary, _) in &cases {
-        if !programs.contains_key(binary) {
-            programs.insert(*binary, binary.build(&tree, &target)?);
-        }
-    }
+    let binaries = cases.iter().map(|(_, binary, _)| *binary).collect();
+    let programs = build(&binaries, &tree, &target)?;
     println!("built in {} s", start.elapsed().as_secs());
 
     if let Some(lab) = programs.get(&Lab) {
@@ -268,6 +146,9 @@ pub(crate) fn run(names: &[String], skip_models: bool) -> Result<()> {
     let (models, others): (Vec<_>, Vec<_>) = cases
         .into_iter()
         .partition(|(_, binary, _)| binary.is_model());
+    let (waiting, others): (Vec<_>, Vec<_>) = others
+        .into_iter()
+        .partition(|(_, binary, _)| *binary == Live);
     let job = |(name, binary, filters): Case| {
         let log = logs.join(format!("{name}-{binary:?}.log"));
         let program = &programs[&binary];
@@ -277,6 +158,8 @@ pub(crate) fn run(names: &[String], skip_models: bool) -> Result<()> {
     };
     let mut caught = on_threads(cores(), models, job)?;
     caught.extend(on_threads(1, others, job)?);
+    // Most of their time is spent waiting for a deadline of some seconds.
+    caught.extend(on_threads(2 * cores(), waiting, job)?);
     let missed = caught.iter().filter(|caught| !**caught).count();
     println!("{} caught, {missed} missed", caught.len() - missed);
 

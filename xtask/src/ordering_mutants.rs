@@ -1,7 +1,7 @@
 //! Each named memory ordering of the detector and of the publication cell, with a loom model that
 //! fails when it is weakened.
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::root;
 use crate::run::{Program, cores, logs, on_threads};
@@ -70,7 +70,10 @@ pub(crate) fn run(all: bool) -> Result<()> {
     let target = root().join("target/ordering-mutants");
     let logs = logs(&target)?;
     let flags = "--cfg untorn_loom --cfg untorn_ordering_mutants";
-    let models = Program::build(&root(), &target, "untorn", flags, &["--release", "--lib"])?;
+    let arguments = ["--package", "untorn", "--lib", "--release"];
+    let mut built = Program::build(&root(), &target, flags, &arguments)?;
+    let models = built.remove(&("untorn".into(), "lib".into()));
+    let models = models.context("cargo built no unit tests")?;
     println!("built in {} s", start.elapsed().as_secs());
 
     let mut named: Vec<_> = SITES

@@ -1,6 +1,6 @@
 //! Test programs: built once, run with one mutant at a time.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -20,17 +20,17 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Builds a test binary in the workspace `tree`.
+    /// Builds test binaries in the workspace `tree`. Returns them by the names of their packages
+    /// and of their targets, which is `lib` for unit tests.
     pub(crate) fn build(
         tree: &Path,
         target: &Path,
-        package: &str,
         flags: &str,
         arguments: &[&str],
-    ) -> Result<Self> {
+    ) -> Result<BTreeMap<(String, String), Self>> {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
         cargo
-            .args(["test", "--quiet", "--no-run", "--package", package])
+            .args(["test", "--quiet", "--no-run"])
             .args(["--message-format", "json-render-diagnostics"])
             .args(arguments)
             .env("RUSTFLAGS", flags)
@@ -38,22 +38,28 @@ impl Program {
             .current_dir(tree)
             .stderr(Stdio::inherit());
         let output = cargo.output().context("cannot run cargo")?;
+        if !output.status.success() {
+            bail!("cargo cannot build the tests: {arguments:?}");
+        }
         let messages = String::from_utf8(output.stdout)?;
-        let mut found = messages.lines().filter_map(|line| {
+        let built = messages.lines().filter_map(|line| {
             let message: serde_json::Value = serde_json::from_str(line).ok()?;
             let is_test = message["profile"]["test"] == true;
-            let manifest = message["manifest_path"].as_str()?.to_owned();
             let path = message["executable"].as_str().filter(|_| is_test)?;
-            Some((PathBuf::from(path), PathBuf::from(manifest)))
+            let folder = Path::new(message["manifest_path"].as_str()?).parent()?;
+            let package = folder.file_name()?.to_str()?.to_owned();
+            let kinds = message["target"]["kind"].as_array()?;
+            let name = match kinds.iter().any(|kind| kind == "test") {
+                true => message["target"]["name"].as_str()?.to_owned(),
+                false => "lib".into(),
+            };
+            let program = Self {
+                path: path.into(),
+                folder: folder.into(),
+            };
+            Some(((package, name), program))
         });
-        let (Some((path, manifest)), None) = (found.next(), found.next()) else {
-            bail!("cargo built no test binary of {package}, or more than one: {arguments:?}");
-        };
-        let folder = manifest.parent().context("a manifest stands in a folder")?;
-        Ok(Self {
-            path,
-            folder: folder.into(),
-        })
+        Ok(built.collect())
     }
 
     /// Runs the tests that `filters` select, with an environment variable set if one is given.
