@@ -107,7 +107,7 @@ pub(crate) fn names() -> BTreeSet<&'static str> {
 }
 
 /// Runs the mutants whose name contains one of `names`, or all; without those of models if
-/// `skip_models` is set, and each by one test if `once` is set.
+/// `skip_models` is set. With `once`, each runs by the first of its cases, until a test fails.
 pub(crate) fn run(names: &[String], skip_models: bool, once: bool) -> Result<()> {
     let start = std::time::Instant::now();
     let chosen = |name: &str| names.is_empty() || names.iter().any(|part| name.contains(part));
@@ -152,7 +152,12 @@ pub(crate) fn run(names: &[String], skip_models: bool, once: bool) -> Result<()>
     let job = |(name, binary, filters): Case| {
         let log = logs.join(format!("{name}-{binary:?}.log"));
         let program = &programs[&binary];
-        let outcome = program.run(filters, Some((VARIABLE, name)), &log)?;
+        let mutant = (VARIABLE, name);
+        let outcome = if once {
+            program.run_until_failure(filters, mutant, &log)?
+        } else {
+            program.run(filters, Some(mutant), &log)?
+        };
         print(name, binary, &outcome);
         Ok(!outcome.passed)
     };
@@ -213,12 +218,17 @@ fn check_baseline(programs: &BTreeMap<Binary, Program>, cases: &[Case], logs: &P
 }
 
 fn print(name: &str, binary: Binary, outcome: &Outcome) {
-    let failed = outcome.failed_tests();
-    let such_as = failed.first().copied().unwrap_or("the run itself");
-    let (count, seconds) = (failed.len(), outcome.took.as_secs());
+    let seconds = outcome.took.as_secs();
     if outcome.passed {
         println!("MISSED  {name} by {binary:?} ({seconds} s)");
-    } else {
-        println!("caught  {name} by {count} tests of {binary:?}, such as: {such_as} ({seconds} s)");
+        return;
+    }
+    match *outcome.failed_tests() {
+        [] => println!("caught  {name} by {binary:?}: the run itself ({seconds} s)"),
+        [test] => println!("caught  {name} by {binary:?}: {test} ({seconds} s)"),
+        [first, ref others @ ..] => println!(
+            "caught  {name} by {binary:?}: {first} and {} more ({seconds} s)",
+            others.len()
+        ),
     }
 }

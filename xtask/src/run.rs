@@ -69,6 +69,30 @@ impl Program {
         variable: Option<(&str, &str)>,
         log: &Path,
     ) -> Result<Outcome> {
+        self.run_while(|_| true, filters, variable, log)
+    }
+
+    /// Runs the tests that `filters` select until one of them fails; the others are killed then.
+    pub(crate) fn run_until_failure(
+        &self,
+        filters: &[&str],
+        variable: (&str, &str),
+        log: &Path,
+    ) -> Result<Outcome> {
+        let goes_on = |log: &Path| {
+            let text = fs::read(log).unwrap_or_default();
+            failed_tests(&String::from_utf8_lossy(&text)).next().is_none()
+        };
+        self.run_while(goes_on, filters, Some(variable), log)
+    }
+
+    fn run_while(
+        &self,
+        goes_on: impl Fn(&Path) -> bool,
+        filters: &[&str],
+        variable: Option<(&str, &str)>,
+        log: &Path,
+    ) -> Result<Outcome> {
         let start = Instant::now();
         let file = File::create(log)?;
         let mut command = Command::new(&self.path);
@@ -82,7 +106,7 @@ impl Program {
             .stdin(Stdio::null())
             .stdout(file.try_clone()?)
             .stderr(file);
-        let status = wait(&mut command)?;
+        let status = wait(&mut command, || goes_on(log))?;
         let mut text = Vec::new();
         File::open(log)?.read_to_end(&mut text)?;
         Ok(Outcome {
@@ -93,8 +117,9 @@ impl Program {
     }
 }
 
-/// Waits for a process and its children; `None` if they had to be killed.
-fn wait(command: &mut Command) -> Result<Option<ExitStatus>> {
+/// Waits for a process and its children; `None` if they were killed, because of the timeout or
+/// since `goes_on` returned `false`.
+fn wait(command: &mut Command, goes_on: impl Fn() -> bool) -> Result<Option<ExitStatus>> {
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(command, 0);
     let start = Instant::now();
@@ -103,7 +128,7 @@ fn wait(command: &mut Command) -> Result<Option<ExitStatus>> {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }
-        if start.elapsed() > TIMEOUT {
+        if start.elapsed() > TIMEOUT || !goes_on() {
             let group = format!("-{}", child.id());
             _ = Command::new("kill").args(["-KILL", &group]).status();
             _ = child.kill();
@@ -122,20 +147,9 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    /// Returns the names of the tests that failed: libtest lists them last, each indented.
+    /// Returns the names of the tests that failed, in the order in which they did.
     pub(crate) fn failed_tests(&self) -> Vec<&str> {
-        let is_name = |name: &&str| {
-            let mut chars = name.chars();
-            !name.is_empty() && chars.all(|c| c.is_ascii_alphanumeric() || "_:".contains(c))
-        };
-        let lines = self
-            .log
-            .lines()
-            .filter_map(|line| line.strip_prefix("    "));
-        let mut names: Vec<_> = lines.filter(is_name).collect();
-        names.sort_unstable();
-        names.dedup();
-        names
+        failed_tests(&self.log).collect()
     }
 
     /// Returns whether any test ran.
@@ -146,6 +160,12 @@ impl Outcome {
         });
         counts.any(|count| count > 0)
     }
+}
+
+/// Returns the names of the tests that failed: libtest says so at once.
+fn failed_tests(log: &str) -> impl Iterator<Item = &str> {
+    log.lines()
+        .filter_map(|line| line.strip_suffix(" --- FAILED"))
 }
 
 /// Returns the number of processors.

@@ -31,7 +31,8 @@ pub(crate) struct Args {
     /// Threads that set both values, then sleep for a millisecond, in a loop.
     #[arg(long, default_value_t = 1, value_parser = value_parser!(u16).range(1..=4096))]
     writers: u16,
-    /// Seconds to wait for an overlap; after that, accesses are delayed until one occurs.
+    /// Seconds to wait for an overlap; after that, accesses are delayed until one occurs. With 0
+    /// they are delayed from the start.
     #[arg(long, default_value_t = 5, value_name = "SECONDS", value_parser = value_parser!(u64).range(0..=3600))]
     patience: u64,
     /// Do not show the printed values.
@@ -151,26 +152,23 @@ fn run_until_overlap(
     options: &Args,
     show: Show,
 ) -> io::Result<(Finished, Option<&'static str>)> {
-    let patience = Duration::from_secs(options.patience);
-    if options.patience > 0 {
+    if options.patience == 0 {
+        output.aside("Running with injected delays.");
+    } else {
+        if let Some(finished) = run_without_delays(output, options, show)? {
+            return Ok((finished, None));
+        }
+        let why = match thread::available_parallelism() {
+            Ok(processors) if processors.get() == 1 => {
+                " (on one processor two accesses rarely overlap)"
+            }
+            _ => "",
+        };
         output.aside(format_args!(
-            "Waiting for two accesses to overlap, for up to {} s.",
-            options.patience
+            "No overlap in {} s{why}. Running again, with injected delays.",
+            options.patience,
         ));
     }
-    if let Some(finished) = run_for(output, options, show, None, patience)? {
-        return Ok((finished, None));
-    }
-    let why = match thread::available_parallelism() {
-        Ok(processors) if processors.get() == 1 => {
-            " (on one processor two accesses rarely overlap)"
-        }
-        _ => "",
-    };
-    output.aside(format_args!(
-        "No overlap in {} s{why}. Running again, with injected delays.",
-        patience.as_secs(),
-    ));
     for (stretch, timeout) in STRETCHES {
         if let Some(finished) = run_for(output, options, show, Some(stretch), timeout)? {
             return Ok((finished, Some(stretch)));
@@ -180,6 +178,20 @@ fn run_until_overlap(
         "no overlap, although accesses were delayed for most of the time: the machine may be \
          overloaded; try again, or with more readers (--readers 8)",
     ))
+}
+
+/// Runs the program for as long as the user is patient.
+fn run_without_delays(
+    output: &Output,
+    options: &Args,
+    show: Show,
+) -> io::Result<Option<Finished>> {
+    output.aside(format_args!(
+        "Waiting for two accesses to overlap, for up to {} s.",
+        options.patience
+    ));
+    let patience = Duration::from_secs(options.patience);
+    run_for(output, options, show, None, patience)
 }
 
 /// Runs the program with a timeout.

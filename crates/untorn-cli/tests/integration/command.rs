@@ -133,11 +133,7 @@ fn delays_are_injected_without_an_overlap() {
     let output = untorn(&args);
     let shown = text(&output.stdout);
     assert!(output.status.success(), "{shown}{}", text(&output.stderr));
-    assert!(shown.contains("No overlap in 0 s"), "{shown}");
-    assert!(
-        shown.contains("Running again, with injected delays."),
-        "{shown}"
-    );
+    assert!(shown.contains("Running with injected delays."), "{shown}");
     assert!(shown.contains("exit status 2\n"), "{shown}");
     let act = json(&["demo", "go", "--patience", "0", "--json"]);
     assert_eq!(act["stretched"], "50%");
