@@ -29,11 +29,11 @@ deny:
 
 # The gate and the publication cell under loom: every interleaving, and every value that the memory model allows.
 loom:
-    RUSTFLAGS="--cfg untorn_loom" CARGO_TARGET_DIR=target/loom cargo test -p untorn --lib --release model -- --nocapture
+    bash .ci/models loom model
 
 # The same with so many more preemptions where they are bounded, or `none` for no bound: minutes to days.
 loom-long more="1":
-    UNTORN_LOOM_PREEMPTIONS={{more}} RUSTFLAGS="--cfg untorn_loom" CARGO_TARGET_DIR=target/loom cargo test -p untorn --lib --release model -- --nocapture
+    UNTORN_LOOM_PREEMPTIONS={{more}} bash .ci/models loom model
 
 # Each named memory ordering of the detector and of the publication cell weakened once: a model must fail.
 ordering-mutants *all:
@@ -42,7 +42,7 @@ ordering-mutants *all:
 # GoMap and OverlapCell as a whole under shuttle: so many schedules of each scenario, drawn in two ways; and each task
 # frozen at each of its steps, in a schedule for each 500 of them.
 shuttle schedules="10000":
-    UNTORN_SHUTTLE_SCHEDULES={{schedules}} RUSTFLAGS="--cfg untorn_shuttle" CARGO_TARGET_DIR=target/shuttle cargo test -p untorn --lib --release shuttle -- --nocapture
+    UNTORN_SHUTTLE_SCHEDULES={{schedules}} bash .ci/models shuttle shuttle
 
 # So many real overlaps, forced on two threads: how many were reported with both lines right, for each pair of kinds.
 forced overlaps="1000000":

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+#[cfg(unix)]
+use std::process::Child;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -81,7 +83,9 @@ impl Program {
     ) -> Result<Outcome> {
         let goes_on = |log: &Path| {
             let text = fs::read(log).unwrap_or_default();
-            failed_tests(&String::from_utf8_lossy(&text)).next().is_none()
+            failed_tests(&String::from_utf8_lossy(&text))
+                .next()
+                .is_none()
         };
         self.run_while(goes_on, filters, Some(variable), log)
     }
@@ -129,14 +133,21 @@ fn wait(command: &mut Command, goes_on: impl Fn() -> bool) -> Result<Option<Exit
             return Ok(Some(status));
         }
         if start.elapsed() > TIMEOUT || !goes_on() {
-            let group = format!("-{}", child.id());
-            _ = Command::new("kill").args(["-KILL", &group]).status();
+            #[cfg(unix)]
+            kill_group(&child);
             _ = child.kill();
             child.wait()?;
             return Ok(None);
         }
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Kills a child with its group, which holds what it started.
+#[cfg(unix)]
+fn kill_group(child: &Child) {
+    use rustix::process::{Pid, Signal, kill_process_group};
+    _ = kill_process_group(Pid::from_child(child), Signal::KILL);
 }
 
 /// The end of a run.

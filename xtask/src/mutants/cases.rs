@@ -135,12 +135,12 @@ pub(super) const CASES: &[Case] = &[
     (
         "notified_before_published",
         Integration,
-        &["subscription::steps::each_commit"],
+        &["commit_is_visible_and_unlocked"],
     ),
     (
         "notified_before_published",
         Integration,
-        &["commit_is_visible_and_unlocked"],
+        &["subscription::steps::each_commit"],
     ),
     ("initializers_do_not_wait", Integration, INITIALIZERS),
     ("initializers_do_not_wait", Shuttle, &["initializers"]),

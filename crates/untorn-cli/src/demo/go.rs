@@ -181,11 +181,7 @@ fn run_until_overlap(
 }
 
 /// Runs the program for as long as the user is patient.
-fn run_without_delays(
-    output: &Output,
-    options: &Args,
-    show: Show,
-) -> io::Result<Option<Finished>> {
+fn run_without_delays(output: &Output, options: &Args, show: Show) -> io::Result<Option<Finished>> {
     output.aside(format_args!(
         "Waiting for two accesses to overlap, for up to {} s.",
         options.patience
