@@ -14,7 +14,7 @@ const FUZZ_TABLE: &[&str] = &[
 const FUZZ_MAP: &[&str] = &["fuzz::random_sequences_on_a_map"];
 const SHORT_HISTORIES: &[&str] = &["histories::short_histories"];
 const LONG_HISTORIES: &[&str] = &["histories::long_histories"];
-/// Depends on the processor: it shows a missing fence or not.
+/// Needs two processors, whose store buffers show a missing fence: in most processes, not in all.
 pub(super) const LITMUS: &[&str] = &["free_running::race"];
 pub(super) const ORACLE: &[&str] = &["oracle::"];
 const EXCLUSION: &[&str] = &["model::exclusion"];

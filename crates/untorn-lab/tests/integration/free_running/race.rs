@@ -124,7 +124,7 @@ fn assert_mutual_exclusion(access: [Access; 2]) {
     let Some(_alone) = in_parallel() else {
         return;
     };
-    let lines: Vec<AtomicU64> = (0..4 << 20).map(AtomicU64::new).collect();
+    let lines: Vec<AtomicU64> = (0..16 << 20).map(AtomicU64::new).collect();
     let (mut rounds, mut reports) = (0, 0);
     // On a busy machine both threads often share a core, and each round costs a time slice.
     let start = Instant::now();
