@@ -69,8 +69,8 @@ fn build(
         let program = built.remove(&("untorn".into(), "lib".into()));
         programs.insert(binary, program.context("cargo built no unit tests")?);
     }
-    // All optimized for the lab: without, a missing fence of the detector never shows, since an access takes so long
-    // that the store buffer is empty again.
+    // All optimized for the lab: without, an access takes so long that the store buffer is empty
+    // again, and a missing fence of the detector never shows.
     let (lab, rest): (Vec<_>, Vec<_>) = others.into_iter().partition(|binary| *binary == Lab);
     let optimized = [
         "--config",
@@ -181,7 +181,7 @@ pub(crate) fn run(names: &[String], skip_models: bool, once: bool) -> Result<()>
             false => program.run(filters, Some(mutant), &log),
         };
         let mut outcome = run()?;
-        // Whether it shows depends on where the memory of the process lies: often at once, else never.
+        // Whether it shows depends on where the memory of the process lies: at once, or never.
         for _ in 0..4 {
             if filters == LITMUS && outcome.passed {
                 outcome = run()?;
