@@ -1,4 +1,5 @@
-//! Documents, environment variables, key paths, caches and answers of etcd, for `untorn-live`.
+//! Documents, environment variables, key paths, caches, answers of etcd and of HTTP servers, for
+//! `untorn-live`.
 #![no_main]
 
 #[path = "../../crates/untorn-live/tests/integration/fuzz/case.rs"]
@@ -10,5 +11,6 @@ fuzz_target!(|bytes: &[u8]| match bytes {
     // These have no public interface.
     [b's', file @ ..] => untorn_live::fuzz_cache(file),
     [b'w', answer @ ..] => untorn_live::layer::fuzz_etcd(answer),
+    [b'h', answer @ ..] => untorn_live::layer::fuzz_http(answer),
     bytes => case::run(bytes),
 });

@@ -13,6 +13,8 @@
 
 mod cache;
 mod config;
+#[cfg(test)]
+mod corpus;
 mod document;
 mod error;
 #[cfg(feature = "etcd")]

@@ -249,11 +249,13 @@ pub(super) const CASES: &[Case] = &[
         &["editors::moves::directory_is_removed"],
     ),
     ("live_short_body_is_taken", Live, &["http::hostile::"]),
+    ("live_short_body_is_taken", LiveLib, &["http::fuzz"]),
     (
         "live_answer_without_end_is_taken",
         Live,
         &["http::hostile::answer_without"],
     ),
+    ("live_answer_without_end_is_taken", LiveLib, &["http::fuzz"]),
     (
         "live_etag_of_refused_is_sent",
         Live,

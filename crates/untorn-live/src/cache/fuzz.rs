@@ -82,52 +82,19 @@ fn in_order(mut body: Body) -> Body {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::path::Path;
-
     use super::run;
+    use crate::corpus;
 
     /// The first byte of the files of the corpus that are for this.
     const KIND: u8 = b's';
 
-    /// Returns the bodies of the corpus; none in a package, which has no corpus.
-    fn corpus() -> Vec<Vec<u8>> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/live");
-        let Ok(files) = fs::read_dir(&folder) else {
-            println!("skipped: there is no {}", folder.display());
-            return Vec::new();
-        };
-        let read = |file: std::io::Result<fs::DirEntry>| fs::read(file.unwrap().path()).unwrap();
-        let bodies = files.map(read);
-        let bodies: Vec<_> = bodies
-            .filter_map(|bytes| bytes.strip_prefix(&[KIND]).map(<[u8]>::to_vec))
-            .collect();
-        assert!(bodies.len() >= 8, "only {} files", bodies.len());
-        bodies
-    }
-
     #[test]
     fn caches_of_the_corpus_are_written_as_read() {
-        corpus().iter().for_each(|body| run(body));
+        corpus::inputs(KIND).iter().for_each(|body| run(body));
     }
 
     #[test]
     fn changed_caches_are_written_as_read() {
-        /// Bytes that mean something in a body.
-        const BYTES: &[u8] = b"\"\\{}[]:,.0-nbifstao\xff";
-
-        for body in corpus() {
-            for at in 0..body.len() {
-                let byte = BYTES[at % BYTES.len()];
-                let (mut replaced, mut inserted) = (body.clone(), body.clone());
-                replaced[at] = byte;
-                inserted.insert(at, byte);
-                let mut removed = body.clone();
-                removed.remove(at);
-                for changed in [&*replaced, &*inserted, &*removed, &body[..at]] {
-                    run(changed);
-                }
-            }
-        }
+        corpus::run_changed(KIND, b"\"\\{}[]:,.0-nbifstao\xff", run);
     }
 }

@@ -59,6 +59,9 @@ pub use self::fixed::Fixed;
 pub(crate) use self::fixed::{from_json, from_serialize};
 #[cfg(feature = "http")]
 pub use self::http::Http;
+#[cfg(all(feature = "http", untorn_fuzzing))]
+#[doc(hidden)]
+pub use self::http::fuzz::run as fuzz_http;
 #[cfg(feature = "mount")]
 pub use self::mount::Mount;
 #[cfg(any(feature = "http", feature = "etcd"))]

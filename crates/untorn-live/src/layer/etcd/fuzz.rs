@@ -81,52 +81,19 @@ fn page(bytes: &[u8]) {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::path::Path;
-
     use super::run;
+    use crate::corpus;
 
     /// The first byte of the files of the corpus that are for this.
     const KIND: u8 = b'w';
 
-    /// Returns the answers of the corpus; none in a package, which has no corpus.
-    fn corpus() -> Vec<Vec<u8>> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/live");
-        let Ok(files) = fs::read_dir(&folder) else {
-            println!("skipped: there is no {}", folder.display());
-            return Vec::new();
-        };
-        let read = |file: std::io::Result<fs::DirEntry>| fs::read(file.unwrap().path()).unwrap();
-        let answers = files.map(read);
-        let answers: Vec<_> = answers
-            .filter_map(|bytes| bytes.strip_prefix(&[KIND]).map(<[u8]>::to_vec))
-            .collect();
-        assert!(answers.len() >= 8, "only {} files", answers.len());
-        answers
-    }
-
     #[test]
     fn answers_of_the_corpus_pass() {
-        corpus().iter().for_each(|answer| run(answer));
+        corpus::inputs(KIND).iter().for_each(|answer| run(answer));
     }
 
     #[test]
     fn changed_answers_of_the_corpus_pass() {
-        /// Bytes that mean something in an answer.
-        const BYTES: &[u8] = b"\"\\{}[]:,0179-LA=\n\xff";
-
-        for answer in corpus() {
-            for at in 0..answer.len() {
-                let byte = BYTES[at % BYTES.len()];
-                let (mut replaced, mut inserted) = (answer.clone(), answer.clone());
-                replaced[at] = byte;
-                inserted.insert(at, byte);
-                let mut removed = answer.clone();
-                removed.remove(at);
-                for changed in [&*replaced, &*inserted, &*removed, &answer[..at]] {
-                    run(changed);
-                }
-            }
-        }
+        corpus::run_changed(KIND, b"\"\\{}[]:,0179-LA=\n\xff", run);
     }
 }

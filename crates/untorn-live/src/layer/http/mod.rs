@@ -5,9 +5,12 @@
 //! | `fetch.rs` | requests, with their conditions and redirects |
 //! | `tags.rs` | the `ETag`s of answers that were taken |
 //! | `answer.rs` | what an answer says |
+//! | `fuzz.rs` | answers from any bytes, for the fuzzer |
 
 mod answer;
 mod fetch;
+#[cfg(any(test, untorn_fuzzing))]
+pub(crate) mod fuzz;
 mod tags;
 
 use std::fmt;

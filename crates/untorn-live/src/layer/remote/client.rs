@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ureq::config::Config;
 use ureq::{Agent, Timeout};
 
 pub(in crate::layer) use super::closing::Connection;
@@ -43,6 +44,22 @@ impl Client {
         }
     }
 
+    /// Opens connections to what `connector` stands for, in place of a network.
+    #[cfg(all(feature = "http", any(test, untorn_fuzzing)))]
+    pub(in crate::layer) fn with_connector(
+        options: ClientOptions,
+        closing: &Arc<Closing>,
+        connector: impl ureq::unversioned::transport::Connector,
+    ) -> Self {
+        let mut client = Self::new(options, closing);
+        let files = Files::read(&client.options.tls).expect("no files");
+        let config = client.config(&files, Some(client.options.whole));
+        let resolver = ureq::unversioned::resolver::DefaultResolver::default();
+        let agent = Agent::with_parts(config.expect("no files"), connector, resolver);
+        client.current = Some((files, closing.add(agent)));
+        client
+    }
+
     /// Returns whether the store has ended.
     pub(in crate::layer) fn is_closed(&self) -> bool {
         self.closing.is_closed()
@@ -74,6 +91,10 @@ impl Client {
     }
 
     fn agent(&self, files: &Files, whole: Option<Duration>) -> Result<Agent, ConfigError> {
+        Ok(self.config(files, whole)?.into())
+    }
+
+    fn config(&self, files: &Files, whole: Option<Duration>) -> Result<Config, ConfigError> {
         let options = &self.options;
         let config = Agent::config_builder()
             .http_status_as_error(false)
@@ -95,7 +116,7 @@ impl Client {
         let config = config.tls_config(files.config(&options.tls)?);
         #[cfg(not(feature = "tls"))]
         let Files = files;
-        Ok(config.build().into())
+        Ok(config.build())
     }
 }
 
