@@ -1,10 +1,11 @@
 //! What the layers have achieved: successes, refusals with their reasons, and recoveries.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Serialize, Serializer};
+use untorn::Published;
 use untorn::mutants::mutant;
 
 use crate::error::ConfigError;
@@ -77,8 +78,9 @@ pub(super) struct Callbacks {
 /// The progress of all layers. No foreign code runs while it is locked.
 pub(super) struct Progress {
     layers: Mutex<Vec<LayerProgress>>,
-    /// Notified when a layer has reached a position of its source, and at the end of the store.
-    reached: Condvar,
+    /// The position of the source of each layer that is in force; published again at the end of
+    /// the store.
+    positions: Vec<Published<Option<u64>>>,
     callbacks: Callbacks,
 }
 
@@ -90,9 +92,8 @@ pub(super) struct LayerProgress {
     outage: Option<Outage>,
     /// The refusal of the guard that an operator has accepted.
     accepted: Option<ConfigError>,
-    /// The position of the source that the last answer leads to, and the one in force.
+    /// The position of the source that the last answer leads to.
     pending: Option<u64>,
-    pub(super) position: Option<u64>,
 }
 
 /// Why a wait for a position has ended without it.
@@ -124,11 +125,11 @@ impl Progress {
             outage: None,
             accepted: None,
             pending: None,
-            position: None,
         });
+        let layers: Vec<_> = layers.collect();
         Self {
-            layers: Mutex::new(layers.collect()),
-            reached: Condvar::new(),
+            positions: layers.iter().map(|_| Published::new(None)).collect(),
+            layers: Mutex::new(layers),
             callbacks,
         }
     }
@@ -165,22 +166,22 @@ impl Progress {
         self.lock()[layer].pending = position;
     }
 
-    /// Records that the last answer of a source is in force.
+    /// Records that the last answer of a source is in force. For the thread that fetches it.
     pub(super) fn reached(&self, layer: usize) {
-        let mut layers = self.lock();
-        let progress = &mut layers[layer];
-        if progress.pending != progress.position {
-            progress.position = progress.pending;
-            drop(layers);
-            self.reached.notify_all();
-        }
+        let pending = self.lock()[layer].pending;
+        self.positions[layer].publish_if_changed(pending);
+    }
+
+    /// Returns the position of the source that is in force.
+    pub(super) fn position(&self, layer: usize) -> Option<u64> {
+        *self.positions[layer].pin()
     }
 
     /// Wakes all that wait, after the store has been marked as ended.
     pub(super) fn wake_waiters(&self) {
-        // A waiter has seen the mark, or waits by now.
-        drop(self.lock());
-        self.reached.notify_all();
+        for position in &self.positions {
+            position.update(|position| *position);
+        }
     }
 
     /// Blocks until a layer has reached a position of its source.
@@ -191,26 +192,27 @@ impl Progress {
         timeout: Duration,
         has_ended: impl Fn() -> bool,
     ) -> Result<(), Missed> {
-        let deadline = Instant::now().checked_add(timeout);
-        let mut layers = self.lock();
-        while layers[layer]
-            .position
-            .is_none_or(|reached| reached < position)
-        {
-            if has_ended() {
-                return Err(Missed::Ended);
-            }
-            // A time beyond the range of the clock has no end.
-            let left = deadline.map_or(Duration::MAX, |deadline| {
-                deadline.saturating_duration_since(Instant::now())
-            });
-            if left.is_zero() {
-                return Err(Missed::TimedOut);
-            }
-            let waited = self.reached.wait_timeout(layers, left);
-            (layers, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let is_over = |at: &Option<u64>| *at >= Some(position) || has_ended();
+        match self.positions[layer].wait_until(is_over, timeout) {
+            Ok(at) if *at >= Some(position) => Ok(()),
+            Ok(_) => Err(Missed::Ended),
+            Err(_) => Err(Missed::TimedOut),
         }
-        Ok(())
+    }
+
+    /// Completes when a layer has reached a position of its source.
+    pub(super) async fn wait_for_async(
+        &self,
+        layer: usize,
+        position: u64,
+        has_ended: impl Fn() -> bool,
+    ) -> Result<(), Missed> {
+        let is_over = |at: &Option<u64>| *at >= Some(position) || has_ended();
+        let at = self.positions[layer].wait_until_async(is_over).await;
+        match *at >= Some(position) {
+            true => Ok(()),
+            false => Err(Missed::Ended),
+        }
     }
 
     /// Lets the update of a layer pass that was refused with this error, until another one is

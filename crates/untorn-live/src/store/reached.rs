@@ -1,6 +1,6 @@
 //! Waits for a revision of a source.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use untorn::{Revision, Snapshot};
 
@@ -58,49 +58,90 @@ impl Store {
         revision: u64,
         timeout: Duration,
     ) -> Result<Snapshot<Config>, ConfigError> {
-        let engine = &self.inner.engine;
-        let mut pollers = self.inner.pollers.iter();
-        let found = pollers.find(|(number, _)| *engine.shared().layers[*number].name == *layer);
-        let Some((number, _)) = found else {
-            let layers = self.inner.pollers.iter();
-            let names: Vec<_> = layers
-                .map(|(number, _)| &*engine.shared().layers[*number].name)
-                .collect();
-            let message = format!(
-                "no source has the name `{layer}`; there are: {}",
-                names.join(", ")
-            );
-            return Err(ConfigError::new(ErrorKind::Source, message));
-        };
+        let start = Instant::now();
+        let (engine, number) = (&self.inner.engine, self.number_of(layer)?);
         let waited = engine
             .progress
-            .wait_for(*number, revision, timeout, || engine.has_ended());
-        let place = || Place::of_layer(&engine.shared().layers[*number].name);
-        match waited {
-            Ok(()) if engine.published.revision() == Revision::default() => {
-                // The other layers have not answered.
-                self.ready(Duration::ZERO)
-            }
-            Ok(()) => Ok(self.snapshot()),
-            Err(Missed::Ended) => {
-                let message = format!("the store has ended before revision {revision} came");
-                Err(ConfigError::new(ErrorKind::Ended, message).at(place()))
-            }
-            Err(Missed::TimedOut) => {
-                let layer = engine.progress.layers().swap_remove(*number);
-                Err(match (layer.refusal(), layer.position) {
-                    (Some(refusal), _) => refusal.error.clone(),
-                    (None, position) => {
-                        let reached = position.map_or_else(
-                            || "it has none yet".into(),
-                            |position| format!("it is at {position}"),
-                        );
-                        let message =
-                            format!("revision {revision} has not come in time: {reached}");
-                        ConfigError::new(ErrorKind::Deadline, message).at(place())
-                    }
-                })
-            }
+            .wait_for(number, revision, timeout, || engine.has_ended());
+        waited.map_err(|missed| self.missed(number, revision, &missed))?;
+        match engine.published.revision() == Revision::default() {
+            // The other layers have not answered.
+            true => self.ready(timeout.saturating_sub(start.elapsed())),
+            false => Ok(self.snapshot()),
         }
+    }
+
+    /// Waits as [`wait_for`](Self::wait_for) does, in async code of any runtime. Wrap it in the
+    /// timeout of the runtime.
+    ///
+    /// # Errors
+    /// If the store ends; if there is no such layer. A source without revisions is waited for until
+    /// the end of the store.
+    ///
+    /// # Examples
+    /// ```
+    /// # #[cfg(feature = "etcd")]
+    /// # use untorn_live::{ConfigError, Store};
+    /// # async fn example(store: &Store, revision: u64) -> Result<(), ConfigError> {
+    /// // The answer of etcd to a put has its revision.
+    /// let config = store.wait_for_async("etcd:/app/", revision).await?;
+    /// assert!(config.contains_key("limit"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn wait_for_async(
+        &self,
+        layer: &str,
+        revision: u64,
+    ) -> Result<Snapshot<Config>, ConfigError> {
+        let (engine, number) = (&self.inner.engine, self.number_of(layer)?);
+        let waited = engine
+            .progress
+            .wait_for_async(number, revision, || engine.has_ended());
+        let waited = waited.await;
+        waited.map_err(|missed| self.missed(number, revision, &missed))?;
+        match engine.published.revision() == Revision::default() {
+            true => self.ready_async().await,
+            false => Ok(self.snapshot()),
+        }
+    }
+
+    /// Returns the number of a layer that has a source.
+    fn number_of(&self, layer: &str) -> Result<usize, ConfigError> {
+        let layers = &self.inner.engine.shared().layers;
+        let numbers = self.inner.pollers.iter().map(|(number, _)| *number);
+        let found = numbers
+            .clone()
+            .find(|&number| *layers[number].name == *layer);
+        found.ok_or_else(|| {
+            let names: Vec<_> = numbers.map(|number| &*layers[number].name).collect();
+            let names = names.join(", ");
+            let message = format!("no source has the name `{layer}`; there are: {names}");
+            ConfigError::new(ErrorKind::Source, message)
+        })
+    }
+
+    /// Returns the error of a wait.
+    fn missed(&self, number: usize, revision: u64, missed: &Missed) -> ConfigError {
+        let engine = &self.inner.engine;
+        let layer = engine.progress.layers().swap_remove(number);
+        let (kind, message) = match (missed, layer.refusal()) {
+            (Missed::Ended, _) => (
+                ErrorKind::Ended,
+                format!("the store has ended before revision {revision} came"),
+            ),
+            (Missed::TimedOut, Some(refusal)) => return refusal.error.clone(),
+            (Missed::TimedOut, None) => {
+                let reached = engine.progress.position(number).map_or_else(
+                    || "it has none yet".into(),
+                    |position| format!("it is at {position}"),
+                );
+                (
+                    ErrorKind::Deadline,
+                    format!("revision {revision} has not come in time: {reached}"),
+                )
+            }
+        };
+        ConfigError::new(kind, message).at(Place::of_layer(&layer.name))
     }
 }

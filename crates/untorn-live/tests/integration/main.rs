@@ -16,6 +16,7 @@ mod kubernetes;
 mod layers;
 mod malformed;
 mod mistakes;
+mod reached;
 mod ready;
 mod recovery;
 mod secrets;

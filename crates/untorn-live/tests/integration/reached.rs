@@ -1,0 +1,174 @@
+//! Waits for a revision of a source, by threads and by tasks.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use untorn::poller::{Delta, DeltaSource, FetchedAfter, ResumeToken};
+use untorn_live::layer::Custom;
+use untorn_live::{Config, ConfigError, ErrorKind, Snapshot, Store, Value};
+
+use crate::support::{DEADLINE, HOUR, LONG};
+
+const LAYER: &str = "server";
+
+/// A server with one key, whose value is the revision of the server; it has none while that is 0.
+#[derive(Clone, Default)]
+struct Server(Arc<AtomicU64>);
+
+impl Server {
+    fn put(&self, revision: u64) {
+        self.0.store(revision, Ordering::SeqCst);
+    }
+
+    fn layer(&self) -> Custom {
+        Custom::source(LAYER, Duration::from_millis(2), self.clone())
+    }
+}
+
+impl DeltaSource for Server {
+    type Contents = Vec<(String, Value)>;
+    type Deltas = Vec<Delta<String, Value>>;
+    type Error = String;
+
+    fn fetch_after(
+        &mut self,
+        token: Option<&ResumeToken>,
+    ) -> Result<FetchedAfter<Self::Contents, Self::Deltas>, String> {
+        let revision = self.0.load(Ordering::SeqCst);
+        match token.and_then(ResumeToken::to_u64) {
+            _ if revision == 0 => Err("the server has no revision".into()),
+            Some(known) if known == revision => Ok(FetchedAfter::Unchanged),
+            _ => Ok(FetchedAfter::Contents {
+                contents: vec![("revision".into(), Value::Integer(revision as i64))],
+                token: Some(revision.into()),
+            }),
+        }
+    }
+}
+
+type Waited = Result<Snapshot<Config>, ConfigError>;
+
+/// Waits on a thread and in a task; returns the results as they come.
+fn both(store: &Store, revision: u64) -> mpsc::Receiver<Waited> {
+    let (sender, results) = mpsc::channel();
+    let (blocked, task) = (store.clone(), store.clone());
+    let of_task = sender.clone();
+    thread::spawn(move || sender.send(blocked.wait_for(LAYER, revision, LONG)));
+    thread::spawn(move || {
+        let wait = task.wait_for_async(LAYER, revision);
+        of_task.send(futures_executor::block_on(wait))
+    });
+    results
+}
+
+#[test]
+fn waits_end_when_the_revision_is_served() {
+    let server = Server::default();
+    server.put(1);
+    let store = Store::builder().layer(server.layer()).start();
+    let store = store.expect("a thread");
+    for revision in 2..50 {
+        let results = both(&store, revision);
+        server.put(revision);
+        for _ in 0..2 {
+            let config = results.recv_timeout(DEADLINE).expect("it is woken");
+            let config = config.expect("the revision came");
+            assert!(config.get_as::<u64>("revision").expect("a number") >= revision);
+        }
+    }
+    // An earlier one is served.
+    assert!(store.wait_for(LAYER, 1, Duration::ZERO).is_ok());
+}
+
+#[test]
+fn late_revision_is_an_error_with_the_newest_one() {
+    let server = Server::default();
+    let store = Store::builder().layer(server.layer()).start();
+    let store = store.expect("a thread");
+    let wait = |timeout| store.wait_for(LAYER, 8, timeout).expect_err("not yet");
+    let error = wait(Duration::from_millis(50));
+    assert_eq!(
+        error.message(),
+        "the server has no revision",
+        "the refusal says more than the wait"
+    );
+    server.put(7);
+    store.ready(LONG).expect("it answers");
+    let error = wait(Duration::from_millis(5));
+    assert_eq!(error.kind(), ErrorKind::Deadline);
+    assert_eq!(
+        error.to_string(),
+        "server: revision 8 has not come in time: it is at 7"
+    );
+}
+
+#[test]
+fn waits_end_with_the_store() {
+    let server = Server::default();
+    server.put(1);
+    let store = Store::builder().layer(server.layer()).start();
+    let store = store.expect("a thread");
+    let results = both(&store, 2);
+    // Most often they wait by then; the result is the same if they do not yet.
+    thread::sleep(Duration::from_millis(50));
+    store.close();
+    for _ in 0..2 {
+        let result = results.recv_timeout(DEADLINE).expect("it is woken");
+        let error = result.expect_err("it never comes");
+        assert_eq!(error.kind(), ErrorKind::Ended);
+        assert_eq!(
+            error.to_string(),
+            "server: the store has ended before revision 2 came"
+        );
+    }
+    // What was served before is still there.
+    let results = both(&store, 1);
+    for _ in 0..2 {
+        let config = results.recv_timeout(DEADLINE).expect("at once");
+        assert!(config.is_ok());
+    }
+}
+
+/// The revision of the source is not served before the other layers have answered.
+#[test]
+fn waits_include_the_first_revision_of_the_store() {
+    let server = Server::default();
+    server.put(3);
+    let (resume, wait) = mpsc::channel::<()>();
+    let silent = Custom::closure("silent", HOUR, move || {
+        _ = wait.recv();
+        Ok::<_, ConfigError>(BTreeMap::from([("x", 1)]))
+    });
+    let builder = Store::builder().layer(server.layer()).layer(silent);
+    let store = builder.start().expect("threads");
+    let results = both(&store, 3);
+    let early = results.recv_timeout(Duration::from_millis(100));
+    assert!(early.is_err(), "{early:?}");
+    drop(resume);
+    for _ in 0..2 {
+        let config = results.recv_timeout(DEADLINE).expect("it is woken");
+        assert!(config.expect("all have answered").contains_key("x"));
+    }
+}
+
+#[test]
+fn unknown_layer_is_an_error_with_the_list() {
+    let server = Server::default();
+    let builder = Store::builder().text("app.toml", "port = 80");
+    let store = builder.layer(server.layer()).start().expect("a thread");
+    let waits = [
+        store.wait_for("servers", 1, LONG),
+        futures_executor::block_on(store.wait_for_async("servers", 1)),
+    ];
+    for waited in waits {
+        let error = waited.expect_err("unknown");
+        assert_eq!(
+            error.message(),
+            "no source has the name `servers`; there are: server"
+        );
+    }
+}
