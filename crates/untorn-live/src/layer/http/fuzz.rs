@@ -4,6 +4,9 @@ use std::io::{Cursor, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use untorn::poller::FetchedAfter;
+use ureq::config::Config;
+use ureq::http::Uri;
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
 };
@@ -46,7 +49,7 @@ fn fetch(first: &[u8], later: &[u8]) -> Option<String> {
     };
     let http = Http::at("http://127.0.0.1/app").max_size(MAX_SIZE);
     let (request, options) = http.follow_redirects(1).checked().expect("a right URL");
-    let client = Client::with_connector(options, &Arc::default(), server);
+    let client = Client::with_connector(options, &Arc::default(), server, NoNames);
     let place = Place::of_layer(&"http".into());
     let mut source = Source::new(request, client, place, Arc::default());
     match source.fetch(None) {
@@ -90,6 +93,23 @@ impl Connector for Server {
             buffers: LazyBuffers::new(4096, 4096),
             answer: Cursor::new(first.unwrap_or_else(|| self.later.clone())),
         }))
+    }
+}
+
+/// Finds the server without a thread, which the usual resolver starts for its timeout.
+#[derive(Debug)]
+struct NoNames;
+
+impl Resolver for NoNames {
+    fn resolve(
+        &self,
+        _: &Uri,
+        _: &Config,
+        _: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let mut addresses = self.empty();
+        addresses.push(([127, 0, 0, 1], 80).into());
+        Ok(addresses)
     }
 }
 

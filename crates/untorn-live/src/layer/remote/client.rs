@@ -50,11 +50,11 @@ impl Client {
         options: ClientOptions,
         closing: &Arc<Closing>,
         connector: impl ureq::unversioned::transport::Connector,
+        resolver: impl ureq::unversioned::resolver::Resolver,
     ) -> Self {
         let mut client = Self::new(options, closing);
         let files = Files::read(&client.options.tls).expect("no files");
         let config = client.config(&files, Some(client.options.whole));
-        let resolver = ureq::unversioned::resolver::DefaultResolver::default();
         let agent = Agent::with_parts(config.expect("no files"), connector, resolver);
         client.current = Some((files, closing.add(agent)));
         client
