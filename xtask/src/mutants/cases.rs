@@ -290,6 +290,11 @@ pub(super) const CASES: &[Case] = &[
     ("live_cache_is_shared", Live, &["cache::stores_that_share"]),
     ("live_end_leaves_waiters", Live, &["ready::end_of"]),
     (
+        "live_refused_revision_is_waited_for",
+        Live,
+        &["reached::refused_revision"],
+    ),
+    (
         "live_recovery_has_one_reason",
         Live,
         &["recovery::recovery_counts"],

@@ -272,6 +272,7 @@ impl Store {
         };
         let layers = engine.progress.layers().into_iter().enumerate();
         let layers = layers.map(|(number, layer)| LayerStatus {
+            revision: engine.progress.position(number),
             refusal: layer.refusal().cloned(),
             name: layer.name,
             has_answered: layer.has_answered,

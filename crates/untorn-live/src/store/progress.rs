@@ -78,9 +78,8 @@ pub(super) struct Callbacks {
 /// The progress of all layers. No foreign code runs while it is locked.
 pub(super) struct Progress {
     layers: Mutex<Vec<LayerProgress>>,
-    /// The position of the source of each layer that is in force; published again at the end of
-    /// the store.
-    positions: Vec<Published<Option<u64>>>,
+    /// How far each layer has come; published again at the end of the store.
+    reached: Vec<Published<Reached>>,
     callbacks: Callbacks,
 }
 
@@ -96,9 +95,19 @@ pub(super) struct LayerProgress {
     pending: Option<u64>,
 }
 
+/// How far a layer has come in the positions of its source.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Reached {
+    /// The position in force; `None` if there is none, or the source has begun anew since.
+    served: Option<u64>,
+    /// The position of the last answer, if it was refused.
+    refused: Option<u64>,
+}
+
 /// Why a wait for a position has ended without it.
 pub(super) enum Missed {
     TimedOut,
+    Refused,
     Ended,
 }
 
@@ -117,6 +126,19 @@ impl LayerProgress {
     }
 }
 
+impl Reached {
+    /// Returns how a wait for a position has ended; `None` if it has not.
+    fn outcome(&self, position: u64) -> Option<Result<(), Missed>> {
+        if self.served >= Some(position) {
+            Some(Ok(()))
+        } else if self.refused >= Some(position) && !mutant("live_refused_revision_is_waited_for") {
+            Some(Err(Missed::Refused))
+        } else {
+            None
+        }
+    }
+}
+
 impl Progress {
     pub(super) fn new(names: impl IntoIterator<Item = Arc<str>>, callbacks: Callbacks) -> Self {
         let layers = names.into_iter().map(|name| LayerProgress {
@@ -128,7 +150,7 @@ impl Progress {
         });
         let layers: Vec<_> = layers.collect();
         Self {
-            positions: layers.iter().map(|_| Published::new(None)).collect(),
+            reached: layers.iter().map(|_| Published::default()).collect(),
             layers: Mutex::new(layers),
             callbacks,
         }
@@ -161,30 +183,52 @@ impl Progress {
         }
     }
 
-    /// Records the position that the answer of a source leads to.
+    /// Records the position that the answer of a source leads to. A smaller one than that in force
+    /// is of a source that has begun anew: the one in force cannot be compared with later ones.
     pub(super) fn set_pending(&self, layer: usize, position: Option<u64>) {
         self.lock()[layer].pending = position;
+        if position.is_some() && position < self.position(layer) {
+            self.set_reached(layer, |reached| reached.served = None);
+        }
     }
 
-    /// Records that the last answer of a source is in force. For the thread that fetches it.
+    /// Records that the last answer of a source is in force.
     pub(super) fn reached(&self, layer: usize) {
-        let pending = self.lock()[layer].pending;
-        self.positions[layer].publish_if_changed(pending);
+        let served = self.lock()[layer].pending;
+        self.set_reached(layer, |reached| {
+            *reached = Reached {
+                served,
+                refused: None,
+            };
+        });
     }
 
     /// Returns the position of the source that is in force.
     pub(super) fn position(&self, layer: usize) -> Option<u64> {
-        *self.positions[layer].pin()
+        self.reached[layer].pin().served
+    }
+
+    fn set_reached(&self, layer: usize, set: impl Fn(&mut Reached)) {
+        let changed = |reached: &Reached| {
+            let mut changed = *reached;
+            set(&mut changed);
+            changed
+        };
+        let now = *self.reached[layer].pin();
+        if changed(&now) != now {
+            self.reached[layer].update(changed);
+        }
     }
 
     /// Wakes all that wait, after the store has been marked as ended.
     pub(super) fn wake_waiters(&self) {
-        for position in &self.positions {
-            position.update(|position| *position);
+        for reached in &self.reached {
+            reached.update(|reached| *reached);
         }
     }
 
-    /// Blocks until a layer has reached a position of its source.
+    /// Blocks until a layer has reached a position of its source, or an answer that has it was
+    /// refused.
     pub(super) fn wait_for(
         &self,
         layer: usize,
@@ -192,27 +236,23 @@ impl Progress {
         timeout: Duration,
         has_ended: impl Fn() -> bool,
     ) -> Result<(), Missed> {
-        let is_over = |at: &Option<u64>| *at >= Some(position) || has_ended();
-        match self.positions[layer].wait_until(is_over, timeout) {
-            Ok(at) if *at >= Some(position) => Ok(()),
-            Ok(_) => Err(Missed::Ended),
+        let is_over = |reached: &Reached| reached.outcome(position).is_some() || has_ended();
+        match self.reached[layer].wait_until(is_over, timeout) {
+            Ok(reached) => reached.outcome(position).unwrap_or(Err(Missed::Ended)),
             Err(_) => Err(Missed::TimedOut),
         }
     }
 
-    /// Completes when a layer has reached a position of its source.
+    /// Completes when [`wait_for`](Self::wait_for) would return.
     pub(super) async fn wait_for_async(
         &self,
         layer: usize,
         position: u64,
         has_ended: impl Fn() -> bool,
     ) -> Result<(), Missed> {
-        let is_over = |at: &Option<u64>| *at >= Some(position) || has_ended();
-        let at = self.positions[layer].wait_until_async(is_over).await;
-        match *at >= Some(position) {
-            true => Ok(()),
-            false => Err(Missed::Ended),
-        }
+        let is_over = |reached: &Reached| reached.outcome(position).is_some() || has_ended();
+        let reached = self.reached[layer].wait_until_async(is_over).await;
+        reached.outcome(position).unwrap_or(Err(Missed::Ended))
     }
 
     /// Lets the update of a layer pass that was refused with this error, until another one is
@@ -232,6 +272,16 @@ impl Progress {
 
     /// Records a refusal, and reports it unless the last one had the same reason.
     pub(super) fn refused(&self, layer: usize, error: &ConfigError) {
+        let (pending, refusal) = self.add_refusal(layer, error);
+        // After the refusal, which a wait that this ends looks for.
+        self.set_reached(layer, |reached| reached.refused = pending);
+        if let Some(refusal) = refusal {
+            self.report(&refusal);
+        }
+    }
+
+    /// Returns the position of the answer, and the refusal unless the last one had the same reason.
+    fn add_refusal(&self, layer: usize, error: &ConfigError) -> (Option<u64>, Option<Refusal>) {
         let mut layers = self.lock();
         let progress = &mut layers[layer];
         if let Some(outage) = &mut progress.outage
@@ -239,7 +289,7 @@ impl Progress {
         {
             outage.refusals += 1;
             outage.refusal.times += 1;
-            return;
+            return (progress.pending, None);
         }
         let refusal = Refusal {
             layer: Arc::clone(&progress.name),
@@ -255,8 +305,7 @@ impl Progress {
             refusals: earlier.as_ref().map_or(0, |outage| outage.refusals) + 1,
             began: earlier.map_or_else(Instant::now, |outage| outage.began),
         });
-        drop(layers);
-        self.report(&refusal);
+        (progress.pending, Some(refusal))
     }
 
     /// Reports an error of the cache.

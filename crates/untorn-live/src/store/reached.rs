@@ -19,8 +19,12 @@ impl Store {
     /// [`Custom::source`](crate::layer::Custom::source) whose positions are numbers.
     ///
     /// # Errors
-    /// If it takes longer than `timeout`, with the refusal of the layer if there is one; if the
-    /// store ends; if there is no such layer, or it has no revisions.
+    /// At once, with the refusal, if the store refuses what the source had at that revision or a
+    /// later one. If it takes longer than `timeout`, with the refusal of the layer if there is one;
+    /// if the store ends; if there is no such layer, or it has no revisions.
+    ///
+    /// A source that begins anew counts from small numbers again. Until this store has noticed that,
+    /// by its next answer, it takes a new revision for an old one, which is served.
     ///
     /// # Examples
     /// ```
@@ -75,8 +79,8 @@ impl Store {
     /// timeout of the runtime.
     ///
     /// # Errors
-    /// If the store ends; if there is no such layer. A source without revisions is waited for until
-    /// the end of the store.
+    /// Those of [`wait_for`](Self::wait_for) but for the timeout. A source without revisions is
+    /// waited for until the end of the store.
     ///
     /// # Examples
     /// ```
@@ -130,7 +134,12 @@ impl Store {
                 ErrorKind::Ended,
                 format!("the store has ended before revision {revision} came"),
             ),
-            (Missed::TimedOut, Some(refusal)) => return refusal.error.clone(),
+            (_, Some(refusal)) => return refusal.error.clone(),
+            // It is taken by now, with what came after it.
+            (Missed::Refused, None) => (
+                ErrorKind::Source,
+                format!("revision {revision} was refused"),
+            ),
             (Missed::TimedOut, None) => {
                 let reached = engine.progress.position(number).map_or_else(
                     || "it has none yet".into(),

@@ -172,3 +172,60 @@ fn unknown_layer_is_an_error_with_the_list() {
         );
     }
 }
+
+/// A store that refuses revision 13.
+fn superstitious(server: &Server) -> Store {
+    let builder = Store::builder().layer(server.layer());
+    let builder = builder.check(|new, _| match new.get_as("revision") {
+        Ok(13) => Err("13 is not served"),
+        _ => Ok(()),
+    });
+    builder.start().expect("a thread")
+}
+
+#[test]
+fn refused_revision_ends_the_waits_at_once() {
+    let server = Server::default();
+    server.put(12);
+    let store = superstitious(&server);
+    store.ready(LONG).expect("it answers");
+    let results = both(&store, 13);
+    server.put(13);
+    for _ in 0..2 {
+        let result = results.recv_timeout(DEADLINE).expect("before its timeout");
+        let error = result.expect_err("it is refused");
+        assert!(error.message().contains("13 is not served"), "{error}");
+    }
+    let status = &store.status().layers[0];
+    assert_eq!(status.revision, Some(12));
+    // A later one is waited for, and has all before it.
+    let results = both(&store, 14);
+    server.put(14);
+    for _ in 0..2 {
+        let config = results.recv_timeout(DEADLINE).expect("it is woken");
+        assert!(config.is_ok(), "{config:?}");
+    }
+    assert!(store.wait_for(LAYER, 13, Duration::ZERO).is_ok());
+    assert_eq!(store.status().layers[0].revision, Some(14));
+}
+
+/// A server that has begun anew counts from small numbers, which are not those that are served.
+#[test]
+fn revisions_of_a_new_beginning_are_waited_for() {
+    let server = Server::default();
+    server.put(79);
+    let store = superstitious(&server);
+    store.ready(LONG).expect("it answers");
+    server.put(13);
+    crate::support::wait_for_refusal(&store, |_| true);
+    assert_eq!(store.status().layers[0].revision, None);
+    let results = both(&store, 20);
+    let early = results.recv_timeout(Duration::from_millis(50));
+    assert!(early.is_err(), "79 is of another beginning: {early:?}");
+    server.put(20);
+    for _ in 0..2 {
+        let config = results.recv_timeout(DEADLINE).expect("it is woken");
+        let config = config.expect("the revision came");
+        assert_eq!(config.get_as("revision"), Ok(20));
+    }
+}
