@@ -125,12 +125,13 @@ Examples:
   untorn demo lookup --json      the same for a script
   untorn why crash.txt           explain the crash dump of a Go program
 
-Configurations, of files, mounted directories, HTTP servers and the environment:
+Configurations, of files, mounted directories, HTTP servers, etcd and the environment:
   untorn get http.port app.toml env:APP_       the value of a key, for scripts
   untorn explain http.port app.toml env:APP_   where it comes from, and what it overrides
   untorn check app.toml config/                errors, with file, line and key
   untorn watch app.toml                        changes and refusals as they come
   untorn watch https://config.example/app.toml --bearer-file token
+  untorn explain limit defaults.toml etcd://127.0.0.1:2379/app/
   untorn diff app.toml new.toml                the keys that differ
 
 The fields of the --json documents are described in docs/json.md.
@@ -167,7 +168,8 @@ Exit status: 0 a dump was read, 1 the input has no dump, 2 wrong usage.")]
     /// Prints where a value comes from, and which values it overrides.
     #[command(after_help = live::explain::help())]
     Explain(live::explain::Args),
-    /// Checks that all sources can be read, and that they fit together.
+    /// Checks that all sources can be read, and that no key has a value in one and keys below it in
+    /// another. It does not know the types that a program reads.
     #[command(after_help = live::check::help())]
     Check(live::check::Args),
     /// Prints the changes of a configuration as they come, with refusals and recoveries.

@@ -23,8 +23,8 @@ impl Store {
     /// later one. If it takes longer than `timeout`, with the refusal of the layer if there is one;
     /// if the store ends; if there is no such layer, or it has no revisions.
     ///
-    /// A source that begins anew counts from small numbers again. Until this store has noticed that,
-    /// by its next answer, it takes a new revision for an old one, which is served.
+    /// A source that begins anew counts from small numbers again. Until this store has noticed
+    /// that, by its next answer, it takes a new revision for an old one, which is served.
     ///
     /// # Examples
     /// ```

@@ -73,8 +73,9 @@ pub struct LayerStatus {
     pub name: Arc<str>,
     /// Whether it has answered, so that its keys are in the configuration.
     pub has_answered: bool,
-    /// The revision of its source that is in force, which [`Store::wait_for`](crate::Store::wait_for)
-    /// waits for; `None` if the source has no revisions, or has begun anew and that was refused.
+    /// The revision of its source that is in force, for which
+    /// [`Store::wait_for`](crate::Store::wait_for) waits; `None` if the source has no revisions, or
+    /// has begun anew and that was refused.
     pub revision: Option<u64>,
     /// Why its last update was refused; `None` if it was taken.
     pub refusal: Option<Refusal>,
