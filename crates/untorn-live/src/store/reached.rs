@@ -84,7 +84,6 @@ impl Store {
     ///
     /// # Examples
     /// ```
-    /// # #[cfg(feature = "etcd")]
     /// # use untorn_live::{ConfigError, Store};
     /// # async fn example(store: &Store, revision: u64) -> Result<(), ConfigError> {
     /// // The answer of etcd to a put has its revision.
