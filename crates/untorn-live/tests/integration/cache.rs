@@ -193,11 +193,14 @@ fn damaged_cache_is_reported_and_not_taken() {
             "{text}"
         );
         assert!(store.ready(Duration::ZERO).is_err() && store.pin().is_empty());
-        let reported = reported.lock().expect("no panic");
-        let of_cache = reported
-            .iter()
-            .filter(|error| error.kind() == ErrorKind::Cache);
-        assert_eq!(of_cache.count(), 1, "{reported:?}");
+        let of_cache = || {
+            let reported = reported.lock().expect("no panic");
+            let of_cache = |error: &&ConfigError| error.kind() == ErrorKind::Cache;
+            reported.iter().filter(of_cache).count()
+        };
+        // The status has it a moment before.
+        wait_until(LONG, "a report", || of_cache() > 0);
+        assert_eq!(of_cache(), 1, "{:?}", reported.lock());
         // A file that is not a cache is not overwritten as long as there is nothing to write.
         assert_eq!(fs::read(&path).expect("a file"), bytes);
     }
