@@ -139,7 +139,7 @@ impl Run {
 
     /// Writes the newest revision, unless it has been written.
     fn write(&mut self) {
-        // What came from the cache is not newer than it. Loaded first: a source may answer
+        // Contents from the cache are not newer than it. Loaded first: a source may answer
         // meanwhile.
         let is_from_cache = self.engine.is_from_cache();
         let config = self.engine.snapshot();

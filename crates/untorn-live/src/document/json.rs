@@ -229,21 +229,19 @@ impl<'de> Deserialize<'de> for Elements<'de> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::document::Format;
 
     fn error(text: &str) -> String {
-        let place = Place::of_layer(&"app.json".into());
-        Format::Json.parse(text, &place).unwrap_err().to_string()
+        Format::Json.error_of(text)
     }
 
     #[test]
     fn errors_name_the_line() {
         assert_eq!(
             error("{\n\"a\": {\n\"b\": 1,\n\"b\": 2}}"),
-            "app.json:4: a.b: the key occurs twice, first at line 3; remove one"
+            "app:4: a.b: the key occurs twice, first at line 3; remove one"
         );
-        assert!(error("{\n\"a\": \n}").starts_with("app.json:3: expected value"));
+        assert!(error("{\n\"a\": \n}").starts_with("app:3: expected value"));
         for big in [
             "18446744073709551615",
             "-9223372036854775809",
@@ -251,7 +249,7 @@ mod tests {
         ] {
             assert_eq!(
                 error(&format!("{{\"big\":\n{big}}}")),
-                "app.json:2: the integer is beyond 64 bits; write it as a string"
+                "app:2: the integer is beyond 64 bits; write it as a string"
             );
         }
         assert!(error("[1]").contains("not a table"));
@@ -259,23 +257,15 @@ mod tests {
 
     #[test]
     fn keys_have_their_lines() {
-        let place = Place::of_layer(&"app.json".into());
         let text = "{\"a\": 1,\n\"t\": {\"b.c\":\n\"x\\n\", \"e\": {}}, \"n\": [null, 0.5, {\"k\": true}]}";
-        let contents = Format::Json.parse(text, &place).unwrap();
-        let keys: Vec<_> = contents
-            .entries
-            .iter()
-            .map(|entry| (&*entry.key, entry.value.to_string(), entry.line))
-            .collect();
-        assert_eq!(
-            keys,
-            [
-                ("a", "1".into(), 1),
-                ("t.\"b.c\"", r#""x\n""#.into(), 3),
-                ("t.e", "{}".into(), 3),
-                ("n", r#"[null,0.5,{"k":true}]"#.into(), 3),
-            ]
-        );
+        let expected = [
+            ("a", "1", 1),
+            ("t.\"b.c\"", r#""x\n""#, 3),
+            ("t.e", "{}", 3),
+            ("n", r#"[null,0.5,{"k":true}]"#, 3),
+        ]
+        .map(|(key, value, line)| (key.into(), value.into(), line));
+        assert_eq!(Format::Json.entries_of(text), expected);
     }
 
     #[test]
@@ -286,7 +276,7 @@ mod tests {
                 open.repeat(1_000_000),
                 close.repeat(1_000_000)
             );
-            assert_eq!(error(&deep), "app.json:1: nested more than 60 levels deep");
+            assert_eq!(error(&deep), "app:1: nested more than 60 levels deep");
         }
     }
 }

@@ -93,6 +93,24 @@ impl Format {
     }
 }
 
+/// For the tests of each format. The name of the document is `app`.
+#[cfg(test)]
+impl Format {
+    fn error_of(self, text: &str) -> String {
+        let place = Place::of_layer(&"app".into());
+        self.parse(text, &place).unwrap_err().to_string()
+    }
+
+    /// Returns each key with its value as a text, and its line.
+    fn entries_of(self, text: &str) -> Vec<(String, String, u32)> {
+        let contents = self.parse(text, &Place::of_layer(&"app".into())).unwrap();
+        let entries = contents.entries.iter();
+        entries
+            .map(|entry| (entry.key.to_string(), entry.value.to_string(), entry.line))
+            .collect()
+    }
+}
+
 /// A part of a document, with its line.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Node {

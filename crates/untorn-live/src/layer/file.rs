@@ -18,9 +18,6 @@ use crate::links::{self, Resolved};
 /// The period of the poll beneath the events.
 const PERIOD: Duration = Duration::from_secs(5);
 
-/// The shortest time between two polls.
-const MIN_GAP: Duration = Duration::from_millis(10);
-
 /// The default for the largest file.
 const MAX_SIZE: u64 = 64 << 20;
 
@@ -165,17 +162,7 @@ impl From<File> for Layer {
         };
         Self {
             name,
-            setup: Setup::Polled(Polled {
-                period,
-                min_gap: MIN_GAP.min(period),
-                // A file that is missing is no burden for a server.
-                max_backoff: period,
-                initial_delay: Duration::ZERO,
-                open: Box::new(open),
-                trigger: Some(Arc::clone(&route.trigger)),
-                route: Some(route),
-                remote: None,
-            }),
+            setup: Setup::Polled(Polled::of_files(period, route, Box::new(open))),
         }
     }
 }

@@ -285,6 +285,27 @@ pub(crate) struct Polled {
     pub(crate) remote: Option<Arc<RemoteState>>,
 }
 
+#[cfg(any(feature = "file", feature = "mount"))]
+impl Polled {
+    /// Returns a layer that is polled after events of its files, and each period.
+    fn of_files(period: Duration, route: Arc<Route>, open: Open) -> Self {
+        /// Events come in bursts.
+        const MIN_GAP: Duration = Duration::from_millis(10);
+
+        Self {
+            period,
+            min_gap: MIN_GAP.min(period),
+            // A file that is missing is no burden for a server.
+            max_backoff: period,
+            initial_delay: Duration::ZERO,
+            open,
+            trigger: Some(Arc::clone(&route.trigger)),
+            route: Some(route),
+            remote: None,
+        }
+    }
+}
+
 /// Opens a source.
 pub(crate) type Open = Box<dyn FnOnce(&Opening) -> Box<dyn Fetch> + Send>;
 
@@ -303,7 +324,8 @@ pub(crate) struct Opening {
 pub struct Remote {
     /// The address of the server that answered last.
     pub endpoint: Option<Arc<str>>,
-    /// The revision of the server up to which all changes are known, as for etcd.
+    /// The revision of the server up to which all changes are known, as for etcd; perhaps refused.
+    /// The one in force is [`LayerStatus::revision`](crate::LayerStatus::revision).
     pub revision: Option<u64>,
     /// How often a connection was opened again.
     pub reconnects: u64,

@@ -23,9 +23,6 @@ use crate::value::Value;
 /// The period of the poll beneath the events.
 const PERIOD: Duration = Duration::from_secs(5);
 
-/// The shortest time between two polls.
-const MIN_GAP: Duration = Duration::from_millis(10);
-
 /// The longest time for a directory to keep still while it is read.
 const MAX_WAIT: Duration = Duration::from_secs(10);
 
@@ -202,17 +199,7 @@ impl From<Mount> for Layer {
         };
         Self {
             name,
-            setup: Setup::Polled(Polled {
-                period,
-                min_gap: MIN_GAP.min(period),
-                // A file that is missing is no burden for a server.
-                max_backoff: period,
-                initial_delay: Duration::ZERO,
-                open: Box::new(open),
-                trigger: Some(Arc::clone(&route.trigger)),
-                route: Some(route),
-                remote: None,
-            }),
+            setup: Setup::Polled(Polled::of_files(period, route, Box::new(open))),
         }
     }
 }

@@ -125,7 +125,7 @@ fn waits_end_with_the_store() {
             "server: the store has ended before revision 2 came"
         );
     }
-    // What was served before is still there.
+    // The revision that was served before is still there.
     let results = both(&store, 1);
     for _ in 0..2 {
         let config = results.recv_timeout(DEADLINE).expect("at once");
@@ -174,7 +174,7 @@ fn unknown_layer_is_an_error_with_the_list() {
 }
 
 /// A store that refuses revision 13.
-fn superstitious(server: &Server) -> Store {
+fn refusing_13(server: &Server) -> Store {
     let builder = Store::builder().layer(server.layer());
     let builder = builder.check(|new, _| match new.get_as("revision") {
         Ok(13) => Err("13 is not served"),
@@ -187,7 +187,7 @@ fn superstitious(server: &Server) -> Store {
 fn refused_revision_ends_the_waits_at_once() {
     let server = Server::default();
     server.put(12);
-    let store = superstitious(&server);
+    let store = refusing_13(&server);
     store.ready(LONG).expect("it answers");
     let results = both(&store, 13);
     server.put(13);
@@ -214,7 +214,7 @@ fn refused_revision_ends_the_waits_at_once() {
 fn revisions_of_a_new_beginning_are_waited_for() {
     let server = Server::default();
     server.put(79);
-    let store = superstitious(&server);
+    let store = refusing_13(&server);
     store.ready(LONG).expect("it answers");
     server.put(13);
     crate::support::wait_for_refusal(&store, |_| true);

@@ -65,7 +65,7 @@ impl Fetch for Source {
     }
 
     fn reset(&mut self) {
-        // What was refused is not the base of what follows.
+        // A refused answer is not the base of later ones.
         self.progress.revision = None;
     }
 

@@ -49,7 +49,7 @@ fn fetch(first: &[u8], later: &[u8]) -> Option<String> {
     };
     let http = Http::at("http://127.0.0.1/app").max_size(MAX_SIZE);
     let (request, options) = http.follow_redirects(1).checked().expect("a right URL");
-    let client = Client::with_connector(options, &Arc::default(), server, NoNames);
+    let client = Client::with_connector(options, &Arc::default(), server, FixedAddress);
     let place = Place::of_layer(&"http".into());
     let mut source = Source::new(request, client, place, Arc::default());
     match source.fetch(None) {
@@ -98,9 +98,9 @@ impl Connector for Server {
 
 /// Finds the server without a thread, which the usual resolver starts for its timeout.
 #[derive(Debug)]
-struct NoNames;
+struct FixedAddress;
 
-impl Resolver for NoNames {
+impl Resolver for FixedAddress {
     fn resolve(
         &self,
         _: &Uri,

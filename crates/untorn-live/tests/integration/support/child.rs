@@ -14,8 +14,8 @@ use super::LONG;
 /// The environment variable that makes a test run its body.
 const CHILD: &str = "UNTORN_LIVE_CHILD";
 
-/// The user without any rights.
-const NOBODY: u32 = 65_534;
+/// A user without any rights, and the group of that number.
+const UNPRIVILEGED: u32 = 65_534;
 
 /// Returns a command for one test in a process of its own.
 fn command(test: &str) -> Command {
@@ -45,8 +45,8 @@ pub(crate) fn unprivileged(test: &str, body: impl FnOnce()) {
     }
     // Its own folder for temporary files may be closed to others.
     match command(test)
-        .uid(NOBODY)
-        .gid(NOBODY)
+        .uid(UNPRIVILEGED)
+        .gid(UNPRIVILEGED)
         .env("TMPDIR", "/tmp")
         .current_dir("/")
         .spawn()

@@ -1,6 +1,7 @@
 //! `Map`: atomic batches, no revision without a change, and panics and drops in user code.
 
 mod conditional;
+mod drops_that_write;
 mod equivalent_keys;
 mod initializers;
 mod interrupted_writes;
