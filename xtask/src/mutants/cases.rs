@@ -179,6 +179,16 @@ pub(super) const CASES: &[Case] = &[
         &["poller::deltas"],
     ),
     ("triggers_skip_the_gap", Lib, &["poller::schedule"]),
+    (
+        "poller_ignores_a_wanted_delay",
+        Integration,
+        &["poller::wanted_delay"],
+    ),
+    (
+        "poller_ignores_a_wanted_delay",
+        Live,
+        &["http::pauses::pause_of_a_server"],
+    ),
     // untorn-live.
     ("live_guard_allows_all", Live, &["guard::"]),
     ("live_guard_allows_all", Live, &["editors::writers::empty"]),

@@ -264,6 +264,10 @@ where
     fn position(&self) -> Option<u64> {
         self.position
     }
+
+    fn next_delay(&self) -> Option<Duration> {
+        self.source.next_delay()
+    }
 }
 
 impl From<Custom> for Layer {

@@ -150,6 +150,11 @@ pub(crate) trait Fetch: Send {
     fn position(&self) -> Option<u64> {
         None
     }
+
+    /// Returns the delay of the next fetch that the source wants.
+    fn next_delay(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// A layer of a configuration: [`File`], [`Mount`], [`Env`], [`Fixed`], [`Custom`], or, with
@@ -254,6 +259,10 @@ impl Fetch for InSection {
 
     fn position(&self) -> Option<u64> {
         self.inner.position()
+    }
+
+    fn next_delay(&self) -> Option<Duration> {
+        self.inner.next_delay()
     }
 }
 

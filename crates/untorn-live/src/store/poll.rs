@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::time::Duration;
 
 use untorn::poller::{DeltaSource, FetchedAfter, ResumeToken};
 
@@ -54,5 +55,9 @@ impl DeltaSource for LayerSource {
 
     fn reset_contents(&mut self) {
         self.fetch.reset();
+    }
+
+    fn next_delay(&self) -> Option<Duration> {
+        self.fetch.next_delay()
     }
 }

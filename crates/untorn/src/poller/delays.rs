@@ -86,9 +86,11 @@ impl Delays {
         self.offset = Some(offset_of(name));
     }
 
-    /// Returns the default for the largest age of the contents of a healthy poller.
-    pub(super) fn default_max_age(&self) -> Duration {
-        let periods = self.period.saturating_mul(DEFAULT_MAX_AGE_PERIODS);
+    /// Returns the default for the largest age of the contents of a healthy poller whose last
+    /// success was followed by a delay of `wanted`, if its source wanted one.
+    pub(super) fn default_max_age(&self, wanted: Option<Duration>) -> Duration {
+        let periods = wanted.unwrap_or(self.period);
+        let periods = periods.saturating_mul(DEFAULT_MAX_AGE_PERIODS);
         periods.max(DEFAULT_MAX_AGE)
     }
 
@@ -128,6 +130,15 @@ impl Delays {
         // Not from zero: all that fall into the shortest gap would poll together at its end.
         let least = self.min_gap().min(backoff);
         least.saturating_add(scaled(backoff - least, random))
+    }
+
+    /// Returns the delay after a poll whose source wants `wanted` before the next one.
+    pub(super) fn wanted(&self, wanted: Duration, failures_in_a_row: u64, random: f64) -> Duration {
+        let later = scaled(wanted, 1.0 + self.jitter * random);
+        match failures_in_a_row {
+            0 => later,
+            _ => later.max(self.delay(failures_in_a_row, random)),
+        }
     }
 
     fn max_backoff(&self) -> Duration {
@@ -248,6 +259,20 @@ mod tests {
         assert_eq!(policy.delay(1, 0.5), SECOND);
         policy.set_jitter(0.0);
         assert_eq!(policy.delay(4, 0.25), 8 * SECOND);
+    }
+
+    #[test]
+    fn a_wanted_delay_is_a_minimum_after_failures() {
+        let mut policy = Delays::with_period(10 * SECOND);
+        let hour = 3600 * SECOND;
+        assert_eq!(policy.wanted(hour, 0, 0.0), hour);
+        assert_eq!(policy.wanted(hour, 3, 0.5), hour + 180 * SECOND);
+        assert_eq!(policy.wanted(SECOND, 0, 0.0), SECOND);
+        assert_eq!(policy.wanted(SECOND, 6, 1.0), 32 * SECOND);
+        assert_eq!(policy.wanted(Duration::MAX, 6, 1.0), Duration::MAX);
+        policy.set_jitter(0.0);
+        assert_eq!(policy.wanted(hour, 0, 1.0), hour);
+        assert_eq!(policy.wanted(SECOND, 6, 0.0), 32 * SECOND);
     }
 
     #[test]

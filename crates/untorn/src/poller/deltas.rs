@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::source::{Fetched, Source};
 
@@ -257,6 +258,14 @@ pub trait DeltaSource {
     /// Resets a [`Source`] whose contents did not get into the map.
     #[doc(hidden)]
     fn reset_contents(&mut self) {}
+
+    /// Returns the delay of the next fetch, as of a [`Source`].
+    ///
+    /// # Examples
+    /// See [`Source::next_delay`].
+    fn next_delay(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// The deltas of a source that has none.
@@ -284,5 +293,9 @@ impl<S: Source> DeltaSource for S {
 
     fn reset_contents(&mut self) {
         self.reset();
+    }
+
+    fn next_delay(&self) -> Option<Duration> {
+        Source::next_delay(self)
     }
 }

@@ -197,7 +197,8 @@ use crate::Revision;
 /// The first fetch begins at once, the second one at a random phase of the period: half a period to
 /// one and a half after the first success. So processes that were started together spread from the
 /// second fetch on, and [`initial_delay`](PollerBuilder::initial_delay) spreads the first too.
-/// Polls, also triggered ones, are at least [a gap](PollerBuilder::min_gap) apart. While fetches
+/// Polls, also triggered ones, are at least [a gap](PollerBuilder::min_gap) apart. A source that
+/// knows when the next fetch is due [says so](Source::next_delay). While fetches
 /// succeed, the [age](Status::age) of the contents is at most one delay plus the duration of two
 /// polls.
 ///

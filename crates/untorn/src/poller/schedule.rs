@@ -21,6 +21,8 @@ pub(super) struct Schedule {
     since: Moment,
     /// The delay after `since`; `None` if the due time is beyond the range of the clock.
     delay: Option<Duration>,
+    /// The delay that the source wanted after the last success.
+    wanted: Option<Duration>,
     /// The time after `since` before which no poll begins.
     gap: Duration,
     /// The request of a poll that has not begun.
@@ -41,6 +43,7 @@ impl Schedule {
     pub(super) fn new(delays: Delays, start: Moment) -> Self {
         let mut schedule = Self {
             delay: None,
+            wanted: None,
             gap: Duration::ZERO,
             request: None,
             is_paused: false,
@@ -57,10 +60,11 @@ impl Schedule {
         self.since = since;
     }
 
-    /// Changes the period. After a success it applies to the current delay.
+    /// Changes the period. After a success it applies to the current delay, unless the source
+    /// wanted that.
     pub(super) fn set_period(&mut self, period: Duration, is_after_success: bool) {
         self.delays.set_period(period);
-        if is_after_success {
+        if is_after_success && self.wanted.is_none() {
             let delay = self.delays.delay(0, random_unit_f64());
             self.rest(self.since.clone(), delay);
             self.gap = self.delays.min_gap();
@@ -69,7 +73,7 @@ impl Schedule {
 
     /// Returns the default for the largest age of the contents of a healthy poller.
     pub(super) fn default_max_age(&self) -> Duration {
-        self.delays.default_max_age()
+        self.delays.default_max_age(self.wanted)
     }
 
     /// Requests a poll, for the triggers of a caller who does not wait or, if it is urgent, does.
@@ -89,13 +93,26 @@ impl Schedule {
         self.request = None;
     }
 
-    /// Ends a poll: after a failure, the number of failures in a row, after a success 0.
-    pub(super) fn end(&mut self, ended: Moment, failures_in_a_row: u64, is_first_success: bool) {
+    /// Ends a poll: after a failure, the number of failures in a row, after a success 0. `wanted`
+    /// is the delay that the source wants.
+    pub(super) fn end(
+        &mut self,
+        ended: Moment,
+        failures_in_a_row: u64,
+        is_first_success: bool,
+        wanted: Option<Duration>,
+    ) {
         let random = random_unit_f64();
-        let delay = match is_first_success {
-            true => self.delays.first(random),
-            false => self.delays.delay(failures_in_a_row, random),
+        let delay = match wanted {
+            Some(wanted) if !mutant("poller_ignores_a_wanted_delay") => {
+                self.delays.wanted(wanted, failures_in_a_row, random)
+            }
+            _ if is_first_success => self.delays.first(random),
+            _ => self.delays.delay(failures_in_a_row, random),
         };
+        if failures_in_a_row == 0 {
+            self.wanted = wanted;
+        }
         self.gap = self.delays.min_gap();
         self.rest(ended, delay);
     }

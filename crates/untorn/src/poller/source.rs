@@ -1,6 +1,7 @@
 //! The trait of sources, and the result of a fetch.
 
 use std::error::Error;
+use std::time::Duration;
 
 /// The result of a fetch.
 ///
@@ -146,6 +147,53 @@ pub trait Source {
     ///
     /// A source that returns [`Fetched::Unchanged`] must implement this. Does nothing by default.
     fn reset(&mut self) {}
+
+    /// Returns the delay of the next fetch, counted from the end of the last one: until a lease
+    /// ends, or a pause that a server has asked for. The poller calls this after each poll.
+    ///
+    /// After a success it replaces the period; after a failure the delay is the longer one of this
+    /// and the backoff. Jitter is added, so only a trigger makes the next fetch begin earlier.
+    /// `None`, the default, leaves the period and the backoff.
+    ///
+    /// # Panics
+    /// A panic counts as a failure of the poll, whose contents remain.
+    ///
+    /// # Examples
+    /// ```
+    /// # use std::sync::Arc;
+    /// use std::time::{Duration, Instant};
+    /// use untorn::{Fetched, Map, Poller, Source};
+    ///
+    /// /// A token, which is fetched again when four fifths of its lease have passed.
+    /// struct Token {
+    ///     lease: Option<Duration>,
+    /// }
+    ///
+    /// impl Source for Token {
+    ///     type Contents = [(&'static str, String); 1];
+    ///     type Error = String;
+    ///
+    ///     fn fetch(&mut self) -> Result<Fetched<Self::Contents>, String> {
+    ///         self.lease = Some(Duration::from_secs(3600)); // from the answer of a server
+    ///         Ok(Fetched::Contents([("token", "s.6f3a".into())]))
+    ///     }
+    ///
+    ///     fn next_delay(&self) -> Option<Duration> {
+    ///         self.lease.map(|lease| lease * 4 / 5)
+    ///     }
+    /// }
+    ///
+    /// let tokens = Arc::new(Map::new());
+    /// let source = Token { lease: None };
+    /// let poller = Poller::every(Duration::from_secs(30), source).start(&tokens)?;
+    /// poller.wait_until_fresh(Duration::from_secs(5)).unwrap();
+    /// let left = poller.status().activity.due().unwrap() - Instant::now();
+    /// assert!(left > Duration::from_secs(47 * 60)); // not after 30 seconds
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
+    fn next_delay(&self) -> Option<Duration> {
+        None
+    }
 }
 
 impl<F, C, R> Source for F

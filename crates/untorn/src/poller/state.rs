@@ -133,7 +133,13 @@ impl State {
     }
 
     /// Stores the result of a poll, and when the next one is due.
-    fn record(&mut self, result: Result<Success, Failure>, mut ended: Moment) {
+    /// `wanted` is the delay that the source wants.
+    fn record(
+        &mut self,
+        result: Result<Success, Failure>,
+        mut ended: Moment,
+        wanted: Option<Duration>,
+    ) {
         self.status.polls += 1;
         let mut is_first_success = false;
         // The status has the times that the callbacks received.
@@ -152,7 +158,7 @@ impl State {
             }
         }
         let failures = self.status.failures_in_a_row;
-        self.schedule.end(ended, failures, is_first_success);
+        self.schedule.end(ended, failures, is_first_success, wanted);
     }
 
     /// Returns whether no more poll will begin.
@@ -264,11 +270,12 @@ impl Shared {
         result: Result<Success, Failure>,
         revision: Revision,
         token: Option<ResumeToken>,
+        wanted: Option<Duration>,
     ) {
         let mut state = self.lock();
         state.status.revision = revision;
         state.status.resume_token = token;
-        state.record(result, self.clock.now());
+        state.record(result, self.clock.now(), wanted);
         state.phase = Phase::Idle;
         drop(state);
         self.ended.notify_all();
@@ -317,7 +324,7 @@ impl Shared {
     pub(super) fn abandoned(&self, failure: Failure) {
         let mut state = self.lock();
         state.status.abandoned += 1;
-        state.record(Err(failure), self.clock.now());
+        state.record(Err(failure), self.clock.now(), None);
         state.phase = match state.phase {
             Phase::Reporting { ended: true } => Phase::Idle,
             Phase::Reporting { ended: false } => Phase::Abandoned,

@@ -35,6 +35,7 @@ pub(super) fn run<T, S>(
             shared.claim().then_some(()).ok_or_else(Rejection::late)
         };
         let fetched = poll(&*target, &mut source, &mut token, &mut check);
+        let wanted = catch_panic(|| source.next_delay());
         // After a failure too: it frees versions that readers have released since the last commit.
         let reclaimed = catch_panic(|| target.free_released());
         if !shared.claim() {
@@ -42,13 +43,18 @@ pub(super) fn run<T, S>(
             continue;
         }
         let result = fetched.and_then(|refreshed| reclaimed.map(|()| refreshed));
+        let result = match &wanted {
+            Ok(_) => result,
+            Err(panic) => result.and(Err(panic.clone())),
+        };
         let ended = shared.clock.now().instant;
         let result = result.map(|refreshed| Success::new(begun.began, ended, refreshed));
         match &result {
             Ok(success) => callbacks.succeeded(success),
             Err(failure) => callbacks.report(failure),
         }
-        shared.end(result, target.newest_revision(), token.clone());
+        let wanted = wanted.ok().flatten();
+        shared.end(result, target.newest_revision(), token.clone(), wanted);
     }
     // Only the panic hook reports a panic in these drops.
     _ = catch_panic(|| drop(source));

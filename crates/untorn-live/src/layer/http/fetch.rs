@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use untorn::mutants::mutant;
 use untorn::poller::{FetchedAfter, ResumeToken};
@@ -296,5 +296,10 @@ impl Fetch for Source {
             return Err(error.at(self.place.clone()));
         }
         fetched.map_err(|error| error.or_place(|| Some(self.place.clone())))
+    }
+
+    fn next_delay(&self) -> Option<Duration> {
+        let pause = self.pause.as_ref()?;
+        Some(pause.end.saturating_duration_since(Instant::now()))
     }
 }

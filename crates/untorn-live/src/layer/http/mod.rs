@@ -69,7 +69,8 @@ const RESERVED: &[HeaderName] = &[
 /// shorter than announced, and one that cannot be parsed leave the last good contents, and
 /// [`Store::status`](crate::Store::status) says why. An answer that only the end of the connection
 /// ends is fetched twice, since half of it would look the same. A server that asks for a pause by
-/// `Retry-After` gets no request before its end, at most an hour later.
+/// `Retry-After`, of at most an hour, gets the next request at its end or up to a tenth later, so
+/// that not all clients come at once.
 ///
 /// A proxy that the environment names, by `HTTPS_PROXY` for example, is used unless the server is
 /// this machine.

@@ -39,6 +39,30 @@ fn no_request_comes_before_retry_after() {
     );
 }
 
+#[test]
+fn pause_of_a_server_ends_by_itself() {
+    let server = Server::of(ok(generation::toml(1)));
+    let store = ready(Http::at(server.url("/app.toml")));
+    server.answer(answer("429 Too Many Requests", &["Retry-After: 1"], ""));
+    refusal(&store);
+    let all = server.requests().len();
+    server.answer(ok(generation::toml(2)));
+    let polls = || store.status().layers[0].polls.clone().expect("polls");
+    let before = polls();
+    let next = before.next.expect("a poll is due");
+    assert!(next <= Duration::from_millis(1_100), "{next:?}");
+    thread::sleep(Duration::from_millis(500));
+    // A poll in the pause would be a failure, and make the next one later.
+    assert_eq!(polls().ended, before.ended);
+    wait_for_generation(&store, 2);
+    let requests = server.requests();
+    let pause = requests[all].at.duration_since(requests[all - 1].at);
+    assert!(
+        pause >= Duration::from_millis(900),
+        "a request after {pause:?}"
+    );
+}
+
 /// A random part of an hour is longer than the test, but for one run in ten thousand.
 #[test]
 fn first_request_can_be_delayed() {

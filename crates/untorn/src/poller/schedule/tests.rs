@@ -13,6 +13,8 @@ struct Simulated {
     schedule: Schedule,
     failures: u64,
     has_succeeded: bool,
+    /// What its source wants after each poll.
+    wanted: Option<Duration>,
 }
 
 /// Pollers on one clock.
@@ -33,6 +35,7 @@ impl Herd {
             schedule: Schedule::new(delays(n), clock.now()),
             failures: 0,
             has_succeeded: false,
+            wanted: None,
         };
         let pollers = (0..size).map(poller).collect();
         Self {
@@ -80,7 +83,7 @@ impl Herd {
         let ended = self.clock.now();
         poller
             .schedule
-            .end(ended, poller.failures, is_first_success);
+            .end(ended, poller.failures, is_first_success, poller.wanted);
         Some(now)
     }
 
@@ -112,6 +115,35 @@ fn a_herd_spreads_from_the_second_fetch_on() {
     assert!((700..1_000).contains(&later.len()), "{}", later.len());
     // 20 in the mean; the standard deviation is about 4.
     assert!(crowd(&later) < 60, "{}", crowd(&later));
+}
+
+/// The server answers 503 and asks all for the same pause.
+#[test]
+fn a_pause_of_a_server_is_followed_by_no_crowd() {
+    let mut herd = Herd::new(200, |_| Delays::with_period(SECOND));
+    for poller in &mut herd.pollers {
+        poller.wanted = Some(30 * SECOND);
+    }
+    let times = herd.polls(33 * SECOND + MILLI, |now| now > SECOND);
+    assert_eq!(times.len(), 400, "one before the pause, one after it");
+    let later = after(&times, 100 * MILLI);
+    assert!(later.iter().all(|time| *time >= 30 * SECOND));
+    // 7 in the mean: the jitter is a tenth.
+    assert!(crowd(&later) < 40, "{}", crowd(&later));
+}
+
+#[test]
+fn a_wanted_delay_is_not_too_old() {
+    let mut herd = Herd::one(&Delays::with_period(SECOND));
+    assert_eq!(herd.pollers[0].schedule.default_max_age(), 10 * SECOND);
+    herd.pollers[0].wanted = Some(60 * SECOND);
+    assert_eq!(herd.step(SECOND, |_| true), Some(Duration::ZERO));
+    assert_eq!(herd.pollers[0].schedule.default_max_age(), 180 * SECOND);
+    herd.pollers[0].schedule.set_period(2 * SECOND, true);
+    assert_eq!(herd.step(59 * SECOND, |_| true), None);
+    herd.pollers[0].wanted = None;
+    assert!(herd.step(67 * SECOND, |_| true).is_some());
+    assert_eq!(herd.pollers[0].schedule.default_max_age(), 10 * SECOND);
 }
 
 #[test]

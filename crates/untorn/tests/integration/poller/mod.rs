@@ -23,6 +23,7 @@ mod support;
 #[path = "../../../examples/poll_file/toml_file.rs"]
 mod toml_file;
 mod triggers;
+mod wanted_delay;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
