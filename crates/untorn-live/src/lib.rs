@@ -2,7 +2,9 @@
 #![forbid(unsafe_code)]
 // The first definition of a link counts.
 //! [migrate]: crate::migrate
+//! [benchmarks]: crate::benchmarks
 //! [untorn]: untorn
+//! [中文]: crate::zh_cn
 #![cfg_attr(feature = "etcd", doc = "[etcd]: crate::etcd\n[fleet]: crate::fleet")]
 #![doc = include_str!("../README.md")]
 //!
@@ -17,26 +19,10 @@ mod config;
 mod corpus;
 mod document;
 mod error;
-#[cfg(feature = "etcd")]
-#[doc = include_str!("../docs/etcd.md")]
-pub mod etcd {}
-#[cfg(feature = "etcd")]
-#[doc = include_str!("../docs/fleet.md")]
-pub mod fleet {}
 mod key;
 pub mod layer;
 mod links;
-#[doc = include_str!("../docs/migrate.md")]
-pub mod migrate {}
-/// The Chinese pages as doctests.
-#[cfg(doctest)]
-mod chinese {
-    #[doc = include_str!("../README.zh-CN.md")]
-    struct Readme;
-
-    #[doc = include_str!("../docs/migrate.zh-CN.md")]
-    struct Migrate;
-}
+mod pages;
 mod secret;
 mod store;
 mod suggestion;
@@ -52,6 +38,9 @@ pub use document::Format;
 pub use error::{ConfigError, ErrorKind, Place};
 #[doc(no_inline)]
 pub use layer::{Layer, Remote};
+pub use pages::{benchmarks, migrate, zh_cn};
+#[cfg(feature = "etcd")]
+pub use pages::{etcd, fleet};
 #[cfg(feature = "stream")]
 pub use store::ConfigSubscriptionStream;
 pub use store::{
