@@ -6,9 +6,11 @@
 //! | `rival.rs` | what is compared, by one trait |
 //! | `by_hand.rs`, `dynamic.rs`, `live.rs` | the libraries |
 //! | `document.rs` | the file that they follow |
-//! | `measure.rs` | the tables |
+//! | `measure.rs` | the tables on reads and saves |
+//! | `deltas.rs` | the table on single keys |
 
 mod by_hand;
+mod deltas;
 mod document;
 mod dynamic;
 mod live;
@@ -32,4 +34,5 @@ fn main() {
     for keys in [10, 1_000, 100_000] {
         measure::reloads(keys);
     }
+    deltas::changes(&[1_000, 100_000, 1_000_000]);
 }

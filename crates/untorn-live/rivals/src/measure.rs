@@ -17,7 +17,7 @@ pub const ROUNDS: usize = 15;
 const READS: u32 = 1_000_000;
 
 /// The longest time to wait for a save.
-const TIMEOUT: Duration = Duration::from_secs(20);
+pub const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Prints the cost of a read.
 pub fn reads() {
@@ -127,13 +127,13 @@ pub fn reloads(keys: usize) {
     println!();
 }
 
-fn allocated() -> isize {
+pub fn allocated() -> isize {
     let stats = ALLOCATOR.stats();
     stats.bytes_allocated as isize - stats.bytes_deallocated as isize
 }
 
 /// Returns the median, and the tenth and the ninetieth percentile.
-fn spread<T: PartialOrd + Copy>(mut times: Vec<T>, show: impl Fn(T) -> String) -> String {
+pub fn spread<T: PartialOrd + Copy>(mut times: Vec<T>, show: impl Fn(T) -> String) -> String {
     times.sort_unstable_by(|one, other| one.partial_cmp(other).expect("times are numbers"));
     let at = |share: usize| show(times[(times.len() - 1) * share / 10]);
     format!("{} ({} to {})", at(5), at(1), at(9))

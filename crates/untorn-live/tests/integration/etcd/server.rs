@@ -11,8 +11,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use ureq::Agent;
 
 use crate::support::{LONG, folder};
+
+/// The most threads that call the server at once.
+const WRITERS: usize = 10;
 
 /// Returns the programs to test with: Debian's 3.4, and 3.5 if it is installed below `target`.
 /// Prints that a test is skipped if there is none.
@@ -46,6 +50,8 @@ pub(super) struct Server {
     peers: SocketAddr,
     folder: TempDir,
     child: Child,
+    /// Keeps connections to the server open.
+    agent: Agent,
 }
 
 impl Server {
@@ -75,6 +81,7 @@ impl Server {
             peers,
             folder,
             child,
+            agent: agent(),
         };
         server.wait();
         server
@@ -102,28 +109,28 @@ impl Server {
     /// Starts the server again, with the data that it had.
     pub(super) fn restart(&mut self) {
         self.kill();
-        self.child = self.spawn();
-        self.wait();
+        self.respawn();
     }
 
     /// Starts the server again without any data.
     pub(super) fn restart_empty(&mut self) {
         self.kill();
         self.folder = folder();
-        self.child = self.spawn();
-        self.wait();
+        self.respawn();
     }
 
-    fn spawn(&self) -> Child {
-        let folder = self.folder.path();
-        spawn(
+    fn respawn(&mut self) {
+        // Its connections ended with the last server.
+        self.agent = agent();
+        self.child = spawn(
             &self.program,
             &self.options,
             &self.more,
             self.address,
             self.peers,
-            folder,
-        )
+            self.folder.path(),
+        );
+        self.wait();
     }
 
     fn wait(&self) {
@@ -141,7 +148,10 @@ impl Server {
     /// Calls a method of the gateway.
     #[track_caller]
     pub(super) fn call(&self, path: &str, body: &Value) -> Value {
-        let answer = ureq::post(format!("{}{path}", self.url()))
+        let url = format!("{}{path}", self.url());
+        let answer = self
+            .agent
+            .post(url)
             .content_type("application/json")
             .send(body.to_string());
         let text = answer.expect("etcd answers").body_mut().read_to_string();
@@ -186,6 +196,11 @@ impl Server {
         let pairs = kvs.iter().map(|kv| (text(&kv["key"]), text(&kv["value"])));
         (pairs.collect(), revision(&answer))
     }
+}
+
+fn agent() -> Agent {
+    let config = Agent::config_builder().max_idle_connections_per_host(WRITERS);
+    config.build().into()
 }
 
 impl Drop for Server {
