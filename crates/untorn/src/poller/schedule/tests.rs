@@ -13,7 +13,7 @@ struct Simulated {
     schedule: Schedule,
     failures: u64,
     has_succeeded: bool,
-    /// What its source wants after each poll.
+    /// The delay that its source wants after each poll.
     wanted: Option<Duration>,
 }
 
