@@ -185,7 +185,7 @@ map-model times="100":
 
 # The scenarios of the model of pins without fences that take minutes and gigabytes.
 weak-model:
-    UNTORN_WEAK_MODEL_LONG=1 cargo test -p untorn --lib --release weak_model -- --nocapture
+    UNTORN_WEAK_MODEL_LONG=1 cargo test -p untorn-lab --test integration --release weak_model -- --nocapture
 
 # Pins, handles and commits in random order on many threads for so many seconds, under AddressSanitizer (nightly).
 cell-stress seconds="3600":

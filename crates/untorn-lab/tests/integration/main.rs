@@ -16,3 +16,4 @@ mod rivals;
 mod tidy;
 mod tsan;
 mod turns;
+mod weak_model;

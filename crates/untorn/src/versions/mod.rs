@@ -12,7 +12,9 @@
 //! | `part.rs` | a part of a pinned or counted version |
 //! | `reclaim.rs` | the retired versions of a cell |
 //! | `writer_lock.rs` | the lock of writers, fair within a bound |
-//! | `model/`, `weak_model/`, `shuttle.rs` | the loom models, the model of pins without fences, and schedules of the whole |
+//! | `model/`, `shuttle.rs` | the loom models, and schedules of the whole |
+//!
+//! The model of pins without fences is in `crates/untorn-lab/tests/integration/weak_model/`.
 //!
 //! A version is any value; this module depends neither on tables nor on revisions.
 
@@ -36,8 +38,6 @@ mod reclaim;
 #[cfg(all(test, untorn_shuttle))]
 mod shuttle;
 mod slots;
-#[cfg(all(test, not(any(miri, untorn_loom, untorn_shuttle))))]
-mod weak_model;
 mod writer_lock;
 
 #[cfg(not(untorn_loom))]

@@ -458,7 +458,7 @@ fn grow_and_shrink<K: Key, S: Build>(entries: u64) {
 #[test]
 fn random_operations_on_large_segments() {
     random::<u64, DefaultHashBuilder>(3_000, 30);
-    random::<u64, Truncated>(3_000, 15);
+    random::<u64, Truncated>(1_500, 15);
     random::<u64, Identity>(3_000, 15);
     random::<u64, Constant>(700, 10);
 }
@@ -473,7 +473,7 @@ fn random_operations_on_small_segments() {
 #[test]
 fn growing_and_shrinking_by_one_key() {
     grow_and_shrink::<u64, DefaultHashBuilder>(8_009);
-    grow_and_shrink::<u64, Truncated>(5_003);
+    grow_and_shrink::<u64, Truncated>(2_503);
     grow_and_shrink::<u64, Identity>(8_009);
     grow_and_shrink::<u64, Constant>(601);
     grow_and_shrink::<String, DefaultHashBuilder>(6_007);
