@@ -206,7 +206,8 @@ impl<S: DeltaSource> PollerBuilder<S> {
     }
 
     /// Sets the largest age of the contents at which [`Status::is_healthy`] is true. The default is
-    /// three periods, and at least ten seconds.
+    /// three times the period, or the [delay](super::Source::next_delay) that the source wants, and
+    /// at least ten seconds.
     ///
     /// # Examples
     /// ```
