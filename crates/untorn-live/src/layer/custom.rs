@@ -265,8 +265,8 @@ where
         self.position
     }
 
-    fn next_delay(&self) -> Option<Duration> {
-        self.source.next_delay()
+    fn wanted_delay(&self) -> Option<Duration> {
+        self.source.wanted_delay()
     }
 }
 

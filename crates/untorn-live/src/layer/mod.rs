@@ -152,7 +152,7 @@ pub(crate) trait Fetch: Send {
     }
 
     /// Returns the delay of the next fetch that the source wants.
-    fn next_delay(&self) -> Option<Duration> {
+    fn wanted_delay(&self) -> Option<Duration> {
         None
     }
 }
@@ -261,8 +261,8 @@ impl Fetch for InSection {
         self.inner.position()
     }
 
-    fn next_delay(&self) -> Option<Duration> {
-        self.inner.next_delay()
+    fn wanted_delay(&self) -> Option<Duration> {
+        self.inner.wanted_delay()
     }
 }
 

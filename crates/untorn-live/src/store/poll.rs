@@ -57,7 +57,7 @@ impl DeltaSource for LayerSource {
         self.fetch.reset();
     }
 
-    fn next_delay(&self) -> Option<Duration> {
-        self.fetch.next_delay()
+    fn wanted_delay(&self) -> Option<Duration> {
+        self.fetch.wanted_delay()
     }
 }

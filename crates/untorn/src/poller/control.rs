@@ -89,8 +89,9 @@ impl Poller {
     }
 
     /// Changes the period. If the last poll succeeded, the new period applies to the delay since
-    /// then; a backoff continues, and the new period applies after it. Settings that depend on the
-    /// period by default, such as [`max_backoff`](PollerBuilder::max_backoff), change with it.
+    /// then, unless the [source wanted](super::Source::next_delay) that one; a backoff continues,
+    /// and the new period applies after it. Settings that depend on the period by default, such as
+    /// [`max_backoff`](PollerBuilder::max_backoff), change with it.
     ///
     /// # Panics
     /// If the period is zero.

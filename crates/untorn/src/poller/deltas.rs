@@ -259,11 +259,11 @@ pub trait DeltaSource {
     #[doc(hidden)]
     fn reset_contents(&mut self) {}
 
-    /// Returns the delay of the next fetch, as of a [`Source`].
+    /// Returns the delay of the next fetch, as [`Source::next_delay`] does.
     ///
     /// # Examples
     /// See [`Source::next_delay`].
-    fn next_delay(&self) -> Option<Duration> {
+    fn wanted_delay(&self) -> Option<Duration> {
         None
     }
 }
@@ -295,7 +295,7 @@ impl<S: Source> DeltaSource for S {
         self.reset();
     }
 
-    fn next_delay(&self) -> Option<Duration> {
-        Source::next_delay(self)
+    fn wanted_delay(&self) -> Option<Duration> {
+        self.next_delay()
     }
 }

@@ -148,12 +148,15 @@ pub trait Source {
     /// A source that returns [`Fetched::Unchanged`] must implement this. Does nothing by default.
     fn reset(&mut self) {}
 
-    /// Returns the delay of the next fetch, counted from the end of the last one: until a lease
-    /// ends, or a pause that a server has asked for. The poller calls this after each poll.
+    /// Returns the delay of the next fetch, counted from the end of the last one: the time for
+    /// which a lease is valid, or a server wants no request. The poller calls this after each poll
+    /// that has not passed its deadline.
     ///
-    /// After a success it replaces the period; after a failure the delay is the longer one of this
-    /// and the backoff. Jitter is added, so only a trigger makes the next fetch begin earlier.
-    /// `None`, the default, leaves the period and the backoff.
+    /// After a success it takes the place of the period; after a failure the next fetch comes after
+    /// this or the backoff, whichever is longer. [Jitter](super::PollerBuilder::jitter) lengthens it
+    /// only, by a tenth unless that is set, so ask for a lease early enough. The
+    /// [gap](super::PollerBuilder::min_gap) is its minimum; triggers do not wait for it. `None`, the
+    /// default, leaves the period and the backoff.
     ///
     /// # Panics
     /// A panic counts as a failure of the poll, whose contents remain.

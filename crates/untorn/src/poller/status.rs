@@ -90,8 +90,9 @@ impl Status {
 impl Status {
     /// Returns whether the poller is healthy: it has not been stopped, a poll has succeeded, and
     /// the [age](Self::age) of the contents is at most
-    /// [`PollerBuilder::max_age`](super::PollerBuilder::max_age), by default three times the period,
-    /// or the [delay](super::Source::next_delay) that the source wants, and at least ten seconds.
+    /// [`PollerBuilder::max_age`](super::PollerBuilder::max_age), by default three times the period
+    /// or, if the source wants one, that [delay](super::Source::next_delay), and at least ten
+    /// seconds.
     ///
     /// So a few failures, a pause or a fetch that hangs make a poller unhealthy only when its
     /// contents become too old. With a period of `Duration::MAX` and no `max_age` they never do;

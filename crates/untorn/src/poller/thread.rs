@@ -35,7 +35,7 @@ pub(super) fn run<T, S>(
             shared.claim().then_some(()).ok_or_else(Rejection::late)
         };
         let fetched = poll(&*target, &mut source, &mut token, &mut check);
-        let wanted = catch_panic(|| source.next_delay());
+        let wanted = catch_panic(|| source.wanted_delay());
         // After a failure too: it frees versions that readers have released since the last commit.
         let reclaimed = catch_panic(|| target.free_released());
         if !shared.claim() {

@@ -38,8 +38,8 @@ impl<S: DeltaSource> PollerBuilder<S> {
     /// With any jitter but 0, the delay after the first success is from half a period to one and a
     /// half, which spreads such processes over the whole period, and a delay after a failure is
     /// anywhere between the [shortest gap](Self::min_gap) and the backoff (*full jitter*). 0 means
-    /// that nothing is random. See also [`initial_delay`](Self::initial_delay) and
-    /// [`instance`](Self::instance).
+    /// that nothing is random. A delay that the [source wants](super::Source::next_delay) is only
+    /// lengthened. See also [`initial_delay`](Self::initial_delay) and [`instance`](Self::instance).
     ///
     /// # Panics
     /// If it is not from 0 to 1.
@@ -206,8 +206,8 @@ impl<S: DeltaSource> PollerBuilder<S> {
     }
 
     /// Sets the largest age of the contents at which [`Status::is_healthy`] is true. The default is
-    /// three times the period, or the [delay](super::Source::next_delay) that the source wants, and
-    /// at least ten seconds.
+    /// three times the period or, if the source wants one, that [delay](super::Source::next_delay),
+    /// and at least ten seconds.
     ///
     /// # Examples
     /// ```

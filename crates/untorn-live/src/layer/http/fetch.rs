@@ -298,8 +298,11 @@ impl Fetch for Source {
         fetched.map_err(|error| error.or_place(|| Some(self.place.clone())))
     }
 
-    fn next_delay(&self) -> Option<Duration> {
+    fn wanted_delay(&self) -> Option<Duration> {
+        /// The poller counts from the end of the fetch, which was a moment ago.
+        const MARGIN: Duration = Duration::from_millis(1);
+
         let pause = self.pause.as_ref()?;
-        Some(pause.end.saturating_duration_since(Instant::now()))
+        Some(pause.end.saturating_duration_since(Instant::now()) + MARGIN)
     }
 }

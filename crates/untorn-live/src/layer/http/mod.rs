@@ -68,9 +68,9 @@ const RESERVED: &[HeaderName] = &[
 /// An answer takes effect only if it is complete. Any status but 200, an empty answer, one that is
 /// shorter than announced, and one that cannot be parsed leave the last good contents, and
 /// [`Store::status`](crate::Store::status) says why. An answer that only the end of the connection
-/// ends is fetched twice, since half of it would look the same. A server that asks for a pause by
-/// `Retry-After`, of at most an hour, gets the next request at its end or up to a tenth later, so
-/// that not all clients come at once.
+/// ends is fetched twice, since half of it would look the same. After a `Retry-After` the next
+/// request comes at its end, at most an hour later, or after the backoff if that is longer; it is
+/// then up to a tenth later, so that not all clients come at once.
 ///
 /// A proxy that the environment names, by `HTTPS_PROXY` for example, is used unless the server is
 /// this machine.

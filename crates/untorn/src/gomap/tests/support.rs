@@ -43,6 +43,16 @@ impl Hasher for Mixed {
         }
     }
 
+    // Numbers have the same hashes, hence tables the same states, in any order of bytes.
+
+    fn write_u32(&mut self, word: u32) {
+        self.write(&word.to_le_bytes());
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.write(&word.to_le_bytes());
+    }
+
     fn finish(&self) -> u64 {
         let mut hash = self.state;
         hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
