@@ -149,8 +149,8 @@ pub trait Source {
     fn reset(&mut self) {}
 
     /// Returns the delay of the next fetch, counted from the end of the last one: the time for
-    /// which a lease is valid, or a server wants no request. The poller calls this after each poll
-    /// that has not passed its deadline.
+    /// which a lease is valid, or a server wants no request. The poller calls this after each poll;
+    /// after one that has passed its deadline the result does not count.
     ///
     /// After a success it takes the place of the period; after a failure the next fetch comes after
     /// this or the backoff, whichever is longer. [Jitter](super::PollerBuilder::jitter) lengthens it
