@@ -247,7 +247,7 @@ impl Stage<'_> {
         let median = times[times.len() / 2];
         self.document.visible_after_microseconds = median.as_secs_f64() * 1e6;
         self.output.line(format_args!(
-            "{}, each put and served within {:.1} ms (median): {}",
+            "{}, put and served within {:.1} ms (median): {}",
             counted(count, "transaction"),
             median.as_secs_f64() * 1e3,
             self.at(revision)
