@@ -215,11 +215,13 @@ fn wait_is_announced_but_not_in_a_document() {
 }
 
 #[test]
-fn demo_as_a_document() {
-    let acts = json(&["demo", "--json"]);
-    let acts = acts.as_array().expect("three").iter();
-    let numbers: Vec<_> = acts.map(|act| &act["act"]).collect();
-    assert_eq!(numbers, [1, 2, 3]);
+fn demo_as_a_document_with_or_without_its_name() {
+    for args in [&["--json"][..], &["demo", "--json"]] {
+        let acts = json(args);
+        let acts = acts.as_array().expect("three").iter();
+        let numbers: Vec<_> = acts.map(|act| &act["act"]).collect();
+        assert_eq!(numbers, [1, 2, 3]);
+    }
 }
 
 #[test]

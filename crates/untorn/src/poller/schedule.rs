@@ -64,9 +64,11 @@ impl Schedule {
     /// wanted that.
     pub(super) fn set_period(&mut self, period: Duration, is_after_success: bool) {
         self.delays.set_period(period);
-        if is_after_success && self.wanted.is_none() {
-            let delay = self.delays.delay(0, random_unit_f64());
-            self.rest(self.since.clone(), delay);
+        if is_after_success {
+            if self.wanted.is_none() {
+                let delay = self.delays.delay(0, random_unit_f64());
+                self.rest(self.since.clone(), delay);
+            }
             self.gap = self.delays.min_gap();
         }
     }

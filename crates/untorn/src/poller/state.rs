@@ -132,8 +132,8 @@ impl State {
         self.requested
     }
 
-    /// Stores the result of a poll, and when the next one is due.
-    /// `wanted` is the delay that the source wants.
+    /// Stores the result of a poll, and when the next one is due. `wanted` is the delay that the
+    /// source wants.
     fn record(
         &mut self,
         result: Result<Success, Failure>,

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use super::{anchors, blocks, links};
 
-/// The pages, each with its translation.
-const TRANSLATED: [[&str; 2]; 4] = [
-    ["README.md", "README.zh-CN.md"],
-    ["docs/migrate.md", "docs/migrate.zh-CN.md"],
-    ["docs/etcd.md", "docs/etcd.zh-CN.md"],
-    ["docs/fleet.md", "docs/fleet.zh-CN.md"],
+/// The pages, each with its translation and the least number of blocks of code in both.
+const TRANSLATED: [([&str; 2], usize); 4] = [
+    (["README.md", "README.zh-CN.md"], 3),
+    (["docs/migrate.md", "docs/migrate.zh-CN.md"], 3),
+    (["docs/etcd.md", "docs/etcd.zh-CN.md"], 2),
+    (["docs/fleet.md", "docs/fleet.zh-CN.md"], 1),
 ];
 
 fn root() -> PathBuf {
@@ -29,7 +29,7 @@ fn definitions(text: &str) -> impl Iterator<Item = &str> {
 
 #[test]
 fn links_of_the_live_pages_have_a_target() {
-    let translated = TRANSLATED.iter().flatten().copied();
+    let translated = TRANSLATED.iter().flat_map(|(pages, _)| *pages);
     for name in translated.chain(["docs/benchmarks.md"]) {
         let text = page(name);
         let folder = root().join(name);
@@ -63,9 +63,9 @@ fn code(page: &str) -> Vec<(String, String)> {
 
 #[test]
 fn translations_have_the_code_of_the_originals() {
-    for [original, translation] in TRANSLATED {
+    for ([original, translation], least) in TRANSLATED {
         let (wanted, found) = (code(&page(original)), code(&page(translation)));
         assert_eq!(wanted, found, "{translation}");
-        assert!(!wanted.is_empty(), "{original} has no code");
+        assert!(wanted.len() >= least, "{original}: {} blocks", wanted.len());
     }
 }

@@ -4,6 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
+use super::super::table::Table;
 use super::super::{Batch, DefaultHashBuilder, Map, View};
 use super::{Build, Constant, Identity, Key, Model, Truncated, assert_diff, assert_equal};
 use crate::Snapshot;
@@ -452,6 +453,19 @@ fn grow_and_shrink<K: Key, S: Build>(entries: u64) {
         };
         assert_diff((newer, newer_model), (older, older_model));
         assert_diff((older, older_model), (newer, newer_model));
+    }
+}
+
+/// With fewer keys the tests below would not have a segment that cannot be split.
+#[test]
+fn sixteen_hashes_overfill_a_segment() {
+    for entries in [1_500, 2_503] {
+        let entries = if cfg!(miri) { 37 } else { entries };
+        let map: Map<u64, u64, Truncated> = (0..entries).map(|key| (key, key)).collect();
+        let view = map.snapshot();
+        let counts = (0..view.table.segments()).map(|i| view.table.segment(i).count());
+        let fullest = counts.max().expect("a segment");
+        assert!(fullest > Table::<u64, u64>::SEGMENT_ENTRIES, "{fullest}");
     }
 }
 

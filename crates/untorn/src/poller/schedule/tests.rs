@@ -141,6 +141,10 @@ fn a_wanted_delay_is_not_too_old() {
     assert_eq!(herd.pollers[0].schedule.default_max_age(), 180 * SECOND);
     herd.pollers[0].schedule.set_period(2 * SECOND, true);
     assert_eq!(herd.step(59 * SECOND, |_| true), None);
+    // Its default depends on the period.
+    herd.pollers[0].schedule.set_period(MILLI, true);
+    assert_eq!(herd.pollers[0].schedule.gap, MILLI);
+    herd.pollers[0].schedule.set_period(2 * SECOND, true);
     herd.pollers[0].wanted = None;
     assert!(herd.step(67 * SECOND, |_| true).is_some());
     assert_eq!(herd.pollers[0].schedule.default_max_age(), 10 * SECOND);
