@@ -3,12 +3,14 @@
 //! # Invariants
 //!
 //! 1. `value` of a [`ReadGuard`] may be read, by any thread, until `access` is dropped: it points
-//!    at the value of a cell whose gate `access` has entered to read (cell.rs, 1), or at a part of
-//!    that value that was derived through `&`.
+//!    at the value of a cell whose gate `access` has entered to read (cell.rs, 1), at a part of
+//!    that value that was derived through `&`, or, if the function that chose the part returned
+//!    something else, at what outlives a lifetime that the type of the whole names. `_borrows`
+//!    makes those outlive `'c`.
 //! 2. `value` of a [`WriteGuard`] may be read through a `&` of the guard, by any thread, and
 //!    written through a `&mut` of it, until `access` is dropped: it points at the value of a cell
-//!    whose gate `access` has entered to write (cell.rs, 1), or at a part of that value that was
-//!    derived through `&mut`.
+//!    whose gate `access` has entered to write (cell.rs, 1), at a part of that value that was
+//!    derived through `&mut`, or at something else as in 1, which `_exclusive` bounds.
 //!
 //! The guards hold pointers, not references: a function that drops a guard passed by value would
 //! otherwise assert that the value is not written until the function returns.
@@ -42,6 +44,8 @@ use super::site::{AccessKind, Operation};
 pub struct ReadGuard<'c, T: ?Sized> {
     value: NonNull<T>,
     access: ReadAccess<'c, Contents>,
+    /// Bounds the lifetimes that `T` names, for invariant 1.
+    _borrows: PhantomData<&'c T>,
 }
 
 // SAFETY: a shared guard gives access to `&T`, and begins another read on the calling thread
@@ -55,7 +59,11 @@ impl<'c, T: ?Sized> ReadGuard<'c, T> {
     /// Invariant 1.
     #[inline(always)]
     pub(super) unsafe fn new(value: NonNull<T>, access: ReadAccess<'c, Contents>) -> Self {
-        Self { value, access }
+        Self {
+            value,
+            access,
+            _borrows: PhantomData,
+        }
     }
 
     /// Begins another read of the same value, which lasts by itself and counts as one more reader.
@@ -87,6 +95,7 @@ impl<'c, T: ?Sized> ReadGuard<'c, T> {
                 name: "ReadGuard::clone",
                 kind: AccessKind::Read,
             }),
+            _borrows: PhantomData,
         }
     }
 
@@ -105,6 +114,7 @@ impl<'c, T: ?Sized> ReadGuard<'c, T> {
         ReadGuard {
             value: NonNull::from(f(&this)),
             access: this.access,
+            _borrows: PhantomData,
         }
     }
 
@@ -131,6 +141,7 @@ impl<'c, T: ?Sized> ReadGuard<'c, T> {
             Some(value) => Ok(ReadGuard {
                 value,
                 access: this.access,
+                _borrows: PhantomData,
             }),
             None => Err(this),
         }

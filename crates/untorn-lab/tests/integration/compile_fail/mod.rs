@@ -40,6 +40,7 @@ programs! {
     cell_guard_across_await
     cell_invariant
     cell_of_cell
+    cell_read_guard_captured
     cell_read_guard_sent
     cell_reference_after_guard
     cell_reference_from_map

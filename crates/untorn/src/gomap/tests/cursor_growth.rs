@@ -99,6 +99,7 @@ fn cursors_begun_at_any_point_of_doublings_show_all() {
 
 #[test]
 fn cursor_held_at_every_position_survives_doublings() {
+    let more = if cfg!(miri) { 60 } else { 200 };
     for n in [1, 8, 13, 14, 26, 27, 40] {
         for held_at in (0..=n).step_by(STRIDE) {
             let mut case = Case {
@@ -110,7 +111,7 @@ fn cursor_held_at_every_position_survives_doublings() {
             for _ in 0..held_at {
                 assert!(case.cursors[0].step(&case.table));
             }
-            (n..n + 200).for_each(|key| case.insert(key));
+            (n..n + more).for_each(|key| case.insert(key));
             assert!(case.table.stats().b >= 4);
             case.finish();
         }
@@ -222,7 +223,7 @@ fn a_cursor_outlives_many_growths_of_both_kinds() {
     case.begin(0);
     assert!(case.cursors[1].step(&case.table));
     let (mut same_size, mut doublings, mut before) = (0, 0, case.table.stats());
-    for round in 0..40 {
+    for round in 0..if cfg!(miri) { 12 } else { 40 } {
         let key = |i| place(round % 16, 10 + i, 1000 + 100 * round + i);
         for i in 0..60 {
             case.insert(key(i));

@@ -23,6 +23,7 @@ static PROCESSES: LazyLock<Vec<SharedSeed>> =
     LazyLock::new(|| (0..200).map(SharedSeed::from_u64).collect());
 
 #[test]
+#[cfg_attr(miri, ignore = "three million hashes, no memory")]
 fn keys_that_count_up_fill_all_buckets_under_any_seed() {
     for process in &*PROCESSES {
         for (hash0, step) in [(0, 1), (1 << 40, 1), (0x9e37_79b9_7f4a_7c15, 1), (7, 16)] {

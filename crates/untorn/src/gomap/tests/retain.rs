@@ -15,7 +15,7 @@ fn sorted<K: Key + Ord + Copy, V: Copy, S: SeededBuildHasher>(
 
 fn check_retain<S: SeededBuildHasher + Default + Clone>() {
     let (mut during_growth, mut overflowing) = (0, 0);
-    for n in 0..200_u64 {
+    for n in (0..200_u64).step_by(if cfg!(miri) { 37 } else { 1 }) {
         let table: Table<u64, u64, S> = (0..n).map(|key| (key, key * 10)).collect();
         during_growth += u64::from(table.stats().growth.is_some());
         overflowing += u64::from(table.stats().overflow > 0);
@@ -44,7 +44,7 @@ fn check_retain<S: SeededBuildHasher + Default + Clone>() {
         assert_eq!(taken, sorted(&table).into_iter().collect::<Vec<_>>());
     }
     assert!(
-        during_growth > 10 && overflowing > 10,
+        cfg!(miri) || (during_growth > 10 && overflowing > 10),
         "{during_growth} {overflowing}"
     );
 }

@@ -68,6 +68,7 @@ fn seeds() -> u64 {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "ninety million hashes, no memory")]
 fn no_segment_has_four_times_the_mean() {
     let small: Table<u64, u64> = grown(KEYS);
     let dropping: Table<u64, Box<u64>> = grown(KEYS);
@@ -100,6 +101,7 @@ fn no_segment_has_four_times_the_mean() {
 
 /// Covers a hasher that returns small numbers as they are, and a type whose lowest bits never vary.
 #[test]
+#[cfg_attr(miri, ignore = "half a million hashes, no memory")]
 fn hashes_that_vary_in_few_bits_are_spread() {
     let table: Table<u64, Box<u64>> = grown(KEYS);
     for shift in 0..=50 {
