@@ -51,6 +51,11 @@ impl Limit {
             Self::Never => None,
         }
     }
+
+    /// Returns whether no time is left.
+    pub(crate) fn has_passed(self) -> bool {
+        self.left().is_some_and(|left| left.is_zero())
+    }
 }
 
 #[cfg(test)]
@@ -67,5 +72,6 @@ mod tests {
         assert_eq!(Limit::after(Duration::MAX).left(), None);
         let left = Limit::after(Duration::from_secs(1_000_000)).left();
         assert!(left.is_some_and(|left| !left.is_zero()));
+        assert!(Limit::Now.has_passed() && !Limit::Never.has_passed());
     }
 }

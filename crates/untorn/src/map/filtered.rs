@@ -1,9 +1,11 @@
 //! Subscriptions to some of the keys of a map.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::hash::{BuildHasher, Hash};
 use std::iter::FusedIterator;
 use std::mem::take;
+use std::task::{Poll, Waker, ready};
 use std::time::Duration;
 
 use super::DefaultHashBuilder;
@@ -392,12 +394,8 @@ impl<K, V, S, F: Filter<K, V, S>> FilteredSubscription<K, V, F, S> {
     /// ```
     #[doc(alias = "changed")]
     pub async fn recv_async(&mut self) -> Result<FilteredTransition<K, V, F, S>, RecvError> {
-        loop {
-            let to = self.subscription.newer_async().await?;
-            if let Some(step) = self.receive(to) {
-                return Ok(step);
-            }
-        }
+        let registered = Registered(self);
+        poll_fn(|context| registered.0.poll_step(context.waker())).await
     }
 
     /// Converts this subscription into a stream, for tasks of any runtime.
@@ -433,11 +431,29 @@ impl<K, V, S, F: Filter<K, V, S>> FilteredSubscription<K, V, F, S> {
                 return Ok(step);
             }
             // Checked here too, since a wait succeeds after its limit if there has been a commit.
-            if limit.left().is_some_and(|left| left.is_zero()) {
+            if limit.has_passed() {
                 let newer = self.subscription.wait_newer(Limit::Now);
                 return Err(newer.err().unwrap_or(RecvTimeoutError::Timeout));
             }
         }
+    }
+
+    /// Returns the next step, or registers `waker`. Compares one version at most: if there is a
+    /// newer one by then, the task is woken again, so that a poll ends however fast commits follow
+    /// each other.
+    pub(super) fn poll_step(
+        &mut self,
+        waker: &Waker,
+    ) -> Poll<Result<FilteredTransition<K, V, F, S>, RecvError>> {
+        let Ok(to) = ready!(self.subscription.poll_newer(waker)) else {
+            return Poll::Ready(Err(RecvError));
+        };
+        if let Some(step) = self.receive(to) {
+            return Poll::Ready(Ok(step));
+        }
+        ready!(self.subscription.poll_newer(waker)).map_err(|_| RecvError)?;
+        waker.wake_by_ref();
+        Poll::Pending
     }
 
     /// Receives a version; returns a step if a key of the filter has changed in it.
@@ -459,6 +475,15 @@ impl<K, V, S, F: Filter<K, V, S>> FilteredSubscription<K, V, F, S> {
             missed: take(&mut self.missed),
             filter: Arc::clone(&self.filter),
         })
+    }
+}
+
+/// Removes the task of a `recv_async` that has ended or been dropped from the list of waiters.
+struct Registered<'s, K, V, F, S>(&'s mut FilteredSubscription<K, V, F, S>);
+
+impl<K, V, F, S> Drop for Registered<'_, K, V, F, S> {
+    fn drop(&mut self) {
+        self.0.subscription.unregister_task();
     }
 }
 

@@ -47,16 +47,9 @@ impl<K, V, S, F: Filter<K, V, S>> Stream for FilteredSubscriptionStream<K, V, F,
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        loop {
-            let newer = this.subscription.subscription().poll_newer(context.waker());
-            let Ok(to) = ready!(newer) else {
-                this.ended = true;
-                return Poll::Ready(None);
-            };
-            if let Some(step) = this.subscription.receive(to) {
-                return Poll::Ready(Some(step));
-            }
-        }
+        let step = ready!(this.subscription.poll_step(context.waker()));
+        this.ended = step.is_err();
+        Poll::Ready(step.ok())
     }
 }
 

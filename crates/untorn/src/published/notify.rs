@@ -152,6 +152,8 @@ impl Notifier {
         limit: Limit,
         mut condition: impl FnMut() -> Option<R>,
     ) -> Result<R, Unresolved> {
+        // The waker of a future that was leaked: foreign code, dropped after the lock is released.
+        let mut leaked = None;
         let mut waiters = self.lock();
         let result = loop {
             if let Some(value) = condition() {
@@ -165,7 +167,8 @@ impl Notifier {
                 break Err(Unresolved::TimedOut);
             }
             // After a spurious wakeup this replaces an equal entry.
-            waiters.insert(waiter, wanted, Target::Thread(Arc::clone(waiter)));
+            let replaced = waiters.insert(waiter, wanted, Target::Thread(Arc::clone(waiter)));
+            leaked = leaked.or(replaced);
             waiters = match left {
                 Some(left) => {
                     let woken = waiter.notified.wait_timeout(waiters, left);
@@ -177,7 +180,9 @@ impl Notifier {
                 }
             };
         };
-        waiters.list.remove(&waiter.key(wanted));
+        let own = waiters.list.remove(&waiter.key(wanted));
+        drop(waiters);
+        drop((leaked, own));
         result
     }
 

@@ -298,7 +298,7 @@ impl<T> Subscription<T> {
     }
 
     /// Completes when there is a version newer than the one received last, and does not receive it.
-    pub(crate) fn newer_async(&self) -> Newer<'_, T> {
+    fn newer_async(&self) -> Newer<'_, T> {
         Newer(self)
     }
 
@@ -341,7 +341,7 @@ impl<T> Subscription<T> {
 }
 
 /// The future of [`Subscription::newer_async`].
-pub(crate) struct Newer<'s, T>(&'s Subscription<T>);
+struct Newer<'s, T>(&'s Subscription<T>);
 
 impl<T> Future for Newer<'_, T> {
     type Output = Result<Snapshot<T>, RecvError>;

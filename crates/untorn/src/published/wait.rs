@@ -36,12 +36,16 @@ impl<T> VersionedCell<T> {
         mut condition: impl FnMut(&T) -> bool,
         timeout: Duration,
     ) -> Result<Snapshot<T>, WaitError> {
-        let mut wait = None;
+        let mut wait: Option<(Arc<Waiter>, Limit)> = None;
         loop {
             let next = match self.check(&mut condition) {
                 Ok(newest) => return Ok(newest),
                 Err(next) => next,
             };
+            // Checked here too, since a wait succeeds after its limit if there has been a commit.
+            if wait.as_ref().is_some_and(|(_, limit)| limit.has_passed()) {
+                return Err(WaitError::Timeout);
+            }
             // Neither a clock nor an allocation if the first check succeeds.
             let (waiter, limit) =
                 wait.get_or_insert_with(|| (Arc::default(), Limit::after(timeout)));
@@ -60,13 +64,13 @@ impl<T> VersionedCell<T> {
                 Ok(newest) => return newest,
                 Err(next) => next,
             };
-            let (cell, waiter) = (self, &waiter);
-            Commit {
-                cell,
-                waiter,
+            let commit = Commit {
+                cell: self,
+                waiter: &waiter,
                 wanted,
-            }
-            .await;
+                is_first_poll: true,
+            };
+            commit.await;
         }
     }
 
@@ -102,25 +106,30 @@ impl<T> VersionedCell<T> {
     }
 }
 
-/// A future that completes when a revision is reached.
+/// A future that completes when a revision is reached, at its second poll or later: a loop that
+/// awaits it yields to the runtime after each step, however fast commits follow each other.
 struct Commit<'w, T> {
     cell: &'w VersionedCell<T>,
     waiter: &'w Arc<Waiter>,
     wanted: Revision,
+    is_first_poll: bool,
 }
 
 impl<T> Future for Commit<'_, T> {
     type Output = ();
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let Self {
-            cell,
-            waiter,
-            wanted,
-        } = *self;
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let is_first_poll = std::mem::take(&mut self.is_first_poll);
+        let (cell, wanted) = (self.cell, self.wanted);
         let condition = || cell.reached(wanted);
-        let notifier = &cell.notifier;
-        match notifier.poll(waiter, wanted, context.waker(), condition) {
+        let polled = cell
+            .notifier
+            .poll(self.waiter, wanted, context.waker(), condition);
+        match polled {
+            Poll::Ready(Ok(())) if is_first_poll => {
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
             Poll::Ready(Ok(())) => Poll::Ready(()),
             // The map or value ends only when no wait borrows it.
             Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,

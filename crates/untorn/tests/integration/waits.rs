@@ -1,15 +1,16 @@
 //! Waits for a condition and for a change, on threads and in tasks.
 
+use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
 use futures_executor::block_on;
-use untorn::{Map, Published, Snapshot, WaitError};
+use untorn::{Map, Published, Snapshot, View, WaitError};
 
 use crate::watchdog::with_timeout;
 
@@ -99,6 +100,97 @@ fn a_condition_may_write_to_its_map() {
         LONG,
     );
     assert_eq!(view.expect("three entries").len(), 3);
+}
+
+/// Each check meets a newer revision, as beside a fast writer.
+#[test]
+fn commits_do_not_extend_a_timeout() {
+    with_timeout("waits beside a fast writer", || {
+        let map = Map::from([("checks", 0)]);
+        let value = Published::new(0);
+        let never = |view: &View<&str, u64>| {
+            map.insert("checks", view["checks"] + 1);
+            false
+        };
+        assert_eq!(
+            map.wait_until(never, Duration::ZERO),
+            Err(WaitError::Timeout)
+        );
+        assert_eq!(map.get("checks"), Some(2), "before and after the wait");
+        for timeout in [Duration::ZERO, Duration::from_millis(2)] {
+            assert!(map.wait_until(never, timeout).is_err());
+            let never = |now: &u64| {
+                value.publish(now + 1);
+                false
+            };
+            assert!(value.wait_until(never, timeout).is_err());
+        }
+    });
+}
+
+/// The runtime's timer cannot end a wait while the wait is being polled.
+#[test]
+fn a_poll_of_a_wait_checks_once() {
+    with_timeout("a wait beside a fast writer", || {
+        let map = Map::from([("checks", 0)]);
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut context = Context::from_waker(&waker);
+        let mut wait = pin!(map.wait_until_async(|view| {
+            map.insert("checks", view["checks"] + 1);
+            view["checks"] == 3
+        }));
+        for poll in 1..4 {
+            assert!(wait.as_mut().poll(&mut context).is_pending());
+            assert_eq!(map.get("checks"), Some(poll));
+            assert_eq!(woken.0.swap(0, Ordering::Relaxed), 1, "it wants a poll");
+        }
+        assert!(wait.poll(&mut context).is_ready());
+    });
+}
+
+#[derive(Default)]
+struct Woken(AtomicU64);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A waker that publishes when it is dropped.
+struct Publishing(Arc<Published<u32>>);
+
+impl Wake for Publishing {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for Publishing {
+    fn drop(&mut self) {
+        self.0.update(|n| n + 1);
+    }
+}
+
+/// A future that is leaked leaves its waker in the list of waiters.
+#[test]
+fn a_leaked_waker_is_dropped_without_a_lock() {
+    with_timeout("receives after a leaked future", || {
+        for is_newer in [false, true] {
+            let value = Arc::new(Published::new(0));
+            let mut changes = value.subscribe();
+            let waker = Waker::from(Arc::new(Publishing(Arc::clone(&value))));
+            let mut leaked = ManuallyDrop::new(Box::pin(changes.recv_async()));
+            let poll = leaked.as_mut().poll(&mut Context::from_waker(&waker));
+            assert!(poll.is_pending());
+            drop(waker);
+            if is_newer {
+                value.publish(10); // takes the waker out
+            }
+            let received = changes.recv_timeout(Duration::from_millis(1));
+            assert_eq!(received.is_ok(), is_newer);
+            assert_eq!(*value.pin(), if is_newer { 11 } else { 1 });
+        }
+    });
 }
 
 /// No commit can come while this thread holds the writer lock.

@@ -90,10 +90,11 @@ fn through_doublings<S: SeededBuildHasher + Default>(n: u64, steps: usize) -> us
 
 #[test]
 fn cursors_begun_at_any_point_of_doublings_show_all() {
+    let n = if cfg!(miri) { 20 } else { 60 };
     for steps in [0, 1, 2, 5] {
-        assert_eq!(through_doublings::<Good>(60, steps), 120);
-        assert_eq!(through_doublings::<Truncated>(60, steps), 120);
-        assert_eq!(through_doublings::<Constant>(60, steps), 120);
+        assert_eq!(through_doublings::<Good>(n, steps) as u64, 2 * n);
+        assert_eq!(through_doublings::<Truncated>(n, steps) as u64, 2 * n);
+        assert_eq!(through_doublings::<Constant>(n, steps) as u64, 2 * n);
     }
 }
 
@@ -237,7 +238,7 @@ fn a_cursor_outlives_many_growths_of_both_kinds() {
         case.begin(1);
     }
     assert!(
-        same_size >= 3 && doublings >= 1,
+        same_size >= 3 && (cfg!(miri) || doublings >= 1),
         "{same_size} and {doublings}"
     );
     assert!(left.iter().all(|key| case.cursors[0].due.contains(key)));

@@ -12,10 +12,12 @@ use proptest::test_runner::{Config, TestRunner};
 use super::super::{Cursor, Growth, Key, SeededBuildHasher, Table};
 use super::support::{Constant, Good, Identity, Truncated};
 
-const KEYS: u32 = 300;
+/// The keys, the most keys of an operation, and the most operations of a sequence: few under Miri,
+/// where each takes thousands of times as long.
+const KEYS: u32 = if cfg!(miri) { 60 } else { 300 };
+const MANY: u32 = if cfg!(miri) { 30 } else { 100 };
+const LONGEST: usize = if cfg!(miri) { 20 } else { 250 };
 const CURSORS: usize = 4;
-/// The most operations of a sequence: few under Miri, where each takes thousands of times as long.
-const LONGEST: usize = if cfg!(miri) { 30 } else { 250 };
 
 thread_local! {
     static RANDOM: Cell<u64> = const { Cell::new(0) };
@@ -85,9 +87,9 @@ fn operation() -> impl Strategy<Value = Operation> {
         20 => (0..KEYS).prop_map(Insert),
         4 => (1_u8..12).prop_map(InsertLoose),
         16 => (0..KEYS).prop_map(Remove),
-        10 => (0..KEYS, 1_u32..64).prop_map(|(from, n)| InsertMany(from, n)),
-        8 => (0..KEYS, 1_u32..64).prop_map(|(from, n)| RemoveMany(from, n)),
-        8 => (0..KEYS, 8_u32..100).prop_map(|(from, n)| Churn(from, n)),
+        10 => (0..KEYS, 1..2 * MANY / 3).prop_map(|(from, n)| InsertMany(from, n)),
+        8 => (0..KEYS, 1..2 * MANY / 3).prop_map(|(from, n)| RemoveMany(from, n)),
+        8 => (0..KEYS, 8..MANY).prop_map(|(from, n)| Churn(from, n)),
         4 => (cursor.clone(), 1_u32..4).prop_map(|(cursor, n)| Grow(cursor, n)),
         12 => cursor.clone().prop_map(Begin),
         40 => (cursor.clone(), 1_usize..20).prop_map(|(cursor, n)| Step(cursor, n)),

@@ -10,10 +10,11 @@ use std::collections::HashMap;
 use std::fmt::Debug;
 use std::hash::Hash;
 
-const KEYS: u16 = 400;
-
-/// The most operations of a sequence: few under Miri, where each takes thousands of times as long.
-const LONGEST: usize = if cfg!(miri) { 30 } else { 400 };
+/// The keys, the most keys of an operation, and the most operations of a sequence: few under Miri,
+/// where each takes thousands of times as long.
+const KEYS: u16 = if cfg!(miri) { 60 } else { 400 };
+const MANY: u16 = if cfg!(miri) { 30 } else { 100 };
+const LONGEST: usize = if cfg!(miri) { 20 } else { 400 };
 
 #[derive(Clone, Debug)]
 enum Operation {
@@ -35,9 +36,9 @@ fn operation() -> impl Strategy<Value = Operation> {
         30 => (0..KEYS, any::<u64>()).prop_map(|(key, elem)| Insert(key, elem)),
         20 => (0..KEYS).prop_map(Remove),
         10 => (0..KEYS).prop_map(Get),
-        12 => (0..KEYS, 1_u16..64, any::<u64>()).prop_map(|(from, n, elem)| InsertMany(from, n, elem)),
-        8 => (0..KEYS, 1_u16..64).prop_map(|(from, n)| RemoveMany(from, n)),
-        8 => (0..KEYS, 8_u16..100).prop_map(|(from, n)| Churn(from, n)),
+        12 => (0..KEYS, 1..2 * MANY / 3, any::<u64>()).prop_map(|(from, n, elem)| InsertMany(from, n, elem)),
+        8 => (0..KEYS, 1..2 * MANY / 3).prop_map(|(from, n)| RemoveMany(from, n)),
+        8 => (0..KEYS, 8..MANY).prop_map(|(from, n)| Churn(from, n)),
         2 => Just(Iterate),
         1 => Just(Clone),
         1 => Just(Clear),

@@ -3,7 +3,10 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -408,6 +411,39 @@ fn panic_in_foreign_code_loses_no_change() {
         by_closure.try_recv().expect("a change").changes().count(),
         1
     );
+}
+
+/// Each comparison meets a newer revision, as beside a fast writer.
+#[test]
+fn a_poll_compares_one_version() {
+    with_timeout("polls beside a fast writer", || {
+        let map = Arc::new(Map::from([(0, 0)]));
+        let compared = Arc::new(AtomicU64::new(0));
+        let changes = || {
+            let (map, compared) = (Arc::clone(&map), Arc::clone(&compared));
+            map.clone().subscribe_where(move |_: &u64| {
+                let n = compared.fetch_add(1, Ordering::Relaxed) + 1;
+                map.insert(0, n);
+                n.is_multiple_of(3)
+            })
+        };
+        let mut context = Context::from_waker(Waker::noop());
+        let mut by_future = changes();
+        let mut future = pin!(by_future.recv_async());
+        #[cfg(feature = "stream")]
+        let mut stream = changes().into_stream();
+        map.insert(0, 1_000);
+        for poll in 1..=3 {
+            assert_eq!(future.as_mut().poll(&mut context).is_ready(), poll == 3);
+            assert_eq!(compared.load(Ordering::Relaxed), poll);
+        }
+        #[cfg(feature = "stream")]
+        for poll in 4..=6 {
+            let polled = futures_core::Stream::poll_next(pin!(&mut stream), &mut context);
+            assert_eq!(polled.is_ready(), poll == 6);
+            assert_eq!(compared.load(Ordering::Relaxed), poll);
+        }
+    });
 }
 
 #[test]
