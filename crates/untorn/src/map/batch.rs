@@ -12,7 +12,7 @@ use super::view::View;
 use super::{DefaultHashBuilder, Map};
 use crate::Revision;
 use crate::mutants::mutant;
-use crate::published::{Snapshot, Transition, Version, Writer};
+use crate::published::{Frees, Snapshot, Transition, Version, Writer};
 use crate::sync::Arc;
 use crate::versions::Weight;
 
@@ -299,14 +299,14 @@ impl<K, V, S> Batch<'_, K, V, S> {
             hasher,
             origin,
         };
-        let most = 2 * replaced + MAX_DROPPED_BESIDES;
         let map = self.map;
+        let (frees, most) = if map.prompt_reclamation {
+            (Frees::All, usize::MAX)
+        } else {
+            (Frees::Some, 2 * replaced + MAX_DROPPED_BESIDES)
+        };
         let discard = |freed| discard(freed, &map.remains, most);
-        let published = writer.publish_with(make, weight, keep, discard);
-        if map.prompt_reclamation {
-            map.reclaim();
-        }
-        Some(published)
+        Some(writer.publish_with(make, weight, frees, keep, discard))
     }
 
     /// Returns the writer lock, until the batch has been committed.

@@ -4,6 +4,7 @@
 //! protocol of pins and writers.
 
 use std::fmt;
+use std::iter::Chain;
 use std::time::Duration;
 
 use super::notify::{Notifier, Unresolved, Waiter};
@@ -29,6 +30,19 @@ pub(crate) struct VersionedCell<T> {
     /// Shared with the handles of subscriptions.
     pub(super) notifier: Arc<Notifier>,
 }
+
+/// Which of the versions that nothing references a commit frees.
+#[derive(Clone, Copy)]
+pub(crate) enum Frees {
+    /// As many as fit into [`Freed`].
+    Some,
+    /// Every one.
+    All,
+}
+
+/// The versions that a commit frees.
+pub(crate) type FreedVersions<T> =
+    Chain<<Freed<Version<T>> as IntoIterator>::IntoIter, std::vec::IntoIter<Arc<Version<T>>>>;
 
 /// A guard of the writer lock: the right to publish.
 pub(crate) struct Writer<'c, T> {
@@ -200,18 +214,20 @@ impl<T> Writer<'_, T> {
 
     /// Publishes `value` as the next revision, and frees some of what was replaced earlier.
     pub(crate) fn publish(self, value: T) -> Revision {
-        self.publish_with(|_| value, weight::<T>(), |version| version.revision, drop)
+        let keep = |version: &Arc<Version<T>>| version.revision;
+        let discard = |freed: FreedVersions<T>| freed.for_each(drop);
+        self.publish_with(|_| value, weight::<T>(), Frees::Some, keep, discard)
     }
 
     /// Publishes what `make` returns for the next revision, and returns what `keep` returns for
-    /// that version. Passes some of what was replaced earlier to `discard`, after the lock has been
-    /// released.
+    /// that version. Passes replaced versions to `discard`, after the lock has been released.
     pub(crate) fn publish_with<R>(
         mut self,
         make: impl FnOnce(Revision) -> T,
         weight: Weight,
+        frees: Frees,
         keep: impl FnOnce(&Arc<Version<T>>) -> R,
-        discard: impl FnOnce(Freed<Version<T>>),
+        discard: impl FnOnce(FreedVersions<T>),
     ) -> R {
         let cell = self.cell;
         let revision = cell.revision().next();
@@ -222,11 +238,17 @@ impl<T> Writer<'_, T> {
         let version = Arc::new(Version { revision, value });
         let kept = keep(&version);
         let freed: Freed<_> = self.writer.publish(&REGISTRY, version, weight);
+        // Under this lock: another writer's commit could take them, and a thread that holds another
+        // map's writer must not wait for this one again.
+        let others = match frees {
+            Frees::Some => Vec::new(),
+            Frees::All => self.writer.take_all_free(&REGISTRY),
+        };
         drop(self);
         let notify = || cell.notifier.notify(revision);
         let panicked = (!mutant("notified_before_published")).then(notify);
         // This may drop values, which is foreign code and may publish.
-        discard(freed);
+        discard(freed.into_iter().chain(others));
         // Last: a `Drop` that panicked while this panic unwound would abort the process.
         if let Some(panicked) = panicked {
             panicked.resume();

@@ -26,7 +26,7 @@ use std::fmt;
 use std::time::Duration;
 
 use self::cell::VersionedCell;
-pub(crate) use self::cell::{Version, Writer};
+pub(crate) use self::cell::{Frees, Version, Writer};
 pub use self::error::{RecvError, RecvTimeoutError, TryRecvError, WaitError};
 pub use self::mapped::{MappedPinned, MappedSnapshot};
 pub use self::pinned::{Pinned, Reader, Snapshot};

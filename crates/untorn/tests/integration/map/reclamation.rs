@@ -2,8 +2,12 @@
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 
 use untorn::{Map, Published};
+
+use crate::watchdog::with_timeout;
 
 thread_local! {
     /// Values dropped on this thread.
@@ -168,6 +172,35 @@ fn prompt_reclamation_drops_within_the_write() {
     assert_eq!(map.retained(), 0);
     drop(map.fork().remove(&0));
     assert_eq!(LIVE.get(), 120);
+}
+
+/// A commit that acquired its map's lock again would wait for the thread that waits for this one.
+#[test]
+fn prompt_commits_wait_for_no_writer() {
+    with_timeout("two maps' batches in one order", || {
+        let [a, b] = [(); 2].map(|()| Map::from([(1, 0)]).with_prompt_reclamation());
+        let (a, b) = (&a, &b);
+        let overlapped = AtomicU64::new(0);
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    for round in 0..5_000 {
+                        let mut of_a = a.try_begin_batch().unwrap_or_else(|| {
+                            overlapped.fetch_add(1, Ordering::Relaxed);
+                            a.begin_batch()
+                        });
+                        let mut of_b = b.begin_batch();
+                        of_a.insert(1, round);
+                        of_b.insert(1, round);
+                        of_a.commit();
+                        of_b.commit();
+                    }
+                });
+            }
+        });
+        assert!(overlapped.into_inner() > 0, "no two batches have met");
+        assert_eq!((a.retained(), b.retained()), (0, 0));
+    });
 }
 
 /// A scan costs little beside a commit of many writes.
