@@ -29,6 +29,8 @@ pub(super) struct Leftovers<K, V> {
     entering: Option<Entry<K, V>>,
     /// A key whose value is being computed.
     key: Option<K>,
+    /// Entries that are about to be inserted, the next one last.
+    waiting: Vec<(K, V)>,
     keys: Vec<K>,
     values: Vec<V>,
     tables: Vec<Table<K, V>>,
@@ -78,6 +80,7 @@ impl<K, V, S> Draft<K, V, S> {
             leftovers: Leftovers {
                 entering: None,
                 key: None,
+                waiting: Vec::new(),
                 keys: Vec::new(),
                 values: Vec::new(),
                 tables: Vec::new(),
@@ -264,6 +267,9 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
                 std::mem::swap(stored, value);
                 self.writes = self.writes.saturating_add(1);
             }
+            if !needs_drop::<V>() {
+                self.leftovers.values.pop();
+            }
         } else if let Some(removed) = take_out(&mut self.table, &self.hasher, key) {
             self.writes = self.writes.saturating_add(1);
             self.leftovers.entry(removed);
@@ -305,6 +311,20 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
 
     pub(super) fn extend(&mut self, entries: impl IntoIterator<Item = (K, V)>) {
         for (key, value) in entries {
+            self.put(key, value);
+        }
+    }
+
+    /// Inserts all entries after `entries` has been drained. Those that a panic in `Hash`, `Eq` or
+    /// `Clone` leaves over are dropped with the draft.
+    pub(super) fn extend_drained(&mut self, entries: impl IntoIterator<Item = (K, V)>) {
+        // After a panic that was caught inside the batch, entries of that call are still here.
+        let left = self.leftovers.waiting.len();
+        self.leftovers.waiting.extend(entries);
+        self.leftovers.waiting[left..].reverse();
+        while self.leftovers.waiting.len() > left
+            && let Some((key, value)) = self.leftovers.waiting.pop()
+        {
             self.put(key, value);
         }
     }

@@ -136,7 +136,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
         let mut batch = self.begin_batch();
         // By reference: after a panic the remaining entries are dropped after the batch, which
         // releases the lock.
-        batch.extend(entries.by_ref());
+        batch.draft().extend(entries.by_ref());
         batch.commit();
     }
 

@@ -265,33 +265,32 @@ where
         let fetched = deltas.len();
         let deltas = last_of_each_key(deltas);
         let duplicates = fetched - deltas.len();
-        // Foreign values, dropped after the batch, which releases the writer lock.
-        let (mut deltas, mut values) = (deltas.into_iter(), Vec::new());
-        let mut keys = Vec::new();
+        // Foreign values, dropped after the batch, which releases the writer lock. A delta stays in
+        // its place until its value enters the batch, since `Hash` and `Eq` may panic.
+        let mut deltas: Vec<_> = deltas.into_iter().map(Some).collect();
+        let mut replaced = Vec::new();
         let (mut added, mut changed, mut removed) = (0, 0, 0);
         let mut batch = self.begin_batch();
         let before = batch.len();
-        for delta in deltas.by_ref() {
+        for delta in &mut deltas {
             match delta {
-                Delta::Put(key, value) => match batch.get(&key) {
-                    Some(old) if *old == value => {
-                        keys.push(key);
-                        values.push(value);
-                    }
-                    _ => match batch.insert(key, value) {
-                        Some(old) => {
-                            changed += 1;
-                            values.push(old);
-                        }
-                        None => added += 1,
-                    },
-                },
-                Delta::Delete(key) => {
-                    if let Some(old) = batch.remove(&key) {
+                Some(Delta::Put(key, value)) if batch.get(key) == Some(value) => {}
+                Some(Delta::Delete(key)) => {
+                    if let Some(old) = batch.remove(key) {
                         removed += 1;
-                        values.push(old);
+                        replaced.push(old);
                     }
-                    keys.push(key);
+                }
+                entering => {
+                    if let Some(Delta::Put(key, value)) = entering.take() {
+                        match batch.insert(key, value) {
+                            Some(old) => {
+                                changed += 1;
+                                replaced.push(old);
+                            }
+                            None => added += 1,
+                        }
+                    }
                 }
             }
         }
@@ -326,20 +325,20 @@ impl<T: PartialEq + Send + Sync + 'static> Target<T, NoDeltas> for Published<T> 
             removed: 0,
             duplicates: 0,
         };
-        // A value that is not published is dropped after the writer lock has been released.
+        // Outside of the closure, so that a value that is not published, also since `==` panics, is
+        // dropped after the writer lock has been released.
+        let mut entering = Some(value);
         let published = self.try_update(|newest| {
-            if *newest == value {
-                return Err((value, None));
+            if entering.as_ref() == Some(newest) {
+                return Err(None);
             }
-            match check.permit(1, &refreshed) {
-                Ok(()) => Ok(value),
-                Err(rejection) => Err((value, Some(rejection))),
-            }
+            check.permit(1, &refreshed)?;
+            entering.take().ok_or(None)
         });
         match published {
             Ok(revision) => refreshed.revision = revision,
-            Err((_, Some(rejection))) => return Err(rejection),
-            Err((_, None)) => (refreshed.revision, refreshed.changed) = (self.revision(), 0),
+            Err(Some(rejection)) => return Err(rejection),
+            Err(None) => (refreshed.revision, refreshed.changed) = (self.revision(), 0),
         }
         Ok(refreshed)
     }

@@ -33,6 +33,25 @@ fn scattered(n: u64, entries: u64) -> u64 {
     (n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) % entries
 }
 
+/// Only replaced values that have a `Drop` wait for the end of their batch.
+#[test]
+fn a_batch_keeps_no_replaced_value_without_drop() {
+    let _turn = turn();
+    let map = Map::from([(1, [0_u8; 1024])]);
+    let mut batch = map.begin_batch();
+    batch.insert(1, [1; 1024]);
+    let before = live();
+    for n in 0..1_000_u32 {
+        let value = [n as u8; 1024];
+        batch.update_if_present(&1, |_| Some(value));
+        batch.update(1, |_| Some(value));
+        batch.insert(1, value);
+    }
+    let grown = live().saturating_sub(before);
+    assert!(grown < NOISE + 64 * 1024, "{grown} bytes");
+    batch.commit();
+}
+
 #[test]
 fn only_held_or_leaked_versions_are_retained() {
     const ENTRIES: u64 = 10_000;

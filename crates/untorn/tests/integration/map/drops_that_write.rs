@@ -275,11 +275,17 @@ impl Drop for Fragile {
 #[test]
 fn drop_after_a_panic_in_hash_or_eq_may_write() {
     type Write = fn(&Arc<Map<Fragile, u64>>);
-    let writes: [Write; 4] = [
+    let writes: [Write; 6] = [
         |map| _ = map.insert(Fragile::new(1, map), 2),
         |map| _ = map.insert(Fragile::new(77, map), 2),
         |map| _ = map.update(Fragile::new(1, map), |_| Some(2)),
         |map| _ = map.get_or_insert_with(Fragile::new(77, map), || 2),
+        |map| map.extend([1, 77, 78].map(|number| (Fragile::new(number, map), 2))),
+        |map| {
+            let mut batch = map.begin_batch();
+            batch.extend([1, 77, 78].map(|number| (Fragile::new(number, map), 2)));
+            batch.commit();
+        },
     ];
     let mut written = 0;
     for write in writes {

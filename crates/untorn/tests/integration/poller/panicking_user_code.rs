@@ -2,12 +2,12 @@
 
 use std::hash::{Hash, Hasher};
 use std::panic::resume_unwind;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
-use untorn::poller::FailureKind;
-use untorn::{Map, Poller};
+use untorn::poller::{Delta, DeltaSource, FailureKind, FetchedAfter, RefreshError, ResumeToken};
+use untorn::{Map, Poller, Published};
 
-use super::support::{Answer, SourceControl, contents, started};
+use super::support::{Answer, HOUR, LONG, SourceControl, contents, started};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum At {
@@ -154,4 +154,98 @@ fn panic_in_an_entry_publishes_nothing() {
         panics.push((at, calls.count()));
     }
     assert!(panics.iter().all(|(_, calls)| *calls > 10), "{panics:?}");
+}
+
+/// A value whose comparison panics, and whose drop then calls a function.
+#[derive(Clone)]
+struct Incomparable(Option<Arc<dyn Fn() + Send + Sync>>);
+
+const PLAIN: Incomparable = Incomparable(None);
+
+impl PartialEq for Incomparable {
+    fn eq(&self, other: &Self) -> bool {
+        if self.0.is_some() || other.0.is_some() {
+            resume_unwind(Box::new("in Eq"));
+        }
+        true
+    }
+}
+
+impl Drop for Incomparable {
+    fn drop(&mut self) {
+        if let Some(call) = self.0.take() {
+            call();
+        }
+    }
+}
+
+/// A source whose answers are changes.
+struct Changes<F>(F);
+
+impl<F> DeltaSource for Changes<F>
+where
+    F: FnMut() -> Vec<Delta<u32, Incomparable>> + Send + 'static,
+{
+    type Contents = Vec<(u32, Incomparable)>;
+    type Deltas = Vec<Delta<u32, Incomparable>>;
+    type Error = String;
+
+    fn fetch_after(
+        &mut self,
+        _: Option<&ResumeToken>,
+    ) -> Result<FetchedAfter<Self::Contents, Self::Deltas>, String> {
+        Ok(FetchedAfter::Deltas {
+            deltas: (self.0)(),
+            token: 1.into(),
+        })
+    }
+}
+
+/// The process would abort if the value were dropped, while the panic unwinds, under the writer
+/// lock that its drop acquires.
+#[test]
+fn value_of_a_panic_in_eq_is_dropped_unlocked() {
+    let map = Arc::new(Map::from([(1, PLAIN)]));
+    let writing = Arc::downgrade(&map);
+    let value = move || {
+        let map = writing.clone();
+        Incomparable(Some(Arc::new(move || {
+            if let Some(map) = map.upgrade() {
+                map.insert(2, PLAIN);
+            }
+        })))
+    };
+    let contents_of = value.clone();
+    let changes = Poller::every(HOUR, Changes(move || vec![Delta::Put(1, value())]))
+        .resume_from(ResumeToken::from(0))
+        .start(&map)
+        .expect("a thread");
+    assert_panicked(changes.refresh_now(LONG));
+    assert!(map.contains_key(&2), "the drop has written");
+    drop(changes);
+    map.remove(&2);
+    let contents = move || Ok::<_, String>([(1, contents_of())]);
+    let contents = Poller::every(HOUR, contents).start(&map).expect("a thread");
+    assert_panicked(contents.refresh_now(LONG));
+    assert!(map.contains_key(&2), "the drop has written");
+
+    let published = Arc::new(Published::new(PLAIN));
+    let writing = Arc::downgrade(&published);
+    let value = move || {
+        let published = Weak::clone(&writing);
+        let write = move || _ = published.upgrade().map(|it| it.publish(PLAIN));
+        Ok::<_, String>(Incomparable(Some(Arc::new(write))))
+    };
+    let poller = Poller::every(HOUR, value)
+        .start(&published)
+        .expect("a thread");
+    assert_panicked(poller.refresh_now(LONG));
+    assert_eq!(published.revision().get(), 1, "the drop has published");
+}
+
+fn assert_panicked(poll: Result<untorn::Revision, RefreshError>) {
+    let Err(RefreshError::Failed(failure)) = poll else {
+        panic!("{poll:?}");
+    };
+    assert_eq!(failure.kind, FailureKind::Panic);
 }
