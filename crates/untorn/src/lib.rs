@@ -95,7 +95,7 @@
 //! | wait for the first contents | [`poller.wait_until_fresh(timeout)?`](Poller::wait_until_fresh) | blocks |
 //! | check its health | [`poller.is_healthy()`](Poller::is_healthy); [`poller.status()`](Poller::status): [`.age()`](poller::Status::age) (`None` before the first success), [`.failures_in_a_row`](poller::Status::failures_in_a_row) (0 after a success), [`.last_failure`](poller::Status::last_failure) (stays after a success) | does not wait for a running fetch |
 //! | fetch again when a lease or a `Retry-After` ends | [`Source::next_delay`] | in place of the period; after a failure it is a minimum |
-//! | reload now | [`poller.trigger()`](Poller::trigger); [`poller.refresh_now(timeout)`](Poller::refresh_now) to wait for it | also during a backoff; at least 100 ms apart ([`.min_gap(d)`](poller::PollerBuilder::min_gap)) |
+//! | reload now | [`poller.trigger()`](Poller::trigger); [`poller.refresh_now(timeout)`](Poller::refresh_now) to wait for it | also during a backoff; at least 100 ms or a period apart ([`.min_gap(d)`](poller::PollerBuilder::min_gap)) |
 //! | control it from elsewhere | [`let handle = poller.handle();`](Poller::handle) | a clone for other threads: `trigger`, `pause`, `resume`, `set_period`, `close` |
 //! | stop | [`poller.stop()`](Poller::stop), or drop it | blocks until its thread has ended |
 //!

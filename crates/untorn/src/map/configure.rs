@@ -23,7 +23,8 @@ impl<K, V, S> Map<K, V, S> {
         Self::of(Table::new(), hasher)
     }
 
-    /// Sets the name of the map, which its panics and errors show.
+    /// Sets the name of the map, which the panics of nested writes and of absent keys, and errors
+    /// about a view of another map show.
     ///
     /// # Examples
     /// ```

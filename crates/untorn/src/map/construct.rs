@@ -16,7 +16,7 @@ impl<K, V> Map<K, V> {
         Self::with_hasher(DefaultHashBuilder::default())
     }
 
-    /// Creates an empty map with a name, which its panics and errors show.
+    /// Creates an empty map with a name; see [`with_name`](Self::with_name).
     ///
     /// # Examples
     /// ```

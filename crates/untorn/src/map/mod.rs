@@ -209,8 +209,9 @@ impl fmt::Debug for DefaultHashBuilder {
 /// in one [`batch`](Self::batch) or by [`batch_if_unchanged`](Self::batch_if_unchanged).
 ///
 /// # Progress
-/// Pins and reads never block: after a thread's first pin they are wait-free. Writers wait for each
-/// other only, and a waiting writer is overtaken at most 16 times: a write holds the writer
+/// Pins and reads never block: after a thread's first pin they are wait-free, unless the thread
+/// holds more than seven pins at once. Writers wait for each other only, and a waiting writer is
+/// overtaken at most 16 times for itself and each writer that waits before it: a write holds the writer
 /// lock of its map from its beginning to its commit, closures included, and a
 /// [`begin_batch`](Self::begin_batch) until its guard ends. (Closures that compute an absent value
 /// run without the lock: see [`get_or_insert_with`](Self::get_or_insert_with).) Two threads that each hold a batch of

@@ -34,6 +34,16 @@ impl Origin {
         *self.name.lock().unwrap_or_else(PoisonError::into_inner) = Some(name.into());
     }
 
+    /// Panics since a key is absent that was to be present.
+    #[cold]
+    #[track_caller]
+    pub(super) fn panic_without_entry(&self) -> ! {
+        match self.name() {
+            Some(name) => panic!("no entry for this key in map {name:?}"),
+            None => panic!("no entry for this key"),
+        }
+    }
+
     pub(super) fn name(&self) -> Option<Box<str>> {
         // Poisoning cannot occur: nothing panics while the name is locked.
         self.name

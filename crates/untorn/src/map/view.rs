@@ -359,7 +359,10 @@ where
     /// ```
     #[track_caller]
     fn index(&self, key: &Q) -> &V {
-        self.get(key).expect("no entry for this key")
+        match self.get(key) {
+            Some(value) => value,
+            None => self.origin.panic_without_entry(),
+        }
     }
 }
 

@@ -123,7 +123,7 @@ impl<S: DeltaSource> PollerBuilder<S> {
     }
 
     /// Refuses contents that would remove more than this share of the keys of the map, from 0 to 1,
-    /// such as half of a file. The default is 1: no limit, but contents that would remove every key
+    /// such as half of a file. The default is 1: no limit, but contents that would leave the map empty
     /// are refused unless [`allow_empty`](Self::allow_empty) is set. Both rules apply, each by
     /// itself.
     ///

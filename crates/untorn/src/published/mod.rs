@@ -82,7 +82,9 @@ use crate::sync::Arc;
 ///
 /// # Progress
 /// Reads never block: after a thread's first pin, a pin, a snapshot and [`Reader::latest`] are
-/// wait-free. Writers wait for each other only, and a waiting writer is overtaken at most 16 times.
+/// wait-free, unless the thread holds more than seven pins at once. Writers wait for each other
+/// only, and a waiting writer is overtaken at most 16 times for itself and each writer that waits
+/// before it.
 ///
 /// # Memory
 /// A version is a value and its revision. A replaced version is retained while a pin, a snapshot, a
