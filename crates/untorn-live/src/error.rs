@@ -145,6 +145,8 @@ struct Parts {
     help: Option<Box<str>>,
     place: Option<Place>,
     key: Option<Arc<str>>,
+    /// What tells apart two updates that the guard refuses with the same text.
+    update: Option<u64>,
 }
 
 impl ConfigError {
@@ -164,6 +166,7 @@ impl ConfigError {
             help: None,
             place: None,
             key: None,
+            update: None,
         }))
     }
 
@@ -212,6 +215,18 @@ impl ConfigError {
     }
 
     /// Adds the next step of a developer.
+    /// Adds what tells this update from others that are refused with the same text.
+    pub(crate) fn with_update(mut self, update: u64) -> Self {
+        self.0.update = Some(update);
+        self
+    }
+
+    /// Returns whether both refuse the same update for the same reason, wherever it is.
+    pub(crate) fn is_of_the_update_of(&self, other: &Self) -> bool {
+        let parts = |error: &Self| (error.0.kind, error.0.update);
+        parts(self) == parts(other) && self.message() == other.message()
+    }
+
     pub(crate) fn with_help(mut self, help: impl Into<Box<str>>) -> Self {
         self.0.help = Some(help.into());
         self

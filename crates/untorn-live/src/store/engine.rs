@@ -13,9 +13,9 @@ use untorn::{Pinned, Published, Refreshed, Revision, Snapshot, Subscription};
 use super::followers::Followers;
 use super::guard::Guard;
 use super::merge::{Merge, Merged, Update};
-use super::progress::{Progress, Recovery};
+use super::progress::{Progress, Recorded, Recovery};
 use crate::config::{Config, Shared};
-use crate::error::{ConfigError, ErrorKind};
+use crate::error::{ConfigError, ErrorKind, Place};
 use crate::layer::Contents;
 use crate::typed::Section;
 
@@ -56,8 +56,9 @@ struct State {
     rules: Rules,
     /// The layers that have contents.
     is_loaded: Vec<bool>,
-    /// The contents of layers that were refused for what other layers have, or by a check.
-    refused: Vec<Option<Contents>>,
+    /// The contents of layers that were refused for what other layers have, or by a check, and
+    /// their positions in the sources.
+    refused: Vec<Option<(Contents, Option<u64>)>>,
     /// The number of keys that the layers have in the cache.
     cached: Vec<usize>,
 }
@@ -68,6 +69,29 @@ struct Busy<'e>(&'e Engine);
 impl Drop for Busy<'_> {
     fn drop(&mut self) {
         self.0.set_busy(None);
+    }
+}
+
+/// What an update leads to for callbacks and waits, delivered when the lock is released.
+#[derive(Default)]
+struct Reports {
+    recoveries: Vec<Recovery>,
+    /// The layers whose refused contents were taken too, and the positions of these.
+    taken: Vec<(usize, Option<u64>)>,
+    refusal: Option<Recorded>,
+}
+
+impl Reports {
+    fn deliver(self, progress: &Progress) {
+        for (layer, position) in self.taken {
+            progress.taken_with_another(layer, position);
+        }
+        for recovery in &self.recoveries {
+            progress.report_recovery(recovery);
+        }
+        if let Some(refusal) = self.refusal {
+            progress.report_refusal(refusal);
+        }
     }
 }
 
@@ -141,19 +165,18 @@ impl Engine {
         self.published.snapshot()
     }
 
-    /// Merges an update of a layer and publishes it, once all layers have answered.
+    /// Merges an update of a layer and publishes it, once all layers have answered. Records and
+    /// reports a refusal.
     pub(super) fn update(
         &self,
         layer: usize,
         update: Update,
         check: Option<CommitCheck<'_>>,
     ) -> Result<Refreshed, Refused> {
-        let mut recoveries = Vec::new();
-        let result = self.update_locked(layer, update, check, &mut recoveries);
+        let mut reports = Reports::default();
+        let result = self.update_locked(layer, update, check, &mut reports);
         // The lock is released: a callback may use the store.
-        for recovery in &recoveries {
-            self.progress.report_recovery(recovery);
-        }
+        reports.deliver(&self.progress);
         result
     }
 
@@ -161,26 +184,62 @@ impl Engine {
         &self,
         layer: usize,
         update: Update,
-        mut check: Option<CommitCheck<'_>>,
-        recoveries: &mut Vec<Recovery>,
+        check: Option<CommitCheck<'_>>,
+        reports: &mut Reports,
     ) -> Result<Refreshed, Refused> {
-        let mut state = self.lock()?;
-        let state = &mut *state;
+        let mut state = match self.lock() {
+            Ok(state) => state,
+            Err(error) => return Err(self.record(layer, error.into(), reports)),
+        };
+        let result = self.try_update(&mut state, layer, update, check, reports);
+        // Before another layer can take the refused contents, which ends the refusal.
+        result.map_err(|refused| self.record(layer, refused, reports))
+    }
+
+    /// Merges the contents of a layer that does not change, at the start.
+    pub(super) fn load(&self, layer: usize, contents: Contents) -> Result<(), Refused> {
+        let update = Update::Contents(contents);
+        let mut reports = Reports::default();
+        self.try_update(&mut self.state(), layer, update, None, &mut reports)?;
+        Ok(())
+    }
+
+    /// Records a refusal, unless the poll was too late.
+    fn record(&self, layer: usize, refused: Refused, reports: &mut Reports) -> Refused {
+        let Refused::Wrong(error) = refused else {
+            return refused;
+        };
+        let error = error.or_place(|| Some(Place::of_layer(&self.shared.layers[layer].name)));
+        reports.refusal = Some(self.progress.record_refusal(layer, &error));
+        Refused::Wrong(error)
+    }
+
+    fn try_update(
+        &self,
+        state: &mut State,
+        layer: usize,
+        update: Update,
+        mut check: Option<CommitCheck<'_>>,
+        reports: &mut Reports,
+    ) -> Result<Refreshed, Refused> {
         // The source has other contents now.
         state.refused[layer] = None;
         // Layers that change together are refused one by one, and are right only together.
         let others: Vec<_> = (0..state.refused.len())
-            .filter_map(|other| Some((other, Update::Contents(state.refused[other].clone()?))))
+            .filter_map(|other| {
+                let (contents, _) = state.refused[other].clone()?;
+                Some((other, Update::Contents(contents)))
+            })
             .collect();
         if !others.is_empty() && !mutant("live_layers_are_tried_alone") {
             let mut updates = vec![(layer, update.clone())];
             updates.extend(others);
-            match self.try_updates(state, updates, &mut check, recoveries) {
+            match self.try_updates(state, updates, &mut check, reports) {
                 Err(Refused::Wrong(_)) => {}
                 result => return result,
             }
         }
-        self.try_updates(state, vec![(layer, update)], &mut check, recoveries)
+        self.try_updates(state, vec![(layer, update)], &mut check, reports)
     }
 
     /// Merges updates of several layers, the first of which has come just now, and publishes them
@@ -190,7 +249,7 @@ impl Engine {
         state: &mut State,
         updates: Vec<(usize, Update)>,
         check: &mut Option<CommitCheck<'_>>,
-        recoveries: &mut Vec<Recovery>,
+        reports: &mut Reports,
     ) -> Result<Refreshed, Refused> {
         let is_alone = updates.len() == 1;
         let before = state.is_loaded.clone();
@@ -199,11 +258,13 @@ impl Engine {
         match result {
             Ok((mut refreshed, built)) => {
                 for (layer, _) in &taken {
-                    state.refused[*layer] = None;
+                    if let Some((_, position)) = state.refused[*layer].take() {
+                        reports.taken.push((*layer, position));
+                    }
                     self.from_cache[*layer].store(false, Ordering::SeqCst);
                     // Before `ready` returns and subscriptions receive it: the status must not list
                     // the layer as missing or refused then.
-                    recoveries.extend(self.progress.succeeded(*layer));
+                    reports.recoveries.extend(self.progress.succeeded(*layer));
                 }
                 if let Some(config) = built {
                     refreshed.revision = self.publish(config);
@@ -215,7 +276,10 @@ impl Engine {
                     (&refused, &*taken, is_alone)
                 {
                     let is_candidate = error.kind() != ErrorKind::Guard && merged.is_of_contents;
-                    state.refused[*layer] = is_candidate.then(|| state.merge.contents_of(*layer));
+                    state.refused[*layer] = is_candidate.then(|| {
+                        let position = self.progress.pending(*layer);
+                        (state.merge.contents_of(*layer), position)
+                    });
                 }
                 if !mutant("live_refused_update_stays") {
                     for (_, merged) in taken.into_iter().rev() {
@@ -284,127 +348,13 @@ impl Engine {
         self.state().refused[layer] = None;
     }
 
-    /// Stores how many keys the layers have in the cache.
-    pub(crate) fn set_cached(&self, layer: usize, keys: usize) {
-        self.state().cached[layer] = keys;
-    }
-
     /// Returns whether a layer must be fetched again, whatever its position, and resets that.
     pub(super) fn take_again(&self, layer: usize) -> bool {
         self.again[layer].swap(false, Ordering::SeqCst)
     }
 
-    /// Takes the contents of the layers that have not answered, and publishes the first revision.
-    /// If that is refused, since a layer has answered with contents that are wrong, all contents
-    /// are taken; if that is refused too, nothing is taken.
-    pub(crate) fn take_from_cache(
-        &self,
-        contents: Vec<(usize, Contents)>,
-    ) -> Result<(), ConfigError> {
-        let (layers, error) = self.take_locked(contents)?;
-        // A callback must not run under the lock.
-        if let Some(error) = error {
-            for layer in layers {
-                self.progress.refused(layer, &error);
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes contents from the cache. Returns the layers whose answers they replace, and what was
-    /// wrong with these.
-    fn take_locked(
-        &self,
-        contents: Vec<(usize, Contents)>,
-    ) -> Result<(Vec<usize>, Option<ConfigError>), ConfigError> {
-        let mut state = self.lock()?;
-        let state = &mut *state;
-        let is_loaded = state.is_loaded.clone();
-        let missing = contents.iter().filter(|(layer, _)| !is_loaded[*layer]);
-        if missing.clone().next().is_none() {
-            return Ok((Vec::new(), None));
-        }
-        let missing = missing.cloned().collect();
-        let Err(error) = self.try_cached(state, missing) else {
-            return Ok((Vec::new(), None));
-        };
-        let are_all_missing = contents.iter().all(|(layer, _)| !is_loaded[*layer]);
-        if are_all_missing || mutant("live_wrong_answer_spoils_the_cache") {
-            return Err(error);
-        }
-        let layers = contents.iter().map(|(layer, _)| *layer);
-        let replaced: Vec<usize> = layers.filter(|layer| is_loaded[*layer]).collect();
-        if self.try_cached(state, contents).is_err() {
-            return Err(error);
-        }
-        for &layer in &replaced {
-            // The next answer may not be wrong.
-            self.again[layer].store(true, Ordering::SeqCst);
-        }
-        Ok((replaced, Some(error)))
-    }
-
-    fn try_cached(
-        &self,
-        state: &mut State,
-        contents: Vec<(usize, Contents)>,
-    ) -> Result<(), ConfigError> {
-        let before = state.is_loaded.clone();
-        let mut taken = Vec::new();
-        let merged = contents.into_iter().try_for_each(|(layer, contents)| {
-            taken.push((layer, state.merge.apply(layer, Update::Contents(contents))?));
-            state.is_loaded[layer] = true;
-            Ok(())
-        });
-        let is_complete = state.is_loaded.iter().all(|is_loaded| *is_loaded);
-        let built = merged
-            .and_then(|()| {
-                taken
-                    .iter()
-                    .try_for_each(|(_, merged)| state.merge.check_conflicts(merged))
-            })
-            .and_then(|()| match is_complete {
-                true => self.build(&state.merge, &state.rules, &taken).map(Some),
-                false => Ok(None),
-            });
-        match built {
-            Ok(built) => {
-                for (layer, _) in taken {
-                    self.from_cache[layer].store(true, Ordering::SeqCst);
-                }
-                if let Some(config) = built {
-                    self.publish(config);
-                }
-                Ok(())
-            }
-            Err(error) => {
-                for (_, merged) in taken.into_iter().rev() {
-                    state.merge.undo(merged);
-                }
-                state.is_loaded = before;
-                Err(error)
-            }
-        }
-    }
-
-    /// Returns whether a layer has contents.
-    pub(crate) fn has_loaded(&self, layer: usize) -> bool {
-        self.state().is_loaded[layer]
-    }
-
-    /// Returns whether a layer has its contents from the cache.
-    pub(crate) fn is_from_cache(&self) -> bool {
-        let mut from_cache = self.from_cache.iter();
-        from_cache.any(|is_from_cache| is_from_cache.load(Ordering::SeqCst))
-    }
-
     pub(crate) fn layer_name(&self, layer: usize) -> Arc<str> {
         Arc::clone(&self.shared.layers[layer].name)
-    }
-
-    /// Reports an error of the cache.
-    pub(crate) fn report_cache(&self, error: &ConfigError) {
-        self.progress.cache_failed(error);
     }
 
     pub(crate) fn subscribe(&self) -> Subscription<Config> {
@@ -539,9 +489,14 @@ impl Engine {
         *self.busy.lock().unwrap_or_else(PoisonError::into_inner) = thread;
     }
 
-    fn lock(&self) -> Result<MutexGuard<'_, State>, ConfigError> {
+    /// Returns whether this thread runs a check, or something else under the lock of the state.
+    pub(super) fn is_busy_here(&self) -> bool {
         let busy = *self.busy.lock().unwrap_or_else(PoisonError::into_inner);
-        if busy == Some(thread::current().id()) {
+        busy == Some(thread::current().id())
+    }
+
+    fn lock(&self) -> Result<MutexGuard<'_, State>, ConfigError> {
+        if self.is_busy_here() {
             let message = "cannot write to the store inside its own check or section, or in what a \
                            publication drops or wakes: this would deadlock";
             return Err(ConfigError::new(ErrorKind::Check, message));
@@ -570,6 +525,7 @@ fn emit_event(revision: Revision, keys: usize) {
 #[cfg(not(feature = "tracing"))]
 fn emit_event(_: Revision, _: usize) {}
 
+mod cached;
 #[cfg(test)]
 mod locks;
 #[cfg(test)]

@@ -58,6 +58,7 @@ impl Guard {
         } else {
             return Ok(());
         };
-        Err(ConfigError::new(ErrorKind::Guard, message).with_help(help))
+        let error = ConfigError::new(ErrorKind::Guard, message).with_help(help);
+        Err(error.with_update(merged.loss()))
     }
 }

@@ -1,6 +1,7 @@
 //! The layers of a store, merged. One update at a time; a refused one leaves no trace.
 
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -52,6 +53,22 @@ pub(super) struct Merged {
     old_keys: Vec<Arc<str>>,
     /// The keys that were empty tables, which may have keys below them, and have values now.
     filled: Vec<Arc<str>>,
+}
+
+impl Merged {
+    /// Returns a number that differs for updates that remove other keys. For the first contents of
+    /// a layer, which may lack keys of the cache, it depends on the keys that are there.
+    pub(super) fn loss(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        let lost = match self.before {
+            0 => &self.new_keys,
+            _ => &self.old_keys,
+        };
+        // Changes come in no order.
+        let lost: BTreeSet<_> = lost.iter().collect();
+        lost.hash(&mut hasher);
+        hasher.finish()
+    }
 }
 
 impl Merge {

@@ -33,7 +33,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use untorn::poller::Activity;
+use untorn::poller::{Activity, RefreshError};
 use untorn::{Pinned, Poller, Reader, Revision, Snapshot};
 
 pub use self::builder::StoreBuilder;
@@ -321,10 +321,15 @@ impl Store {
     /// # }
     /// ```
     pub fn refresh(&self, timeout: Duration) -> Result<Revision, ConfigError> {
-        if poll::is_thread_of_a_source() {
-            let message = "cannot wait for the sources in a check or a callback, which runs on the \
-                           thread of one: this would deadlock";
+        if poll::is_thread_of_a_source() || self.inner.engine.is_busy_here() {
+            let message = "cannot wait for the sources in a check, or in a callback that runs on \
+                           the thread of one: this would deadlock";
             return Err(ConfigError::new(ErrorKind::Check, message));
+        }
+        let engine = &self.inner.engine;
+        if engine.has_ended() {
+            let message = "cannot fetch from the sources: the store has ended";
+            return Err(ConfigError::new(ErrorKind::Ended, message));
         }
         for (_, remote) in &self.inner.remotes {
             remote.want_whole();
@@ -344,21 +349,24 @@ impl Store {
             let Err(failure) = poll else {
                 continue;
             };
-            let layer = self.inner.engine.progress.layers().swap_remove(*number);
-            let error = layer
-                .refusal()
-                .map(|refusal| refusal.error.clone())
-                .unwrap_or_else(|| {
+            let layer = engine.progress.layers().swap_remove(*number);
+            let error = match (layer.refusal(), &failure) {
+                (Some(refusal), _) if !engine.has_ended() => refusal.error.clone(),
+                // Refused alone, and taken by now, with what another layer had.
+                (None, RefreshError::Failed(_)) if !engine.has_ended() => continue,
+                _ => {
                     let place = Place::of_layer(&layer.name);
                     ConfigError::new(ErrorKind::Source, failure.to_string()).at(place)
-                });
+                }
+            };
             result = result.and(Err(error));
         }
-        result.map(|()| self.inner.engine.published.revision())
+        result.map(|()| engine.published.revision())
     }
 
     /// Lets an update pass that the guard refused, and fetches its layer now. It may be fetched
-    /// later too, but not after another update of the layer: that one has to pass the guard.
+    /// later too, but one that removes other keys has to pass the guard, and so has every update
+    /// after one that is taken.
     ///
     /// Returns at once; the status shows the result.
     ///
@@ -465,19 +473,13 @@ impl Store {
             let error = ConfigError::new(ErrorKind::Source, message);
             return Err(error.with_help("call `StoreBuilder::manual`"));
         };
-        let updated = contents.and_then(|contents| {
-            let update = Update::Contents(contents);
-            engine
-                .update(layer, update, None)
-                .map_err(Refused::into_error)
-        });
-        match updated {
-            Ok(refreshed) => Ok(refreshed.revision),
-            Err(error) => {
-                engine.progress.refused(layer, &error);
-                Err(error)
-            }
-        }
+        let contents = contents.inspect_err(|error| {
+            engine.forget_refused(layer);
+            engine.progress.refused(layer, error);
+        })?;
+        let updated = engine.update(layer, Update::Contents(contents), None);
+        let updated = updated.map_err(Refused::into_error);
+        updated.map(|refreshed| refreshed.revision)
     }
 }
 
@@ -498,7 +500,7 @@ impl Inner {
     fn wait_until_ended(&self, timeout: Duration) -> bool {
         let began = Instant::now();
         // In a check or a callback of a source: its thread cannot wait for itself.
-        if poll::is_thread_of_a_source() {
+        if poll::is_thread_of_a_source() || self.engine.is_busy_here() {
             return false;
         }
         while !self.pollers.iter().all(|(_, poller)| has_ended(poller)) {
@@ -529,7 +531,7 @@ impl Drop for Inner {
         if let Some((keeper, _)) = self.cache.take() {
             keeper.close();
             // In a check this thread holds a lock that the keeper may wait for.
-            if !poll::is_thread_of_a_source() {
+            if !poll::is_thread_of_a_source() && !self.engine.is_busy_here() {
                 keeper.join();
             }
         }

@@ -37,6 +37,8 @@ impl DeltaSource for LayerSource {
         IS_OF_A_SOURCE.set(true);
         let token = token.filter(|_| !self.engine.take_again(self.layer));
         let fetched = self.fetch.fetch(token);
+        // The error of a program's own source may quote a secret.
+        let fetched = fetched.map_err(|error| self.engine.pin().redacted(error));
         let position = self.fetch.position();
         self.engine.progress.set_pending(self.layer, position);
         match &fetched {

@@ -111,6 +111,16 @@ pub(super) enum Missed {
     Ended,
 }
 
+/// A refusal that has been recorded and not reported.
+pub(super) struct Recorded {
+    layer: usize,
+    error: ConfigError,
+    /// The position of the refused answer.
+    pending: Option<u64>,
+    /// The refusal, unless the last one had the same reason.
+    new: Option<Refusal>,
+}
+
 #[derive(Clone)]
 struct Outage {
     /// The last refusal.
@@ -192,6 +202,11 @@ impl Progress {
         }
     }
 
+    /// Returns the position that the last answer of a source leads to.
+    pub(super) fn pending(&self, layer: usize) -> Option<u64> {
+        self.lock()[layer].pending
+    }
+
     /// Records that the last answer of a source is in force.
     pub(super) fn reached(&self, layer: usize) {
         let served = self.lock()[layer].pending;
@@ -261,35 +276,75 @@ impl Progress {
         self.lock()[layer].accepted = Some(error.clone());
     }
 
-    /// Returns whether an error of the guard was accepted: it has the counts of the update.
+    /// Returns whether an error of the guard was accepted, for this update.
     pub(super) fn is_accepted(&self, layer: usize, error: &ConfigError) -> bool {
         let accepted = &self.lock()[layer].accepted;
         accepted.as_ref().is_some_and(|accepted| {
-            (accepted.kind(), accepted.message()) == (error.kind(), error.message())
-                || mutant("live_acceptance_is_for_any_loss")
+            accepted.is_of_the_update_of(error) || mutant("live_acceptance_is_for_any_loss")
         })
+    }
+
+    /// Records that the refused answer of a source, of this position, was taken with that of
+    /// another layer.
+    pub(super) fn taken_with_another(&self, layer: usize, position: Option<u64>) {
+        self.set_reached(layer, |reached| {
+            // Otherwise the source has answered since, or the refusal is yet to be reported.
+            if reached.refused == position {
+                *reached = Reached {
+                    served: position,
+                    refused: None,
+                };
+            }
+        });
     }
 
     /// Records a refusal, and reports it unless the last one had the same reason.
     pub(super) fn refused(&self, layer: usize, error: &ConfigError) {
-        let (pending, refusal) = self.add_refusal(layer, error);
-        // After the refusal, which a wait that this ends looks for.
-        self.set_reached(layer, |reached| reached.refused = pending);
-        if let Some(refusal) = refusal {
+        self.report_refusal(self.record_refusal(layer, error));
+    }
+
+    /// Reports a refusal, on the thread of its source. No lock of the store may be held.
+    pub(super) fn report_refusal(&self, recorded: Recorded) {
+        let Recorded {
+            layer,
+            error,
+            pending,
+            new,
+        } = recorded;
+        // Another layer's update may take the refused contents at any time.
+        let is_refused = || {
+            let layers = self.lock();
+            let refusal = layers[layer].refusal();
+            refusal.is_some_and(|refusal| refusal.error == error)
+        };
+        if is_refused() {
+            // After the refusal, which a wait that this ends looks for.
+            self.set_reached(layer, |reached| reached.refused = pending);
+        }
+        if !is_refused() {
+            self.reached(layer);
+        } else if let Some(refusal) = new {
             self.report(&refusal);
         }
     }
 
-    /// Returns the position of the answer, and the refusal unless the last one had the same reason.
-    fn add_refusal(&self, layer: usize, error: &ConfigError) -> (Option<u64>, Option<Refusal>) {
+    /// Records a refusal.
+    #[must_use = "a refusal is reported when no lock is held"]
+    pub(super) fn record_refusal(&self, layer: usize, error: &ConfigError) -> Recorded {
         let mut layers = self.lock();
         let progress = &mut layers[layer];
+        let mut recorded = Recorded {
+            layer,
+            error: error.clone(),
+            pending: progress.pending,
+            new: None,
+        };
         if let Some(outage) = &mut progress.outage
             && outage.refusal.error == *error
         {
             outage.refusals += 1;
             outage.refusal.times += 1;
-            return (progress.pending, None);
+            return recorded;
         }
         let refusal = Refusal {
             layer: Arc::clone(&progress.name),
@@ -305,7 +360,8 @@ impl Progress {
             refusals: earlier.as_ref().map_or(0, |outage| outage.refusals) + 1,
             began: earlier.map_or_else(Instant::now, |outage| outage.began),
         });
-        (progress.pending, Some(refusal))
+        recorded.new = Some(refusal);
+        recorded
     }
 
     /// Reports an error of the cache.

@@ -6,7 +6,6 @@ use untorn::Poller;
 use untorn::poller::FailureKind;
 
 use super::engine::{Engine, Refused};
-use super::merge::Update;
 use super::poll::LayerSource;
 use super::progress::Progress;
 use super::target::LayerTarget;
@@ -68,9 +67,8 @@ impl StoreBuilder {
             match layer.setup {
                 Setup::Manual => inner.manual = Some(number),
                 Setup::Fixed(contents) => {
-                    let update = Update::Contents(contents?);
-                    let updated = engine.update(number, update, None);
-                    updated
+                    let loaded = engine.load(number, contents?);
+                    loaded
                         .map_err(|refused| Refused::into_error(refused).or_place(|| Some(place)))?;
                 }
                 Setup::Polled(polled) => {
@@ -111,6 +109,7 @@ impl StoreBuilder {
                             };
                             let place = Place::of_layer(&failing.shared.layers[number].name);
                             let error = ConfigError::new(kind, &*failure.message).at(place);
+                            let error = failing.pin().redacted(error);
                             failing.progress.refused(number, &error);
                         })
                         .on_success(move |_| {

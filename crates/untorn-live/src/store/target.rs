@@ -7,7 +7,6 @@ use untorn::{Refreshed, Revision};
 
 use super::engine::{Engine, Refused};
 use super::merge::Update;
-use crate::error::Place;
 use crate::layer::{Change, Contents};
 
 /// A layer, as the target of its poller.
@@ -21,12 +20,7 @@ impl LayerTarget {
         match self.engine.update(self.layer, update, Some(check)) {
             Ok(refreshed) => Ok(refreshed),
             Err(Refused::Late(rejection)) => Err(rejection),
-            Err(Refused::Wrong(error)) => {
-                let name = &self.engine.shared.layers[self.layer].name;
-                let error = error.or_place(|| Some(Place::of_layer(name)));
-                self.engine.progress.refused(self.layer, &error);
-                Err(Rejection::new(error))
-            }
+            Err(Refused::Wrong(error)) => Err(Rejection::new(error)),
         }
     }
 }

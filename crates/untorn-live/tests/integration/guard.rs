@@ -137,6 +137,31 @@ fn acceptance_is_for_one_loss() {
     assert_eq!(check(&store.pin()), Ok(Some(401)));
 }
 
+/// As many keys are missing, but others.
+#[test]
+fn acceptance_is_for_the_keys_that_were_lost() {
+    let reported = Arc::new(Mutex::new(0));
+    let reports = Arc::clone(&reported);
+    let builder = Store::builder().manual().max_removed(0.5);
+    let builder = builder.on_refusal(move |_| *reports.lock().expect("no panic") += 1);
+    let store = builder.start().expect("no thread");
+    let of = |keys: &[&str]| BTreeMap::from_iter(keys.iter().map(|key| (key.to_string(), 1)));
+    store.publish(&of(&["a", "b", "c", "d"])).expect("good");
+    let first = store.publish(&of(&["a"])).expect_err("b, c and d are gone");
+    let first_refusal = refusal(&store);
+    let second = store.publish(&of(&["d"])).expect_err("others are gone");
+    assert_eq!(first.message(), second.message());
+    assert_eq!(*reported.lock().expect("no panic"), 2);
+    store.accept(&first_refusal);
+    store
+        .publish(&of(&["d"]))
+        .expect_err("that was not accepted");
+    store
+        .publish(&of(&["a", "e"]))
+        .expect("the others are as before");
+    assert_eq!(store.pin().keys().collect::<Vec<_>>(), ["a", "e"]);
+}
+
 /// Refused contents are in no later revision, which another layer causes.
 #[test]
 fn refused_loss_is_not_in_the_next_revision() {

@@ -365,6 +365,40 @@ impl DeltaSource for Entries {
     }
 }
 
+/// Both polls of a refresh run at once. The one that comes first is refused alone, and what it had
+/// is taken with the other.
+#[test]
+fn refresh_of_layers_that_change_together_is_ok() {
+    let (host, certificate) = (Entries::default(), Entries::default());
+    let set = |number| {
+        host.set([("host", number)]);
+        certificate.set([("cert", number)]);
+    };
+    set(0);
+    let last_report = Arc::new(Mutex::new(""));
+    let (refused, recovered) = (Arc::clone(&last_report), Arc::clone(&last_report));
+    let store = Store::builder()
+        .layer(Custom::source("host", HOUR, host.clone()))
+        .layer(Custom::source("certificate", HOUR, certificate.clone()))
+        .check(|new, _| match new.get("host") == new.get("cert") {
+            true => Ok(()),
+            false => Err("the certificate is of another host"),
+        })
+        .on_refusal(move |_| *refused.lock().expect("no panic") = "refusal")
+        .on_recovery(move |_| *recovered.lock().expect("no panic") = "recovery")
+        .start()
+        .expect("threads");
+    store.ready(LONG).expect("both agree");
+    for number in 1..200 {
+        set(number);
+        store.refresh(LONG).expect("both are taken");
+        assert_eq!(store.pin().get_as("host"), Ok(number));
+        assert!(store.status().refusals().next().is_none());
+    }
+    let last = *last_report.lock().expect("no panic");
+    assert_ne!(last, "refusal", "a recovery comes after each refusal");
+}
+
 /// Contents that were refused are forgotten also when those that follow cannot even be merged.
 #[test]
 fn refused_contents_are_replaced_by_malformed_ones() {

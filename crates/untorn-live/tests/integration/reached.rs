@@ -183,6 +183,38 @@ fn refusing_13(server: &Server) -> Store {
     builder.start().expect("a thread")
 }
 
+/// The refused contents are taken with those of another layer, without a poll of their own.
+#[test]
+fn revision_taken_with_another_layer_is_reached() {
+    let server = Server::default();
+    server.put(1);
+    let store = Store::builder()
+        .layer(Custom::source(LAYER, HOUR, server.clone()))
+        .manual()
+        .check(
+            |new, _| match new.get_as::<u64>("revision").ok() <= new.get_as("newest").ok() {
+                true => Ok(()),
+                false => Err("too new"),
+            },
+        )
+        .start()
+        .expect("a thread");
+    let allow = |newest: u64| store.publish(&BTreeMap::from([("newest", newest)]));
+    allow(1).expect("no revision yet");
+    store.ready(LONG).expect("both have answered");
+    for revision in 2..50 {
+        server.put(revision);
+        store.refresh(LONG).expect_err("it is too new");
+        store
+            .wait_for(LAYER, revision, LONG)
+            .expect_err("it was refused");
+        allow(revision).expect("both are right");
+        let config = store.wait_for(LAYER, revision, Duration::ZERO);
+        assert_eq!(config.expect("in force").get_as("revision"), Ok(revision));
+        assert_eq!(store.status().layers[0].revision, Some(revision));
+    }
+}
+
 #[test]
 fn refused_revision_ends_the_waits_at_once() {
     let server = Server::default();

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Debug, Write};
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::panic::resume_unwind;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -55,6 +56,40 @@ impl io::Write for Output {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// The source of a program quotes what it has sent before.
+#[test]
+fn errors_and_panics_of_sources_show_no_secret() {
+    let output = Output::default();
+    let shown = output.clone();
+    let polls = Arc::new(Mutex::new(0));
+    let source = move || {
+        let mut polls = polls.lock().unwrap_or_else(PoisonError::into_inner);
+        *polls += 1;
+        match *polls {
+            1 => Ok(BTreeMap::from([("password", CANARY)])),
+            2 => Err(format!("cannot log in as {CANARY}")),
+            // Without the panic hook, which writes to stderr.
+            _ => resume_unwind(Box::new(format!("no login as {CANARY}"))),
+        }
+    };
+    let builder = Store::builder().secret("password");
+    let builder = builder.on_refusal(move |refusal| {
+        shown.debug(refusal);
+        shown.add(&refusal.error);
+    });
+    let layer = Custom::closure("server", HOUR, source);
+    let store = builder.layer(layer).start().expect("a thread");
+    store.ready(LONG).expect("a password");
+    for _ in 0..2 {
+        let error = store.refresh(LONG).expect_err("the source fails");
+        assert!(error.to_string().contains("***"), "{error}");
+        output.add(error);
+        output.debug(&store.status());
+        output.add(store.status());
+    }
+    output.check(8);
 }
 
 fn secrets() -> BTreeMap<&'static str, BTreeMap<&'static str, serde_json::Value>> {

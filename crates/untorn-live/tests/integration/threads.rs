@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use untorn_live::layer::{Custom, File, Mount};
-use untorn_live::{ConfigError, ErrorKind, Store};
+use untorn_live::{Config, ConfigError, ErrorKind, RecvTimeoutError, Store};
 
 use crate::support::child::alone;
 use crate::support::readers::Readers;
@@ -415,4 +415,50 @@ fn stop_says_whether_a_source_hangs() {
     assert!(!store.stop(Duration::from_millis(1)));
     drop(release);
     assert!(store.stop(LONG));
+}
+
+#[test]
+fn nothing_waits_for_a_store_that_has_ended() {
+    let folder = folder();
+    let path = folder.path().join("app.toml");
+    place(&path, "port = 80");
+    let store = Store::builder().file(&path).start().expect("threads");
+    store.ready(LONG).expect("valid");
+    place(&path, "port = ");
+    store.refresh(LONG).expect_err("no value");
+    assert!(store.stop(LONG));
+    place(&path, "port = 81");
+    let error = store.refresh(LONG).expect_err("nothing is fetched");
+    assert_eq!(error.kind(), ErrorKind::Ended, "{error}");
+    let received = store.subscribe().recv_timeout(LONG);
+    assert!(matches!(received, Err(RecvTimeoutError::Closed)));
+}
+
+/// The check of a write runs on the thread of the writer, while sources wait for it.
+#[test]
+fn check_of_a_write_cannot_wait_for_sources() {
+    static STORE: OnceLock<Store> = OnceLock::new();
+    let (tried, results) = mpsc::channel();
+    let check = move |new: &Config, _: &Config| {
+        if let Some(store) = STORE.get()
+            && new.get_as("step") == Ok(2)
+        {
+            let refreshed = store.refresh(LONG).map_err(|error| error.to_string());
+            _ = tried.send((refreshed, store.stop(LONG)));
+        }
+        Ok::<_, ConfigError>(())
+    };
+    let source = || Ok::<_, ConfigError>(Keys::from([("key".into(), 1)]));
+    let layer = Custom::closure("source", Duration::from_millis(1), source);
+    let builder = Store::builder().layer(layer).manual().check(check);
+    let store = STORE.get_or_init(|| builder.start().expect("threads"));
+    for step in 1..=2 {
+        let keys = Keys::from([("step".into(), step)]);
+        store.publish(&keys).expect("valid");
+        store.ready(LONG).expect("both have answered");
+    }
+    let (refreshed, has_stopped) = results.try_recv().expect("the check has run");
+    let error = refreshed.expect_err("it would deadlock");
+    assert!(error.contains("cannot wait for the sources"), "{error}");
+    assert!(!has_stopped);
 }

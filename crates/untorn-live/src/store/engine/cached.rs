@@ -1,0 +1,125 @@
+//! What the engine has from the cache.
+
+use std::sync::atomic::Ordering;
+
+use untorn::mutants::mutant;
+
+use super::{Engine, State, Update};
+use crate::error::ConfigError;
+use crate::layer::Contents;
+
+impl Engine {
+    /// Stores how many keys the layers have in the cache.
+    pub(crate) fn set_cached(&self, layer: usize, keys: usize) {
+        self.state().cached[layer] = keys;
+    }
+
+    /// Takes the contents of the layers that have not answered, and publishes the first revision.
+    /// If that is refused, since a layer has answered with contents that are wrong, all contents
+    /// are taken; if that is refused too, nothing is taken.
+    pub(crate) fn take_from_cache(
+        &self,
+        contents: Vec<(usize, Contents)>,
+    ) -> Result<(), ConfigError> {
+        let (layers, error) = self.take_locked(contents)?;
+        // A callback must not run under the lock.
+        if let Some(error) = error {
+            for layer in layers {
+                self.progress.refused(layer, &error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes contents from the cache. Returns the layers whose answers they replace, and what was
+    /// wrong with these.
+    fn take_locked(
+        &self,
+        contents: Vec<(usize, Contents)>,
+    ) -> Result<(Vec<usize>, Option<ConfigError>), ConfigError> {
+        let mut state = self.lock()?;
+        let state = &mut *state;
+        let is_loaded = state.is_loaded.clone();
+        let missing = contents.iter().filter(|(layer, _)| !is_loaded[*layer]);
+        if missing.clone().next().is_none() {
+            return Ok((Vec::new(), None));
+        }
+        let missing = missing.cloned().collect();
+        let Err(error) = self.try_cached(state, missing) else {
+            return Ok((Vec::new(), None));
+        };
+        let are_all_missing = contents.iter().all(|(layer, _)| !is_loaded[*layer]);
+        if are_all_missing || mutant("live_wrong_answer_spoils_the_cache") {
+            return Err(error);
+        }
+        let layers = contents.iter().map(|(layer, _)| *layer);
+        let replaced: Vec<usize> = layers.filter(|layer| is_loaded[*layer]).collect();
+        if self.try_cached(state, contents).is_err() {
+            return Err(error);
+        }
+        for &layer in &replaced {
+            // The next answer may not be wrong.
+            self.again[layer].store(true, Ordering::SeqCst);
+        }
+        Ok((replaced, Some(error)))
+    }
+
+    fn try_cached(
+        &self,
+        state: &mut State,
+        contents: Vec<(usize, Contents)>,
+    ) -> Result<(), ConfigError> {
+        let before = state.is_loaded.clone();
+        let mut taken = Vec::new();
+        let merged = contents.into_iter().try_for_each(|(layer, contents)| {
+            taken.push((layer, state.merge.apply(layer, Update::Contents(contents))?));
+            state.is_loaded[layer] = true;
+            Ok(())
+        });
+        let is_complete = state.is_loaded.iter().all(|is_loaded| *is_loaded);
+        let built = merged
+            .and_then(|()| {
+                taken
+                    .iter()
+                    .try_for_each(|(_, merged)| state.merge.check_conflicts(merged))
+            })
+            .and_then(|()| match is_complete {
+                true => self.build(&state.merge, &state.rules, &taken).map(Some),
+                false => Ok(None),
+            });
+        match built {
+            Ok(built) => {
+                for (layer, _) in taken {
+                    self.from_cache[layer].store(true, Ordering::SeqCst);
+                }
+                if let Some(config) = built {
+                    self.publish(config);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                for (_, merged) in taken.into_iter().rev() {
+                    state.merge.undo(merged);
+                }
+                state.is_loaded = before;
+                Err(error)
+            }
+        }
+    }
+
+    /// Returns whether a layer has contents.
+    pub(crate) fn has_loaded(&self, layer: usize) -> bool {
+        self.state().is_loaded[layer]
+    }
+
+    /// Returns whether a layer has its contents from the cache.
+    pub(crate) fn is_from_cache(&self) -> bool {
+        let mut from_cache = self.from_cache.iter();
+        from_cache.any(|is_from_cache| is_from_cache.load(Ordering::SeqCst))
+    }
+
+    /// Reports an error of the cache.
+    pub(crate) fn report_cache(&self, error: &ConfigError) {
+        self.progress.cache_failed(error);
+    }
+}
