@@ -199,6 +199,16 @@ pub(super) const CASES: &[Case] = &[
         &["guard::acceptance"],
     ),
     (
+        "live_acceptance_is_for_a_text",
+        Live,
+        &["guard::acceptance_is_for_the_keys"],
+    ),
+    (
+        "live_refresh_fails_for_what_was_taken",
+        Live,
+        &["layers::refresh_of_layers"],
+    ),
+    (
         "live_layers_are_tried_alone",
         Live,
         &["layers::layers_that"],

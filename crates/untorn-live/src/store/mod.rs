@@ -33,6 +33,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use untorn::mutants::mutant;
 use untorn::poller::{Activity, RefreshError};
 use untorn::{Pinned, Poller, Reader, Revision, Snapshot};
 
@@ -353,7 +354,11 @@ impl Store {
             let error = match (layer.refusal(), &failure) {
                 (Some(refusal), _) if !engine.has_ended() => refusal.error.clone(),
                 // Refused alone, and taken by now, with what another layer had.
-                (None, RefreshError::Failed(_)) if !engine.has_ended() => continue,
+                (None, RefreshError::Failed(_))
+                    if !engine.has_ended() && !mutant("live_refresh_fails_for_what_was_taken") =>
+                {
+                    continue;
+                }
                 _ => {
                     let place = Place::of_layer(&layer.name);
                     ConfigError::new(ErrorKind::Source, failure.to_string()).at(place)
