@@ -70,9 +70,9 @@ pub(crate) fn compiler_barrier() {
 #[cfg(any(test, not(untorn_loom)))]
 pub(crate) use self::atomic_64::AtomicU64 as Counter;
 
-/// A flag of the process, which outlives an execution of a model checker.
+/// The number of a process, in a static that outlives an execution of a model checker.
 #[cfg(not(untorn_loom))]
-pub(crate) use std::sync::atomic::AtomicBool as Flag;
+pub(crate) use std::sync::atomic::AtomicU32 as ProcessNumber;
 
 /// A cell whose contents are accessed through raw pointers, with the interface of loom's cell.
 #[cfg(not(untorn_loom))]

@@ -26,7 +26,7 @@ use super::report::Overlap;
 use super::tsan;
 use crate::clock;
 use crate::mutants::mutant;
-use crate::sync::{Flag, Ordering};
+use crate::sync::{Ordering, ProcessNumber};
 
 /// The maximum bytes of a report: `PIPE_BUF` of Linux, the largest write that is atomic on a pipe.
 const REPORT_LEN: usize = 4096;
@@ -41,8 +41,9 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 /// and the reports of ThreadSanitizer in a build with it.
 const EXIT_DEADLINE_SECS: u32 = if cfg!(untorn_tsan) { 15 } else { 5 };
 
-/// Set once a thread is reporting, and the process is about to end.
-static REPORTING: Flag = Flag::new(false);
+/// The number of the process that is about to end, since a thread of it is reporting. A child that
+/// was forked meanwhile has a copy, but not that thread.
+static REPORTING: ProcessNumber = ProcessNumber::new(0);
 
 /// Registers the exit handler, before the first access.
 pub(super) fn prepare() {
@@ -60,8 +61,9 @@ pub(super) fn report_and_exit(overlap: &Overlap, mut close: impl FnMut() -> bool
     if !clock::EXISTS {
         trap(overlap);
     }
-    // Relaxed: the flag only selects one thread.
-    if REPORTING.swap(true, Ordering::Relaxed) && !mutant("reports_mix") {
+    let process = system::process_number();
+    // Relaxed: the number only selects one thread.
+    if REPORTING.swap(process, Ordering::Relaxed) == process && !mutant("reports_mix") {
         loop {
             thread::park();
         }
@@ -196,14 +198,22 @@ mod system {
     /// Registers an exit handler that waits for a report in progress.
     pub(super) fn register_exit_wait() {
         extern "C" fn wait_while_reporting() {
-            // Relaxed: no data is accessed through the flag.
-            while super::REPORTING.load(Ordering::Relaxed) && !mutant("exit_overtakes_the_report") {
+            // Relaxed: no data is accessed through the number.
+            while super::REPORTING.load(Ordering::Relaxed) == process_number()
+                && !mutant("exit_overtakes_the_report")
+            {
                 // SAFETY: no condition.
                 unsafe { libc::pause() };
             }
         }
         // SAFETY: the function may be called at any time, also after all destructors have run.
         unsafe { libc::atexit(wait_while_reporting) };
+    }
+
+    /// Returns the number of this process, which is not 0.
+    pub(super) fn process_number() -> u32 {
+        // SAFETY: no condition.
+        unsafe { libc::getpid() }.unsigned_abs()
     }
 
     pub(super) fn exit() -> ! {
@@ -228,6 +238,11 @@ mod system {
     pub(super) fn exit_after(_seconds: u32, _by_signal: bool) {}
 
     pub(super) fn register_exit_wait() {}
+
+    /// Returns a number other than 0: there is no `fork` that could copy it.
+    pub(super) fn process_number() -> u32 {
+        1
+    }
 
     pub(super) fn exit() -> ! {
         std::process::exit(super::STATUS)

@@ -72,6 +72,7 @@ fn run_body(body: &str) {
         }
         "printers" => printers(),
         "leaves" => exit_during_report(),
+        "forks" => fork_during_report(),
         "blocked" => report_while_backtraces_are_locked(),
         "warns" => warn_while_stderr_is_locked(),
         "warns_broken_pipe" => {
@@ -131,6 +132,36 @@ fn exit_during_report() {
     }
     exit(0);
 }
+
+/// Forks while another thread is reporting. The child exits normally, and says so.
+#[allow(unsafe_code, reason = "std has no fork")]
+fn fork_during_report() {
+    extern "C" fn show_end() {
+        // SAFETY: the pointer is to this many bytes.
+        unsafe { libc::write(libc::STDOUT_FILENO, ENDED.as_ptr().cast(), ENDED.len()) };
+    }
+    // Handlers run in the reverse of this order: after that of the library.
+    // SAFETY: the function may be called at any time.
+    unsafe { libc::atexit(show_end) };
+    let map = config_with_stuck_writer();
+    untorn::spawn("reader", move || drop(map.get(&BlockingKey::free(1))));
+    // A report sets its alarm first.
+    while !has_alarm_handler() {
+        thread::yield_now();
+    }
+    // SAFETY: the child takes no lock of another thread, or its alarm ends it.
+    unsafe {
+        if libc::fork() == 0 {
+            libc::alarm(20);
+            libc::exit(0);
+        }
+    }
+    loop {
+        thread::park();
+    }
+}
+
+const ENDED: &str = "the child has ended";
 
 /// Reports while stderr is full and another thread holds the lock that a backtrace needs.
 fn report_while_backtraces_are_locked() {
@@ -373,6 +404,23 @@ fn normal_exit_waits_for_the_report() {
     for _ in 0..10 {
         assert_reported(&run("leaves"), GOLDEN);
     }
+}
+
+/// The child has a copy of all that a report sets, but not its thread.
+#[test]
+#[cfg(target_os = "linux")]
+fn child_forked_during_a_report_exits() {
+    let (reader, writer, _) = full_pipe();
+    let mut command = command("forks");
+    command.stderr(writer).stdout(Stdio::piped());
+    let mut child = command.spawn().expect("the child starts");
+    drop(command);
+    let mut stdout = child.stdout.take().expect("it is piped");
+    let mut printed = String::new();
+    stdout.read_to_string(&mut printed).expect("a text");
+    assert_eq!(wait(&mut child).code(), Some(2));
+    assert!(printed.contains(ENDED), "{printed}");
+    drop(reader);
 }
 
 #[test]
