@@ -8,12 +8,22 @@ use std::time::Duration;
 
 use crate::error::{ConfigError, ErrorKind, Place};
 use crate::links;
+use crate::regular;
 
 /// The first word of the header.
 const MAGIC: &str = "untorn-live-cache";
 
 /// The version of the format.
 const VERSION: &str = "1";
+
+/// More than a header has.
+const HEADER_LENGTH: u64 = 100;
+
+/// Why a cache is not read, but replaced.
+const DAMAGED: &str = "it is damaged; delete it";
+
+/// Why a file that is not a cache is neither read nor replaced.
+const FOREIGN: &str = "the file is not a cache; give the cache another path, or delete the file";
 
 /// Writes a file as a whole: a reader of the path finds the old file or the new one, also after a
 /// loss of power, and while other processes write it. A process that is killed leaves a file beside
@@ -23,6 +33,7 @@ const VERSION: &str = "1";
 pub(super) fn write(path: &Path, body: &[u8]) -> Result<Header, ConfigError> {
     // The file that a link leads to is replaced, also if it is missing, and not the link.
     let path = &*target(path);
+    check_replaceable(path)?;
     let header = Header::of(body);
     let written = (|| {
         let temporary = temporary(path)?;
@@ -46,8 +57,29 @@ pub(super) fn write(path: &Path, body: &[u8]) -> Result<Header, ConfigError> {
     Ok(header)
 }
 
+/// Returns an error if a write would replace a file that is not a cache. An empty file is replaced:
+/// `mktemp` makes such files.
+fn check_replaceable(path: &Path) -> Result<(), ConfigError> {
+    let error = |reason: &str| {
+        let message = format!("cannot write the cache: {reason}");
+        ConfigError::new(ErrorKind::Cache, message).at(place(path))
+    };
+    match first_line(path) {
+        Ok(line) if line.is_empty() || is_of_cache(&line) => Ok(()),
+        Ok(_) => Err(error(FOREIGN)),
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(unreadable) => Err(error(&unreadable.to_string())),
+    }
+}
+
+/// Returns whether the first line of a file is that of a cache, of any version.
+fn is_of_cache(line: &[u8]) -> bool {
+    line.strip_prefix(MAGIC.as_bytes())
+        .is_some_and(|rest| rest.first().is_none_or(|&byte| byte == b' '))
+}
+
 /// Returns the file that a path leads to.
-fn target(path: &Path) -> PathBuf {
+pub(super) fn target(path: &Path) -> PathBuf {
     links::resolve(path).map_or_else(|_| path.to_path_buf(), |path| path.target)
 }
 
@@ -70,20 +102,26 @@ impl Header {
 /// Returns the header of a cache, or the beginning of another file; `None` if there is none that
 /// can be read.
 pub(super) fn header(path: &Path) -> Option<Header> {
-    /// More than a header has.
-    const LENGTH: u64 = 100;
+    first_line(path).ok().map(Header)
+}
 
+/// Returns the first line of a regular file, or its first bytes if they have no line break.
+fn first_line(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let file = File::open(path).ok()?;
-    file.take(LENGTH).read_to_end(&mut bytes).ok()?;
+    regular::open(path)?
+        .take(HEADER_LENGTH)
+        .read_to_end(&mut bytes)?;
     if let Some(end) = bytes.iter().position(|&byte| byte == b'\n') {
         bytes.truncate(end + 1);
     }
-    Some(Header(bytes))
+    Ok(bytes)
 }
 
 /// The end of the name of a file that is written before it is renamed.
 const TEMPORARY: &str = ".tmp";
+
+/// The length of the number in such a name.
+const RANDOM_DIGITS: usize = 16;
 
 /// The age beyond which such a file was left behind.
 const LEFT_BEHIND: Duration = Duration::from_secs(60);
@@ -96,7 +134,7 @@ fn temporary(path: &Path) -> io::Result<PathBuf> {
     // Each state has keys of its own; process numbers are equal in containers.
     let random = RandomState::new().build_hasher().finish();
     let mut name = name.to_os_string();
-    name.push(format!(".{random:016x}{TEMPORARY}"));
+    name.push(format!(".{random:0RANDOM_DIGITS$x}{TEMPORARY}"));
     Ok(path.with_file_name(name))
 }
 
@@ -112,8 +150,11 @@ pub(super) fn remove_left_behind(path: &Path) {
     let prefix = [name.as_encoded_bytes(), b"."].concat();
     for entry in entries.flatten() {
         let other = entry.file_name();
-        let other = other.as_encoded_bytes();
-        let is_temporary = other.starts_with(&prefix) && other.ends_with(TEMPORARY.as_bytes());
+        let other = other.as_encoded_bytes().strip_prefix(&*prefix);
+        let random = other.and_then(|other| other.strip_suffix(TEMPORARY.as_bytes()));
+        let is_temporary = random.is_some_and(|random| {
+            random.len() == RANDOM_DIGITS && random.iter().all(u8::is_ascii_hexdigit)
+        });
         let age = entry.metadata().and_then(|metadata| metadata.modified());
         let is_old =
             age.is_ok_and(|modified| modified.elapsed().is_ok_and(|age| age > LEFT_BEHIND));
@@ -156,40 +197,75 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, ConfigError> {
         let message = format!("the cache is not taken: {reason}");
         ConfigError::new(ErrorKind::Cache, message).at(place(path))
     };
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
+    let unreadable = |cause: io::Error| error(&format!("it cannot be read: {cause}"));
+    let file = match regular::open(path) {
+        Ok(file) => file,
         Err(missing) if missing.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(unreadable) => return Err(error(&format!("it cannot be read: {unreadable}"))),
+        Err(other) => return Err(unreadable(other)),
     };
+    let mut bytes = Vec::new();
+    (&file)
+        .take(HEADER_LENGTH)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
+    let header = Parsed::from_start(&bytes).map_err(|reason| error(&reason))?;
+    // No more than a cache with this header has, and one byte, by which a longer file is noticed.
+    let end = header.header_length.saturating_add(header.length);
+    let rest = end.saturating_add(1).saturating_sub(bytes.len());
+    file.take(rest as u64)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
     body(bytes).map(Some).map_err(|reason| error(&reason))
 }
 
 /// Checks the header and returns the body.
 pub(super) fn body(mut bytes: Vec<u8>) -> Result<Vec<u8>, String> {
-    let damaged = || "it is damaged; delete it".to_string();
-    let end = bytes
-        .iter()
-        .position(|&byte| byte == b'\n')
-        .ok_or_else(damaged)?;
-    let header = std::str::from_utf8(&bytes[..end]).map_err(|_| damaged())?;
-    let [magic, version, checksum, length] = header.split(' ').collect::<Vec<_>>()[..] else {
-        return Err(damaged());
-    };
-    if magic != MAGIC {
-        return Err(damaged());
-    }
-    if version != VERSION {
-        return Err(format!(
-            "it has version {version} of the format, not {VERSION}; delete it"
-        ));
-    }
-    let checksum = u32::from_str_radix(checksum, 16).map_err(|_| damaged())?;
-    let length = length.parse::<usize>().map_err(|_| damaged())?;
-    bytes.drain(..=end);
+    let Parsed {
+        header_length,
+        checksum,
+        length,
+    } = Parsed::from_start(&bytes)?;
+    bytes.drain(..header_length);
     if bytes.len() != length || crc32fast::hash(&bytes) != checksum {
-        return Err(damaged());
+        return Err(DAMAGED.into());
     }
     Ok(bytes)
+}
+
+/// What a header says, and its own length.
+struct Parsed {
+    header_length: usize,
+    checksum: u32,
+    /// The length of the rest.
+    length: usize,
+}
+
+impl Parsed {
+    /// Parses the header at the start of a file.
+    fn from_start(bytes: &[u8]) -> Result<Self, String> {
+        let damaged = || DAMAGED.to_string();
+        if !bytes.is_empty() && !is_of_cache(bytes) {
+            return Err(FOREIGN.into());
+        }
+        let end = bytes
+            .iter()
+            .position(|&byte| byte == b'\n')
+            .ok_or_else(damaged)?;
+        let header = std::str::from_utf8(&bytes[..end]).map_err(|_| damaged())?;
+        let [_, version, checksum, length] = header.split(' ').collect::<Vec<_>>()[..] else {
+            return Err(damaged());
+        };
+        if version != VERSION {
+            return Err(format!(
+                "it has version {version} of the format, not {VERSION}; delete it"
+            ));
+        }
+        Ok(Self {
+            header_length: end + 1,
+            checksum: u32::from_str_radix(checksum, 16).map_err(|_| damaged())?,
+            length: length.parse().map_err(|_| damaged())?,
+        })
+    }
 }
 
 pub(super) fn place(path: &Path) -> Place {
@@ -232,14 +308,17 @@ mod tests {
         let path = folder.path().join("cache");
         let (old, young) = (temporary(&path).unwrap(), temporary(&path).unwrap());
         fs::write(&young, "").unwrap();
-        let file = File::create(&old).unwrap();
+        // A name that only looks alike is of another program.
+        let other = folder.path().join("cache.of-another-one.tmp");
         let time = std::time::SystemTime::now() - 2 * LEFT_BEHIND;
-        file.set_modified(time).unwrap();
+        for path in [&old, &other] {
+            File::create(path).unwrap().set_modified(time).unwrap();
+        }
         // A link leads to the cache.
         let link = folder.path().join("link");
         std::os::unix::fs::symlink(&path, &link).unwrap();
         remove_left_behind(&link);
-        assert!(!old.exists() && young.exists());
+        assert!(!old.exists() && young.exists() && other.exists());
     }
 
     #[cfg(unix)]

@@ -17,6 +17,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub(crate) use self::keeper::{Keeper, KeeperState, count};
+use crate::error::{ConfigError, ErrorKind};
+use crate::layer::{Layer, Setup};
 
 /// How long a start waits for the sources before it takes the cache.
 const AFTER: Duration = Duration::from_secs(5);
@@ -27,7 +29,11 @@ const AFTER: Duration = Duration::from_secs(5);
 /// renamed: never half. If not all sources have answered five seconds after the start, those that
 /// are missing are taken from it; the [status](crate::Status::cache) has its age, and the sources
 /// take over as soon as they answer. A file that is damaged, or of another version, is reported
-/// and ignored.
+/// and ignored, and replaced by the next write.
+///
+/// A file with other contents, a device, a pipe and a directory are neither read nor replaced: that
+/// is an error of the [status](crate::CacheStatus::error). A file that a layer reads is an error of
+/// [`StoreBuilder::start`](crate::StoreBuilder::start).
 ///
 /// A file belongs to one store. Two stores that have the same one, in one process or in several,
 /// replace each other's contents; one that notices this at a write reports it, as an error of the
@@ -78,6 +84,24 @@ impl Cache {
             are_secrets_stored: true,
             after: AFTER,
         }
+    }
+
+    /// Returns an error if the file of the cache is also read by a layer: its writes would replace a
+    /// file of the user, or be updates of the layer.
+    pub(crate) fn check_path(&self, layers: &[Layer]) -> Result<(), ConfigError> {
+        let path = file::target(&self.path);
+        let is_read = |layer: &&Layer| match &layer.setup {
+            Setup::Polled(polled) => polled.reads.as_ref().is_some_and(|reads| reads(&path)),
+            _ => false,
+        };
+        let Some(layer) = layers.iter().find(is_read) else {
+            return Ok(());
+        };
+        let message = format!(
+            "cannot keep the cache in a file that the layer {} reads; give the cache another path",
+            layer.name
+        );
+        Err(ConfigError::new(ErrorKind::Cache, message).at(file::place(&self.path)))
     }
 
     /// Leaves out the values of [secrets](crate::StoreBuilder::secret). A start that would need one

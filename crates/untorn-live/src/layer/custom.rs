@@ -285,6 +285,7 @@ impl From<Custom> for Layer {
                 remote: None,
                 #[cfg(any(feature = "file", feature = "mount"))]
                 route: None,
+                reads: None,
             }),
         }
     }

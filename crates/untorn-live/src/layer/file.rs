@@ -152,6 +152,8 @@ impl From<File> for Layer {
         file.path = std::path::absolute(&file.path).unwrap_or(file.path);
         let route = Arc::new(Route::default());
         let (period, source_route) = (file.period, Arc::clone(&route));
+        let path = file.path.clone();
+        let reads = move |file: &Path| links::resolve(&path).is_ok_and(|path| path.target == file);
         let open = move |opening: &Opening| -> Box<dyn Fetch> {
             Box::new(Source {
                 file,
@@ -162,7 +164,12 @@ impl From<File> for Layer {
         };
         Self {
             name,
-            setup: Setup::Polled(Polled::of_files(period, route, Box::new(open))),
+            setup: Setup::Polled(Polled::of_files(
+                period,
+                route,
+                Box::new(reads),
+                Box::new(open),
+            )),
         }
     }
 }

@@ -38,6 +38,7 @@ mod walk;
 #[cfg(any(feature = "file", feature = "mount"))]
 mod watch;
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -290,6 +291,8 @@ pub(crate) struct Polled {
     /// The events of the file system that trigger a poll.
     #[cfg(any(feature = "file", feature = "mount"))]
     pub(crate) route: Option<Arc<Route>>,
+    /// Returns whether the source reads a file, by its path without links.
+    pub(crate) reads: Option<Reads>,
     /// What the source says of its server.
     pub(crate) remote: Option<Arc<RemoteState>>,
 }
@@ -297,7 +300,7 @@ pub(crate) struct Polled {
 #[cfg(any(feature = "file", feature = "mount"))]
 impl Polled {
     /// Returns a layer that is polled after events of its files, and each period.
-    fn of_files(period: Duration, route: Arc<Route>, open: Open) -> Self {
+    fn of_files(period: Duration, route: Arc<Route>, reads: Reads, open: Open) -> Self {
         /// Events come in bursts.
         const MIN_GAP: Duration = Duration::from_millis(10);
 
@@ -310,10 +313,14 @@ impl Polled {
             open,
             trigger: Some(Arc::clone(&route.trigger)),
             route: Some(route),
+            reads: Some(reads),
             remote: None,
         }
     }
 }
+
+/// Returns whether a source reads a file.
+pub(crate) type Reads = Box<dyn Fn(&Path) -> bool + Send>;
 
 /// Opens a source.
 pub(crate) type Open = Box<dyn FnOnce(&Opening) -> Box<dyn Fetch> + Send>;

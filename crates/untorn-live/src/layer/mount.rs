@@ -18,6 +18,7 @@ use super::{Answer, Contents, Entry, Fetch, Layer, Opening, Polled, Route, Setup
 use crate::document::Format;
 use crate::error::{ConfigError, ErrorKind, Place};
 use crate::key;
+use crate::links;
 use crate::value::Value;
 
 /// The period of the poll beneath the events.
@@ -189,6 +190,12 @@ impl From<Mount> for Layer {
         mount.path = std::path::absolute(&mount.path).unwrap_or(mount.path);
         let route = Arc::new(Route::default());
         let (period, source_route) = (mount.period, Arc::clone(&route));
+        let (root, selection) = (mount.path.clone(), mount.selection.clone());
+        let reads = move |file: &Path| {
+            let root = links::resolve(&root).map_or_else(|_| root.clone(), |root| root.target);
+            let below = file.strip_prefix(root);
+            below.is_ok_and(|below| selection.reads(below))
+        };
         let open = move |opening: &Opening| -> Box<dyn Fetch> {
             Box::new(Source {
                 mount,
@@ -199,7 +206,12 @@ impl From<Mount> for Layer {
         };
         Self {
             name,
-            setup: Setup::Polled(Polled::of_files(period, route, Box::new(open))),
+            setup: Setup::Polled(Polled::of_files(
+                period,
+                route,
+                Box::new(reads),
+                Box::new(open),
+            )),
         }
     }
 }

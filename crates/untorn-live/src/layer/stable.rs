@@ -14,6 +14,7 @@ use untorn::mutants::mutant;
 
 use super::Watch;
 use crate::error::{ConfigError, ErrorKind, Place};
+use crate::regular;
 
 /// A file that was written within this time is read when it has not changed for as long, so that a
 /// writer in place has finished. It costs a save in place this much latency, and a rename nothing.
@@ -133,18 +134,6 @@ pub(super) fn closed(place: &Place) -> ConfigError {
     ConfigError::new(ErrorKind::Ended, "the store has ended").at(place.clone())
 }
 
-/// Returns an error unless a file can be read without waiting for another process, as a pipe may.
-pub(super) fn check_kind(metadata: &Metadata) -> io::Result<()> {
-    if metadata.is_dir() {
-        let message = "it is a directory";
-        return Err(io::Error::new(io::ErrorKind::IsADirectory, message));
-    }
-    match metadata.is_file() {
-        true => Ok(()),
-        false => Err(io::Error::other("it is not a regular file")),
-    }
-}
-
 enum Attempt {
     Read(Bytes),
     /// The file was written recently.
@@ -160,12 +149,8 @@ fn attempt(
     is_complete: bool,
     settled: Option<Stamp>,
 ) -> io::Result<Attempt> {
-    // Opening a pipe would block.
-    check_kind(&fs::metadata(path)?)?;
-    let file = File::open(path)?;
-    let metadata = file.metadata()?;
-    check_kind(&metadata)?;
-    let stamp = Stamp::of(&metadata);
+    let file = regular::open(path)?;
+    let stamp = Stamp::of(&file.metadata()?);
     let is_recent = stamp.is_within(SETTLE) && !mutant("live_half_save_is_read");
     if !is_complete && is_recent && settled != Some(stamp) {
         return Ok(Attempt::Recent(stamp));

@@ -5,7 +5,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::stable::{self, Stamp};
+use super::stable::Stamp;
+use crate::regular;
 
 /// The largest size of all files together.
 const MAX_SIZE: u64 = 64 << 20;
@@ -35,6 +36,11 @@ impl Selection {
         let mut only = self.only.iter().flatten();
         (self.only.is_none() || only.any(|one| path.starts_with(one)))
             && !ignored.any(|one| path.starts_with(one))
+    }
+
+    /// Returns whether a file of a plain directory is read, by its path below the root.
+    pub(super) fn reads(&self, path: &Path) -> bool {
+        self.has(path) && !path.iter().any(|name| is_left_out(name, false))
     }
 
     /// Returns whether a path is selected, or is a directory above one that is.
@@ -94,7 +100,7 @@ impl<'s> Walk<'s> {
             if !self.selection.has(&below) {
                 continue;
             }
-            stable::check_kind(&metadata).map_err(named)?;
+            regular::check(&metadata).map_err(named)?;
             self.size += metadata.len();
             if self.size > MAX_SIZE {
                 let message = format!("the files have more than {MAX_SIZE} bytes together");

@@ -24,8 +24,8 @@ impl StoreBuilder {
     /// one. Does not wait for them; [`Store::ready`] does.
     ///
     /// # Errors
-    /// If a layer that does not change is wrong, the operating system cannot create a thread, or
-    /// there is no layer.
+    /// If a layer that does not change is wrong, the [cache](crate::Cache) is a file of a layer, the
+    /// operating system cannot create a thread, or there is no layer.
     ///
     /// # Examples
     /// See [`Store`].
@@ -57,6 +57,7 @@ impl StoreBuilder {
             remotes: Vec::new(),
         };
         if let Some(cache) = &self.cache {
+            cache.check_path(&self.layers)?;
             let polled = self.layers.iter().enumerate();
             let polled = polled.filter(|(_, layer)| matches!(layer.setup, Setup::Polled(_)));
             let polled: Vec<usize> = polled.map(|(number, _)| number).collect();

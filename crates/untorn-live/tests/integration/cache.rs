@@ -171,7 +171,7 @@ fn damaged_cache_is_reported_and_not_taken() {
         (flipped, "damaged"),
         (good[..good.len() - 1].to_vec(), "damaged"),
         (Vec::new(), "damaged"),
-        (b"port = 80\n".to_vec(), "damaged"),
+        (b"port = 80\n".to_vec(), "not a cache"),
         (newer, "version 2"),
     ];
     for (bytes, reason) in cases {

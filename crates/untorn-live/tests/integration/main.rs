@@ -4,6 +4,7 @@
 #![cfg(unix)]
 
 mod cache;
+mod cache_path;
 mod deltas;
 mod editors;
 mod environment;

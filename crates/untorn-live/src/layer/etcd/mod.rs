@@ -411,6 +411,7 @@ impl From<Etcd> for Layer {
                 trigger: Some(trigger),
                 #[cfg(any(feature = "file", feature = "mount"))]
                 route: None,
+                reads: None,
                 remote: Some(state),
             }),
         }

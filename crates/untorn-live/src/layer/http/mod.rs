@@ -413,6 +413,7 @@ impl From<Http> for Layer {
                 trigger: None,
                 #[cfg(any(feature = "file", feature = "mount"))]
                 route: None,
+                reads: None,
                 remote: Some(remote),
             }),
         }
