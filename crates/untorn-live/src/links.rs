@@ -1,4 +1,4 @@
-//! The links of a path.
+//! Paths from the root, and without links.
 
 use std::fs;
 use std::io;
@@ -15,6 +15,13 @@ pub(crate) struct Resolved {
     pub(crate) links: Vec<PathBuf>,
     /// The file at the end, which may be missing.
     pub(crate) target: PathBuf,
+}
+
+/// Returns the path from the root, so that it stays that of one file if the working directory of the
+/// process changes. An empty one stays as it is.
+pub(crate) fn absolute(path: impl Into<PathBuf>) -> PathBuf {
+    let path = path.into();
+    std::path::absolute(&path).unwrap_or(path)
 }
 
 /// Follows the links of a path.

@@ -19,6 +19,7 @@ use std::time::Duration;
 pub(crate) use self::keeper::{Keeper, KeeperState, count};
 use crate::error::{ConfigError, ErrorKind};
 use crate::layer::{Layer, Setup};
+use crate::links;
 
 /// How long a start waits for the sources before it takes the cache.
 const AFTER: Duration = Duration::from_secs(5);
@@ -74,13 +75,14 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// Creates a cache in a file, whose directory must exist.
+    /// Creates a cache in a file, whose directory must exist. A relative path is resolved now, in the
+    /// working directory of this moment.
     ///
     /// # Examples
     /// See [`Cache`].
     pub fn at(path: impl Into<PathBuf>) -> Self {
         Self {
-            path: path.into(),
+            path: links::absolute(path),
             are_secrets_stored: true,
             after: AFTER,
         }

@@ -148,8 +148,7 @@ impl From<File> for Layer {
                 setup: Setup::Fixed(Err(error)),
             };
         }
-        // The working directory may change.
-        file.path = std::path::absolute(&file.path).unwrap_or(file.path);
+        file.path = links::absolute(file.path);
         let route = Arc::new(Route::default());
         let (period, source_route) = (file.period, Arc::clone(&route));
         let path = file.path.clone();

@@ -186,8 +186,7 @@ impl Mount {
 impl From<Mount> for Layer {
     fn from(mut mount: Mount) -> Self {
         let name = mount.path.display().to_string().into();
-        // The working directory may change.
-        mount.path = std::path::absolute(&mount.path).unwrap_or(mount.path);
+        mount.path = links::absolute(mount.path);
         let route = Arc::new(Route::default());
         let (period, source_route) = (mount.period, Arc::clone(&route));
         let (root, selection) = (mount.path.clone(), mount.selection.clone());

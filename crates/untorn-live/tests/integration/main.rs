@@ -6,6 +6,7 @@
 mod cache;
 mod cache_path;
 mod deltas;
+mod directory;
 mod editors;
 mod environment;
 mod etcd;

@@ -105,10 +105,7 @@ fn token_comes_from_a_file_or_a_variable() {
             &[][..],
             "401 Unauthorized: check the credentials; give a token by --bearer-file",
         ),
-        (
-            &["--bearer-file", "absent"],
-            "cannot read the secret in absent",
-        ),
+        (&["--bearer-file", "absent"], "/absent: No such file"),
         (&["--bearer-variable", "ABSENT"], "the variable ABSENT"),
         (
             &["--bearer-file", "token", "--bearer-variable", "TOKEN"],

@@ -169,7 +169,7 @@ impl Etcd {
         name: impl Into<String>,
         path: impl Into<PathBuf>,
     ) -> Self {
-        self.user = Some((name.into(), Credential::File(path.into())));
+        self.user = Some((name.into(), Credential::file(path)));
         self
     }
 

@@ -215,7 +215,7 @@ impl Http {
     /// ```
     #[must_use]
     pub fn bearer_file(mut self, path: impl Into<PathBuf>) -> Self {
-        self.bearer = Some(Credential::File(path.into()));
+        self.bearer = Some(Credential::file(path));
         self
     }
 

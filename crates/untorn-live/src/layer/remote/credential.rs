@@ -5,19 +5,24 @@ use std::path::PathBuf;
 use std::{env, fmt, fs};
 
 use crate::error::{ConfigError, ErrorKind};
+use crate::links;
 
 /// The source of a password or token.
 #[derive(Clone)]
 pub(in crate::layer) enum Credential {
     /// A text of the program.
     Text(String),
-    /// A file.
+    /// A file, by its path from the root.
     File(PathBuf),
     /// An environment variable.
     Variable(String),
 }
 
 impl Credential {
+    pub(in crate::layer) fn file(path: impl Into<PathBuf>) -> Self {
+        Self::File(links::absolute(path))
+    }
+
     /// Reads the text, without the line breaks at its end.
     pub(in crate::layer) fn read(&self) -> Result<String, ConfigError> {
         let text = match self {

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::links;
+
 /// TLS for a source: which certificates a server may have, and the one of this process. Files are
 /// read again before each fetch, so that certificates can be replaced; PEM.
 ///
@@ -39,7 +41,7 @@ impl Tls {
     /// See [`Tls`].
     #[must_use]
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
-        self.ca_file = Some(path.into());
+        self.ca_file = Some(links::absolute(path));
         self
     }
 
@@ -53,7 +55,7 @@ impl Tls {
         chain: impl Into<PathBuf>,
         key: impl Into<PathBuf>,
     ) -> Self {
-        self.client = Some((chain.into(), key.into()));
+        self.client = Some((links::absolute(chain), links::absolute(key)));
         self
     }
 }
