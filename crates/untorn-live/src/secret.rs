@@ -88,7 +88,7 @@ fn add_texts(value: &Value, texts: &mut Vec<String>) {
     match value {
         // A message with each `true` replaced says which ones it had.
         Value::Null | Value::Bool(_) => {}
-        Value::Integer(_) | Value::Float(_) => texts.push(value.to_string()),
+        Value::Integer(_) | Value::Unsigned(_) | Value::Float(_) => texts.push(value.to_string()),
         Value::String(text) | Value::Text(text) => {
             let quoted = format!("{text:?}");
             let escaped = &quoted[1..quoted.len() - 1];

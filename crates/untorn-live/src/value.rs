@@ -27,6 +27,9 @@ pub enum Value {
     Bool(bool),
     /// An integer.
     Integer(i64),
+    /// An integer beyond [`i64::MAX`]. A smaller one is an [`Integer`](Self::Integer); if a program
+    /// makes one that is not, both are equal.
+    Unsigned(u64),
     /// A floating-point number.
     Float(f64),
     /// A string, and a date or time of TOML.
@@ -65,7 +68,8 @@ impl Value {
         }
     }
 
-    /// Returns the integer, if it is one, or a text that is one.
+    /// Returns the integer, if it is one, or a text that is one. `None` for an integer beyond
+    /// [`i64::MAX`], which [`as_unsigned`](Self::as_unsigned) returns.
     ///
     /// # Examples
     /// ```
@@ -79,6 +83,27 @@ impl Value {
     pub fn as_integer(&self) -> Option<i64> {
         match self {
             Self::Integer(value) => Some(*value),
+            Self::Unsigned(value) => i64::try_from(*value).ok(),
+            Self::Text(text) => text.trim().parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// Returns the integer, if it is one that is not negative, or a text that is one.
+    ///
+    /// # Examples
+    /// ```
+    /// use untorn_live::Value;
+    ///
+    /// assert_eq!(Value::Integer(80).as_unsigned(), Some(80));
+    /// assert_eq!(Value::Unsigned(u64::MAX).as_unsigned(), Some(u64::MAX));
+    /// assert_eq!(Value::Integer(-1).as_unsigned(), None);
+    /// ```
+    #[must_use]
+    pub fn as_unsigned(&self) -> Option<u64> {
+        match self {
+            Self::Integer(value) => u64::try_from(*value).ok(),
+            Self::Unsigned(value) => Some(*value),
             Self::Text(text) => text.trim().parse().ok(),
             _ => None,
         }
@@ -98,6 +123,7 @@ impl Value {
         match self {
             Self::Float(value) => Some(*value),
             Self::Integer(value) => Some(*value as f64),
+            Self::Unsigned(value) => Some(*value as f64),
             Self::Text(text) => text.trim().parse().ok(),
             _ => None,
         }
@@ -138,12 +164,17 @@ impl Value {
         }
     }
 
+    /// Returns the value of an integer that is not negative.
+    pub(crate) fn of_u64(value: u64) -> Self {
+        i64::try_from(value).map_or(Self::Unsigned(value), Self::Integer)
+    }
+
     /// Returns a noun for errors.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
             Self::Bool(_) => "a Boolean",
-            Self::Integer(_) => "an integer",
+            Self::Integer(_) | Self::Unsigned(_) => "an integer",
             Self::Float(_) => "a float",
             Self::String(_) => "a string",
             Self::Text(_) => "a text",
@@ -160,6 +191,9 @@ impl PartialEq for Value {
             (Self::Null, Self::Null) => true,
             (Self::Bool(one), Self::Bool(other)) => one == other,
             (Self::Integer(one), Self::Integer(other)) => one == other,
+            (Self::Unsigned(one), Self::Unsigned(other)) => one == other,
+            (Self::Integer(one), Self::Unsigned(other))
+            | (Self::Unsigned(other), Self::Integer(one)) => u64::try_from(*one) == Ok(*other),
             (Self::Float(one), Self::Float(other)) => {
                 one == other || one.is_nan() && other.is_nan()
             }
@@ -222,6 +256,7 @@ impl Serialize for Value {
             Self::Null => serializer.serialize_unit(),
             Self::Bool(value) => serializer.serialize_bool(*value),
             Self::Integer(value) => serializer.serialize_i64(*value),
+            Self::Unsigned(value) => serializer.serialize_u64(*value),
             Self::Float(value) => serializer.serialize_f64(*value),
             Self::String(text) | Self::Text(text) => serializer.serialize_str(text),
             Self::Array(elements) => serializer.collect_seq(&**elements),

@@ -42,6 +42,8 @@ enum Stored {
     Bool(bool),
     #[serde(rename = "i")]
     Integer(i64),
+    #[serde(rename = "u")]
+    Unsigned(u64),
     #[serde(rename = "f")]
     Float(u64),
     #[serde(rename = "s")]
@@ -60,6 +62,7 @@ impl From<&Value> for Stored {
             Value::Null => Self::Null,
             Value::Bool(value) => Self::Bool(*value),
             Value::Integer(value) => Self::Integer(*value),
+            Value::Unsigned(value) => Self::Unsigned(*value),
             Value::Float(value) => Self::Float(value.to_bits()),
             Value::String(text) => Self::String(text.to_string()),
             Value::Text(text) => Self::Text(text.to_string()),
@@ -82,6 +85,7 @@ impl From<Stored> for Value {
             Stored::Null => Self::Null,
             Stored::Bool(value) => Self::Bool(value),
             Stored::Integer(value) => Self::Integer(value),
+            Stored::Unsigned(value) => Self::Unsigned(value),
             Stored::Float(bits) => Self::Float(f64::from_bits(bits)),
             Stored::String(text) => Self::String(text.into()),
             Stored::Text(text) => Self::Text(text.into()),
@@ -203,6 +207,7 @@ mod tests {
             Value::Null,
             Value::Bool(true),
             Value::Integer(i64::MIN),
+            Value::Unsigned(u64::MAX),
             Value::Float(-0.0),
             Value::Float(f64::INFINITY),
             Value::String("\u{0}\u{1f600}\n".into()),

@@ -118,11 +118,11 @@ impl<'p> Parser<'p> {
                 let elements = elements.map(|raw| self.value(raw, self.line_of(raw), path));
                 Ok(Value::Array(elements.collect::<Result<_, _>>()?))
             }
-            _ => self.scalar(raw, line),
+            _ => self.scalar(raw, line, path),
         }
     }
 
-    fn scalar(&self, raw: &'p RawValue, line: u32) -> Result<Value, ConfigError> {
+    fn scalar(&self, raw: &'p RawValue, line: u32, path: &str) -> Result<Value, ConfigError> {
         Ok(match self.part(raw)? {
             serde_json::Value::Null => Value::Null,
             serde_json::Value::Bool(value) => Value::Bool(value),
@@ -133,11 +133,16 @@ impl<'p> Parser<'p> {
             {
                 Value::Float(number.as_f64().unwrap_or_default())
             }
-            serde_json::Value::Number(number) => match number.as_i64() {
-                Some(integer) => Value::Integer(integer),
-                None => {
+            // The parser reads it as a float, and only a float has such a zero.
+            serde_json::Value::Number(_) if raw.get() == "-0" => Value::Integer(0),
+            serde_json::Value::Number(number) => match (number.as_i64(), number.as_u64()) {
+                (Some(integer), _) => Value::Integer(integer),
+                (None, Some(integer)) => Value::of_u64(integer),
+                (None, None) => {
                     let place = self.place.clone().with_line(line);
-                    return Err(ConfigError::new(ErrorKind::Syntax, BEYOND).at(place));
+                    return Err(ConfigError::new(ErrorKind::Syntax, BEYOND)
+                        .at(place)
+                        .at_key(path));
                 }
             },
             serde_json::Value::Array(_) | serde_json::Value::Object(_) => {
@@ -243,16 +248,30 @@ mod tests {
         );
         assert!(error("{\n\"a\": \n}").starts_with("app:3: expected value"));
         for big in [
-            "18446744073709551615",
+            "18446744073709551616",
             "-9223372036854775809",
             "100000000000000000000",
         ] {
             assert_eq!(
                 error(&format!("{{\"big\":\n{big}}}")),
-                "app:2: the integer is beyond 64 bits; write it as a string"
+                "app:2: big: the integer is beyond 64 bits; write it as a string"
             );
         }
         assert!(error("[1]").contains("not a table"));
+    }
+
+    #[test]
+    fn integers_have_64_bits() {
+        for (text, value) in [
+            ("-0", "0"),
+            ("-0.0", "-0.0"),
+            ("-9223372036854775808", "-9223372036854775808"),
+            ("9223372036854775808", "9223372036854775808"),
+            ("18446744073709551615", "18446744073709551615"),
+        ] {
+            let entries = Format::Json.entries_of(&format!("{{\"k\": {text}}}"));
+            assert_eq!(entries, [("k".into(), value.into(), 1)]);
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(super) fn parse(text: &str, place: &Place) -> Result<Node, ConfigError> {
         place,
         lines: Lines::new(text),
     };
-    parser.table(table.into_inner(), 0, 0)
+    parser.table(table.into_inner(), 0, "", 0)
 }
 
 struct Parser<'p> {
@@ -28,17 +28,22 @@ struct Parser<'p> {
 }
 
 impl Parser<'_> {
-    fn table(&self, table: DeTable<'_>, line: u32, depth: usize) -> Result<Node, ConfigError> {
+    fn table(
+        &self,
+        table: DeTable<'_>,
+        line: u32,
+        path: &str,
+        depth: usize,
+    ) -> Result<Node, ConfigError> {
         if depth > MAX_DEPTH {
             return Err(too_deep(self.place, line));
         }
         let mut entries = Vec::with_capacity(table.len());
         for (key, value) in table {
             let line = self.lines.line_at(key.span().start);
-            entries.push((
-                key.into_inner().into_owned(),
-                self.node(value, line, depth + 1)?,
-            ));
+            let name = key.into_inner().into_owned();
+            let path = key::joined(path, &name);
+            entries.push((name, self.node(value, line, &path, depth + 1)?));
         }
         // The parser returns them in the order of their names.
         entries.sort_by_key(|(_, node)| node.line);
@@ -52,41 +57,49 @@ impl Parser<'_> {
         &self,
         value: Spanned<DeValue<'_>>,
         line: u32,
+        path: &str,
         depth: usize,
     ) -> Result<Node, ConfigError> {
         match value.into_inner() {
-            DeValue::Table(table) => self.table(table, line, depth),
+            DeValue::Table(table) => self.table(table, line, path, depth),
             value => Ok(Node {
                 line,
-                content: Content::Value(self.value(value, line, depth)?),
+                content: Content::Value(self.value(value, line, path, depth)?),
             }),
         }
     }
 
-    fn value(&self, value: DeValue<'_>, line: u32, depth: usize) -> Result<Value, ConfigError> {
+    fn value(
+        &self,
+        value: DeValue<'_>,
+        line: u32,
+        path: &str,
+        depth: usize,
+    ) -> Result<Value, ConfigError> {
         if depth > MAX_DEPTH {
             return Err(too_deep(self.place, line));
         }
         Ok(match value {
             DeValue::String(text) => Value::String(text.into()),
-            DeValue::Integer(integer) => Value::Integer(self.integer(&integer, line)?),
+            DeValue::Integer(integer) => self.integer(&integer, line, path)?,
             DeValue::Float(float) => {
                 let parsed = float.as_str().parse();
-                Value::Float(parsed.map_err(|_| self.error(line, "not a float"))?)
+                Value::Float(parsed.map_err(|_| self.error(line, path, "not a float"))?)
             }
             DeValue::Boolean(value) => Value::Bool(value),
             DeValue::Datetime(datetime) => Value::String(datetime.to_string().into()),
             DeValue::Array(array) => {
                 let elements = array.into_iter().map(|element| {
                     let line = self.lines.line_at(element.span().start);
-                    self.value(element.into_inner(), line, depth + 1)
+                    self.value(element.into_inner(), line, path, depth + 1)
                 });
                 Value::Array(elements.collect::<Result<_, _>>()?)
             }
             DeValue::Table(table) => {
                 let entries = table.into_iter().map(|(key, value)| {
                     let line = self.lines.line_at(key.span().start);
-                    let value = self.value(value.into_inner(), line, depth + 1)?;
+                    let path = key::joined(path, key.get_ref());
+                    let value = self.value(value.into_inner(), line, &path, depth + 1)?;
                     Ok((key.into_inner().into(), value))
                 });
                 Value::Table(entries.collect::<Result<_, ConfigError>>()?)
@@ -94,15 +107,27 @@ impl Parser<'_> {
         })
     }
 
-    fn integer(&self, integer: &DeInteger<'_>, line: u32) -> Result<i64, ConfigError> {
-        i64::from_str_radix(integer.as_str(), integer.radix()).map_err(|_| {
-            // Without the integer, which may be a secret.
-            self.error(line, BEYOND)
-        })
+    fn integer(
+        &self,
+        integer: &DeInteger<'_>,
+        line: u32,
+        path: &str,
+    ) -> Result<Value, ConfigError> {
+        let (text, radix) = (integer.as_str(), integer.radix());
+        match (
+            i64::from_str_radix(text, radix),
+            u64::from_str_radix(text, radix),
+        ) {
+            (Ok(integer), _) => Ok(Value::Integer(integer)),
+            (_, Ok(integer)) => Ok(Value::of_u64(integer)),
+            _ => Err(self.error(line, path, BEYOND)),
+        }
     }
 
-    fn error(&self, line: u32, message: &str) -> ConfigError {
-        ConfigError::new(ErrorKind::Syntax, message).at(self.place.clone().with_line(line))
+    fn error(&self, line: u32, path: &str, message: &str) -> ConfigError {
+        ConfigError::new(ErrorKind::Syntax, message)
+            .at(self.place.clone().with_line(line))
+            .at_key(path)
     }
 }
 
@@ -214,8 +239,8 @@ mod tests {
             error("a = 1\nb = \n")
         );
         assert_eq!(
-            error("big = 9223372036854775808"),
-            "app:1: the integer is beyond 64 bits; write it as a string"
+            error("big = 18446744073709551616"),
+            "app:1: big: the integer is beyond 64 bits; write it as a string"
         );
     }
 
@@ -254,6 +279,15 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn integers_have_64_bits() {
+        let text = "a = -9223372036854775808\nb = 18446744073709551615\nc = 0xFFFF_FFFF_FFFF_FFFF";
+        let values = Format::Toml.entries_of(text).into_iter();
+        let values: Vec<_> = values.map(|(_, value, _)| value).collect();
+        let largest = u64::MAX.to_string();
+        assert_eq!(values, [&*i64::MIN.to_string(), &*largest, &*largest]);
     }
 
     #[test]

@@ -131,11 +131,14 @@ pub(crate) fn from_json(value: serde_json::Value) -> Result<Value, String> {
         serde_json::Value::Null => Value::Null,
         serde_json::Value::Bool(value) => Value::Bool(value),
         serde_json::Value::String(text) => Value::String(text.into()),
-        serde_json::Value::Number(number) => match (number.as_i64(), number.as_f64()) {
-            (Some(integer), _) => Value::Integer(integer),
-            (None, Some(float)) if number.is_f64() => Value::Float(float),
-            _ => return Err(format!("the integer {number} is beyond 64 bits")),
-        },
+        serde_json::Value::Number(number) => {
+            match (number.as_i64(), number.as_u64(), number.as_f64()) {
+                (Some(integer), _, _) => Value::Integer(integer),
+                (None, Some(integer), _) => Value::of_u64(integer),
+                (None, None, Some(float)) => Value::Float(float),
+                (None, None, None) => return Err("the number is beyond 64 bits".into()),
+            }
+        }
         serde_json::Value::Array(elements) => {
             let elements = elements.into_iter().map(from_json);
             Value::Array(elements.collect::<Result<_, _>>()?)

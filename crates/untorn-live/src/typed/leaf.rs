@@ -88,6 +88,7 @@ impl<'de> Deserializer<'de> for Leaf<'_> {
             Value::Null => visitor.visit_unit(),
             Value::Bool(value) => visitor.visit_bool(*value),
             Value::Integer(value) => visitor.visit_i64(*value),
+            Value::Unsigned(value) => visitor.visit_u64(*value),
             Value::Float(value) => visitor.visit_f64(*value),
             Value::String(text) | Value::Text(text) => visitor.visit_str(text),
             Value::Array(elements) => visitor.visit_seq(Elements {

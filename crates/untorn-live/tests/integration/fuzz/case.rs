@@ -60,7 +60,7 @@ fn document(name: &str, text: &str) {
     // JSON is what its own parser reads.
     if name.ends_with("json") {
         let parsed: Json = serde_json::from_str(text).expect("it was parsed");
-        assert_eq!(tree, parsed);
+        assert_eq!(with_one_zero(tree), with_one_zero(parsed));
     }
     // A second time nothing differs.
     let manual = Store::builder()
@@ -71,6 +71,24 @@ fn document(name: &str, text: &str) {
     let revisions = [(); 2].map(|()| manual.publish_text(name, text).expect("it was parsed"));
     assert_eq!(revisions[0], revisions[1]);
     assert_eq!(manual.pin().len(), config.len());
+}
+
+/// Returns a tree whose zeros are integers. `-0` is the integer 0 of a configuration, and a float of
+/// the parser.
+fn with_one_zero(tree: Json) -> Json {
+    match tree {
+        Json::Number(number) if number.as_f64() == Some(0.0) => Json::from(0),
+        Json::Array(elements) => elements.into_iter().map(with_one_zero).collect(),
+        Json::Object(members) => {
+            let members = members.into_iter();
+            Json::Object(
+                members
+                    .map(|(name, part)| (name, with_one_zero(part)))
+                    .collect(),
+            )
+        }
+        other => other,
+    }
 }
 
 fn check_error(error: &ConfigError, name: &str, lines: u32) {
