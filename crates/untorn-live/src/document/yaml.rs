@@ -1,22 +1,22 @@
 //! YAML.
 
+mod numbers;
+
 use std::collections::HashMap;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::Spanned;
-use serde_saphyr::options::DuplicateKeyPolicy;
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
+use serde_saphyr::{Options, Spanned};
 use untorn::mutants::mutant;
 
-use super::{BEYOND, Content, MAX_DEPTH, Node, duplicate, too_deep};
+use super::{Content, MAX_DEPTH, Node, duplicate, too_deep};
 use crate::error::{ConfigError, ErrorKind, Place};
 use crate::key;
 use crate::value::Value;
 
 pub(super) fn parse(text: &str, place: &Place) -> Result<Node, ConfigError> {
-    // They are detected here, where both lines are known.
-    let options = serde_saphyr::options! { duplicate_keys: DuplicateKeyPolicy::PassThrough };
-    let parsed = serde_saphyr::from_str_with_options(text, options);
+    let parsed = serde_saphyr::from_str_with_options(text, options());
     let parsed: Spanned<Part> = parsed.map_err(|error| {
         let line = error
             .location()
@@ -24,6 +24,7 @@ pub(super) fn parse(text: &str, place: &Place) -> Result<Node, ConfigError> {
         ConfigError::new(ErrorKind::Syntax, one_line(&error.to_string()))
             .at(place.clone().with_line(line))
     })?;
+    numbers::check(&parsed.value, text, place)?;
     let line = line_of(&parsed);
     match parsed.value {
         // A document of comments only.
@@ -35,7 +36,16 @@ pub(super) fn parse(text: &str, place: &Place) -> Result<Node, ConfigError> {
     }
 }
 
-/// A part of a document.
+fn options() -> Options {
+    serde_saphyr::options! {
+        // They are detected here, where both lines are known.
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
+    }
+}
+
+/// A part of a document. Its position is that of its name: to ask for its own would double the stack
+/// that a level of nesting takes.
 enum Part {
     Value(Value),
     Array(Vec<Part>),
@@ -43,7 +53,7 @@ enum Part {
 }
 
 /// A name of a table, and what it has.
-type Member = (Spanned<String>, Spanned<Part>);
+type Member = (Spanned<String>, Part);
 
 fn line_of<T>(spanned: &Spanned<T>) -> u32 {
     spanned.referenced.line() as u32
@@ -65,7 +75,7 @@ fn node(
             let members = members.into_iter().map(|(name, member)| {
                 let line = line_of(&name);
                 let path = key::joined(path, &name.value);
-                let member = node(member.value, line, &path, place, depth + 1)?;
+                let member = node(member, line, &path, place, depth + 1)?;
                 Ok((name.value, member))
             });
             Content::Table(members.collect::<Result<_, ConfigError>>()?)
@@ -117,7 +127,7 @@ fn value(
             let members = members.into_iter().map(|(name, member)| {
                 let line = line_of(&name);
                 let path = key::joined(path, &name.value);
-                let member = value(member.value, line, &path, place, depth + 1)?;
+                let member = value(member, line, &path, place, depth + 1)?;
                 Ok((name.value.into(), member))
             });
             Value::Table(members.collect::<Result<_, ConfigError>>()?)
@@ -162,9 +172,8 @@ impl<'de> Visitor<'de> for PartVisitor {
         Ok(Part::Value(Value::Integer(value)))
     }
 
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Part, E> {
-        let value = i64::try_from(value).map_err(|_| E::custom(BEYOND))?;
-        Ok(Part::Value(Value::Integer(value)))
+    fn visit_u64<E>(self, value: u64) -> Result<Part, E> {
+        Ok(Part::Value(Value::of_u64(value)))
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Part, E> {

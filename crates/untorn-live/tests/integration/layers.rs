@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use untorn::poller::{Delta, DeltaSource, FetchedAfter, ResumeToken};
-use untorn_live::layer::{Custom, Env, File, Mount};
-use untorn_live::{ConfigError, ErrorKind, Store, Value};
+use untorn_live::layer::{Custom, Env, File, Fixed, Layer, Mount};
+use untorn_live::{Cache, ConfigError, ErrorKind, Store, Value};
 
 use crate::support::readers::Readers;
 use crate::support::{
@@ -426,4 +427,56 @@ fn refused_contents_are_replaced_by_malformed_ones() {
     let config = store.pin();
     assert_eq!(config.get("host"), Some(&Value::from(1)));
     assert_eq!(config.get("cert"), Some(&Value::from(1)));
+}
+
+/// Also those that no `i64` can be, by each kind of source, and through a cache.
+#[test]
+fn unsigned_integers_reach_their_type() {
+    #[derive(Debug, PartialEq, serde::Deserialize, serde::Serialize)]
+    struct Limits {
+        large: u64,
+        list: Vec<u64>,
+    }
+
+    let expected = || Limits {
+        large: u64::MAX,
+        list: vec![0, 1 << 63],
+    };
+    let (large, list) = (u64::MAX, [0, 1_u64 << 63]);
+    let pairs = [
+        ("A_LARGE", large.to_string()),
+        ("A_LIST", format!("{list:?}")),
+    ];
+    let layers: [Layer; 5] = [
+        Fixed::text("a.toml", &format!("large = {large}\nlist = {list:?}")).into(),
+        Fixed::text(
+            "a.json",
+            &format!(r#"{{"large": {large}, "list": {list:?}}}"#),
+        )
+        .into(),
+        Fixed::text("a.yaml", &format!("large: {large}\nlist: {list:?}")).into(),
+        Fixed::value("value", &expected()).into(),
+        Env::prefix("A_").from_pairs(pairs).into(),
+    ];
+    for layer in layers {
+        let name = layer.name().to_string();
+        let store = Store::builder().layer(layer).start().expect(&name);
+        assert_eq!(store.pin().section::<Limits>(""), Ok(expected()), "{name}");
+        let error = store.pin().get_as::<i64>("large").expect_err("too large");
+        assert!(error.to_string().contains("expected i64"), "{error}");
+    }
+
+    let folder = folder();
+    let (file, cache) = (folder.path().join("a.toml"), folder.path().join("cache"));
+    fs::write(&file, format!("large = {large}\nlist = {list:?}")).expect("written");
+    let start = || {
+        let cache = Cache::at(&cache).after(Duration::from_millis(1));
+        let store = Store::builder().file(&file).cache(cache).start();
+        let store = store.expect("threads");
+        let config = store.ready(LONG).expect("a configuration");
+        assert_eq!(config.section::<Limits>(""), Ok(expected()));
+    };
+    start();
+    fs::remove_file(&file).expect("it is there");
+    start();
 }

@@ -51,10 +51,10 @@ fn integer_beyond_64_bits_is_refused() {
     let big = "99999999999999999999";
     for (extension, text) in [
         ("toml", format!("a = 1\nb = {big}")),
-        ("json", format!("{{\"a\": 1,\n\"b\": {}}}", u64::MAX)),
-        ("yaml", format!("a: 1\nb: {}\n", u64::MAX)),
+        ("json", format!("{{\"a\": 1,\n\"b\": {big}}}")),
+        ("yaml", format!("a: 1\nb: {big}\n")),
     ] {
-        let wrong = Wrong::new(extension, text, Syntax).at(2);
+        let wrong = Wrong::new(extension, text, Syntax).at(2).key("b");
         refuses(&wrong.message("beyond 64 bits"), |builder| builder);
     }
 }
