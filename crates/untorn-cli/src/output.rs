@@ -18,6 +18,9 @@ pub(crate) struct Output {
     json: bool,
 }
 
+/// Exit status: the output cannot be written. 1 is an answer of `get`, `explain` and `diff`.
+const UNWRITABLE: i32 = 2;
+
 const HEADING: Style = Style::new().bold();
 const FATAL: Style = AnsiColor::Red.on_default().bold();
 const ASIDE: Style = Style::new().dimmed();
@@ -122,17 +125,26 @@ impl Output {
             let polled = poll(&mut watched, Some(&Timespec::default()));
             if polled.is_ok() && watched[0].revents().contains(PollFlags::ERR) {
                 progress::clear();
-                process::exit(1);
+                process::exit(UNWRITABLE);
             }
         }
     }
 
-    /// Prints the document; nothing without `--json`.
+    /// Prints the document; nothing without `--json`. Ends the command if it cannot be written.
     pub(crate) fn document(&self, value: &impl Serialize) -> io::Result<()> {
         if self.json {
             let mut stdout = io::stdout().lock();
-            serde_json::to_writer_pretty(&mut stdout, value)?;
-            writeln!(stdout)?;
+            let written = serde_json::to_writer_pretty(&mut stdout, value);
+            let written = match written {
+                Err(error) if error.is_io() => Err(error.into()),
+                written => {
+                    written?;
+                    writeln!(stdout)
+                }
+            };
+            if let Err(error) = written {
+                exit_unwritable(&error);
+            }
         }
         Ok(())
     }
@@ -156,5 +168,5 @@ fn exit_unwritable(error: &io::Error) -> ! {
     if error.kind() != ErrorKind::BrokenPipe {
         let _ = writeln!(io::stderr(), "untorn: cannot write to stdout: {error}");
     }
-    process::exit(1);
+    process::exit(UNWRITABLE);
 }

@@ -45,7 +45,8 @@ warning if there is a similar key.
 
 {}
 
-Exit status: 0 no errors, 1 a source is wrong or cannot be read, 2 wrong usage.",
+Exit status: 0 no errors, 1 a source is wrong or cannot be read, 2 wrong usage, or an output that cannot be
+written.",
         sources::help()
     )
 }

@@ -43,7 +43,8 @@ a later source overrides.
 
 {}
 
-Exit status: 0 no difference, 1 a difference, 2 wrong usage or a source that cannot be read, as of diff.",
+Exit status: 0 no difference, 1 a difference, 2 wrong usage, a source that cannot be read, or an output
+that cannot be written, as of diff.",
         sources::help()
     )
 }

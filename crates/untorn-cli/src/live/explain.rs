@@ -28,7 +28,8 @@ Examples:
 
 {}
 
-Exit status: 0 there is such a key, 1 there is none, 2 wrong usage or a source that cannot be read.",
+Exit status: 0 there is such a key, 1 there is none, 2 wrong usage, a source that cannot be read, or an output that
+cannot be written.",
         sources::help()
     )
 }

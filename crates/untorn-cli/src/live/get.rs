@@ -34,7 +34,8 @@ A string is printed without quotes, for scripts; --json prints JSON. A segment o
 
 {}
 
-Exit status: 0 there is such a key, 1 there is none, 2 wrong usage or a source that cannot be read.",
+Exit status: 0 there is such a key, 1 there is none, 2 wrong usage, a source that cannot be read, or an output that
+cannot be written.",
         sources::help()
     )
 }

@@ -407,7 +407,7 @@ fn closed_pipe_ends_the_runs() {
     assert!(line.starts_with("One pair of keys"), "{line}");
     drop(stdout);
     let status = child.wait().expect("it ends");
-    assert_eq!(status.code(), Some(1));
+    assert_eq!(status.code(), Some(2));
     // A slice takes 3 s; all of them would take a minute.
     assert!(start.elapsed() < Duration::from_secs(40));
 }
@@ -473,7 +473,7 @@ fn full_stdout_is_an_error_and_no_panic() {
         .spawn()
         .and_then(std::process::Child::wait_with_output)
         .expect("the command runs");
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("cannot write to stdout"));
 }
 

@@ -66,7 +66,8 @@ each other faster than they can be printed are shown as one, with the number of 
 
 {}
 
-Exit status: 0 after an interrupt (Ctrl-C) or a termination signal, 1 if stdout is closed, 2 wrong usage.",
+Exit status: 0 after an interrupt (Ctrl-C) or a termination signal, 2 wrong usage, or an output that
+is closed or cannot be written.",
         sources::help()
     )
 }

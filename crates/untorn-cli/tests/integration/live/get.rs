@@ -406,3 +406,36 @@ fn no_error_names_a_call_of_the_library() {
         }
     }
 }
+
+/// 1 would mean that there is no such key. A reader that closes the pipe is not reported.
+#[cfg(unix)]
+#[test]
+fn unwritable_output_has_a_status_of_its_own() {
+    use std::process::Stdio;
+
+    let folder = Folder::new(&[APP]);
+    for args in [
+        &["get", "name", "app.toml"][..],
+        &["get", "name", "app.toml", "--json"],
+        &["explain", "name", "app.toml", "--json"],
+        &["check", "app.toml", "--json"],
+        &["diff", "app.toml", "app.toml", "--json"],
+    ] {
+        let run = |stdout: Stdio| {
+            let mut command = folder.command(args);
+            let output = command.stdout(stdout).stderr(Stdio::piped()).spawn();
+            let output = output.and_then(std::process::Child::wait_with_output);
+            let output = output.expect("the command runs");
+            let error = String::from_utf8_lossy(&output.stderr).into_owned();
+            (output.status.code(), error)
+        };
+        if let Ok(full) = std::fs::File::options().write(true).open("/dev/full") {
+            let (status, error) = run(full.into());
+            assert_eq!(status, Some(2), "{args:?}: {error}");
+            assert!(error.contains("cannot write to stdout"), "{error}");
+        }
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        assert_eq!(run(writer.into()), (Some(2), String::new()), "{args:?}");
+    }
+}

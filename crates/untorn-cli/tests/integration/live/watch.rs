@@ -260,7 +260,7 @@ fn a_closed_pipe_ends_it() {
         assert!(stdout.read_line(&mut line).expect("a line") > 0);
     }
     drop(stdout);
-    assert_eq!(end_of(&mut child).code(), Some(1));
+    assert_eq!(end_of(&mut child).code(), Some(2));
     let mut errors = String::new();
     let mut stderr = child.stderr.take().expect("piped");
     stderr.read_to_string(&mut errors).expect("UTF-8");
