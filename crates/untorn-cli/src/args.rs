@@ -8,7 +8,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::demo::{self, competitors, go, lookup, map_acts};
-use crate::{live, why};
+use crate::{live, redacted, why};
 
 /// Demo of untorn: concurrent maps for data that is refreshed while many threads read it.
 ///
@@ -42,6 +42,7 @@ impl Args {
                 let tips = ContextValue::StyledStrs(vec![StyledStr::from(tip)]);
                 error.insert(ContextKind::Suggested, tips);
             }
+            redacted::redact(&mut error);
             error.exit()
         });
         if let Some(Command::Demo {
@@ -136,7 +137,8 @@ Configurations, of files, mounted directories, HTTP servers, etcd and the enviro
 
 The fields of the --json documents are described in docs/json.md.
 
-Exit status: 0 success, 1 failure, 2 wrong usage; the help of a command says what it adds to that.";
+Exit status: 0 success, 1 failure, 2 wrong usage, or an output that cannot be written; the help of a command says what
+it adds to that.";
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -160,7 +162,7 @@ of a log and with its prefixes. A crash dump names only the goroutine that detec
 side is inferred, and each guess is marked with its certainty. A race report names both sides.
 More: docs/why-a-dump.md; the fields of --json: docs/json.md.
 
-Exit status: 0 a dump was read, 1 the input has no dump, 2 wrong usage.")]
+Exit status: 0 a dump was read, 1 the input has no dump, 2 wrong usage, or an output that cannot be written.")]
     Why(why::Args),
     /// Prints the value of a configuration's key, or the keys of a section.
     #[command(after_help = live::get::help())]

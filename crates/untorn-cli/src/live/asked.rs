@@ -10,6 +10,7 @@ use super::load::{self, Limit, Reading};
 use super::sources::{self, Source};
 use super::{UNREADABLE, print_errors};
 use crate::escaped::Escaped;
+use crate::redacted::redacted;
 
 #[derive(clap::Args)]
 pub(crate) struct Asked {
@@ -62,13 +63,14 @@ impl Asked {
         }
         let names = || self.sources.iter().map(|source| &*source.name);
         let key = names().find(|name| !is_source(name));
-        let sources = [&*self.key].into_iter().chain(names());
+        let shown = redacted(&self.key);
+        let sources = [&*shown].into_iter().chain(names());
         let sources: Vec<_> = sources.filter(|name| Some(*name) != key).collect();
         Some(format!(
             "`{}` is a source, and the key comes first: untorn {command} {} {}",
-            self.key,
+            shown,
             key.unwrap_or("\"\""),
-            sources.join(" ")
+            sources.join(" "),
         ))
     }
 }

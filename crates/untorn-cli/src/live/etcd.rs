@@ -36,7 +36,11 @@ pub(super) fn parse(scheme: &str, text: &str) -> Result<(String, Etcd), String> 
     for option in options.split('&').filter(|option| !option.is_empty()) {
         etcd = match option {
             "documents" => etcd.documents(),
-            _ => return Err(format!("unknown option `?{option}`; etcd takes ?documents")),
+            _ => {
+                // Without its value, which may be a password.
+                let (name, _) = option.split_once('=').unwrap_or((option, ""));
+                return Err(format!("unknown option `?{name}`; etcd takes ?documents"));
+            }
         };
     }
     Ok((name, etcd))
@@ -71,6 +75,7 @@ mod tests {
             ("///app/", "the address of a server is missing"),
             ("//me:secret@host/app/", "--password-file"),
             ("//host/app/?docs", "unknown option `?docs`"),
+            ("//host/app/?token=secret", "unknown option `?token`"),
         ] {
             let error = parse("etcd", text).unwrap_err();
             assert!(error.contains(word), "{text}: {error}");

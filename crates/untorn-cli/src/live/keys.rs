@@ -2,6 +2,8 @@
 
 use untorn_live::{Config, Value};
 
+use crate::redacted::redacted;
+
 /// The least similarity of a suggestion.
 const SIMILAR: f64 = 0.75;
 
@@ -47,7 +49,10 @@ pub(super) fn is_in(key: &str, section: &str) -> bool {
 /// Returns the message for a key that is missing, with the most similar key or section.
 pub(super) fn missing(configs: &[&Config], key: &str) -> String {
     let known = configs.iter().flat_map(|config| config.keys());
-    match similar(key, known.flat_map(|known| sections(known).chain([known]))) {
+    let similar = similar(key, known.flat_map(|known| sections(known).chain([known])));
+    // A source in the place of the key.
+    let key = redacted(key);
+    match similar {
         Some(known) => format!("no source has the key `{key}`; did you mean `{known}`?"),
         None => format!("no source has the key `{key}`; untorn get \"\" … lists all keys"),
     }

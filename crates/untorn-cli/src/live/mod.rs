@@ -35,6 +35,7 @@ use untorn_live::ConfigError;
 
 pub(crate) use self::problem::Problem;
 use crate::escaped::Escaped;
+use crate::redacted::redacted;
 
 /// Exit status: the sources cannot be read, so that the question has no answer.
 const UNREADABLE: u8 = 2;
@@ -46,7 +47,12 @@ pub(crate) fn tip_for_missing(arguments: impl Iterator<Item = String>) -> Option
         return None;
     };
     let is_meant = matches!(&**command, "get" | "explain") && asked::is_source(source);
-    is_meant.then(|| format!("to show all keys: untorn {command} \"\" {source}"))
+    is_meant.then(|| {
+        format!(
+            "to show all keys: untorn {command} \"\" {}",
+            redacted(source)
+        )
+    })
 }
 
 /// Prints errors of sources to stderr.

@@ -95,3 +95,28 @@ fn a_secret_of_one_side_of_a_diff_is_enough() {
     assert_eq!((status, &*error), (Some(1), ""));
     assert!(shown.contains("- db.hosts: ***\n"), "{shown}");
 }
+
+/// Passwords and tokens do not belong into an argument, and the error must not copy them to a log.
+#[test]
+fn usage_errors_have_no_passwords() {
+    let folder = folder();
+    for args in [
+        &["get", "", "etcd://u:hunter2@host/app/"][..],
+        &["get", "", "etcd://host/app/?token=hunter2"],
+        &["get", "", "http://u:hunter2@host/x#ini"],
+        &["get", "", "HTTP://127.0.0.1/x?token=hunter2"],
+        &["get", "http://u:hunter2@host/x.toml"],
+        &["get", "http://u:hunter2@host/x.toml", "app.toml"],
+        &["get", "https://host/x?token=hunter2", "app.toml"],
+        &["explain", "", "etcd:u:hunter2@host/app/"],
+        &["watch", "etcd://u:hunter2@host/app/"],
+        &["diff", "app.toml", "etcd://u:hunter2@host/app/"],
+        &["check", "HTTP://u:hunter2@127.0.0.1/x"],
+        &["http://u:hunter2@host/x.toml"],
+    ] {
+        let (status, shown, error) = folder.outcome(args);
+        assert!(matches!(status, Some(1 | 2)), "{args:?}: {status:?}");
+        assert!(!error.is_empty() && shown.is_empty(), "{args:?}: {shown}");
+        assert!(!error.contains(CANARY), "{args:?}: {error}");
+    }
+}
