@@ -26,6 +26,7 @@ mod source;
 mod stream;
 mod wire;
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +36,7 @@ use self::keys::Naming;
 use self::listing::Range;
 use self::pace::Pace;
 use self::source::{Progress, Source};
-use super::remote::{Client, ClientOptions, Credential, Url};
+use super::remote::{Client, ClientOptions, Credential, Url, name_of};
 use super::{Fetch, Layer, Opening, Polled, RemoteState, Setup, Tls, Trigger};
 use crate::error::{ConfigError, ErrorKind, Place};
 
@@ -87,7 +88,7 @@ const WHOLE: Duration = Duration::from_secs(60);
 /// let config = store.ready(Duration::from_secs(10)).unwrap();
 /// println!("{:?}", config.get("http.port"));
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Etcd {
     prefix: String,
     separator: String,
@@ -351,6 +352,27 @@ impl Etcd {
             endpoints.push(url.origin().into());
         }
         Ok(endpoints)
+    }
+}
+
+/// Without passwords, which the address of an endpoint may have by mistake.
+impl fmt::Debug for Etcd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let endpoints = self.endpoints.iter();
+        let endpoints: Vec<_> = endpoints.map(|endpoint| name_of(endpoint)).collect();
+        f.debug_struct("Etcd")
+            .field("prefix", &self.prefix)
+            .field("separator", &self.separator)
+            .field("endpoints", &endpoints)
+            .field("user", &self.user)
+            .field("tls", &self.tls)
+            .field("are_documents_parsed", &self.are_documents_parsed)
+            .field("max_size", &self.max_size)
+            .field("sweep", &self.sweep)
+            .field("timeout", &self.timeout)
+            .field("probe_after", &self.probe_after)
+            .field("initial_delay", &self.initial_delay)
+            .finish()
     }
 }
 

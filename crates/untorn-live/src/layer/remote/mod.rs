@@ -20,6 +20,4 @@ pub(super) use self::client::{Client, ClientOptions, describe, send};
 pub(crate) use self::closing::Closing;
 pub(super) use self::credential::Credential;
 pub use self::tls::Tls;
-pub(super) use self::url::Url;
-#[cfg(feature = "http")]
-pub(super) use self::url::name_of;
+pub(super) use self::url::{Url, name_of};

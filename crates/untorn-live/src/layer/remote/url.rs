@@ -132,10 +132,10 @@ pub(in crate::layer) fn name_of(text: &str) -> String {
     match Url::parse(text) {
         Ok(url) => url.name(),
         Err(_) => {
-            let text = text.split(['?', '#']).next().unwrap_or_default();
             let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
-            // A password may have a slash.
+            // A password may have a slash or a question mark.
             let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
+            let rest = rest.split(['?', '#']).next().unwrap_or_default();
             match scheme {
                 "" => rest.into(),
                 scheme => format!("{scheme}://{rest}"),
@@ -235,6 +235,7 @@ mod tests {
             ),
             ("http://u:hunter2@a.example/x", "http://a.example/x"),
             ("http://u:hun/ter2@a.example/x", "http://a.example/x"),
+            ("http://u:hun?ter2#@a.example/x?y", "http://a.example/x"),
             ("u:hunter2@a.example", "a.example"),
             ("http://a.example:hunter2@/", "http:///"),
         ] {

@@ -98,3 +98,14 @@ fn missing_gateway_is_an_error_that_says_so() {
         error.kind() == ErrorKind::Unreachable && error.message().contains("--enable-grpc-gateway")
     });
 }
+
+/// An address with a password is refused, and must not be shown before that.
+#[test]
+fn password_of_an_endpoint_is_not_shown() {
+    let etcd = Etcd::prefix("/app/").endpoints(["http://u:hunter2@h:1", "http://h:2"]);
+    let text = format!("{etcd:?}");
+    assert!(
+        !text.contains("hunter2") && text.contains("http://h:1"),
+        "{text}"
+    );
+}
