@@ -72,7 +72,7 @@ pub use self::remote::Tls;
 pub(crate) use self::trigger::Trigger;
 #[cfg(any(feature = "file", feature = "mount"))]
 pub(crate) use self::watch::{Route, Watch};
-use crate::error::{ConfigError, Place};
+use crate::error::{ConfigError, ErrorKind, Place};
 use crate::key;
 use crate::value::Value;
 
@@ -191,7 +191,10 @@ impl Layer {
     }
 
     /// Puts the keys of the layer below a section: `tls.crt` and `tls.key` of a mount, for example,
-    /// beside a file that has the other sections.
+    /// beside a file that has the other sections. The empty section is the root.
+    ///
+    /// A section that is no dotted path, such as `tls.`, is an error of
+    /// [`StoreBuilder::start`](crate::StoreBuilder::start).
     ///
     /// # Examples
     /// ```
@@ -204,6 +207,15 @@ impl Layer {
     /// ```
     #[must_use]
     pub fn in_section(mut self, section: &str) -> Self {
+        if !section.is_empty() && !key::is_canonical(section) {
+            let message = format!(
+                "the layer is put below `{section}`, which is no section: write a dotted path, and \
+                 quote a segment that has a dot"
+            );
+            let error = ConfigError::new(ErrorKind::Syntax, message);
+            self.setup = Setup::Fixed(Err(error.at(Place::of_layer(&self.name))));
+            return self;
+        }
         let section: Arc<str> = section.into();
         self.setup = match self.setup {
             Setup::Fixed(contents) => {

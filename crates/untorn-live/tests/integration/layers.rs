@@ -480,3 +480,34 @@ fn unsigned_integers_reach_their_type() {
     fs::remove_file(&file).expect("it is there");
     start();
 }
+
+#[test]
+fn section_of_a_layer_is_checked() {
+    let layer = |section: &str| {
+        let layer = Layer::from(Fixed::text("a.json", r#"{"port": 80}"#)).in_section(section);
+        Store::builder().layer(layer).start()
+    };
+    for section in ["tls.", "x..y", ".x", "a.\"b", "\"quoted\""] {
+        let error = layer(section).expect_err("no section").to_string();
+        assert_eq!(
+            error,
+            format!(
+                "a.json: the layer is put below `{section}`, which is no section: write a dotted \
+                 path, and quote a segment that has a dot"
+            )
+        );
+    }
+    for (section, key) in [
+        ("", "port"),
+        ("a.\"b.c\"", "a.\"b.c\".port"),
+        ("\"\"", "\"\".port"),
+    ] {
+        let store = layer(section).expect("a section");
+        assert!(store.pin().contains_key(key), "{section}");
+    }
+    let file = Layer::from(File::at("missing.toml")).in_section("x..y");
+    Store::builder()
+        .layer(file)
+        .start()
+        .expect_err("a file too");
+}
