@@ -10,7 +10,7 @@ use untorn::{RecvTimeoutError, Revision, Subscription, SubscriptionHandle};
 
 use super::file::Header;
 use super::format::Body;
-use super::{Cache, file};
+use super::{Cache, age_of, file};
 use crate::config::Config;
 use crate::error::{ConfigError, ErrorKind};
 use crate::store::Engine;
@@ -203,8 +203,16 @@ impl Run {
             }
         }
         // Before the first revision, whose readers may ask for it.
-        self.state.lock().in_use_since = Some(body.written());
-        self.engine.take_from_cache(taken)
+        let written = body.written();
+        self.state.lock().in_use_since = Some(written);
+        self.engine.take_from_cache(taken)?;
+        if age_of(written).is_none() {
+            let message = "the cache was written in the future, so its age is unknown; check the \
+                           clock of this machine";
+            let error = ConfigError::new(ErrorKind::Cache, message);
+            self.report(&error.at(file::place(&self.cache.path)));
+        }
+        Ok(())
     }
 
     /// Records an error, and reports it unless it is the last one.

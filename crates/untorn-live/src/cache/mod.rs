@@ -14,7 +14,7 @@ pub(crate) mod fuzz;
 mod keeper;
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 pub(crate) use self::keeper::{Keeper, KeeperState, count};
 use crate::error::{ConfigError, ErrorKind};
@@ -23,6 +23,18 @@ use crate::links;
 
 /// How long a start waits for the sources before it takes the cache.
 const AFTER: Duration = Duration::from_secs(5);
+
+/// The largest step of a clock that is set right.
+const CLOCK_STEP: Duration = Duration::from_secs(60);
+
+/// Returns the age of a cache; `None` if it was written in the future, by a clock that was wrong
+/// then or is wrong now.
+pub(crate) fn age_of(written: SystemTime) -> Option<Duration> {
+    match written.elapsed() {
+        Ok(age) => Some(age),
+        Err(future) => (future.duration() <= CLOCK_STEP).then_some(Duration::ZERO),
+    }
+}
 
 /// A file with the last good configuration, for [`StoreBuilder::cache`](crate::StoreBuilder::cache).
 ///

@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 use untorn::poller::Activity;
 
 use super::progress::Refusal;
+use crate::cache::age_of;
 use crate::error::ConfigError;
 use crate::layer::Remote;
 
@@ -61,7 +62,8 @@ pub struct CacheStatus {
     /// answered.
     #[serde(serialize_with = "as_optional_unix_time")]
     pub in_use_since: Option<SystemTime>,
-    /// Why it could not be written or taken last, or that another store has written it too.
+    /// Why it could not be written or taken last, that another store has written it too, or that it
+    /// was written in the future.
     pub error: Option<ConfigError>,
 }
 
@@ -137,7 +139,8 @@ impl LayerStatus {
 impl Status {
     /// Returns an upper bound for the age of the configuration: the largest
     /// [age](LayerStatus::age) of its layers and, while it is in use, that of the cache. `None` if
-    /// no layer is polled, or none has succeeded yet.
+    /// no layer is polled, none has succeeded yet, or a cache is in use that was written in the
+    /// future, which is an [error](CacheStatus::error) too: treat it as too old.
     ///
     /// It grows while a source is silent or refused, so a health check can compare it with a limit
     /// above the longest period.
@@ -162,7 +165,10 @@ impl Status {
     #[must_use]
     pub fn age(&self) -> Option<Duration> {
         let cached = self.cache.as_ref().and_then(|cache| cache.in_use_since);
-        let cached = cached.map(|since| since.elapsed().unwrap_or_default());
+        let cached = match cached {
+            Some(written) => Some(age_of(written)?),
+            None => None,
+        };
         let layers = self.layers.iter().filter_map(LayerStatus::age);
         layers.chain(cached).max()
     }
@@ -208,8 +214,10 @@ impl fmt::Display for Status {
         }
         if let Some(cache) = &self.cache {
             if let Some(since) = cache.in_use_since {
-                let age = since.elapsed().unwrap_or_default();
-                write!(f, "\nfrom the cache, {age:.0?} old")?;
+                match age_of(since) {
+                    Some(age) => write!(f, "\nfrom the cache, {age:.0?} old")?,
+                    None => f.write_str("\nfrom the cache, of unknown age")?,
+                }
             }
             if let Some(error) = &cache.error {
                 write!(f, "\n{error}")?;

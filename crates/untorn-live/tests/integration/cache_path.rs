@@ -1,4 +1,5 @@
-//! The path of a cache: what is there and is no cache stays as it is.
+//! The path of a cache, and its time: what is there and is no cache stays as it is, and one of the
+//! future has no age.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -148,4 +149,37 @@ fn cache_in_a_mount_is_refused_unless_left_out() {
     start(mount(), &cache).expect_err("a key of the mount");
     start(mount().ignoring(["cache"]), &cache).expect("it is left out");
     start(mount(), &folder.path().join(".cache")).expect("hidden files are no keys");
+}
+
+/// The clock was wrong when it was written, or is wrong now: its age must not be that of a new one.
+#[test]
+fn cache_of_the_future_has_no_age() {
+    let folder = folder();
+    let path = folder.path().join("cache");
+    drop(store(&path));
+    let text = fs::read_to_string(&path).expect("text");
+    let body = text.split_once('\n').expect("a header").1;
+    let (start, rest) = body.split_once("\"written\":").expect("a time");
+    let rest = &rest[rest.find(',').expect("more")..];
+    let in_a_year = std::time::SystemTime::now() + 365 * 24 * HOUR;
+    let in_a_year = in_a_year.duration_since(std::time::UNIX_EPOCH);
+    let seconds = in_a_year.expect("after 1970").as_secs();
+    let body = format!("{start}\"written\":{seconds}{rest}");
+    let (sum, length) = (crc32fast::hash(body.as_bytes()), body.len());
+    let text = format!("untorn-live-cache 1 {sum:08x} {length}\n{body}");
+    fs::write(&path, text).expect("written");
+
+    let fetch = || Err::<BTreeMap<String, i64>, _>(ConfigError::new(ErrorKind::Source, "down"));
+    let layer = Custom::closure("server", HOUR, fetch);
+    let cache = Cache::at(&path).after(Duration::from_millis(1));
+    let store = Store::builder().layer(layer).cache(cache).start();
+    let store = store.expect("threads");
+    store.ready(LONG).expect("the cache");
+    let error = || store.status().cache.expect("one").error;
+    wait_until(LONG, "an error", || error().is_some());
+    let status = store.status();
+    assert!(status.to_string().contains("of unknown age"), "{status}");
+    assert_eq!(status.age(), None);
+    let error = error().expect("one").to_string();
+    assert!(error.contains("written in the future"), "{error}");
 }
