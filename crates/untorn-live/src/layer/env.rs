@@ -61,7 +61,7 @@ impl Env {
     }
 
     /// Adds a variable by its whole name, with or without the prefix, as this key. The rules of the
-    /// prefix do not apply to it.
+    /// prefix do not apply to it. One variable for two keys is an error.
     ///
     /// # Examples
     /// ```
@@ -157,16 +157,23 @@ impl Env {
             );
             return Err(ConfigError::new(ErrorKind::Syntax, message).at(place.clone()));
         }
-        let mut named = self.named.iter();
-        let Some((name, key)) = named.find(|(_, key)| !key::is_canonical(key)) else {
-            return Ok(());
-        };
-        let message = format!(
-            "the variable is named for `{key}`, which is no key: write a dotted path, and quote a \
-             segment that has a dot"
-        );
-        let place = place.clone().with_item(Some(Arc::from(&**name)));
-        Err(ConfigError::new(ErrorKind::Syntax, message).at(place))
+        for (index, (name, key)) in self.named.iter().enumerate() {
+            let mut earlier = self.named[..index].iter();
+            let other = earlier.find(|(other, other_key)| other == name && other_key != key);
+            let message = match other {
+                Some((_, other)) => {
+                    format!("the variable is named for two keys, `{other}` and `{key}`; remove one")
+                }
+                None if key::is_canonical(key) => continue,
+                None => format!(
+                    "the variable is named for `{key}`, which is no key: write a dotted path, and \
+                     quote a segment that has a dot"
+                ),
+            };
+            let place = place.clone().with_item(Some(Arc::from(&**name)));
+            return Err(ConfigError::new(ErrorKind::Syntax, message).at(place));
+        }
+        Ok(())
     }
 
     /// Returns the key of a variable; `None` for one that the layer does not have.

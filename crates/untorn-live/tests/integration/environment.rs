@@ -80,6 +80,13 @@ fn named_variables_are_checked() {
         "PORT: the variable is named for `http..port`, which is no key: write a dotted path, and \
          quote a segment that has a dot"
     );
+    let twice = Env::prefix("APP_")
+        .variable("PORT", "a")
+        .variable("PORT", "b");
+    assert_eq!(
+        refused(twice).to_string(),
+        "PORT: the variable is named for two keys, `a` and `b`; remove one"
+    );
     let pairs = [("PORT", "1"), ("APP_HTTP__PORT", "2")];
     let twice = Env::prefix("APP_").variable("PORT", "http.port");
     let error = builder(twice.from_pairs(pairs)).start();
