@@ -138,3 +138,30 @@ fn missing_field_has_the_place_of_its_section() {
         .expect_err("a field is missing");
     assert_shown(&error, "env:APP_: http: missing field `port`");
 }
+
+/// As the documentation of `deny_unknown` says.
+#[test]
+fn names_in_arrays_are_checked_by_their_type() {
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Strict {
+        #[expect(dead_code, reason = "read by serde only")]
+        port: u16,
+    }
+    #[derive(Debug, Deserialize)]
+    struct Lenient {
+        #[expect(dead_code, reason = "read by serde only")]
+        port: u16,
+    }
+
+    let text = "[[servers]]\nport = 1\nprot = 2";
+    let builder = || Store::builder().text("app.toml", text).deny_unknown();
+    let lenient = builder().require::<Vec<Lenient>>("servers").start();
+    assert!(lenient.expect("one key").status().unknown_keys.is_empty());
+    let error = builder().require::<Vec<Strict>>("servers").start();
+    let error = error.expect_err("an unknown field").to_string();
+    assert!(
+        error.starts_with("app.toml:1: servers: unknown field `prot`"),
+        "{error}"
+    );
+}
