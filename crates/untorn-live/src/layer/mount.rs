@@ -112,8 +112,8 @@ impl Mount {
     }
 
     /// Reads only these files and directories, by their paths below the mount. One that is missing
-    /// is no error; [require](crate::StoreBuilder::require) its section. A later call adds to an
-    /// earlier one.
+    /// is no error; [require](crate::StoreBuilder::require) its section. An absolute path, and one
+    /// with `..`, is an error. A later call adds to an earlier one.
     ///
     /// # Examples
     /// ```
@@ -185,7 +185,20 @@ impl Mount {
 
 impl From<Mount> for Layer {
     fn from(mut mount: Mount) -> Self {
-        let name = mount.path.display().to_string().into();
+        let name: Arc<str> = mount.path.display().to_string().into();
+        if let Err(path) = mount.selection.normalize() {
+            let message = format!(
+                "cannot select `{}`, which is no path below the directory; write db/user, for \
+                 example",
+                path.display()
+            );
+            let error = ConfigError::new(ErrorKind::Syntax, message);
+            let error = error.at(Place::of_layer(&name));
+            return Self {
+                name,
+                setup: Setup::Fixed(Err(error)),
+            };
+        }
         mount.path = links::absolute(mount.path);
         let route = Arc::new(Route::default());
         let (period, source_route) = (mount.period, Arc::clone(&route));

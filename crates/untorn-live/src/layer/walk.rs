@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::stable::Stamp;
 use crate::regular;
@@ -31,6 +31,23 @@ pub(super) struct Selection {
 }
 
 impl Selection {
+    /// Removes what is no part of a path below the root, such as `./`. Returns a path that cannot
+    /// select a file, if there is one.
+    pub(super) fn normalize(&mut self) -> Result<(), PathBuf> {
+        for path in self.only.iter_mut().flatten().chain(&mut self.ignored) {
+            let parts = path.components().filter(|part| *part != Component::CurDir);
+            let normal: PathBuf = parts.clone().collect();
+            let mut parts = parts.peekable();
+            let is_below =
+                parts.peek().is_some() && parts.all(|part| matches!(part, Component::Normal(_)));
+            if !is_below {
+                return Err(path.clone());
+            }
+            *path = normal;
+        }
+        Ok(())
+    }
+
     fn has(&self, path: &Path) -> bool {
         let mut ignored = self.ignored.iter();
         let mut only = self.only.iter().flatten();

@@ -301,3 +301,26 @@ fn ignored_files_may_change() {
     store.refresh(LONG).expect("a text");
     assert_eq!(store.pin().revision(), first.next());
 }
+
+/// A path that cannot be below the mount would select nothing, or everything.
+#[test]
+fn selected_paths_are_below_the_mount() {
+    let folder = folder();
+    fs::write(folder.path().join("port"), "80").expect("written");
+    fs::write(folder.path().join("other"), "1").expect("written");
+    let mount = || Mount::at(folder.path()).period(HOUR);
+    let keys = |mount: Mount| {
+        let store = Store::builder().layer(mount).start().expect("a thread");
+        let config = store.ready(LONG).expect("files");
+        config.keys().map(String::from).collect::<Vec<_>>()
+    };
+    assert_eq!(keys(mount().only(["./port"])), ["port"]);
+    assert_eq!(keys(mount().ignoring(["./other/"])), ["port"]);
+    for wrong in ["", ".", "/port", "../port", "db/../port"] {
+        for mount in [mount().only([wrong]), mount().ignoring(["x", wrong])] {
+            let error = Store::builder().layer(mount).start().expect_err(wrong);
+            let text = format!("cannot select `{wrong}`, which is no path below the directory");
+            assert!(error.message().starts_with(&text), "{error}");
+        }
+    }
+}
