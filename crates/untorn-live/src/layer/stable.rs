@@ -173,7 +173,8 @@ fn read_open(path: &Path, mut file: File, stamp: Stamp, max_size: u64) -> io::Re
     // Also the path: it may lead to another file by now.
     let is_unchanged = Stamp::of(&file.metadata()?) == stamp
         && Stamp::of(&fs::metadata(path)?) == stamp
-        && bytes.len() as u64 == stamp.length;
+        // A file of `/proc` has no length. A writer that has begun since has changed the stamp.
+        && (bytes.len() as u64 == stamp.length || stamp.length == 0);
     Ok(
         if is_unchanged || mutant("live_change_while_read_is_missed") {
             Attempt::Read(Bytes { bytes, stamp })
@@ -216,6 +217,16 @@ mod tests {
             fs::write(&new, "port = 80").expect("written");
             fs::rename(new, path).expect("renamed");
         }));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn file_without_a_length_is_read() {
+        let attempt = attempt(Path::new("/proc/self/status"), 1 << 20, true, None);
+        let Ok(Attempt::Read(read)) = attempt else {
+            panic!("it is not read");
+        };
+        assert!(read.bytes.starts_with(b"Name:"));
     }
 
     #[test]
