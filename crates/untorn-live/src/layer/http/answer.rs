@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use ureq::http::{HeaderMap, HeaderName, StatusCode, header};
+use ureq::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use super::super::Contents;
 use super::super::bytes;
@@ -33,7 +33,10 @@ pub(super) fn head(
     match status.as_u16() {
         200 => match text(headers, header::CONTENT_ENCODING) {
             None => Ok(Head::Contents),
-            Some(coding) if coding.trim().eq_ignore_ascii_case("identity") => Ok(Head::Contents),
+            // Some servers send it empty.
+            Some(coding) if matches!(&*coding.trim().to_ascii_lowercase(), "" | "identity") => {
+                Ok(Head::Contents)
+            }
             Some(coding) => Err(unreachable(format!(
                 "the answer has the encoding {coding:?}, which was not requested; let the server \
                  send it as it is"
@@ -46,6 +49,12 @@ pub(super) fn head(
         },
         _ => Err(refused(status)),
     }
+}
+
+/// Returns the `ETag`, unless it is empty: every document has that one.
+pub(super) fn etag(headers: &HeaderMap) -> Option<HeaderValue> {
+    let etag = headers.get(header::ETAG)?;
+    (!etag.as_bytes().trim_ascii().is_empty()).then(|| etag.clone())
 }
 
 /// Returns the error for a status.

@@ -116,7 +116,7 @@ impl Source {
         }
         let tag = Tag {
             token: document.token(),
-            etag: document.headers.get(header::ETAG).cloned(),
+            etag: answer::etag(&document.headers),
             url: document.url.clone(),
         };
         if token == Some(&tag.token) {

@@ -163,3 +163,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn empty_headers_say_nothing() {
+    let tag = |value| etag(&headers(&[("etag", value)]));
+    assert_eq!(tag("\"1\"").expect("one"), "\"1\"");
+    assert_eq!(tag("\"\"").expect("a quoted one"), "\"\"");
+    assert_eq!((tag(""), tag(" ")), (None, None));
+    for coding in ["", " ", "identity", "Identity"] {
+        let head = head(
+            StatusCode::OK,
+            &headers(&[("content-encoding", coding)]),
+            false,
+        );
+        assert_eq!(head, Ok(Head::Contents), "{coding:?}");
+    }
+}
