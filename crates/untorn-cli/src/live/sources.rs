@@ -70,7 +70,12 @@ impl Source {
     /// Parses an argument.
     pub(super) fn parse(argument: &OsString) -> Result<Self, String> {
         let Some(text) = argument.to_str() else {
-            return Ok(Self::at_path(Path::new(argument)));
+            return match scheme(&argument.to_string_lossy()) {
+                Some((scheme, _)) if !Path::new(argument).exists() => Err(format!(
+                    "the text after `{scheme}:` is not UTF-8; write a path without a scheme"
+                )),
+                _ => Ok(Self::at_path(Path::new(argument))),
+            };
         };
         if text.is_empty() {
             return Err("a source cannot be empty".into());
@@ -308,6 +313,18 @@ mod tests {
         assert!(mount.contains("are_documents_parsed: true"), "{mount}");
         assert!(mount.contains("only: Some([\"a/b\"])"), "{mount}");
         assert!(mount.contains("ignored: [\"c\"]"), "{mount}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn path_that_is_not_utf_8_has_no_scheme() {
+        use std::os::unix::ffi::OsStringExt;
+
+        let parse = |bytes: &[u8]| Source::parse(&OsString::from_vec(bytes.to_vec()));
+        let error = parse(b"file:\xff.toml").unwrap_err();
+        assert!(error.contains("write a path without a scheme"), "{error}");
+        assert!(matches!(parse(b"./\xff.toml").unwrap().kind, Kind::File(_)));
+        assert!(matches!(parse(b"\xff.toml").unwrap().kind, Kind::File(_)));
     }
 
     #[test]
