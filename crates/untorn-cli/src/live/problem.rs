@@ -102,7 +102,7 @@ fn advice(error: &ConfigError) -> Option<String> {
     let place = error.place()?;
     let layer = &place.layer;
     #[cfg(feature = "servers")]
-    if layer.contains("://") && error.kind() != ErrorKind::Guard {
+    if (layer.contains("://") || layer.starts_with("etcd:")) && error.kind() != ErrorKind::Guard {
         return servers::advice(error.help()?, layer);
     }
     match error.kind() {

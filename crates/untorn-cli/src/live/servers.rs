@@ -95,6 +95,14 @@ pub(super) fn advice(help: &str, layer: &str) -> Option<String> {
             "give a user by --user, and a password by --password-file or --password-variable"
                 .into(),
         )
+    } else if help.contains("`Tls::ca_file`") {
+        Some("give the file of the certificates to trust by --ca-file".into())
+    } else if help.contains("`Tls::client_certificate`") {
+        Some(
+            "if the server asks for a certificate, give one by --client-certificate and \
+             --client-key"
+                .into(),
+        )
     } else if is_about("format") {
         Some(format!("name the format: {layer}#toml, #json or #yaml"))
     } else {

@@ -139,14 +139,22 @@ fn value(
 fn one_line(message: &str) -> String {
     let line = message.lines().find(|line| !line.trim().is_empty());
     let line = line.unwrap_or("not YAML").trim_start_matches("error: ");
+    // The rest is advice for callers of the parser.
+    let (line, _) = line.split_once("; use ").unwrap_or((line, ""));
     let is_position = |position: &str| {
         let mut words = position.split(' ');
         words.next() == Some("line") && words.nth(1) == Some("column")
     };
-    match line.split_once(": ") {
-        Some((position, message)) if is_position(position) => message.into(),
-        _ => line.into(),
+    let message = match line.split_once(": ") {
+        Some((position, message)) if is_position(position) => message,
+        _ => line,
+    };
+    match message {
+        "cannot deserialize null into string" => "a key is null; quote it",
+        "multiple YAML documents detected" => "there are several documents; write one",
+        message => message,
     }
+    .into()
 }
 
 impl<'de> Deserialize<'de> for Part {
@@ -233,6 +241,20 @@ mod tests {
         ]
         .map(|(key, value, line)| (key.into(), value.into(), line));
         assert_eq!(Format::Yaml.entries_of(text), expected);
+    }
+
+    /// Not for callers of the parser.
+    #[test]
+    fn advice_is_for_the_author_of_the_document() {
+        for (text, message) in [
+            (
+                "a: 1\n---\nb: 2",
+                "app:3: there are several documents; write one",
+            ),
+            ("a: 1\n~: 2", "app:2: a key is null; quote it"),
+        ] {
+            assert_eq!(error(text), message);
+        }
     }
 
     #[test]

@@ -156,3 +156,31 @@ fn watch_follows_a_url() {
     watched.signal("TERM");
     watched.end(Some(0));
 }
+
+/// The library names its call, which is no advice for a user of the command.
+#[test]
+fn etcd_that_wants_a_user_gets_an_option() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { continue };
+            let mut head = String::new();
+            let mut reader = BufReader::new(&stream);
+            while reader.read_line(&mut head).is_ok_and(|read| read > 2) {}
+            let body = r#"{"error":"etcdserver: user name is empty","code":3}"#;
+            let length = body.len();
+            _ = write!(
+                stream,
+                "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n\
+                 {body}"
+            );
+        }
+    });
+    let folder = Folder::new(&[]);
+    let source = format!("etcd://{address}/app/");
+    let (status, _, error) = folder.outcome(&["get", "", &source]);
+    assert_eq!(status, Some(2));
+    assert!(error.contains("give a user by --user"), "{error}");
+    assert!(!error.contains("::"), "{error}");
+}

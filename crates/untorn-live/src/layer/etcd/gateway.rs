@@ -10,7 +10,7 @@ use ureq::http::Response;
 use ureq::{Agent, Body};
 
 use super::super::RemoteState;
-use super::super::remote::{Client, Connection, Credential, describe, send};
+use super::super::remote::{CERTIFICATE, Client, Connection, Credential, describe, send};
 use super::pace::random;
 use super::wire::{AuthenticateRequest, AuthenticateResponse, Failure, WatchRequest, code};
 use crate::error::{ConfigError, ErrorKind};
@@ -184,11 +184,20 @@ impl Gateway {
                 }
             }
         }
-        let texts: Vec<_> = errors
+        let errors: Vec<_> = errors
             .into_iter()
-            .map(|(endpoint, error)| format!("{endpoint}: {}", error.into_error().message()))
+            .map(|(endpoint, error)| (endpoint, error.into_error()))
             .collect();
-        Err(ConfigError::new(ErrorKind::Unreachable, texts.join("; ")).into())
+        let texts = errors
+            .iter()
+            .map(|(endpoint, error)| format!("{endpoint}: {}", error.message()));
+        let texts: Vec<_> = texts.collect();
+        let error = ConfigError::new(ErrorKind::Unreachable, texts.join("; "));
+        let help = errors.iter().find_map(|(_, error)| error.help());
+        Err(match help {
+            Some(help) => error.with_help(help).into(),
+            None => error.into(),
+        })
     }
 
     /// Returns the token for the user, if there is one.
@@ -249,11 +258,7 @@ fn post(
             io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof
         ));
         if is_closed && endpoint.starts_with("https:") {
-            let message = format!(
-                "{}; if the server asks for a certificate: see `Tls::client_certificate`",
-                described.message()
-            );
-            return described.with_message(message).into();
+            return described.with_help(CERTIFICATE).into();
         }
         described.into()
     })
@@ -285,10 +290,10 @@ fn read(response: Response<Body>) -> Result<Vec<u8>, CallError> {
     let text = String::from_utf8_lossy(&bytes);
     let message = match status.as_u16() {
         400 if text.contains("CommonName") => {
-            "etcd refuses the certificate of the client, since it has a common name: its JSON \
-             gateway takes no user from a certificate. Use one without a common name, and \
-             `Etcd::user`"
-                .into()
+            let message = "etcd refuses the certificate of the client, since it has a common \
+                           name, and its JSON gateway takes no user from a certificate; use one \
+                           without a common name";
+            return Err(wants_user(message).into());
         }
         404 => "there is no JSON gateway of etcd: is it etcd 3.4 or newer, and is \
              `--enable-grpc-gateway` set?"
@@ -309,14 +314,20 @@ fn is_token_refused(failure: &Failure) -> bool {
     failure.code == code::UNAUTHENTICATED || failure.message.contains("invalid auth token")
 }
 
+/// Returns the error for a request without a user.
+fn wants_user(message: &str) -> ConfigError {
+    ConfigError::new(ErrorKind::Unreachable, message).with_help("set one with `Etcd::user`")
+}
+
 /// Returns the error for an answer of the server.
 pub(super) fn explain(failure: &Failure) -> ConfigError {
     let text = failure.message.trim_start_matches("etcdserver: ");
-    let message = if text.contains("user name is empty") && failure.code == code::INVALID_ARGUMENT {
-        "etcd wants a user: set `Etcd::user`. Its JSON gateway takes no user from the certificate \
-         of a client"
-            .into()
-    } else if is_token_refused(failure) {
+    if text.contains("user name is empty") && failure.code == code::INVALID_ARGUMENT {
+        return wants_user(
+            "etcd wants a user; its JSON gateway takes none from the certificate of a client",
+        );
+    }
+    let message = if is_token_refused(failure) {
         format!("etcd refused the token: {text}")
     } else {
         format!("etcd answered with an error: {text}")

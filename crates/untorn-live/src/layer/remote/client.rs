@@ -206,38 +206,50 @@ pub(in crate::layer) fn send<T>(
         if !text.contains("InconsistentKeys") {
             resume_unwind(panic);
         }
-        let message = "the private key is not that of the certificate in \
-                       `Tls::client_certificate`";
-        ConfigError::new(ErrorKind::Unreadable, message)
+        let message = "the private key is not that of the certificate of the client";
+        let help = "give files that belong together to `Tls::client_certificate`";
+        ConfigError::new(ErrorKind::Unreadable, message).with_help(help)
     })
 }
 
+/// The next step for a server that asks for a certificate.
+pub(in crate::layer) const CERTIFICATE: &str =
+    "if it asks for a certificate, give one with `Tls::client_certificate`";
+
 /// Returns the error of a request.
 pub(in crate::layer) fn describe(error: &ureq::Error) -> ConfigError {
+    let mut help = None;
+    let mut with_reason = |error: String, otherwise: &str| match security(&error) {
+        Some((why, advice)) => {
+            help = advice;
+            format!("{why}: {error}")
+        }
+        None => format!("{otherwise}: {error}"),
+    };
     let message = match error {
         ureq::Error::Timeout(timeout) => format!("the server did not answer: {}", phase(*timeout)),
         ureq::Error::HostNotFound => "the name of the server cannot be resolved".into(),
-        ureq::Error::Io(error) => match security(&error.to_string()) {
-            Some(why) => format!("{why}: {error}"),
-            None => format!("cannot reach the server: {error}"),
-        },
-        error => match security(&error.to_string()) {
-            Some(why) => format!("{why}: {error}"),
-            None => format!("the request failed: {error}"),
-        },
+        ureq::Error::Io(error) => with_reason(error.to_string(), "cannot reach the server"),
+        error => with_reason(error.to_string(), "the request failed"),
     };
-    ConfigError::new(ErrorKind::Unreachable, message)
+    let error = ConfigError::new(ErrorKind::Unreachable, message);
+    match help {
+        Some(help) => error.with_help(help),
+        None => error,
+    }
 }
 
-/// Returns what an error of TLS asks for: texts are all that every layer below has of it.
-fn security(error: &str) -> Option<&'static str> {
+/// Returns the reason of an error of TLS, and the next step of a developer: texts are all that every
+/// layer below has of it.
+fn security(error: &str) -> Option<(&'static str, Option<&'static str>)> {
     let has = |parts: &[&str]| parts.iter().any(|part| error.contains(part));
     if has(&["UnknownIssuer", "BadSignature"]) {
-        Some("the certificate of the server is not trusted: set `Tls::ca_file`")
+        let help = "set the certificates to trust with `Tls::ca_file`";
+        Some(("the certificate of the server is not trusted", Some(help)))
     } else if has(&["invalid peer certificate"]) {
-        Some("the certificate of the server is not valid")
+        Some(("the certificate of the server is not valid", None))
     } else if has(&["received fatal alert"]) {
-        Some("the server refused this client: see `Tls::client_certificate`")
+        Some(("the server refused this client", Some(CERTIFICATE)))
     } else {
         None
     }

@@ -15,7 +15,7 @@ mod tls;
 mod url;
 
 #[cfg(feature = "etcd")]
-pub(super) use self::client::Connection;
+pub(super) use self::client::{CERTIFICATE, Connection};
 pub(super) use self::client::{Client, ClientOptions, describe, send};
 pub(crate) use self::closing::Closing;
 pub(super) use self::credential::Credential;

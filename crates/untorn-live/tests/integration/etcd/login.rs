@@ -72,7 +72,7 @@ fn wrong_user_is_an_error_that_says_so() {
     let server = Server::start(&program);
     enable_users(&server);
     let users = [
-        (layer(server.url()), "Etcd::user"),
+        (layer(server.url()), "`Etcd::user`"),
         (
             layer(server.url()).user("root", "wrong"),
             "authentication failed",
@@ -84,7 +84,7 @@ fn wrong_user_is_an_error_that_says_so() {
     ];
     for (etcd, expected) in users {
         let store = start(etcd);
-        wait_for_refusal(&store, |error| error.message().contains(expected));
+        wait_for_refusal(&store, |error| error.to_string().contains(expected));
         assert!(!store.status().is_ready);
     }
 }

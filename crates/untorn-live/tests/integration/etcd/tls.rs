@@ -183,7 +183,7 @@ fn replaced_certificates_are_used_next() {
     other.issue(folder, "client");
     proxy.cut();
     wait_for_refusal(&store, |error| {
-        error.message().contains("`Tls::client_certificate`")
+        error.to_string().contains("`Tls::client_certificate`")
     });
     fs::write(chain, &good[0]).expect("written");
     fs::write(key, &good[1]).expect("written");
@@ -192,7 +192,7 @@ fn replaced_certificates_are_used_next() {
     // The file of the authority is replaced too.
     fs::copy(&other.file, &secured.authority.file).expect("written");
     proxy.cut();
-    wait_for_refusal(&store, |error| error.message().contains("`Tls::ca_file`"));
+    wait_for_refusal(&store, |error| error.to_string().contains("`Tls::ca_file`"));
     assert_eq!(store.pin().get_as::<u8>("limit"), Ok(2));
     fs::write(&secured.authority.file, &good[2]).expect("written");
     let revision = secured.server.put("/app/limit", "3");
@@ -213,13 +213,13 @@ fn certificate_is_no_user_of_the_gateway() {
         enable_users(&secured.server);
         let store = start(layer(secured.url()).tls(secured.tls()));
         wait_for_refusal(&store, |error| {
-            error.message().contains("`Etcd::user`") && error.message().contains("common name")
+            error.to_string().contains("`Etcd::user`") && error.message().contains("common name")
         });
         let (chain, key) = secured.authority.issue(secured.folder.path(), "nameless");
         let tls = secured.tls().client_certificate(chain, key);
         let store = start(layer(secured.url()).tls(tls.clone()));
         wait_for_refusal(&store, |error| {
-            error.message().contains("`Etcd::user`") && error.message().contains("wants a user")
+            error.to_string().contains("`Etcd::user`") && error.message().contains("wants a user")
         });
         let store = start(layer(secured.url()).tls(tls).user("root", "canary"));
         let config = store.ready(LONG).expect("etcd answers");
