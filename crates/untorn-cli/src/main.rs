@@ -1,8 +1,8 @@
 //! The command `untorn`: the demo of the library, its parts, `why`, which explains Go crash dumps,
 //! and the commands that read configurations.
 //!
-//! Exit status: 0 success, 1 failure, 2 wrong usage, a source that cannot be read, or an output that
-//! cannot be written.
+//! Exit status: 0 success, 1 failure, 2 wrong usage, a source that cannot be read, or an output
+//! that cannot be written.
 
 mod args;
 mod demo;

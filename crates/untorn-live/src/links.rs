@@ -17,8 +17,8 @@ pub(crate) struct Resolved {
     pub(crate) target: PathBuf,
 }
 
-/// Returns the path from the root, so that it stays that of one file if the working directory of the
-/// process changes. An empty one stays as it is.
+/// Returns the path from the root, so that it stays that of one file if the working directory of
+/// the process changes. An empty one stays as it is.
 pub(crate) fn absolute(path: impl Into<PathBuf>) -> PathBuf {
     let path = path.into();
     std::path::absolute(&path).unwrap_or(path)

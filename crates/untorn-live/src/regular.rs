@@ -1,5 +1,5 @@
-//! Regular files. Another one may block the thread that opens it, as a pipe does, or have no end, as
-//! a device does.
+//! Regular files. Another one may block the thread that opens it, as a pipe does, or have no end,
+//! as a device does.
 
 use std::fs::{self, File, Metadata};
 use std::io;

@@ -87,8 +87,8 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// Creates a cache in a file, whose directory must exist. A relative path is resolved now, in the
-    /// working directory of this moment.
+    /// Creates a cache in a file, whose directory must exist. A relative path is resolved now, in
+    /// the working directory of this moment.
     ///
     /// # Examples
     /// See [`Cache`].
@@ -100,8 +100,8 @@ impl Cache {
         }
     }
 
-    /// Returns an error if the file of the cache is also read by a layer: its writes would replace a
-    /// file of the user, or be updates of the layer.
+    /// Returns an error if the file of the cache is also read by a layer: its writes would replace
+    /// a file of the user, or be updates of the layer.
     pub(crate) fn check_path(&self, layers: &[Layer]) -> Result<(), ConfigError> {
         let path = file::target(&self.path);
         let is_read = |layer: &&Layer| match &layer.setup {

@@ -39,8 +39,8 @@ pub enum Format {
     Toml,
     /// JSON (RFC 8259).
     Json,
-    /// YAML 1.2 (feature `yaml`). An integer with a leading zero, such as `0644`, is an error: YAML 1.1
-    /// reads it as octal. Write `"0644"` or `0o644`.
+    /// YAML 1.2 (feature `yaml`). An integer with a leading zero, such as `0644`, is an error: YAML
+    /// 1.1 reads it as octal. Write `"0644"` or `0o644`.
     Yaml,
 }
 

@@ -44,8 +44,8 @@ fn options() -> Options {
     }
 }
 
-/// A part of a document. Its position is that of its name: to ask for its own would double the stack
-/// that a level of nesting takes.
+/// A part of a document. Its position is that of its name: to ask for its own would double the
+/// stack that a level of nesting takes.
 enum Part {
     Value(Value),
     Array(Vec<Part>),

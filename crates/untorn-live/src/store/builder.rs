@@ -286,9 +286,9 @@ impl StoreBuilder {
     /// Refuses configurations with a key that no section reads. By default such keys are listed by
     /// the [status](super::Status::unknown_keys).
     ///
-    /// A type with `#[serde(flatten)]`, and a map, reads all keys of its section. An array is one key:
-    /// a misspelled name in a table inside it, such as `prot` below `[[servers]]`, is not found. Put
-    /// `#[serde(deny_unknown_fields)]` on the type of its elements.
+    /// A type with `#[serde(flatten)]`, and a map, reads all keys of its section. An array is one
+    /// key: a misspelled name in a table inside it, such as `prot` below `[[servers]]`, is not
+    /// found. Put `#[serde(deny_unknown_fields)]` on the type of its elements.
     ///
     /// # Examples
     /// ```

@@ -48,8 +48,8 @@ pub struct Status {
     /// The [secrets](crate::StoreBuilder::secret) that no key is: perhaps misspelled, so that a value
     /// is not hidden.
     pub unused_secrets: Vec<String>,
-    /// The keys that no section reads, with a suggestion; empty if there are no sections. The names in
-    /// a table inside an array are not keys, so they are not checked, as
+    /// The keys that no section reads, with a suggestion; empty if there are no sections. The names
+    /// in a table inside an array are not keys, so they are not checked, as
     /// [`deny_unknown`](crate::StoreBuilder::deny_unknown) says.
     pub unknown_keys: Vec<ConfigError>,
 }

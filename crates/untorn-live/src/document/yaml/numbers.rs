@@ -25,8 +25,8 @@ const SMALLEST_BEYOND: f64 = (1_u64 << 63) as f64;
 /// The error for a number that would become infinite.
 const BEYOND_FLOAT: &str = "the float is beyond 64 bits; write .inf if it is infinite";
 
-/// Returns an error for an integer that the parser has taken for a float, since it has a leading zero
-/// or is too large, and for a float that has become infinite.
+/// Returns an error for an integer that the parser has taken for a float, since it has a leading
+/// zero or is too large, and for a float that has become infinite.
 ///
 /// Only the text shows them, and the parser does not pass it on with a value. So a document with
 /// such a value is parsed again, and only the positions of such values are asked for.

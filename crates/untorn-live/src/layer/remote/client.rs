@@ -239,8 +239,8 @@ pub(in crate::layer) fn describe(error: &ureq::Error) -> ConfigError {
     }
 }
 
-/// Returns the reason of an error of TLS, and the next step of a developer: texts are all that every
-/// layer below has of it.
+/// Returns the reason of an error of TLS, and the next step of a developer: texts are all that
+/// every layer below has of it.
 fn security(error: &str) -> Option<(&'static str, Option<&'static str>)> {
     let has = |parts: &[&str]| parts.iter().any(|part| error.contains(part));
     if has(&["UnknownIssuer", "BadSignature"]) {

@@ -73,8 +73,8 @@ fn document(name: &str, text: &str) {
     assert_eq!(manual.pin().len(), config.len());
 }
 
-/// Returns a tree whose zeros are integers. `-0` is the integer 0 of a configuration, and a float of
-/// the parser.
+/// Returns a tree whose zeros are integers. `-0` is the integer 0 of a configuration, and a float
+/// of the parser.
 fn with_one_zero(tree: Json) -> Json {
     match tree {
         Json::Number(number) if number.as_f64() == Some(0.0) => Json::from(0),
