@@ -115,7 +115,7 @@ Parts of the demo:
   untorn demo batch      act 3: two places changed, no mixed refreshes
   untorn demo rivals     the same traffic on other concurrent maps
   untorn demo lookup     every branch of Go's look-up
-  untorn demo live       a file that is saved, broken and emptied while 64 threads read it
+  untorn demo live       an etcd, or a file, that breaks and is emptied while 64 threads read it
 
 Examples:
   untorn                         the demo
@@ -226,11 +226,17 @@ long or more, the duration at the end of the row.
 
 Exits with 1 if a map that guarantees consistent pairs shows a pair from two refreshes.")]
     Rivals(competitors::Args),
-    /// A file that many threads read while it is saved, broken, emptied and mended.
+    /// A configuration that many threads read while its source changes, breaks and is mended: an etcd
+    /// if there is one on the PATH, otherwise a file.
     #[command(after_help = "\
 Examples:
   untorn demo live
+  untorn demo live --source file
   untorn demo live --readers 1000 --seconds 20 --json
+
+The etcd is started on a free port of 127.0.0.1, with its data in a temporary folder, and stopped at the end. It is
+written, killed, started again, compacted while the store is cut off from it, and replaced by an empty one. Each read
+compares two keys and two fields of a typed value of one pin, and counts as torn unless all are of one transaction.
 
 The file is in a temporary folder. It is saved by a rename, as by most editors, and in place, in two writes; then half
 of it, an empty file and a wrong type must be refused while the last good revision stays in force. Each read compares

@@ -5,6 +5,7 @@
 //! that cannot be written.
 
 mod args;
+mod cleanup;
 mod demo;
 mod escaped;
 mod live;

@@ -2,7 +2,6 @@
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal, Write};
-use std::process;
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
@@ -10,7 +9,7 @@ use serde::Serialize;
 pub(crate) use untorn_why::numbers::{counted, grouped};
 
 use crate::escaped::Escaped;
-use crate::progress;
+use crate::{cleanup, progress};
 
 /// The command's stdout: color only on a terminal, nothing but the document with `--json`.
 #[derive(Clone, Copy)]
@@ -125,7 +124,7 @@ impl Output {
             let polled = poll(&mut watched, Some(&Timespec::default()));
             if polled.is_ok() && watched[0].revents().contains(PollFlags::ERR) {
                 progress::clear();
-                process::exit(UNWRITABLE);
+                cleanup::exit(UNWRITABLE);
             }
         }
     }
@@ -168,5 +167,5 @@ fn exit_unwritable(error: &io::Error) -> ! {
     if error.kind() != ErrorKind::BrokenPipe {
         let _ = writeln!(io::stderr(), "untorn: cannot write to stdout: {error}");
     }
-    process::exit(UNWRITABLE);
+    cleanup::exit(UNWRITABLE);
 }

@@ -83,7 +83,7 @@ pub(crate) fn run(output: &Output, readers: u16, writers: u16) -> io::Result<GoR
     output.line("");
     output.aside(
         "The first goroutine is the one that detected the overlap. The dump does not identify the other side: by the time\n\
-         a writer is stopped it has left the map, so its stack shows a sleep or a later line, never the write.",
+         a writer is stopped it has most often left the map, so its stack shows a sleep or a later line.",
     );
     Ok(GoRun::Died(Dump {
         version,

@@ -101,10 +101,10 @@ pub(super) fn show(output: &Output, options: &Args, server: Server) -> io::Resul
     document.revisions = store.pin().revision().get();
     document.resyncs = resyncs(&store);
     output.line(format_args!(
-        "Ran {:.1} s: {}, {:.1} million reads per second, {} torn; {} seen, {} of the server.",
+        "Ran {:.1} s: {}, {} reads per second, {} torn; {} seen, {} of the server.",
         document.seconds,
         counted(document.revisions, "revision"),
-        document.reads_per_second / 1e6,
+        readers::rate(document.reads_per_second),
         grouped(document.torn),
         counted(document.transactions, "transaction"),
         counted(document.refusals.len() as u64, "failure"),

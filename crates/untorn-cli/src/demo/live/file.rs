@@ -12,6 +12,7 @@ use untorn_live::{Config, ConfigSubscription, Live, Refusal, Store, Value};
 
 use super::readers::{self, Pair, while_reading};
 use super::{Args, PATIENCE};
+use crate::cleanup;
 use crate::escaped::Escaped;
 use crate::live::Problem;
 use crate::output::{Output, counted, grouped};
@@ -45,6 +46,8 @@ struct Refused {
 
 pub(super) fn show(output: &Output, options: &Args) -> io::Result<()> {
     let folder = tempfile::tempdir()?;
+    let made = folder.path().to_path_buf();
+    cleanup::on_early_exit(move || _ = fs::remove_dir_all(made))?;
     let path = folder.path().join("app.toml");
     fs::write(&path, contents(1))?;
     let (sender, refusals) = mpsc::channel();
@@ -87,10 +90,10 @@ pub(super) fn show(output: &Output, options: &Args) -> io::Result<()> {
     document.reads_per_second = document.reads as f64 / document.seconds;
     document.revisions = store.pin().revision().get();
     output.line(format_args!(
-        "Ran {:.1} s: {}, {:.1} million reads per second, {} torn; {} of {} refused.",
+        "Ran {:.1} s: {}, {} reads per second, {} torn; {} of {} refused.",
         document.seconds,
         counted(document.revisions, "revision"),
-        document.reads_per_second / 1e6,
+        readers::rate(document.reads_per_second),
         grouped(document.torn),
         grouped(document.refusals.len() as u64),
         counted(stage.saved, "save"),

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use untorn_live::{Config, Live, Store};
 
 use crate::demo::lateness;
-use crate::output::counted;
+use crate::output::{counted, grouped};
 
 /// The number of reads between two checks of whether the time is up.
 pub(super) const READS: u64 = 64;
@@ -19,6 +19,15 @@ pub(super) const READS: u64 = 64;
 pub(super) struct Pair {
     pub(super) one: u64,
     pub(super) two: u64,
+}
+
+/// Returns the text of a rate, with two or more digits.
+pub(super) fn rate(per_second: f64) -> String {
+    if per_second < 1e6 {
+        grouped(per_second as u64)
+    } else {
+        format!("{:.1} million", per_second / 1e6)
+    }
 }
 
 /// Returns an error if there were torn reads.

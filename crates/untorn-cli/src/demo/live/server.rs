@@ -1,9 +1,11 @@
 //! An etcd of this machine, in a temporary directory and on a free port, and calls of its gateway.
 
 use std::ffi::OsStr;
+use std::fs;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,17 +15,49 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::PATIENCE;
+use crate::cleanup;
 
 /// The interval at which the server is asked whether it is up.
 const STEP: Duration = Duration::from_millis(20);
 
-/// A server. It is killed when this is dropped.
+/// A server. It is killed when this is dropped, and when the command ends early.
 pub(super) struct Server {
     version: String,
-    folder: TempDir,
     address: SocketAddr,
     peers: SocketAddr,
-    child: Child,
+    process: Arc<Mutex<ServerProcess>>,
+}
+
+/// The process of a server.
+struct ServerProcess {
+    folder: TempDir,
+    child: Option<Child>,
+    /// Set when no process may be started any more.
+    has_ended: bool,
+}
+
+impl ServerProcess {
+    fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            _ = child.kill();
+            _ = child.wait();
+        }
+    }
+
+    /// Kills the server and removes its data, for good.
+    fn end(&mut self) {
+        self.has_ended = true;
+        self.kill();
+        _ = fs::remove_dir_all(self.folder.path());
+    }
+
+    fn spawn(&mut self, address: SocketAddr, peers: SocketAddr) -> io::Result<()> {
+        if self.has_ended {
+            return Err(io::Error::from(io::ErrorKind::Interrupted));
+        }
+        self.child = Some(spawn(&self.folder, address, peers)?);
+        Ok(())
+    }
 }
 
 impl Server {
@@ -34,17 +68,20 @@ impl Server {
         let text = String::from_utf8_lossy(&output.stdout);
         let version = text.lines().next().unwrap_or_default();
         let version = version.trim_start_matches("etcd Version: ").to_string();
-        let folder = tempfile::tempdir()?;
-        let (address, peers) = (free_address()?, free_address()?);
-        let child = spawn(&folder, address, peers)?;
+        let process = Arc::new(Mutex::new(ServerProcess {
+            folder: tempfile::tempdir()?,
+            child: None,
+            has_ended: false,
+        }));
         let server = Self {
             version,
-            folder,
-            address,
-            peers,
-            child,
+            address: free_address()?,
+            peers: free_address()?,
+            process: Arc::clone(&process),
         };
-        server.wait(address)?;
+        cleanup::on_early_exit(move || lock(&process).end())?;
+        server.process().spawn(server.address, server.peers)?;
+        server.wait(server.address)?;
         Ok(server)
     }
 
@@ -57,8 +94,11 @@ impl Server {
     }
 
     pub(super) fn kill(&mut self) {
-        _ = self.child.kill();
-        _ = self.child.wait();
+        self.process().kill();
+    }
+
+    fn process(&self) -> MutexGuard<'_, ServerProcess> {
+        lock(&self.process)
     }
 
     /// Starts the server again with its data.
@@ -69,7 +109,7 @@ impl Server {
     /// Starts the server again without any data.
     pub(super) fn restart_empty(&mut self) -> io::Result<()> {
         self.kill();
-        self.folder = tempfile::tempdir()?;
+        self.process().folder = tempfile::tempdir()?;
         self.restart()
     }
 
@@ -96,7 +136,7 @@ impl Server {
 
     fn restart_at(&mut self, address: SocketAddr) -> io::Result<()> {
         self.kill();
-        self.child = spawn(&self.folder, address, self.peers)?;
+        self.process().spawn(address, self.peers)?;
         self.wait(address)
     }
 
@@ -118,8 +158,12 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.kill();
+        self.process().end();
     }
+}
+
+fn lock(process: &Mutex<ServerProcess>) -> MutexGuard<'_, ServerProcess> {
+    process.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Puts keys in one transaction by a method of the gateway, and returns its revision.

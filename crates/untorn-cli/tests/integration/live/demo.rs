@@ -1,5 +1,12 @@
 //! `demo live`.
 
+#[cfg(unix)]
+use std::{
+    io::{BufRead, BufReader},
+    net::TcpStream,
+    process::{ExitStatus, Stdio},
+};
+
 use super::Folder;
 
 #[test]
@@ -92,5 +99,59 @@ fn demo_plays_on_what_there_is() {
     };
     for part in parts.into_iter().chain([", 0 torn; "]) {
         assert!(shown.contains(part), "{part:?} is missing in:\n{shown}");
+    }
+}
+
+/// Starts the demo, ends it by `end` once it plays, and checks that nothing of it is left.
+#[cfg(unix)]
+#[track_caller]
+fn assert_nothing_is_left(source: &str, end: impl FnOnce(u32, Box<dyn BufRead>)) -> ExitStatus {
+    let folder = Folder::new(&[("made/by-the-demo", "")]);
+    let made = folder.path("made");
+    let mut command = folder.command(&["demo", "live", "--source", source, "--readers", "2"]);
+    let command = command.env("TMPDIR", &made).stdout(Stdio::piped());
+    let mut child = command.spawn().expect("the command runs");
+    let mut lines = BufReader::new(child.stdout.take().expect("piped"));
+    let mut shown = String::new();
+    while !shown.contains("Each\n") && !shown.contains("Each read") {
+        let read = lines.read_line(&mut shown).expect("UTF-8");
+        assert!(read > 0, "{shown}");
+    }
+    assert!(made.read_dir().expect("a folder").count() > 1, "{shown}");
+    end(child.id(), Box::new(lines));
+    let status = child.wait().expect("it ends");
+    let left: Vec<_> = made.read_dir().expect("a folder").flatten().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+    if let Some((_, address)) = shown.split_once(" at http://") {
+        let address = address.split(':').take(2).collect::<Vec<_>>().join(":");
+        assert!(TcpStream::connect(&address).is_err(), "{address} is in use");
+    }
+    status
+}
+
+#[cfg(unix)]
+#[test]
+fn demo_that_ends_early_leaves_nothing() {
+    use std::os::unix::process::ExitStatusExt;
+
+    let has_etcd = std::process::Command::new("etcd").arg("--version").output();
+    let sources = match has_etcd {
+        Ok(_) => &["file", "etcd"][..],
+        Err(_) => {
+            println!("not with an etcd: there is none on the PATH");
+            &["file"]
+        }
+    };
+    for source in sources {
+        for (name, number) in [("TERM", 15), ("HUP", 1), ("INT", 2)] {
+            let status = assert_nothing_is_left(source, |pid, _lines| {
+                let mut kill = std::process::Command::new("kill");
+                let sent = kill.arg(format!("-{name}")).arg(pid.to_string()).status();
+                assert!(sent.expect("there is a kill").success());
+            });
+            assert_eq!(status.signal(), Some(number), "{status}");
+        }
+        let status = assert_nothing_is_left(source, |_, lines| drop(lines));
+        assert_eq!(status.code(), Some(2), "the output cannot be written");
     }
 }
