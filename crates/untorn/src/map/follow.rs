@@ -167,9 +167,9 @@ impl<K, V, S> Map<K, V, S> {
     /// open: that would deadlock.
     ///
     /// # Errors
-    /// [`WaitError::Timeout`] if the condition is not satisfied within `timeout`, which begins after
-    /// the first call of `condition`; a call that is running at its end is not interrupted. With a
-    /// `timeout` of zero this does not block.
+    /// [`WaitError::Timeout`] if the condition is not satisfied within `timeout`, which begins
+    /// after the first call of `condition`; a call that is running at its end is not interrupted.
+    /// With a `timeout` of zero this does not block.
     ///
     /// # Examples
     /// ```
@@ -197,8 +197,8 @@ impl<K, V, S> Map<K, V, S> {
 
     /// Completes when the contents satisfy `condition`, with these contents, as
     /// [`wait_until`](Self::wait_until) does for threads. It needs no runtime: the thread that
-    /// commits calls the waker. For a timeout use that of the runtime: a poll calls `condition` once
-    /// at most. The future can be dropped at any time.
+    /// commits calls the waker. For a timeout use that of the runtime: a poll calls `condition`
+    /// once at most. The future can be dropped at any time.
     ///
     /// # Panics
     /// If `condition` panics.

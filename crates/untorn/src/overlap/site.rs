@@ -202,6 +202,11 @@ impl Site {
     }
 }
 
+/// Returns whether a character changes the direction in which a terminal shows others.
+fn is_direction(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 impl fmt::Display for Site {
     /// Formats three lines in the shape of a goroutine of Go's dump, without a line break at the
     /// end.
@@ -215,8 +220,8 @@ impl fmt::Display for Site {
         let state = self.kind.state();
         f.write_str("thread \"")?;
         for c in thread.chars() {
-            // A thread name is arbitrary text; a line break in it must not break the report.
-            if c.is_control() {
+            // A thread name is arbitrary text: it must not break the line or reverse the next one.
+            if c.is_control() || is_direction(c) {
                 write!(f, "{}", c.escape_default())?;
             } else {
                 f.write_char(c)?;

@@ -122,10 +122,10 @@ impl<S: DeltaSource> PollerBuilder<S> {
         self
     }
 
-    /// Refuses contents that would remove more than this share of the keys of the map, from 0 to 1,
-    /// such as half of a file. The default is 1: no limit, but contents that would leave the map empty
-    /// are refused unless [`allow_empty`](Self::allow_empty) is set. Both rules apply, each by
-    /// itself.
+    /// Refuses contents that would remove more than this share of the keys of the map, from 0 to
+    /// 1, such as half of a file. The default is 1: no limit, but contents that would leave the
+    /// map empty are refused unless [`allow_empty`](Self::allow_empty) is set. Both rules apply,
+    /// each by itself.
     ///
     /// The share is of the keys that the map has when the contents arrive, those of other writers
     /// included; keys that the contents add do not count. A refusal is a failure of kind

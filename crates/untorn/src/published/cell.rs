@@ -31,7 +31,7 @@ pub(crate) struct VersionedCell<T> {
     pub(super) notifier: Arc<Notifier>,
 }
 
-/// Which of the versions that nothing references a commit frees.
+/// The versions that a commit frees, of those that nothing references.
 #[derive(Clone, Copy)]
 pub(crate) enum Frees {
     /// As many as fit into [`Freed`].

@@ -290,9 +290,9 @@ impl<T> Published<T> {
     /// value open: that would deadlock.
     ///
     /// # Errors
-    /// [`WaitError::Timeout`] if the condition is not satisfied within `timeout`, which begins after
-    /// the first call of `condition`; a call that is running at its end is not interrupted. With a
-    /// `timeout` of zero this does not block.
+    /// [`WaitError::Timeout`] if the condition is not satisfied within `timeout`, which begins
+    /// after the first call of `condition`; a call that is running at its end is not interrupted.
+    /// With a `timeout` of zero this does not block.
     ///
     /// # Examples
     /// ```
@@ -319,8 +319,8 @@ impl<T> Published<T> {
 
     /// Completes when the newest value satisfies `condition`, with that version, as
     /// [`wait_until`](Self::wait_until) does for threads. It needs no runtime: the thread that
-    /// commits calls the waker. For a timeout use that of the runtime: a poll calls `condition` once
-    /// at most. The future can be dropped at any time.
+    /// commits calls the waker. For a timeout use that of the runtime: a poll calls `condition`
+    /// once at most. The future can be dropped at any time.
     ///
     /// # Panics
     /// If `condition` panics.

@@ -155,7 +155,7 @@ impl Stage<'_> {
         ));
 
         self.output.line(format_args!(
-            "etcd is away, takes {UNSEEN} transactions, and forgets how they came:"
+            "etcd is away, commits {UNSEEN} transactions, and compacts their history:"
         ));
         self.server.kill();
         self.wait_for_refusal("away", ErrorKind::Unreachable)?;

@@ -55,7 +55,7 @@ pub(crate) fn show(output: &Output, options: &Args) -> io::Result<()> {
         Some(SourceKind::Etcd) => return etcd::show(output, options, server::Server::start()?),
         None => match server::Server::start() {
             Ok(server) => return etcd::show(output, options, server),
-            Err(error) => output.aside(format_args!("Played on a file: {error}.")),
+            Err(error) => output.aside(format_args!("Using a file instead: {error}.")),
         },
     }
     file::show(output, options)

@@ -91,7 +91,7 @@ fn demo_plays_on_what_there_is() {
             "it has data again",
         ],
         Err(_) => [
-            "Played on a file: there is no etcd on the PATH.",
+            "Using a file instead: there is no etcd on the PATH.",
             "half a save:\n  refused: /",
             "an empty file:\n  refused: /",
             "a wrong type:\n  refused: /",

@@ -123,13 +123,13 @@ impl<K, V, S> Batch<'_, K, V, S> {
 }
 
 impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Extend<(K, V)> for Batch<'_, K, V, S> {
-    /// Inserts all entries. They are drained first, while the writer lock is held; what the iterator
-    /// itself owns is dropped under the lock.
+    /// Inserts all entries. They are drained first, while the writer lock is held; what the
+    /// iterator itself owns is dropped under the lock.
     ///
     /// # Panics
-    /// If the iterator panics: then none of its entries is inserted. If `Hash`, `Eq` or `Clone` of a
-    /// key or value panics: the entries before that one stay in the batch. If the iterator writes to
-    /// the map of this batch: that would deadlock.
+    /// If the iterator panics: then none of its entries is inserted. If `Hash`, `Eq` or `Clone` of
+    /// a key or value panics: the entries before that one stay in the batch. If the iterator
+    /// writes to the map of this batch: that would deadlock.
     ///
     /// # Examples
     /// ```

@@ -127,3 +127,15 @@ fn kinds_have_keys_for_programs() {
         assert_eq!(kind.key(), key);
     }
 }
+
+/// A line break would break the report, and a change of direction would show another text.
+#[test]
+fn thread_names_cannot_change_the_report() {
+    let site = Site {
+        thread: Name::new("a\nb\u{202e}c\u{1b}ü"),
+        ..site(1, AccessKind::Read, "get")
+    };
+    let first = site.to_string();
+    let first = first.lines().next().expect("a line");
+    assert_eq!(first, r#"thread "a\nb\u{202e}c\u{1b}ü" (1) [reading]: get"#);
+}
