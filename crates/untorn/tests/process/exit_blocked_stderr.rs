@@ -150,11 +150,11 @@ fn fork_during_report() {
         thread::yield_now();
     }
     // SAFETY: the child takes no lock of another thread, or its alarm ends it.
-    unsafe {
-        if libc::fork() == 0 {
-            libc::alarm(20);
-            libc::exit(0);
-        }
+    if unsafe { libc::fork() } == 0 {
+        // SAFETY: a call without pointers.
+        unsafe { libc::alarm(20) };
+        // SAFETY: no other thread of this process exists.
+        unsafe { libc::exit(0) };
     }
     loop {
         thread::park();
