@@ -18,7 +18,9 @@ const SEPARATOR: &str = "__";
 /// `APP_HTTP__PORT` with the prefix `APP_` is the key `http.port`: the prefix is removed, `__`
 /// becomes a dot, and letters become lowercase. A key with capitals or dashes, or a variable
 /// without the prefix, is named by [`variable`](Self::variable). A prefix that does not end in `_` is
-/// an error, since `APP` would take `APPLE` too; the empty prefix takes all variables.
+/// an error, since `APP` would take `APPLE` too; the empty prefix takes all variables. Then two
+/// that are one key, such as `HTTP_PROXY` and `http_proxy`, are an error, so give your program a
+/// prefix.
 ///
 /// A variable that is no key of the program, such as `APP_HTTP__PROT`, is listed by
 /// [`Status::unknown_keys`](crate::Status::unknown_keys), and refused at the start with

@@ -45,6 +45,10 @@ const RETRY: Duration = Duration::from_millis(2);
 /// The name of a file is the key, one segment; a directory is a table. Contents are
 /// [texts](Value::Text) without one line break at the end, which are parsed by the type that reads
 /// them.
+/// Events of the system announce changes of the link and in the directory itself; what changes in
+/// a subdirectory of a directory without the link is noticed by the next poll, within the
+/// [period](Self::period).
+///
 /// Names that begin with two dots are left out, and in a directory without the link `..data` also
 /// those of hidden files and of backups: `.name` and `name~`.
 ///
