@@ -29,6 +29,7 @@ fn main() -> ExitCode {
     match run(&output, args.command) {
         Ok(status) => status,
         Err(error) => {
+            cleanup::wait_for_signal();
             anstream::eprintln!("untorn: {error}");
             ExitCode::FAILURE
         }

@@ -47,7 +47,7 @@ struct Refused {
 pub(super) fn show(output: &Output, options: &Args) -> io::Result<()> {
     let folder = tempfile::tempdir()?;
     let made = folder.path().to_path_buf();
-    cleanup::on_early_exit(move || _ = fs::remove_dir_all(made))?;
+    cleanup::on_early_exit(move || cleanup::remove_folder(&made))?;
     let path = folder.path().join("app.toml");
     fs::write(&path, contents(1))?;
     let (sender, refusals) = mpsc::channel();

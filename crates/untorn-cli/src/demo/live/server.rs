@@ -1,7 +1,6 @@
 //! An etcd of this machine, in a temporary directory and on a free port, and calls of its gateway.
 
 use std::ffi::OsStr;
-use std::fs;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
@@ -48,7 +47,16 @@ impl ServerProcess {
     fn end(&mut self) {
         self.has_ended = true;
         self.kill();
-        _ = fs::remove_dir_all(self.folder.path());
+        cleanup::remove_folder(self.folder.path());
+    }
+
+    /// Kills the server and removes its data.
+    fn empty(&mut self) -> io::Result<()> {
+        self.kill();
+        if !self.has_ended {
+            self.folder = tempfile::tempdir()?;
+        }
+        Ok(())
     }
 
     fn spawn(&mut self, address: SocketAddr, peers: SocketAddr) -> io::Result<()> {
@@ -108,8 +116,7 @@ impl Server {
 
     /// Starts the server again without any data.
     pub(super) fn restart_empty(&mut self) -> io::Result<()> {
-        self.kill();
-        self.process().folder = tempfile::tempdir()?;
+        self.process().empty()?;
         self.restart()
     }
 
