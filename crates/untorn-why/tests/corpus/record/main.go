@@ -1,6 +1,6 @@
 // Command record records the dumps of this folder again: `go run ./record GO GO …` with the
 // commands of the versions of Go, oldest first, in the folder of go.mod. Each scene crashes under
-// three of them.
+// three of them. `go run ./record bystanders GO GO …` records those of bystanders under all.
 package main
 
 import (
@@ -26,6 +26,8 @@ const (
 	// The most bytes of a dump, and the most runs to get one.
 	most  = 40_000
 	tries = 8
+	// The first line of a table.
+	columns = "file\tnotices\twrites\tfunction\twriters\tcause\n"
 )
 
 type toolchain struct {
@@ -40,7 +42,12 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	toolchains := versions(os.Args[1:])
+	commands := os.Args[1:]
+	ofBystanders := len(commands) > 0 && commands[0] == "bystanders"
+	if ofBystanders {
+		commands = commands[1:]
+	}
+	toolchains := versions(commands)
 	if len(toolchains) == 0 {
 		log.Fatal("no version of Go is named: give record the go commands of some, oldest first")
 	}
@@ -49,12 +56,11 @@ func main() {
 		log.Fatal(err)
 	}
 	defer os.RemoveAll(built)
-	if err := os.RemoveAll("dumps"); err != nil {
-		log.Fatal(err)
+	if ofBystanders {
+		recordBystanders(built, toolchains, all)
+		return
 	}
-	if err := os.Mkdir("dumps", 0o777); err != nil {
-		log.Fatal(err)
-	}
+	empty("dumps")
 	// The dumps of one scene are all on even lines of the table, or all on odd ones.
 	var halves [2][]string
 	for i, scene := range scenes {
@@ -63,7 +69,7 @@ func main() {
 			if !found {
 				continue
 			}
-			row, err := record(built, with, scene, traceback, all)
+			row, err := record(built, "dumps", with, scene, traceback, all)
 			if err != nil {
 				log.Printf("%s, %s: %v", scene.name, with.version, err)
 				continue
@@ -71,7 +77,7 @@ func main() {
 			halves[i%2] = append(halves[i%2], row)
 		}
 	}
-	table := "file\tnotices\twrites\tfunction\twriters\tcause\n"
+	table := columns
 	for i := 0; i < len(halves[0]) || i < len(halves[1]); i++ {
 		for _, half := range halves {
 			// A half that has fewer is filled up.
@@ -83,6 +89,38 @@ func main() {
 		}
 	}
 	if err := os.WriteFile("TRUTH.tsv", []byte(table), 0o666); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// recordBystanders crashes each of these scenes under each version, with the frames of the runtime
+// and without them.
+func recordBystanders(built string, toolchains []toolchain, all []marked) {
+	const dumps = "bystanders/dumps"
+	empty(dumps)
+	table := columns
+	for _, scene := range bystanders {
+		for _, with := range toolchains {
+			for _, traceback := range []string{"all", "system"} {
+				row, err := record(built, dumps, with, scene, traceback, all)
+				if err != nil {
+					log.Printf("%s, %s: %v", scene.name, with.version, err)
+					continue
+				}
+				table += row + "\n"
+			}
+		}
+	}
+	if err := os.WriteFile("bystanders/TRUTH.tsv", []byte(table), 0o666); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func empty(folder string) {
+	if err := os.RemoveAll(folder); err != nil {
+		log.Fatal(err)
+	}
+	if err := os.Mkdir(folder, 0o777); err != nil {
 		log.Fatal(err)
 	}
 }
@@ -128,8 +166,8 @@ func choose(toolchains []toolchain, i, k int) (with toolchain, traceback string,
 	return with, traceback, true
 }
 
-// record crashes a scene, stores the dump and returns its row of the table.
-func record(built string, with toolchain, of scene, traceback string, all []marked) (string, error) {
+// record crashes a scene, stores the dump in a folder and returns its row of the table.
+func record(built, folder string, with toolchain, of scene, traceback string, all []marked) (string, error) {
 	program := filepath.Join(built, with.version+"-"+of.program)
 	if _, err := os.Stat(program); err != nil {
 		build := exec.Command(with.command, "build", "-trimpath", "-o", program, "./"+of.program)
@@ -164,7 +202,7 @@ func record(built string, with toolchain, of scene, traceback string, all []mark
 			}
 		}
 		row := []string{name, notices, strings.Join(lines, ","), strings.Join(bodies, ","), writers, of.cause}
-		return strings.Join(row, "\t"), os.WriteFile(filepath.Join("dumps", name+".txt"), stderr, 0o666)
+		return strings.Join(row, "\t"), os.WriteFile(filepath.Join(folder, name+".txt"), stderr, 0o666)
 	}
 	return "", reason
 }

@@ -51,3 +51,17 @@ var scenes = []scene{
 	{"agent", "cron", true, "shared_struct"},
 	{"agent", "cron-inline", false, "shared_struct"},
 }
+
+// Scenes in which an innocent goroutine looks more like a writer than the one that is. They are not
+// among those above, as each was written against a rule.
+var bystanders = []scene{
+	{"bystanders", "by-refresh", false, "-"},
+	{"bystanders", "by-metrics", false, "-"},
+	{"bystanders", "by-audit", false, "-"},
+	{"bystanders", "by-headers", false, "-"},
+	{"bystanders", "by-hash", false, "-"},
+	{"bystanders", "by-stats", false, "-"},
+	{"bystanders", "by-stats-too", false, "-"},
+	{"bystanders", "by-compress", false, "-"},
+	{"bystanders", "by-checksum", false, "-"},
+}
