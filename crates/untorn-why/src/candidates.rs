@@ -131,7 +131,15 @@ impl Weighed<'_> {
 
     fn is_likely(&self) -> bool {
         let waits = !self.goroutine.runs();
-        self.points() >= if waits { LIKELY_TO_WAIT } else { LIKELY }
+        let enough = if waits { LIKELY_TO_WAIT } else { LIKELY };
+        self.points() >= enough && !self.is_ruled_out()
+    }
+
+    fn is_ruled_out(&self) -> bool {
+        self.evidence
+            .reasons
+            .iter()
+            .any(Reason::is_decisive_against)
     }
 }
 
@@ -147,6 +155,9 @@ fn weighed(crash: &Crash) -> Vec<Weighed<'_>> {
     for (index, goroutine) in crash.noticed.iter().enumerate().skip(1) {
         if noticed_access(crash, index).is_some_and(Access::writes) {
             let mut weighed_too = weigh(goroutine);
+            if weighed_too.is_ruled_out() {
+                continue;
+            }
             let text = "it detected an overlap too, while writing: two writers that overlap both print the message";
             weighed_too.evidence.reasons.push(Reason {
                 id: "noticed_too",
@@ -189,7 +200,7 @@ pub(crate) fn rank(crash: &Crash) -> Ranking {
     // A candidate that is tied with the first is as likely as the first.
     let first = weighed.first().is_some_and(Weighed::is_likely);
     let certainty = |one: &Weighed<'_>| {
-        if one.is_likely() || (first && is_tied(one.points())) {
+        if one.is_likely() || (first && is_tied(one.points()) && !one.is_ruled_out()) {
             Certainty::Likely
         } else {
             Certainty::Possibly

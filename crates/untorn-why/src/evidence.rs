@@ -7,9 +7,12 @@ use serde::Serialize;
 use crate::addresses::{Shared, map_address, shared_words};
 use crate::dump::{self, Banner, Goroutine, Kind};
 use crate::frame::{Access, Frame, Word};
+use crate::map_use::{MapUse, Relation};
 use crate::names;
-use crate::numbers::input_line;
 use crate::relation::DetectingCode;
+
+/// The points of a write to another map, if that does not depend on a stale argument.
+const EXACTLY_ANOTHER_MAP: i32 = -40;
 
 /// One piece of evidence; negative points count against the goroutine.
 #[derive(Clone, Debug, Serialize)]
@@ -21,6 +24,13 @@ pub struct Reason {
     pub(crate) points: i32,
     /// The evidence, in one sentence.
     pub text: String,
+}
+
+impl Reason {
+    /// Returns `true` if the goroutine cannot be the likely writer: it has left the map.
+    pub(crate) fn is_decisive_against(&self) -> bool {
+        self.id == "writes_another_map" && self.points == EXACTLY_ANOTHER_MAP
+    }
 }
 
 /// The sum of the evidence and, where they are wanted, its sentences.
@@ -62,6 +72,7 @@ pub(crate) struct Detecting<'d> {
     /// `true` for a map that was found corrupted: that may have happened long before.
     is_late: bool,
     map: Option<Word>,
+    map_use: Option<MapUse<'d>>,
     words: Vec<Word>,
 }
 
@@ -78,6 +89,7 @@ impl<'d> Detecting<'d> {
             writes,
             is_late: kind == Some(Kind::Damage),
             map: side.and_then(|side| map_address(&side.frames)),
+            map_use: side.and_then(|side| MapUse::find(&side.frames, |_| true)),
             words: side.map_or_else(Vec::new, shared_words),
         }
     }
@@ -101,7 +113,15 @@ impl<'d> Detecting<'d> {
 
     /// Adds all evidence, and returns the frame with most of it.
     fn weigh<'g>(&self, goroutine: &'g Goroutine, tally: &mut Tally) -> Option<&'g Frame> {
-        in_the_runtime(goroutine, tally);
+        let write = MapUse::find(&goroutine.frames, Access::writes);
+        if let Some(write) = &write {
+            self.in_a_write(write, tally);
+        }
+        if waits_for_others(goroutine) {
+            tally.say("waits_for_others", -30, || {
+                "it only waits for other goroutines to finish".into()
+            });
+        }
         let before = tally.points;
         let shared = self.address(goroutine, tally);
         if let Some(side) = self.side {
@@ -111,10 +131,8 @@ impl<'d> Detecting<'d> {
         if let Some(frame) = frame {
             self.code.relation(frame, tally);
         }
-        if tally.points == before && self.side.is_some() && frame.is_some() {
-            tally.say("unrelated", -16, || {
-                "its code is not related to that of the detecting goroutine".into()
-            });
+        if tally.points == before && self.side.is_some() {
+            unrelated(goroutine, frame, tally);
         }
         self.names(goroutine, frame, tally);
         self.state(goroutine, tally);
@@ -144,6 +162,29 @@ impl<'d> Detecting<'d> {
             }
         }
         best.map(|(_, frame)| frame)
+    }
+
+    /// Adds evidence from a write to a map, which may be another one.
+    fn in_a_write(&self, write: &MapUse<'_>, tally: &mut Tally) {
+        let relation = self.map_use.as_ref().map(|of| write.relation(of));
+        let inside = || format!("it is inside {}, which writes to", write.call());
+        match relation {
+            // The address adds the points of `same_map`.
+            Some(Relation::SameMap { how }) => {
+                tally.say("writes_the_map", 60, || {
+                    format!("{} this map: {how}", inside())
+                });
+            }
+            Some(Relation::OtherMap { exact, how }) => {
+                let points = if exact { EXACTLY_ANOTHER_MAP } else { -25 };
+                tally.say("writes_another_map", points, || {
+                    format!("{} another map: {how}", inside())
+                });
+            }
+            Some(Relation::Unknown) | None => {
+                tally.say("in_a_write", 50, || format!("{} a map", inside()));
+            }
+        }
     }
 
     /// Adds evidence if both goroutines have an address among their arguments. Returns the frame
@@ -309,21 +350,16 @@ impl<'d> Detecting<'d> {
     }
 }
 
-/// Adds evidence from the functions of Go's runtime on the stack.
-fn in_the_runtime(goroutine: &Goroutine, tally: &mut Tally) {
-    let mut frames = goroutine.frames.iter();
-    if let Some(frame) = frames.find(|frame| frame.access().is_some_and(Access::writes)) {
-        tally.say("in_a_write", 50, || {
-            let (function, at) = (&frame.function, frame.at);
-            format!(
-                "it is inside {function}, which writes to a map ({})",
-                input_line(at)
-            )
+/// Adds evidence against a goroutine whose code is not related to the detecting one.
+fn unrelated(goroutine: &Goroutine, frame: Option<&Frame>, tally: &mut Tally) {
+    if frame.is_some() {
+        tally.say("unrelated", -16, || {
+            "its code is not related to that of the detecting goroutine".into()
         });
-    }
-    if waits_for_others(goroutine) {
-        tally.say("waits_for_others", -30, || {
-            "it only waits for other goroutines to finish".into()
+    } else if !goroutine.frames.is_empty() {
+        // The packages of Go write to maps of their own all the time.
+        tally.say("unrelated", -30, || {
+            "no call of the program is on its stack".into()
         });
     }
 }

@@ -253,21 +253,6 @@ impl Frame {
         of.map(|(_, access)| *access)
     }
 
-    /// Returns the address of the map, if a call of the runtime has it as an argument.
-    pub(crate) fn map_argument(&self) -> Option<Word> {
-        let position = match (self.package(), self.access()?) {
-            // The iterator is the argument, not the map.
-            (_, Access::Iterate) => return None,
-            ("runtime", _) => 1,
-            ("internal/runtime/maps", _) => 0,
-            _ => return None,
-        };
-        // The position counts words: no argument before the map consists of several.
-        let word = self.words().nth(position)?;
-        let before = self.args.split(',').nth(position)?;
-        (!before.contains('{') && word.value > 0xffff).then_some(word)
-    }
-
     /// Returns the first argument as it is written, with the whole of its braces.
     pub(crate) fn first_argument(&self) -> &str {
         let mut depth = 0;

@@ -18,7 +18,8 @@
 // |---|---|
 // | `reading/` | from an input of any form to dumps |
 // | `dump.rs`, `frame.rs`, `source_location.rs` | a dump and its parts |
-// | `evidence.rs`, `relation.rs`, `names.rs`, `addresses.rs` | evidence about one goroutine |
+// | `evidence.rs`, `relation.rs`, `names.rs` | evidence about one goroutine |
+// | `addresses.rs`, `map_use.rs` | the map of a goroutine, by the arguments of its calls |
 // | `candidates.rs` | the likely writer of a crash dump |
 // | `causes/`, `libraries.rs` | the usual causes, as rules, and the libraries that they know |
 // | `annotate.rs`, `notes.rs`, `verdict.rs` | lines of a dump, what it lacks, the first sentence |
@@ -35,6 +36,7 @@ mod evidence;
 mod explain;
 mod frame;
 mod libraries;
+mod map_use;
 mod model;
 mod names;
 mod notes;

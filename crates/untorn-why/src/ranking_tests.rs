@@ -185,6 +185,97 @@ fn goroutine_that_waits_needs_more_evidence() {
     assert_eq!(certainty("select"), Certainty::Possibly);
 }
 
+/// Returns the reader with the runtime's frame of its access, and a goroutine inside a write.
+fn read_and_write(map: &str, write: &str) -> [String; 2] {
+    let access = format!(
+        "[running]:\nruntime.mapaccess1_faststr({map}, {{0x4b2f00, 0x3}})\n\t/go/src/runtime/map.go:22 +0x50\n"
+    );
+    let stack = format!("runtime.{write}\n\t/go/src/runtime/map.go:223 +0x3f5\n{STATS}");
+    [
+        READER.replace("[running]:\n", &access),
+        goroutine(9, "runnable", &stack, START),
+    ]
+}
+
+/// A method of the detecting value.
+const STATS: &str =
+    "example.com/shop/cache.(*Cache).updateStats(0xc000123000)\n\t/app/cache/cache.go:60 +0x70\n";
+
+#[test]
+fn write_to_another_map_is_not_likely() {
+    const MAP: &str = "0x47b360, 0xc000090030";
+    // Each of them has two pieces of strong evidence otherwise.
+    for (write, certainty) in [
+        (
+            "mapassign_faststr(0x47b360?, 0xc000090030?, {0x4b2f00, 0x3})",
+            Certainty::Likely,
+        ),
+        ("mapassign_faststr(...)", Certainty::Likely),
+        // Another address, another type, and keys of another size.
+        (
+            "mapassign_faststr(0x47b360, 0xc000090060, {0x1, 0x3})",
+            Certainty::Possibly,
+        ),
+        (
+            "mapassign_faststr(0x47b300, 0x0?, {0x1, 0x3})",
+            Certainty::Possibly,
+        ),
+        (
+            "mapassign_fast64(0x47b360?, 0x0?, 0x3)",
+            Certainty::Possibly,
+        ),
+    ] {
+        let [reader, writer] = read_and_write(MAP, write);
+        let explained = explained(&[&reader, MAIN, &writer]);
+        let found = &explained.writers[0];
+        assert_eq!(found.goroutine, Some(9));
+        assert_eq!(found.certainty, certainty, "{write}: {:?}", found.reasons);
+    }
+}
+
+#[test]
+fn stale_address_of_another_map_counts_against() {
+    let write = "mapassign_faststr(0x47b360?, 0xc000090060?, {0x1, 0x3})";
+    let [reader, innocent] = read_and_write("0x47b360, 0xc000090030", write);
+    let innocent = innocent.replace("0xc000123000", "0xc000999000");
+    let writer =
+        "example.com/shop/cache.(*Cache).loop(0xc000123000)\n\t/app/cache/loop.go:60 +0x70\n";
+    let explained = explained(&[
+        &reader,
+        MAIN,
+        &innocent,
+        &goroutine(8, "sleep", writer, SERVE),
+    ]);
+    assert_eq!(numbers(&explained), [8, 9]);
+    let reason = explained.writers[1]
+        .reasons
+        .last()
+        .expect("it is against it");
+    assert_eq!(
+        reason.text,
+        "it is inside runtime.mapassign_faststr (line 18 of the input), which writes to another map: \
+         0xc000090060, not 0xc000090030 (marked `?`: may be stale)"
+    );
+}
+
+#[test]
+fn write_without_code_of_the_program_is_not_likely() {
+    let stack = "runtime.mapassign_fast64ptr(0x5a1b20, 0xc000500000, 0xc000501000)\n\t\
+        /go/src/runtime/map_fast64.go:120 +0x50\n\
+        net/http.(*connLRU).add(0xc000502000, 0xc000501000)\n\t/go/src/net/http/transport.go:2916 +0x1\n\
+        net/http.(*Transport).tryPutIdleConn(0xc000503000, 0xc000501000)\n\t/go/src/net/http/transport.go:9 +0x1\n";
+    let start =
+        "net/http.(*Transport).dialConn in goroutine 6\n\t/go/src/net/http/transport.go:1 +0x9";
+    let explained = explained(&[READER, MAIN, &goroutine(9, "runnable", stack, start)]);
+    assert_eq!(explained.writers[0].certainty, Certainty::Possibly);
+    let ids: Vec<_> = explained.writers[0]
+        .reasons
+        .iter()
+        .map(|of| of.id)
+        .collect();
+    assert_eq!(ids, ["in_a_write", "unrelated"]);
+}
+
 #[test]
 fn only_a_whole_dump_says_that_the_writer_exited() {
     let idle = goroutine(
