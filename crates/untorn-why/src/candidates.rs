@@ -1,5 +1,7 @@
 //! Candidates for the writer: the other goroutines of a crash dump, ranked by evidence.
 
+use std::cmp::Reverse;
+
 use serde::Serialize;
 
 use crate::dump::{self, Crash, Created, Extent, Goroutine};
@@ -14,7 +16,7 @@ use crate::source_location::SourceLocation;
 pub enum Certainty {
     /// Some evidence.
     Possibly,
-    /// Much evidence.
+    /// Two pieces of strong evidence, or one that is conclusive.
     Likely,
     /// Stated in the dump itself.
     Certainly,
@@ -132,7 +134,14 @@ impl Weighed<'_> {
     fn is_likely(&self) -> bool {
         let waits = !self.goroutine.runs();
         let enough = if waits { LIKELY_TO_WAIT } else { LIKELY };
-        self.points() >= enough && !self.is_ruled_out()
+        self.points() >= enough && self.may_be_likely()
+    }
+
+    /// Returns `true` if its evidence is strong enough, and none rules it out.
+    fn may_be_likely(&self) -> bool {
+        let reasons = || self.evidence.reasons.iter();
+        let strong = reasons().filter(|reason| reason.is_strong()).count();
+        (strong >= 2 || reasons().any(Reason::is_conclusive)) && !self.is_ruled_out()
     }
 
     fn is_ruled_out(&self) -> bool {
@@ -195,18 +204,25 @@ pub(crate) fn rank(crash: &Crash) -> Ranking {
             text: "no other goroutine of this dump is a candidate".to_owned(),
         });
     }
-    let most = weighed.first().map_or(0, Weighed::points);
-    let is_tied = |points: i32| most - points <= TIE_MARGIN;
-    // A candidate that is tied with the first is as likely as the first.
-    let first = weighed.first().is_some_and(Weighed::is_likely);
+    let likely = weighed.iter().filter(|one| one.is_likely());
+    let most = likely.map(Weighed::points).max();
     let certainty = |one: &Weighed<'_>| {
-        if one.is_likely() || (first && is_tied(one.points()) && !one.is_ruled_out()) {
+        // A candidate that is tied with a likely one is as likely.
+        let tied = || most.is_some_and(|most| most - one.points() <= TIE_MARGIN);
+        if one.is_likely() || one.may_be_likely() && tied() {
             Certainty::Likely
         } else {
             Certainty::Possibly
         }
     };
-    let tied = weighed.iter().filter(|one| is_tied(one.points())).count();
+    weighed.sort_by_key(|one| Reverse((certainty(one), one.points())));
+    let first = weighed.first().map(|one| (certainty(one), one.points()));
+    let is_tied = |one: &Weighed<'_>| {
+        first.is_some_and(|(of_first, most)| {
+            certainty(one) == of_first && most - one.points() <= TIE_MARGIN
+        })
+    };
+    let tied = weighed.iter().take_while(|one| is_tied(one)).count();
     let listed = weighed.into_iter().take(MAX_CANDIDATES);
     let mut writers: Vec<_> = listed
         .map(|one| {

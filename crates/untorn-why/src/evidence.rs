@@ -11,6 +11,8 @@ use crate::map_use::{MapUse, Relation};
 use crate::names;
 use crate::relation::DetectingCode;
 
+/// The points from which on a piece of evidence is strong.
+const STRONG: i32 = 20;
 /// The points of a write to another map, if that does not depend on a stale argument.
 const EXACTLY_ANOTHER_MAP: i32 = -40;
 
@@ -27,6 +29,17 @@ pub struct Reason {
 }
 
 impl Reason {
+    /// Returns `true` if it needs another strong one for the goroutine to be the likely writer.
+    pub(crate) fn is_strong(&self) -> bool {
+        // Programs write to maps all the time, so a write to any map adds points alone.
+        self.points >= STRONG && self.id != "in_a_write"
+    }
+
+    /// Returns `true` if it suffices for the goroutine to be the likely writer.
+    pub(crate) fn is_conclusive(&self) -> bool {
+        matches!(self.id, "writes_the_map" | "noticed_too")
+    }
+
     /// Returns `true` if the goroutine cannot be the likely writer: it has left the map.
     pub(crate) fn is_decisive_against(&self) -> bool {
         self.id == "writes_another_map" && self.points == EXACTLY_ANOTHER_MAP

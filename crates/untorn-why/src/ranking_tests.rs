@@ -168,7 +168,7 @@ fn goroutine_that_waited_for_minutes_is_none() {
 #[test]
 fn goroutine_that_waits_needs_more_evidence() {
     let stack =
-        "example.com/shop/cache.(*Cache).Refresh(0xc000999000)\n\t/app/cache/cache.go:60 +0x70\n";
+        "example.com/shop/cache.(*Cache).loop(0xc000123000)\n\t/app/cache/loop.go:60 +0x70\n";
     let other = goroutine(
         8,
         "sleep",
@@ -274,6 +274,47 @@ fn write_without_code_of_the_program_is_not_likely() {
         .map(|of| of.id)
         .collect();
     assert_eq!(ids, ["in_a_write", "unrelated"]);
+}
+
+#[test]
+fn one_piece_of_strong_evidence_is_not_likely() {
+    // A method of the type, of another value.
+    let stack = STATS.replace("0xc000123000", "0xc000999000");
+    let innocent = goroutine(9, "runnable", &stack, SERVE);
+    let writer = "main.onSignal(0xc000700000)\n\t/app/main.go:60 +0x70\n";
+    let writer = goroutine(8, "sleep", writer, SERVE);
+    let explained = explained(&[READER, MAIN, &innocent, &writer]);
+    assert_eq!(numbers(&explained), [9, 8]);
+    assert_eq!(explained.writers[0].certainty, Certainty::Possibly);
+}
+
+#[test]
+fn tie_makes_only_strong_evidence_likely() {
+    // Both have as many points, but one has them from names and its state.
+    let strong =
+        "example.com/shop/cache.(*Cache).loop(0xc000123000)\n\t/app/cache/loop.go:60 +0x70\n";
+    let weak =
+        "example.com/shop/cache.(*Cache).refresh(0xc000999000)\n\t/app/cache/cache.go:60 +0x70\n";
+    let explained = explained(&[
+        READER,
+        MAIN,
+        &goroutine(8, "sleep", weak, SERVE),
+        &goroutine(9, "runnable", strong, START),
+    ]);
+    let found: Vec<_> = explained
+        .writers
+        .iter()
+        .map(|one| (one.goroutine, one.certainty))
+        .collect();
+    assert_eq!(
+        found,
+        [(Some(9), Certainty::Likely), (Some(8), Certainty::Possibly)]
+    );
+    assert!(
+        explained.verdict.contains("was likely goroutine 9: "),
+        "{}",
+        explained.verdict
+    );
 }
 
 #[test]
