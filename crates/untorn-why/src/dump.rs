@@ -75,6 +75,8 @@ pub(crate) struct Banner {
     pub(crate) at: u64,
     pub(crate) text: String,
     pub(crate) kind: Kind,
+    /// `true` if it stands in a sentence or in quotation marks.
+    pub(crate) is_mention: bool,
 }
 
 /// The `go` statement that started a goroutine.
@@ -236,6 +238,11 @@ impl Crash {
         self.last_is_cut = goroutine.is_cut();
     }
 
+    /// Returns `true` without a stack, if no message is more than a mention.
+    pub(crate) fn is_a_mention(&self) -> bool {
+        self.goroutines == 0 && self.banners.iter().all(|banner| banner.is_mention)
+    }
+
     pub(crate) fn extent(&self) -> Extent {
         let alone = self.goroutines == self.noticed.len() as u64;
         if self.last_is_cut || self.goroutines == 0 {
@@ -324,6 +331,8 @@ pub(crate) enum Found {
 pub(crate) struct Other {
     pub(crate) line: u64,
     pub(crate) text: String,
+    /// `true` for a mention of a message on concurrent map accesses, without a dump.
+    pub(crate) is_mention: bool,
 }
 
 /// The result of parsing an input.

@@ -290,6 +290,62 @@ fn input_that_is_read_in_part_says_so() {
 }
 
 #[test]
+fn mention_of_a_message_is_no_dump() {
+    for (text, line) in [
+        (
+            "2024/05/01 INFO user searched: fatal error: concurrent map writes\n2024/05/01 INFO goroutine 7 is fine\n",
+            1,
+        ),
+        (
+            "2024/05/01 INFO saw \"fatal error: concurrent map writes\" in the log of yesterday\n",
+            1,
+        ),
+        (
+            "--- FAIL: TestX\n    x_test.go:12: want \"fatal error: concurrent map writes\", got \"\"\n",
+            2,
+        ),
+        (
+            "# Why\nThe message \"fatal error: concurrent map writes\" means that two goroutines wrote.\n",
+            2,
+        ),
+        (
+            "You came here from Go's `fatal error: concurrent map writes`?\n",
+            1,
+        ),
+    ] {
+        let (input, explained) = read(text.as_bytes());
+        assert!(explained.is_empty(), "{text}");
+        let error = unrecognized::error(&input);
+        let start = format!(
+            "line {line} mentions \u{201c}fatal error: concurrent map writes\u{201d}, but there is no dump"
+        );
+        assert!(error.starts_with(&start), "{text}: {error}");
+    }
+    // Another crash is more than a mention.
+    let text = "saw \"fatal error: concurrent map writes\"\n\npanic: boom\n";
+    let error = unrecognized::error(&read(text.as_bytes()).0);
+    assert!(error.contains("another panic"), "{error}");
+}
+
+#[test]
+fn message_behind_a_prefix_is_one_without_a_stack() {
+    for before in [
+        "",
+        "265",
+        "app-1  | ",
+        "May 12 10:00:01 host app[77]: ",
+        "[ERROR] ",
+    ] {
+        let text = format!("{before}fatal error: concurrent map writes\n");
+        assert_eq!(read(text.as_bytes()).1.len(), 1, "{before}");
+    }
+    // A stack proves that the message is one, whatever stands before it.
+    let dump = &dumps()[0].1;
+    let text = format!("GET /healthz 200 {}", dump.trim_start());
+    assert_eq!(read(text.as_bytes()).1.len(), 1, "{text}");
+}
+
+#[test]
 fn stack_without_a_message_is_named_by_its_line() {
     let input = read(b"listening\nmain.f(0x1)\n\t/a.go:3 +0x1\n").0;
     let error = unrecognized::error(&input);

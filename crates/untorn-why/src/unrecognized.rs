@@ -54,6 +54,9 @@ const KNOWN: &[(&str, &str)] = &[
 ];
 
 pub(crate) fn meaning(other: &Other) -> &'static str {
+    if other.is_mention {
+        return "a mention of the message, but no dump: no stack follows it.";
+    }
     let known = KNOWN
         .iter()
         .find(|(start, _)| other.text.starts_with(start));
@@ -84,7 +87,16 @@ pub(crate) fn notes(input: &Input) -> Vec<String> {
 
 /// Returns the error for an input without a dump.
 pub(crate) fn error(input: &Input) -> String {
-    match (input.others.first(), input.stack_like) {
+    let mut others = input.others.iter();
+    let other = others
+        .find(|other| !other.is_mention)
+        .or(input.others.first());
+    match (other, input.stack_like) {
+        (Some(other), _) if other.is_mention => format!(
+            "line {} mentions \u{201c}{}\u{201d}, but there is no dump: no stack follows. Pass the stderr of the program that crashed, \
+             from that message on",
+            other.line, other.text
+        ),
         (Some(other), _) => {
             let text: String = other.text.chars().take(160).collect();
             format!(

@@ -484,6 +484,10 @@ fn input_without_a_dump_is_explained() {
             "fatal error: concurrent map read and".into(),
             "the line is truncated",
         ),
+        (
+            "INFO user searched: fatal error: concurrent map writes\n".into(),
+            "line 1 mentions",
+        ),
         ("all is well\n".into(), "in 1 line:"),
         ("all is\nwell\n".into(), "in 2 lines:"),
         (String::new(), "nothing to read"),

@@ -5,6 +5,7 @@ use std::mem;
 use super::joined::{Held, Reading};
 use super::lexer::{Context, Token, beginning, looks_like_a_stack, tokens};
 use super::places::{Owner, Places, push, rest_of_a_number, set_location};
+use super::prefix::makes_a_mention;
 use super::race::InRace;
 use crate::dump::{Banner, Crash, Created, Found, Goroutine, Message, Other, Race};
 use crate::frame::Frame;
@@ -45,6 +46,9 @@ pub(super) struct Dumps {
     in_runtime_stack: bool,
     /// A message without `fatal error:`, which counts if a stack follows.
     message: Option<(u64, Vec<Message>)>,
+    /// `true` if the text before the next line, which is no part of it, makes a message in it a
+    /// mention.
+    mentions: bool,
     finished: Vec<Part>,
 }
 
@@ -69,6 +73,11 @@ impl Dumps {
     /// Returns what is finished since the last call.
     pub(super) fn take_finished(&mut self) -> impl Iterator<Item = Part> {
         self.finished.drain(..)
+    }
+
+    /// Takes note of what stands before the next line and is no part of it.
+    pub(super) fn follows(&mut self, before: &str) {
+        self.mentions = makes_a_mention(before);
     }
 
     /// Reads a line of which the prefix was removed.
@@ -228,6 +237,7 @@ impl Dumps {
             at,
             text: format!("fatal error: {message}"),
             kind,
+            is_mention: self.mentions,
         };
         match &mut self.current {
             Current::Crash(crash, _)
@@ -290,6 +300,7 @@ impl Dumps {
         self.current = Current::Other(Other {
             line: at,
             text: content[start..].trim().chars().take(400).collect(),
+            is_mention: false,
         });
     }
 
@@ -436,6 +447,14 @@ impl Dumps {
             Current::Crash(mut crash, open) => {
                 if let Some(goroutine) = open {
                     crash.add(*goroutine);
+                }
+                if let Some(banner) = crash.banners.first().filter(|_| crash.is_a_mention()) {
+                    let mention = Other {
+                        line: banner.at,
+                        text: banner.text.clone(),
+                        is_mention: true,
+                    };
+                    return self.finished.push(Part::Other(mention));
                 }
                 Found::Crash(*crash)
             }

@@ -59,6 +59,49 @@ impl Source {
     }
 }
 
+/// Returns `true` if text that stands before a message, in its line, makes it a mention of one: a
+/// quotation mark or a sentence, but neither the prefix of a log nor output that the message is
+/// glued to.
+pub(super) fn makes_a_mention(before: &str) -> bool {
+    const QUOTES: &str = "\"'`(*_\u{201c}\u{201e}\u{2018}\u{ab}";
+    let Some(last) = before.chars().next_back() else {
+        return false;
+    };
+    if QUOTES.contains(last) {
+        // The value of a field, or a cell of a table.
+        let quoted = before.trim_end_matches(last);
+        return !quoted.ends_with(['=', ':', ',']);
+    }
+    last.is_whitespace() && !is_of_a_log(before.trim_end())
+}
+
+/// Returns `true` for what a log puts before a line: a time, a level, and at most the names of a
+/// host and of a program, with their punctuation.
+fn is_of_a_log(before: &str) -> bool {
+    const LEVELS: &[&str] = &[
+        "trace", "debug", "info", "notice", "warn", "warning", "error", "err", "fatal", "critical",
+    ];
+    let words: Vec<_> = before
+        .split(|c: char| c.is_whitespace() || c == '=')
+        .collect();
+    let is_time = |word: &&str| is_common(word) && word.contains(|c: char| c.is_ascii_digit());
+    let is_level = |word: &&str| {
+        let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
+        LEVELS.iter().any(|level| level.eq_ignore_ascii_case(bare))
+    };
+    let ends = |ends: &[char]| before.ends_with(ends);
+    if ends(&['|', ']', '>']) || words.last().is_some_and(is_time) {
+        return true;
+    }
+    match words.iter().filter(|word| !is_common(word)).count() {
+        0 => true,
+        1 => ends(&[':']),
+        // After a level comes the message, which may be a sentence with a colon.
+        2 => ends(&[':']) && words.iter().any(is_time) && !words.iter().any(is_level),
+        _ => false,
+    }
+}
+
 /// Returns `true` for a word that says nothing about the source: a time, a number, a level.
 fn is_common(word: &str) -> bool {
     const COMMON: &[&str] = &[
@@ -87,7 +130,7 @@ fn is_common(word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Prefix, Source};
+    use super::{Prefix, Source, makes_a_mention};
 
     #[test]
     fn digits_of_a_prefix_may_change() {
@@ -132,6 +175,44 @@ mod tests {
             ("[pod/app-7c9/app] ", "[pod/app-8d1/app] "),
         ] {
             assert_ne!(Source::of(one), Source::of(other), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn prefix_of_a_log_makes_no_mention() {
+        for before in [
+            "",
+            "265",
+            "\t",
+            "> > ",
+            "2024-05-01T12:00:00.123Z stderr F ",
+            "May 12 10:00:01 host app[77]: ",
+            "2024-05-01 12:00:00 [ERROR] plugin.x: ",
+            "E0425 12:00:00.000 1234 main.go:12] ",
+            "[pod/app-7c9f-x2x/app] ",
+            "web_1  | ",
+            "app stderr: ",
+            "app.log:12:",
+            "test\tgo test\t2024-05-01T12:00:00.0Z ##[error]",
+            "time=\"2024-05-01\" level=error msg=\"",
+            "\"2024-05-01T12:00:00Z\",\"web\",\"",
+        ] {
+            assert!(!makes_a_mention(before), "{before}");
+        }
+    }
+
+    #[test]
+    fn sentence_and_quotation_make_a_mention() {
+        for before in [
+            "2024/05/01 INFO user searched: ",
+            "2024/05/01 INFO saw \"",
+            "    x_test.go:12: want \"",
+            "README.md:12:You came here from Go's `",
+            "The message \u{201c}",
+            "it printed ",
+            "\"",
+        ] {
+            assert!(makes_a_mention(before), "{before}");
         }
     }
 }

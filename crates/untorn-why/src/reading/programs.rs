@@ -44,7 +44,8 @@ impl Programs {
     pub(super) fn line(&mut self, line: &Line, found: &mut Input) {
         let start = self.place(line);
         let program = &mut self.programs[self.current];
-        let content = &line.text[start..];
+        let (before, content) = line.text.split_at(start);
+        program.dumps.follows(before);
         program.dumps.line(line.number, content, line.ended);
         let inside = program.dumps.is_inside();
         for part in program.dumps.take_finished() {
