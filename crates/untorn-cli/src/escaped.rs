@@ -2,8 +2,10 @@
 
 use std::fmt::{self, Display, Write};
 
+use untorn_why::printable::is_deceptive;
+
 /// Text for a terminal, with control characters as `\u{…}`: a key or an error has the text of a
-/// file, which must not move the cursor or end the line.
+/// file, which must not move the cursor, end the line or reorder it.
 pub(crate) struct Escaped<T>(pub(crate) T);
 
 impl<T: Display> Display for Escaped<T> {
@@ -13,7 +15,9 @@ impl<T: Display> Display for Escaped<T> {
         impl Write for Escaper<'_, '_> {
             fn write_str(&mut self, text: &str) -> fmt::Result {
                 text.chars().try_for_each(|character| match character {
-                    _ if character.is_control() => write!(self.0, "{}", character.escape_unicode()),
+                    _ if is_deceptive(character) => {
+                        write!(self.0, "{}", character.escape_unicode())
+                    }
                     _ => self.0.write_char(character),
                 })
             }
@@ -34,5 +38,6 @@ mod tests {
             Escaped(text).to_string(),
             r"a\u{1b}[2J\u{9b}31m\u{a}ü→\u{7f}"
         );
+        assert_eq!(Escaped("a\u{202e}b").to_string(), r"a\u{202e}b");
     }
 }

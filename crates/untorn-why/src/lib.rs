@@ -42,6 +42,8 @@ mod names;
 mod notes;
 #[doc(hidden)]
 pub mod numbers;
+#[doc(hidden)]
+pub mod printable;
 #[cfg(test)]
 mod ranking_tests;
 #[cfg(test)]

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::bytes::Physical;
 use super::controls;
+use crate::printable::is_deceptive;
 
 /// A line of a program's output, with the prefix of its log.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -30,7 +31,7 @@ pub(super) fn lines_of(physical: Physical, lines: &mut Vec<Line>) {
     } = physical;
     let special = |byte: &u8| match byte {
         b'\t' => false,
-        b'\\' | b'#' | b'^' | b'&' | 0x7f | 0xc2 | 0xe2 => true,
+        b'\\' | b'#' | b'^' | b'&' | 0x7f | 0xc2 | 0xd8 | 0xe2 | 0xef | 0xf3 => true,
         byte => *byte < b' ',
     };
     if !text.as_bytes().iter().any(special) && !text.contains("{\"") && !text.contains("[0m") {
@@ -61,7 +62,7 @@ pub(super) fn lines_of(physical: Physical, lines: &mut Vec<Line>) {
     lines.extend(parts.map(|part| Line {
         number,
         // A terminal must not obey what a dump contains.
-        text: part.replace(|c: char| c.is_control() && c != '\t', "\u{fffd}"),
+        text: part.replace(|c: char| is_deceptive(c) && c != '\t', "\u{fffd}"),
         ended: true,
     }));
     match lines[first..].last_mut() {
@@ -319,6 +320,9 @@ mod tests {
             texts("main\u{8}.f\u{7}()\u{9f}"),
             ["main\u{fffd}.f\u{fffd}()\u{fffd}"]
         );
+        for control in ["\u{202e}", "\u{2066}", "\u{61c}", "\u{feff}", "\u{e0041}"] {
+            assert_eq!(texts(&format!("main.f{control}g()")), ["main.f\u{fffd}g()"]);
+        }
     }
 
     #[test]
