@@ -346,6 +346,7 @@ pub(crate) struct Input {
     pub(crate) order: Order,
     /// The first lines that are too long to be read to their end.
     pub(crate) cut: Vec<u64>,
+    pub(crate) is_gzip: bool,
     /// The first line outside of a dump that looks like one of a stack.
     pub(crate) stack_like: Option<u64>,
 }

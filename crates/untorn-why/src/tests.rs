@@ -290,6 +290,15 @@ fn input_that_is_read_in_part_says_so() {
 }
 
 #[test]
+fn gzip_must_be_unpacked_first() {
+    let (input, explained) =
+        read(b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x4b\x4b\x2c\xc9\x4c\xcc\n\x51\n");
+    assert!(explained.is_empty());
+    let error = unrecognized::error(&input);
+    assert!(error.contains("unpack it first"), "{error}");
+}
+
+#[test]
 fn mention_of_a_message_is_no_dump() {
     for (text, line) in [
         (

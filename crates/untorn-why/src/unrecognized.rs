@@ -92,6 +92,10 @@ pub(crate) fn error(input: &Input) -> String {
         .find(|other| !other.is_mention)
         .or(input.others.first());
     match (other, input.stack_like) {
+        _ if input.is_gzip => {
+            "the input is compressed with gzip, so it has no readable line: unpack it first, for example with gunzip, and pass the result"
+                .into()
+        }
         (Some(other), _) if other.is_mention => format!(
             "line {} mentions \u{201c}{}\u{201d}, but there is no dump: no stack follows. Pass the stderr of the program that crashed, \
              from that message on",

@@ -31,6 +31,7 @@ pub(super) struct Physicals<R> {
     input: R,
     number: u64,
     encoding: Option<Encoding>,
+    is_gzip: bool,
     /// The byte that ends a line: a carriage return where the input begins without line feeds.
     end: u8,
     bytes: Vec<u8>,
@@ -42,9 +43,15 @@ impl<R: BufRead> Physicals<R> {
             input,
             number: 0,
             encoding: None,
+            is_gzip: false,
             end: b'\n',
             bytes: vec![],
         }
+    }
+
+    /// Returns `true` if the input, of which a line was read, is a file of gzip.
+    pub(super) fn is_gzip(&self) -> bool {
+        self.is_gzip
     }
 
     /// Returns the next line, or `None` at the end of the input.
@@ -83,6 +90,7 @@ impl<R: BufRead> Physicals<R> {
                 Err(error) => return Err(error),
             }
         };
+        self.is_gzip = first.starts_with(&[0x1f, 0x8b]);
         let (encoding, mark) = encoding_of(first);
         let carriage_returns = !first.contains(&b'\n') && first.contains(&b'\r');
         if carriage_returns && encoding == Encoding::Utf8 {

@@ -54,6 +54,7 @@ pub(crate) fn read(input: impl BufRead) -> io::Result<Input> {
             programs.line(&line, &mut found);
         }
     }
+    found.is_gzip = physicals.is_gzip();
     let newest_first = order.is_newest_first();
     order.finish(&mut ready);
     for line in ready.drain(..) {
