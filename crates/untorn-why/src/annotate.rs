@@ -31,6 +31,7 @@ pub(crate) fn crash(crash: &Crash, writers: &[Candidate]) -> Vec<Part> {
     let mut parts = vec![];
     for (index, banner) in crash.banners.iter().enumerate() {
         let means = match index {
+            _ if crash.is_of_untorn() => "Go's message, with which such a report begins.",
             0 => of_message(banner.kind),
             _ => {
                 "A second goroutine detected an overlap before the process stopped; its stack follows the first one's."

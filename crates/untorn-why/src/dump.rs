@@ -243,6 +243,13 @@ impl Crash {
         self.goroutines == 0 && self.banners.iter().all(|banner| banner.is_mention)
     }
 
+    /// Returns `true` for a report of untorn from a program in Rust: it begins with Go's message,
+    /// and names threads.
+    pub(crate) fn is_of_untorn(&self) -> bool {
+        let mut unread = self.unread.first.iter();
+        self.goroutines == 0 && unread.any(|(_, line)| line.starts_with("thread \""))
+    }
+
     pub(crate) fn extent(&self) -> Extent {
         let alone = self.goroutines == self.noticed.len() as u64;
         if self.last_is_cut || self.goroutines == 0 {

@@ -55,7 +55,11 @@ pub(crate) fn crash(crash: &Crash) -> Explained {
         writers: ranking.writers,
         addresses,
         causes,
-        change: causes::GENERAL_ADVICE,
+        change: match crash.is_of_untorn() {
+            // The report has the advice that fits it, and the one for Go does not fit Rust.
+            true => &[],
+            false => causes::GENERAL_ADVICE,
+        },
         goroutines: crash.goroutines,
         states: states(crash),
         unread: crash.unread.clone(),

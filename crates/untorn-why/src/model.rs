@@ -108,7 +108,7 @@ pub struct Explained {
     pub parts: Vec<Part>,
     /// The causes that match, the most certain first.
     pub causes: Vec<Cause>,
-    /// Advice that applies to every cause.
+    /// Advice that applies to every cause; empty for a report of untorn, which has its own.
     pub change: &'static [&'static str],
     /// The number of goroutines in the dump.
     pub goroutines: u64,

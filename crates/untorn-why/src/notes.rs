@@ -17,14 +17,13 @@ const UNNAMED_WRITER: &str = "Go cannot name the other side: a writer only sets 
 /// Returns the notes after which a reader does something else.
 pub(crate) fn of_crash(crash: &Crash, writers: &[Candidate]) -> Vec<String> {
     let mut notes = vec![];
-    let mut unread = crash.unread.first.iter();
     if !crash.noticed.is_empty() {
         if crash.goroutines == crash.noticed.len() as u64 {
             let is_older = crash.is_before_go1_24();
             notes.push(if is_older { TRUNCATED } else { ALONE }.to_owned());
         }
-    } else if unread.any(|(_, line)| line.starts_with("thread \"")) {
-        notes.push("This is a report of untorn's own GoMap, which already names both sides: read it as it is.".into());
+    } else if crash.is_of_untorn() {
+        notes.push("Read the report as it is: its last lines say what to change.".into());
     } else if let Some(line) = crash.unreadable {
         notes.push(format!(
             "Lines that look like a stack follow, in a form that is not understood ({}): pass the program's stderr itself, \

@@ -248,14 +248,28 @@ fn every_message_implies_the_detecting_access() {
 }
 
 #[test]
-fn report_of_gomap_is_recognized() {
-    let report = "fatal error: concurrent map read and map write\n\nthread \"reader\" (3) [reading]: GoMap::get\n";
+fn report_of_gomap_has_no_advice_for_go() {
+    let report = "fatal error: concurrent map read and map write\n\n\
+        thread \"reader\" (3) [reading]: GoMap::get\n\texamples/note/main.rs:32:37\n\
+        map \"config\": 2 keys\n\nShare an untorn::Map instead, or put both sites under one lock.\n";
     let explained = read(report.as_bytes()).1;
     assert!(
-        explained[0].notes.iter().any(|note| note.contains("GoMap")),
-        "{:?}",
-        explained[0].notes
+        explained[0].verdict.contains("GoMap"),
+        "{}",
+        explained[0].verdict
     );
+    assert!(explained[0].change.is_empty());
+    let report = crate::explain(report.as_bytes()).expect("memory can be read");
+    for lines in [report.text(), report.long_text()] {
+        for line in lines {
+            let of_go = ["atomic.Pointer", "-race", "sync.Map", "HashMap"];
+            assert!(
+                !of_go.iter().any(|word| line.text.contains(word)),
+                "{}",
+                line.text
+            );
+        }
+    }
 }
 
 #[test]

@@ -13,6 +13,10 @@ const NAMED: usize = 3;
 /// Returns the verdict on a crash dump.
 pub(crate) fn of_crash(crash: &Crash, known: Option<&Known>, ranking: &Ranking) -> String {
     let kind = crash.banners.first().map(|banner| banner.kind);
+    if crash.is_of_untorn() {
+        return "This is a report of untorn's GoMap, from a program in Rust, which names both sides itself. It is no dump of Go."
+            .into();
+    }
     let Some(known) = known else {
         let event = match kind {
             Some(Kind::Writes) => "Two goroutines wrote to the same map",

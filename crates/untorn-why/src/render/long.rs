@@ -70,6 +70,9 @@ pub(crate) fn show(output: &mut Text, explained: &Explained) {
 
 /// Renders the advice that applies to every cause, once for all dumps.
 pub(crate) fn general_advice(output: &mut Text, dumps: &[Explained]) {
+    if dumps.iter().all(|dump| dump.change.is_empty()) {
+        return;
+    }
     output.line("");
     output.heading("In any case");
     let has_race_report = dumps.iter().any(|dump| dump.kind == DumpKind::RaceReport);

@@ -47,6 +47,9 @@ pub(crate) fn show(output: &mut Text, explained: &Explained) {
 
 /// Renders the advice that applies to every cause, once for all dumps.
 pub(crate) fn general_advice(output: &mut Text, dumps: &[Explained]) {
+    if dumps.iter().all(|dump| dump.change.is_empty()) {
+        return;
+    }
     let label = match dumps.iter().all(|dump| dump.causes.is_empty()) {
         true => "What to change",
         false => "In any case",
