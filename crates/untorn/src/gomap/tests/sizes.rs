@@ -74,19 +74,21 @@ fn keys_equal_to_nothing_are_separate_entries() {
 
 #[test]
 fn keys_and_elems_of_four_kibibytes_survive_growth() {
+    // Under Miri, where each hash takes thousands of times as long, fewer keys.
+    let keys = if cfg!(miri) { 60 } else { 300 };
     let page = |n: u64| [n; 512];
     let mut table: Table<[u64; 512], [u64; 512]> = Table::new();
-    for n in 0..300 {
+    for n in 0..keys {
         table.insert(page(n), page(n + 1));
     }
     table.assert_invariants();
-    for n in 0..300 {
+    for n in 0..keys {
         assert_eq!(table.get(&page(n)), Some(&page(n + 1)));
         assert_eq!(table.insert(page(n), page(n + 2)), Some(page(n + 1)));
     }
     assert!(table.iter().all(|(key, elem)| key[0] + 2 == elem[511]));
-    assert_eq!(table.get(&page(300)), None);
-    for n in 0..300 {
+    assert_eq!(table.get(&page(keys)), None);
+    for n in 0..keys {
         assert_eq!(table.remove_entry(&page(n)), Some((page(n), page(n + 2))));
     }
 }
