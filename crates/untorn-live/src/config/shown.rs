@@ -6,10 +6,10 @@ use std::sync::Arc;
 use crate::error::Place;
 use crate::value::Value;
 
-/// A change of one key, from [`Config::changes_since`].
+/// A change of one key, from [`Config::changes_since`](crate::Config::changes_since).
 ///
 /// # Examples
-/// See [`Config::changes_since`].
+/// See [`Config::changes_since`](crate::Config::changes_since).
 #[derive(Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct KeyChange<'c> {
@@ -61,10 +61,10 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// The origin of a key, from [`Config::explain`].
+/// The origin of a key, from [`Config::explain`](crate::Config::explain).
 ///
 /// # Examples
-/// See [`Config::explain`].
+/// See [`Config::explain`](crate::Config::explain).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Explanation {
@@ -79,7 +79,7 @@ pub struct Explanation {
 /// A value with its place.
 ///
 /// # Examples
-/// See [`Config::explain`].
+/// See [`Config::explain`](crate::Config::explain).
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Sourced {
