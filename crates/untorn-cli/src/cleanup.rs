@@ -14,8 +14,8 @@ const ATTEMPTS: usize = 100;
 
 static CLEANUPS: Mutex<Vec<Cleanup>> = Mutex::new(Vec::new());
 
-/// Registers what is to be done if the command ends early. It must be harmless after the normal
-/// end, since it may run then too.
+/// Registers a function that is called if the command ends early. Calling it after the server or
+/// folder is gone must do no harm.
 pub(crate) fn on_early_exit(cleanup: impl FnOnce() + Send + 'static) -> io::Result<()> {
     static SIGNALS: Once = Once::new();
     let mut started = Ok(());

@@ -258,7 +258,7 @@ mod tests {
         ] {
             assert_eq!(other(&[write], READ), Some(exact), "{write}");
         }
-        // What is no address of the heap cannot be a map.
+        // A word that is no address of the heap cannot be a map.
         for write in [
             "runtime.mapassign_faststr(0x1?, 0x47b360?, {0x488d49, 0x8})",
             "runtime.mapassign_faststr(...)",

@@ -297,6 +297,7 @@ mod overlap;
 mod panic;
 #[cfg(not(untorn_loom))]
 pub mod poller;
+mod printable;
 #[cfg(not(untorn_loom))]
 mod published;
 #[cfg(not(untorn_loom))]

@@ -303,7 +303,7 @@ impl Progress {
         self.report_refusal(self.record_refusal(layer, error));
     }
 
-    /// Reports a refusal, on the thread of its source. No lock of the store may be held.
+    /// Reports a refusal. No lock of the store may be held.
     pub(super) fn report_refusal(&self, recorded: Recorded) {
         let Recorded {
             layer,
@@ -322,7 +322,10 @@ impl Progress {
             self.set_reached(layer, |reached| reached.refused = pending);
         }
         if !is_refused() {
-            self.reached(layer);
+            // The refused contents are in force, unless the source has answered since.
+            if self.pending(layer) == pending {
+                self.reached(layer);
+            }
         } else if let Some(refusal) = new {
             self.report(&refusal);
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use untorn::poller::{Delta, DeltaSource, FetchedAfter, ResumeToken};
 use untorn_live::layer::{Custom, Env, File, Fixed, Layer, Mount};
-use untorn_live::{Cache, ConfigError, ErrorKind, Store, Value};
+use untorn_live::{Cache, ConfigError, ErrorKind, Store, StoreBuilder, Value};
 
 use crate::support::readers::Readers;
 use crate::support::{
@@ -366,6 +366,17 @@ impl DeltaSource for Entries {
     }
 }
 
+/// Two layers whose numbers must be equal.
+fn host_and_certificate(host: &Entries, certificate: &Entries) -> StoreBuilder {
+    Store::builder()
+        .layer(Custom::source("host", HOUR, host.clone()))
+        .layer(Custom::source("certificate", HOUR, certificate.clone()))
+        .check(|new, _| match new.get("host") == new.get("cert") {
+            true => Ok(()),
+            false => Err("the certificate is of another host"),
+        })
+}
+
 /// Both polls of a refresh run at once. The one that comes first is refused alone, and what it had
 /// is taken with the other.
 #[test]
@@ -378,13 +389,7 @@ fn refresh_of_layers_that_change_together_is_ok() {
     set(0);
     let last_report = Arc::new(Mutex::new(""));
     let (refused, recovered) = (Arc::clone(&last_report), Arc::clone(&last_report));
-    let store = Store::builder()
-        .layer(Custom::source("host", HOUR, host.clone()))
-        .layer(Custom::source("certificate", HOUR, certificate.clone()))
-        .check(|new, _| match new.get("host") == new.get("cert") {
-            true => Ok(()),
-            false => Err("the certificate is of another host"),
-        })
+    let store = host_and_certificate(&host, &certificate)
         .on_refusal(move |_| *refused.lock().expect("no panic") = "refusal")
         .on_recovery(move |_| *recovered.lock().expect("no panic") = "recovery")
         .start()
@@ -407,13 +412,7 @@ fn refused_contents_are_replaced_by_malformed_ones() {
     let (host, certificate) = (Entries::default(), Entries::default());
     host.set([("host", 1)]);
     certificate.set([("cert", 1)]);
-    let store = Store::builder()
-        .layer(Custom::source("host", HOUR, host.clone()))
-        .layer(Custom::source("certificate", HOUR, certificate.clone()))
-        .check(|new, _| match new.get("host") == new.get("cert") {
-            true => Ok(()),
-            false => Err("the certificate is of another host"),
-        })
+    let store = host_and_certificate(&host, &certificate)
         .start()
         .expect("a store");
     store.ready(LONG).expect("both agree");

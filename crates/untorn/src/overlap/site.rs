@@ -5,6 +5,8 @@ use std::ops::Deref;
 use std::panic::Location;
 use std::time::Duration;
 
+use crate::printable::is_printable;
+
 /// The kind of an access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -202,11 +204,6 @@ impl Site {
     }
 }
 
-/// Returns whether a character changes the direction in which a terminal shows others.
-fn is_direction(c: char) -> bool {
-    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
 impl fmt::Display for Site {
     /// Formats three lines in the shape of a goroutine of Go's dump, without a line break at the
     /// end.
@@ -221,10 +218,10 @@ impl fmt::Display for Site {
         f.write_str("thread \"")?;
         for c in thread.chars() {
             // A thread name is arbitrary text: it must not break the line or reverse the next one.
-            if c.is_control() || is_direction(c) {
-                write!(f, "{}", c.escape_default())?;
-            } else {
+            if is_printable(c) {
                 f.write_char(c)?;
+            } else {
+                write!(f, "{}", c.escape_default())?;
             }
         }
         write!(f, "\" ({thread_number}) [{state}]: {operation}")?;

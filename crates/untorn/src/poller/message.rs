@@ -10,6 +10,7 @@ use std::fmt::{self, Write};
 use std::sync::Arc;
 
 use crate::panic::discard;
+use crate::printable::is_printable;
 
 /// The longest chain of causes that a message follows.
 const MAX_CAUSES: usize = 32;
@@ -145,17 +146,17 @@ fn prefix(text: &str, bytes: usize) -> &str {
     &text[..end]
 }
 
-/// Joins the lines of a text by spaces, and escapes other control characters, which could change
-/// what a terminal shows.
+/// Joins the lines of a text by spaces, and escapes other characters that could change what a
+/// terminal shows.
 fn one_line(text: &str) -> String {
     let lines = text.split(breaks_a_line).map(str::trim);
     let lines: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
     let mut line = String::with_capacity(text.len());
     for c in lines.join(" ").chars() {
-        if c.is_control() && c != '\t' {
-            line.extend(c.escape_default());
-        } else {
+        if is_printable(c) || c == '\t' {
             line.push(c);
+        } else {
+            line.extend(c.escape_default());
         }
     }
     line
@@ -314,8 +315,8 @@ mod tests {
     fn a_message_is_one_line() {
         let text = chain(&["at line 1\n  |\n1 | a =\n\n", "no\r\nvalue"]);
         assert_eq!(&*text, "at line 1 | 1 | a =: no value");
-        let text = chain(&["a\rb\u{2028}c\u{85}d", "red \u{1b}[31m\tnul \0"]);
-        assert_eq!(&*text, "a b c d: red \\u{1b}[31m\tnul \\u{0}");
+        let text = chain(&["a\rb\u{2028}c\u{85}d", "red \u{1b}[31m\tnul \0\u{202e}"]);
+        assert_eq!(&*text, "a b c d: red \\u{1b}[31m\tnul \\u{0}\\u{202e}");
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub(super) struct Pair {
     pub(super) two: u64,
 }
 
-/// Returns the text of a rate, with two or more digits.
+/// Formats a rate, from a million on in millions.
 pub(super) fn rate(per_second: f64) -> String {
     if per_second < 1e6 {
         grouped(per_second as u64)

@@ -1,12 +1,19 @@
 //! Sources of HTTP servers: a server of the test on a free port.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
 use super::{Folder, Watched};
 
 const CANARY: &str = "hunter2";
+
+/// Reads a request up to its empty line.
+fn read_head(stream: &TcpStream) -> String {
+    let (mut head, mut reader) = (String::new(), BufReader::new(stream));
+    while reader.read_line(&mut head).is_ok_and(|read| read > 2) {}
+    head
+}
 
 /// Starts a server for the life of the test: a document for those who have the token, and one for
 /// all.
@@ -16,9 +23,7 @@ fn server() -> SocketAddr {
     thread::spawn(move || {
         for stream in listener.incoming() {
             let Ok(mut stream) = stream else { continue };
-            let mut head = String::new();
-            let mut reader = BufReader::new(&stream);
-            while reader.read_line(&mut head).is_ok_and(|read| read > 2) {}
+            let head = read_head(&stream);
             let path = head.split([' ', '?']).nth(1).unwrap_or_default();
             let is_known = head
                 .to_lowercase()
@@ -165,9 +170,7 @@ fn etcd_that_wants_a_user_gets_an_option() {
     thread::spawn(move || {
         for stream in listener.incoming() {
             let Ok(mut stream) = stream else { continue };
-            let mut head = String::new();
-            let mut reader = BufReader::new(&stream);
-            while reader.read_line(&mut head).is_ok_and(|read| read > 2) {}
+            read_head(&stream);
             let body = r#"{"error":"etcdserver: user name is empty","code":3}"#;
             let length = body.len();
             _ = write!(

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use untorn::mutants::mutant;
 
-use super::{Engine, State, Update};
+use super::{Engine, Recorded, State, Update};
 use crate::error::ConfigError;
 use crate::layer::Contents;
 
@@ -21,47 +21,42 @@ impl Engine {
         &self,
         contents: Vec<(usize, Contents)>,
     ) -> Result<(), ConfigError> {
-        let (layers, error) = self.take_locked(contents)?;
         // A callback must not run under the lock.
-        if let Some(error) = error {
-            for layer in layers {
-                self.progress.refused(layer, &error);
-            }
+        for refusal in self.take_locked(contents)? {
+            self.progress.report_refusal(refusal);
         }
         Ok(())
     }
 
-    /// Takes contents from the cache. Returns the layers whose answers they replace, and what was
-    /// wrong with these.
-    fn take_locked(
-        &self,
-        contents: Vec<(usize, Contents)>,
-    ) -> Result<(Vec<usize>, Option<ConfigError>), ConfigError> {
+    /// Takes contents from the cache. Records the refusals of the answers that they replace, and
+    /// returns these.
+    fn take_locked(&self, contents: Vec<(usize, Contents)>) -> Result<Vec<Recorded>, ConfigError> {
         let mut state = self.lock()?;
         let state = &mut *state;
         let is_loaded = state.is_loaded.clone();
         let missing = contents.iter().filter(|(layer, _)| !is_loaded[*layer]);
         if missing.clone().next().is_none() {
-            return Ok((Vec::new(), None));
+            return Ok(Vec::new());
         }
         let missing = missing.cloned().collect();
         let Err(error) = self.try_cached(state, missing) else {
-            return Ok((Vec::new(), None));
+            return Ok(Vec::new());
         };
         let are_all_missing = contents.iter().all(|(layer, _)| !is_loaded[*layer]);
         if are_all_missing || mutant("live_wrong_answer_spoils_the_cache") {
             return Err(error);
         }
         let layers = contents.iter().map(|(layer, _)| *layer);
-        let replaced: Vec<usize> = layers.filter(|layer| is_loaded[*layer]).collect();
+        let replaced: Vec<_> = layers.filter(|layer| is_loaded[*layer]).collect();
         if self.try_cached(state, contents).is_err() {
             return Err(error);
         }
-        for &layer in &replaced {
+        let record = |layer: usize| {
             // The next answer may not be wrong.
             self.again[layer].store(true, Ordering::SeqCst);
-        }
-        Ok((replaced, Some(error)))
+            self.progress.record_refusal(layer, &error)
+        };
+        Ok(replaced.into_iter().map(record).collect())
     }
 
     fn try_cached(
