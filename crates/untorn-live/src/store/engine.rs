@@ -1,11 +1,9 @@
 //! The engine: merges updates of layers, checks them, and publishes one revision for each.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
-use serde::de::DeserializeOwned;
 use untorn::mutants::mutant;
 use untorn::poller::{CommitCheck, Rejection};
 use untorn::{Pinned, Published, Refreshed, Revision, Snapshot, Subscription};
@@ -381,104 +379,6 @@ impl Engine {
         revision
     }
 
-    /// Builds a revision: its sections, and its checks.
-    fn build(
-        &self,
-        merge: &Merge,
-        rules: &Rules,
-        taken: &[(usize, Merged)],
-    ) -> Result<Config, ConfigError> {
-        let old = self.published.snapshot();
-        let mut config = Config {
-            view: merge.view(),
-            sections: Arc::clone(&old.sections),
-            revision: Revision::from(u64::from(old.revision) + 1),
-            shared: Arc::clone(&self.shared),
-        };
-        let candidate = config.clone();
-        let built = self.foreign(|| {
-            let mut sections = old.sections.to_vec();
-            for section in &mut sections {
-                let mut touched = touched(taken);
-                let is_touched = touched.any(|key| section.is_for(key));
-                if is_touched || !section.has_value() {
-                    let path = Arc::clone(&section.path);
-                    section.build(&candidate, merge.keys_in(&path))?;
-                }
-            }
-            config.sections = sections.into();
-            if rules.are_unknown_keys_refused {
-                Self::check_unknown(&config, taken)?;
-            }
-            for check in &rules.checks {
-                check(&config, &old).map_err(|error| {
-                    let key = error.key().map(String::from);
-                    error.or_place(|| config.place(&key?))
-                })?;
-            }
-            Ok(config)
-        });
-        // The error of a check, or the text of a panic, may quote a value.
-        built.map_err(|error| old.redacted(candidate.redacted(error)))
-    }
-
-    /// Refuses a key that no section reads. In the first revision it may be one of any layer.
-    fn check_unknown(config: &Config, taken: &[(usize, Merged)]) -> Result<(), ConfigError> {
-        let is_first = config.revision == Revision::from(1);
-        let unknown = match is_first {
-            true => config.keys().find(|key| config.is_unknown(key)),
-            false => {
-                let mut present = touched(taken).filter(|key| config.contains_key(key));
-                present.find(|key| config.is_unknown(key))
-            }
-        };
-        unknown.map_or(Ok(()), |key| Err(config.unknown(key)))
-    }
-
-    /// Adds a section, if there is none of this path and type, and builds its value. Returns its
-    /// number.
-    pub(super) fn add_section<T>(&self, path: &str) -> Result<usize, ConfigError>
-    where
-        T: DeserializeOwned + Send + Sync + 'static,
-    {
-        let state = self.lock()?;
-        let old = self.published.snapshot();
-        let mut sections = old.sections.iter();
-        if let Some(number) = sections.position(|section| section.is::<T>(path)) {
-            return Ok(number);
-        }
-        if old.revision == Revision::default() {
-            return Err(self.not_ready());
-        }
-        let mut section = Section::new::<T>(path);
-        let built = self.foreign(|| section.build(&old, state.merge.keys_in(path)));
-        built.map_err(|error| old.redacted(error))?;
-        let config = Config {
-            sections: old.sections.iter().cloned().chain([section]).collect(),
-            revision: Revision::from(u64::from(old.revision) + 1),
-            ..Config::clone(&old)
-        };
-        let _busy = self.busy();
-        self.published.publish(config);
-        Ok(old.sections.len())
-    }
-
-    /// Runs foreign code. A panic is an error.
-    fn foreign<R>(&self, f: impl FnOnce() -> Result<R, ConfigError>) -> Result<R, ConfigError> {
-        let _busy = self.busy();
-        // A panic changes nothing that is used afterward: the update is undone.
-        let result = catch_unwind(AssertUnwindSafe(f));
-        result.unwrap_or_else(|payload| {
-            let text = payload
-                .downcast_ref::<&str>()
-                .map(|text| (*text).to_string());
-            let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
-            let text = text.unwrap_or_else(|| "a value that is no text".into());
-            let message = format!("a check or a section panicked: {text}");
-            Err(ConfigError::new(ErrorKind::Panic, message))
-        })
-    }
-
     /// Stores that this thread runs foreign code, until the guard is dropped.
     fn busy(&self) -> Busy<'_> {
         self.set_busy(Some(thread::current().id()));
@@ -509,12 +409,6 @@ impl Engine {
     }
 }
 
-/// Returns the keys that updates have changed.
-fn touched(taken: &[(usize, Merged)]) -> impl Iterator<Item = &str> {
-    let touched = taken.iter().flat_map(|(_, merged)| &merged.touched);
-    touched.map(|key| &**key)
-}
-
 /// Emits an event (feature `tracing`).
 #[cfg(feature = "tracing")]
 fn emit_event(revision: Revision, keys: usize) {
@@ -525,6 +419,7 @@ fn emit_event(revision: Revision, keys: usize) {
 #[cfg(not(feature = "tracing"))]
 fn emit_event(_: Revision, _: usize) {}
 
+mod build;
 mod cached;
 #[cfg(test)]
 mod locks;

@@ -3,6 +3,8 @@
 //! | file | contents |
 //! |---|---|
 //! | `builder.rs`, `start.rs` | the builder, and the start of the pollers |
+//! | `publish.rs` | contents that the program sets |
+//! | `end.rs` | the end of the threads of the sources |
 //! | `engine.rs` | updates: merged, checked, published |
 //! | `merge.rs`, `guard.rs` | the steps of an update |
 //! | `poll.rs` | the source that a poller calls for a layer |
@@ -13,12 +15,14 @@
 //! | `subscription.rs`, `followers.rs` | subscriptions, and those that the store closes |
 
 mod builder;
+mod end;
 mod engine;
 mod followers;
 mod guard;
 mod merge;
 mod poll;
 mod progress;
+mod publish;
 mod reached;
 mod ready;
 mod start;
@@ -29,18 +33,15 @@ mod target;
 use std::fmt;
 use std::sync::Arc;
 use std::thread::{self, ScopedJoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use untorn::mutants::mutant;
-use untorn::poller::{Activity, RefreshError};
+use untorn::poller::RefreshError;
 use untorn::{Pinned, Poller, Reader, Revision, Snapshot};
 
 pub use self::builder::StoreBuilder;
 pub(crate) use self::engine::Engine;
-use self::engine::Refused;
-use self::merge::Update;
 pub use self::progress::{Recovery, Refusal};
 pub use self::status::{CacheStatus, LayerStatus, Polls, Status};
 #[cfg(feature = "stream")]
@@ -49,17 +50,13 @@ use self::subscription::Scope;
 pub use self::subscription::{ConfigSubscription, ConfigTransition};
 use crate::cache::{Keeper, KeeperState};
 use crate::config::Config;
-use crate::document::Format;
 use crate::error::{ConfigError, ErrorKind, Place};
 #[cfg(any(feature = "http", feature = "etcd"))]
 use crate::layer::Closing;
+use crate::layer::RemoteState;
 #[cfg(any(feature = "file", feature = "mount"))]
 use crate::layer::Watch;
-use crate::layer::{Contents, RemoteState, from_serialize};
 use crate::typed::Live;
-
-/// How long the end of a store waits for sources that hang.
-const END: Duration = Duration::from_secs(5);
 
 /// A configuration that follows its layers: files, mounts, the environment, values. Many threads
 /// read it while it changes; each change of a layer is one revision.
@@ -399,148 +396,6 @@ impl Store {
         if let Some((_, poller)) = pollers.find(|(layer, _)| *layer == number) {
             poller.trigger();
         }
-    }
-
-    /// Asks the threads of the sources to end, and does not wait. The newest revision stays; a
-    /// thread that waits for the first one gets an error.
-    ///
-    /// # Examples
-    /// ```
-    /// let store = untorn_live::Store::manual();
-    /// store.close();
-    /// ```
-    pub fn close(&self) {
-        self.inner.close();
-    }
-
-    /// Ends the threads of the sources, and blocks until they have ended, for at most `timeout`.
-    /// Returns whether they have; one that has not hangs in its source. Then subscriptions are
-    /// closed. The newest revision stays.
-    ///
-    /// In async code, call this on a thread that may block, before the last clone of the store is
-    /// dropped.
-    ///
-    /// # Examples
-    /// ```
-    /// use std::time::Duration;
-    ///
-    /// let store = untorn_live::Store::manual();
-    /// assert!(store.stop(Duration::from_secs(5)));
-    /// ```
-    #[must_use = "false says that a source hangs"]
-    pub fn stop(&self, timeout: Duration) -> bool {
-        self.inner.close();
-        let have_ended = self.inner.wait_until_ended(timeout);
-        self.inner.engine.followers.close();
-        have_ended
-    }
-
-    /// Sets the contents of the [manual](StoreBuilder::manual) layer, from a struct or a map.
-    ///
-    /// # Errors
-    /// If the configuration is refused, or the store has no manual layer.
-    ///
-    /// # Examples
-    /// See [`Store::manual`].
-    pub fn publish(&self, contents: &(impl Serialize + ?Sized)) -> Result<Revision, ConfigError> {
-        let place = Place::of_layer(&"manual".into());
-        self.set(from_serialize(contents, &place))
-    }
-
-    /// Sets the contents of the [manual](StoreBuilder::manual) layer, from a text whose format is
-    /// that of the extension of `name`.
-    ///
-    /// # Errors
-    /// As [`publish`](Self::publish), or if the text cannot be parsed.
-    ///
-    /// # Examples
-    /// See [`Config::changes_since`].
-    pub fn publish_text(&self, name: &str, text: &str) -> Result<Revision, ConfigError> {
-        let name: Arc<str> = name.into();
-        let place = Place::of_layer(&name);
-        let format = Format::of(&*name).ok_or_else(|| Format::unknown().at(place.clone()));
-        let contents = format.and_then(|format| format.parse(text, &place));
-        self.set(contents.map(|contents| {
-            Contents {
-                entries: contents
-                    .entries
-                    .into_iter()
-                    .map(|entry| entry.with_item(&name))
-                    .collect(),
-            }
-        }))
-    }
-
-    fn set(&self, contents: Result<Contents, ConfigError>) -> Result<Revision, ConfigError> {
-        let engine = &self.inner.engine;
-        let Some(layer) = self.inner.manual else {
-            let message = "cannot publish to this store: it has no manual layer";
-            let error = ConfigError::new(ErrorKind::Source, message);
-            return Err(error.with_help("call `StoreBuilder::manual`"));
-        };
-        let contents = contents.inspect_err(|error| {
-            engine.forget_refused(layer);
-            engine.progress.refused(layer, error);
-        })?;
-        let updated = engine.update(layer, Update::Contents(contents), None);
-        let updated = updated.map_err(Refused::into_error);
-        updated.map(|refreshed| refreshed.revision)
-    }
-}
-
-impl Inner {
-    fn close(&self) {
-        self.engine.end();
-        for (_, poller) in &self.pollers {
-            poller.handle().close();
-        }
-        self.engine.progress.wake_waiters();
-        #[cfg(any(feature = "file", feature = "mount"))]
-        self.watch.close();
-        #[cfg(any(feature = "http", feature = "etcd"))]
-        self.closing.close();
-    }
-
-    /// Waits until the threads of the sources have ended. Returns whether they have.
-    fn wait_until_ended(&self, timeout: Duration) -> bool {
-        let began = Instant::now();
-        // In a check or a callback of a source: its thread cannot wait for itself.
-        if poll::is_thread_of_a_source() || self.engine.is_busy_here() {
-            return false;
-        }
-        while !self.pollers.iter().all(|(_, poller)| has_ended(poller)) {
-            if began.elapsed() > timeout {
-                return false;
-            }
-            thread::sleep(Duration::from_millis(1));
-        }
-        true
-    }
-}
-
-fn has_ended(poller: &Poller) -> bool {
-    poller.status().activity == Activity::Stopped
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        self.close();
-        self.wait_until_ended(END);
-        for (_, poller) in self.pollers.drain(..) {
-            match has_ended(&poller) {
-                true => drop(poller),
-                // Dropping it would wait for the source.
-                false => std::mem::forget(poller),
-            }
-        }
-        if let Some((keeper, _)) = self.cache.take() {
-            keeper.close();
-            // In a check this thread holds a lock that the keeper may wait for.
-            if !poll::is_thread_of_a_source() && !self.engine.is_busy_here() {
-                keeper.join();
-            }
-        }
-        self.engine.followers.close();
     }
 }
 

@@ -1,0 +1,104 @@
+//! The end of a store: its sources are followed no more.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use untorn::Poller;
+use untorn::poller::Activity;
+
+use super::{Inner, Store, poll};
+
+/// How long the end of a store waits for sources that hang.
+const END: Duration = Duration::from_secs(5);
+
+impl Store {
+    /// Asks the threads of the sources to end, and does not wait. The newest revision stays; a
+    /// thread that waits for the first one gets an error.
+    ///
+    /// # Examples
+    /// ```
+    /// let store = untorn_live::Store::manual();
+    /// store.close();
+    /// ```
+    pub fn close(&self) {
+        self.inner.close();
+    }
+
+    /// Ends the threads of the sources, and blocks until they have ended, for at most `timeout`.
+    /// Returns whether they have; one that has not hangs in its source. Then subscriptions are
+    /// closed. The newest revision stays.
+    ///
+    /// In async code, call this on a thread that may block, before the last clone of the store is
+    /// dropped.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let store = untorn_live::Store::manual();
+    /// assert!(store.stop(Duration::from_secs(5)));
+    /// ```
+    #[must_use = "false says that a source hangs"]
+    pub fn stop(&self, timeout: Duration) -> bool {
+        self.inner.close();
+        let have_ended = self.inner.wait_until_ended(timeout);
+        self.inner.engine.followers.close();
+        have_ended
+    }
+}
+
+impl Inner {
+    fn close(&self) {
+        self.engine.end();
+        for (_, poller) in &self.pollers {
+            poller.handle().close();
+        }
+        self.engine.progress.wake_waiters();
+        #[cfg(any(feature = "file", feature = "mount"))]
+        self.watch.close();
+        #[cfg(any(feature = "http", feature = "etcd"))]
+        self.closing.close();
+    }
+
+    /// Waits until the threads of the sources have ended. Returns whether they have.
+    fn wait_until_ended(&self, timeout: Duration) -> bool {
+        let began = Instant::now();
+        // In a check or a callback of a source: its thread cannot wait for itself.
+        if poll::is_thread_of_a_source() || self.engine.is_busy_here() {
+            return false;
+        }
+        while !self.pollers.iter().all(|(_, poller)| has_ended(poller)) {
+            if began.elapsed() > timeout {
+                return false;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        true
+    }
+}
+
+fn has_ended(poller: &Poller) -> bool {
+    poller.status().activity == Activity::Stopped
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.close();
+        self.wait_until_ended(END);
+        for (_, poller) in self.pollers.drain(..) {
+            match has_ended(&poller) {
+                true => drop(poller),
+                // Dropping it would wait for the source.
+                false => std::mem::forget(poller),
+            }
+        }
+        if let Some((keeper, _)) = self.cache.take() {
+            keeper.close();
+            // In a check this thread holds a lock that the keeper may wait for.
+            if !poll::is_thread_of_a_source() && !self.engine.is_busy_here() {
+                keeper.join();
+            }
+        }
+        self.engine.followers.close();
+    }
+}
