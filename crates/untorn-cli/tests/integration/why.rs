@@ -6,12 +6,16 @@
 //! of a library. To compare the text with `untorn-why/tests/expected`, run `cargo run -p untorn-cli
 //! -- why DUMP` on one of them, and with `--long` for the names that end in it.
 
+mod crashes;
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
+
+use self::crashes::CRASHES;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../untorn-why/tests")
@@ -57,221 +61,6 @@ fn has_cause(explained: &Value, id: &str) -> bool {
     let causes = explained["causes"].as_array().expect("a list");
     causes.iter().any(|cause| cause["id"] == id)
 }
-
-/// Dump; number, function and line of the detecting goroutine; function of the likeliest writer; a
-/// cause.
-type Row = (
-    &'static str,
-    u64,
-    &'static str,
-    u64,
-    Option<&'static str>,
-    &'static str,
-);
-
-const CRASHES: &[Row] = &[
-    (
-        "by-hand-go1.13-note",
-        7,
-        "main.main.func2",
-        32,
-        Some("main.main.func1"),
-        "captured",
-    ),
-    (
-        "by-hand-go1.9-writes",
-        34,
-        "example.com/shop/stock.(*Store).Set",
-        41,
-        Some("example.com/shop/stock.(*Store).Set"),
-        "shared_struct",
-    ),
-    (
-        "by-hand-viper-reload",
-        118,
-        "github.com/spf13/viper.(*Viper).searchMap",
-        664,
-        Some("github.com/spf13/viper.(*Viper).ReadInConfig"),
-        "config_reload",
-    ),
-    (
-        "go1.21-copied-lock",
-        19,
-        "main.Settings.Set",
-        32,
-        Some("main.Settings.Set"),
-        "lock_copied",
-    ),
-    (
-        "go1.21-fan-out",
-        19,
-        "main.work",
-        174,
-        Some("main.work"),
-        "fan_out",
-    ),
-    (
-        "go1.21-note",
-        7,
-        "main.main.func2",
-        31,
-        Some("main.main.func1"),
-        "captured",
-    ),
-    (
-        "go1.23-copied-lock",
-        20,
-        "main.Settings.Set",
-        32,
-        Some("main.Settings.Set"),
-        "lock_copied",
-    ),
-    (
-        "go1.23-escaping-json",
-        1,
-        "main.serve",
-        86,
-        Some("main.escapingGetter.func1"),
-        "map_returned",
-    ),
-    (
-        "go1.23-escaping-log",
-        1,
-        "main.logAll",
-        93,
-        Some("main.escapingGetter.func1"),
-        "formatted",
-    ),
-    (
-        "go1.23-fan-out",
-        9,
-        "main.work",
-        174,
-        Some("main.work"),
-        "fan_out",
-    ),
-    (
-        "go1.23-not-begun",
-        7,
-        "main.work",
-        174,
-        Some("main.work"),
-        "fan_out",
-    ),
-    (
-        "go1.23-note",
-        19,
-        "main.main.func2",
-        31,
-        Some("main.main.func1"),
-        "captured",
-    ),
-    (
-        "go1.23-note-system",
-        7,
-        "main.main.func2",
-        31,
-        Some("main.main.func1"),
-        "captured",
-    ),
-    (
-        "go1.23-package-level",
-        1,
-        "main.lookup",
-        115,
-        Some("main.reloadLoop"),
-        "package_level",
-    ),
-    (
-        "go1.23-shared-header",
-        1,
-        "main.sharedHeader",
-        135,
-        Some("main.sharedHeader.func1"),
-        "shared_header",
-    ),
-    (
-        "go1.23-shared-struct",
-        1,
-        "main.(*Cache).Get",
-        147,
-        Some("main.(*Cache).Put"),
-        "shared_struct",
-    ),
-    (
-        "go1.23-two-noticed",
-        21,
-        "main.work",
-        174,
-        Some("main.work"),
-        "fan_out",
-    ),
-    (
-        "go1.23-two-pollers",
-        8,
-        "main.main.func2",
-        32,
-        Some("main.main.func1"),
-        "captured",
-    ),
-    (
-        "go1.24-escaping-json",
-        1,
-        "main.serve",
-        86,
-        Some("main.escapingGetter.func1"),
-        "map_returned",
-    ),
-    (
-        "go1.24-note-system",
-        7,
-        "main.main.func2",
-        32,
-        Some("main.main.func1"),
-        "captured",
-    ),
-    (
-        "go1.24-shared-header",
-        1,
-        "main.sharedHeader",
-        135,
-        Some("main.sharedHeader.func1"),
-        "shared_header",
-    ),
-    (
-        "go1.25-note",
-        19,
-        "main.main.func2",
-        31,
-        Some("main.main.func1"),
-        "captured",
-    ),
-    ("go1.26-note", 7, "main.main.func2", 31, None, "captured"),
-    (
-        "go1.27-copied-lock",
-        20,
-        "main.Settings.Set",
-        32,
-        None,
-        "lock_copied",
-    ),
-    (
-        "go1.27-escaping-log",
-        1,
-        "main.logAll",
-        93,
-        None,
-        "formatted",
-    ),
-    (
-        "go1.27-note-all",
-        7,
-        "main.main.func2",
-        31,
-        Some("main.main.func1"),
-        "captured",
-    ),
-];
 
 #[test]
 fn crash_of_any_go_has_both_sides_and_a_cause() {

@@ -13,7 +13,7 @@ use crate::error::{ConfigError, ErrorKind, Place};
 use crate::layer::{Contents, from_serialize};
 
 impl Store {
-    /// Sets the contents of the [manual](StoreBuilder::manual) layer, from a struct or a map.
+    /// Sets the contents of the [manual](crate::StoreBuilder::manual) layer, from a struct or a map.
     ///
     /// # Errors
     /// If the configuration is refused, or the store has no manual layer.
@@ -25,14 +25,14 @@ impl Store {
         self.set(from_serialize(contents, &place))
     }
 
-    /// Sets the contents of the [manual](StoreBuilder::manual) layer, from a text whose format is
+    /// Sets the contents of the [manual](crate::StoreBuilder::manual) layer, from a text whose format is
     /// that of the extension of `name`.
     ///
     /// # Errors
     /// As [`publish`](Self::publish), or if the text cannot be parsed.
     ///
     /// # Examples
-    /// See [`Config::changes_since`].
+    /// See [`Config::changes_since`](crate::Config::changes_since).
     pub fn publish_text(&self, name: &str, text: &str) -> Result<Revision, ConfigError> {
         let name: Arc<str> = name.into();
         let place = Place::of_layer(&name);

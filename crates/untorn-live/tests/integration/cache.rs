@@ -1,22 +1,20 @@
 //! The last good configuration on disk: whole after kills, refused if it is damaged, without the
 //! secrets that it must not have, and no more than a bridge until the sources answer.
 
+mod kills;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use untorn_live::layer::Custom;
 use untorn_live::{Cache, ConfigError, ErrorKind, Store, StoreBuilder};
 
 use crate::support::{DEADLINE, HOUR, LONG, folder, wait_until};
-
-/// The environment variable with the path of the cache that a child writes.
-const CHILD: &str = "UNTORN_LIVE_CACHE_OF_CHILD";
 
 /// The keys of the child's configuration, all with the number of one generation.
 const KEYS: usize = 5_000;
@@ -70,89 +68,6 @@ fn read(path: &Path) -> i64 {
         "two generations in one cache"
     );
     first
-}
-
-/// What the child of [`cache_is_whole_after_kills`] does; else nothing.
-#[test]
-fn child_writes_generations() {
-    let Some(path) = std::env::var_os(CHILD) else {
-        return;
-    };
-    let mut number = read_first(Path::new(&path));
-    let store = store(Path::new(&path), move || {
-        number += 1;
-        Ok(generation(number))
-    });
-    let _store = store.start().expect("a store");
-    thread::sleep(LONG); // until it is killed
-}
-
-/// Returns the generation of an existing cache, so that generations grow over all children.
-fn read_first(path: &Path) -> i64 {
-    if path.exists() { read(path) } else { 0 }
-}
-
-fn spawn_child(path: &Path) -> Child {
-    Command::new(std::env::current_exe().expect("a path"))
-        .args(["--exact", "cache::child_writes_generations", "--nocapture"])
-        .env(CHILD, path)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::inherit())
-        .spawn()
-        .expect("a child")
-}
-
-/// A process is killed while it writes its cache, at a random moment: the file that is seen at that
-/// time says that it writes. `UNTORN_KILLS` says how often.
-#[test]
-fn cache_is_whole_after_kills() {
-    let kills = std::env::var("UNTORN_KILLS").ok();
-    let kills = kills.map_or(50, |kills| kills.parse().expect("a number"));
-    let folder = folder();
-    let path = folder.path().join("app.cache");
-    let is_written = || {
-        let mut entries = fs::read_dir(folder.path()).expect("a folder").flatten();
-        entries.any(|entry| entry.file_name().to_string_lossy().ends_with(".tmp"))
-    };
-    let (mut last, mut caught) = (0, 0);
-    for kill in 0..kills {
-        let mut child = spawn_child(&path);
-        // A child writes something first, so that the generations grow.
-        let before = fs::metadata(&path)
-            .and_then(|metadata| metadata.modified())
-            .ok();
-        wait_until(LONG, "a cache", || {
-            fs::metadata(&path)
-                .and_then(|metadata| metadata.modified())
-                .ok()
-                != before
-        });
-        let began = Instant::now();
-        while !is_written() && began.elapsed() < LONG {
-            thread::sleep(Duration::from_micros(100));
-        }
-        // A write takes about as long.
-        let delay = Duration::from_micros(kill * 7_919 % 2_000);
-        let until = Instant::now() + delay;
-        while Instant::now() < until {
-            std::hint::spin_loop();
-        }
-        child.kill().expect("it is running");
-        child.wait().expect("it has ended");
-        caught += usize::from(is_written());
-        // Left behind: removed by a later start, once it is old.
-        for entry in fs::read_dir(folder.path()).expect("a folder").flatten() {
-            if entry.path() != path {
-                fs::remove_file(entry.path()).expect("it can be removed");
-            }
-        }
-        let number = read(&path);
-        assert!(number > last, "generation {number} after {last}");
-        last = number;
-    }
-    println!("{kills} kills, {caught} while the cache was written; the last generation was {last}");
-    assert!(caught > 0, "no kill came while the cache was written");
 }
 
 #[test]

@@ -11,7 +11,7 @@
 // | `refresh.rs`, `source.rs` | replacing the contents by those of a source; what differs |
 // | `initialize.rs`, `in_progress.rs` | values that are computed on demand; the keys whose initializers run |
 // | `follow.rs` | subscriptions and waits |
-// | `filtered.rs`, `filtered_stream.rs` | subscriptions to some keys |
+// | `filtered/` | subscriptions to some keys |
 // | `restore.rs` | the contents of an earlier view |
 // | `into_iter.rs` | the entries by value |
 // | `stats.rs` | retained versions and memory |
@@ -39,8 +39,6 @@ mod restore;
 mod follow;
 
 mod filtered;
-#[cfg(feature = "stream")]
-mod filtered_stream;
 
 mod configure;
 
@@ -68,12 +66,12 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 pub use self::batch::Batch;
+#[cfg(feature = "stream")]
+pub use self::filtered::FilteredSubscriptionStream;
 pub use self::filtered::{
     Filter, FilteredSubscription, FilteredTransition, KeySubscription, KeyTransition, KeysWhere,
     OneKey,
 };
-#[cfg(feature = "stream")]
-pub use self::filtered_stream::FilteredSubscriptionStream;
 use self::in_progress::InProgress;
 pub use self::into_iter::IntoIter;
 pub use self::iter::{Changes, Iter, Keys, Values};

@@ -20,7 +20,8 @@ use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::mem;
 use std::ptr::NonNull;
 
-use super::bucket::{BUCKET_CNT, Bucket, BucketLayout, BucketRef};
+use super::bucket::{Bucket, BucketRef};
+use super::layout::{BUCKET_CNT, BucketLayout};
 use super::tophash::{EMPTY_ONE, MIN_TOP_HASH};
 use crate::random::random_u64;
 

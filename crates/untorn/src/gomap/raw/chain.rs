@@ -15,7 +15,8 @@
 #![allow(unsafe_code, reason = "see the invariants above")]
 
 use super::array::BucketArray;
-use super::bucket::{BUCKET_CNT, Bucket, BucketRef};
+use super::bucket::{Bucket, BucketRef};
+use super::layout::BUCKET_CNT;
 use super::slot_mask::SlotMask;
 use super::tophash::{EMPTY_ONE, EMPTY_REST, is_empty};
 

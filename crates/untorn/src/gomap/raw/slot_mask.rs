@@ -90,7 +90,7 @@ impl Iterator for SlotMask {
 #[cfg(test)]
 mod tests {
     use super::SlotMask;
-    use crate::gomap::raw::bucket::BUCKET_CNT;
+    use crate::gomap::raw::layout::BUCKET_CNT;
     use crate::gomap::raw::tophash::{MIN_TOP_HASH, is_empty};
 
     /// Words whose bytes are close to the marks, so that a carry between bytes would be detected.

@@ -9,8 +9,9 @@ use super::hash::SeededBuildHasher;
 use super::key::Key;
 use super::load_factor::{capacity_for, over_load_factor};
 use crate::gomap::raw::array::BucketArray;
-use crate::gomap::raw::bucket::{BucketLayout, BucketRef};
+use crate::gomap::raw::bucket::BucketRef;
 use crate::gomap::raw::chain::ChainEnd;
+use crate::gomap::raw::layout::BucketLayout;
 
 impl<K: Key + Clone, V: Clone, S: SeededBuildHasher + Clone> Clone for Table<K, V, S> {
     /// Returns a table with clones of all entries: Go's `maps.Clone`.

@@ -18,7 +18,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::arrays::Arrays;
-use crate::gomap::raw::bucket::{BUCKET_CNT, BucketRef, FullSlot};
+use crate::gomap::raw::bucket::{BucketRef, FullSlot};
+use crate::gomap::raw::layout::BUCKET_CNT;
 use crate::gomap::raw::tophash::{EMPTY_REST, EVACUATED_X, EVACUATED_Y};
 use crate::mutants::mutant;
 use crate::random::random_u64;

@@ -6,7 +6,8 @@ use std::ops::Range;
 
 use super::Table;
 use crate::gomap::raw::array::BucketArray;
-use crate::gomap::raw::bucket::{BUCKET_CNT, BucketRef};
+use crate::gomap::raw::bucket::BucketRef;
+use crate::gomap::raw::layout::BUCKET_CNT;
 
 impl<K, V, S> Table<K, V, S> {
     /// Returns an iterator over the chains of the current array, in the order of their numbers.

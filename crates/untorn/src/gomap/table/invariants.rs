@@ -4,7 +4,7 @@ use super::Table;
 use super::hash::SeededBuildHasher;
 use super::key::Key;
 use crate::gomap::raw::array::BucketArray;
-use crate::gomap::raw::bucket::BUCKET_CNT;
+use crate::gomap::raw::layout::BUCKET_CNT;
 use crate::gomap::raw::tophash::tophash;
 use crate::gomap::raw::tophash::{
     EMPTY_ONE, EMPTY_REST, EVACUATED_EMPTY, EVACUATED_X, EVACUATED_Y, is_empty,

@@ -5,7 +5,8 @@ use std::iter::FusedIterator;
 
 use super::Table;
 use crate::gomap::raw::array::BucketArray;
-use crate::gomap::raw::bucket::{BUCKET_CNT, BucketRef};
+use crate::gomap::raw::bucket::BucketRef;
+use crate::gomap::raw::layout::BUCKET_CNT;
 use crate::halves::keys_and_values;
 use crate::random::random_u64;
 

@@ -1,6 +1,6 @@
 //! The conditions under which a table grows.
 
-use crate::gomap::raw::bucket::BUCKET_CNT;
+use crate::gomap::raw::layout::BUCKET_CNT;
 use crate::mutants::mutant;
 
 /// The load factor, 6.5, as a fraction.

@@ -1,6 +1,6 @@
 //! The layout of a bucket, and the alignment of every address that a table returns.
 
-use super::super::raw::bucket::{BUCKET_CNT, BucketLayout};
+use super::super::raw::layout::{BUCKET_CNT, BucketLayout};
 use super::super::{Key, Table};
 use super::support::address;
 

@@ -1,6 +1,6 @@
 //! Same-size growth, and the overflow buckets that cause it.
 
-use super::super::raw::bucket::BucketLayout;
+use super::super::raw::layout::BucketLayout;
 use super::super::{Growth, Table};
 use super::support::{Constant, Identity, Truncated, address, place};
 

@@ -6,8 +6,8 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::{FusedStream, Stream};
 
-use super::DefaultHashBuilder;
-use super::filtered::{Filter, FilteredSubscription, FilteredTransition};
+use super::{Filter, FilteredSubscription, FilteredTransition};
+use crate::map::DefaultHashBuilder;
 
 /// A stream of the steps of a [`FilteredSubscription`], from
 /// [`FilteredSubscription::into_stream`].

@@ -1,15 +1,22 @@
 //! Subscriptions to some of the keys of a map.
 
+mod filter;
+#[cfg(feature = "stream")]
+mod stream;
+mod transition;
+
 use std::fmt;
 use std::future::poll_fn;
-use std::hash::{BuildHasher, Hash};
 use std::iter::FusedIterator;
 use std::mem::take;
 use std::task::{Poll, Waker, ready};
 use std::time::Duration;
 
-use super::DefaultHashBuilder;
-use super::view::{Change, View};
+pub use self::filter::{Filter, KeysWhere, OneKey};
+#[cfg(feature = "stream")]
+pub use self::stream::FilteredSubscriptionStream;
+pub use self::transition::FilteredTransition;
+use super::{DefaultHashBuilder, View};
 use crate::clock::Limit;
 use crate::mutants::mutant;
 use crate::published::{
@@ -39,183 +46,6 @@ pub type KeySubscription<K, V, S = DefaultHashBuilder> = FilteredSubscription<K,
 /// A step of a [`KeySubscription`], with [`old`](FilteredTransition::old) and
 /// [`new`](FilteredTransition::new).
 pub type KeyTransition<K, V, S = DefaultHashBuilder> = FilteredTransition<K, V, OneKey<K>, S>;
-
-/// A choice of keys of a map: [`OneKey`] or [`KeysWhere`].
-pub trait Filter<K, V, S> {
-    /// Returns whether one of these keys has another value in `to` than in `from`.
-    #[doc(hidden)]
-    fn differs(&self, from: &View<K, V, S>, to: &View<K, V, S>) -> bool;
-}
-
-/// The filter of a [`KeySubscription`]: one key.
-#[derive(Debug)]
-pub struct OneKey<K>(pub(super) K);
-
-/// The filter of [`Map::subscribe_where`](super::Map::subscribe_where): the keys for which a closure
-/// returns true.
-pub struct KeysWhere<P>(pub(super) P);
-
-impl<P> fmt::Debug for KeysWhere<P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("KeysWhere").finish_non_exhaustive()
-    }
-}
-
-impl<K: Eq + Hash, V: PartialEq, S: BuildHasher> Filter<K, V, S> for OneKey<K> {
-    fn differs(&self, from: &View<K, V, S>, to: &View<K, V, S>) -> bool {
-        match (from.get(&self.0), to.get(&self.0)) {
-            // An entry that both views share is equal to itself, also if its value is NaN.
-            (Some(old), Some(new)) => !std::ptr::eq(old, new) && old != new,
-            (None, None) => false,
-            _ => true,
-        }
-    }
-}
-
-impl<K, V, S, P> Filter<K, V, S> for KeysWhere<P>
-where
-    K: Eq + Hash,
-    V: PartialEq,
-    S: BuildHasher,
-    P: Fn(&K) -> bool,
-{
-    fn differs(&self, from: &View<K, V, S>, to: &View<K, V, S>) -> bool {
-        to.changes_since(from).any(|change| (self.0)(change.key()))
-    }
-}
-
-/// A step of a [`FilteredSubscription`], in which a key of its filter has changed.
-///
-/// It holds two snapshots, so it can be kept, and other keys of the same two revisions can be read.
-/// Successive steps are connected: the old values of one are the new values of the one before.
-///
-/// # Examples
-/// ```
-/// let config = untorn::Map::from([("port", 80), ("limit", 100)]);
-/// let mut ports = config.subscribe_key("port");
-/// config.insert("limit", 101); // makes no step
-/// config.insert("port", 81);
-///
-/// let step = ports.recv()?;
-/// assert_eq!((step.old(), step.new()), (Some(&80), Some(&81)));
-/// assert_eq!(step.to["limit"], 101);
-/// # Ok::<_, untorn::RecvError>(())
-/// ```
-#[non_exhaustive]
-pub struct FilteredTransition<K, V, F, S = DefaultHashBuilder> {
-    /// The view that the subscription compared before this one. For the keys of the filter it
-    /// equals the view of the step before; for others it may be newer.
-    pub from: Snapshot<View<K, V, S>>,
-    /// The newest view.
-    pub to: Snapshot<View<K, V, S>>,
-    /// The number of revisions since the step before that were replaced before the subscription
-    /// compared them. If it is 0, the keys of the filter had no other values in between.
-    pub missed: u64,
-    filter: Arc<F>,
-}
-
-impl<K: Eq + Hash, V, S: BuildHasher> FilteredTransition<K, V, OneKey<K>, S> {
-    /// Returns the key.
-    ///
-    /// # Examples
-    /// ```
-    /// let config = untorn::Map::from([("port", 80)]);
-    /// let mut ports = config.subscribe_key("port");
-    /// config.insert("port", 81);
-    /// assert_eq!(*ports.recv()?.key(), "port");
-    /// # Ok::<_, untorn::RecvError>(())
-    /// ```
-    #[must_use]
-    pub fn key(&self) -> &K {
-        &self.filter.0
-    }
-
-    /// Returns the value before this step; `None` if the key was absent. O(1) on average: a
-    /// look-up.
-    ///
-    /// # Examples
-    /// ```
-    /// let config = untorn::Map::new();
-    /// let mut ports = config.subscribe_key("port");
-    /// config.insert("port", 80);
-    /// assert_eq!(ports.recv()?.old(), None);
-    /// # Ok::<_, untorn::RecvError>(())
-    /// ```
-    #[must_use]
-    pub fn old(&self) -> Option<&V> {
-        self.from.get(self.key())
-    }
-
-    /// Returns the value after this step; `None` if the key was removed. O(1) on average: a
-    /// look-up.
-    ///
-    /// # Examples
-    /// ```
-    /// let config = untorn::Map::from([("port", 80)]);
-    /// let mut ports = config.subscribe_key("port");
-    /// config.remove("port");
-    /// assert_eq!(ports.recv()?.new(), None);
-    /// # Ok::<_, untorn::RecvError>(())
-    /// ```
-    #[must_use]
-    #[allow(clippy::new_ret_no_self, reason = "a value, not a constructor")]
-    pub fn new(&self) -> Option<&V> {
-        self.to.get(self.key())
-    }
-}
-
-impl<K, V, S, P> FilteredTransition<K, V, KeysWhere<P>, S>
-where
-    K: Eq + Hash,
-    V: PartialEq,
-    S: BuildHasher,
-    P: Fn(&K) -> bool,
-{
-    /// Returns an iterator over the entries that this step added, changed and removed and whose key
-    /// the filter selects, in no particular order. Costs as
-    /// [`View::changes_since`](super::View::changes_since).
-    ///
-    /// # Examples
-    /// ```
-    /// use untorn::{Change, Map};
-    ///
-    /// let config = Map::from([("db/port", 80), ("limit", 100)]);
-    /// let mut subscription = config.subscribe_where(|key: &&str| key.starts_with("db/"));
-    /// config.batch(|batch| {
-    ///     batch.insert("db/port", 81);
-    ///     batch.insert("limit", 101);
-    /// });
-    /// let step = subscription.recv()?;
-    /// let changes: Vec<_> = step.changes().collect();
-    /// assert_eq!(changes, [Change::Changed { key: &"db/port", old: &80, new: &81 }]);
-    /// # Ok::<_, untorn::RecvError>(())
-    /// ```
-    pub fn changes(&self) -> impl Iterator<Item = Change<'_, K, V>> {
-        let changes = self.to.changes_since(&self.from);
-        changes.filter(|change| (self.filter.0)(change.key()))
-    }
-}
-
-impl<K, V, F, S> Clone for FilteredTransition<K, V, F, S> {
-    fn clone(&self) -> Self {
-        Self {
-            from: self.from.clone(),
-            to: self.to.clone(),
-            missed: self.missed,
-            filter: Arc::clone(&self.filter),
-        }
-    }
-}
-
-impl<K, V, F, S> fmt::Debug for FilteredTransition<K, V, F, S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FilteredTransition")
-            .field("from", &self.from.revision().get())
-            .field("to", &self.to.revision().get())
-            .field("missed", &self.missed)
-            .finish_non_exhaustive()
-    }
-}
 
 /// Receives the changes of some keys of a [`Map`](super::Map); commits in between are merged.
 ///
@@ -264,7 +94,7 @@ pub struct FilteredSubscription<K, V, F, S = DefaultHashBuilder> {
 }
 
 impl<K, V, F, S> FilteredSubscription<K, V, F, S> {
-    pub(super) fn new(subscription: Subscription<View<K, V, S>>, filter: F) -> Self {
+    pub(in crate::map) fn new(subscription: Subscription<View<K, V, S>>, filter: F) -> Self {
         Self {
             subscription,
             filter: Arc::new(filter),
@@ -288,7 +118,7 @@ impl<K, V, F, S> FilteredSubscription<K, V, F, S> {
     }
 
     #[cfg(feature = "stream")]
-    pub(super) fn subscription(&self) -> &Subscription<View<K, V, S>> {
+    fn subscription(&self) -> &Subscription<View<K, V, S>> {
         &self.subscription
     }
 }
@@ -416,8 +246,8 @@ impl<K, V, S, F: Filter<K, V, S>> FilteredSubscription<K, V, F, S> {
     /// ```
     #[cfg(feature = "stream")]
     #[cfg_attr(docsrs, doc(cfg(feature = "stream")))]
-    pub fn into_stream(self) -> super::filtered_stream::FilteredSubscriptionStream<K, V, F, S> {
-        super::filtered_stream::FilteredSubscriptionStream::new(self)
+    pub fn into_stream(self) -> FilteredSubscriptionStream<K, V, F, S> {
+        FilteredSubscriptionStream::new(self)
     }
 
     #[track_caller]
@@ -441,7 +271,7 @@ impl<K, V, S, F: Filter<K, V, S>> FilteredSubscription<K, V, F, S> {
     /// Returns the next step, or registers `waker`. Compares one version at most: if there is a
     /// newer one by then, the task is woken again, so that a poll ends however fast commits follow
     /// each other.
-    pub(super) fn poll_step(
+    fn poll_step(
         &mut self,
         waker: &Waker,
     ) -> Poll<Result<FilteredTransition<K, V, F, S>, RecvError>> {
@@ -457,10 +287,7 @@ impl<K, V, S, F: Filter<K, V, S>> FilteredSubscription<K, V, F, S> {
     }
 
     /// Receives a version; returns a step if a key of the filter has changed in it.
-    pub(super) fn receive(
-        &mut self,
-        to: Snapshot<View<K, V, S>>,
-    ) -> Option<FilteredTransition<K, V, F, S>> {
+    fn receive(&mut self, to: Snapshot<View<K, V, S>>) -> Option<FilteredTransition<K, V, F, S>> {
         // Foreign code, which may panic: before the version counts as received.
         let differs = self.filter.differs(self.subscription.last_received(), &to)
             && !(mutant("filter_skips_a_change") && to.revision().get().is_multiple_of(4));
