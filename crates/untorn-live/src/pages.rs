@@ -51,6 +51,7 @@ pub mod etcd {}
 pub mod fleet {}
 
 #[doc = "[English]: crate"]
+#[doc = "[benchmarks]: crate::benchmarks"]
 #[doc = "[migrate]: crate::zh_cn::migrate"]
 #[doc = "[untorn]: untorn"]
 #[cfg_attr(feature = "etcd", doc = "[etcd]: crate::zh_cn::etcd")]
