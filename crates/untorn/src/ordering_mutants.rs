@@ -6,10 +6,9 @@
 //! does so for every site and fails unless a model fails. In every other build these functions are
 //! constants.
 //!
-//! The names of sites are identifiers and do not follow renamed functions: `announce` is
-//! `Slot::publish`, `retract` is `unpublish`, `forget` is `invalidate`, `keep_open` is
-//! `set_delayed`, `reads_at` is `is_reading`, `seen` is `snapshot`, `who` is `Identity::get`;
-//! `changes` is `seq`.
+//! A site is named by its function and by what it loads or stores: `set` and `get` are those of
+//! `Identity`. Sites of one role have one name: `protect.newest` is in two functions, and
+//! `pin.fence` and `scan.fence` are the light and the heavy fence of symmetric mode.
 
 #[cfg(not(untorn_ordering_mutants))]
 pub(crate) use crate::sync::fence;

@@ -154,7 +154,7 @@ impl SlotBlocks {
     /// Returns whether a slot may be in use.
     #[inline(always)]
     pub(super) fn are_in_use(&self) -> bool {
-        // Acquire: the reads in the slots, if none is in use any more, with `retract.fence`.
+        // Acquire: the reads in the slots, if none is in use any more, with `unpublish.fence`.
         self.live.load(acquire("are_in_use.live")) != 0
     }
 
@@ -257,7 +257,7 @@ impl SlotBlock {
     ) -> B {
         #[cfg(test)]
         WORDS_READ.set(WORDS_READ.get() + 1);
-        // Acquire: the reads in slots that are free again, with `retract.fence`.
+        // Acquire: the reads in slots that are free again, with `unpublish.fence`.
         let mut bits = self.levels[level][word].load(acquire("fold.word"));
         let mut folded = initial;
         while bits != 0 {

@@ -85,7 +85,7 @@ impl Identity {
     /// Returns the thread, or `None` if the identity changes during the call (invariant 1).
     pub(crate) fn get(&self) -> Option<ThreadIdentity> {
         // Acquire: the rest (Release in `set`).
-        let confirmed = self.confirmed.load(acquire("who.confirmed"));
+        let confirmed = self.confirmed.load(acquire("get.confirmed"));
         let mut bytes = [0; Name::LEN];
         for (word, bytes) in self.name.iter().zip(bytes.chunks_exact_mut(8)) {
             bytes.copy_from_slice(&word.load(Ordering::Relaxed).to_ne_bytes());
@@ -93,7 +93,7 @@ impl Identity {
         let created_at = self.created_at.load(Ordering::Relaxed);
         // Acquire: with the fence in `set`. If a load above observed a newer value, so does the
         // load below.
-        fence(acquire("who.fence"));
+        fence(acquire("get.fence"));
         if self.number.load(Ordering::Relaxed) != confirmed {
             return None;
         }

@@ -176,11 +176,11 @@ impl Slot {
         let seq = own!(self.seq);
         // Release: the word above, to a snapshot that begins with this `seq` (Acquire in
         // `snapshot`).
-        self.seq.store(seq + 1, release("forget.changes"));
+        self.seq.store(seq + 1, release("invalidate.seq"));
         // Release: `seq`, to a snapshot that observes any of the next description (Acquire fence in
         // `snapshot`); and the end of the access, to a scan that observes the next gate and so
         // finds that access ended (Acquire in `is_reading`).
-        fence(release("forget.fence"));
+        fence(release("invalidate.fence"));
     }
 
     /// Publishes that the owner is entering the gate of the description.
@@ -191,7 +191,7 @@ impl Slot {
         let word = pointer_to(access.location).map_addr(|address| address | tag);
         // Release: the description and the identity (Acquire in `is_reading` and `snapshot`). The
         // fences in `gate.rs` ensure that a writer observes it in time.
-        self.word.store(word, release("announce.word"));
+        self.word.store(word, release("publish.word"));
     }
 
     /// Records that the access in this slot has been delayed since `since`, or that its delay is
@@ -203,7 +203,7 @@ impl Slot {
         self.seq.store(seq + 1, Ordering::Relaxed);
         // Release: `seq`, to a snapshot that observes the store below (Acquire fence in
         // `Identity::get`).
-        fence(release("keep_open.fence"));
+        fence(release("set_delayed.fence"));
         self.delayed_since
             .store(since.unwrap_or(0), Ordering::Relaxed);
     }
@@ -219,10 +219,10 @@ impl Slot {
     pub(crate) fn unpublish(&self) {
         let ended = own!(self.word).map_addr(|address| address | ENDED);
         // Release: the read, to the writer whose scan finds it ended (Acquire in `is_reading`).
-        self.word.store(ended, release("retract.word"));
+        self.word.store(ended, release("unpublish.word"));
         // Release: the end of the access, to an access that is ordered after it by any later store
         // of this thread, even a Relaxed one (the fences on entering in `gate.rs`).
-        fence(release("retract.fence"));
+        fence(release("unpublish.fence"));
     }
 
     /// Returns whether the write in this slot holds its gate. For the owner.
@@ -247,18 +247,18 @@ impl Slot {
     #[inline]
     pub(crate) fn is_reading(&self, gate: u64) -> bool {
         // Acquire: with the Release in `publish`, `unpublish` and `invalidate`.
-        let word = self.word.load(acquire("reads_at.word"));
+        let word = self.word.load(acquire("is_reading.word"));
         // Acquire: with the fence in `invalidate`.
-        word.addr() & BITS == 0 && self.gate.load(acquire("reads_at.gate")) == gate
+        word.addr() & BITS == 0 && self.gate.load(acquire("is_reading.gate")) == gate
     }
 
     /// Returns the read or write of `gate` in this slot, by an optimistic read: `None` if the slot
     /// contains no such access, or changes during the call.
     pub(crate) fn snapshot(&self, gate: u64, writes: bool) -> Option<SlotSnapshot> {
         // Acquire: the lines of earlier descriptions are cleared (Release in `invalidate`).
-        let seq = self.seq.load(acquire("seen.changes"));
+        let seq = self.seq.load(acquire("snapshot.seq"));
         // Acquire: the description (Release in `publish`).
-        let word = self.word.load(acquire("seen.word"));
+        let word = self.word.load(acquire("snapshot.word"));
         let same =
             self.gate.load(Ordering::Relaxed) == gate && (word.addr() & WRITE != 0) == writes;
         let operation = self.operation.load(Ordering::Relaxed);

@@ -102,7 +102,7 @@ impl<C> Newest<C> {
         slot.protect(self.announcement());
         fence::light();
         // Acquire: as in `protect_by`.
-        let newest = self.word.load(acquire("announced.newest"));
+        let newest = self.word.load(acquire("protect_again.newest"));
         slot.protect(newest.addr());
         newest
     }
