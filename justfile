@@ -22,7 +22,7 @@ lint:
     cargo clippy --workspace --all-targets --all-features -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
-# Licences, sources and bans of the dependencies.
+# Licenses, sources and bans of the dependencies.
 deny:
     cargo deny --version || cargo install --locked cargo-deny
     cargo deny check bans licenses sources
@@ -231,7 +231,7 @@ qemu *TARGETS:
 ci:
     bash .ci/run
 
-# The licences, the long forms of what the gate runs briefly, and each model on each weakened ordering: some hours.
+# The licenses, the long forms of what the gate runs briefly, and each model on each weakened ordering: some hours.
 nightly: deny package powerset (loom-long "1") (shuttle "100000") (forced "1000000") (quiet "1000000000") (oracle "20000000") (histories "600") map-model spread (fuzz "all" "600") strong-fences i686 targets miri page-test
     cargo xtask mutants
     cargo xtask ordering-mutants --all
@@ -241,7 +241,7 @@ nightly: deny package powerset (loom-long "1") (shuttle "100000") (forced "10000
 record-dumps *GO:
     cd crates/untorn-why/tests/corpus && go run ./record {{GO}}
 
-# Copies the licences, the notice and the changelog into the packages.
+# Copies the licenses, the notice and the changelog into the packages.
 sync-package:
     cp LICENSE-APACHE LICENSE-MIT NOTICE CHANGELOG.md crates/untorn/
     cp LICENSE-APACHE LICENSE-MIT crates/untorn-why/
@@ -264,7 +264,7 @@ semver baseline="HEAD~1":
 workflow:
     python3 -m venv target/workflow && target/workflow/bin/pip install --quiet zizmor check-jsonschema
     target/workflow/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
-    target/workflow/bin/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/wish.yml
+    target/workflow/bin/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/feature_request.yml
     target/workflow/bin/zizmor --offline .github
 
 # What must hold before this version is released; then it prints the steps that publish it.
