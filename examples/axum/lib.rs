@@ -69,7 +69,7 @@
 //!
 //! Reads never block. Waiting for a source, and dropping the last clone of a store, block the
 //! thread, so they run in `spawn_blocking` ([`Service::reload`], [`Service::stop`]). So does the
-//! first look-up of a value that is slow to compute; [`hosts`] awaits it instead.
+//! first lookup of a value that is slow to compute; [`hosts`] awaits it instead.
 
 pub mod hosts;
 pub mod settings;
@@ -253,7 +253,7 @@ async fn health(State(service): State<Service>) -> (StatusCode, Json<Health>) {
     (code, Json(health))
 }
 
-/// Simulates a slow look-up, for example of a name server.
+/// Simulates a slow lookup, for example of a name server.
 pub async fn resolve(host: &str) -> String {
     tokio::time::sleep(Duration::from_millis(1)).await;
     host.to_owned()

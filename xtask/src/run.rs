@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-/// How long a run may take: a mutant that makes a test wait for ever is noticed by this.
+/// How long a run may take: a mutant that makes a test wait forever is noticed by this.
 const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// A test binary, and the folder that cargo would run it in.

@@ -114,7 +114,7 @@ Parts of the demo:
   untorn demo map        act 2: one word changed, no crash
   untorn demo batch      act 3: two places changed, no mixed refreshes
   untorn demo rivals     the same traffic on other concurrent maps
-  untorn demo lookup     every branch of Go's look-up
+  untorn demo lookup     every branch of Go's lookup
   untorn demo live       an etcd, or a file, that breaks and is emptied while 64 threads read it
 
 Examples:
@@ -122,7 +122,7 @@ Examples:
   untorn demo go --writers 2     two writers: concurrent map writes
   untorn demo go --quiet         without the printed values
   untorn demo map --readers 64   with 64 readers
-  untorn demo lookup overflow    one branch of a look-up
+  untorn demo lookup overflow    one branch of a lookup
   untorn demo lookup --json      the same for a script
   untorn why crash.txt           explain the crash dump of a Go program
 
@@ -244,8 +244,8 @@ four values of one pin, and counts as torn unless all are of one save.
 
 Exits with 1 if a read was torn.")]
     Live(demo::live::Args),
-    /// Prepared tables and every branch of Go's look-up, in the order of Go's source.
+    /// Prepared tables and every branch of Go's lookup, in the order of Go's source.
     ///
-    /// The look-up is `mapaccess1_faststr`, or `mapaccess1_fast64` where the keys are numbers.
+    /// The lookup is `mapaccess1_faststr`, or `mapaccess1_fast64` where the keys are numbers.
     Lookup(lookup::Args),
 }

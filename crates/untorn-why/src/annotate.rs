@@ -100,7 +100,7 @@ fn capitalized(word: &str) -> String {
 fn of_message(kind: Kind) -> &'static str {
     match kind {
         Kind::ReadAndWrite => {
-            "A look-up found the write flag set in the map's header. Go then ends the process: a fatal error is not a panic, so \
+            "A lookup found the write flag set in the map's header. Go then ends the process: a fatal error is not a panic, so \
              recover cannot catch it."
         }
         Kind::Writes => {

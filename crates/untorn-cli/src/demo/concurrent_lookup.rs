@@ -1,4 +1,4 @@
-//! The look-up case that takes two threads: a look-up during a write.
+//! The lookup case that takes two threads: a lookup during a write.
 
 use std::hash::Hasher;
 use std::panic::{self, AssertUnwindSafe};
@@ -31,7 +31,7 @@ impl std::hash::Hash for BlockingKey {
 
 impl Key for BlockingKey {}
 
-/// Returns the overlap of a look-up that runs during a write.
+/// Returns the overlap of a lookup that runs during a write.
 pub(super) fn overlap_with_a_write() -> Overlap {
     static REPORTED: Mutex<Option<Overlap>> = Mutex::new(None);
     let reported = || REPORTED.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! `demo lookup`: prepared tables, and the path that each look-up takes.
+//! `demo lookup`: prepared tables, and the path that each lookup takes.
 
 use std::io;
 
@@ -22,7 +22,7 @@ fn with_aliases(name: &'static str) -> PossibleValue {
     PossibleValue::new(name).aliases(spellings.into_iter().filter(|spelling| spelling != name))
 }
 
-/// One look-up, for scripts.
+/// One lookup, for scripts.
 #[derive(Serialize)]
 struct Document<'c> {
     scene: &'c str,
@@ -36,7 +36,7 @@ struct Document<'c> {
     report: Option<String>,
 }
 
-/// Runs and shows one look-up or all of them.
+/// Runs and shows one lookup or all of them.
 pub(crate) fn show(output: &Output, options: &Args) -> io::Result<()> {
     let cases = lookup_cases::all();
     // The name may be an alias, with hyphens for underscores or the reverse.

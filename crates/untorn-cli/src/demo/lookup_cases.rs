@@ -1,4 +1,4 @@
-//! Prepared tables, one for each branch of a look-up, in the order of Go's source.
+//! Prepared tables, one for each branch of a lookup, in the order of Go's source.
 
 use std::borrow::Borrow;
 use std::hash::Hasher;
@@ -8,7 +8,7 @@ use untorn::gomap::{Key, Lookup, SeededBuildHasher, Step, Table};
 
 use super::concurrent_lookup;
 
-/// A table and a look-up in it.
+/// A table and a lookup in it.
 pub(crate) struct LookupCase {
     pub(crate) name: &'static str,
     /// The contents of the table.
@@ -21,11 +21,11 @@ pub(crate) struct LookupCase {
     pub(crate) shows: fn(&Step) -> bool,
 }
 
-/// The result of a look-up.
+/// The result of a lookup.
 pub(crate) enum Outcome {
     /// The branches that it took.
     Path(Lookup),
-    /// The look-up overlapped a write.
+    /// The lookup overlapped a write.
     Report(Box<Overlap>),
 }
 

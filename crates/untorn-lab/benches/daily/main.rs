@@ -1,5 +1,5 @@
 //! The cost of what programs do with a `Map` every day, besides reads and writes: following a key,
-//! polling a source, and computing a value on the first look-up.
+//! polling a source, and computing a value on the first lookup.
 //!
 //! `cargo bench -p untorn-lab --bench daily [-- wakeups polls initializers]`
 //!

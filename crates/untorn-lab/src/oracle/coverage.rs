@@ -45,11 +45,11 @@ events! {
     /// Deletes of an absent key.
     DeleteAbsent "deletes, absent";
     /// Lookups of a present key.
-    Hit "look-ups, hit";
+    Hit "lookups, hit";
     /// Lookups of an absent key.
-    Miss "look-ups, miss";
+    Miss "lookups, miss";
     /// Lookups in a growing map.
-    GetGrowing "look-ups in a growing map";
+    GetGrowing "lookups in a growing map";
     /// Iterations of a map that is not empty.
     Iteration "iterations";
     /// Clears of a map that is not empty.

@@ -17,7 +17,7 @@ use crate::store::Engine;
 /// dropped, it stays at the last revision.
 ///
 /// It is built before a revision is published, and only if a key of the section has changed. So
-/// reading it costs a pin and one look-up in a small array, it never fails, and it is of the same
+/// reading it costs a pin and one lookup in a small array, it never fails, and it is of the same
 /// revision as the keys and the other sections.
 ///
 /// # Examples

@@ -54,7 +54,7 @@ fn misspelled_key_gets_a_suggestion() {
     assert_shown(&error, "http.zzz: no layer has this key");
 }
 
-/// A look-up that fails must not cost a scan of a large configuration.
+/// A lookup that fails must not cost a scan of a large configuration.
 #[test]
 fn missing_key_of_many_is_not_compared() {
     let keys = (0..10_001).map(|number| format!("key{number} = 1\n"));

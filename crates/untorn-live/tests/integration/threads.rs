@@ -60,7 +60,7 @@ fn store_has_a_thread_for_each_source() {
     });
 }
 
-/// The end does not wait for a writer that goes on for ever.
+/// The end does not wait for a writer that goes on forever.
 #[cfg(target_os = "linux")]
 #[test]
 fn end_interrupts_a_read() {
@@ -136,7 +136,7 @@ fn hung_source_is_reported_and_left_behind() {
         _ = ended.send(());
     });
     end.recv_timeout(LONG)
-        .expect("the end of a store does not wait for ever");
+        .expect("the end of a store does not wait forever");
     drop(resume);
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// Removes colours and other controls of terminals, and restores tabs and the like that syslog,
+/// Removes colors and other controls of terminals, and restores tabs and the like that syslog,
 /// `cat -A` or HTML write in another form.
 pub(super) fn removed(text: &str) -> Cow<'_, str> {
     let mut text = Cow::Borrowed(text);
@@ -60,14 +60,14 @@ fn entities(text: &str) -> String {
         .replace("&amp;", "&")
 }
 
-/// Returns the length of a colour such as `[1;31m` at the start of `text`.
+/// Returns the length of a color such as `[1;31m` at the start of `text`.
 fn color(text: &str) -> Option<usize> {
     let inner = text.strip_prefix('[')?;
     let length = inner.find(|c: char| !(c.is_ascii_digit() || c == ';'))?;
     (length > 0 && length < 16 && inner[length..].starts_with('m')).then_some(length + 2)
 }
 
-/// Returns `true` if a colour stands there whose escape character was lost.
+/// Returns `true` if a color stands there whose escape character was lost.
 fn has_bare_color(text: &str) -> bool {
     let mut rest = text;
     while let Some(at) = rest.find('[') {
@@ -79,7 +79,7 @@ fn has_bare_color(text: &str) -> bool {
     false
 }
 
-/// Removes control sequences, and colours whose escape character was lost.
+/// Removes control sequences, and colors whose escape character was lost.
 fn without_escapes(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut rest = text;

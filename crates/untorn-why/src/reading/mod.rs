@@ -1,7 +1,7 @@
 //! Reads an input of any form and size, and finds the dumps in it.
 //!
 //! Each step hands lines on that are nearer to what Go printed, with their number in the input:
-//! `bytes` (encodings, line ends), `entries` and `controls` (JSON, escapes, colours), `order`
+//! `bytes` (encodings, line ends), `entries` and `controls` (JSON, escapes, colors), `order`
 //! (viewers that show the newest line first), `programs` and `prefix` (the prefixes of a log, and
 //! which program a line is of), `lexer` and `joined`, `dumps`, `race`, `places` and `bounds`.
 

@@ -46,7 +46,7 @@ impl<K, V, S> Map<K, V, S> {
     ///
     /// Without it the `Drop` of a removed value runs up to some 100 commits later. A version that a
     /// pin, a snapshot, a reader or a subscription references is freed by the first commit, or
-    /// [`reclaim`](Self::reclaim), after the last of them. A look-up, and a write as it begins, is a
+    /// [`reclaim`](Self::reclaim), after the last of them. A lookup, and a write as it begins, is a
     /// pin for a moment: beside other threads the `Drop` may run in one of their writes.
     ///
     /// A [fork](Self::fork) has this setting too, a [fork of a view](super::View::fork) has not.

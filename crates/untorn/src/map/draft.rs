@@ -278,7 +278,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Draft<K, V, S> {
 
     /// Keeps the entries for which `keep` returns true, and returns the number of removed ones.
     /// `keep` is called for all entries before the first one is removed. They are removed by
-    /// position, since no look-up finds a key that does not equal itself.
+    /// position, since no lookup finds a key that does not equal itself.
     pub(super) fn retain(&mut self, mut keep: impl FnMut(&K, &V) -> bool) -> usize {
         let removed = self
             .table

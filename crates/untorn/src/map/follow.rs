@@ -52,7 +52,7 @@ impl<K, V, S> Map<K, V, S> {
     /// blocks.
     ///
     /// Each item, a [`KeyTransition`](super::KeyTransition), has the old and the new value; commits
-    /// in between are merged. Each commit wakes the subscriber, which makes two look-ups and waits
+    /// in between are merged. Each commit wakes the subscriber, which makes two lookups and waits
     /// again unless the value differs. The key may be absent. [`FilteredSubscription`] says more.
     ///
     /// # Examples

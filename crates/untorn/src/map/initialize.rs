@@ -238,7 +238,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
                 return Ok(value);
             }
         };
-        // Another thread may have inserted the key between the look-up and the turn.
+        // Another thread may have inserted the key between the lookup and the turn.
         if let Some(value) = self.get(&key)
             && !mutant("initialized_twice")
         {

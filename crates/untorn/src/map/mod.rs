@@ -92,7 +92,7 @@ use crate::published::{Published, Revision, WriteContext, Writer};
 /// foldhash calls itself *minimally* DoS-resistant: there is no fixed list of keys that collides in
 /// every program. It does not claim to resist an attacker who interacts with the program, and it
 /// takes its seeds from addresses and the clock, not from the random numbers of the system. Hashes
-/// leak through the time that a look-up takes and through the order of iteration, which is also the
+/// leak through the time that a lookup takes and through the order of iteration, which is also the
 /// order in which serde serializes. For keys that others choose use [`std::hash::RandomState`].
 ///
 /// # Examples
@@ -172,7 +172,7 @@ impl fmt::Debug for DefaultHashBuilder {
 /// `Map<Box<str>, _>` or a `Map<Arc<str>, _>`, and `&T` for a `Map<Arc<T>, _>`.
 ///
 /// Composite keys need a type of your own, which compares its parts in place: nothing is allocated
-/// for the look-up. It cannot be a bare tuple. `(&str, &str)` is equivalent to itself by the trait,
+/// for the lookup. It cannot be a bare tuple. `(&str, &str)` is equivalent to itself by the trait,
 /// and no crate but that of the trait can make it equivalent to `(String, String)`.
 ///
 /// ```

@@ -31,7 +31,7 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     /// update must not be lost.
     ///
     /// Keys that do not equal themselves (a [`Float64`](crate::gomap::Float64) that is NaN) are no
-    /// duplicates of each other. No look-up finds them, so they are matched by value: an entry with
+    /// duplicates of each other. No lookup finds them, so they are matched by value: an entry with
     /// such a key stays as it is if the source has one with an equal value, and otherwise counts as
     /// removed. (So a change in another part of such a key is not noticed.) This takes
     /// O(n²) in the number of such entries.

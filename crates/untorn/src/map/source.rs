@@ -48,7 +48,7 @@ struct Plan {
     changed: Vec<usize>,
     /// Entries of absent keys, some perhaps more than once.
     new: Vec<usize>,
-    /// Entries whose keys do not equal themselves, so that no look-up finds them.
+    /// Entries whose keys do not equal themselves, so that no lookup finds them.
     unequal: Vec<usize>,
     /// The number of entries of present keys that a later entry replaces.
     duplicates: usize,
@@ -222,7 +222,7 @@ impl<K: Eq + Hash + Clone, V: Clone + PartialEq> SourcePart<K, V> {
     }
 }
 
-/// Returns whether a look-up can find the key: a key that contains a NaN does not equal itself.
+/// Returns whether a lookup can find the key: a key that contains a NaN does not equal itself.
 #[expect(
     clippy::eq_op,
     reason = "a key that does not equal itself is a case here"

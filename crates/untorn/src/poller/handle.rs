@@ -269,7 +269,7 @@ impl PollerHandle {
         self.shared.stop();
     }
 
-    /// Blocks until the thread has stopped or hangs for ever; see [`Shared::wait_until_over`].
+    /// Blocks until the thread has stopped or hangs forever; see [`Shared::wait_until_over`].
     pub(super) fn wait_until_over(&self) -> bool {
         self.shared.wait_until_over()
     }

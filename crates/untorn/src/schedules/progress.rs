@@ -1,6 +1,6 @@
 //! Progress: a gate is wait-free. Whichever task is frozen, and at whichever step, every access of
 //! the others ends: it enters, or it is reported. So are the reads of a `Map`, beside one writer,
-//! and the look-ups that find their key, beside an initializer.
+//! and the lookups that find their key, beside an initializer.
 //!
 //! One wait is not covered: cursors that begin at the same time acquire a lock of std's in turn,
 //! and shuttle has no step inside it at which a task could be frozen.
@@ -160,7 +160,7 @@ fn shuttle_progress_of_cells() {
 }
 
 /// The most steps of a read of a map: four attempts of a pin and the announcement of the cell, with
-/// a search for a free slot before and a count or a look-up after.
+/// a search for a free slot before and a count or a lookup after.
 const MOST_STEPS_OF_A_READ: u64 = 40;
 
 #[test]

@@ -159,7 +159,7 @@ fn destructors_of_thread_locals_may_pin() {
     );
 }
 
-/// A pin that is leaked on a value that lives for ever stays valid after its thread has ended, on
+/// A pin that is leaked on a value that lives forever stays valid after its thread has ended, on
 /// every thread.
 #[test]
 fn leaked_pins_outlive_their_threads() {

@@ -38,7 +38,7 @@ fn pins_may_be_dropped_after_their_map() {
     assert_eq!(live.load(Ordering::Relaxed), 0);
 }
 
-/// A forgotten batch holds the writer lock for ever and leaks its draft. The map ends as usual.
+/// A forgotten batch holds the writer lock forever and leaks its draft. The map ends as usual.
 #[test]
 fn map_ends_after_a_forgotten_batch() {
     let live = Arc::default();

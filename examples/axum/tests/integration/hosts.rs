@@ -19,7 +19,7 @@ async fn slow_look_ups_block_no_worker() {
     let hosts = Hosts::default();
     let (running, may_end) = (Arc::new(Notify::new()), Arc::new(Semaphore::new(0)));
     let looked_up = Arc::new(AtomicUsize::new(0));
-    // Four times as many slow look-ups as workers, and for each a second task that waits for it.
+    // Four times as many slow lookups as workers, and for each a second task that waits for it.
     let tasks: Vec<_> = (0..2 * HOSTS)
         .map(|n| {
             let (hosts, running, may_end) = (hosts.clone(), running.clone(), may_end.clone());
@@ -37,7 +37,7 @@ async fn slow_look_ups_block_no_worker() {
             })
         })
         .collect();
-    // All look-ups run at once. A blocked worker would keep the rest of them, and this task, from
+    // All lookups run at once. A blocked worker would keep the rest of them, and this task, from
     // continuing.
     let all_run = timeout(TIMEOUT, running.notified()).await;
     all_run.expect("no worker is blocked");
@@ -60,7 +60,7 @@ async fn slow_look_ups_block_no_worker() {
     assert_eq!(
         looked_up.load(Ordering::Relaxed),
         HOSTS,
-        "one look-up for each host"
+        "one lookup for each host"
     );
 }
 
@@ -80,7 +80,7 @@ async fn failed_look_up_lets_the_next_one_run() {
         hosts.address("db1", async { Err("again") }).await,
         Err("again")
     );
-    // A task that ends during its look-up leaves it to the next one.
+    // A task that ends during its lookup leaves it to the next one.
     let task = tokio::spawn({
         let hosts = hosts.clone();
         async move {

@@ -126,7 +126,7 @@ use crate::overlap::{CheckedCell, Operation, tsan};
 /// the overlap does not proceed, so there is no data race even in a program with overlaps.
 ///
 /// # Cost
-/// A read costs the look-up in the table and, for the detector, a few stores to memory of its own
+/// A read costs the lookup in the table and, for the detector, a few stores to memory of its own
 /// thread, a fence, and a load of a word that readers never write. A write also reads the clock and
 /// scans one record for each thread, up to the largest number of threads that have used maps
 /// concurrently.

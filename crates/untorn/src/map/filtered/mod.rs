@@ -55,7 +55,7 @@ pub type KeyTransition<K, V, S = DefaultHashBuilder> = FilteredTransition<K, V, 
 ///
 /// Each commit wakes the thread or task, which compares the newest view with the one that it
 /// compared last, and waits again unless a key of the filter has another value. This costs two
-/// look-ups for one key, and for a closure as much as
+/// lookups for one key, and for a closure as much as
 /// [`View::changes_since`](super::View::changes_since). `PartialEq`, `Hash` and the closure run on
 /// the receiving thread, without a lock; if one of them panics, nothing is received, and the next
 /// call compares again.

@@ -55,7 +55,7 @@ impl<K: Eq + Hash, V, S: BuildHasher> FilteredTransition<K, V, OneKey<K>, S> {
     }
 
     /// Returns the value before this step; `None` if the key was absent. O(1) on average: a
-    /// look-up.
+    /// lookup.
     ///
     /// # Examples
     /// ```
@@ -71,7 +71,7 @@ impl<K: Eq + Hash, V, S: BuildHasher> FilteredTransition<K, V, OneKey<K>, S> {
     }
 
     /// Returns the value after this step; `None` if the key was removed. O(1) on average: a
-    /// look-up.
+    /// lookup.
     ///
     /// # Examples
     /// ```

@@ -10,7 +10,7 @@
 //! | `pins.rs` | a pinned version is not freed, and its reads happen before it is |
 //! | `handles.rs` | nor is a counted one; while the owner lives no handle frees; the end of the owner |
 //! | `records.rs` | all of this while threads end and records are claimed again, and in new slabs |
-//! | `lock.rs` | one writer at a time, none waits for ever, none is overtaken without end |
+//! | `lock.rs` | one writer at a time, none waits forever, none is overtaken without end |
 //!
 //! Each version has a loom cell that its drop writes to, so loom reports a read that no chain of
 //! Release and Acquire orders before the drop. Memory is freed at the end of an execution, so that

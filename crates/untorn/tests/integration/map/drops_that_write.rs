@@ -163,7 +163,7 @@ fn drop_of_a_given_key_may_write() {
             ARMED.set(true);
             let wrote = || map.contains_key(&Name(1_000, Weak::new()));
             write(&map, given);
-            // Before the look-up, whose key would be the first to be dropped.
+            // Before the lookup, whose key would be the first to be dropped.
             map.reclaim();
             let at_once = wrote();
             map.clear();

@@ -1,4 +1,4 @@
-//! Look-ups by types that are no borrowed form of the key.
+//! Lookups by types that are no borrowed form of the key.
 
 use std::cell::Cell;
 use std::hash::{Hash, Hasher};
@@ -84,7 +84,7 @@ fn composite_keys_are_found_by_their_parts() {
         assert!(batch.contains_key(&known) && batch.get_key_value(&unknown).is_none());
     });
     assert_eq!(read.map(untorn::Revision::get), Ok(0));
-    assert_eq!(MADE.get(), made, "no look-up makes a key");
+    assert_eq!(MADE.get(), made, "no lookup makes a key");
     assert_eq!(sessions.update_if(&known, |_| true, |n| n + 1), Some(11));
     assert_eq!(
         sessions.update_if_present(&known, |n| Some(n + 1)),
