@@ -35,8 +35,10 @@ pub(crate) struct Engine {
     pub(super) progress: Progress,
     /// The layers whose contents are from the cache.
     from_cache: Box<[AtomicBool]>,
-    /// The layers to fetch again, whatever their position.
-    again: Box<[AtomicBool]>,
+    /// The layers whose contents are not those of their last poll that was taken, since they were
+    /// taken with another layer or are from the cache. The position of that poll says nothing about
+    /// them, so they are fetched whole until a poll of their own is taken.
+    whole: Box<[AtomicBool]>,
     state: Mutex<State>,
     /// The subscriptions of the program.
     pub(super) followers: Followers,
@@ -97,7 +99,7 @@ impl Reports {
 pub(super) enum Refused {
     /// It is wrong.
     Wrong(ConfigError),
-    /// The poll has passed its deadline.
+    /// The poll has passed its deadline, or other contents were taken meanwhile.
     Late(Rejection),
 }
 
@@ -133,7 +135,7 @@ impl Engine {
             shared,
             progress,
             from_cache: (0..layers).map(|_| AtomicBool::new(false)).collect(),
-            again: (0..layers).map(|_| AtomicBool::new(false)).collect(),
+            whole: (0..layers).map(|_| AtomicBool::new(false)).collect(),
             followers: Followers::default(),
             waiters: Followers::default(),
             has_ended: AtomicBool::new(false),
@@ -222,16 +224,21 @@ impl Engine {
     ) -> Result<Refreshed, Refused> {
         // The source has other contents now.
         state.refused[layer] = None;
+        if matches!(update, Update::Changes(_)) && self.must_fetch_whole(layer) {
+            // They are changes of contents that are not in force any more.
+            let rejection = Rejection::new("other contents were taken meanwhile; fetching all");
+            return Err(Refused::Late(rejection));
+        }
         // Layers that change together are refused one by one, and are right only together.
-        let others: Vec<_> = (0..state.refused.len())
-            .filter_map(|other| {
+        for others in others_to_try(&state.refused) {
+            if mutant("live_layers_are_tried_alone") {
+                break;
+            }
+            let mut updates = vec![(layer, update.clone())];
+            updates.extend(others.into_iter().filter_map(|other| {
                 let (contents, _) = state.refused[other].clone()?;
                 Some((other, Update::Contents(contents)))
-            })
-            .collect();
-        if !others.is_empty() && !mutant("live_layers_are_tried_alone") {
-            let mut updates = vec![(layer, update.clone())];
-            updates.extend(others);
+            }));
             match self.try_updates(state, updates, &mut check, reports) {
                 Err(Refused::Wrong(_)) => {}
                 result => return result,
@@ -255,10 +262,12 @@ impl Engine {
         let result = self.merge_updates(state, updates, &mut taken, check);
         match result {
             Ok((mut refreshed, built)) => {
-                for (layer, _) in &taken {
+                for (number, (layer, _)) in taken.iter().enumerate() {
                     if let Some((_, position)) = state.refused[*layer].take() {
                         reports.taken.push((*layer, position));
                     }
+                    let is_of_another = number > 0 && !mutant("live_position_of_refused_is_kept");
+                    self.whole[*layer].store(is_of_another, Ordering::SeqCst);
                     self.from_cache[*layer].store(false, Ordering::SeqCst);
                     // Before `ready` returns and subscriptions receive it: the status must not list
                     // the layer as missing or refused then.
@@ -346,9 +355,9 @@ impl Engine {
         self.state().refused[layer] = None;
     }
 
-    /// Returns whether a layer must be fetched again, whatever its position, and resets that.
-    pub(super) fn take_again(&self, layer: usize) -> bool {
-        self.again[layer].swap(false, Ordering::SeqCst)
+    /// Returns whether a layer must be fetched whole, whatever the position of its last poll.
+    pub(super) fn must_fetch_whole(&self, layer: usize) -> bool {
+        self.whole[layer].load(Ordering::SeqCst)
     }
 
     pub(crate) fn layer_name(&self, layer: usize) -> Arc<str> {
@@ -407,6 +416,19 @@ impl Engine {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Returns the sets of layers whose refused contents may be right together with an update: all, and
+/// each alone, since one that is wrong by itself must not keep the others out.
+fn others_to_try<T>(refused: &[Option<T>]) -> Vec<Vec<usize>> {
+    let all: Vec<_> = (0..refused.len())
+        .filter(|layer| refused[*layer].is_some())
+        .collect();
+    let mut sets: Vec<_> = all.iter().map(|layer| vec![*layer]).collect();
+    if all.len() > 1 {
+        sets.insert(0, all);
+    }
+    sets
 }
 
 /// Emits an event (feature `tracing`).

@@ -35,7 +35,7 @@ impl DeltaSource for LayerSource {
         token: Option<&ResumeToken>,
     ) -> Result<FetchedAfter<Contents, Vec<Change>>, ConfigError> {
         IS_OF_A_SOURCE.set(true);
-        let token = token.filter(|_| !self.engine.take_again(self.layer));
+        let token = token.filter(|_| !self.engine.must_fetch_whole(self.layer));
         let fetched = self.fetch.fetch(token);
         // The error of a program's own source may quote a secret.
         let fetched = fetched.map_err(|error| self.engine.pin().redacted(error));

@@ -2,17 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use untorn::poller::{Delta, DeltaSource, FetchedAfter, ResumeToken};
-use untorn_live::layer::{Custom, Env, File, Fixed, Layer, Mount};
-use untorn_live::{Cache, ConfigError, ErrorKind, Store, StoreBuilder, Value};
+use untorn_live::layer::{Env, File, Fixed, Layer, Mount};
+use untorn_live::{Cache, ConfigError, ErrorKind, Store};
 
 use crate::support::readers::Readers;
-use crate::support::{
-    DEADLINE, HOUR, LONG, folder, generation, place, wait_for_refusal, wait_until,
-};
+use crate::support::{HOUR, LONG, folder, generation, place};
 
 type Keys = BTreeMap<String, i64>;
 
@@ -287,146 +283,6 @@ fn nan_that_stays_is_no_change() {
         .map(|change| change.key.to_string())
         .collect();
     assert_eq!(changed, ["y"]);
-}
-
-/// A host in one file and its certificate in another are replaced one after the other: each alone
-/// is refused, and both together are one revision.
-#[test]
-fn layers_that_are_right_only_together_are_taken() {
-    let folder = folder();
-    let (host, certificate) = (
-        folder.path().join("host.toml"),
-        folder.path().join("cert.toml"),
-    );
-    place(&host, "host = 1");
-    place(&certificate, "cert = 1");
-    let store = Store::builder()
-        .file(&host)
-        .file(&certificate)
-        .check(|new, _| match new.get("host") == new.get("cert") {
-            true => Ok(()),
-            false => Err("the certificate is of another host"),
-        })
-        .start()
-        .expect("a store");
-    let first = store.ready(LONG).expect("both agree").revision();
-    place(&host, "host = 2");
-    wait_for_refusal(&store, |error| error.message().contains("another host"));
-    place(&certificate, "cert = 2");
-    wait_until(DEADLINE, "both", || {
-        store.pin().get("cert").and_then(|value| value.as_integer()) == Some(2)
-    });
-    let config = store.pin();
-    assert_eq!(config.get("host"), config.get("cert"));
-    assert_eq!(config.revision(), first.next(), "one revision");
-    assert!(store.status().refusals().next().is_none());
-
-    // Refused contents that the file no longer has are not tried again.
-    place(&host, "host = 3");
-    wait_for_refusal(&store, |error| error.message().contains("another host"));
-    place(&host, "host = 2");
-    wait_until(LONG, "taken back", || {
-        store.status().refusals().next().is_none()
-    });
-    place(&certificate, "cert = 3");
-    wait_until(LONG, "refused", || {
-        store.status().refusals().next().is_some()
-    });
-    assert_eq!(
-        store.pin().get("cert").and_then(|value| value.as_integer()),
-        Some(2)
-    );
-}
-
-/// A source with contents that the test sets, which may have a key twice.
-#[derive(Clone, Default)]
-struct Entries(Arc<Mutex<Vec<(&'static str, Value)>>>);
-
-impl Entries {
-    fn set<const N: usize>(&self, entries: [(&'static str, i64); N]) {
-        let entries = entries.map(|(key, value)| (key, value.into()));
-        *self.0.lock().expect("no panic") = entries.into();
-    }
-}
-
-impl DeltaSource for Entries {
-    type Contents = Vec<(&'static str, Value)>;
-    type Deltas = Vec<Delta<&'static str, Value>>;
-    type Error = ConfigError;
-
-    fn fetch_after(
-        &mut self,
-        _: Option<&ResumeToken>,
-    ) -> Result<FetchedAfter<Self::Contents, Self::Deltas>, ConfigError> {
-        let contents = self.0.lock().expect("no panic").clone();
-        Ok(FetchedAfter::Contents {
-            contents,
-            token: None,
-        })
-    }
-}
-
-/// Two layers whose numbers must be equal.
-fn host_and_certificate(host: &Entries, certificate: &Entries) -> StoreBuilder {
-    Store::builder()
-        .layer(Custom::source("host", HOUR, host.clone()))
-        .layer(Custom::source("certificate", HOUR, certificate.clone()))
-        .check(|new, _| match new.get("host") == new.get("cert") {
-            true => Ok(()),
-            false => Err("the certificate is of another host"),
-        })
-}
-
-/// Both polls of a refresh run at once. The one that comes first is refused alone, and what it had
-/// is taken with the other.
-#[test]
-fn refresh_of_layers_that_change_together_is_ok() {
-    let (host, certificate) = (Entries::default(), Entries::default());
-    let set = |number| {
-        host.set([("host", number)]);
-        certificate.set([("cert", number)]);
-    };
-    set(0);
-    let last_report = Arc::new(Mutex::new(""));
-    let (refused, recovered) = (Arc::clone(&last_report), Arc::clone(&last_report));
-    let store = host_and_certificate(&host, &certificate)
-        .on_refusal(move |_| *refused.lock().expect("no panic") = "refusal")
-        .on_recovery(move |_| *recovered.lock().expect("no panic") = "recovery")
-        .start()
-        .expect("threads");
-    store.ready(LONG).expect("both agree");
-    // A tenth of a second each: polls keep that distance.
-    for number in 1..30 {
-        set(number);
-        store.refresh(LONG).expect("both are taken");
-        assert_eq!(store.pin().get_as("host"), Ok(number));
-        assert!(store.status().refusals().next().is_none());
-    }
-    let last = *last_report.lock().expect("no panic");
-    assert_ne!(last, "refusal", "a recovery comes after each refusal");
-}
-
-/// Contents that were refused are forgotten also when those that follow cannot even be merged.
-#[test]
-fn refused_contents_are_replaced_by_malformed_ones() {
-    let (host, certificate) = (Entries::default(), Entries::default());
-    host.set([("host", 1)]);
-    certificate.set([("cert", 1)]);
-    let store = host_and_certificate(&host, &certificate)
-        .start()
-        .expect("a store");
-    store.ready(LONG).expect("both agree");
-    host.set([("host", 2)]);
-    let error = store.refresh(LONG).expect_err("of another host");
-    assert_eq!(error.kind(), ErrorKind::Check);
-    host.set([("host", 2), ("host", 3)]);
-    let error = store.refresh(LONG).expect_err("a key twice");
-    assert_eq!(error.kind(), ErrorKind::DuplicateKey);
-    certificate.set([("cert", 2)]);
-    store.refresh(LONG).expect_err("no source has host 2 now");
-    let config = store.pin();
-    assert_eq!(config.get("host"), Some(&Value::from(1)));
-    assert_eq!(config.get("cert"), Some(&Value::from(1)));
 }
 
 /// Also those that no `i64` can be, by each kind of source, and through a cache.

@@ -52,8 +52,8 @@ impl Engine {
             return Err(error);
         }
         let record = |layer: usize| {
-            // The next answer may not be wrong.
-            self.again[layer].store(true, Ordering::SeqCst);
+            // The source may still have what was replaced, and it may be right by then.
+            self.whole[layer].store(true, Ordering::SeqCst);
             self.progress.record_refusal(layer, &error)
         };
         Ok(replaced.into_iter().map(record).collect())
@@ -105,6 +105,12 @@ impl Engine {
     /// Returns whether a layer has contents.
     pub(crate) fn has_loaded(&self, layer: usize) -> bool {
         self.state().is_loaded[layer]
+    }
+
+    /// Returns whether all of these layers have their contents from the cache.
+    pub(crate) fn are_from_cache(&self, layers: &[usize]) -> bool {
+        let mut layers = layers.iter();
+        layers.all(|layer| self.from_cache[*layer].load(Ordering::SeqCst))
     }
 
     /// Returns whether a layer has its contents from the cache.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use untorn::poller::Delta;
 
-use super::{Engine, Rules};
+use super::{Engine, Refused, Rules};
 use crate::config::{Config, LayerInfo, Shared};
 use crate::error::ErrorKind;
 use crate::key;
@@ -263,4 +263,39 @@ fn conflicts_and_losses_change_nothing() {
         (1, contents(&[(5, 5)])),
     ]);
     run(&guard, &steps.collect::<Vec<_>>());
+}
+
+/// Changes that were fetched before refused contents of their layer were taken with another one are
+/// changes of something else.
+#[test]
+fn changes_of_what_is_not_in_force_are_not_applied() {
+    let mut engine = engine(&Guard::default());
+    let agree = |new: &Config, _: &Config| match new.get("a") == new.get("d") {
+        true => Ok(()),
+        false => Err("a and d differ".into()),
+    };
+    engine.state.get_mut().expect("no panic").rules.checks = vec![Box::new(agree)];
+    let contents = |layer, key, value: i64| {
+        let step = Step::Contents(vec![(key, (value.into(), 1))]);
+        engine.update(layer, update(&step), None)
+    };
+    let value = |key| engine.snapshot().get_as::<i64>(key).ok();
+    let (a, d) = (0, 6);
+    for layer in 2..LAYERS.len() {
+        let step = Step::Contents(Vec::new());
+        assert!(engine.update(layer, update(&step), None).is_ok());
+    }
+    assert!(contents(0, a, 1).is_ok() && contents(1, d, 1).is_ok());
+    assert!(contents(0, a, 2).is_err(), "refused alone");
+    assert!(contents(1, d, 2).is_ok(), "both");
+    assert_eq!((value("a"), value("d")), (Some(2), Some(2)));
+
+    let change = Step::Changes(vec![(7, Some((1.into(), 1)))]);
+    assert!(matches!(
+        engine.update(0, update(&change), None),
+        Err(Refused::Late(_))
+    ));
+    assert!(contents(0, a, 2).is_ok(), "fetched whole");
+    let change = Step::Changes(vec![(a, None), (a, Some((2.into(), 2)))]);
+    assert!(engine.update(0, update(&change), None).is_ok());
 }
