@@ -103,8 +103,13 @@ impl From<Stored> for Value {
 }
 
 impl Body {
-    /// Returns the keys that these layers have in a revision.
-    pub(super) fn of(config: &Config, layers: &[usize], are_secrets_stored: bool) -> Self {
+    /// Returns the keys that these layers have in a revision, and the time of the oldest contents.
+    pub(super) fn of(
+        config: &Config,
+        layers: &[usize],
+        are_secrets_stored: bool,
+        written: SystemTime,
+    ) -> Self {
         let infos = &config.shared.layers;
         let mut bodies: Vec<LayerBody> = infos
             .iter()
@@ -136,11 +141,9 @@ impl Body {
             number += 1;
             layers.contains(&(number - 1))
         });
-        let written = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let since = written.duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
-            written: written.as_secs(),
+            written: since.as_secs(),
             layers: bodies,
         }
     }
@@ -163,9 +166,11 @@ impl Body {
         UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH)
     }
 
-    /// Returns the number of keys of a layer.
-    pub(super) fn count(&self, layer: &str) -> usize {
-        let body = self.layers.iter().find(|body| body.name == layer);
+    /// Removes a layer, and returns the number of its keys. Layers of one name are in the order of
+    /// the store.
+    pub(super) fn take_count(&mut self, layer: &str) -> usize {
+        let index = self.layers.iter().position(|body| body.name == layer);
+        let body = index.map(|index| self.layers.remove(index));
         body.map_or(0, |body| body.entries.len() + body.left_out.len())
     }
 

@@ -56,7 +56,7 @@ fn write_again(body: &Body) {
     let config = store.pin();
     _ = config.section::<serde_json::Value>("");
     let layers: Vec<usize> = (0..body.layers.len()).collect();
-    let written = Body::of(&config, &layers, true);
+    let written = Body::of(&config, &layers, true, body.written());
     let file = file_of(
         &written
             .encode()

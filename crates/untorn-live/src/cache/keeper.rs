@@ -53,14 +53,15 @@ impl KeeperState {
 }
 
 impl Keeper {
-    /// Starts the thread for the layers that are polled.
+    /// Starts the thread for the layers that are polled. The subscription is older than their
+    /// pollers.
     pub(crate) fn start(
         cache: Cache,
         engine: &Arc<Engine>,
         layers: Vec<usize>,
         state: &Arc<KeeperState>,
+        subscription: Subscription<Config>,
     ) -> std::io::Result<Self> {
-        let subscription = engine.subscribe();
         let handle = subscription.handle();
         let run = Run {
             engine: Arc::clone(engine),
@@ -80,12 +81,21 @@ impl Keeper {
         self.handle.close();
     }
 
-    /// Waits for the end of the thread, unless it is the current one.
-    pub(crate) fn join(self) {
-        if self.thread.thread().id() != thread::current().id() {
-            // A panic has been reported by its hook.
-            _ = self.thread.join();
+    /// Waits for the end of the thread, unless it is the current one, for at most `timeout`: a disk
+    /// may hang, or the callback that it has called.
+    pub(crate) fn join(self, timeout: Duration) {
+        if self.thread.thread().id() == thread::current().id() {
+            return;
         }
+        let began = Instant::now();
+        while !self.thread.is_finished() {
+            if began.elapsed() > timeout && !mutant("live_end_waits_for_the_cache") {
+                return;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        // A panic has been reported by its hook.
+        _ = self.thread.join();
     }
 }
 
@@ -95,11 +105,11 @@ pub(crate) fn count(cache: &Cache, engine: &Engine, layers: &[usize]) {
     let Ok(Some(bytes)) = file::read(&cache.path) else {
         return;
     };
-    let Ok(body) = Body::decode(&bytes) else {
+    let Ok(mut body) = Body::decode(&bytes) else {
         return;
     };
     for &layer in layers {
-        engine.set_cached(layer, body.count(&engine.layer_name(layer)));
+        engine.set_cached(layer, body.take_count(&engine.layer_name(layer)));
     }
 }
 
@@ -137,18 +147,21 @@ impl Run {
         }
     }
 
-    /// Writes the newest revision, unless it has been written.
+    /// Writes the newest revision, unless it has been written or is that of the cache. While a
+    /// layer has its contents from the cache, the time of these is kept.
     fn write(&mut self) {
-        // Contents from the cache are not newer than it. Loaded first: a source may answer
-        // meanwhile.
+        // Loaded first: a source may answer meanwhile.
         let is_from_cache = self.engine.is_from_cache();
+        let is_all_cached = self.engine.are_from_cache(&self.layers);
         let config = self.engine.snapshot();
-        if config.revision == self.written || is_from_cache {
+        if config.revision == self.written || is_all_cached {
             return;
         }
+        let since = self.state.lock().in_use_since.filter(|_| is_from_cache);
+        let time = since.unwrap_or_else(SystemTime::now);
         let found = file::header(&self.cache.path);
         let is_shared = found.is_some() && found != self.header && !mutant("live_cache_is_shared");
-        let body = Body::of(&config, &self.layers, self.cache.are_secrets_stored);
+        let body = Body::of(&config, &self.layers, self.cache.are_secrets_stored, time);
         let written = body
             .encode()
             .and_then(|body| file::write(&self.cache.path, &body));
@@ -158,7 +171,7 @@ impl Run {
                 self.written = config.revision;
                 let mut state = self.state.lock();
                 state.written = Some(config.revision);
-                state.in_use_since = None;
+                state.in_use_since = since;
                 if !is_shared {
                     state.error = None;
                     return;

@@ -84,6 +84,7 @@ fn has_ended(poller: &Poller) -> bool {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.close();
+        let began = Instant::now();
         self.wait_until_ended(END);
         for (_, poller) in self.pollers.drain(..) {
             match has_ended(&poller) {
@@ -96,7 +97,7 @@ impl Drop for Inner {
             keeper.close();
             // In a check this thread holds a lock that the keeper may wait for.
             if !poll::is_thread_of_a_source() && !self.engine.is_busy_here() {
-                keeper.join();
+                keeper.join(END.saturating_sub(began.elapsed()));
             }
         }
         self.engine.followers.close();

@@ -92,8 +92,8 @@ use crate::typed::Live;
 /// nothing is printed.
 ///
 /// # The end
-/// Dropping the last clone waits until the threads of the sources have ended, for at most five
-/// seconds; a source that hangs is left behind. [`close`](Self::close) does not wait.
+/// Dropping the last clone waits until the threads of the sources have ended and the cache has been
+/// written, for at most five seconds; a source or a disk that hangs is left behind. [`close`](Self::close) does not wait.
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Inner>,
@@ -357,8 +357,13 @@ impl Store {
                     continue;
                 }
                 _ => {
+                    let kind = match failure {
+                        RefreshError::Timeout { .. } => ErrorKind::Deadline,
+                        RefreshError::Stopped => ErrorKind::Ended,
+                        _ => ErrorKind::Source,
+                    };
                     let place = Place::of_layer(&layer.name);
-                    ConfigError::new(ErrorKind::Source, failure.to_string()).at(place)
+                    ConfigError::new(kind, failure.to_string()).at(place)
                 }
             };
             result = result.and(Err(error));

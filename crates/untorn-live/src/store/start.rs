@@ -63,7 +63,12 @@ impl StoreBuilder {
             let polled: Vec<usize> = polled.map(|(number, _)| number).collect();
             cache::count(cache, &engine, &polled);
         }
-        for (number, layer) in self.layers.into_iter().enumerate() {
+        // A thread of its own writes the cache, from the first revision on.
+        let subscription = engine.subscribe();
+        // Those that do not change first: an error of one must not wait for a source that hangs.
+        let mut layers: Vec<_> = self.layers.into_iter().enumerate().collect();
+        layers.sort_by_key(|(_, layer)| matches!(layer.setup, Setup::Polled(_)));
+        for (number, layer) in layers {
             let place = Place::of_layer(&layer.name);
             match layer.setup {
                 Setup::Manual => inner.manual = Some(number),
@@ -135,7 +140,8 @@ impl StoreBuilder {
         if let Some(cache) = self.cache {
             let layers = inner.pollers.iter().map(|(layer, _)| *layer).collect();
             let state = Arc::new(KeeperState::default());
-            let keeper = Keeper::start(cache, &engine, layers, &state).map_err(cannot_start)?;
+            let keeper = Keeper::start(cache, &engine, layers, &state, subscription)
+                .map_err(cannot_start)?;
             inner.cache = Some((keeper, state));
         }
         Ok(Store {

@@ -2,19 +2,20 @@
 //! secrets that it must not have, and no more than a bridge until the sources answer.
 
 mod kills;
+mod silent;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use untorn_live::layer::Custom;
 use untorn_live::{Cache, ConfigError, ErrorKind, Store, StoreBuilder};
 
-use crate::support::{DEADLINE, HOUR, LONG, folder, wait_until};
+use crate::support::{HOUR, LONG, folder, wait_until};
 
 /// The keys of the child's configuration, all with the number of one generation.
 const KEYS: usize = 5_000;
@@ -288,132 +289,6 @@ fn a_full_disk_leaves_the_old_cache() {
     let unmounted = Command::new("umount").arg(folder.path()).status();
     assert!(unmounted.is_ok_and(|status| status.success()));
     result.expect("no panic");
-}
-
-type Contents = BTreeMap<&'static str, i64>;
-
-/// A source that the test changes; `None` is silent.
-#[derive(Clone, Default)]
-struct Server(Arc<Mutex<Option<Contents>>>);
-
-impl Server {
-    fn set(&self, contents: Option<Contents>) {
-        *self.0.lock().expect("no panic") = contents;
-    }
-
-    fn layer(&self, name: &str) -> Custom {
-        let server = self.clone();
-        Custom::closure(name, Duration::from_millis(1), move || {
-            let contents = server.0.lock().expect("no panic").clone();
-            contents.ok_or_else(|| ConfigError::new(ErrorKind::Source, "the server is down"))
-        })
-    }
-}
-
-/// Both sources are up again, one with contents that no revision can have: the last good ones are
-/// served, and it takes over when it is mended.
-#[test]
-fn wrong_answer_at_a_start_does_not_spoil_the_cache() {
-    let folder = folder();
-    let path = folder.path().join("app.cache");
-    let (one, two) = (Server::default(), Server::default());
-    let start = || {
-        let cache = Cache::at(&path).after(Duration::from_millis(1));
-        let builder = Store::builder()
-            .layer(one.layer("one"))
-            .layer(two.layer("two"));
-        let checked = builder.check(|new, _| {
-            let value = |key| new.get(key).and_then(|value| value.as_integer());
-            match value("a") == value("b") {
-                true => Ok(()),
-                false => Err("a and b differ"),
-            }
-        });
-        checked.cache(cache).start().expect("a store")
-    };
-    let value = |store: &Store| store.pin().get("a").and_then(|value| value.as_integer());
-    one.set(Some(Contents::from([("a", 1)])));
-    two.set(Some(Contents::from([("b", 1)])));
-    start().ready(LONG).expect("both agree");
-
-    one.set(Some(Contents::from([("a", 2)])));
-    two.set(None);
-    let store = start();
-    store.ready(DEADLINE).expect("the cache");
-    assert_eq!(value(&store), Some(1));
-    two.set(Some(Contents::from([("b", 2)])));
-    wait_until(LONG, "both are up", || value(&store) == Some(2));
-    assert!(store.status().cache.expect("one").in_use_since.is_none());
-}
-
-/// The guard knows from the cache what a source had before the program was started.
-#[test]
-fn source_that_was_emptied_meanwhile_is_refused() {
-    let folder = folder();
-    let path = folder.path().join("app.cache");
-    let server = Server::default();
-    let start = || {
-        let cache = Cache::at(&path).after(Duration::from_millis(1));
-        let builder = Store::builder().layer(server.layer("server"));
-        builder.cache(cache).start().expect("a store")
-    };
-    server.set(Some(Contents::from([("a", 1), ("b", 2)])));
-    start().ready(LONG).expect("an answer");
-    let written = fs::read(&path).expect("a file");
-
-    server.set(Some(Contents::new()));
-    let store = start();
-    let config = store.ready(LONG).expect("the cache");
-    assert_eq!(config.len(), 2);
-    let refused = || {
-        store
-            .status()
-            .refusals()
-            .next()
-            .map(|refusal| refusal.error.kind())
-    };
-    wait_until(LONG, "a refusal", || refused() == Some(ErrorKind::Guard));
-    drop(store);
-    assert_eq!(fs::read(&path).expect("a file"), written);
-}
-
-/// The callback for an answer that the cache replaces runs without a lock, so it can use the store.
-#[test]
-fn callback_at_a_cached_start_can_use_the_store() {
-    let folder = folder();
-    let path = folder.path().join("app.cache");
-    let (one, two) = (Server::default(), Server::default());
-    let shared: Arc<Mutex<Option<Store>>> = Arc::default();
-    let (send, answers) = mpsc::channel();
-    let start = || {
-        let (shared, send) = (Arc::clone(&shared), send.clone());
-        let cache = Cache::at(&path).after(Duration::from_millis(1));
-        let builder = Store::builder().layer(one.layer("one"));
-        let builder = builder.layer(two.layer("two")).cache(cache);
-        let builder = builder.check(|new, _| match new.get("a") == new.get("b") {
-            true => Ok(()),
-            false => Err("a and b differ"),
-        });
-        let builder = builder.on_refusal(move |refusal| {
-            if refusal.error.kind() == ErrorKind::Check {
-                let store = || shared.lock().expect("no panic").clone();
-                wait_until(LONG, "the store", || store().is_some());
-                let store = store().expect("it was there");
-                _ = send.send(store.typed::<BTreeMap<String, i64>>("").is_ok());
-            }
-        });
-        builder.start().expect("a store")
-    };
-    one.set(Some(Contents::from([("a", 1)])));
-    two.set(Some(Contents::from([("b", 1)])));
-    start().ready(LONG).expect("both agree");
-
-    one.set(Some(Contents::from([("a", 2)])));
-    two.set(None);
-    let store = start();
-    *shared.lock().expect("no panic") = Some(store.clone());
-    assert_eq!(answers.recv_timeout(DEADLINE), Ok(true));
-    *shared.lock().expect("no panic") = None;
 }
 
 /// A layer that has one key, with a number that the test sets.

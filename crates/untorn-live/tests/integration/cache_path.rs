@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::{Mutex, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use untorn_live::layer::{Custom, Mount};
@@ -182,4 +184,33 @@ fn cache_of_the_future_has_no_age() {
     assert_eq!(status.age(), None);
     let error = error().expect("one").to_string();
     assert!(error.contains("written in the future"), "{error}");
+}
+
+/// The callback of the program hangs on the thread of the cache, as a disk may.
+#[test]
+fn store_ends_though_its_cache_hangs() {
+    let folder = folder();
+    let path = folder.path().join("missing").join("app.cache");
+    let fetch = || Ok::<_, ConfigError>(BTreeMap::from([("port", 80)]));
+    let (hangs, has_hung) = mpsc::channel();
+    let (end, ended) = mpsc::channel::<()>();
+    let ended = Mutex::new(ended);
+    let store = Store::builder()
+        .layer(Custom::closure("server", HOUR, fetch))
+        .cache(Cache::at(&path))
+        .on_refusal(move |refusal| {
+            assert_eq!(refusal.error.kind(), ErrorKind::Cache);
+            _ = hangs.send(());
+            _ = ended.lock().expect("no panic").recv();
+        })
+        .start()
+        .expect("threads");
+    has_hung.recv_timeout(LONG).expect("it cannot be written");
+    let (dropped, is_dropped) = mpsc::channel();
+    thread::spawn(move || {
+        drop(store);
+        _ = dropped.send(());
+    });
+    is_dropped.recv_timeout(LONG).expect("the end hangs too");
+    drop(end);
 }
