@@ -1,8 +1,8 @@
 //! Keys: dotted paths, in which a segment that has a dot is quoted.
 
 /// The most segments of a path, and the deepest nesting of a document, so that recursion is
-/// bounded, also that of the cache, which needs two levels for each.
-pub(crate) const MAX_DEPTH: usize = 60;
+/// bounded, also that of the cache, whose JSON needs three levels for each.
+pub(crate) const MAX_DEPTH: usize = 40;
 
 /// The separator of segments.
 const DOT: char = '.';

@@ -1,6 +1,7 @@
 //! Values: what a key has.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -124,7 +125,7 @@ impl Value {
             Self::Float(value) => Some(*value),
             Self::Integer(value) => Some(*value as f64),
             Self::Unsigned(value) => Some(*value as f64),
-            Self::Text(text) => text.trim().parse().ok(),
+            Self::Text(text) => parse_float(text),
             _ => None,
         }
     }
@@ -211,6 +212,14 @@ impl From<bool> for Value {
     fn from(value: bool) -> Self {
         Self::Bool(value)
     }
+}
+
+/// Parses a float. One that is out of range is none, not an infinity.
+pub(crate) fn parse_float<F: FromStr + Into<f64> + Copy>(text: &str) -> Option<F> {
+    let text = text.trim();
+    let value: F = text.parse().ok()?;
+    let is_named = || text.to_ascii_lowercase().contains("inf");
+    (!value.into().is_infinite() || is_named()).then_some(value)
 }
 
 impl From<i64> for Value {

@@ -13,7 +13,14 @@ use crate::error::{ConfigError, ErrorKind, Place};
 use crate::key;
 use crate::value::Value;
 
+/// Parses a document.
 pub(super) fn parse(text: &str, place: &Place) -> Result<Node, ConfigError> {
+    let (parser, root) = parser(text, place)?;
+    parser.node(root, "")
+}
+
+/// Checks that a text is JSON whose nesting is bounded.
+fn parser<'p>(text: &'p str, place: &'p Place) -> Result<(Parser<'p>, &'p RawValue), ConfigError> {
     let syntax = |error: serde_json::Error| {
         let place = place
             .clone()
@@ -30,7 +37,13 @@ pub(super) fn parse(text: &str, place: &Place) -> Result<Node, ConfigError> {
     if let Some(offset) = too_deep_at(text) {
         return Err(too_deep(place, parser.lines.line_at(offset)));
     }
-    parser.node(root, "")
+    Ok((parser, root))
+}
+
+/// Parses a value, which may be no object. The path is that of its key.
+pub(super) fn parse_value(text: &str, path: &str, place: &Place) -> Result<Value, ConfigError> {
+    let (parser, root) = parser(text, place)?;
+    parser.value(root, parser.line_of(root), path)
 }
 
 /// Returns the offset of the first bracket of valid JSON that is beyond [`MAX_DEPTH`].
@@ -81,7 +94,7 @@ impl<'p> Parser<'p> {
         raw: &'p RawValue,
         path: &str,
     ) -> Result<Vec<(Cow<'p, str>, &'p RawValue)>, ConfigError> {
-        let Members(members) = self.part(raw)?;
+        let Members(members) = self.part(raw, path)?;
         let mut by_name: Vec<_> = members.iter().map(|(name, raw)| (&**name, *raw)).collect();
         by_name.sort_by_key(|(name, _)| *name);
         for pair in by_name.windows(2) {
@@ -113,7 +126,7 @@ impl<'p> Parser<'p> {
                 Ok(Value::Table(members.collect::<Result<_, ConfigError>>()?))
             }
             Some(b'[') => {
-                let Elements(elements) = self.part(raw)?;
+                let Elements(elements) = self.part(raw, path)?;
                 let elements = elements.into_iter();
                 let elements = elements.map(|raw| self.value(raw, self.line_of(raw), path));
                 Ok(Value::Array(elements.collect::<Result<_, _>>()?))
@@ -123,7 +136,7 @@ impl<'p> Parser<'p> {
     }
 
     fn scalar(&self, raw: &'p RawValue, line: u32, path: &str) -> Result<Value, ConfigError> {
-        Ok(match self.part(raw)? {
+        Ok(match self.part(raw, path)? {
             serde_json::Value::Null => Value::Null,
             serde_json::Value::Bool(value) => Value::Bool(value),
             serde_json::Value::String(text) => Value::String(text.into()),
@@ -152,14 +165,18 @@ impl<'p> Parser<'p> {
     }
 
     /// Parses a part of the document, which is known to be valid JSON but for what `T` asks.
-    fn part<T: Deserialize<'p>>(&self, raw: &'p RawValue) -> Result<T, ConfigError> {
+    fn part<T: Deserialize<'p>>(&self, raw: &'p RawValue, path: &str) -> Result<T, ConfigError> {
         serde_json::from_str(raw.get()).map_err(|error| {
             let line = self
                 .line_of(raw)
                 .saturating_add(error.line() as u32)
                 .saturating_sub(1);
-            ConfigError::new(ErrorKind::Syntax, without_position(&error))
-                .at(self.place.clone().with_line(line))
+            let error = ConfigError::new(ErrorKind::Syntax, without_position(&error))
+                .at(self.place.clone().with_line(line));
+            match path.is_empty() {
+                true => error,
+                false => error.at_key(path),
+            }
         })
     }
 
@@ -258,6 +275,10 @@ mod tests {
             );
         }
         assert!(error("[1]").contains("not a table"));
+        assert_eq!(
+            error("{\n\"a\": {\"b\": [1,\n1e999]}}"),
+            "app:3: a.b: number out of range"
+        );
     }
 
     #[test]
@@ -295,7 +316,7 @@ mod tests {
                 open.repeat(1_000_000),
                 close.repeat(1_000_000)
             );
-            assert_eq!(error(&deep), "app:1: nested more than 60 levels deep");
+            assert_eq!(error(&deep), "app:1: nested more than 40 levels deep");
         }
     }
 }

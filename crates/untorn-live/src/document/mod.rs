@@ -152,6 +152,11 @@ impl Lines {
     }
 }
 
+/// Parses a JSON text that is the value of a key.
+pub(crate) fn parse_value(text: &str, key: &str, place: &Place) -> Result<Value, ConfigError> {
+    json::parse_value(text, key, place)
+}
+
 /// Returns the error for a key that occurs twice.
 fn duplicate(key: &str, first: u32, second: u32, place: &Place) -> ConfigError {
     let message = match first {

@@ -8,7 +8,7 @@ use toml::de::{DeInteger, DeTable, DeValue};
 use super::{BEYOND, Content, Lines, MAX_DEPTH, Node, duplicate, line_at, too_deep};
 use crate::error::{ConfigError, ErrorKind, Place};
 use crate::key;
-use crate::value::Value;
+use crate::value::{Value, parse_float};
 
 pub(super) fn parse(text: &str, place: &Place) -> Result<Node, ConfigError> {
     let (table, errors) = DeTable::parse_recoverable(text);
@@ -83,8 +83,11 @@ impl Parser<'_> {
             DeValue::String(text) => Value::String(text.into()),
             DeValue::Integer(integer) => self.integer(&integer, line, path)?,
             DeValue::Float(float) => {
-                let parsed = float.as_str().parse();
-                Value::Float(parsed.map_err(|_| self.error(line, path, "not a float"))?)
+                let parsed = parse_float(float.as_str());
+                Value::Float(parsed.ok_or_else(|| {
+                    let message = "the float is out of range; write it as a string";
+                    self.error(line, path, message)
+                })?)
             }
             DeValue::Boolean(value) => Value::Bool(value),
             DeValue::Datetime(datetime) => Value::String(datetime.to_string().into()),
@@ -229,6 +232,10 @@ mod tests {
 
     #[test]
     fn errors_name_the_line() {
+        assert_eq!(
+            error("[t]\nx = [1.0,\n -1e999]"),
+            "app:3: t.x: the float is out of range; write it as a string"
+        );
         assert_eq!(
             error("a = 1\n[t]\nb = 2\nb = 3"),
             "app:4: t.b: the key occurs twice, first at line 3; remove one"

@@ -115,8 +115,13 @@ impl Env {
         let mut contents = Contents::default();
         let mut names: Vec<(Arc<str>, Arc<str>)> = Vec::new();
         for (name, value) in pairs {
-            // Names that are not UTF-8 do not begin with the prefix.
             let Some(name) = name.to_str() else {
+                if name.as_encoded_bytes().starts_with(self.prefix.as_bytes()) {
+                    let item = name.to_string_lossy();
+                    let place = place.clone().with_item(Some((&*item).into()));
+                    let message = "the name of the variable is not UTF-8";
+                    return Err(ConfigError::new(ErrorKind::Syntax, message).at(place));
+                }
                 continue;
             };
             let place = || place.clone().with_item(Some(name.into()));

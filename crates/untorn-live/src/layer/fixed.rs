@@ -126,7 +126,7 @@ fn node(value: serde_json::Value) -> Result<Node, String> {
 }
 
 /// Returns the value of a JSON value.
-pub(crate) fn from_json(value: serde_json::Value) -> Result<Value, String> {
+fn from_json(value: serde_json::Value) -> Result<Value, String> {
     Ok(match value {
         serde_json::Value::Null => Value::Null,
         serde_json::Value::Bool(value) => Value::Bool(value),

@@ -57,7 +57,7 @@ pub use self::etcd::fuzz::run as fuzz_etcd;
 #[cfg(feature = "file")]
 pub use self::file::File;
 pub use self::fixed::Fixed;
-pub(crate) use self::fixed::{from_json, from_serialize};
+pub(crate) use self::fixed::from_serialize;
 #[cfg(feature = "http")]
 pub use self::http::Http;
 #[cfg(all(feature = "http", untorn_fuzzing))]

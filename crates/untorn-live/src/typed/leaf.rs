@@ -1,5 +1,7 @@
 //! Values, and texts that are parsed by the type that reads them.
 
+use std::str::FromStr;
+
 use serde::de::value::{MapAccessDeserializer, StrDeserializer};
 use serde::de::{
     DeserializeSeed, Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Unexpected,
@@ -9,8 +11,9 @@ use serde::forward_to_deserialize_any;
 
 use super::Context;
 use super::mismatch::Mismatch;
-use crate::layer::from_json;
-use crate::value::Value;
+use crate::document::parse_value;
+use crate::error::Place;
+use crate::value::{Value, parse_float};
 
 /// The value of a key, or an element of it.
 #[derive(Clone, Copy)]
@@ -62,22 +65,34 @@ impl<'c> Leaf<'c> {
     }
 
     /// Returns the array or table that a text has as JSON.
-    fn parsed(text: &str) -> Result<Value, Mismatch> {
-        let parsed = serde_json::from_str(text).map_err(Mismatch::custom)?;
-        from_json(parsed).map_err(Mismatch::custom)
+    fn parsed(self, text: &str) -> Result<Value, Mismatch> {
+        // The place is that of the key, which the configuration has; of a key below it there is none.
+        let place = Place::of_layer(&"".into());
+        parse_value(text, self.key, &place).map_err(|error| {
+            let below = error.key().filter(|key| *key != self.key);
+            let mismatch = match below {
+                Some(key) => Mismatch::custom(format_args!("{key}: {}", error.message())),
+                None => Mismatch::custom(error.message()),
+            };
+            mismatch.or_key(self.key)
+        })
     }
 }
 
 /// Reads a number: that of a text is parsed, an integer may be a float.
 macro_rules! numbers {
-    ($($method:ident $visit:ident $type:ty),* $(,)?) => {$(
+    ($parse:path: $($method:ident $visit:ident),* $(,)?) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
-            match self.text().map(|text| text.trim().parse::<$type>()) {
-                Some(Ok(value)) => visitor.$visit(value),
-                Some(Err(_)) | None => self.deserialize_any(visitor),
+            match self.text().and_then($parse) {
+                Some(value) => visitor.$visit(value),
+                None => self.deserialize_any(visitor),
             }
         }
     )*};
+}
+
+fn integer<T: FromStr>(text: &str) -> Option<T> {
+    text.trim().parse().ok()
 }
 
 impl<'de> Deserializer<'de> for Leaf<'_> {
@@ -104,20 +119,20 @@ impl<'de> Deserializer<'de> for Leaf<'_> {
         read.map_err(|error: Mismatch| error.or_key(self.key))
     }
 
-    numbers! {
-        deserialize_i8 visit_i8 i8,
-        deserialize_i16 visit_i16 i16,
-        deserialize_i32 visit_i32 i32,
-        deserialize_i64 visit_i64 i64,
-        deserialize_i128 visit_i128 i128,
-        deserialize_u8 visit_u8 u8,
-        deserialize_u16 visit_u16 u16,
-        deserialize_u32 visit_u32 u32,
-        deserialize_u64 visit_u64 u64,
-        deserialize_u128 visit_u128 u128,
-        deserialize_f32 visit_f32 f32,
-        deserialize_f64 visit_f64 f64,
+    numbers! { integer:
+        deserialize_i8 visit_i8,
+        deserialize_i16 visit_i16,
+        deserialize_i32 visit_i32,
+        deserialize_i64 visit_i64,
+        deserialize_i128 visit_i128,
+        deserialize_u8 visit_u8,
+        deserialize_u16 visit_u16,
+        deserialize_u32 visit_u32,
+        deserialize_u64 visit_u64,
+        deserialize_u128 visit_u128,
     }
+
+    numbers! { parse_float: deserialize_f32 visit_f32, deserialize_f64 visit_f64 }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         match self.text().and_then(|_| self.value.as_bool()) {
@@ -146,7 +161,7 @@ impl<'de> Deserializer<'de> for Leaf<'_> {
             return self.deserialize_any(visitor);
         };
         let value = if text.starts_with('[') {
-            Self::parsed(text).map_err(|error| error.or_key(self.key))?
+            self.parsed(text)?
         } else {
             let elements = text
                 .split(',')
@@ -180,7 +195,7 @@ impl<'de> Deserializer<'de> for Leaf<'_> {
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
         match self.text().map(str::trim) {
             Some(text) if text.starts_with('{') => {
-                let value = Self::parsed(text).map_err(|error| error.or_key(self.key))?;
+                let value = self.parsed(text)?;
                 self.with(&value).deserialize_any(visitor)
             }
             _ if self.is_element || matches!(self.value, Value::Table(_)) => {

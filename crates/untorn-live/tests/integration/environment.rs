@@ -95,3 +95,67 @@ fn named_variables_are_checked() {
         "APP_HTTP__PORT: http.port: the variables APP_HTTP__PORT and PORT are the same key; unset one"
     );
 }
+
+/// A text that is JSON is read by the rules of a document.
+#[test]
+fn json_of_a_variable_is_as_strict_as_a_document() {
+    let error = |json: &str| {
+        let store = builder(Env::prefix("APP_").from_pairs([("APP_LIST", json)]));
+        let store = store.start().expect("a text");
+        let error = store.pin().get_as::<serde_json::Value>("list");
+        assert_eq!(error, Ok(json.into()), "no type asks for more than a text");
+        let error = store.pin().get_as::<Vec<serde_json::Value>>("list");
+        error.expect_err("it is wrong").to_string()
+    };
+    for (json, expected) in [
+        (
+            r#"[{"a": 1, "a": 2}]"#,
+            "APP_LIST: list: list.a: the key occurs twice, first at line 1; remove one",
+        ),
+        (
+            "[18446744073709551616]",
+            "APP_LIST: list: the integer is beyond 64 bits; write it as a string",
+        ),
+        ("[1e999]", "APP_LIST: list: number out of range"),
+    ] {
+        assert_eq!(error(json), expected);
+    }
+}
+
+#[test]
+fn float_out_of_range_is_no_infinity() {
+    let read = |text: &str| {
+        let store = builder(Env::prefix("APP_").from_pairs([("APP_RATE", text)]));
+        let config = store.start().expect("a text").snapshot();
+        let value = config.get("rate").and_then(untorn_live::Value::as_float);
+        assert_eq!(config.get_as::<f64>("rate").ok(), value, "{text}");
+        (value, config.get_as::<f32>("rate").ok())
+    };
+    assert_eq!(read("1e999"), (None, None));
+    assert_eq!(read("-1e99"), (Some(-1e99), None));
+    assert_eq!(
+        read("-Infinity"),
+        (Some(f64::NEG_INFINITY), Some(f32::NEG_INFINITY))
+    );
+    assert_eq!(read("0.5"), (Some(0.5), Some(0.5)));
+}
+
+#[cfg(unix)]
+#[test]
+fn names_that_are_not_unicode_are_refused_behind_the_prefix() {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt;
+
+    let name = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
+    let pairs = |bytes: &[u8]| Env::prefix("APP_").from_pairs([(name(bytes), "1")]);
+    let error = refused(pairs(b"APP_\xff"));
+    assert!(
+        error
+            .to_string()
+            .ends_with("the name of the variable is not UTF-8"),
+        "{error}"
+    );
+    builder(pairs(b"OTHER_\xff"))
+        .start()
+        .expect("another program's");
+}
