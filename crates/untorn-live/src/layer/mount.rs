@@ -281,7 +281,7 @@ impl Source {
                     // Without a link nothing says that a generation is complete, but that it stays.
                     let is_recent = parts
                         .iter()
-                        .any(|part| part.stamp.is_within(stable::SETTLE));
+                        .any(|part| part.stamp.has_changed_within(stable::SETTLE));
                     let is_stable = last.as_ref().is_some_and(|last| are_same(last, &parts));
                     if !is_recent || is_stable {
                         return Ok(parts);
@@ -398,7 +398,9 @@ impl Source {
             for segment in &part.path {
                 let segment = segment.to_str().ok_or_else(|| {
                     let message = "the name of the file is not UTF-8";
-                    ConfigError::new(ErrorKind::Syntax, message).at(place.clone())
+                    ConfigError::new(ErrorKind::Syntax, message)
+                        .at(place.clone())
+                        .with_help("leave it out with `Mount::ignoring`")
                 })?;
                 key::push_segment(&mut path, segment);
             }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 
 use super::stable::Stamp;
@@ -93,12 +93,16 @@ impl<'s> Walk<'s> {
         below: &Path,
         depth: usize,
     ) -> io::Result<()> {
+        let named = |error: io::Error| described(directory, &error);
         if depth > MAX_DEPTH {
-            let message = format!("directories are nested more than {MAX_DEPTH} levels deep");
-            return Err(io::Error::other(message));
+            let message = format!(
+                "directories are nested more than {MAX_DEPTH} levels deep: does a link lead to a \
+                 directory above it?"
+            );
+            return Err(named(io::Error::other(message)));
         }
-        for entry in fs::read_dir(directory)? {
-            let name = entry?.file_name();
+        for entry in fs::read_dir(directory).map_err(named)? {
+            let name = entry.map_err(named)?.file_name();
             if is_left_out(&name, self.is_generation) {
                 continue;
             }
@@ -106,9 +110,7 @@ impl<'s> Walk<'s> {
             if !self.selection.may_have(&below) {
                 continue;
             }
-            let named = |error: io::Error| {
-                io::Error::new(error.kind(), format!("{}: {error}", path.display()))
-            };
+            let named = |error: io::Error| described(&path, &error);
             let metadata = fs::metadata(&path).map_err(named)?;
             if metadata.is_dir() {
                 self.directory(&path, &below, depth + 1)?;
@@ -118,14 +120,9 @@ impl<'s> Walk<'s> {
                 continue;
             }
             regular::check(&metadata).map_err(named)?;
-            self.size += metadata.len();
-            if self.size > MAX_SIZE {
-                let message = format!("the files have more than {MAX_SIZE} bytes together");
-                return Err(io::Error::other(message));
-            }
             let bytes = match self.are_only_stamps_read {
                 true => Vec::new(),
-                false => fs::read(&path).map_err(named)?,
+                false => self.read(&path).map_err(named)?,
             };
             self.parts.push(Part {
                 path: below,
@@ -135,6 +132,27 @@ impl<'s> Walk<'s> {
         }
         Ok(())
     }
+
+    /// Reads a file, whatever its length is said to be.
+    fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
+        let left = MAX_SIZE - self.size;
+        let mut bytes = Vec::new();
+        regular::open(path)?
+            .take(left + 1)
+            .read_to_end(&mut bytes)?;
+        let length = bytes.len() as u64;
+        if length > left {
+            let message = format!("the files up to this one have more than {MAX_SIZE} bytes");
+            return Err(io::Error::other(message));
+        }
+        self.size += length;
+        Ok(bytes)
+    }
+}
+
+/// Returns an error with the path that it is about.
+fn described(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 /// Returns whether a name is no key: it belongs to the mount, or to an editor. A generation has no

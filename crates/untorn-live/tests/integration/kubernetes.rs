@@ -12,7 +12,7 @@ use untorn_live::layer::Mount;
 use untorn_live::{Config, ErrorKind, Store};
 
 use crate::support::readers::Readers;
-use crate::support::{DEADLINE, HOUR, LONG, folder, generation, wait_until};
+use crate::support::{DEADLINE, HOUR, LONG, SETTLE, folder, generation, place, wait_until};
 
 /// The files that every generation has, beside the certificate and its key.
 const FILES: u64 = 50;
@@ -283,6 +283,49 @@ fn selected_files_are_read() {
         error.to_string(),
         format!("{name}:1: the file is not UTF-8; leave it out with `Mount::ignoring`")
     );
+}
+
+/// An error of a directory names it.
+#[test]
+fn link_to_a_directory_above_is_an_error() {
+    let folder = folder();
+    let path = folder.path();
+    fs::create_dir(path.join("db")).expect("created");
+    symlink(path, path.join("db/loop")).expect("a link");
+    let store = Store::builder().layer(Mount::at(path).period(HOUR)).start();
+    let error = store.expect("threads").refresh(LONG).expect_err("a loop");
+    let text = error.to_string();
+    assert!(text.contains("/db/loop/db/loop"), "{text}");
+    assert!(
+        text.contains("does a link lead to a directory above it?"),
+        "{text}"
+    );
+}
+
+/// Programs that copy directories give each file its old time: between two files, nothing is
+/// recent but the changes of the inodes.
+#[test]
+fn copied_files_with_old_times_are_of_one_generation() {
+    let folder = folder();
+    let path = folder.path();
+    for name in ["cert", "key"] {
+        place(&path.join(name), "0");
+    }
+    let mount = Mount::at(path).period(HOUR);
+    let store = Store::builder().layer(mount).start().expect("threads");
+    store.ready(LONG).expect("both are there");
+    let is_mixed = |config: &Config| config.get("cert") != config.get("key");
+    let mut changes = store.subscribe();
+    for number in 1..4 {
+        for name in ["cert", "key"] {
+            place(&path.join(name), number.to_string());
+            // Shorter than the time for which all files must stay as they are.
+            thread::sleep(SETTLE / 4);
+        }
+        let step = changes.recv_timeout(LONG).expect("both are new");
+        assert!(!is_mixed(&step.to), "{number}");
+        assert_eq!(step.to.get_as("key"), Ok(number));
+    }
 }
 
 /// A file that is left out makes no revision, and the directory settles while it changes.
