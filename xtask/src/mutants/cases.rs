@@ -206,22 +206,37 @@ pub(super) const CASES: &[Case] = &[
     (
         "live_refresh_fails_for_what_was_taken",
         Live,
-        &["layers::refresh_of_layers"],
+        &["together::refresh_of_layers"],
     ),
     (
         "live_layers_are_tried_alone",
         Live,
-        &["layers::layers_that"],
+        &["together::layers_that"],
+    ),
+    (
+        "live_position_of_refused_is_kept",
+        Live,
+        &["together::contents_taken"],
+    ),
+    (
+        "live_end_waits_for_the_cache",
+        Live,
+        &["cache_path::store_ends_though"],
+    ),
+    (
+        "live_old_directories_stay_watched",
+        Live,
+        &["watches::old_releases"],
     ),
     (
         "live_guard_forgets_the_cache",
         Live,
-        &["cache::source_that"],
+        &["cache::silent::source_that"],
     ),
     (
         "live_wrong_answer_spoils_the_cache",
         Live,
-        &["cache::wrong_answer"],
+        &["cache::silent::wrong_answer"],
     ),
     ("live_conflict_is_missed", Live, &["layers::table_against"]),
     ("live_conflict_is_missed", LiveLib, MERGE),

@@ -31,9 +31,12 @@ impl Trigger {
     /// Triggers a poll.
     #[cfg(any(feature = "file", feature = "mount", feature = "etcd"))]
     pub(super) fn fire(&self) {
-        match self.poller.get() {
-            Some(poller) => poller.trigger(),
-            None => self.is_pending.store(true, Ordering::SeqCst),
+        if self.poller.get().is_none() {
+            self.is_pending.store(true, Ordering::SeqCst);
+        }
+        // Again, since the poller may have been set in between.
+        if let Some(poller) = self.poller.get() {
+            poller.trigger();
         }
     }
 }

@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
@@ -151,7 +151,17 @@ impl Watch {
     /// Makes the sources return soon, and ends the thread.
     pub(crate) fn close(&self) {
         self.is_closed.store(true, Ordering::SeqCst);
-        lock(&self.watcher).watcher = None;
+        self.end_thread();
+    }
+
+    /// Ends the thread, unless a directory is being added, which a file system may delay: then the
+    /// source that adds it ends the thread afterward.
+    fn end_thread(&self) {
+        match self.watcher.try_lock() {
+            Ok(mut directories) => directories.watcher = None,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner().watcher = None,
+            Err(TryLockError::WouldBlock) => {}
+        }
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -212,26 +222,42 @@ impl Watch {
                 *current = places.to_vec();
             }
         }
-        let mut watcher = lock(&self.watcher);
+        // Without the lock, since a file system may delay it.
+        let places = places.iter().map(|watching| {
+            let directory = &watching.directory;
+            (directory, identity(directory))
+        });
+        let places: Vec<_> = places.collect();
+        let are_watched = !self.is_closed() && self.ensure(&places);
         if self.is_closed() {
-            return false;
+            self.end_thread();
         }
+        are_watched
+    }
+
+    fn ensure(&self, places: &[(&PathBuf, Option<(u64, u64)>)]) -> bool {
+        let mut watcher = lock(&self.watcher);
         for directory in lock(&self.events.deleted).drain(..) {
             watcher
                 .directories
                 .retain(|watched| watched.path != directory);
         }
         let mut are_watched = true;
-        for watching in places {
-            are_watched &= watcher.ensure(&watching.directory, &self.events);
+        for (directory, identity) in places {
+            are_watched &= watcher.ensure(directory, *identity, &self.events);
         }
+        watcher.forget_unused(&self.events);
         are_watched
     }
 }
 
 impl Directories {
-    fn ensure(&mut self, directory: &Path, events: &Arc<Events>) -> bool {
-        let identity = identity(directory);
+    fn ensure(
+        &mut self,
+        directory: &Path,
+        identity: Option<(u64, u64)>,
+        events: &Arc<Events>,
+    ) -> bool {
         let known = self
             .directories
             .iter()
@@ -269,6 +295,27 @@ impl Directories {
             });
         }
         watched.is_ok()
+    }
+
+    /// Ends the watches of directories that no source reads any more: links lead elsewhere now.
+    fn forget_unused(&mut self, events: &Events) {
+        let Some(watcher) = &mut self.watcher else {
+            return;
+        };
+        let routes = lock(&events.routes);
+        let is_used = |watched: &&Watched| routes.iter().any(|route| route.is_below(&watched.path));
+        // The operating system has one watch for all paths of a directory.
+        let used: Vec<_> = self.directories.iter().filter(is_used).collect();
+        let used: Vec<_> = used.iter().map(|watched| watched.identity).collect();
+        self.directories.retain(|watched| {
+            let is_needed = used.contains(&watched.identity);
+            if !is_needed && !mutant("live_old_directories_stay_watched") {
+                // An error says that the watch has ended by itself.
+                _ = watcher.unwatch(&watched.path);
+                return false;
+            }
+            true
+        });
     }
 }
 

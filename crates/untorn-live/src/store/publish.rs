@@ -57,7 +57,10 @@ impl Store {
             return Err(error.with_help("call `StoreBuilder::manual`"));
         };
         let contents = contents.inspect_err(|error| {
-            engine.forget_refused(layer);
+            // In a check this thread holds the lock already.
+            if !engine.is_busy_here() {
+                engine.forget_refused(layer);
+            }
             engine.progress.refused(layer, error);
         })?;
         let updated = engine.update(layer, Update::Contents(contents), None);

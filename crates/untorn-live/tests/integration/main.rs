@@ -25,6 +25,8 @@ mod secrets;
 mod status;
 mod support;
 mod threads;
+mod together;
+mod watches;
 
 use std::alloc::System;
 

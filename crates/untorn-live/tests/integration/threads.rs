@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use untorn_live::layer::{Custom, File, Mount};
-use untorn_live::{Config, ConfigError, ErrorKind, RecvTimeoutError, Store};
+use untorn_live::{Config, ConfigError, ErrorKind, RecvTimeoutError, Revision, Store};
 
 use crate::support::child::alone;
 use crate::support::readers::Readers;
@@ -297,13 +297,26 @@ fn panicking_callback_changes_nothing() {
 /// Writing to the store inside its own check would deadlock.
 #[test]
 fn store_cannot_be_written_inside_its_check() {
+    let error = written_in_its_check(|store| store.publish(&Keys::new()));
+    assert!(error.message().contains("would deadlock"), "{error}");
+}
+
+/// A text that cannot be parsed is refused before it is written.
+#[test]
+fn malformed_text_inside_a_check_is_refused() {
+    let error = written_in_its_check(|store| store.publish_text("app.json", "{"));
+    assert_eq!(error.kind(), ErrorKind::Syntax, "{error}");
+}
+
+/// Returns the error of a check that writes to its own store.
+fn written_in_its_check(write: fn(&Store) -> Result<Revision, ConfigError>) -> ConfigError {
     let (sender, stores) = mpsc::channel::<Store>();
     let stores = Mutex::new(stores);
     let store = Store::builder()
         .manual()
         .check(
             move |_, _| match stores.lock().expect("not poisoned").try_recv() {
-                Ok(store) => store.publish(&Keys::new()).map(drop),
+                Ok(store) => write(&store).map(drop),
                 Err(_) => Ok(()),
             },
         )
@@ -311,11 +324,12 @@ fn store_cannot_be_written_inside_its_check() {
         .expect("no thread");
     store.publish_text("app.toml", "a = 1").expect("good");
     sender.send(store.clone()).expect("the check is there");
-    let error = store
-        .publish_text("app.toml", "a = 2")
-        .expect_err("it writes");
-    assert!(error.message().contains("would deadlock"), "{error}");
+    let (written, result) = mpsc::channel();
+    let writer = store.clone();
+    thread::spawn(move || _ = written.send(writer.publish_text("app.toml", "a = 2")));
+    let result = result.recv_timeout(DEADLINE).expect("the write hangs");
     assert_eq!(store.pin().get_as::<i64>("a"), Ok(1));
+    result.expect_err("it writes")
 }
 
 /// A value that its revision drops is foreign code too, as the waker of a task is.
