@@ -418,6 +418,21 @@ pub(super) const CASES: &[Case] = &[
         &["etcd::lies::watch_that_loses"],
     ),
     (
+        "live_etcd_watch_that_loses_is_kept",
+        Live,
+        &["etcd::silence::sweep_replaces"],
+    ),
+    (
+        "live_etcd_dead_watch_of_many_is_kept",
+        Live,
+        &["etcd::silence::dead_watch"],
+    ),
+    (
+        "live_etcd_watch_of_a_hung_member_is_kept",
+        Live,
+        &["etcd::silence::hung_member"],
+    ),
+    (
         "live_etcd_token_is_not_renewed",
         Live,
         &["etcd::lies::token_that_ends"],

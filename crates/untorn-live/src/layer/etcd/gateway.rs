@@ -150,6 +150,11 @@ impl Gateway {
         self.client.is_closed()
     }
 
+    /// Returns the number of the endpoint that answered last.
+    pub(super) fn current(&self) -> usize {
+        self.current
+    }
+
     fn endpoint(&self) -> Arc<str> {
         Arc::clone(&self.endpoints[self.current])
     }

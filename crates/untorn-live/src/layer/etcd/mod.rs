@@ -68,8 +68,8 @@ const WHOLE: Duration = Duration::from_secs(60);
 /// |---|---|
 /// | the connection is closed | at once; then attempts with growing pauses of up to 30 s |
 /// | the server is gone without a sign | 45 s: after 30 s of silence it is asked |
-/// | the watch lost a change, at most 1,000 keys | 45 s |
-/// | the watch lost a change, more keys | the [sweep](Self::sweep): five minutes |
+/// | the watch is dead without a sign, or lost a change and is silent | 45 s: another is opened |
+/// | the watch lost a change, and is never silent | the [sweep](Self::sweep): five minutes |
 ///
 /// With [`documents`](Self::documents) each change lists all keys.
 ///

@@ -38,6 +38,8 @@ pub(super) struct Source {
 #[derive(Default)]
 pub(super) struct Progress {
     stream: Option<Stream>,
+    /// The server of the stream, as the gateway numbers them.
+    watched: usize,
     /// The revision of the last answer. The token says whether it was taken.
     revision: Option<u64>,
     /// The revision of the last listing or event, whether it was taken or not.
@@ -77,15 +79,15 @@ impl Fetch for Source {
 impl Source {
     fn answer(&mut self, taken: Option<u64>) -> Result<Answer, ConfigError> {
         let is_wanted = self.state.take_wanted() && !mutant("live_etcd_refresh_lists_nothing");
-        let Some(last) = taken.filter(|_| taken == self.progress.revision && !is_wanted) else {
+        let Some(last) = taken.filter(|_| taken == self.progress.revision) else {
             return self.list(0);
         };
         let is_swept = self
             .progress
             .next_sweep
             .is_some_and(|next| next <= Instant::now());
-        if is_swept && !mutant("live_etcd_is_not_swept") {
-            return self.list(0);
+        if is_wanted || is_swept && !mutant("live_etcd_is_not_swept") {
+            return self.sweep(last);
         }
         let Some(stream) = &self.progress.stream else {
             self.watch(last + 1)?;
@@ -182,17 +184,30 @@ impl Source {
             self.resync();
             return self.list(0);
         }
+        self.leave_other_server();
         // Another prefix, most of the time.
         let has_changed = newest > last && before.is_none_or(|(_, before)| before != newest);
-        if !has_changed || self.progress.keys > FEW_KEYS {
-            return Ok(FetchedAfter::Unchanged);
-        }
-        let listing = self.fetch_all(0)?;
-        let is_lost = listing.kvs.iter().any(|kv| kv.mod_revision.0 > last);
-        if is_lost && !mutant("live_etcd_watch_that_loses_is_kept") {
+        let are_many = self.progress.keys > FEW_KEYS;
+        if has_changed && are_many && !mutant("live_etcd_dead_watch_of_many_is_kept") {
+            // Another watch from there costs less than a listing, and delivers what is missing.
             self.progress.stream = None;
         }
-        self.listed(&listing)
+        if self.progress.stream.is_none() {
+            self.watch(last + 1)?;
+            return Ok(FetchedAfter::Unchanged);
+        }
+        if !has_changed || are_many {
+            return Ok(FetchedAfter::Unchanged);
+        }
+        self.sweep(last)
+    }
+
+    /// Drops a watch of another server than the one that has answered now: that one may hang.
+    fn leave_other_server(&mut self) {
+        let is_other = self.progress.watched != self.gateway.current();
+        if is_other && !mutant("live_etcd_watch_of_a_hung_member_is_kept") {
+            self.progress.stream = None;
+        }
     }
 
     /// Makes the next answer a listing, since changes may have been missed.
@@ -203,14 +218,31 @@ impl Source {
         self.state.update(|remote| remote.resyncs += 1);
     }
 
+    /// Lists all keys although they are followed, and drops a watch that has lost a change.
+    fn sweep(&mut self, last: u64) -> Result<Answer, ConfigError> {
+        let listing = self.fetch_all(0)?;
+        let is_newer = listing.kvs.iter().any(|kv| kv.mod_revision.0 > last);
+        // What has come by now was not lost.
+        let has_come = self.progress.stream.as_ref().is_some_and(Stream::has_more);
+        if is_newer && !has_come && !mutant("live_etcd_watch_that_loses_is_kept") {
+            self.progress.stream = None;
+        }
+        self.compared(&listing)
+    }
+
     /// Lists all keys, and watches what follows.
     fn list(&mut self, revision: u64) -> Result<Answer, ConfigError> {
         let listing = self.fetch_all(revision)?;
+        self.compared(&listing)
+    }
+
+    /// Returns the answer for a listing, whose server may have begun anew.
+    fn compared(&mut self, listing: &Listing) -> Result<Answer, ConfigError> {
         if listing.revision < self.progress.known {
             // The watch of a server that has begun anew waits for a revision of the old one.
             self.resync();
         }
-        self.listed(&listing)
+        self.listed(listing)
     }
 
     fn fetch_all(&mut self, revision: u64) -> Result<Listing, ConfigError> {
@@ -226,6 +258,7 @@ impl Source {
         // A fleet that has started at once does not list at once.
         let sweep = self.sweep.mul_f64(0.8 + 0.4 * random());
         self.progress.next_sweep = Instant::now().checked_add(sweep);
+        self.leave_other_server();
         // Before an error in a value is known: a change may mend it.
         if self.watch(listing.revision + 1).is_err() {
             // The keys are good all the same. The next poll has the error.
@@ -273,6 +306,7 @@ impl Source {
             let message = format!("cannot start a thread: {error}");
             ConfigError::new(ErrorKind::Source, message)
         })?);
+        self.progress.watched = self.gateway.current();
         self.pace.opened(Instant::now());
         if std::mem::replace(&mut self.progress.has_watched, true) {
             self.state.update(|remote| remote.reconnects += 1);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use untorn_live::{ConfigError, ErrorKind, Store};
 
 use super::server::{Server, program, programs};
-use super::{LAYER, assert_equal, followed, layer, resyncs, wait_for, write};
+use super::{LAYER, assert_equal, endpoint, followed, layer, resyncs, wait_for, write};
 use crate::support::proxy::{Mode, Proxy};
 use crate::support::readers::Readers;
 use crate::support::{DEADLINE, LONG, generation, wait_for_refusal, wait_until};
@@ -119,15 +119,8 @@ fn another_endpoint_takes_over() {
     let etcd = layer(String::new()).endpoints([one.url(), other.url()]);
     let store = Store::builder().layer(etcd).start().expect("threads");
     store.ready(LONG).expect("etcd answers");
-    let endpoint = || {
-        let status = store.status();
-        status.layers[0]
-            .remote
-            .as_ref()
-            .and_then(|remote| remote.endpoint.clone())
-    };
     for number in 2..6 {
-        let current = endpoint().expect("one has answered");
+        let current = endpoint(&store).expect("one has answered");
         let (current, next) = match *current == *one.url() {
             true => (&one, &other),
             false => (&other, &one),
@@ -135,7 +128,7 @@ fn another_endpoint_takes_over() {
         current.set(Mode::Cut);
         let revision = write(&server, number);
         store.wait_for(LAYER, revision, DEADLINE).expect("it comes");
-        assert_eq!(endpoint().as_deref(), Some(&*next.url()));
+        assert_eq!(endpoint(&store).as_deref(), Some(&*next.url()));
         current.set(Mode::Forward);
     }
 }

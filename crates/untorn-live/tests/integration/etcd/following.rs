@@ -57,7 +57,7 @@ fn transactions_are_never_split() {
 }
 
 /// Puts so many hundreds of keys.
-fn fill(server: &Server, hundreds: usize) {
+pub(super) fn fill(server: &Server, hundreds: usize) {
     for batch in 0..hundreds {
         let keys: Vec<_> = (0..100)
             .map(|key| format!("/app/many/{batch}/{key}"))

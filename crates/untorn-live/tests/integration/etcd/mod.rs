@@ -7,10 +7,12 @@ mod history;
 mod lies;
 mod login;
 mod server;
+mod silence;
 mod soak;
 mod tls;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use untorn_live::layer::Etcd;
@@ -84,6 +86,13 @@ fn assert_equal(store: &Store, server: &Server) {
         .as_ref()
         .and_then(|remote| remote.revision);
     assert!(reached <= Some(revision), "{reached:?} of {revision}");
+}
+
+/// Returns the address of the server that answered last.
+fn endpoint(store: &Store) -> Option<Arc<str>> {
+    let status = store.status();
+    let remote = status.layers[0].remote.as_ref();
+    remote.and_then(|remote| remote.endpoint.clone())
 }
 
 /// Returns how often all keys were listed since changes may have been missed.
