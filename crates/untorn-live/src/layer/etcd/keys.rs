@@ -21,19 +21,30 @@ pub(super) struct Naming {
 }
 
 impl Naming {
-    /// Returns the entries of a key: one, or those of its document.
+    /// Returns the entries of a key: one, or those of its document. A directory, whose name ends with
+    /// the separator, and which has no value, has none.
     pub(super) fn entries(&self, kv: &KeyValue) -> Result<Contents, ConfigError> {
         let revision = kv.mod_revision.0;
-        let Some(path) = self.path(&kv.key.0, kv.value.0.is_empty())? else {
+        let rest = self.rest(&kv.key.0)?;
+        let is_directory = rest.is_empty() || rest.ends_with(&*self.separator);
+        if is_directory && kv.value.0.is_empty() {
             return Ok(Contents::default());
-        };
+        }
+        if rest.is_empty() {
+            return Err(self.wrong(&kv.key.0, "is the prefix itself, and has a value"));
+        }
+        if rest.split(&*self.separator).count() > key::MAX_DEPTH {
+            let why = format!("has more than {} parts", key::MAX_DEPTH);
+            return Err(self.wrong(&kv.key.0, &why));
+        }
+        let path = self.joined(rest);
         let place = self.place.clone().with_revision(revision);
         let text = std::str::from_utf8(&kv.value.0).map_err(|_| {
             ConfigError::new(ErrorKind::Syntax, "the value is not UTF-8")
                 .at(place.clone())
                 .at_key(&path)
         })?;
-        let (directories, name) = self.split(&kv.key.0);
+        let (directories, name) = rest.rsplit_once(&*self.separator).unwrap_or(("", rest));
         if let Some(format) = Format::of(name).filter(|_| self.are_documents_parsed) {
             let item: Arc<str> = String::from_utf8_lossy(&kv.key.0).into();
             let place = self.place.clone().with_item(Some(Arc::clone(&item)));
@@ -55,28 +66,22 @@ impl Naming {
         })
     }
 
-    /// Returns the key of the configuration for a key of etcd; `None` for a directory, whose name
-    /// ends with the separator, and which has no value.
-    pub(super) fn path(&self, name: &[u8], is_empty: bool) -> Result<Option<String>, ConfigError> {
-        let wrong = |why: &str| {
-            let message = format!("the key {:?} {why}", String::from_utf8_lossy(name));
-            ConfigError::new(ErrorKind::Syntax, message).at(self.place.clone())
-        };
-        let text = std::str::from_utf8(name).map_err(|_| wrong("is not UTF-8"))?;
-        let Some(rest) = text.strip_prefix(&*self.prefix) else {
-            return Err(wrong("is not below the prefix"));
-        };
-        let is_directory = rest.is_empty() || rest.ends_with(&*self.separator);
-        if is_directory && is_empty {
-            return Ok(None);
-        }
-        if rest.is_empty() {
-            return Err(wrong("is the prefix itself, and has a value"));
-        }
-        if rest.split(&*self.separator).count() > key::MAX_DEPTH {
-            return Err(wrong(&format!("has more than {} parts", key::MAX_DEPTH)));
-        }
-        Ok(Some(self.joined(rest)))
+    /// Returns the key of the configuration for a key of etcd; `None` for the prefix itself.
+    pub(super) fn path(&self, name: &[u8]) -> Result<Option<String>, ConfigError> {
+        let rest = self.rest(name)?;
+        Ok((!rest.is_empty()).then(|| self.joined(rest)))
+    }
+
+    /// Returns what follows the prefix.
+    fn rest<'k>(&self, name: &'k [u8]) -> Result<&'k str, ConfigError> {
+        let text = std::str::from_utf8(name).map_err(|_| self.wrong(name, "is not UTF-8"))?;
+        let rest = text.strip_prefix(&*self.prefix);
+        rest.ok_or_else(|| self.wrong(name, "is not below the prefix"))
+    }
+
+    fn wrong(&self, name: &[u8], why: &str) -> ConfigError {
+        let message = format!("the key {:?} {why}", String::from_utf8_lossy(name));
+        ConfigError::new(ErrorKind::Syntax, message).at(self.place.clone())
     }
 
     /// Returns the path of the parts of a name.
@@ -88,14 +93,6 @@ impl Naming {
             }
         }
         path
-    }
-
-    /// Splits a key of etcd into its directories below the prefix and its last part, whose ending
-    /// tells the format of a document.
-    fn split<'k>(&self, name: &'k [u8]) -> (&'k str, &'k str) {
-        let text = std::str::from_utf8(name).unwrap_or_default();
-        let rest = text.strip_prefix(&*self.prefix).unwrap_or(text);
-        rest.rsplit_once(&*self.separator).unwrap_or(("", rest))
     }
 }
 

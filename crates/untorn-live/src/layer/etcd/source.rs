@@ -119,16 +119,17 @@ impl Source {
         let mut deltas: Vec<Change> = Vec::with_capacity(batch.events.len());
         for event in batch.events {
             let kv = event.kv;
-            match event.kind {
-                EventType::Put => {
-                    let entries = self.naming.entries(&kv)?.entries.into_iter();
-                    deltas.extend(entries.map(|entry| Delta::Put(Arc::clone(&entry.key), entry)));
-                }
-                EventType::Delete => {
-                    let path = self.naming.path(&kv.key.0, true)?;
-                    deltas.extend(path.map(|path| Delta::Delete(path.into())));
-                }
+            let entries = match event.kind {
+                EventType::Put => self.naming.entries(&kv)?.entries,
+                EventType::Delete => Vec::new(),
+            };
+            // Deleted, or a directory from now on.
+            if entries.is_empty() {
+                let path = self.naming.path(&kv.key.0)?;
+                deltas.extend(path.map(|path| Delta::Delete(path.into())));
             }
+            let entries = entries.into_iter();
+            deltas.extend(entries.map(|entry| Delta::Put(Arc::clone(&entry.key), entry)));
         }
         self.progress.revision = Some(revision);
         Ok(FetchedAfter::Deltas {

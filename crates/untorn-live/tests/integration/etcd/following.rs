@@ -35,6 +35,30 @@ fn keys_follow_puts_and_deletes() {
     }
 }
 
+/// A key that ends with the separator has a value, or is a directory of another tool.
+#[test]
+fn keys_that_become_directories_are_gone() {
+    for program in programs() {
+        let server = Server::start(&program);
+        server.put("/app/name", "one");
+        let store = followed(server.url());
+        let has_key = |revision| {
+            let config = store.wait_for(LAYER, revision, DEADLINE).expect("it comes");
+            config.contains_key("dir.\"\"")
+        };
+        for _ in 0..2 {
+            assert!(has_key(server.put("/app/dir/", "1")));
+            assert!(!has_key(server.put("/app/dir/", "")), "it is empty");
+            assert!(has_key(server.put("/app/dir/", "1")));
+            assert!(!has_key(server.delete("/app/dir/")), "it is deleted");
+        }
+        server.put("/app/", "");
+        assert!(!has_key(server.delete("/app/")));
+        assert_eq!(store.pin().len(), 1);
+        assert_eq!(resyncs(&store), 0);
+    }
+}
+
 #[test]
 fn transactions_are_never_split() {
     for program in programs() {
