@@ -74,6 +74,11 @@ impl Pace {
     }
 }
 
+/// Returns a period that varies by a fifth.
+pub(super) fn varied(period: Duration) -> Duration {
+    period.mul_f64(0.8 + 0.4 * random())
+}
+
 /// Returns a random number from 0 to 1.
 pub(super) fn random() -> f64 {
     RandomState::new().hash_one(0_u8) as f64 / u64::MAX as f64

@@ -8,11 +8,12 @@ use untorn::mutants::mutant;
 use untorn::poller::{Delta, FetchedAfter, ResumeToken};
 
 use super::super::{Answer, Change, Contents, Fetch, RemoteState, Trigger};
+use super::MAX_BACKOFF;
 use super::assemble::{Assembler, Batch, End};
 use super::gateway::{CallError, Gateway};
 use super::keys::Naming;
 use super::listing::{self, Listing, Range};
-use super::pace::{Pace, random};
+use super::pace::{Pace, varied};
 use super::stream::{Next, Stream};
 use super::wire::{Bytes, CreateRequest, EventType, Number, WatchRequest};
 use crate::error::{ConfigError, ErrorKind, Place};
@@ -105,17 +106,14 @@ impl Source {
 
     /// Returns the answer for one revision.
     fn batch(&mut self, batch: Batch) -> Result<Answer, ConfigError> {
-        // What does not fit into this answer is fetched by the next one.
-        if self.progress.stream.as_ref().is_some_and(Stream::has_more) {
-            self.trigger.fire();
-        }
+        self.trigger_if_more();
         let revision = batch.revision;
         self.progress.known = revision;
+        self.progress.revision = None;
         if self.naming.are_documents_parsed {
             // A document has many keys, and other documents may have some of them.
             return self.list(revision);
         }
-        self.progress.revision = None;
         let mut deltas: Vec<Change> = Vec::with_capacity(batch.events.len());
         for event in batch.events {
             let kv = event.kv;
@@ -136,6 +134,17 @@ impl Source {
             deltas,
             token: revision.into(),
         })
+    }
+
+    /// Triggers a poll if the watch has more than fits into this answer.
+    fn trigger_if_more(&self) {
+        if self.has_more() {
+            self.trigger.fire();
+        }
+    }
+
+    fn has_more(&self) -> bool {
+        self.progress.stream.as_ref().is_some_and(Stream::has_more)
     }
 
     /// Follows from where a watch has ended, or lists again where that is not enough.
@@ -221,11 +230,19 @@ impl Source {
 
     /// Lists all keys although they are followed, and drops a watch that has lost a change.
     fn sweep(&mut self, last: u64) -> Result<Answer, ConfigError> {
-        let listing = self.fetch_all(0)?;
+        let listing = match self.fetch_all(0) {
+            Ok(listing) => listing,
+            Err(error) => {
+                // Later, since the watch goes on from the same revision.
+                let pause = varied(self.sweep.min(MAX_BACKOFF));
+                self.progress.next_sweep = Instant::now().checked_add(pause);
+                self.trigger_if_more();
+                return Err(error);
+            }
+        };
         let is_newer = listing.kvs.iter().any(|kv| kv.mod_revision.0 > last);
         // What has come by now was not lost.
-        let has_come = self.progress.stream.as_ref().is_some_and(Stream::has_more);
-        if is_newer && !has_come && !mutant("live_etcd_watch_that_loses_is_kept") {
+        if is_newer && !self.has_more() && !mutant("live_etcd_watch_that_loses_is_kept") {
             self.progress.stream = None;
         }
         self.compared(&listing)
@@ -247,7 +264,6 @@ impl Source {
     }
 
     fn fetch_all(&mut self, revision: u64) -> Result<Listing, ConfigError> {
-        self.progress.revision = None;
         self.pace.check(Instant::now())?;
         listing::list(&mut self.gateway, &self.range, revision, self.max_size)
     }
@@ -255,10 +271,10 @@ impl Source {
     /// Returns the answer for a listing, and watches what follows.
     fn listed(&mut self, listing: &Listing) -> Result<Answer, ConfigError> {
         self.progress.known = listing.revision;
+        self.progress.revision = None;
         self.progress.keys = listing.kvs.len();
         // A fleet that has started at once does not list at once.
-        let sweep = self.sweep.mul_f64(0.8 + 0.4 * random());
-        self.progress.next_sweep = Instant::now().checked_add(sweep);
+        self.progress.next_sweep = Instant::now().checked_add(varied(self.sweep));
         self.leave_other_server();
         // Before an error in a value is known: a change may mend it.
         if self.watch(listing.revision + 1).is_err() {

@@ -5,6 +5,7 @@ mod fleet;
 mod following;
 mod history;
 mod lies;
+mod listings;
 mod login;
 mod server;
 mod silence;
