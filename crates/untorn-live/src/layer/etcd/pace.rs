@@ -76,7 +76,8 @@ impl Pace {
 
 /// Returns a period that varies by a fifth.
 pub(super) fn varied(period: Duration) -> Duration {
-    period.mul_f64(0.8 + 0.4 * random())
+    let seconds = period.as_secs_f64() * (0.8 + 0.4 * random());
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 }
 
 /// Returns a random number from 0 to 1.
@@ -109,6 +110,18 @@ mod tests {
         pace.opened(now);
         assert!(pace.ended("why", now).is_err(), "it failed all the same");
         assert!(pace.check(now + FIRST).is_ok(), "after the shortest pause");
+    }
+
+    #[test]
+    fn periods_vary_by_a_fifth() {
+        for period in [Duration::from_secs(1), Duration::MAX] {
+            let least = period / 100 * 79;
+            let most = (period / 100).saturating_mul(121);
+            for _ in 0..100 {
+                let varied = varied(period);
+                assert!(least < varied && varied <= most, "{varied:?}");
+            }
+        }
     }
 
     #[test]

@@ -58,3 +58,12 @@ fn failed_refresh_leaves_the_watch() {
         assert_eq!(config.get_as("limit"), Ok(value));
     }
 }
+
+#[test]
+fn sweep_after_any_time_is_accepted() {
+    let gateway = start();
+    let store = follow(layer(gateway.url()).sweep(Duration::MAX));
+    for _ in 0..20 {
+        store.refresh(LONG).expect("it is listed");
+    }
+}
