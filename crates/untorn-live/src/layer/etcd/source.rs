@@ -21,6 +21,9 @@ use crate::error::{ConfigError, ErrorKind, Place};
 /// The most keys for which a quiet watch of a server that has changed is answered by a listing.
 const FEW_KEYS: usize = 1000;
 
+/// The time after a listing without a watch until that is opened again.
+const REOPEN_AFTER: Duration = Duration::from_millis(200);
+
 pub(super) struct Source {
     pub(super) gateway: Gateway,
     pub(super) naming: Naming,
@@ -74,6 +77,11 @@ impl Fetch for Source {
 
     fn position(&self) -> Option<u64> {
         self.progress.revision
+    }
+
+    fn wanted_delay(&self) -> Option<Duration> {
+        // Keys that are not followed yet are so soon. After failures there is a backoff besides.
+        (self.progress.stream.is_none()).then_some(REOPEN_AFTER)
     }
 }
 
@@ -277,10 +285,8 @@ impl Source {
         self.progress.next_sweep = Instant::now().checked_add(varied(self.sweep));
         self.leave_other_server();
         // Before an error in a value is known: a change may mend it.
-        if self.watch(listing.revision + 1).is_err() {
-            // The keys are good all the same. The next poll has the error.
-            self.trigger.fire();
-        }
+        // If it fails the keys are good all the same, and the next poll has the error.
+        _ = self.watch(listing.revision + 1);
         let mut contents = Contents::default();
         for kv in &listing.kvs {
             contents.entries.extend(self.naming.entries(kv)?.entries);

@@ -1,13 +1,17 @@
 //! When all keys are listed, and what a listing that fails leaves.
 
+use std::thread;
 use std::time::Duration;
 
-use untorn_live::Store;
 use untorn_live::layer::Etcd;
+use untorn_live::{ErrorKind, Store};
 
 use super::{LAYER, layer};
 use crate::support::gateway::{Answer, Gateway, Keys, Request};
 use crate::support::{DEADLINE, HOUR, LONG, wait_for_refusal};
+
+/// The time for which requests are counted.
+const WHILE: Duration = Duration::from_secs(4);
 
 fn start() -> Gateway {
     let gateway = Gateway::start();
@@ -26,6 +30,12 @@ fn follow(etcd: Etcd) -> Store {
     let store = start_store(etcd);
     store.ready(LONG).expect("the server answers");
     store
+}
+
+/// Returns the number of requests for a path.
+fn count(gateway: &Gateway, path: &str) -> usize {
+    let requests = gateway.requests();
+    requests.iter().filter(|asked| *asked == path).count()
 }
 
 fn fail_listings(request: &Request, _: &Keys) -> Option<Answer> {
@@ -65,5 +75,26 @@ fn sweep_after_any_time_is_accepted() {
     let store = follow(layer(gateway.url()).sweep(Duration::MAX));
     for _ in 0..20 {
         store.refresh(LONG).expect("it is listed");
+    }
+}
+
+/// Neither the watch nor the contents are good: attempts have pauses all the same.
+#[test]
+fn refused_keys_without_a_watch_are_not_listed_in_a_loop() {
+    for (key, wrong, right) in [("/app/limit", "no number", "2"), ("/app/", "a value", "")] {
+        let gateway = start();
+        gateway.put(key, wrong);
+        gateway.lie(|request, _| {
+            (request.path == "/v3/watch").then(|| Answer::Whole(500, "not now".into()))
+        });
+        let store = start_store(layer(gateway.url()));
+        wait_for_refusal(&store, |error| error.kind() != ErrorKind::Unreachable);
+        let before = count(&gateway, "/v3/kv/range");
+        thread::sleep(WHILE);
+        let listings = count(&gateway, "/v3/kv/range") - before;
+        assert!(listings < 10, "{listings} listings");
+        gateway.tell_truth();
+        let revision = gateway.put(key, right);
+        store.wait_for(LAYER, revision, LONG).expect("it comes");
     }
 }
