@@ -21,8 +21,8 @@ pub(super) struct Naming {
 }
 
 impl Naming {
-    /// Returns the entries of a key: one, or those of its document. A directory, whose name ends with
-    /// the separator, and which has no value, has none.
+    /// Returns the entries of a key: one, or those of its document. A directory has none: its name
+    /// ends with the separator, and it has no value.
     pub(super) fn entries(&self, kv: &KeyValue) -> Result<Contents, ConfigError> {
         let revision = kv.mod_revision.0;
         let rest = self.rest(&kv.key.0)?;

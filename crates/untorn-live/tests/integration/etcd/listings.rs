@@ -80,7 +80,7 @@ fn sweep_after_any_time_is_accepted() {
 
 /// Neither the watch nor the contents are good: attempts have pauses all the same.
 #[test]
-fn refused_keys_without_a_watch_are_not_listed_in_a_loop() {
+fn refused_keys_without_a_watch_have_pauses() {
     for (key, wrong, right) in [("/app/limit", "no number", "2"), ("/app/", "a value", "")] {
         let gateway = start();
         gateway.put(key, wrong);
