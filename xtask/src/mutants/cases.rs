@@ -330,6 +330,11 @@ pub(super) const CASES: &[Case] = &[
         &["reached::refused_revision"],
     ),
     (
+        "live_recovery_without_a_refusal",
+        LiveLib,
+        &["recovery_follows"],
+    ),
+    (
         "live_recovery_has_one_reason",
         Live,
         &["recovery::recovery_counts"],

@@ -127,6 +127,8 @@ struct Outage {
     refusal: Refusal,
     refusals: u64,
     began: Instant,
+    /// The program has heard of it. One that ends before has no recovery either.
+    is_reported: bool,
 }
 
 impl LayerProgress {
@@ -176,7 +178,8 @@ impl Progress {
             layers[layer].accepted = None;
         }
         let outage = layers[layer].outage.take()?;
-        Some(Recovery {
+        let is_reported = outage.is_reported || mutant("live_recovery_without_a_refusal");
+        is_reported.then(|| Recovery {
             layer: Arc::clone(&layers[layer].name),
             refusal: outage.refusal,
             refusals: outage.refusals,
@@ -313,9 +316,13 @@ impl Progress {
         } = recorded;
         // Another layer's update may take the refused contents at any time.
         let is_refused = || {
-            let layers = self.lock();
-            let refusal = layers[layer].refusal();
-            refusal.is_some_and(|refusal| refusal.error == error)
+            let mut layers = self.lock();
+            let outage = layers[layer].outage.as_mut();
+            let outage = outage.filter(|outage| outage.refusal.error == error);
+            outage.is_some_and(|outage| {
+                outage.is_reported = true;
+                true
+            })
         };
         if is_refused() {
             // After the refusal, which a wait that this ends looks for.
@@ -361,6 +368,7 @@ impl Progress {
         progress.outage = Some(Outage {
             refusal: refusal.clone(),
             refusals: earlier.as_ref().map_or(0, |outage| outage.refusals) + 1,
+            is_reported: earlier.as_ref().is_some_and(|outage| outage.is_reported),
             began: earlier.map_or_else(Instant::now, |outage| outage.began),
         });
         recorded.new = Some(refusal);
@@ -432,3 +440,39 @@ fn emit_recovery(recovery: &Recovery) {
 /// Does nothing without the feature `tracing`.
 #[cfg(not(feature = "tracing"))]
 fn emit_recovery(_: &Recovery) {}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+    use crate::error::ErrorKind;
+
+    /// A refusal that ends before it is reported, since another layer takes the contents.
+    #[test]
+    fn recovery_follows_a_reported_refusal_only() {
+        let reports = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&reports);
+        let callbacks = Callbacks {
+            on_refusal: Some(Arc::new(move |_| _ = count.fetch_add(1, Ordering::SeqCst))),
+            on_recovery: None,
+        };
+        let progress = Progress::new(["one".into()], callbacks);
+        let error = ConfigError::new(ErrorKind::Check, "no");
+        let recorded = progress.record_refusal(0, &error);
+        assert!(progress.succeeded(0).is_none());
+        progress.report_refusal(recorded);
+        assert_eq!(reports.load(Ordering::SeqCst), 0);
+
+        progress.refused(0, &error);
+        assert_eq!(reports.load(Ordering::SeqCst), 1);
+        // Of another reason, and not reported yet.
+        let recorded = progress.record_refusal(0, &ConfigError::new(ErrorKind::Check, "never"));
+        assert_eq!(
+            progress.succeeded(0).map(|recovery| recovery.refusals),
+            Some(2)
+        );
+        progress.report_refusal(recorded);
+        assert_eq!(reports.load(Ordering::SeqCst), 1);
+    }
+}
