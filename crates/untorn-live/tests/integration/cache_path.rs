@@ -11,7 +11,7 @@ use std::time::Duration;
 use untorn_live::layer::{Custom, Mount};
 use untorn_live::{Cache, ConfigError, ErrorKind, Store};
 
-use crate::support::{HOUR, LONG, folder, wait_until};
+use crate::support::{DEADLINE, HOUR, LONG, folder, wait_until};
 
 /// Starts a store with one key and a cache.
 fn store(path: &Path) -> Store {
@@ -211,6 +211,8 @@ fn store_ends_though_its_cache_hangs() {
         drop(store);
         _ = dropped.send(());
     });
-    is_dropped.recv_timeout(LONG).expect("the end hangs too");
+    is_dropped
+        .recv_timeout(2 * DEADLINE)
+        .expect("the end hangs too");
     drop(end);
 }

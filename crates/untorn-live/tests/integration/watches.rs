@@ -20,25 +20,26 @@ fn watched() -> usize {
     watches.sum()
 }
 
-/// Each deployment makes a directory, and a link lead to it.
+/// Each deployment makes a directory, and links lead into it.
 #[test]
 fn old_releases_are_not_watched() {
     child::alone("watches::old_releases_are_not_watched", || {
         let folder = folder();
-        let current = folder.path().join("current");
+        let at = |path: &str| folder.path().join(path);
         let release = |number: u32| {
-            let release = folder.path().join(format!("release{number}"));
+            let release = at(&format!("release{number}"));
             fs::create_dir_all(release.join("keys")).expect("created");
             fs::write(release.join("app.toml"), format!("file = {number}")).expect("written");
             fs::write(release.join("keys/key"), number.to_string()).expect("written");
-            let link = folder.path().join("new");
-            symlink(&release, &link).expect("a link");
-            fs::rename(&link, &current).expect("renamed");
+            for name in ["app.toml", "keys"] {
+                symlink(release.join(name), at("new")).expect("a link");
+                fs::rename(at("new"), at(name)).expect("renamed");
+            }
         };
         release(0);
         let store = Store::builder()
-            .layer(File::at(current.join("app.toml")).period(HOUR))
-            .layer(Mount::at(current.join("keys")).period(HOUR))
+            .layer(File::at(at("app.toml")).period(HOUR))
+            .layer(Mount::at(at("keys")).period(HOUR))
             .start()
             .expect("threads");
         store.ready(LONG).expect("both are there");
