@@ -41,9 +41,9 @@ pub(crate) fn age_of(written: SystemTime) -> Option<Duration> {
 /// Each revision is written to it, at most some per second, as a temporary file that is synced and
 /// renamed: never half. If not all sources have answered five seconds after the start, those that
 /// are missing are taken from it; the [status](crate::Status::cache) has its age, and the sources
-/// take over as soon as they answer. Until then it keeps the contents of the missing ones, and their
-/// age, and is written when others change. A file that is damaged, or of another version, is reported
-/// and ignored, and replaced by the next write.
+/// take over as soon as they answer. A change of the others is written meanwhile; the contents of
+/// the missing ones, and their age, stay. A file that is damaged, or of another version, is
+/// reported and ignored, and replaced by the next write.
 ///
 /// A file with other contents, a device, a pipe and a directory are neither read nor replaced: that
 /// is an error of the [status](crate::CacheStatus::error). A file that a layer reads is an error of

@@ -66,7 +66,7 @@ impl<'c> Leaf<'c> {
 
     /// Returns the array or table that a text has as JSON.
     fn parsed(self, text: &str) -> Result<Value, Mismatch> {
-        // The place is that of the key, which the configuration has; of a key below it there is none.
+        // The place is that of the key. A key below it has none.
         let place = Place::of_layer(&"".into());
         parse_value(text, self.key, &place).map_err(|error| {
             let below = error.key().filter(|key| *key != self.key);

@@ -142,7 +142,7 @@ fn float_out_of_range_is_no_infinity() {
 
 #[cfg(unix)]
 #[test]
-fn names_that_are_not_unicode_are_refused_behind_the_prefix() {
+fn names_that_are_not_unicode_are_refused() {
     use std::ffi::OsString;
     use std::os::unix::ffi::OsStringExt;
 
