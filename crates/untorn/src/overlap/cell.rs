@@ -100,10 +100,10 @@ macro_rules! operation {
 /// [`try_write`](Self::try_write) that fails. Of two overlapping accesses at least one reports it
 /// (no false negative), and accesses that do not overlap are never reported (no false positive).
 ///
-/// By default the access that notices panics, as with a `RefCell`, with the report as its message.
-/// [`OnOverlap`] has the other policies, set for one cell by [`on_overlap`](Self::on_overlap) and
-/// for all others by `UNTORN_ON_OVERLAP=exit`. The access that notices does not proceed, the other
-/// one is not disturbed, and the cell stays usable. `try_read` and `try_write` return the
+/// By default the access that detects the overlap panics, as with a `RefCell`, with the report as
+/// its message. [`OnOverlap`] has the other policies, set for one cell by
+/// [`on_overlap`](Self::on_overlap) and for all others by `UNTORN_ON_OVERLAP=exit`. The detecting
+/// access does not proceed, the other one is not disturbed, and the cell stays usable. `try_read` and `try_write` return the
 /// [`Overlap`] instead, whatever the policy.
 ///
 /// # Order

@@ -9,11 +9,11 @@ use super::fatal;
 use super::report::Overlap;
 use super::stretch::{InvalidStretch, Stretch};
 
-/// The policy of an access that notices an overlap.
+/// The policy of an access that detects an overlap.
 ///
-/// The other access, which began first, is not stopped. The access that notices does not proceed
-/// under any policy, so two sides never touch the map or cell at once. The default is
-/// [`Exit`](Self::Exit) for maps and [`Panic`](Self::Panic) for cells. An overlap that is noticed
+/// The other access, which began first, is not stopped. The access that detects the overlap does
+/// not proceed under any policy, so two sides never touch the map or cell at once. The default is
+/// [`Exit`](Self::Exit) for maps and [`Panic`](Self::Panic) for cells. An overlap that is detected
 /// while a panic unwinds, by a `Drop` that uses the map again for example, ends the process, as a
 /// panic during unwinding does.
 ///
@@ -60,13 +60,13 @@ pub enum OnOverlap {
     /// `#[should_panic(expected = "concurrent map read and map write")]`. For the [`Overlap`]
     /// itself take [`Call`](Self::Call), or [`try_write`](crate::OverlapCell::try_write) of a cell.
     Panic,
-    /// Calls the function on the thread that notices, then panics with the report, since the access
+    /// Calls the function on the detecting thread, then panics with the report, since the access
     /// cannot proceed. The function is a plain `fn`, not a closure, so that a policy is `Copy` and
     /// can be set for the cell of a `static`. It keeps its state in statics, as in the example
     /// above.
     ///
     /// The function may use the map or cell, but the other access may still be in progress; an
-    /// overlap that the function itself notices only panics.
+    /// overlap that the function itself detects only panics.
     Call(fn(&Overlap)),
 }
 
@@ -109,10 +109,7 @@ impl Environment {
 
     fn read(complaints: &mut String) -> Self {
         let mut complain = |name, value: &OsString, wrong: &dyn fmt::Display| {
-            let _ = writeln!(
-                complaints,
-                "untorn: {name}={value:?} is {wrong}; it is ignored"
-            );
+            let _ = writeln!(complaints, "untorn: ignoring {name}={value:?}: {wrong}");
         };
         let set = |name| env::var_os(name).filter(|value| !value.is_empty());
         let on_overlap = set("UNTORN_ON_OVERLAP").and_then(|value| {
@@ -121,7 +118,7 @@ impl Environment {
                 complain(
                     "UNTORN_ON_OVERLAP",
                     &value,
-                    &"neither \"exit\" nor \"panic\"",
+                    &"neither \"exit\" nor \"panic\"; set one of the two",
                 );
             }
             parsed

@@ -232,7 +232,9 @@ impl fmt::Display for Site {
         }
         match self.location {
             Some(location) => write!(f, "\n\t{location}")?,
-            None => f.write_str("\n\tat a line it had left before it could be read")?,
+            None => f.write_str(
+                "\n\tat an unknown line: the access ended before its line could be read",
+            )?,
         }
         match self.created_at {
             Some(created_at) => write!(f, "\n\tcreated at {created_at}"),

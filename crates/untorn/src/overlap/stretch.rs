@@ -165,7 +165,7 @@ impl FromStr for Stretch {
     ///
     /// assert_eq!("1%".parse(), Ok(Stretch::percent(1.0)));
     /// let error = "1".parse::<Stretch>().unwrap_err();
-    /// assert_eq!(error.to_string(), "not a percentage from 0% to 90%, such as 1%");
+    /// assert_eq!(error.to_string(), "not a percentage from 0% to 90%; write 1%, for example");
     /// ```
     fn from_str(value: &str) -> Result<Self, InvalidStretch> {
         let number = value.trim().strip_suffix('%');
@@ -191,7 +191,7 @@ pub struct InvalidStretch(());
 
 impl fmt::Display for InvalidStretch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not a percentage from 0% to 90%, such as 1%")
+        f.write_str("not a percentage from 0% to 90%; write 1%, for example")
     }
 }
 

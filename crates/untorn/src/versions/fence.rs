@@ -12,8 +12,8 @@
 //!    fence of one mode and a scan with the heavy fence of the other would not be ordered.
 //! 2. Asymmetric mode is chosen only after the process has registered for
 //!    `MEMBARRIER_CMD_PRIVATE_EXPEDITED`.
-//! 3. [`heavy`] returns true only after it has executed the heavy fence of the mode. A filter of
-//!    system calls may reject `membarrier` later: then a scan must free nothing.
+//! 3. [`heavy`] returns true only after it has executed the heavy fence of the mode. A seccomp
+//!    filter may reject `membarrier` later: then a scan must free nothing.
 
 #[cfg(not(any(untorn_loom, untorn_shuttle)))]
 pub(super) use self::mode::MAY_BE_ASYMMETRIC;

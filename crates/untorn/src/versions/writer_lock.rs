@@ -1,7 +1,7 @@
 //! The writer lock: fair within a bound.
 //!
 //! A thread may take a free lock before the threads that wait (barging), which is cheaper than a
-//! change of threads. But once the first waiter has been overtaken [`MAX_OVERTAKEN`] times, the
+//! context switch. But once the first waiter has been overtaken [`MAX_OVERTAKEN`] times, the
 //! lock is handed to it.
 //!
 //! # Invariants

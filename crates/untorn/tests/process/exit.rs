@@ -327,7 +327,7 @@ fn environment_selects_the_policy() {
     let (first, report) = stderr(&mistaken).split_once('\n').expect("two lines");
     assert_eq!(
         first,
-        "untorn: UNTORN_ON_OVERLAP=\"panics\" is neither \"exit\" nor \"panic\"; it is ignored"
+        "untorn: ignoring UNTORN_ON_OVERLAP=\"panics\": neither \"exit\" nor \"panic\"; set one of the two"
     );
     assert_eq!(masked(report), golden);
 }

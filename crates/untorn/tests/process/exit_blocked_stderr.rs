@@ -448,7 +448,7 @@ fn invalid_setting_warning_does_not_block() {
     );
     let text = child::stderr(&output_of_child);
     assert!(
-        text.starts_with("untorn: UNTORN_ON_OVERLAP=\"abort\" is neither"),
+        text.starts_with("untorn: ignoring UNTORN_ON_OVERLAP=\"abort\": neither"),
         "{text}"
     );
     assert_eq!(text.lines().count(), 1, "once: {text}");

@@ -194,6 +194,6 @@ fn no_delays_by_default_or_by_invalid_settings() {
         assert_eq!((&*text, delayed), ("", false), "{none:?}");
     }
     let (text, delayed) = report_and_delayed(command("fixed rounds").env("UNTORN_STRETCH", "1"));
-    let expected = "untorn: UNTORN_STRETCH=\"1\" is not a percentage from 0% to 90%, such as 1%; it is ignored\n";
+    let expected = "untorn: ignoring UNTORN_STRETCH=\"1\": not a percentage from 0% to 90%; write 1%, for example\n";
     assert_eq!((&*text, delayed), (expected, false));
 }

@@ -36,7 +36,7 @@ impl<K, V, S> GoMap<K, V, S> {
         self.cell.name()
     }
 
-    /// Sets the action of an access that notices an overlap. Takes precedence over the environment.
+    /// Sets the action of an access that detects an overlap. Takes precedence over the environment.
     ///
     /// # Examples
     /// ```

@@ -122,8 +122,8 @@ use crate::overlap::{CheckedCell, Operation, tsan};
 /// # Action on an overlap
 /// By default, as in Go, a report is written to stderr and the process exits with status 2; this
 /// cannot be caught. [`OnOverlap`](crate::OnOverlap) has milder actions, for one map by
-/// [`on_overlap`](Self::on_overlap), for all by `UNTORN_ON_OVERLAP=panic`. The access that notices
-/// the overlap does not proceed, so there is no data race even in a program with overlaps.
+/// [`on_overlap`](Self::on_overlap), for all by `UNTORN_ON_OVERLAP=panic`. The access that
+/// detects the overlap does not proceed, so there is no data race even in a program with overlaps.
 ///
 /// # Cost
 /// A read costs the lookup in the table and, for the detector, a few stores to memory of its own

@@ -20,7 +20,7 @@ fn percentages_are_parsed() {
         "", "1", "%", "91%", "90.001%", "-1%", "-0%", "+1%", "1e0%", "NaN%", "inf%", "much",
     ] {
         let error = nonsense.parse::<Stretch>().expect_err(nonsense);
-        let expected = "not a percentage from 0% to 90%, such as 1%";
+        let expected = "not a percentage from 0% to 90%; write 1%, for example";
         assert_eq!(error.to_string(), expected);
     }
 }

@@ -39,10 +39,10 @@ fn a_report_has_both_sides_and_advice() {
     let sides = |other: u64| {
         format!(
             "thread \"main\" (1) [writing]: insert\n\
-             \tat a line it had left before it could be read\n\
+             \tat an unknown line: the access ended before its line could be read\n\
              \tcreated elsewhere, not by untorn::spawn\n\
              thread \"main\" ({other}) [reading]: get\n\
-             \tat a line it had left before it could be read\n\
+             \tat an unknown line: the access ended before its line could be read\n\
              \tcreated elsewhere, not by untorn::spawn\n"
         )
     };
