@@ -61,7 +61,10 @@ impl Delays {
 
     #[track_caller]
     pub(super) fn set_max_backoff(&mut self, max: Duration) {
-        assert!(!max.is_zero(), "the longest backoff must not be zero");
+        assert!(
+            !max.is_zero(),
+            "cannot set a backoff of zero; to retry at the latest after a period, use the period"
+        );
         self.max_backoff = Some(max);
     }
 
@@ -151,7 +154,10 @@ impl Delays {
 /// Returns the period, which must not be zero.
 #[track_caller]
 pub(super) fn checked_period(period: Duration) -> Duration {
-    assert!(!period.is_zero(), "the poll period must not be zero");
+    assert!(
+        !period.is_zero(),
+        "cannot poll with a period of zero; to fetch only on triggers, use Duration::MAX"
+    );
     period
 }
 

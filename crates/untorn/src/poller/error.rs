@@ -36,7 +36,8 @@ use super::status::{Activity, Failure};
 /// let poller = Poller::every(Duration::from_secs(10), read).start(&config)?;
 /// let timeout = Duration::from_millis(20);
 /// let error = poller.refresh_now(timeout).unwrap_err().to_string();
-/// // no fresh contents within 20ms: a fetch has been running for 20.1ms
+/// // no fresh contents within 20ms: a fetch has been running for 20.1ms; limit how long the source
+/// // may wait, or use a longer timeout
 /// assert!(error.starts_with("no fresh contents within 20ms: a fetch has been running for "));
 /// # answer.send(80).unwrap();
 /// # drop(answer);
@@ -75,13 +76,31 @@ impl fmt::Display for RefreshError {
             } => {
                 write!(f, "no fresh contents within {timeout:?}: ")?;
                 write_activity(f, activity)?;
+                f.write_str(next_step(activity))?;
                 match last_failure {
                     Some(failure) => write!(f, "; the last poll failed: {failure}"),
                     None => Ok(()),
                 }
             }
-            Self::Stopped => f.write_str("the poller has stopped"),
+            Self::Stopped => {
+                f.write_str("cannot refresh: the poller has stopped; start another one")
+            }
         }
+    }
+}
+
+/// Returns what helps against a wait that timed out, after a semicolon.
+fn next_step(activity: &Activity) -> &'static str {
+    match activity {
+        Activity::Fetching { .. } | Activity::Abandoned { .. } => {
+            "; limit how long the source may wait, or use a longer timeout"
+        }
+        Activity::Sleeping { due: Some(_) } | Activity::BackingOff { due: Some(_) } => {
+            "; use a longer timeout"
+        }
+        Activity::Sleeping { due: None } | Activity::BackingOff { due: None } => "; call `trigger`",
+        Activity::Paused => "; call `resume`",
+        Activity::Stopped => "; start another one",
     }
 }
 

@@ -107,11 +107,17 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (entries, removed) = (self.entries, self.removed);
         match self.rule {
-            Rule::NotEmpty => write!(
-                f,
-                "refused contents that would empty the map, which has {entries} entries; if they \
-                 are right, call `accept_next`, or build the poller with `allow_empty`"
-            ),
+            Rule::NotEmpty => {
+                f.write_str("refused contents that would remove ")?;
+                match entries {
+                    1 => f.write_str("the only key")?,
+                    _ => write!(f, "all {entries} keys")?,
+                }
+                f.write_str(
+                    " of the map; if they are right, call `accept_next`, or build the poller with \
+                     `allow_empty`",
+                )
+            }
             Rule::MaxRemoved { most } => write!(
                 f,
                 "refused contents that would remove {removed} of {entries} keys: at most {most} \
@@ -143,7 +149,13 @@ mod tests {
     fn only_emptying_is_refused_by_default() {
         let guard = Guard::default();
         let refused = check(&guard, 1_000, 0, 1_000).expect_err("it is emptied");
-        assert!(refused.starts_with("refused contents that would empty the map, which has 1000"));
+        assert!(
+            refused.starts_with("refused contents that would remove all 1000 keys of the map; ")
+        );
+        let refused = check(&guard, 1, 0, 1).expect_err("it is emptied");
+        assert!(
+            refused.starts_with("refused contents that would remove the only key of the map; ")
+        );
         for (entries, added, removed) in [(0, 0, 0), (0, 5, 0), (1_000, 0, 999), (7, 1, 7)] {
             assert_eq!(check(&guard, entries, added, removed), Ok(()));
         }

@@ -75,6 +75,28 @@ use crate::Revision;
 /// the cost of the changes.
 ///
 /// # Examples
+/// The map may be a `static`, which is created at its first use:
+///
+/// ```
+/// use std::sync::{Arc, LazyLock};
+/// use std::time::Duration;
+/// use untorn::{Map, Poller};
+///
+/// type Config = Map<&'static str, u32>;
+///
+/// static CONFIG: LazyLock<Arc<Config>> =
+///     LazyLock::new(|| Arc::new(Map::named("config")));
+///
+/// let read = || Ok::<_, String>([("port", 80)]);
+/// let poller =
+///     Poller::every(Duration::from_secs(10), read).start(&CONFIG)?;
+/// poller.wait_until_fresh(Duration::from_secs(5)).unwrap();
+/// assert_eq!(CONFIG.get("port"), Some(80));
+/// # Ok::<_, std::io::Error>(())
+/// ```
+///
+/// A failed fetch leaves the map as it is:
+///
 /// ```
 /// use std::sync::Arc;
 /// use std::time::Duration;
@@ -94,7 +116,7 @@ use crate::Revision;
 ///     .on_failure(|failure| eprintln!("config: {failure}")) // otherwise nothing is printed
 ///     .start(&config)?;
 ///
-/// // The first contents. Here the file does not exist:
+/// // The file does not exist:
 /// assert!(poller.wait_until_fresh(Duration::from_millis(10)).is_err());
 /// assert!(config.is_empty()); // a failure leaves the map as it is
 /// # _ = poller.refresh_now(Duration::from_secs(60));
@@ -102,26 +124,6 @@ use crate::Revision;
 /// assert!(status.failures_in_a_row > 0 && status.last_failure.is_some());
 /// # Ok(())
 /// # }
-/// ```
-///
-/// The map may be a `static`, which is created at its first use:
-///
-/// ```
-/// use std::sync::{Arc, LazyLock};
-/// use std::time::Duration;
-/// use untorn::{Map, Poller};
-///
-/// type Config = Map<&'static str, u32>;
-///
-/// static CONFIG: LazyLock<Arc<Config>> =
-///     LazyLock::new(|| Arc::new(Map::named("config")));
-///
-/// let read = || Ok::<_, String>([("port", 80)]);
-/// let poller =
-///     Poller::every(Duration::from_secs(10), read).start(&CONFIG)?;
-/// poller.wait_until_fresh(Duration::from_secs(5)).unwrap();
-/// assert_eq!(CONFIG.get("port"), Some(80));
-/// # Ok::<_, std::io::Error>(())
 /// ```
 ///
 /// One value, such as a typed configuration, is refreshed in a [`Published`](crate::Published). A

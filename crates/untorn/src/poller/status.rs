@@ -41,7 +41,7 @@ pub struct Status {
     pub revision: Revision,
     /// The number of polls that have ended, failed ones included.
     pub polls: u64,
-    /// The number of failed polls since the last success.
+    /// The number of failed polls since the last success: 0 after a success.
     #[doc(alias = "consecutive_failures")]
     pub failures_in_a_row: u64,
     /// The number of fetches that have passed their [deadline](super::PollerBuilder::deadline).

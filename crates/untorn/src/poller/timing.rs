@@ -200,7 +200,10 @@ impl<S: DeltaSource> PollerBuilder<S> {
     #[doc(alias = "fetch_timeout")]
     #[track_caller]
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        assert!(!deadline.is_zero(), "the deadline must not be zero");
+        assert!(
+            !deadline.is_zero(),
+            "cannot set a deadline of zero; leave it out for no deadline"
+        );
         self.settings.deadline = Some(deadline);
         self
     }

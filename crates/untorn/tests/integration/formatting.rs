@@ -176,6 +176,9 @@ fn poller_status_displays_as_one_line() {
     assert!(status.to_string().starts_with("stopped, revision 0, "));
     let stopped = poller.wait_until_fresh(LONG);
     assert_eq!(stopped, Err(RefreshError::Stopped));
-    assert_eq!(RefreshError::Stopped.to_string(), "the poller has stopped");
+    assert_eq!(
+        RefreshError::Stopped.to_string(),
+        "cannot refresh: the poller has stopped; start another one"
+    );
     assert_eq!(config.revision(), Revision::FIRST);
 }

@@ -45,8 +45,8 @@ fn empty_answer_is_refused_as_a_failure() {
         let refusal = refused(control.poll(&poller, contents([])));
         assert_eq!(
             refusal,
-            "refused contents that would empty the map, which has 1000 entries; if they are \
-             right, call `accept_next`, or build the poller with `allow_empty`"
+            "refused contents that would remove all 1000 keys of the map; if they are right, call \
+             `accept_next`, or build the poller with `allow_empty`"
         );
         assert!(std::ptr::eq(&*good, &*config.pin()), "nothing is published");
         assert_eq!(poller.status().failures_in_a_row, failures);

@@ -113,7 +113,10 @@ fn pause_holds_back_polls_until_resume() {
         poller.trigger();
         let late = poller.refresh_now(Duration::ZERO);
         let late = late.expect_err("it is paused").to_string();
-        assert!(late.ends_with("the poller is paused"), "{late}");
+        assert!(
+            late.ends_with("the poller is paused; call `resume`"),
+            "{late}"
+        );
     }
     control.supply(contents([("a", 2)]));
     assert_eq!(poller.status().polls, 1);

@@ -327,10 +327,10 @@ fn builder_rejects_invalid_settings() {
     let source: Read = || Ok([("a", 1)]);
     let settings: [(&str, Configure); 7] = [
         ("with a nul byte", |builder| builder.named("a\0b")),
-        ("must not be zero", |builder| {
+        ("cannot set a backoff of zero", |builder| {
             builder.max_backoff(Duration::ZERO)
         }),
-        ("must not be zero", |builder| {
+        ("cannot set a deadline of zero", |builder| {
             builder.deadline(Duration::ZERO)
         }),
         ("must be from 0 to 1", |builder| builder.jitter(1.5)),
