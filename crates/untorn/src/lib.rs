@@ -42,14 +42,14 @@
 //!
 //! | to read a [`Map`] | call | effect |
 //! |---|---|---|
-//! | one key, once | [`map.get("low")`](Map::get) | clones the value; the next call may see the next revision |
+//! | one key, once | [`map.get("low")`](Map::get) | clones the value; the next call may observe the next revision |
 //! | several keys that belong together | [`let view = map.pin();`](Map::pin), then `view["low"]`, [`view.get("low")`](View::get) | borrows one revision; stays on this thread |
 //! | one value, returned with its pin from a function | [`Pinned::try_map(map.pin(), \|view\| view.get("low"))`](Pinned::try_map) | [`Snapshot::try_map`] returns an owned one, which may cross an `.await` |
 //! | all entries | [`for (key, value) in &map.pin()`](View::iter) | of one revision; `iter`, `keys` and `values` are methods of the [`View`]: [`map.pin().keys()`](View::keys) |
 //! | one revision for long, elsewhere, or across an `.await` | [`map.snapshot()`](Map::snapshot) | owned and `Send`; retains its version |
 //! | the newest revision in a loop | [`let mut reader = map.reader();`](Map::reader), then [`reader.latest()`](Reader::latest) | one load checks whether there is a newer revision |
 //! | what changed since `old`, a snapshot | [`for change in map.pin().changes_since(&old)`](View::changes_since) | [`Added { key, new }`](Change::Added), [`Changed { key, old, new }`](Change::Changed), [`Removed { key, old }`](Change::Removed) |
-//! | follow changes | [`for step in map.subscribe()`](Map::subscribe), then [`step.changes()`](Transition::changes), `step.from`, `step.to` | blocks for the newest state, not for every commit: a slow follower skips revisions, and `step.missed` counts them. The first step begins with the contents at `subscribe`. The loop ends when the map is dropped (so a follower must not hold its `Arc`) or by [`subscription.handle()`](Subscription::handle)`.close()`. [`subscription.recv_timeout(timeout)`](Subscription::recv_timeout) blocks for a time |
+//! | follow changes | [`for step in map.subscribe()`](Map::subscribe), then [`step.changes()`](Transition::changes), `step.from`, `step.to` | blocks for the newest state; skipped revisions are counted by `step.missed` ([ends](Subscription#closing)) |
 //! | follow changes in async code | [`subscription.recv_async().await`](Subscription::recv_async); [`subscription.into_stream()`][stream] | returns these steps (as a stream: feature `stream`) |
 //! | follow one key | [`for step in map.subscribe_key("low")`](Map::subscribe_key), then [`step.old()`](KeyTransition::old), [`step.new()`](KeyTransition::new) | a step only if its value differs; [`map.subscribe_where(\|key\| key.starts_with("db."))`](Map::subscribe_where) for several |
 //! | wait for contents | [`let view = map.wait_until(\|view\| view.len() > 9, timeout)?;`](Map::wait_until), [`map.wait_until_async(\|view\| view.len() > 9).await`](Map::wait_until_async) | returns a snapshot that satisfies the condition; `Err(WaitError::Timeout)` if none does in time. The async form has no timeout and returns the snapshot itself |
@@ -79,21 +79,21 @@
 //! | create it | [`Published::new(Config { port: 1, host })`](Published::new) | in a `static` by a `LazyLock`, or in an `Arc` |
 //! | read it, in a handler | [`let config = published.pin();`](Published::pin), then `config.port` | borrows one revision; never blocks; stays on this thread |
 //! | keep it, or hold it across an `.await` | [`published.snapshot()`](Published::snapshot) | owned and `Send`; retains its version |
-//! | replace it | [`published.publish(new)`](Published::publish) | reads that begin after the call see it; returns the revision |
+//! | replace it | [`published.publish(new)`](Published::publish) | reads that begin after the call observe it; returns the revision |
 //! | replace it, if it differs, or for the old one | [`published.publish_if_changed(new)`](Published::publish_if_changed), [`let old = published.replace(new);`](Published::replace) | an equal value makes no revision |
 //! | change a part of it | [`published.update(\|old\| Config { port: 2, ..old.clone() })`](Published::update) | no other commit in between |
 //! | follow it | [`for step in published.subscribe()`](Published::subscribe), then `step.to.port` | blocks for the newest value; skipped revisions are counted by `step.missed` |
 //!
 //! | to keep a [`Map`] or a [`Published`] fresh | call | effect |
 //! |---|---|---|
-//! | from a closure or a source, periodically | [`Poller::every(period, fetch).start(&arc_map)?`](Poller::every) | `fetch` returns a `Result` of key-value pairs, whose error is a `String`, an `io::Error`, a `Box<dyn Error + Send + Sync>` (not without `Send + Sync`) or the like; errors and panics keep the last contents, and the next fetches come after growing delays, up to ten periods ([`.max_backoff(period)`](poller::PollerBuilder::max_backoff) keeps the period) |
+//! | from a closure or a source, periodically | [`Poller::every(period, fetch).start(&arc_map)?`](Poller::every) | `fetch` returns a `Result` of key-value pairs; errors and panics keep the last contents, and the next fetches come after growing delays |
 //! | into a type of your own | [`poller::Target`] | which can refuse contents for its own reasons |
 //! | from files, mounts and the environment | the crate `untorn-live` | merged, checked and typed; each save is one revision |
 //! | log failures | [`.on_failure(\|failure\| eprintln!("{failure}"))`](poller::PollerBuilder::on_failure), before `start` | without it, or the feature `tracing`, nothing is printed |
 //! | refuse contents that remove too much | [`.max_removed(0.5)`](poller::PollerBuilder::max_removed), before `start` | empty contents are refused by default ([`.allow_empty()`](poller::PollerBuilder::allow_empty)); [`poller.accept_next()`](Poller::accept_next) lets one answer pass |
-//! | notice a source that hangs | [`.deadline(d)`](poller::PollerBuilder::deadline), before `start` | reported while it hangs; `stop` does not wait for it |
+//! | detect a source that hangs | [`.deadline(d)`](poller::PollerBuilder::deadline), before `start` | reported while it hangs; `stop` does not wait for it |
 //! | wait for the first contents | [`poller.wait_until_fresh(timeout)?`](Poller::wait_until_fresh) | blocks |
-//! | check its health | [`poller.is_healthy()`](Poller::is_healthy); [`poller.status()`](Poller::status): [`.age()`](poller::Status::age) (`None` before the first success), [`.failures_in_a_row`](poller::Status::failures_in_a_row) (0 after a success), [`.last_failure`](poller::Status::last_failure) (stays after a success) | does not wait for a running fetch |
+//! | check its health | [`poller.is_healthy()`](Poller::is_healthy); [`poller.status()`](Poller::status), with [`.age()`](poller::Status::age) and [`.last_failure`](poller::Status::last_failure) | does not wait for a running fetch |
 //! | fetch again when a lease or a `Retry-After` ends | [`Source::next_delay`] | in place of the period; after a failure it is a minimum |
 //! | reload now | [`poller.trigger()`](Poller::trigger); [`poller.refresh_now(timeout)`](Poller::refresh_now) to wait for it | also during a backoff; at least 100 ms or a period apart ([`.min_gap(d)`](poller::PollerBuilder::min_gap)) |
 //! | control it from elsewhere | [`let handle = poller.handle();`](Poller::handle) | a clone for other threads: `trigger`, `pause`, `resume`, `set_period`, `close` |
@@ -189,8 +189,8 @@
 //! [`Map`] and [`Published`]: commits are totally ordered, and batches are serializable. Every view
 //! is exactly the state after some commit. A commit that returned before a pin began is in that
 //! pin's view, even if the thread holds an older pin. Successive pins of one thread never return
-//! older revisions. Two separate calls of [`Map::get`] may see two revisions. A read followed by a
-//! write across two calls can lose an update, unless both happen in one batch or by
+//! older revisions. Two separate calls of [`Map::get`] may observe two revisions. A read followed
+//! by a write across two calls can lose an update, unless both happen in one batch or by
 //! [`Map::batch_if_unchanged`].
 //!
 //! [`GoMap`] and [`OverlapCell`]:
@@ -199,7 +199,7 @@
 //! - *No false positive*: accesses that do not overlap are never reported.
 //! - *Order*: a write happens-before each access that begins after it has ended, and a read
 //!   happens-before each write that begins after it has ended. So a program that breaks the rule
-//!   still has no data race: the access that notices the overlap does not proceed.
+//!   still has no data race: the access that detects the overlap does not proceed.
 //!
 //! An access is a call of a method of [`GoMap`]. It includes copying values in or out, but neither
 //! hashing the key nor dropping what was replaced.

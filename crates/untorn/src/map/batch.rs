@@ -141,8 +141,8 @@ impl<K, V, S: Clone> Map<K, V, S> {
     /// this does not block. The clock is read only if it has to wait.
     ///
     /// # Panics
-    /// If this thread has a write to this map open and `timeout` is not zero: it would pass in
-    /// vain.
+    /// If this thread has a write to this map open and `timeout` is not zero: the lock cannot
+    /// become free before the timeout.
     ///
     /// # Examples
     /// ```

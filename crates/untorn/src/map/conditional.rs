@@ -19,6 +19,10 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     /// This is [`update`](Self::update) for a borrowed key: it inserts nothing, and makes no
     /// revision if the key is absent. `f` runs while the writer lock is held.
     ///
+    /// Blocks until other writers have finished; readers are not blocked. O(1) on average, besides
+    /// copying one segment: some 300 entries, or 40 if keys or values have a `Drop`
+    /// ([Memory](Map#memory)).
+    ///
     /// # Panics
     /// If this thread has a write to this map open, or if `f` panics: then nothing is published.
     ///
@@ -63,6 +67,10 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     ///
     /// Both closures run while the writer lock is held.
     ///
+    /// Blocks until other writers have finished; readers are not blocked. O(1) on average, besides
+    /// copying one segment: some 300 entries, or 40 if keys or values have a `Drop`
+    /// ([Memory](Map#memory)).
+    ///
     /// # Panics
     /// If this thread has a write to this map open, or if a closure panics: then nothing is
     /// published.
@@ -104,6 +112,10 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     /// commit in between. Returns the removed value. `condition` runs while the writer lock is
     /// held.
     ///
+    /// Blocks until other writers have finished; readers are not blocked. O(1) on average, besides
+    /// copying one segment: some 300 entries, or 40 if keys or values have a `Drop`
+    /// ([Memory](Map#memory)).
+    ///
     /// # Panics
     /// If this thread has a write to this map open, or if `condition` panics: then nothing is
     /// published.
@@ -141,7 +153,8 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
 impl<K: Eq + Hash, V: PartialEq, S: BuildHasher + Clone> Map<K, V, S> {
     /// Runs `f` and publishes what it wrote, as [`batch`](Self::batch) does, if each of `keys` is
     /// as it was in `view`. So writers of other keys do not refuse a decision that was based on
-    /// these keys, as they do with [`batch_if_unchanged`](Self::batch_if_unchanged).
+    /// these keys, as they do with [`batch_if_unchanged`](Self::batch_if_unchanged). Blocks until
+    /// other writers have finished; readers are not blocked.
     ///
     /// A key is as it was if both views, `view` and the newest one, have it with equal values, or
     /// if neither has it. Values are compared by their `PartialEq`: a value that was changed and
@@ -201,7 +214,8 @@ impl<K: Eq + Hash, V: PartialEq, S: BuildHasher + Clone> Map<K, V, S> {
 impl<K, V, S: Clone> Map<K, V, S> {
     /// Runs `f` and publishes what it wrote, as [`batch`](Self::batch) does, if the map is still at
     /// the revision of `view`. This prevents a *lost update*: a decision based on `view` is
-    /// applied only if no commit came in between.
+    /// applied only if no commit came in between. Blocks until other writers have finished; readers
+    /// are not blocked.
     ///
     /// If other keys are written often, this may be refused each time:
     /// [`batch_if_keys_unchanged`](Self::batch_if_keys_unchanged) compares certain keys only.

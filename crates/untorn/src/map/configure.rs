@@ -41,8 +41,8 @@ impl<K, V, S> Map<K, V, S> {
     }
 
     /// Makes each commit free every replaced version that nothing references, with the keys and
-    /// values that only such versions have, before the write returns. It costs each commit a call
-    /// of the system that interrupts the other threads of the process, some microseconds.
+    /// values that only such versions have, before the write returns. It costs each commit a
+    /// system call that interrupts the other threads of the process, some microseconds.
     ///
     /// Without it the `Drop` of a removed value runs up to some 100 commits later. A version that a
     /// pin, a snapshot, a reader or a subscription references is freed by the first commit, or

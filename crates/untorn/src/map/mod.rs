@@ -202,20 +202,21 @@ impl fmt::Debug for DefaultHashBuilder {
 /// some commit. A commit that returned before a pin began is in that pin's view, even if the thread
 /// holds an older pin. Successive pins of one thread never return older revisions.
 ///
-/// This holds within *one batch and one pin*: two calls of [`get`](Self::get) may see two revisions
-/// (read skew). A read followed by a write across two calls can lose an update, unless both happen
-/// in one [`batch`](Self::batch) or by [`batch_if_unchanged`](Self::batch_if_unchanged).
+/// This holds within *one batch and one pin*: two calls of [`get`](Self::get) may observe two
+/// revisions (read skew). A read followed by a write across two calls can lose an update, unless
+/// both happen in one [`batch`](Self::batch) or by [`batch_if_unchanged`](Self::batch_if_unchanged).
 ///
 /// # Progress
 /// Pins and reads never block: after a thread's first pin they are wait-free, unless the thread
-/// holds more than seven pins at once. Writers wait for each other only, and a waiting writer is
-/// overtaken at most 16 times for itself and each writer that waits before it: a write holds the
-/// writer lock of its map from its beginning to its commit, closures included, and a
-/// [`begin_batch`](Self::begin_batch) until its guard ends. (Closures that compute an absent value
-/// run without the lock: see [`get_or_insert_with`](Self::get_or_insert_with).) Two threads that
-/// each hold a batch of one map and write to the other's map deadlock, as with any two locks. So
-/// does a thread with an open write that waits for another thread, or a task, that writes to the
-/// same map.
+/// holds more than seven pins at once.
+///
+/// Writers wait only for each other. The first waiting writer is overtaken at most 16 times; the
+/// n-th at most 16 n times. A write holds the writer lock from its beginning to its commit,
+/// closures included; a batch of [`begin_batch`](Self::begin_batch) holds it until its guard ends.
+/// (Closures that compute an absent value run without the lock: see
+/// [`get_or_insert_with`](Self::get_or_insert_with).) Two threads that each hold a batch of one map
+/// and write to the other's map deadlock, as with any two locks. So does a thread with an open
+/// write that waits for another thread, or a task, that writes to the same map.
 ///
 /// # Which writes make a revision
 /// A write makes a revision if it changes something, and every insert does, even of an equal value.

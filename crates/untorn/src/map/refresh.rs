@@ -17,7 +17,8 @@ use crate::published::{Snapshot, Transition};
 impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     /// Replaces the contents with those of `source`, as one commit that touches only what differs.
     /// Of duplicate keys the last one wins. `source` is drained before the writer lock is acquired.
-    /// O(entries of the source + entries of the map); keys that contain a NaN cost more, see below.
+    /// Blocks until other writers have finished; readers are not blocked. O(entries of the source +
+    /// entries of the map); keys that contain a NaN cost more, see below.
     ///
     /// Returns how many keys were added, changed and removed, and how many entries of the source
     /// were duplicates; [`refresh_unique`](Self::refresh_unique) refuses those, and
@@ -183,7 +184,8 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     /// need no `PartialEq`. `keys` is drained before the writer lock is acquired; `f` is called
     /// once for each different key, in no particular order, while the lock is held. A new value
     /// counts as changed even if it equals the old one. A refresh that changes nothing makes no
-    /// revision. O(keys + entries of the map).
+    /// revision. Blocks until other writers have finished; readers are not blocked. O(keys +
+    /// entries of the map).
     ///
     /// A key that does not equal itself is absent for `f`, and such a key of the map is removed.
     ///

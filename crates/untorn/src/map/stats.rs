@@ -42,7 +42,7 @@ pub struct MapStats {
     /// so there is one for many commits.
     pub scans: u64,
     /// The number of scans that freed nothing because the system rejected the call that a scan
-    /// needs. If it is not 0, a filter of system calls was installed after the first map was
+    /// needs. If it is not 0, a seccomp filter was installed after the first map was
     /// created: permit `membarrier`, or install the filter earlier.
     pub failed_fences: u64,
     /// True if pins execute no locked instruction, since scans call `membarrier`. False on systems

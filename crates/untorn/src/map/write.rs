@@ -15,8 +15,11 @@ use crate::published::Snapshot;
 
 impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     /// Inserts a value for `key`, as one commit, and returns the value that it replaces. If the key
-    /// is present, the stored key is kept and `key` is dropped. Blocks until other writers have
-    /// finished; readers are not blocked.
+    /// is present, the stored key is kept and `key` is dropped.
+    ///
+    /// Blocks until other writers have finished; readers are not blocked. O(1) on average, besides
+    /// copying one segment: some 300 entries, or 40 if keys or values have a `Drop`
+    /// ([Memory](Map#memory)).
     ///
     /// Writes that belong together go into one [`batch`](Self::batch).
     ///
@@ -41,7 +44,10 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     }
 
     /// Removes `key`, as one commit, and returns its value. Makes no revision if the key is absent.
-    /// Blocks until other writers have finished.
+    ///
+    /// Blocks until other writers have finished; readers are not blocked. O(1) on average, besides
+    /// copying one segment: some 300 entries, or 40 if keys or values have a `Drop`
+    /// ([Memory](Map#memory)).
     ///
     /// # Panics
     /// If this thread has a write to this map open: that would deadlock.
@@ -68,6 +74,10 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     /// gets the current value, or `None`; if it returns `None`, the key is removed. Returns a clone
     /// of the new value. `f` runs while the writer lock is held. `key` is owned, of the map's key
     /// type, since it may be inserted.
+    ///
+    /// Blocks until other writers have finished; readers are not blocked. O(1) on average, besides
+    /// copying one segment: some 300 entries, or 40 if keys or values have a `Drop`
+    /// ([Memory](Map#memory)).
     ///
     /// # Panics
     /// If this thread has a write to this map open, or if `f` panics: then nothing is published.
@@ -143,6 +153,8 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     /// Keeps the entries for which `keep` returns true, as one commit. Entries are removed by
     /// position, so one whose key does not equal itself can be removed too. O(entries).
     ///
+    /// Blocks until other writers have finished; readers are not blocked.
+    ///
     /// # Panics
     /// If this thread has a write to this map open, or if `keep` panics: then nothing is published.
     ///
@@ -162,6 +174,8 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher + Clone> Map<K, V, S> {
     /// Removes the entries for which `goes` returns true, as one commit, and returns clones of
     /// them, in no particular order. This is [`retain`](Self::retain) with the other answer, and
     /// with what it removed. O(entries).
+    ///
+    /// Blocks until other writers have finished; readers are not blocked.
     ///
     /// # Panics
     /// If this thread has a write to this map open, or if `goes` panics, or `Clone` of a key or
@@ -231,7 +245,7 @@ impl<K, V, S: Clone> Map<K, V, S> {
     }
 
     /// Makes several writes visible together if `f` returns `Ok`; if it returns an error, publishes
-    /// nothing.
+    /// nothing. Blocks until other writers have finished; readers are not blocked.
     ///
     /// The result of `f` is the field `value` of the [`BatchOutcome`], beside the revision. So a
     /// function that returns `Result<(), E>` ends in `?; Ok(())`.
@@ -293,7 +307,9 @@ impl<K, V, S: Clone> Map<K, V, S> {
         batch.commit()
     }
 
-    /// Removes all entries, as one commit. Makes no revision if there are none.
+    /// Removes all entries, as one commit. Makes no revision if there are none. Blocks until other
+    /// writers have finished; readers are not blocked. O(1); later commits drop the entries in
+    /// parts.
     ///
     /// # Panics
     /// If this thread has a write to this map open: that would deadlock.
@@ -313,7 +329,7 @@ impl<K, V, S: Clone> Map<K, V, S> {
 
     /// Removes all entries, as one commit, and returns the view of them. Another thread's entry is
     /// either in that view or not removed. O(1): nothing is cloned. Makes no revision if there are
-    /// none.
+    /// none. Blocks until other writers have finished; readers are not blocked.
     ///
     /// The snapshot retains the entries. For entries that are owned, clone them from it, or use
     /// [`extract_if`](Self::extract_if).

@@ -103,8 +103,8 @@ macro_rules! operation {
 /// By default the access that detects the overlap panics, as with a `RefCell`, with the report as
 /// its message. [`OnOverlap`] has the other policies, set for one cell by
 /// [`on_overlap`](Self::on_overlap) and for all others by `UNTORN_ON_OVERLAP=exit`. The detecting
-/// access does not proceed, the other one is not disturbed, and the cell stays usable. `try_read` and `try_write` return the
-/// [`Overlap`] instead, whatever the policy.
+/// access does not proceed, the other one is not disturbed, and the cell stays usable. `try_read`
+/// and `try_write` return the [`Overlap`] instead, whatever the policy.
 ///
 /// # Order
 /// A write happens-before each access that begins after it has ended, and a read happens-before

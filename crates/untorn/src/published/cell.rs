@@ -102,7 +102,8 @@ impl<T> VersionedCell<T> {
     /// Acquires the writer lock, blocking for `timeout` at the longest.
     ///
     /// # Panics
-    /// If this thread holds the writer lock and the timeout is not zero: it would pass in vain.
+    /// If this thread holds the writer lock and the timeout is not zero: the lock cannot become
+    /// free before the timeout.
     #[track_caller]
     pub(super) fn write_timeout(
         &self,

@@ -34,7 +34,9 @@ impl Error for WaitError {}
 impl fmt::Display for WaitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Timeout => f.write_str("what was waited for did not come within the timeout"),
+            Self::Timeout => f.write_str(
+                "the wait timed out before a matching commit; retry, or use a longer timeout",
+            ),
             Self::Closed => f.write_str("the map or value was dropped"),
         }
     }
@@ -90,7 +92,7 @@ impl Error for RecvTimeoutError {}
 impl fmt::Display for RecvTimeoutError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Timeout => f.write_str("no newer revision came in time"),
+            Self::Timeout => f.write_str("timed out waiting for the next change"),
             Self::Closed => RecvError.fmt(f),
         }
     }

@@ -37,8 +37,8 @@ pub use self::subscription::{Subscription, SubscriptionHandle, Transition};
 pub(crate) use self::write::WriteContext;
 use crate::sync::Arc;
 
-/// A value that many threads read while others replace it: reads never block, and a reader sees one
-/// whole value.
+/// A value that many threads read while others replace it: reads never block, and a reader observes
+/// one whole value.
 ///
 /// Each replacement is a commit with a number, its [`Revision`]. Share a `Published` by `Arc`, by a
 /// scope or in a `static` with a `LazyLock`. For many keys of which few change use a

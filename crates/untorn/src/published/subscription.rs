@@ -72,8 +72,11 @@ impl<T> Clone for Transition<T> {
 /// The iterator blocks the thread for each transition. In async code use `into_stream` (feature
 /// `stream`).
 ///
+/// # Closing
 /// A subscription is *closed* when its map or value has been dropped and it has returned the last
-/// version, or at once by a [`SubscriptionHandle`]. Then its iterator ends.
+/// version, or at once by a [`SubscriptionHandle`]. Then its iterator ends. So a thread that
+/// iterates must not hold the `Arc` of the map that it follows: close the subscription by its
+/// [`handle`](Self::handle), or bound each wait by [`recv_timeout`](Self::recv_timeout).
 ///
 /// # Panics
 /// The iterator panics where [`recv`](Self::recv) does: if it would have to wait while this thread

@@ -1,5 +1,5 @@
-//! A seccomp filter that rejects `membarrier`, as sandboxes do: before the first map is created, and
-//! later.
+//! A seccomp filter that rejects `membarrier`, as sandboxes do: before the first map is created,
+//! and later.
 
 use std::collections::BTreeMap;
 use std::process::Command;

@@ -346,7 +346,7 @@ fn waits_respect_their_timeout() {
     assert_eq!(
         [RecvTimeoutError::Timeout, RecvTimeoutError::Closed].map(|none| none.to_string()),
         [
-            "no newer revision came in time",
+            "timed out waiting for the next change",
             "the subscription is closed"
         ]
     );
