@@ -226,7 +226,7 @@ long or more, the duration at the end of the row.
 
 Exits with 1 if a map that guarantees consistent pairs shows a pair from two refreshes.")]
     Rivals(competitors::Args),
-    /// A configuration that many threads read while its source changes, breaks and is mended: an
+    /// A configuration that many threads read while its source changes, breaks and is repaired: an
     /// etcd if there is one on the PATH, otherwise a file.
     #[command(after_help = "\
 Examples:

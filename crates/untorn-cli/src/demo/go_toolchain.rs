@@ -19,11 +19,11 @@ const RUN_TIMEOUT: Duration = Duration::from_secs(10);
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub(crate) enum GoRun {
     /// Go ended it with a crash dump.
-    Died(Dump),
+    Crashed(Dump),
     /// Go detected no overlap within this time.
-    NothingNoticed { version: String, seconds: u64 },
+    NoOverlapDetected { version: String, seconds: u64 },
     /// The program could not be run.
-    LeftOut { reason: String },
+    Skipped { reason: String },
 }
 
 /// The output of the Go program.
@@ -40,7 +40,7 @@ pub(crate) struct Dump {
 pub(crate) fn run(output: &Output, readers: u16, writers: u16) -> io::Result<GoRun> {
     let Some(version) = version() else {
         output.aside("No `go` on the PATH: install Go to run the original program for comparison.");
-        return Ok(GoRun::LeftOut {
+        return Ok(GoRun::Skipped {
             reason: "no go on the PATH".into(),
         });
     };
@@ -57,7 +57,7 @@ pub(crate) fn run(output: &Output, readers: u16, writers: u16) -> io::Result<GoR
         Ok(program) => program,
         Err(reason) => {
             output.aside(format_args!("Skipped: {reason}"));
-            return Ok(GoRun::LeftOut { reason });
+            return Ok(GoRun::Skipped { reason });
         }
     };
     let mut run = Command::new(&program);
@@ -68,7 +68,7 @@ pub(crate) fn run(output: &Output, readers: u16, writers: u16) -> io::Result<GoR
         output.aside(format_args!(
             "Go detected nothing in {seconds} s: it detects an access that begins during a write, but not a read that began before it."
         ));
-        return Ok(GoRun::NothingNoticed { version, seconds });
+        return Ok(GoRun::NoOverlapDetected { version, seconds });
     };
     // The paths of the temporary folder would only distract.
     let dump = finished
@@ -85,7 +85,7 @@ pub(crate) fn run(output: &Output, readers: u16, writers: u16) -> io::Result<GoR
         "The first goroutine is the one that detected the overlap. The dump does not identify the other side: by the time\n\
          a writer is stopped it has most often left the map, so its stack shows a sleep or a later line.",
     );
-    Ok(GoRun::Died(Dump {
+    Ok(GoRun::Crashed(Dump {
         version,
         exit_status: status,
         seconds: finished.elapsed.as_secs_f64(),
@@ -157,18 +157,18 @@ mod tests {
     fn json_fields_match_the_page() {
         let version = || "go1.23.9".to_owned();
         let all = [
-            GoRun::Died(Dump {
+            GoRun::Crashed(Dump {
                 version: version(),
                 exit_status: Some(2),
                 seconds: 0.1,
                 printed_lines: 7,
                 dump: String::new(),
             }),
-            GoRun::NothingNoticed {
+            GoRun::NoOverlapDetected {
                 version: version(),
                 seconds: 10,
             },
-            GoRun::LeftOut {
+            GoRun::Skipped {
                 reason: String::new(),
             },
         ];

@@ -38,8 +38,8 @@ Examples:
   untorn diff app.toml prod.toml -- app.toml staging.toml
   untorn diff --json app.toml -- app.toml env:APP_
 
-What counts is the values: comments, the order and the format of files are no difference, and neither is a value that
-a later source overrides.
+Only effective values are compared: comments, the order and the format of files are no difference, and neither is a
+value that a later source overrides.
 
 {}
 

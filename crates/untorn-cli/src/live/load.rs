@@ -144,7 +144,10 @@ fn wait(store: &Store, timeout: Duration) -> Result<Snapshot<Config>, Vec<Config
         if silent.is_empty() || elapsed > timeout {
             let refused = status.refusals().map(|refusal| refusal.error.clone());
             let late = silent.iter().map(|name| {
-                let message = format!("{name} has not answered within {timeout:?}");
+                let message = format!(
+                    "{name} did not respond within {timeout:?}; check the source, or use a longer \
+                     --timeout"
+                );
                 ConfigError::new(ErrorKind::Deadline, message)
             });
             let errors: Vec<_> = refused.chain(late).collect();

@@ -112,7 +112,7 @@ fn advice(error: &ConfigError) -> Option<String> {
         ErrorKind::Unreadable => Some(format!(
             "or name the format: file:{layer}?toml, ?json or ?yaml"
         )),
-        ErrorKind::Guard => Some("to take it, start the command again".into()),
+        ErrorKind::Guard => Some("to accept the change, restart the command".into()),
         ErrorKind::Syntax => Some(format!(
             "leave it out: mount:{layer}?ignoring={}",
             below(place)

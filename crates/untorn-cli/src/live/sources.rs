@@ -82,7 +82,8 @@ impl Source {
         }
         if text.starts_with('-') {
             return Err(format!(
-                "this is no source; put options first, or write ./{text} for a file of this name"
+                "`{text}` is not a source; put options first, or write ./{text} for a file of this \
+                 name"
             ));
         }
         let Some((scheme, rest)) = scheme(text) else {
@@ -125,7 +126,7 @@ impl Source {
     }
 
     fn file(text: &str) -> Result<Self, String> {
-        let (path, options) = path_and_options(text, "a file: write file:app.toml")?;
+        let (path, options) = path_and_options(text, "the file", "file:app.toml")?;
         let mut file = File::at(path);
         for option in options {
             file = match option {
@@ -148,7 +149,7 @@ impl Source {
     }
 
     fn mount(text: &str) -> Result<Self, String> {
-        let (path, options) = path_and_options(text, "a directory: write mount:/etc/config")?;
+        let (path, options) = path_and_options(text, "the directory", "mount:/etc/config")?;
         let mut mount = Mount::at(path);
         for option in options {
             mount = match option.split_once('=') {
@@ -251,11 +252,14 @@ fn scheme(text: &str) -> Option<(&str, &str)> {
 /// Splits a path from its options, `path?one&other`.
 fn path_and_options<'t>(
     text: &'t str,
-    missing: &str,
+    what: &str,
+    example: &str,
 ) -> Result<(&'t str, impl Iterator<Item = &'t str>), String> {
     let (path, options) = text.rsplit_once('?').unwrap_or((text, ""));
     if path.is_empty() {
-        return Err(format!("the path is missing of {missing}, for example"));
+        return Err(format!(
+            "the path of {what} is missing; write {example}, for example"
+        ));
     }
     let options = options.split('&').filter(|option| !option.is_empty());
     Ok((path, options))

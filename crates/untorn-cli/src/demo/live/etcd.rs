@@ -150,15 +150,15 @@ impl Stage<'_> {
         self.server.restart()?;
         let revision = self.write()?;
         self.output.line(format_args!(
-            "it is back, and goes on: {}",
+            "etcd is up again, and the store resumes: {}",
             self.at(revision)
         ));
 
         self.output.line(format_args!(
-            "etcd is away, commits {UNSEEN} transactions, and compacts their history:"
+            "etcd is stopped, commits {UNSEEN} transactions on another port, and compacts their history:"
         ));
         self.server.kill();
-        self.wait_for_refusal("away", ErrorKind::Unreachable)?;
+        self.wait_for_refusal("stopped", ErrorKind::Unreachable)?;
         let before = resyncs(self.store);
         self.last += UNSEEN;
         let text = self.last.to_string();
@@ -180,14 +180,14 @@ impl Stage<'_> {
             self.at(revision)
         ));
 
-        self.output.line("etcd begins anew, without any data:");
+        self.output.line("etcd restarts without its data:");
         self.server.restart_empty()?;
         self.wait_for_refusal("empty", ErrorKind::Guard)?;
         let revision = self.put()?;
-        // Its revisions begin anew too, so that a small one says nothing.
+        // Its revisions start again too, so that a small one says nothing.
         self.wait_until_served()?;
         self.output
-            .line(format_args!("it has data again: {}", self.at(revision)));
+            .line(format_args!("etcd has data again: {}", self.at(revision)));
         self.write_until(end)
     }
 

@@ -1,4 +1,4 @@
-//! A file that many threads read while it is saved, broken, emptied and mended.
+//! A file that many threads read while it is saved, broken, emptied and repaired.
 
 use std::fs;
 use std::io::{self, Write};
@@ -62,7 +62,7 @@ pub(super) fn show(output: &Output, options: &Args) -> io::Result<()> {
     let pair: Live<Pair> = store.typed("pair").map_err(io::Error::other)?;
     let readers = counted(options.readers.into(), "thread");
     output.heading(format_args!(
-        "A file that {readers} read while it is saved, broken, emptied and mended"
+        "A file that {readers} read while it is saved, broken, emptied and repaired"
     ));
     output.aside(format_args!(
         "{}: [pair] one = N, two = N. Each read pins a revision and compares the two keys and the\n\

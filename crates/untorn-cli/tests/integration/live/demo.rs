@@ -88,7 +88,7 @@ fn demo_plays_on_what_there_is() {
             "etcd is killed:\n  refused: ",
             "all keys were listed again",
             "refused to remove all 2 keys",
-            "it has data again",
+            "etcd has data again",
         ],
         Err(_) => [
             "Using a file instead: there is no etcd on the PATH.",

@@ -228,7 +228,9 @@ fn a_source_that_does_not_answer_is_named() {
     let (status, shown, _) = folder.while_written("busy.toml", || folder.outcome(&args));
     assert_eq!(status, Some(1));
     assert!(
-        shown.starts_with("busy.toml has not answered within 300ms\n"),
+        shown.starts_with(
+            "busy.toml did not respond within 300ms; check the source, or use a longer --timeout\n"
+        ),
         "{shown}"
     );
 }
