@@ -215,7 +215,6 @@ impl ConfigError {
         self
     }
 
-    /// Adds the next step of a developer.
     /// Adds what tells this update from others that are refused with the same text.
     pub(crate) fn with_update(mut self, update: u64) -> Self {
         self.0.update = Some(update);
@@ -229,6 +228,7 @@ impl ConfigError {
             && self.message() == other.message()
     }
 
+    /// Adds the next step, for developers.
     pub(crate) fn with_help(mut self, help: impl Into<Box<str>>) -> Self {
         self.0.help = Some(help.into());
         self
@@ -284,7 +284,7 @@ impl ConfigError {
         self.0.help.as_deref()
     }
 
-    /// Returns the place that has to be mended, if it is known.
+    /// Returns the location to correct, if it is known.
     ///
     /// # Examples
     /// See [`Place`].
@@ -334,14 +334,14 @@ impl fmt::Debug for ConfigError {
 
 impl Error for ConfigError {}
 
-/// For checks that return a text: an error of kind [`ErrorKind::Check`].
+/// For checks that return a string: an error of kind [`ErrorKind::Check`].
 impl From<String> for ConfigError {
     fn from(message: String) -> Self {
         Self::new(ErrorKind::Check, message)
     }
 }
 
-/// For checks that return a text: an error of kind [`ErrorKind::Check`].
+/// For checks that return a string: an error of kind [`ErrorKind::Check`].
 impl From<&str> for ConfigError {
     fn from(message: &str) -> Self {
         Self::new(ErrorKind::Check, message)

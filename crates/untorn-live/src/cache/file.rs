@@ -20,7 +20,7 @@ const VERSION: &str = "1";
 const HEADER_LENGTH: u64 = 100;
 
 /// Why a cache is not read, but replaced.
-const DAMAGED: &str = "it is damaged; delete it";
+const DAMAGED: &str = "the file is damaged; delete the file";
 
 /// Why a file that is not a cache is neither read nor replaced.
 const FOREIGN: &str = "the file is not a cache; give the cache another path, or delete the file";
@@ -194,10 +194,10 @@ fn sync_directory(_: &Path) -> io::Result<()> {
 /// Reads a file that is whole; `None` if there is none.
 pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, ConfigError> {
     let error = |reason: &str| {
-        let message = format!("the cache is not taken: {reason}");
+        let message = format!("cannot use the cache: {reason}");
         ConfigError::new(ErrorKind::Cache, message).at(place(path))
     };
-    let unreadable = |cause: io::Error| error(&format!("it cannot be read: {cause}"));
+    let unreadable = |cause: io::Error| error(&format!("the file cannot be read: {cause}"));
     let file = match regular::open(path) {
         Ok(file) => file,
         Err(missing) if missing.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -257,7 +257,8 @@ impl Parsed {
         };
         if version != VERSION {
             return Err(format!(
-                "it has version {version} of the format, not {VERSION}; delete it"
+                "the file has format version {version}, and this build reads {VERSION}; delete the \
+                 file"
             ));
         }
         Ok(Self {

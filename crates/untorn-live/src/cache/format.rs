@@ -156,7 +156,7 @@ impl Body {
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, ConfigError> {
         serde_json::from_slice(bytes).map_err(|error| {
-            let message = format!("the cache is not taken: {error}; delete it");
+            let message = format!("cannot use the cache: {error}; delete the file");
             ConfigError::new(ErrorKind::Cache, message)
         })
     }
@@ -182,8 +182,8 @@ impl Body {
         // Layers of one name are in the order of the store.
         let body = self.layers.remove(index);
         if let Some(key) = body.left_out.first() {
-            let message = "the cache is not taken: it lacks this secret, whose layer has not \
-                           answered";
+            let message = "cannot use the cache: it lacks this secret, and the layer of the \
+                           secret has not responded";
             return Err(ConfigError::new(ErrorKind::Cache, message).at_key(key));
         }
         let entries = body

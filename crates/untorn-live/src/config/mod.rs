@@ -67,10 +67,10 @@ impl Config {
     /// Returns the value of a key as a `T`.
     ///
     /// # Errors
-    /// If no layer has the key, or its value is no `T`. The error has the place of the value. That
-    /// of a missing key says so if it is a section, and suggests a similar key; for this it scans
-    /// the keys of a configuration that has at most 10,000. Where a key may be missing, call
-    /// [`get`](Self::get) first.
+    /// If no layer has the key, or its value does not deserialize into `T`. The error has the place
+    /// of the value. That of a missing key says so if it is a section, and suggests a similar key;
+    /// for this it scans the keys of a configuration that has at most 10,000. Where a key may be
+    /// missing, call [`get`](Self::get) first.
     ///
     /// # Examples
     /// ```
@@ -191,7 +191,8 @@ impl Config {
     }
 
     /// Returns the changes from an older revision of the same store to this one. The cost is that
-    /// of the changes. A value that an override masks is no change, and neither is another line.
+    /// of the changes. A changed value that a later layer overrides is not reported, nor is a value
+    /// that only moved to another line.
     ///
     /// # Examples
     /// ```
@@ -271,7 +272,7 @@ impl Config {
         })
     }
 
-    /// Returns the secrets that no key is; none before the first revision.
+    /// Returns the secrets that match no key; none before the first revision.
     pub(crate) fn unused_secrets(&self) -> Vec<String> {
         let secrets = &self.shared.secrets;
         if secrets.is_empty() || self.revision == Revision::default() {

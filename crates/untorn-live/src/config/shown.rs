@@ -70,9 +70,9 @@ impl fmt::Display for Shown<'_> {
 pub struct Explanation {
     /// The key.
     pub key: Arc<str>,
-    /// The value that counts.
+    /// The effective value.
     pub winner: Sourced,
-    /// The values of earlier layers, the one that would count next first.
+    /// The values of earlier layers, in the order in which they would take effect.
     pub overridden: Vec<Sourced>,
 }
 

@@ -144,7 +144,7 @@ impl Slot {
         }
     }
 
-    /// Returns the item of the last layer, which counts.
+    /// Returns the item of the last layer, which is the effective one.
     pub(crate) fn winner(&self) -> &Item {
         match self.items() {
             [.., winner] => winner,

@@ -114,7 +114,7 @@ impl StoreBuilder {
         self.layer(Fixed::value(name, value))
     }
 
-    /// Adds a [text](Fixed::text) of the program.
+    /// Adds a [document](Fixed::text) that the program has as a string.
     ///
     /// # Examples
     /// ```
@@ -153,7 +153,7 @@ impl StoreBuilder {
         })
     }
 
-    /// Refuses configurations whose section is no `T`, from the first one on.
+    /// Refuses configurations whose section does not deserialize into `T`, from the first one on.
     /// [`Store::typed`](crate::Store::typed) returns the value.
     ///
     /// # Examples
@@ -176,9 +176,9 @@ impl StoreBuilder {
         self
     }
 
-    /// Refuses configurations whose section is no `T`, as [`require`](Self::require) does, and those
-    /// that a check of the value returns an error for. [`Store::typed`](crate::Store::typed) returns
-    /// the value that was checked.
+    /// Refuses configurations whose section does not deserialize into `T`, as
+    /// [`require`](Self::require) does, and those that a check of the value returns an error for.
+    /// [`Store::typed`](crate::Store::typed) returns the value that was checked.
     ///
     /// An error without a key gets that of the section and its place. The check runs as that of
     /// [`check`](Self::check) does, for each revision.

@@ -33,7 +33,7 @@ pub(super) enum Update {
     Changes(Vec<Change>),
 }
 
-/// An update that has been merged. It is [kept](Self::keep) or [undone](Merge::undo).
+/// An update that has been merged. It is published, or [undone](Merge::undo).
 pub(super) struct Merged {
     /// The keys whose value has changed, whatever layer it is from.
     pub(super) touched: Vec<Arc<str>>,
@@ -347,7 +347,7 @@ impl Merge {
     }
 }
 
-/// Returns the value that counts.
+/// Returns the effective value.
 fn value(slot: Option<&Slot>) -> Option<&Value> {
     slot.map(|slot| &slot.winner().value)
 }

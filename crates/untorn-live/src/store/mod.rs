@@ -143,7 +143,8 @@ impl Store {
         }
     }
 
-    /// Pins the newest revision. Wait-free. Keys, typed values and origins that are read from one
+    /// Pins the newest revision. Never blocks; wait-free after the thread's first pin, with at most
+    /// seven pins at once. Keys, typed values and origins that are read from one
     /// pin are of one revision.
     ///
     /// Before the first revision it has no keys; [`ready`](Self::ready) waits for that.
@@ -187,7 +188,7 @@ impl Store {
     /// Returns a section as a `T`, always that of the newest revision. The empty section has all
     /// keys.
     ///
-    /// From now on a configuration whose section is no `T` is refused.
+    /// From now on a configuration whose section does not deserialize into `T` is refused.
     /// [`StoreBuilder::require`] does so from the first revision on; then this can be called before
     /// it. Blocks while a revision is being checked; makes a revision, unless the section is
     /// required.

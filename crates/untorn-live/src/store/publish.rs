@@ -25,8 +25,8 @@ impl Store {
         self.set(from_serialize(contents, &place))
     }
 
-    /// Sets the contents of the [manual](crate::StoreBuilder::manual) layer, from a text whose format is
-    /// that of the extension of `name`.
+    /// Sets the contents of the [manual](crate::StoreBuilder::manual) layer, from a string whose format
+    /// is that of the extension of `name`.
     ///
     /// # Errors
     /// As [`publish`](Self::publish), or if the text cannot be parsed.

@@ -10,8 +10,8 @@ use crate::config::Config;
 use crate::error::{ConfigError, ErrorKind, Place};
 
 impl Store {
-    /// Blocks until the configuration has all that a source had at one of *its* revisions, and
-    /// returns the newest configuration: a writer puts a key into etcd, gets the revision of the
+    /// Blocks until the configuration contains `revision` of the source `layer`, and returns the
+    /// newest configuration. So a writer that puts a key into etcd gets the revision of the
     /// transaction, and waits until this process serves it.
     ///
     /// `layer` is the name of the layer, such as `etcd:/app/`: those of
@@ -23,8 +23,10 @@ impl Store {
     /// later one. If it takes longer than `timeout`, with the refusal of the layer if there is one;
     /// if the store ends; if there is no such layer, or it has no revisions.
     ///
-    /// A source that begins anew counts from small numbers again. Until this store has noticed
-    /// that, by its next answer, it takes a new revision for an old one, which is served.
+    /// Do not wait for a revision of etcd that changed only other prefixes: it may never be
+    /// reached. After a source loses its data, revisions start again from small numbers. Until the
+    /// store detects this, by the next response, such a number counts as already reached, and this
+    /// returns at once.
     ///
     /// # Examples
     /// ```
@@ -141,12 +143,12 @@ impl Store {
             ),
             (Missed::TimedOut, None) => {
                 let reached = engine.progress.position(number).map_or_else(
-                    || "it has none yet".into(),
-                    |position| format!("it is at {position}"),
+                    || "the source has no revision yet; check the source".into(),
+                    |position| format!("the source is at {position}; use a longer timeout"),
                 );
                 (
                     ErrorKind::Deadline,
-                    format!("revision {revision} has not come in time: {reached}"),
+                    format!("timed out waiting for revision {revision}: {reached}"),
                 )
             }
         };

@@ -45,8 +45,8 @@ pub struct Status {
     pub layers: Vec<LayerStatus>,
     /// The cache; `None` if there is none.
     pub cache: Option<CacheStatus>,
-    /// The [secrets](crate::StoreBuilder::secret) that no key is: perhaps misspelled, so that a value
-    /// is not hidden.
+    /// The [secrets](crate::StoreBuilder::secret) that match no key: perhaps misspelled, so that a
+    /// value is not hidden.
     pub unused_secrets: Vec<String>,
     /// The keys that no section reads, with a suggestion; empty if there are no sections. The names
     /// in a table inside an array are not keys, so they are not checked, as
@@ -228,7 +228,8 @@ impl fmt::Display for Status {
         for secret in &self.unused_secrets {
             write!(
                 f,
-                "\nno key is the secret {secret}: a value may not be hidden"
+                "\nthe secret `{secret}` matches no key, so a value may be shown; check the spelling \
+                 of the key"
             )?;
         }
         for unknown in &self.unknown_keys {

@@ -59,7 +59,8 @@ impl<T: Send + Sync + 'static> Live<T> {
         }
     }
 
-    /// Returns the newest value. Wait-free. The guard delays no update; read several fields of one
+    /// Returns the newest value. Never blocks; wait-free after the thread's first pin, with at most
+    /// seven pins at once. The guard delays no update; read several fields of one
     /// revision from one guard.
     ///
     /// The guard cannot be sent to another thread, so a task that keeps it over an `.await` does

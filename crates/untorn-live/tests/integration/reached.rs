@@ -102,7 +102,7 @@ fn late_revision_is_an_error_with_the_newest_one() {
     assert_eq!(error.kind(), ErrorKind::Deadline);
     assert_eq!(
         error.to_string(),
-        "server: revision 8 has not come in time: it is at 7"
+        "server: timed out waiting for revision 8: the source is at 7; use a longer timeout"
     );
 }
 

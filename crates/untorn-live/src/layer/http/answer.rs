@@ -1,4 +1,4 @@
-//! What an answer says, by its status and its headers. Pure functions: nothing here has a clock or
+//! What a response says, by its status and its headers. Pure functions: nothing here has a clock or
 //! a connection.
 
 use std::time::{Duration, SystemTime};
@@ -13,7 +13,7 @@ use crate::error::{ConfigError, ErrorKind, Place};
 /// The longest pause that a server can ask for.
 const MAX_PAUSE: Duration = Duration::from_secs(3600);
 
-/// What to do after the head of an answer.
+/// What to do after the head of a response.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Head {
     /// Read the body.
@@ -24,7 +24,7 @@ pub(super) enum Head {
     Redirect(String),
 }
 
-/// Judges the head of an answer.
+/// Judges the head of a response.
 pub(super) fn head(
     status: StatusCode,
     headers: &HeaderMap,
@@ -38,7 +38,7 @@ pub(super) fn head(
                 Ok(Head::Contents)
             }
             Some(coding) => Err(unreachable(format!(
-                "the answer has the encoding {coding:?}, which was not requested; let the server \
+                "the response has the encoding {coding:?}, which was not requested; let the server \
                  send it as it is"
             ))),
         },
@@ -99,7 +99,7 @@ pub(super) fn pause(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     (!pause.is_zero()).then(|| pause.min(MAX_PAUSE))
 }
 
-/// Returns whether an answer says where its body ends other than by the end of the connection.
+/// Returns whether a response says where its body ends other than by the end of the connection.
 pub(super) fn has_end(headers: &HeaderMap, is_http_1_0: bool) -> bool {
     let codings = headers.get_all(header::TRANSFER_ENCODING).iter();
     let mut codings = codings.filter_map(|value| value.to_str().ok());
@@ -115,13 +115,13 @@ pub(super) fn contents(
     place: &Place,
 ) -> Result<Contents, ConfigError> {
     if body.trim_ascii().is_empty() {
-        return Err(unreachable("the answer is empty".into()).at(place.clone()));
+        return Err(unreachable("the response is empty".into()).at(place.clone()));
     }
     let format = match format {
         Some(format) => format,
         None => by_type(headers).map_err(|error| error.at(place.clone()))?,
     };
-    format.parse(&bytes::text(body, "answer", place)?, place)
+    format.parse(&bytes::text(body, "response", place)?, place)
 }
 
 /// Returns the format by the `Content-Type`.

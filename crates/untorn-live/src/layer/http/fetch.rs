@@ -1,4 +1,4 @@
-//! Requests: their condition, redirects, the body of the answer, pauses.
+//! Requests: their condition, redirects, the body of the response, pauses.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -58,7 +58,7 @@ struct Pause {
     error: ConfigError,
 }
 
-/// An answer with contents.
+/// A response with contents.
 struct Document {
     url: Url,
     headers: HeaderMap,
@@ -83,7 +83,7 @@ pub(super) struct Source {
     state: Arc<RemoteState>,
     tags: Tags,
     pause: Option<Pause>,
-    /// Whether the last request had no answer.
+    /// Whether the last request had no response.
     is_unreachable: bool,
 }
 
@@ -126,7 +126,7 @@ impl Source {
         if !document.has_end && !mutant("live_answer_without_end_is_taken") {
             let second = self.get(None)?;
             if second.is_none_or(|second| second.body != document.body) {
-                let message = "two answers differ, and only the end of the connection ended them: \
+                let message = "two responses differ, and only the end of the connection ended them: \
                                half of one looks the same; let the server send a Content-Length";
                 return Err(ConfigError::new(ErrorKind::Unstable, message));
             }
@@ -218,13 +218,13 @@ impl Source {
         }
     }
 
-    /// Reads the whole of an answer.
+    /// Reads the whole of a response.
     fn read(&self, url: Url, response: Response<Body>) -> Result<Document, ConfigError> {
         let is_http_1_0 = response.version() == Version::HTTP_10;
         let (parts, body) = response.into_parts();
         let max = self.request.max_size;
         let too_large = |size: &str| {
-            let message = format!("the answer has {size} bytes; the limit is {max}");
+            let message = format!("the response has {size} bytes; the limit is {max}");
             let error = ConfigError::new(ErrorKind::Unreadable, message);
             error.with_help("raise it with `Http::max_size`")
         };
@@ -244,7 +244,7 @@ impl Source {
                     ureq::Error::Io(_) | ureq::Error::Protocol(_) => {
                         let of = length.map_or(String::new(), |length| format!(" of {length}"));
                         let message = format!(
-                            "the answer is cut off: the connection ended after {read}{of} bytes"
+                            "the response is cut off: the connection ended after {read}{of} bytes"
                         );
                         ConfigError::new(ErrorKind::Unreachable, message)
                     }
@@ -290,7 +290,7 @@ impl Fetch for Source {
             Some(pause) => Err(pause.error.clone()),
             None => self.attempt(token),
         };
-        // The end of the store can look like the end of an answer.
+        // The end of the store can look like the end of a response.
         if self.client.is_closed() {
             let error = ConfigError::new(ErrorKind::Ended, "the store has ended");
             return Err(error.at(self.place.clone()));

@@ -3,9 +3,9 @@
 //! | file | contents |
 //! |---|---|
 //! | `fetch.rs` | requests, with their conditions and redirects |
-//! | `tags.rs` | the `ETag`s of answers that were taken |
-//! | `answer.rs` | what an answer says |
-//! | `fuzz.rs` | answers from any bytes, for the fuzzer |
+//! | `tags.rs` | the `ETag`s of responses that were taken |
+//! | `answer.rs` | what a response says |
+//! | `fuzz.rs` | responses from any bytes, for the fuzzer |
 
 mod answer;
 mod fetch;
@@ -35,10 +35,10 @@ const MIN_GAP: Duration = Duration::from_secs(1);
 /// The longest time between two requests after failures.
 const MAX_BACKOFF: Duration = Duration::from_secs(60);
 
-/// The default for the longest time for an answer.
+/// The default for the longest time for a response.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The longest time between two parts of an answer.
+/// The longest time between two parts of a response.
 const IDLE: Duration = Duration::from_secs(10);
 
 /// The default for the largest document.
@@ -61,13 +61,13 @@ const RESERVED: &[HeaderName] = &[
 /// A layer of a document of an HTTP server, fetched every 30 seconds (feature `http`; `https` needs
 /// the feature `tls`).
 ///
-/// A request has the `ETag` of the last answer that was taken, so an unchanged document costs a
+/// A request has the `ETag` of the last response that was taken, so an unchanged document costs a
 /// few bytes. Every tenth request has none, since an `ETag` can be wrong: that of nginx is the
 /// second and the length of the last change.
 ///
-/// An answer takes effect only if it is complete. Any status but 200, an empty answer, one that is
-/// shorter than announced, and one that cannot be parsed leave the last good contents, and
-/// [`Store::status`](crate::Store::status) says why. An answer that only the end of the connection
+/// A response takes effect only if it is complete. Any status but 200, an empty response, one that
+/// is shorter than announced, and one that cannot be parsed leave the last good contents, and
+/// [`Store::status`](crate::Store::status) says why. A response that only the end of the connection
 /// ends is fetched twice, since half of it would look the same. After a `Retry-After` the next
 /// request comes at its end, at most an hour later, or after the backoff if that is longer; it is
 /// then up to a tenth later, so that not all clients come at once.
@@ -284,8 +284,8 @@ impl Http {
         self
     }
 
-    /// Sets the longest time for a request and its whole answer. The default is 30 seconds. An
-    /// answer that pauses for ten seconds has failed before.
+    /// Sets the longest time for a request and its whole response. The default is 30 seconds. A
+    /// response that pauses for ten seconds has failed before.
     ///
     /// # Examples
     /// ```

@@ -1,4 +1,4 @@
-//! The `ETag`s of the answers that were taken.
+//! The `ETag`s of the responses that were taken.
 
 use untorn::mutants::mutant;
 use untorn::poller::ResumeToken;
@@ -9,10 +9,10 @@ use super::super::remote::Url;
 /// After this many requests with an `ETag` one has none, since `ETag`s can be wrong.
 const MAX_CONDITIONAL: u32 = 9;
 
-/// An answer, as far as the next request needs it.
+/// A response, as far as the next request needs it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Tag {
-    /// The position that the answer leads to.
+    /// The position that the response leads to.
     pub(super) token: ResumeToken,
     pub(super) etag: Option<HeaderValue>,
     pub(super) url: Url,
@@ -33,13 +33,13 @@ pub(super) struct Condition {
     pub(super) is_left_out: bool,
 }
 
-/// The `ETag`s of the answers.
+/// The `ETag`s of the responses.
 #[derive(Default)]
 pub(super) struct Tags {
     taken: Option<Tag>,
-    /// The last answer, until the next request says whether it was taken.
+    /// The last response, until the next request says whether it was taken.
     offered: Option<Tag>,
-    /// The number of conditional requests since the last answer with contents.
+    /// The number of conditional requests since the last response with contents.
     conditional: u32,
 }
 
@@ -62,17 +62,17 @@ impl Tags {
         Condition { tag, is_left_out }
     }
 
-    /// Records an answer with contents.
+    /// Records a response with contents.
     pub(super) fn answered(&mut self) {
         self.conditional = 0;
     }
 
-    /// Records an answer with the contents in force, perhaps with another `ETag`.
+    /// Records a response with the contents in force, perhaps with another `ETag`.
     pub(super) fn is_same(&mut self, tag: Tag) {
         self.taken = Some(tag);
     }
 
-    /// Records an answer that may be taken.
+    /// Records a response that may be taken.
     pub(super) fn is_offered(&mut self, tag: Tag) {
         self.offered = Some(tag);
     }
@@ -121,7 +121,7 @@ mod tests {
                 tag: None,
                 is_left_out: true,
             };
-            // Until there is an answer.
+            // Until there is a response.
             assert_eq!(tags.condition(Some(&1.into())), left_out);
             assert_eq!(tags.condition(Some(&1.into())), left_out);
             tags.answered();

@@ -76,7 +76,7 @@ fn missing_document_leaves_the_last_one() {
     );
     fs::write(&path, "").expect("written");
     let error = refusal(&store).to_string();
-    assert!(error.contains("the answer is empty"), "{error}");
+    assert!(error.contains("the response is empty"), "{error}");
     place(&path, generation::toml(2));
     store.refresh(LONG).expect("an answer");
     wait_for_generation(&store, 2);

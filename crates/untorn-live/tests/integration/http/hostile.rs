@@ -80,12 +80,12 @@ fn answers_that_are_cut_off_are_refused() {
     let victim = Victim::start(|http| http);
     let length = format!("Content-Length: {}", generation::toml(2).len());
     let short = head("200 OK", &[&length]) + &half();
-    victim.refuses_bytes("the answer is cut off", Unreachable, short);
+    victim.refuses_bytes("the response is cut off", Unreachable, short);
     let chunk = format!("{:x}\r\n{}\r\n", half().len(), half());
     let chunked = head("200 OK", &["Transfer-Encoding: chunked"]) + &chunk;
-    victim.refuses_bytes("the answer is cut off", Unreachable, chunked.clone());
+    victim.refuses_bytes("the response is cut off", Unreachable, chunked.clone());
     let in_chunk = chunked[..chunked.len() - 20].to_string();
-    victim.refuses_bytes("the answer is cut off", Unreachable, in_chunk);
+    victim.refuses_bytes("the response is cut off", Unreachable, in_chunk);
     victim.refuses_bytes(
         "Peer disconnected",
         Unreachable,
@@ -106,7 +106,7 @@ fn answers_that_are_cut_off_are_refused() {
 fn answer_without_length_must_come_twice() {
     let victim = Victim::start(|http| http);
     let numbers = std::sync::atomic::AtomicUsize::new(0);
-    victim.refuses("two answers differ", Unstable, move |connection| {
+    victim.refuses("two responses differ", Unstable, move |connection| {
         let number = numbers.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         let text = match number % 2 {
             0 => half(),
@@ -160,10 +160,10 @@ fn only_status_200_has_contents() {
 #[test]
 fn wrong_contents_are_refused_with_a_line() {
     let victim = Victim::start(|http| http);
-    victim.refuses_bytes("app.toml: the answer is empty", Unreachable, ok(""));
-    victim.refuses_bytes("app.toml: the answer is empty", Unreachable, ok(" \n"));
+    victim.refuses_bytes("app.toml: the response is empty", Unreachable, ok(""));
+    victim.refuses_bytes("app.toml: the response is empty", Unreachable, ok(" \n"));
     victim.refuses_bytes(
-        "app.toml:2: the answer is not UTF-8",
+        "app.toml:2: the response is not UTF-8",
         Syntax,
         ok(b"a = 1\nb = \"\xff\""),
     );

@@ -90,11 +90,11 @@ fn format_is_that_of_the_content_type() {
 fn wrong_bodies_have_a_place() {
     let parse = |body: &[u8]| contents(Some(Format::Json), &HeaderMap::new(), body, &place());
     for (body, text) in [
-        (&b""[..], "http://a.example/x: the answer is empty"),
-        (b" \r\n", "http://a.example/x: the answer is empty"),
+        (&b""[..], "http://a.example/x: the response is empty"),
+        (b" \r\n", "http://a.example/x: the response is empty"),
         (
             b"{\n\"a\": \"\xff\"}",
-            "http://a.example/x:2: the answer is not UTF-8",
+            "http://a.example/x:2: the response is not UTF-8",
         ),
     ] {
         assert_eq!(parse(body).expect_err("wrong").to_string(), text);
