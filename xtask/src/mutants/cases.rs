@@ -142,6 +142,21 @@ pub(super) const CASES: &[Case] = &[
         Integration,
         &["subscription::steps::each_commit"],
     ),
+    (
+        "wait_is_extended_by_commits",
+        Integration,
+        &["waits::commits_do_not_extend"],
+    ),
+    (
+        "wait_does_not_yield",
+        Integration,
+        &["waits::a_poll_of_a_wait"],
+    ),
+    (
+        "prompt_reclamation_is_late",
+        Integration,
+        &["prompt_reclamation_drops"],
+    ),
     ("initializers_do_not_wait", Integration, INITIALIZERS),
     ("initializers_do_not_wait", Shuttle, &["initializers"]),
     ("failed_initializer_wakes_none", Shuttle, &["initializers"]),

@@ -300,7 +300,7 @@ impl<K, V, S> Batch<'_, K, V, S> {
             origin,
         };
         let map = self.map;
-        let (frees, most) = if map.prompt_reclamation {
+        let (frees, most) = if map.prompt_reclamation && !mutant("prompt_reclamation_is_late") {
             (Frees::All, usize::MAX)
         } else {
             (Frees::Some, 2 * replaced + MAX_DROPPED_BESIDES)

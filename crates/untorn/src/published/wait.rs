@@ -43,7 +43,9 @@ impl<T> VersionedCell<T> {
                 Err(next) => next,
             };
             // Checked here too, since a wait succeeds after its limit if there has been a commit.
-            if wait.as_ref().is_some_and(|(_, limit)| limit.has_passed()) {
+            if wait.as_ref().is_some_and(|(_, limit)| limit.has_passed())
+                && !mutant("wait_is_extended_by_commits")
+            {
                 return Err(WaitError::Timeout);
             }
             // Neither a clock nor an allocation if the first check succeeds.
@@ -126,7 +128,7 @@ impl<T> Future for Commit<'_, T> {
             .notifier
             .poll(self.waiter, wanted, context.waker(), condition);
         match polled {
-            Poll::Ready(Ok(())) if is_first_poll => {
+            Poll::Ready(Ok(())) if is_first_poll && !mutant("wait_does_not_yield") => {
                 context.waker().wake_by_ref();
                 Poll::Pending
             }
