@@ -453,6 +453,11 @@ pub(super) const CASES: &[Case] = &[
         &["etcd::silence::hung_member"],
     ),
     (
+        "live_etcd_refused_keys_are_listed_again",
+        Live,
+        &["etcd::listings::refused_value"],
+    ),
+    (
         "live_etcd_token_is_not_renewed",
         Live,
         &["etcd::lies::token_that_ends"],

@@ -53,6 +53,16 @@ pub(super) struct Progress {
     probed: Option<(Instant, u64)>,
     next_sweep: Option<Instant>,
     has_watched: bool,
+    /// The last answer was refused by the store.
+    is_refused: bool,
+    /// What a listing gave and was refused, until the watch delivers something.
+    refused: Option<Refused>,
+}
+
+/// The contents of a listing that were refused, or the error in one of its values.
+struct Refused {
+    revision: u64,
+    contents: Result<Contents, ConfigError>,
 }
 
 impl Fetch for Source {
@@ -73,6 +83,7 @@ impl Fetch for Source {
     fn reset(&mut self) {
         // A refused answer is not the base of later ones.
         self.progress.revision = None;
+        self.progress.is_refused = true;
     }
 
     fn position(&self) -> Option<u64> {
@@ -88,7 +99,7 @@ impl Fetch for Source {
 impl Source {
     fn answer(&mut self, taken: Option<u64>) -> Result<Answer, ConfigError> {
         let is_wanted = self.state.take_wanted() && !mutant("live_etcd_refresh_lists_nothing");
-        let Some(last) = taken.filter(|_| taken == self.progress.revision) else {
+        let Some(last) = self.base(taken) else {
             return self.list(0);
         };
         let is_swept = self
@@ -100,7 +111,7 @@ impl Source {
         }
         let Some(stream) = &self.progress.stream else {
             self.watch(last + 1)?;
-            return Ok(FetchedAfter::Unchanged);
+            return self.unchanged();
         };
         match stream.next(last) {
             Next::Batch(batch) => {
@@ -112,12 +123,42 @@ impl Source {
         }
     }
 
+    /// Returns the revision from which the watch goes on, if there is one.
+    fn base(&mut self, taken: Option<u64>) -> Option<u64> {
+        if taken.is_some() && taken == self.progress.revision {
+            self.progress.is_refused = false;
+            self.progress.refused = None;
+            return taken;
+        }
+        let refused = self.progress.refused.as_ref();
+        let refused = refused.filter(|_| self.progress.stream.is_some());
+        refused.map(|refused| refused.revision)
+    }
+
+    /// Returns the answer if nothing has changed: what was refused, again, since it may be right
+    /// together with another layer by now.
+    fn unchanged(&mut self) -> Result<Answer, ConfigError> {
+        let Some(refused) = &self.progress.refused else {
+            return Ok(FetchedAfter::Unchanged);
+        };
+        let contents = refused.contents.clone()?;
+        self.progress.revision = Some(refused.revision);
+        Ok(FetchedAfter::Contents {
+            contents,
+            token: Some(refused.revision.into()),
+        })
+    }
+
     /// Returns the answer for one revision.
     fn batch(&mut self, batch: Batch) -> Result<Answer, ConfigError> {
         self.trigger_if_more();
         let revision = batch.revision;
         self.progress.known = revision;
         self.progress.revision = None;
+        if self.progress.refused.take().is_some() {
+            // It may be right now.
+            return self.list(0);
+        }
         if self.naming.are_documents_parsed {
             // A document has many keys, and other documents may have some of them.
             return self.list(revision);
@@ -177,7 +218,7 @@ impl Source {
             let message = format!("{why}; {}", error.message());
             error.with_message(message)
         })?;
-        Ok(FetchedAfter::Unchanged)
+        self.unchanged()
     }
 
     /// Asks a server whose watch is quiet whether it still answers: a connection may be dead
@@ -188,7 +229,7 @@ impl Source {
             .probed
             .map_or(heard, |(probed, _)| probed.max(heard));
         if since.elapsed() < self.probe_after || mutant("live_etcd_quiet_watch_is_trusted") {
-            return Ok(FetchedAfter::Unchanged);
+            return self.unchanged();
         }
         let newest = match listing::newest(&mut self.gateway, &self.range) {
             Ok(newest) => newest,
@@ -212,10 +253,10 @@ impl Source {
         }
         if self.progress.stream.is_none() {
             self.watch(last + 1)?;
-            return Ok(FetchedAfter::Unchanged);
+            return self.unchanged();
         }
         if !has_changed || are_many {
-            return Ok(FetchedAfter::Unchanged);
+            return self.unchanged();
         }
         self.sweep(last)
     }
@@ -232,6 +273,7 @@ impl Source {
     fn resync(&mut self) {
         self.progress.stream = None;
         self.progress.revision = None;
+        self.progress.refused = None;
         self.progress.known = 0;
         self.state.update(|remote| remote.resyncs += 1);
     }
@@ -279,23 +321,33 @@ impl Source {
     /// Returns the answer for a listing, and watches what follows.
     fn listed(&mut self, listing: &Listing) -> Result<Answer, ConfigError> {
         self.progress.known = listing.revision;
-        self.progress.revision = None;
         self.progress.keys = listing.kvs.len();
         // A fleet that has started at once does not list at once.
         self.progress.next_sweep = Instant::now().checked_add(varied(self.sweep));
         self.leave_other_server();
-        // Before an error in a value is known: a change may mend it.
-        // If it fails the keys are good all the same, and the next poll has the error.
+        // Before an error in a value is known: a change may mend it. Without a watch the keys are
+        // good all the same, and the next poll has the error.
         _ = self.watch(listing.revision + 1);
+        let contents = self.contents(listing);
+        let is_wrong = contents.is_err() || self.progress.is_refused;
+        let is_kept = is_wrong && !mutant("live_etcd_refused_keys_are_listed_again");
+        self.progress.refused = is_kept.then(|| Refused {
+            revision: listing.revision,
+            contents: contents.clone(),
+        });
+        self.progress.revision = contents.is_ok().then_some(listing.revision);
+        Ok(FetchedAfter::Contents {
+            contents: contents?,
+            token: Some(listing.revision.into()),
+        })
+    }
+
+    fn contents(&self, listing: &Listing) -> Result<Contents, ConfigError> {
         let mut contents = Contents::default();
         for kv in &listing.kvs {
             contents.entries.extend(self.naming.entries(kv)?.entries);
         }
-        self.progress.revision = Some(listing.revision);
-        Ok(FetchedAfter::Contents {
-            contents,
-            token: Some(listing.revision.into()),
-        })
+        Ok(contents)
     }
 
     /// Opens a watch from a revision, unless there is one.

@@ -4,11 +4,11 @@ use std::thread;
 use std::time::Duration;
 
 use untorn_live::layer::Etcd;
-use untorn_live::{ErrorKind, Store};
+use untorn_live::{ConfigError, ErrorKind, Store};
 
-use super::{LAYER, layer};
+use super::{LAYER, layer, resyncs};
 use crate::support::gateway::{Answer, Gateway, Keys, Request};
-use crate::support::{DEADLINE, HOUR, LONG, wait_for_refusal};
+use crate::support::{DEADLINE, HOUR, LONG, wait_for_refusal, wait_until};
 
 /// The time for which requests are counted.
 const WHILE: Duration = Duration::from_secs(4);
@@ -36,6 +36,12 @@ fn follow(etcd: Etcd) -> Store {
 fn count(gateway: &Gateway, path: &str) -> usize {
     let requests = gateway.requests();
     requests.iter().filter(|asked| *asked == path).count()
+}
+
+/// Returns how often the last answer was refused in a row.
+fn times(store: &Store) -> u64 {
+    let status = store.status();
+    status.refusals().next().map_or(0, |refusal| refusal.times)
 }
 
 fn fail_listings(request: &Request, _: &Keys) -> Option<Answer> {
@@ -97,4 +103,51 @@ fn refused_keys_without_a_watch_have_pauses() {
         let revision = gateway.put(key, right);
         store.wait_for(LAYER, revision, LONG).expect("it comes");
     }
+}
+
+/// What was refused is kept, and tried again without the server.
+#[test]
+fn refused_value_is_listed_once() {
+    for (key, wrong, right) in [("/app/limit", "no number", "2"), ("/app/", "a value", "")] {
+        let gateway = start();
+        let store = follow(layer(gateway.url()).probe_after(HOUR));
+        let before = count(&gateway, "/v3/kv/range");
+        let listings = || count(&gateway, "/v3/kv/range") - before;
+        gateway.put(key, wrong);
+        wait_until(LONG, "it is tried again", || times(&store) >= 4);
+        assert_eq!(listings(), 1);
+        // A change may mend it.
+        gateway.put(key, wrong);
+        wait_until(DEADLINE, "it is listed again", || listings() == 2);
+        let revision = gateway.put(key, right);
+        store.wait_for(LAYER, revision, DEADLINE).expect("it comes");
+        assert_eq!(resyncs(&store), 0);
+    }
+}
+
+/// Two layers that are right only together, long after the first was refused.
+#[test]
+fn refused_listing_is_taken_with_another_layer() {
+    let gateway = start();
+    gateway.put("/other/most", "9");
+    let builder = Store::builder()
+        .layer(layer(gateway.url()).probe_after(HOUR))
+        .layer(Etcd::prefix("/other/").endpoints([gateway.url()]));
+    let builder =
+        builder.check(
+            |new, _| match new.get_as::<u32>("limit")? <= new.get_as("most")? {
+                true => Ok(()),
+                false => Err(ConfigError::from("the limit is above the most")),
+            },
+        );
+    let store = builder.start().expect("threads");
+    store.ready(LONG).expect("the server answers");
+    let limit = gateway.put("/app/limit", "20");
+    wait_until(LONG, "it is tried again", || times(&store) >= 3);
+    let most = gateway.put("/other/most", "30");
+    let config = store.wait_for("etcd:/other/", most, DEADLINE);
+    assert_eq!(config.expect("it comes").get_as("limit"), Ok(20));
+    store.wait_for(LAYER, limit, DEADLINE).expect("it is taken");
+    let revision = gateway.put("/app/limit", "21");
+    store.wait_for(LAYER, revision, DEADLINE).expect("it comes");
 }
