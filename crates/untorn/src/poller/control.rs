@@ -127,7 +127,7 @@ impl Poller {
     /// poller.wait_until_fresh(Duration::from_secs(5)).unwrap();
     /// poller.pause();
     /// let late = poller.refresh_now(Duration::from_millis(10)).unwrap_err();
-    /// assert!(late.to_string().ends_with("the poller is paused"));
+    /// assert!(late.to_string().ends_with("the poller is paused; call `resume`"));
     /// poller.resume();
     /// assert!(poller.wait_until_fresh(Duration::from_secs(5)).is_ok());
     /// # Ok::<_, std::io::Error>(())
