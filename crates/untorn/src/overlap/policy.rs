@@ -98,10 +98,22 @@ impl Environment {
 
     /// Reads the settings at the first call, which also reports values that cannot be parsed.
     pub(super) fn get() -> &'static Self {
+        Self::known().unwrap_or_else(Self::read_first)
+    }
+
+    /// Reads before the initialization, which must not begin inside itself: reading allocates, and
+    /// a global allocator may use a cell.
+    #[cold]
+    fn read_first() -> &'static Self {
         let mut complaints = String::new();
-        let environment = READ.get_or_init(|| Self::read(&mut complaints));
+        let read = Self::read(&mut complaints);
+        let mut is_first = false;
+        let environment = READ.get_or_init(|| {
+            is_first = true;
+            read
+        });
         // After the initialization: a thread blocked in `get_or_init` may hold the stderr lock.
-        if !complaints.is_empty() {
+        if is_first && !complaints.is_empty() {
             fatal::write_stderr(&complaints);
         }
         environment

@@ -1,16 +1,16 @@
-//! Tests that count allocations. The allocator is one for the whole process, so they have their own
-//! process and run one at a time.
+//! Tests of the allocator: that count allocations, or that use this crate in it. It is one for the
+//! whole process, so they have their own process and run one at a time.
 
+#[allow(dead_code, reason = "each test binary uses its own part of this")]
+#[path = "../support/child.rs"]
+mod child;
 mod deltas;
+mod reentrant;
 mod retained;
 
-use std::alloc::System;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
-
-#[global_allocator]
-static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+use stats_alloc::INSTRUMENTED_SYSTEM;
 
 static TURN: Mutex<()> = Mutex::new(());
 
@@ -21,6 +21,6 @@ fn turn() -> MutexGuard<'static, ()> {
 
 /// Returns the number of bytes that are allocated now.
 fn live() -> usize {
-    let stats = ALLOCATOR.stats();
+    let stats = INSTRUMENTED_SYSTEM.stats();
     stats.bytes_allocated - stats.bytes_deallocated
 }
