@@ -30,6 +30,14 @@
 //!    had set it.
 //! 5. *Free list.* Each place below `taken` is in use or in the free list. The places from `taken`
 //!    on were not used by this owner of the record.
+//! 6. *Allocation.* A global allocator may use a cell, so an allocation or deallocation may run
+//!    whole accesses of the same thread, which take and free slots and add blocks. So nothing
+//!    allocates or frees between a load of `free`, `taken`, `live`, a level or a pointer to a block
+//!    and the store that depends on it: `claim` begins again after `grow`, and `grow` adds its
+//!    block only if there still is none after it has allocated.
+//!
+//! The models need no such allocator: its accesses add no order of two threads, and begin only
+//! where this module allocates. `tests/memory/reentrant.rs` has one.
 
 #![allow(unsafe_code, reason = "see the invariants above")]
 
@@ -106,9 +114,10 @@ impl SlotBlocks {
             number < BLOCKS,
             "cannot begin another access on this thread: {taken} are not over; drop their guards first"
         );
-        let block = match self.own_block(number) {
-            Some(block) => block,
-            None => self.grow(number, identity),
+        let Some(block) = self.own_block(number) else {
+            self.grow(number, identity);
+            // Invariant 6: what was loaded above may be outdated.
+            return self.claim(identity);
         };
         let BlockSlot { slot, next_free } = &block.slots[index];
         if reused {
@@ -184,12 +193,15 @@ impl SlotBlocks {
         unsafe { block.as_ref() }
     }
 
+    /// Adds the block with this number, unless an access inside of an allocation has added it. For
+    /// the owner.
     #[cold]
-    fn grow(&self, number: usize, identity: &'static Identity) -> &'static SlotBlock {
-        let block = Box::leak(Box::new(SlotBlock::new(number, identity)));
-        // Release: the contents of the block (Acquire in `fold`).
-        self.blocks[number].store(block, release("grow.block"));
-        block
+    fn grow(&self, number: usize, identity: &'static Identity) {
+        let new = Box::new(SlotBlock::new(number, identity));
+        if self.own_block(number).is_none() {
+            // Release: the contents of the block (Acquire in `fold`).
+            self.blocks[number].store(Box::leak(new), release("grow.block"));
+        }
     }
 }
 

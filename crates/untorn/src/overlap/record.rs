@@ -340,7 +340,17 @@ impl Record {
 
     /// Returns a free slot of a slot block. For the owner.
     pub(crate) fn claim_in_block(&self) -> &'static Slot {
-        self.blocks.claim(self.identity)
+        // A retired record must not be released meanwhile, by the end of an access inside an
+        // allocation (blocks.rs, 6). The access that gets the slot releases it.
+        let retired = own!(self.retired);
+        if retired {
+            self.retired.store(false, Ordering::Relaxed);
+        }
+        let slot = self.blocks.claim(self.identity);
+        if retired {
+            self.retired.store(true, Ordering::Relaxed);
+        }
+        slot
     }
 
     /// Defers the release of the record to the last access that ends. For the owner.

@@ -4,12 +4,15 @@
 #![allow(unsafe_code, reason = "an allocator is unsafe to implement")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::mem::{ManuallyDrop, forget};
+use std::slice;
+use std::thread;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
-use untorn::OverlapCell;
+use untorn::{OverlapCell, ReadGuard};
 
-use crate::child;
+use crate::{child, turn};
 
 /// The allocator of this process. It calls the hook of the current thread, if there is one.
 struct Allocator(&'static StatsAlloc<System>);
@@ -73,6 +76,119 @@ fn count() {
 }
 
 static KEPT: OverlapCell<u8> = OverlapCell::new(0);
+
+thread_local! {
+    static GUARDS: RefCell<Vec<ReadGuard<'static, u8>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A hook whose access stays open.
+fn keep_guard() {
+    GUARDS.with_borrow_mut(|guards| guards.push(KEPT.read()));
+}
+
+/// A hook that ends accesses which began before the one that allocates.
+fn drop_guards() {
+    GUARDS.take();
+}
+
+/// A hook whose access stays open until its next call.
+fn replace_guard() {
+    GUARDS.replace(vec![KEPT.read()]);
+}
+
+/// More accesses than the slots of a record and of its first three slot blocks.
+const ACCESSES: usize = 40;
+
+const HOOKS: [fn(); 4] = [count, keep_guard, drop_guards, replace_guard];
+
+/// The cells of a hook. One guard of each thread is leaked, so the next thread gets a new record.
+type Cells = [OverlapCell<u8>; ACCESSES];
+
+/// Returns the number of the first cells that have an access, and checks that no other cell has
+/// one. On another thread: an access of this thread would allocate the next slot block.
+fn in_use(cells: &'static [OverlapCell<u8>]) -> usize {
+    let body = || {
+        let in_use = |cell: &OverlapCell<u8>| cell.try_write().is_err();
+        let first = cells.iter().take_while(|cell| in_use(cell)).count();
+        assert!(!cells[first..].iter().any(in_use), "{first} accesses, more");
+        first
+    };
+    thread::spawn(body).join().expect("no panic")
+}
+
+#[test]
+fn nested_accesses_have_slots_of_their_own() {
+    static CELLS: [Cells; HOOKS.len()] =
+        [const { [const { OverlapCell::new(0) }; ACCESSES] }; HOOKS.len()];
+    let _turn = turn();
+    for (hook, cells) in HOOKS.into_iter().zip(&CELLS) {
+        let body = move || {
+            drop_guards();
+            let mut held = Vec::new();
+            for cell in cells {
+                // For `drop_guards`.
+                if held.len() % 5 == 1 {
+                    keep_guard();
+                }
+                held.push(hooked(hook, || cell.read()));
+                assert_eq!(in_use(cells), held.len());
+                let kept = GUARDS.with_borrow(|guards| !guards.is_empty());
+                assert_eq!(in_use(slice::from_ref(&KEPT)), usize::from(kept));
+            }
+            drop_guards();
+            held.truncate(1);
+            assert_eq!((in_use(cells), in_use(slice::from_ref(&KEPT))), (1, 0));
+            forget(held);
+        };
+        thread::spawn(body).join().expect("no panic");
+    }
+    assert!(*COUNTED.read() > 0, "the hook was not called");
+}
+
+thread_local! {
+    /// Guards that no destructor drops.
+    static LATE: RefCell<ManuallyDrop<Vec<ReadGuard<'static, u8>>>> =
+        const { RefCell::new(ManuallyDrop::new(Vec::new())) };
+    static READS_LATE: ReadsLate = const { ReadsLate };
+}
+
+static READ_LATE: OverlapCell<u8> = OverlapCell::new(0);
+
+/// A cell of threads whose records must not be used again.
+static LEAKED: OverlapCell<u8> = OverlapCell::new(0);
+
+struct ReadsLate;
+
+impl Drop for ReadsLate {
+    /// Begins an access while those before it end, the last of which releases the record of a
+    /// thread that has ended.
+    fn drop(&mut self) {
+        let drop_late = || LATE.with_borrow_mut(|guards| guards.clear());
+        let read = hooked(drop_late, || READ_LATE.read());
+        for _ in 0..100 {
+            let body = || {
+                forget(LEAKED.read());
+                let overlap = READ_LATE.try_write().err();
+                overlap.expect("a read is in progress").other.thread
+            };
+            let reader = thread::spawn(body).join().expect("no panic");
+            assert_eq!(&*reader, "late", "another thread has the record");
+        }
+        drop(read);
+    }
+}
+
+#[test]
+fn nested_ends_do_not_release_a_record() {
+    let _turn = turn();
+    let body = || {
+        READS_LATE.with(|_| ());
+        LATE.with_borrow_mut(|guards| guards.extend([(); 4].map(|()| READ_LATE.read())));
+    };
+    let thread = thread::Builder::new().name("late".into()).spawn(body);
+    thread.expect("a thread").join().expect("no panic");
+    assert!(READ_LATE.try_write().is_ok());
+}
 
 /// The variable is copied into memory of the allocator.
 #[test]
