@@ -32,7 +32,8 @@
 //!
 //! 1. Records, and with them slots and identities, are leaked: a pointer to one is always valid.
 //! 2. Only the thread that owns a record stores to its slots, its slot blocks and its identity. It
-//!    owns one record at most.
+//!    owns one record at most; a second one that it acquires because an access inside an allocation
+//!    has acquired the first (blocks.rs, 6) is released unused.
 //! 3. `word`, with its low bits cleared, is null or came from a `&'static Location`; `operation` is
 //!    null or came from a `&'static Operation`.
 //! 4. *A line and its description: a seqlock.* Before a description changes, first the line in

@@ -112,6 +112,11 @@ fn clean_up(slot: &'static Slot) {
 /// Acquires a record for the current thread.
 fn acquire_record() -> &'static Record {
     let record = REGISTRY.acquire(&current_identity());
+    // A global allocator may use a cell: then an access has begun while the record was allocated.
+    if let Some(own) = RECORD.with(Cell::get) {
+        REGISTRY.release(record);
+        return own;
+    }
     RECORD.with(|own| own.set(Some(record)));
     // While the thread-locals are being destroyed, the last access that ends releases the record.
     if RELEASE_ON_EXIT

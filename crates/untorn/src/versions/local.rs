@@ -154,6 +154,11 @@ fn claim_record() -> Option<&'static Record> {
     GIVE_BACK_ON_EXIT
         .try_with(|give_back| {
             let record = REGISTRY.claim();
+            // A global allocator may pin: then it has done so while a slab was allocated.
+            if let Some(own) = give_back.0.get() {
+                REGISTRY.give_back(record);
+                return own;
+            }
             give_back.0.set(Some(record));
             RECORD.with(|own| own.set(Some(record)));
             #[cfg(not(untorn_shuttle))]

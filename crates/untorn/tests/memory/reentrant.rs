@@ -7,12 +7,13 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::{Cell, RefCell};
 use std::mem::{ManuallyDrop, forget};
 use std::slice;
+use std::sync::LazyLock;
 use std::thread;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
-use untorn::{OverlapCell, ReadGuard};
+use untorn::{Map, OverlapCell, ReadGuard};
 
-use crate::{child, turn};
+use crate::{child, live, turn};
 
 /// The allocator of this process. It calls the hook of the current thread, if there is one.
 struct Allocator(&'static StatsAlloc<System>);
@@ -188,6 +189,49 @@ fn nested_ends_do_not_release_a_record() {
     let thread = thread::Builder::new().name("late".into()).spawn(body);
     thread.expect("a thread").join().expect("no panic");
     assert!(READ_LATE.try_write().is_ok());
+}
+
+/// Returns the bytes that a hundred threads leave, each of which needs a new record for its first
+/// access.
+fn left_by_accesses(hook: fn()) -> usize {
+    let before = live();
+    for _ in 0..100 {
+        let body = move || forget(hooked(hook, || LEAKED.read()));
+        thread::spawn(body).join().expect("no panic");
+    }
+    live().saturating_sub(before)
+}
+
+#[test]
+fn nested_first_accesses_leave_no_records() {
+    let _turn = turn();
+    // Takes the records that other tests have left.
+    left_by_accesses(|| ());
+    let plain = left_by_accesses(|| ());
+    let nested = left_by_accesses(count);
+    assert!(nested < plain * 3 / 2, "{nested} bytes, {plain} without");
+}
+
+static MAP: LazyLock<Map<u8, u8>> = LazyLock::new(|| Map::from([(1, 1)]));
+
+/// A hook that pins.
+fn pin() {
+    assert_eq!(MAP.pin().len(), 1);
+}
+
+/// The first pin of a thread allocates a slab when all records have an owner.
+#[test]
+fn nested_first_pins_leave_no_records() {
+    let _turn = turn();
+    let mut pins = Vec::new();
+    for _ in 0..150 {
+        pins.push(MAP.pin());
+        let before = MAP.stats().records;
+        let body = || drop(hooked(pin, || MAP.pin()));
+        thread::spawn(body).join().expect("no panic");
+        let after = MAP.stats().records;
+        assert_eq!(after, before, "with {} pins", pins.len());
+    }
 }
 
 /// The variable is copied into memory of the allocator.
