@@ -264,16 +264,17 @@ impl Shared {
         state.phase == Phase::Ending || mutant("poller_publishes_late_answers")
     }
 
-    /// Ends the running poll, whose result counts, and wakes the callers that wait for it.
+    /// Ends the running poll, whose result counts, and wakes the callers that wait for it. The
+    /// status keeps its revision if the newest one is not known.
     pub(super) fn end(
         &self,
         result: Result<Success, Failure>,
-        revision: Revision,
+        newest: Option<Revision>,
         token: Option<ResumeToken>,
         wanted: Option<Duration>,
     ) {
         let mut state = self.lock();
-        state.status.revision = revision;
+        state.status.revision = newest.unwrap_or(state.status.revision);
         state.status.resume_token = token;
         state.record(result, self.clock.now(), wanted);
         state.phase = Phase::Idle;

@@ -14,8 +14,33 @@ use super::target::{CommitCheck, Reason, Rejection, Target};
 use crate::Refreshed;
 use crate::mutants::mutant;
 
+/// Marks the poller as stopped when it is dropped.
+struct MarkStopped<'s>(&'s Shared);
+
+impl Drop for MarkStopped<'_> {
+    fn drop(&mut self) {
+        self.0.mark_stopped();
+    }
+}
+
 /// Polls until the poller is stopped, then drops the source, the target and the callbacks.
 pub(super) fn run<T, S>(
+    shared: &Shared,
+    guard: &Guard,
+    target: Arc<T>,
+    source: S,
+    token: Option<ResumeToken>,
+    callbacks: Callbacks,
+) where
+    T: Target<S::Contents, S::Deltas>,
+    S: DeltaSource,
+{
+    // Dropped after all the others, also by a panic that is not caught: `stop` waits for it.
+    let _stopped = MarkStopped(shared);
+    run_until_stopped(shared, guard, target, source, token, callbacks);
+}
+
+fn run_until_stopped<T, S>(
     shared: &Shared,
     guard: &Guard,
     target: Arc<T>,
@@ -37,16 +62,18 @@ pub(super) fn run<T, S>(
         let fetched = poll(&*target, &mut source, &mut token, &mut check);
         let wanted = catch_panic(|| source.wanted_delay());
         // After a failure too: it frees versions that readers have released since the last commit.
-        let reclaimed = catch_panic(|| target.free_released());
+        let freed = catch_panic(|| target.free_released());
+        let newest = catch_panic(|| target.newest_revision());
         if !shared.claim() {
             shared.discard();
             continue;
         }
-        let result = fetched.and_then(|refreshed| reclaimed.map(|()| refreshed));
-        let result = match &wanted {
-            Ok(_) => result,
-            Err(panic) => result.and(Err(panic.clone())),
-        };
+        let result = fetched.and_then(|refreshed| {
+            freed?;
+            newest.clone()?;
+            wanted.clone()?;
+            Ok(refreshed)
+        });
         let ended = shared.clock.now().instant;
         let result = result.map(|refreshed| Success::new(begun.began, ended, refreshed));
         match &result {
@@ -54,13 +81,12 @@ pub(super) fn run<T, S>(
             Err(failure) => callbacks.report(failure),
         }
         let wanted = wanted.ok().flatten();
-        shared.end(result, target.newest_revision(), token.clone(), wanted);
+        shared.end(result, newest.ok(), token.clone(), wanted);
     }
     // Only the panic hook reports a panic in these drops.
     _ = catch_panic(|| drop(source));
     _ = catch_panic(|| drop(target));
     _ = catch_panic(|| drop(callbacks));
-    shared.mark_stopped();
 }
 
 /// Fetches the contents or the changes, and publishes them. The position advances with the commit.
@@ -85,9 +111,15 @@ where
         Ok(())
     };
     let (published, newest) = match answer {
-        FetchedAfter::Unchanged => return Ok(Refreshed::unchanged_at(target.newest_revision())),
+        FetchedAfter::Unchanged => {
+            return catch_panic(|| Refreshed::unchanged_at(target.newest_revision()));
+        }
         FetchedAfter::Gap => return Err(misuse("reported a gap")),
-        FetchedAfter::Deltas { .. } if token.is_none() => return Err(misuse("returned deltas")),
+        FetchedAfter::Deltas { deltas, .. } if token.is_none() => {
+            // If this panics, the misuse is still the failure to report.
+            _ = catch_panic(|| drop(deltas));
+            return Err(misuse("returned deltas"));
+        }
         FetchedAfter::Contents { contents, token } => {
             let published = catch_panic(|| target.replace(contents, CommitCheck(&mut check)));
             (published, token)
@@ -156,5 +188,37 @@ fn rejected(rejection: Rejection) -> Failure {
         message,
         kind,
         ended: Instant::now(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+    use std::time::Duration;
+
+    use super::super::clock::Clock;
+    use super::super::delays::Delays;
+    use super::super::state::Settings;
+    use super::super::status::Activity;
+    use super::*;
+    use crate::Revision;
+
+    #[test]
+    fn a_thread_that_panics_marks_the_poller_stopped() {
+        let settings = Settings {
+            delays: Delays::with_period(Duration::MAX),
+            deadline: None,
+            max_age: None,
+            resume_token: None,
+        };
+        let shared = Shared::new(settings, Revision::FIRST, Clock::default());
+        let panics = || {
+            let _stopped = MarkStopped(&shared);
+            assert_ne!(shared.status().activity, Activity::Stopped);
+            resume_unwind(Box::new("not caught"));
+        };
+        assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+        assert_eq!(shared.status().activity, Activity::Stopped);
+        assert!(shared.wait_until_over(), "does not block");
     }
 }

@@ -15,7 +15,7 @@ fn end(shared: &Shared) {
     let now = shared.clock.now();
     let refreshed = Refreshed::unchanged_at(Revision::FIRST);
     let success = Success::new(now.clone(), now.instant, refreshed);
-    shared.end(Ok(success), Revision::FIRST, None, None);
+    shared.end(Ok(success), Some(Revision::FIRST), None, None);
 }
 
 /// Returns a poller with a period of eight hours whose first poll has ended, and its clock.

@@ -12,8 +12,9 @@ use untorn::poller::{
     CommitCheck, Delta, DeltaSource, FailureKind, FetchedAfter, NoDeltas, RefreshError, Rejection,
     ResumeToken, Target,
 };
-use untorn::{Poller, Published, Refreshed, Revision};
+use untorn::{Fetched, Poller, Published, Refreshed, Revision, Source};
 
+use super::stop::must_end;
 use super::support::{HOUR, LONG};
 
 /// A check of numbers.
@@ -259,4 +260,72 @@ fn position_advances_with_the_commit_of_the_target() {
     refuses.store(false, Ordering::SeqCst);
     poller.refresh_now(LONG).expect("the same deltas");
     assert_eq!(*target.published.pin(), [1, 2, 3, 4, 5]);
+}
+
+/// A target whose `newest_revision` panics while this is set.
+struct Panicking {
+    published: Published<u32>,
+    panics: AtomicBool,
+}
+
+impl Target<u32, NoDeltas> for Panicking {
+    fn replace(&self, number: u32, check: CommitCheck<'_>) -> Result<Refreshed, Rejection> {
+        let mut refreshed = Refreshed::unchanged_at(self.published.revision());
+        check.permit(1, &refreshed)?;
+        refreshed.revision = self.published.publish(number);
+        Ok(refreshed)
+    }
+
+    fn apply(&self, deltas: NoDeltas, _: CommitCheck<'_>) -> Result<Refreshed, Rejection> {
+        match deltas {}
+    }
+
+    fn newest_revision(&self) -> Revision {
+        assert!(!self.panics.load(Ordering::SeqCst), "in newest_revision");
+        self.published.revision()
+    }
+}
+
+/// A source of numbers, or of the same number for ever.
+struct Numbers {
+    is_unchanged: bool,
+}
+
+impl Source for Numbers {
+    type Contents = u32;
+    type Error = String;
+
+    fn fetch(&mut self) -> Result<Fetched<u32>, String> {
+        Ok(match self.is_unchanged {
+            true => Fetched::Unchanged,
+            false => Fetched::Contents(1),
+        })
+    }
+}
+
+#[test]
+fn a_panic_in_newest_revision_fails_the_poll() {
+    for is_unchanged in [false, true] {
+        must_end(move || {
+            let target = Arc::new(Panicking {
+                published: Published::new(0),
+                panics: AtomicBool::new(false),
+            });
+            let poller = Poller::every(HOUR, Numbers { is_unchanged })
+                .min_gap(Duration::ZERO)
+                .start(&target)
+                .expect("a thread");
+            poller.refresh_now(LONG).expect("a success");
+            let before = poller.status().revision;
+            target.panics.store(true, Ordering::SeqCst);
+            let Err(RefreshError::Failed(failure)) = poller.refresh_now(LONG) else {
+                panic!("a success");
+            };
+            assert_eq!(failure.kind, FailureKind::Panic);
+            assert_eq!(poller.status().revision, before, "the last known one");
+            target.panics.store(false, Ordering::SeqCst);
+            let last = poller.refresh_now(LONG).expect("the poller continues");
+            assert_eq!(poller.status().revision, last);
+        });
+    }
 }

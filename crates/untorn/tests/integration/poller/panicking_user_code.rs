@@ -3,10 +3,12 @@
 use std::hash::{Hash, Hasher};
 use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
 
 use untorn::poller::{Delta, DeltaSource, FailureKind, FetchedAfter, RefreshError, ResumeToken};
 use untorn::{Map, Poller, Published};
 
+use super::stop::must_end;
 use super::support::{Answer, HOUR, LONG, SourceControl, contents, started};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -241,6 +243,25 @@ fn value_of_a_panic_in_eq_is_dropped_unlocked() {
         .expect("a thread");
     assert_panicked(poller.refresh_now(LONG));
     assert_eq!(published.revision().get(), 1, "the drop has published");
+}
+
+/// Deltas without a position, which the poller drops.
+#[test]
+fn refused_deltas_may_panic_in_their_drop() {
+    must_end(|| {
+        let bomb = || Incomparable(Some(Arc::new(|| resume_unwind(Box::new("in Drop")))));
+        let source = Changes(move || vec![Delta::Put(1, bomb())]);
+        let poller = Poller::every(HOUR, source)
+            .min_gap(Duration::ZERO)
+            .start(&Arc::new(Map::new()))
+            .expect("a thread");
+        for _ in 0..2 {
+            let Err(RefreshError::Failed(failure)) = poller.refresh_now(LONG) else {
+                panic!("accepted");
+            };
+            assert_eq!(failure.kind, FailureKind::Error, "{failure}");
+        }
+    });
 }
 
 fn assert_panicked(poll: Result<untorn::Revision, RefreshError>) {
