@@ -458,6 +458,11 @@ pub(super) const CASES: &[Case] = &[
         &["etcd::listings::refused_value"],
     ),
     (
+        "live_etcd_other_history_is_taken",
+        Live,
+        &["etcd::histories::keys_of_two"],
+    ),
+    (
         "live_etcd_token_is_not_renewed",
         Live,
         &["etcd::lies::token_that_ends"],

@@ -4,7 +4,7 @@ use std::fmt;
 
 use untorn::mutants::mutant;
 
-use super::wire::{Event, Number, WatchResponse};
+use super::wire::{Event, Header, Number, WatchResponse};
 
 /// The most bytes of one revision in parts.
 const MAX_BYTES: usize = 256 << 20;
@@ -29,6 +29,8 @@ pub(super) enum End {
     Compacted,
     /// The server has fewer revisions than it had: it was restored, or has begun anew.
     Reset { server: u64 },
+    /// The server is of another cluster, or of an earlier term: it was restored, or has begun anew.
+    Other,
     /// Revisions were out of order, so that one may have been missed.
     Disordered,
     /// The server has canceled the watch.
@@ -48,6 +50,10 @@ impl fmt::Display for End {
                 "the watch of etcd is at the older revision {server}: was it restored, or begun \
                  anew? All keys are listed again"
             ),
+            Self::Other => f.write_str(
+                "the watch of etcd is of another cluster, or of an earlier term: was it restored, \
+                 or begun anew? All keys are listed again",
+            ),
             Self::Disordered => f.write_str(
                 "the watch has sent revisions out of order, so that changes may be missing; all \
                  keys are listed again",
@@ -63,6 +69,8 @@ impl fmt::Display for End {
 
 /// Puts the answers of a watch together.
 pub(super) struct Assembler {
+    /// The history of which the watch must be.
+    server: Header,
     /// The revision that the next event has at least.
     next: u64,
     /// The events of answers in parts.
@@ -71,9 +79,10 @@ pub(super) struct Assembler {
 }
 
 impl Assembler {
-    /// Creates an assembler of a watch from `next`.
-    pub(super) fn new(next: u64) -> Self {
+    /// Creates an assembler of a watch from `next`, in the history of `server`.
+    pub(super) fn new(next: u64, server: Header) -> Self {
         Self {
+            server,
             next,
             parts: Vec::new(),
             size: 0,
@@ -97,6 +106,9 @@ impl Assembler {
             && !mutant("live_etcd_reset_is_missed")
         {
             return Err(End::Reset { server });
+        }
+        if !self.server.is_continued_by(&answer.header) {
+            return Err(End::Other);
         }
         self.size += answer
             .events
@@ -139,8 +151,12 @@ impl Assembler {
 
 #[cfg(test)]
 mod tests {
-    use super::super::wire::{Bytes, EventType, Header, KeyValue};
+    use super::super::wire::{Bytes, EventType, KeyValue};
     use super::*;
+
+    fn assembler(next: u64) -> Assembler {
+        Assembler::new(next, Header::default())
+    }
 
     fn event(key: &str, revision: u64) -> Event {
         Event {
@@ -157,6 +173,7 @@ mod tests {
         WatchResponse {
             header: Header {
                 revision: Number(9),
+                ..Header::default()
             },
             fragment: is_part,
             events: events
@@ -176,7 +193,7 @@ mod tests {
 
     #[test]
     fn revisions_of_one_answer_are_batches() {
-        let mut assembler = Assembler::new(3);
+        let mut assembler = assembler(3);
         let batches = assembler.push(answer(&[("a", 3), ("b", 3), ("a", 5)], false));
         assert_eq!(batches, Ok(vec![batch(3, &["a", "b"]), batch(5, &["a"])]));
         // A note without a change.
@@ -185,7 +202,7 @@ mod tests {
 
     #[test]
     fn parts_are_put_together() {
-        let mut assembler = Assembler::new(3);
+        let mut assembler = assembler(3);
         assert_eq!(assembler.push(answer(&[("a", 3)], true)), Ok(vec![]));
         assert_eq!(assembler.push(answer(&[("b", 3)], true)), Ok(vec![]));
         let batches = assembler.push(answer(&[("c", 3)], false));
@@ -200,10 +217,10 @@ mod tests {
             &[("a", 3), ("b", 4), ("c", 3)],
         ];
         for order in orders {
-            let pushed = Assembler::new(3).push(answer(order, false));
+            let pushed = assembler(3).push(answer(order, false));
             assert_eq!(pushed, Err(End::Disordered), "{order:?}");
         }
-        let mut assembler = Assembler::new(3);
+        let mut assembler = assembler(3);
         assert!(assembler.push(answer(&[("a", 3)], false)).is_ok());
         let again = assembler.push(answer(&[("a", 3)], false));
         assert_eq!(again, Err(End::Disordered));
@@ -214,11 +231,25 @@ mod tests {
         let mut fewer = answer(&[], false);
         fewer.header.revision = Number(7);
         // The next revision may not exist yet.
-        assert_eq!(Assembler::new(8).push(fewer.clone()), Ok(vec![]));
-        let reset = Assembler::new(9).push(fewer.clone());
+        assert_eq!(assembler(8).push(fewer.clone()), Ok(vec![]));
+        let reset = assembler(9).push(fewer.clone());
         assert_eq!(reset, Err(End::Reset { server: 7 }));
         fewer.header.revision = Number(0);
-        assert_eq!(Assembler::new(9).push(fewer), Ok(vec![]));
+        assert_eq!(assembler(9).push(fewer), Ok(vec![]));
+    }
+
+    #[test]
+    fn server_of_another_history_ends_the_watch() {
+        let mut other = answer(&[("a", 3)], false);
+        let server = Header {
+            cluster_id: 1,
+            ..Header::default()
+        };
+        // The gateway may leave it out.
+        assert!(Assembler::new(3, server).push(other.clone()).is_ok());
+        other.header.cluster_id = 2;
+        let pushed = Assembler::new(3, server).push(other);
+        assert_eq!(pushed, Err(End::Other));
     }
 
     #[test]
@@ -226,12 +257,12 @@ mod tests {
         let mut end = answer(&[], false);
         end.canceled = true;
         end.cancel_reason = "why".into();
-        let canceled = Assembler::new(3).push(end.clone());
+        let canceled = assembler(3).push(end.clone());
         assert_eq!(canceled, Err(End::Canceled("why".into())));
         end.compact_revision = Number(5);
-        assert_eq!(Assembler::new(3).push(end.clone()), Err(End::Compacted));
+        assert_eq!(assembler(3).push(end.clone()), Err(End::Compacted));
         end.compact_revision = Number(0);
         end.cancel_reason = "etcdserver: mvcc: required revision has been compacted".into();
-        assert_eq!(Assembler::new(3).push(end), Err(End::Compacted));
+        assert_eq!(assembler(3).push(end), Err(End::Compacted));
     }
 }

@@ -4,7 +4,7 @@ use super::assemble::Assembler;
 use super::keys::Naming;
 use super::listing::{self, Range};
 use super::stream;
-use super::wire::{Failure, RangeResponse};
+use super::wire::{Failure, Header, RangeResponse};
 use crate::error::Place;
 
 const PREFIX: &str = "/app/";
@@ -28,7 +28,7 @@ pub fn run(bytes: &[u8]) {
 }
 
 fn watch(bytes: &[u8]) {
-    let mut assembler = Assembler::new(1);
+    let mut assembler = Assembler::new(1, Header::default());
     let mut last = 0;
     for line in bytes.split(|&byte| byte == b'\n') {
         let batches = match stream::push(line, &mut assembler) {

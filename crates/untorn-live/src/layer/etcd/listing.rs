@@ -3,7 +3,7 @@
 use untorn::mutants::mutant;
 
 use super::gateway::{CallError, Gateway};
-use super::wire::{Bytes, KeyValue, Number, RangeRequest, RangeResponse, code};
+use super::wire::{Bytes, Header, KeyValue, Number, RangeRequest, RangeResponse, code};
 use crate::error::{ConfigError, ErrorKind};
 
 /// The keys of a page, unless they are too large.
@@ -43,6 +43,8 @@ impl Range {
 #[derive(Debug)]
 pub(super) struct Listing {
     pub(super) revision: u64,
+    /// What the server said of itself.
+    pub(super) server: Header,
     pub(super) kvs: Vec<KeyValue>,
 }
 
@@ -104,6 +106,7 @@ fn pages(
             return Err(ConfigError::new(ErrorKind::Unreachable, message).into());
         }
         check(&page, &key, range, revision)?;
+        let server = page.header;
         size += page.kvs.iter().map(KeyValue::size).sum::<usize>();
         if size > max_size {
             let message = format!("the keys have more than {max_size} bytes, which is the limit");
@@ -116,7 +119,13 @@ fn pages(
                 key = last;
                 key.push(0);
             }
-            Some(_) | None if !page.more => return Ok(Listing { revision, kvs }),
+            Some(_) | None if !page.more => {
+                return Ok(Listing {
+                    revision,
+                    server,
+                    kvs,
+                });
+            }
             _ => {
                 let message = "the server promises more keys and sends none";
                 return Err(ConfigError::new(ErrorKind::Unreachable, message).into());
@@ -154,8 +163,9 @@ pub(super) fn check(
     Ok(())
 }
 
-/// Returns the newest revision of the server.
-pub(super) fn newest(gateway: &mut Gateway, range: &Range) -> Result<u64, ConfigError> {
+/// Returns the newest revision of the cluster, and its history: a member that is behind catches up
+/// before it answers.
+pub(super) fn newest(gateway: &mut Gateway, range: &Range) -> Result<Header, ConfigError> {
     let request = RangeRequest {
         key: Bytes(range.start.clone()),
         range_end: Bytes(Vec::new()),
@@ -166,5 +176,5 @@ pub(super) fn newest(gateway: &mut Gateway, range: &Range) -> Result<u64, Config
     let answer: RangeResponse = gateway
         .call("/v3/kv/range", &request)
         .map_err(CallError::into_error)?;
-    Ok(answer.header.revision.0)
+    Ok(answer.header)
 }

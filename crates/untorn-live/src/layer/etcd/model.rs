@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 use super::assemble::{Assembler, Batch, End};
 use super::listing::{self, Range};
 use super::stream;
-use super::wire::{Bytes, Event, EventType, Failure, KeyValue, Number, RangeResponse};
+use super::wire::{Bytes, Event, EventType, Failure, Header, KeyValue, Number, RangeResponse};
 
 /// The revision before the first.
 const BEFORE: u64 = 7;
@@ -100,7 +100,7 @@ fn lines(history: &[Batch], cuts: &[Cut], is_cut: bool) -> Vec<Vec<u8>> {
 
 /// Puts lines together. Returns what came before the end, and the end.
 fn assemble(lines: &[Vec<u8>]) -> (Vec<Batch>, Option<End>) {
-    let mut assembler = Assembler::new(BEFORE + 1);
+    let mut assembler = Assembler::new(BEFORE + 1, Header::default());
     let mut batches = Vec::new();
     for line in lines {
         match stream::push(line, &mut assembler) {
@@ -189,7 +189,7 @@ proptest! {
 
     #[test]
     fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        _ = stream::push(&bytes, &mut Assembler::new(3));
+        _ = stream::push(&bytes, &mut Assembler::new(3, Header::default()));
         _ = Failure::parse(&bytes);
         _ = serde_json::from_slice::<RangeResponse>(&bytes);
     }

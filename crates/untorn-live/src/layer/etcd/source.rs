@@ -15,7 +15,7 @@ use super::keys::Naming;
 use super::listing::{self, Listing, Range};
 use super::pace::{Pace, varied};
 use super::stream::{Next, Stream};
-use super::wire::{Bytes, CreateRequest, EventType, Number, WatchRequest};
+use super::wire::{Bytes, CreateRequest, EventType, Header, Number, WatchRequest};
 use crate::error::{ConfigError, ErrorKind, Place};
 
 /// The most keys for which a quiet watch of a server that has changed is answered by a listing.
@@ -46,6 +46,8 @@ pub(super) struct Progress {
     watched: usize,
     /// The revision of the last answer. The token says whether it was taken.
     revision: Option<u64>,
+    /// What the server said of its history, at the last listing or probe.
+    server: Header,
     /// The revision of the last listing or event, whether it was taken or not.
     known: u64,
     keys: usize,
@@ -199,7 +201,10 @@ impl Source {
     /// Follows from where a watch has ended, or lists again where that is not enough.
     fn end(&mut self, end: &End, last: u64) -> Result<Answer, ConfigError> {
         self.progress.stream = None;
-        let is_listed = matches!(end, End::Compacted | End::Reset { .. } | End::Disordered);
+        let is_listed = match end {
+            End::Compacted | End::Reset { .. } | End::Other | End::Disordered => true,
+            End::Canceled(_) | End::Broken(_) => false,
+        };
         if is_listed {
             self.resync();
         } else {
@@ -238,8 +243,11 @@ impl Source {
                 return Err(error);
             }
         };
+        let is_continued = self.is_continued_by(&newest, last);
+        self.progress.server = newest;
+        let newest = newest.revision.0;
         let before = self.progress.probed.replace((Instant::now(), newest));
-        if newest < last {
+        if !is_continued {
             self.resync();
             return self.list(0);
         }
@@ -261,6 +269,11 @@ impl Source {
         self.sweep(last)
     }
 
+    /// Returns whether the server has all that was answered, up to `last`.
+    fn is_continued_by(&self, newest: &Header, last: u64) -> bool {
+        newest.revision.0 >= last && self.progress.server.is_continued_by(newest)
+    }
+
     /// Drops a watch of another server than the one that has answered now: that one may hang.
     fn leave_other_server(&mut self) {
         let is_other = self.progress.watched != self.gateway.current();
@@ -274,6 +287,7 @@ impl Source {
         self.progress.stream = None;
         self.progress.revision = None;
         self.progress.refused = None;
+        self.progress.server = Header::default();
         self.progress.known = 0;
         self.state.update(|remote| remote.resyncs += 1);
     }
@@ -306,7 +320,8 @@ impl Source {
 
     /// Returns the answer for a listing, whose server may have begun anew.
     fn compared(&mut self, listing: &Listing) -> Result<Answer, ConfigError> {
-        if listing.revision < self.progress.known {
+        let is_continued = self.progress.server.is_continued_by(&listing.server);
+        if listing.revision < self.progress.known || !is_continued {
             // The watch of a server that has begun anew waits for a revision of the old one.
             self.resync();
         }
@@ -321,6 +336,7 @@ impl Source {
     /// Returns the answer for a listing, and watches what follows.
     fn listed(&mut self, listing: &Listing) -> Result<Answer, ConfigError> {
         self.progress.known = listing.revision;
+        self.progress.server = listing.server;
         self.progress.keys = listing.kvs.len();
         // A fleet that has started at once does not list at once.
         self.progress.next_sweep = Instant::now().checked_add(varied(self.sweep));
@@ -373,7 +389,7 @@ impl Source {
         let stream = Stream::start(
             connection,
             response,
-            Assembler::new(from),
+            Assembler::new(from, self.progress.server),
             trigger,
             &self.place.layer,
         );

@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::{Serialize, Serializer};
+use untorn::mutants::mutant;
 
 /// Bytes, in base64.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,40 +54,60 @@ impl Serialize for Number {
 
 impl<'de> Deserialize<'de> for Number {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-
-        impl Visitor<'_> for Text {
-            type Value = Number;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a number, or one in a text")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Number, E> {
-                let number = text.parse();
-                number
-                    .map_err(|_| E::custom("a revision is no number"))
-                    .and_then(|number| self.visit_u64(number))
-            }
-
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Number, E> {
-                // Of etcd they are signed. The next revision must be a number too.
-                match number < i64::MAX as u64 {
-                    true => Ok(Number(number)),
-                    false => Err(E::custom("a revision is too large")),
-                }
-            }
+        // Of etcd they are signed. The next revision must be a number too.
+        match unsigned(deserializer)? {
+            number if number < i64::MAX as u64 => Ok(Self(number)),
+            _ => Err(de::Error::custom("a revision is too large")),
         }
-
-        deserializer.deserialize_any(Text)
     }
 }
 
-#[derive(Clone, Debug, Default, serde::Deserialize)]
+/// Reads a number of 64 bits.
+fn unsigned<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    struct Text;
+
+    impl Visitor<'_> for Text {
+        type Value = u64;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a number, or one in a text")
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<u64, E> {
+            text.parse()
+                .map_err(|_| E::custom("a revision or an id is no number"))
+        }
+
+        fn visit_u64<E: de::Error>(self, number: u64) -> Result<u64, E> {
+            Ok(number)
+        }
+    }
+
+    deserializer.deserialize_any(Text)
+}
+
+/// What each answer says of its server. A field that the answer leaves out is zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(default)]
 pub(super) struct Header {
-    /// The revision of the server; zero if the answer does not say.
-    #[serde(default)]
+    #[serde(deserialize_with = "unsigned")]
+    pub(super) cluster_id: u64,
+    /// The number of the leader's election, which grows within a history.
+    #[serde(deserialize_with = "unsigned")]
+    pub(super) raft_term: u64,
     pub(super) revision: Number,
+}
+
+impl Header {
+    /// Returns whether an answer after this one is of the same history, as far as its cluster and
+    /// its term tell: a cluster that was restored from a backup has another id, or begins with a
+    /// small term.
+    pub(super) fn is_continued_by(&self, later: &Self) -> bool {
+        let is_other = self.cluster_id != later.cluster_id;
+        let is_known = self.cluster_id != 0 && later.cluster_id != 0;
+        let is_earlier = later.raft_term != 0 && later.raft_term < self.raft_term;
+        !(is_known && is_other || is_earlier) || mutant("live_etcd_other_history_is_taken")
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
@@ -275,6 +296,27 @@ mod tests {
         }
         for body in ["", "{}", "Not Found", r#"{"error":3}"#] {
             assert_eq!(Failure::parse(body.as_bytes()), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn histories_have_ids_and_terms() {
+        let header = |cluster_id, raft_term| Header {
+            cluster_id,
+            raft_term,
+            revision: Number(4),
+        };
+        let text = r#"{"cluster_id":"14841639068965178418","raft_term":"7","revision":"4"}"#;
+        let before: Header = serde_json::from_str(text).expect("a header");
+        let id = 14_841_639_068_965_178_418;
+        assert_eq!(before, header(id, 7));
+        // A field may be left out.
+        for same in [header(id, 7), header(id, 8), header(0, 7), header(id, 0)] {
+            assert!(before.is_continued_by(&same), "{same:?}");
+            assert!(Header::default().is_continued_by(&same), "{same:?}");
+        }
+        for other in [header(id, 6), header(3, 7), header(3, 0), header(0, 6)] {
+            assert!(!before.is_continued_by(&other), "{other:?}");
         }
     }
 

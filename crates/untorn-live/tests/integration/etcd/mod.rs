@@ -3,6 +3,7 @@
 mod failures;
 mod fleet;
 mod following;
+mod histories;
 mod history;
 mod lies;
 mod listings;

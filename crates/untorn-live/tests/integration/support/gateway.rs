@@ -37,6 +37,8 @@ pub(crate) type Lie = dyn Fn(&Request, &Keys) -> Option<Answer> + Send + Sync;
 #[derive(Clone)]
 pub(crate) struct Keys {
     pub(crate) revision: u64,
+    /// The cluster and its term, if answers have them.
+    pub(crate) server: Option<(u64, u64)>,
     /// Values and their revisions.
     kvs: BTreeMap<String, (String, u64)>,
     /// Changes in order; `None` for a delete.
@@ -67,6 +69,7 @@ impl Keys {
     pub(crate) fn new() -> Self {
         Self {
             revision: 1,
+            server: None,
             kvs: BTreeMap::new(),
             history: Vec::new(),
         }
@@ -96,15 +99,24 @@ impl Keys {
         let page = kvs.iter().take(limit);
         let page = page.map(|(key, (value, revision))| pair(key, Some(value), *revision));
         json!({
-            "header": {"revision": self.revision.to_string()},
+            "header": self.header(),
             "kvs": page.collect::<Vec<_>>(),
             "more": kvs.len() > limit,
         })
     }
 
+    fn header(&self) -> Json {
+        let mut header = header(self.revision);
+        if let Some((cluster, term)) = self.server {
+            header["cluster_id"] = cluster.to_string().into();
+            header["raft_term"] = term.to_string().into();
+        }
+        header
+    }
+
     /// Returns the lines of a watch from a revision.
     pub(crate) fn lines(&self, from: u64) -> Vec<Vec<u8>> {
-        let created = line(&json!({"header": header(self.revision), "created": true}));
+        let created = line(&json!({"header": self.header(), "created": true}));
         let history = self.history.iter().filter(|(at, ..)| *at >= from);
         let events = history.map(|(at, key, value)| event(key, value.as_deref(), *at));
         std::iter::once(created)

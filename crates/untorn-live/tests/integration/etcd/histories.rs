@@ -1,0 +1,74 @@
+//! Servers of another history than the one that is followed.
+
+use untorn_live::Store;
+
+use super::{LAYER, contents, followed, resyncs};
+use crate::support::gateway::{Gateway, Keys};
+use crate::support::{DEADLINE, wait_until};
+
+const CLUSTER: u64 = 14_841_639_068_965_178_418;
+
+/// Returns keys whose revision is at least 10, in a cluster at a term.
+fn keys(server: Option<(u64, u64)>, names: [&str; 2], changes: usize) -> Keys {
+    let mut keys = Keys::new();
+    keys.server = server;
+    for name in names {
+        keys.change(name, Some("first"));
+    }
+    for _ in 0..changes {
+        keys.change(names[0], Some("last"));
+    }
+    keys
+}
+
+fn names(store: &Store) -> Vec<String> {
+    contents(&store.pin()).into_keys().collect()
+}
+
+/// The other history has the revision from which the watch goes on.
+#[test]
+fn keys_of_two_histories_are_not_mixed() {
+    for other in [(CLUSTER - 1, 5), (CLUSTER, 4)] {
+        let gateway = Gateway::start();
+        gateway.replace(keys(Some((CLUSTER, 5)), ["/app/a", "/app/b"], 10));
+        let store = followed(gateway.url());
+        gateway.replace(keys(Some(other), ["/app/a", "/app/c"], 50));
+        gateway.cut();
+        let is_other = || names(&store) == ["/app/a", "/app/c"];
+        wait_until(DEADLINE, "the other keys are served", is_other);
+        assert_eq!(resyncs(&store), 1);
+        let revision = gateway.put("/app/a", "followed");
+        store.wait_for(LAYER, revision, DEADLINE).expect("it comes");
+        assert_eq!(resyncs(&store), 1);
+    }
+}
+
+/// The other history is behind the connection of probes, and the watch is of the old one.
+#[test]
+fn probe_finds_another_history() {
+    let gateway = Gateway::start();
+    gateway.replace(keys(Some((CLUSTER, 5)), ["/app/a", "/app/b"], 10));
+    let store = followed(gateway.url());
+    gateway.replace(keys(Some((CLUSTER, 2)), ["/app/a", "/app/c"], 10));
+    let is_other = || names(&store) == ["/app/a", "/app/c"];
+    wait_until(DEADLINE, "the other keys are served", is_other);
+    assert_eq!(resyncs(&store), 1);
+}
+
+/// A new leader, and a gateway that says nothing of terms.
+#[test]
+fn later_term_is_of_the_same_history() {
+    for later in [Some((CLUSTER, 6)), None] {
+        let gateway = Gateway::start();
+        gateway.replace(keys(Some((CLUSTER, 5)), ["/app/a", "/app/b"], 10));
+        let store = followed(gateway.url());
+        gateway.replace(keys(later, ["/app/a", "/app/b"], 50));
+        gateway.cut();
+        for value in ["one", "two"] {
+            let revision = gateway.put("/app/b", value);
+            let config = store.wait_for(LAYER, revision, DEADLINE).expect("it comes");
+            assert_eq!(contents(&config)["/app/b"], value);
+        }
+        assert_eq!(resyncs(&store), 0);
+    }
+}
