@@ -463,6 +463,11 @@ pub(super) const CASES: &[Case] = &[
         &["etcd::histories::keys_of_two"],
     ),
     (
+        "live_etcd_member_that_is_behind_is_a_reset",
+        Live,
+        &["etcd::histories::member_that"],
+    ),
+    (
         "live_etcd_token_is_not_renewed",
         Live,
         &["etcd::lies::token_that_ends"],

@@ -27,9 +27,11 @@ impl Batch {
 pub(super) enum End {
     /// The server no longer has the revisions that follow the last one.
     Compacted,
-    /// The server has fewer revisions than it had: it was restored, or has begun anew.
+    /// The server has fewer revisions than it had: it was restored, has begun anew, or lags behind
+    /// another one.
     Reset { server: u64 },
-    /// The server is of another cluster, or of an earlier term: it was restored, or has begun anew.
+    /// The server is of another cluster, or of an earlier term: it was restored, has begun anew, or
+    /// lags behind another one.
     Other,
     /// Revisions were out of order, so that one may have been missed.
     Disordered,
@@ -48,11 +50,11 @@ impl fmt::Display for End {
             Self::Reset { server } => write!(
                 f,
                 "the watch of etcd is at the older revision {server}: was it restored, or begun \
-                 anew? All keys are listed again"
+                 anew, or is its member behind?"
             ),
             Self::Other => f.write_str(
                 "the watch of etcd is of another cluster, or of an earlier term: was it restored, \
-                 or begun anew? All keys are listed again",
+                 or begun anew, or is its member behind?",
             ),
             Self::Disordered => f.write_str(
                 "the watch has sent revisions out of order, so that changes may be missing; all \

@@ -202,13 +202,20 @@ impl Source {
     fn end(&mut self, end: &End, last: u64) -> Result<Answer, ConfigError> {
         self.progress.stream = None;
         let is_listed = match end {
-            End::Compacted | End::Reset { .. } | End::Other | End::Disordered => true,
-            End::Canceled(_) | End::Broken(_) => false,
+            End::Compacted | End::Disordered => true,
+            // Its member may only be behind.
+            End::Reset { .. } | End::Other => {
+                let newest = listing::newest(&mut self.gateway, &self.range)?;
+                !self.is_continued_by(&newest, last)
+                    || mutant("live_etcd_member_that_is_behind_is_a_reset")
+            }
+            End::Canceled(_) | End::Broken(_) => {
+                self.gateway.leave_endpoint();
+                false
+            }
         };
         if is_listed {
             self.resync();
-        } else {
-            self.gateway.leave_endpoint();
         }
         if let End::Canceled(_) = end {
             // A token may have ended.

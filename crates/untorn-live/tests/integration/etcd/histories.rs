@@ -1,9 +1,13 @@
-//! Servers of another history than the one that is followed.
+//! Servers of another history, and members that are behind in the one that is followed.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde_json::json;
 use untorn_live::Store;
 
 use super::{LAYER, contents, followed, resyncs};
-use crate::support::gateway::{Gateway, Keys};
+use crate::support::gateway::{Answer, Gateway, Keys, line};
 use crate::support::{DEADLINE, wait_until};
 
 const CLUSTER: u64 = 14_841_639_068_965_178_418;
@@ -70,5 +74,31 @@ fn later_term_is_of_the_same_history() {
             assert_eq!(contents(&config)["/app/b"], value);
         }
         assert_eq!(resyncs(&store), 0);
+    }
+}
+
+/// The first watch is of a member that has not caught up, at an earlier revision and term.
+#[test]
+fn member_that_is_behind_is_no_reset() {
+    for (behind, term) in [(5, 5), (0, 4)] {
+        let gateway = Gateway::start();
+        gateway.replace(keys(Some((CLUSTER, 5)), ["/app/a", "/app/b"], 10));
+        let store = followed(gateway.url());
+        let is_behind = AtomicBool::new(true);
+        gateway.lie(move |request, keys| {
+            let is_first = request.path == "/v3/watch" && is_behind.swap(false, Ordering::SeqCst);
+            let header = json!({
+                "cluster_id": CLUSTER.to_string(),
+                "revision": (keys.revision - behind).to_string(),
+                "raft_term": term.to_string(),
+            });
+            let created = json!({"header": header, "created": true});
+            is_first.then(|| Answer::Parts(vec![line(&created)], true))
+        });
+        let revision = gateway.put("/app/a", "followed");
+        store.wait_for(LAYER, revision, DEADLINE).expect("it comes");
+        std::thread::sleep(Duration::from_secs(1));
+        assert_eq!(resyncs(&store), 0);
+        assert!(store.status().refusals().next().is_none());
     }
 }
