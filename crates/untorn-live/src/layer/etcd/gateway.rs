@@ -316,7 +316,10 @@ fn read(response: Response<Body>) -> Result<Vec<u8>, CallError> {
 }
 
 fn is_token_refused(failure: &Failure) -> bool {
-    failure.code == code::UNAUTHENTICATED || failure.message.contains("invalid auth token")
+    // The last one, after a change of rights, has the code of any wrong argument.
+    failure.code == code::UNAUTHENTICATED
+        || failure.message.contains("invalid auth token")
+        || failure.message.contains("revision of auth store is old")
 }
 
 /// Returns the error for a request without a user.

@@ -320,21 +320,27 @@ fn token_that_is_always_refused() {
     check(user, lie, "has no token");
 }
 
-/// The server takes the tokens of one kind, and then only those of another.
+/// The server takes the tokens of one kind, and then only those of another: the old ones have
+/// ended, or rights have changed since.
 #[test]
 fn token_that_ends_is_renewed() {
-    let gateway = start();
-    let store = follow(layer(gateway.url()).user("app", "secret"));
-    gateway.lie(|request, _| match (&*request.path, &request.token) {
-        ("/v3/auth/authenticate", _) => Some(whole(200, r#"{"token": "new"}"#)),
-        (_, Some(token)) if token == "new" => None,
-        _ => Some(whole(401, r#"{"error":"invalid auth token","code":16}"#)),
-    });
-    let revision = gateway.put("/app/a", "2");
-    store.wait_for(LAYER, revision, LONG).expect("it comes");
-    let asked = gateway.requests();
-    let asked = asked.iter().filter(|path| path.ends_with("authenticate"));
-    assert_eq!(asked.count(), 2);
+    for refused in [
+        r#"{"error":"etcdserver: invalid auth token","code":16}"#,
+        r#"{"error":"etcdserver: revision of auth store is old","code":3}"#,
+    ] {
+        let gateway = start();
+        let store = follow(layer(gateway.url()).user("app", "secret"));
+        gateway.lie(|request, _| match (&*request.path, &request.token) {
+            ("/v3/auth/authenticate", _) => Some(whole(200, r#"{"token": "new"}"#)),
+            (_, Some(token)) if token == "new" => None,
+            _ => Some(whole(401, refused)),
+        });
+        let revision = gateway.put("/app/a", "2");
+        store.wait_for(LAYER, revision, LONG).expect("it comes");
+        let asked = gateway.requests();
+        let asked = asked.iter().filter(|path| path.ends_with("authenticate"));
+        assert_eq!(asked.count(), 2);
+    }
 }
 
 /// The server has begun anew, with fewer revisions. The watch waits for one of the future.
