@@ -264,7 +264,7 @@ fn phase(timeout: Timeout) -> &'static str {
             "it did not take the request in time"
         }
         Timeout::RecvResponse => "no answer began in time",
-        Timeout::PerRead => "the answer stopped",
-        _ => "the answer was not complete in time",
+        Timeout::PerRead => "the response stopped",
+        _ => "the response was not complete in time",
     }
 }
