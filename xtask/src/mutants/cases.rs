@@ -124,6 +124,16 @@ pub(super) const CASES: &[Case] = &[
     ("dropped_batch_is_published", Lib, MAP),
     ("batch_loses_a_write", Integration, &["map::torn"]),
     ("readers_free_versions", Integration, &["published::"]),
+    (
+        "nested_block_is_replaced",
+        Memory,
+        &["reentrant::nested_accesses"],
+    ),
+    (
+        "nested_end_releases_the_record",
+        Memory,
+        &["reentrant::nested_ends"],
+    ),
     ("reclaim_frees_nothing", Memory, &["retained::"]),
     ("bytes_count_what_is_shared", Memory, &["retained::"]),
     ("missed_is_one_more", Integration, &["subscription::"]),

@@ -194,7 +194,8 @@ fn nested_ends_do_not_release_a_record() {
     assert!(READ_LATE.try_write().is_ok());
 }
 
-/// Returns the bytes that some threads leave, each of which needs a new record for its first access.
+/// Returns the bytes that some threads leave, each of which needs a new record for its first
+/// access.
 fn left_by_accesses(hook: fn()) -> usize {
     let before = live();
     for _ in 0..THREADS {
