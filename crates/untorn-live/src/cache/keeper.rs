@@ -208,7 +208,7 @@ impl Run {
                 Ok(Some(contents)) => taken.push((layer, contents)),
                 _ if self.engine.has_loaded(layer) => {}
                 Ok(None) => {
-                    let message = format!("the cache is not taken: it has no layer {name}");
+                    let message = format!("cannot use the cache: it has no layer {name}");
                     let place = file::place(&self.cache.path);
                     return Err(ConfigError::new(ErrorKind::Cache, message).at(place));
                 }

@@ -54,7 +54,7 @@ impl CallError {
         match self {
             Self::Server(failure) => explain(&failure),
             Self::TooLarge => {
-                let message = format!("an answer has more than {MAX_ANSWER} bytes");
+                let message = format!("a response has more than {MAX_ANSWER} bytes");
                 ConfigError::new(ErrorKind::Unreadable, message)
             }
             Self::Other(error) => error,
@@ -104,7 +104,7 @@ impl Gateway {
             let response = post(connection, &endpoint, path, token.as_deref(), &body)?;
             let bytes = read(response)?;
             serde_json::from_slice(&bytes).map_err(|error| {
-                let message = format!("the answer of {endpoint} cannot be parsed: {error}");
+                let message = format!("the response of {endpoint} cannot be parsed: {error}");
                 ConfigError::new(ErrorKind::Unreachable, message).into()
             })
         })
@@ -221,11 +221,11 @@ impl Gateway {
         let bytes = read(post(connection, &endpoint, path, None, &body)?)?;
         let answer: Result<AuthenticateResponse, _> = serde_json::from_slice(&bytes);
         let answer = answer.map_err(|_| {
-            let message = "the answer to the authentication cannot be parsed";
+            let message = "the response to the authentication cannot be parsed";
             ConfigError::new(ErrorKind::Unreachable, message)
         })?;
         if answer.token.is_empty() {
-            let message = "the answer to the authentication has no token: is this etcd?";
+            let message = "the response to the authentication has no token: is this etcd?";
             return Err(ConfigError::new(ErrorKind::Unreachable, message).into());
         }
         self.token = Some(answer.token);
@@ -275,7 +275,7 @@ fn read(response: Response<Body>) -> Result<Vec<u8>, CallError> {
     let mut bytes = Vec::new();
     let mut reader = response.into_body().into_reader().take(MAX_ANSWER + 1);
     reader.read_to_end(&mut bytes).map_err(|error| {
-        let message = format!("the answer was cut off: {error}");
+        let message = format!("the response was cut off: {error}");
         ConfigError::new(ErrorKind::Unreachable, message)
     })?;
     if bytes.len() as u64 > MAX_ANSWER {

@@ -102,7 +102,7 @@ fn pages(
             revision = page.header.revision.0;
         }
         if revision == 0 {
-            let message = "the answer has no revision: is this etcd?";
+            let message = "the response has no revision: is this etcd?";
             return Err(ConfigError::new(ErrorKind::Unreachable, message).into());
         }
         check(&page, &key, range, revision)?;

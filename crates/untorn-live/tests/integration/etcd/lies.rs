@@ -283,7 +283,7 @@ fn answers_of_other_servers_are_refused() {
         ("the server answered 502", |_, _| {
             whole(502, "<html>Bad Gateway</html>")
         }),
-        ("the answer was cut off", |_, _| {
+        ("the response was cut off", |_, _| {
             Answer::Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"header\":".into())
         }),
         ("the request failed", |_, _| {
