@@ -54,6 +54,8 @@ pub(super) struct Progress {
     /// When the server was asked last, because of a quiet watch, and its revision then.
     probed: Option<(Instant, u64)>,
     next_sweep: Option<Instant>,
+    /// A listing that was asked for has failed.
+    is_wanted_again: bool,
     has_watched: bool,
     /// The last answer was refused by the store.
     is_refused: bool,
@@ -108,8 +110,12 @@ impl Source {
             .progress
             .next_sweep
             .is_some_and(|next| next <= Instant::now());
-        if is_wanted || is_swept && !mutant("live_etcd_is_not_swept") {
-            return self.sweep(last);
+        let is_wanted_again = std::mem::take(&mut self.progress.is_wanted_again);
+        if is_wanted || is_wanted_again || is_swept && !mutant("live_etcd_is_not_swept") {
+            let answer = self.sweep(last);
+            // A caller who has asked during this poll waits for the next one.
+            self.progress.is_wanted_again = is_wanted && answer.is_err();
+            return answer;
         }
         let Some(stream) = &self.progress.stream else {
             self.watch(last + 1)?;
