@@ -302,11 +302,13 @@ impl Directories {
         let Some(watcher) = &mut self.watcher else {
             return;
         };
-        let routes = lock(&events.routes);
-        let is_used = |watched: &&Watched| routes.iter().any(|route| route.is_below(&watched.path));
         // The operating system has one watch for all paths of a directory.
-        let used: Vec<_> = self.directories.iter().filter(is_used).collect();
-        let used: Vec<_> = used.iter().map(|watched| watched.identity).collect();
+        let used = self.directories.iter().filter(|watched| {
+            let routes = lock(&events.routes);
+            routes.iter().any(|route| route.is_below(&watched.path))
+        });
+        // Before a watch is ended, which waits for the thread: it locks the routes.
+        let used: Vec<_> = used.map(|watched| watched.identity).collect();
         self.directories.retain(|watched| {
             let is_needed = used.contains(&watched.identity);
             if !is_needed && !mutant("live_old_directories_stay_watched") {
