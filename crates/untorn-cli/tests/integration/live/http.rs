@@ -1,7 +1,7 @@
 //! Sources of HTTP servers: a server of the test on a free port.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
 use super::{Folder, Watched};
@@ -178,6 +178,9 @@ fn etcd_that_wants_a_user_gets_an_option() {
                 "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n\
                  {body}"
             );
+            // Closing with a request that was not read whole would reset the connection.
+            _ = stream.shutdown(Shutdown::Write);
+            _ = io::copy(&mut stream, &mut io::sink());
         }
     });
     let folder = Folder::new(&[]);
