@@ -166,21 +166,23 @@ impl Body {
         UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH)
     }
 
-    /// Removes a layer, and returns the number of its keys. Layers of one name are in the order of
-    /// the store.
+    /// Removes a layer, and returns the number of its keys.
     pub(super) fn take_count(&mut self, layer: &str) -> usize {
-        let index = self.layers.iter().position(|body| body.name == layer);
-        let body = index.map(|index| self.layers.remove(index));
+        let body = self.remove(layer);
         body.map_or(0, |body| body.entries.len() + body.left_out.len())
+    }
+
+    /// Removes a layer. Those of one name are in the order of the store.
+    fn remove(&mut self, layer: &str) -> Option<LayerBody> {
+        let index = self.layers.iter().position(|body| body.name == layer)?;
+        Some(self.layers.remove(index))
     }
 
     /// Returns the keys of a layer; `None` if the cache does not have it.
     pub(super) fn take(&mut self, layer: &str) -> Result<Option<Contents>, ConfigError> {
-        let Some(index) = self.layers.iter().position(|body| body.name == layer) else {
+        let Some(body) = self.remove(layer) else {
             return Ok(None);
         };
-        // Layers of one name are in the order of the store.
-        let body = self.layers.remove(index);
         if let Some(key) = body.left_out.first() {
             let message = "cannot use the cache: it lacks this secret, and the layer of the \
                            secret has not responded";

@@ -41,7 +41,7 @@ fn parser<'p>(text: &'p str, place: &'p Place) -> Result<(Parser<'p>, &'p RawVal
 }
 
 /// Parses a value, which may be no object. The path is that of its key.
-pub(super) fn parse_value(text: &str, path: &str, place: &Place) -> Result<Value, ConfigError> {
+pub(crate) fn parse_value(text: &str, path: &str, place: &Place) -> Result<Value, ConfigError> {
     let (parser, root) = parser(text, place)?;
     parser.value(root, parser.line_of(root), path)
 }

@@ -15,6 +15,7 @@ mod yaml;
 use std::path::Path;
 
 pub(crate) use self::flatten::flatten;
+pub(crate) use self::json::parse_value;
 use crate::error::{ConfigError, ErrorKind, Place};
 use crate::key::MAX_DEPTH;
 use crate::layer::Contents;
@@ -150,11 +151,6 @@ impl Lines {
         let before = self.0.partition_point(|&newline| newline < offset);
         u32::try_from(before + 1).unwrap_or(u32::MAX)
     }
-}
-
-/// Parses a JSON text that is the value of a key.
-pub(crate) fn parse_value(text: &str, key: &str, place: &Place) -> Result<Value, ConfigError> {
-    json::parse_value(text, key, place)
 }
 
 /// Returns the error for a key that occurs twice.

@@ -303,12 +303,15 @@ impl Directories {
             return;
         };
         // The operating system has one watch for all paths of a directory.
-        let used = self.directories.iter().filter(|watched| {
+        let used: Vec<_> = {
+            // Not held while a watch is ended, which waits for the thread: it locks the routes.
             let routes = lock(&events.routes);
-            routes.iter().any(|route| route.is_below(&watched.path))
-        });
-        // Before a watch is ended, which waits for the thread: it locks the routes.
-        let used: Vec<_> = used.map(|watched| watched.identity).collect();
+            let used = self
+                .directories
+                .iter()
+                .filter(|watched| routes.iter().any(|route| route.is_below(&watched.path)));
+            used.map(|watched| watched.identity).collect()
+        };
         self.directories.retain(|watched| {
             let is_needed = used.contains(&watched.identity);
             if !is_needed && !mutant("live_old_directories_stay_watched") {

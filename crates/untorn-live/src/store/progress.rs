@@ -127,7 +127,7 @@ struct Outage {
     refusal: Refusal,
     refusals: u64,
     began: Instant,
-    /// The program has heard of it. One that ends before has no recovery either.
+    /// It was reported to the program. One that ends before that has no recovery either.
     is_reported: bool,
 }
 

@@ -7,7 +7,9 @@ use untorn::poller::{Delta, DeltaSource, FetchedAfter, ResumeToken};
 use untorn_live::layer::Custom;
 use untorn_live::{ConfigError, ErrorKind, Store, StoreBuilder, Value};
 
-use crate::support::{DEADLINE, HOUR, LONG, folder, place, wait_for_refusal, wait_until};
+use crate::support::{
+    DEADLINE, HOUR, LONG, answer_with_position, folder, place, wait_for_refusal, wait_until,
+};
 
 /// A source with contents that the test sets, which may have a key twice. Their text is its
 /// position.
@@ -31,14 +33,7 @@ impl DeltaSource for Entries {
         last: Option<&ResumeToken>,
     ) -> Result<FetchedAfter<Self::Contents, Self::Deltas>, ConfigError> {
         let contents = self.0.lock().expect("no panic").clone();
-        let token = ResumeToken::new(format!("{contents:?}"));
-        if last == Some(&token) {
-            return Ok(FetchedAfter::Unchanged);
-        }
-        Ok(FetchedAfter::Contents {
-            contents,
-            token: Some(token),
-        })
+        Ok(answer_with_position(last, contents))
     }
 }
 
@@ -154,8 +149,8 @@ fn refused_contents_are_replaced_by_malformed_ones() {
     assert_eq!(config.get("cert"), Some(&Value::from(1)));
 }
 
-/// What was taken with another layer is not what the last poll of its own has returned: a source
-/// that goes back to that is fetched all the same.
+/// A layer whose contents were taken with another one goes back to what its own last poll returned:
+/// it is fetched all the same.
 #[test]
 fn contents_taken_with_another_layer_can_be_reverted() {
     let (host, certificate) = (Entries::default(), Entries::default());

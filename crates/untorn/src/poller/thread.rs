@@ -15,7 +15,7 @@ use crate::Refreshed;
 use crate::mutants::mutant;
 
 /// Marks the poller as stopped when it is dropped.
-struct MarkStopped<'s>(&'s Shared);
+pub(super) struct MarkStopped<'s>(pub(super) &'s Shared);
 
 impl Drop for MarkStopped<'_> {
     fn drop(&mut self) {
@@ -188,37 +188,5 @@ fn rejected(rejection: Rejection) -> Failure {
         message,
         kind,
         ended: Instant::now(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-    use std::time::Duration;
-
-    use super::super::clock::Clock;
-    use super::super::delays::Delays;
-    use super::super::state::Settings;
-    use super::super::status::Activity;
-    use super::*;
-    use crate::Revision;
-
-    #[test]
-    fn a_thread_that_panics_marks_the_poller_stopped() {
-        let settings = Settings {
-            delays: Delays::with_period(Duration::MAX),
-            deadline: None,
-            max_age: None,
-            resume_token: None,
-        };
-        let shared = Shared::new(settings, Revision::FIRST, Clock::default());
-        let panics = || {
-            let _stopped = MarkStopped(&shared);
-            assert_ne!(shared.status().activity, Activity::Stopped);
-            resume_unwind(Box::new("not caught"));
-        };
-        assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
-        assert_eq!(shared.status().activity, Activity::Stopped);
-        assert!(shared.wait_until_over(), "does not block");
     }
 }

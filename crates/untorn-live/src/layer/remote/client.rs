@@ -263,7 +263,7 @@ fn phase(timeout: Timeout) -> &'static str {
         Timeout::SendRequest | Timeout::SendBody | Timeout::PerWrite => {
             "it did not take the request in time"
         }
-        Timeout::RecvResponse => "no answer began in time",
+        Timeout::RecvResponse => "no response began in time",
         Timeout::PerRead => "the response stopped",
         _ => "the response was not complete in time",
     }

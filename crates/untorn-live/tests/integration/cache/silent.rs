@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use untorn::poller::{Delta, DeltaSource, FetchedAfter, ResumeToken};
 use untorn_live::layer::Custom;
-use untorn_live::{Cache, ConfigError, ErrorKind, Store, Value};
+use untorn_live::{Cache, ConfigError, ErrorKind, Store, StoreBuilder, Value};
 
-use crate::support::{DEADLINE, LONG, folder, wait_until};
+use crate::support::{DEADLINE, LONG, answer_with_position, folder, wait_until};
 
 type Contents = BTreeMap<&'static str, i64>;
 
@@ -48,19 +49,17 @@ impl DeltaSource for Server {
     ) -> Result<FetchedAfter<Self::Contents, Self::Deltas>, ConfigError> {
         let contents = self.0.lock().expect("no panic").clone();
         let down = || ConfigError::new(ErrorKind::Source, "the server is down");
-        let contents = contents.ok_or_else(down)?;
-        let token = ResumeToken::new(format!("{contents:?}"));
-        if last == Some(&token) {
-            return Ok(FetchedAfter::Unchanged);
-        }
-        Ok(FetchedAfter::Contents {
-            contents: contents
-                .into_iter()
-                .map(|(key, n)| (key, n.into()))
-                .collect(),
-            token: Some(token),
-        })
+        let contents = contents.ok_or_else(down)?.into_iter();
+        let contents = contents.map(|(key, number)| (key, number.into()));
+        Ok(answer_with_position(last, contents.collect()))
     }
+}
+
+/// Returns a builder for a store that takes the cache if a layer has not answered after a time.
+fn two_layers(path: &Path, layers: [Custom; 2], after: Duration) -> StoreBuilder {
+    let [one, two] = layers;
+    let builder = Store::builder().layer(one).layer(two);
+    builder.cache(Cache::at(path).after(after))
 }
 
 /// Both sources are up again, one with contents that no revision can have: the last good ones are
@@ -81,11 +80,9 @@ fn check_wrong_answer(layer: fn(&Server, &str) -> Custom) {
     let path = folder.path().join("app.cache");
     let (one, two) = (Server::default(), Server::default());
     let start = || {
+        let layers = [layer(&one, "one"), layer(&two, "two")];
         // The first layer has answered by then.
-        let cache = Cache::at(&path).after(Duration::from_millis(200));
-        let builder = Store::builder()
-            .layer(layer(&one, "one"))
-            .layer(layer(&two, "two"));
+        let builder = two_layers(&path, layers, Duration::from_millis(200));
         let checked = builder.check(|new, _| {
             let value = |key| new.get(key).and_then(|value| value.as_integer());
             match value("a") == value("b") {
@@ -93,7 +90,7 @@ fn check_wrong_answer(layer: fn(&Server, &str) -> Custom) {
                 false => Err("a and b differ"),
             }
         });
-        checked.cache(cache).start().expect("a store")
+        checked.start().expect("a store")
     };
     let value = |store: &Store| store.pin().get("a").and_then(|value| value.as_integer());
     one.set(Some(Contents::from([("a", 1)])));
@@ -154,9 +151,8 @@ fn callback_at_a_cached_start_can_use_the_store() {
     let (send, answers) = mpsc::channel();
     let start = || {
         let (shared, send) = (Arc::clone(&shared), send.clone());
-        let cache = Cache::at(&path).after(Duration::from_millis(1));
-        let builder = Store::builder().layer(one.layer("one"));
-        let builder = builder.layer(two.layer("two")).cache(cache);
+        let layers = [one.layer("one"), two.layer("two")];
+        let builder = two_layers(&path, layers, Duration::from_millis(1));
         let builder = builder.check(|new, _| match new.get("a") == new.get("b") {
             true => Ok(()),
             false => Err("a and b differ"),
@@ -191,11 +187,9 @@ fn changes_are_written_while_a_source_is_silent() {
     let path = folder.path().join("app.cache");
     let (one, two) = (Server::default(), Server::default());
     let start = || {
-        let cache = Cache::at(&path).after(Duration::from_millis(1));
-        let builder = Store::builder()
-            .layer(one.layer("one"))
-            .layer(two.layer("two"));
-        builder.cache(cache).start().expect("a store")
+        let layers = [one.layer("one"), two.layer("two")];
+        let builder = two_layers(&path, layers, Duration::from_millis(1));
+        builder.start().expect("a store")
     };
     let since = |store: &Store| store.status().cache.expect("one").in_use_since;
     one.set(Some(Contents::from([("a", 1)])));

@@ -289,14 +289,14 @@ fn answers_of_other_servers_are_refused() {
         ("the request failed", |_, _| {
             Answer::Raw(b"SSH-2.0\r\n\r\n".into())
         }),
-        ("no answer began in time", |_, _| Answer::Silence),
+        ("no response began in time", |_, _| Answer::Silence),
     ]);
 }
 
 /// A watch that says nothing is asked for, also if the server takes it.
 #[test]
 fn silent_watch_is_an_error() {
-    check_watches(vec![("no answer began in time", |_| Answer::Silence)]);
+    check_watches(vec![("no response began in time", |_| Answer::Silence)]);
 }
 
 #[test]

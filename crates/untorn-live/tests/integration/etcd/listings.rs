@@ -48,6 +48,13 @@ fn fail_listings(request: &Request, _: &Keys) -> Option<Answer> {
     (request.path == "/v3/kv/range").then(|| Answer::Whole(500, "not now".into()))
 }
 
+/// Puts a value, and checks that it arrives.
+fn check_watch(gateway: &Gateway, store: &Store, value: u32) {
+    let revision = gateway.put("/app/limit", &value.to_string());
+    let config = store.wait_for(LAYER, revision, DEADLINE).expect("it comes");
+    assert_eq!(config.get_as("limit"), Ok(value));
+}
+
 #[test]
 fn failed_sweep_leaves_the_watch() {
     let gateway = start();
@@ -55,9 +62,7 @@ fn failed_sweep_leaves_the_watch() {
     gateway.lie(fail_listings);
     for value in 2..5 {
         wait_for_refusal(&store, |error| error.message().contains("not now"));
-        let revision = gateway.put("/app/limit", &value.to_string());
-        let config = store.wait_for(LAYER, revision, DEADLINE).expect("it comes");
-        assert_eq!(config.get_as("limit"), Ok(value));
+        check_watch(&gateway, &store, value);
     }
 }
 
@@ -69,9 +74,7 @@ fn failed_refresh_leaves_the_watch() {
     for value in 2..5 {
         let error = store.refresh(LONG).expect_err("it fails");
         assert!(error.message().contains("not now"), "{error}");
-        let revision = gateway.put("/app/limit", &value.to_string());
-        let config = store.wait_for(LAYER, revision, DEADLINE).expect("it comes");
-        assert_eq!(config.get_as("limit"), Ok(value));
+        check_watch(&gateway, &store, value);
     }
 }
 
@@ -105,7 +108,7 @@ fn refused_keys_without_a_watch_have_pauses() {
     }
 }
 
-/// What was refused is kept, and tried again without the server.
+/// A value that the store refuses is kept, and tried again without asking the server.
 #[test]
 fn refused_value_is_listed_once() {
     for (key, wrong, right) in [("/app/limit", "no number", "2"), ("/app/", "a value", "")] {

@@ -15,7 +15,8 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use tempfile::TempDir;
-use untorn_live::{ConfigError, Store};
+use untorn::poller::{FetchedAfter, ResumeToken};
+use untorn_live::{ConfigError, Store, Value};
 
 /// A period that no test waits for: changes are noticed by their events.
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
@@ -55,6 +56,21 @@ pub(crate) fn wait_for_refusal(store: &Store, condition: impl Fn(&ConfigError) -
         }
         assert!(start.elapsed() < DEADLINE, "no such refusal: {status}");
         thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Returns the answer of a source with these contents, whose text is their position.
+pub(crate) fn answer_with_position<V>(
+    last: Option<&ResumeToken>,
+    contents: Vec<(&'static str, Value)>,
+) -> FetchedAfter<Vec<(&'static str, Value)>, V> {
+    let token = ResumeToken::new(format!("{contents:?}"));
+    if last == Some(&token) {
+        return FetchedAfter::Unchanged;
+    }
+    FetchedAfter::Contents {
+        contents,
+        token: Some(token),
     }
 }
 

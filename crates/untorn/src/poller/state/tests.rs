@@ -1,5 +1,6 @@
 //! The state of a poller, on a clock that the tests advance.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Instant;
@@ -7,6 +8,7 @@ use std::time::Instant;
 use super::*;
 use crate::Refreshed;
 use crate::poller::clock::Fake;
+use crate::poller::thread::MarkStopped;
 
 const HOUR: Duration = Duration::from_secs(3600);
 const LONG: Duration = Duration::from_secs(60);
@@ -79,15 +81,33 @@ fn a_due_time_is_corrected_after_a_suspend() {
     assert_eq!(shared.lock().schedule.left(), Some(Duration::ZERO));
 }
 
-#[test]
-fn no_poll_is_due_after_an_infinite_delay() {
+/// Returns a poller whose period has no end.
+fn without_end() -> Shared {
     let settings = Settings {
         delays: Delays::with_period(Duration::MAX),
         deadline: None,
         max_age: None,
         resume_token: None,
     };
-    let shared = Shared::new(settings, Revision::FIRST, Clock::default());
+    Shared::new(settings, Revision::FIRST, Clock::default())
+}
+
+#[test]
+fn a_thread_that_panics_marks_the_poller_stopped() {
+    let shared = without_end();
+    let panics = || {
+        let _stopped = MarkStopped(&shared);
+        assert_ne!(shared.status().activity, Activity::Stopped);
+        resume_unwind(Box::new("not caught"));
+    };
+    assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+    assert_eq!(shared.status().activity, Activity::Stopped);
+    assert!(shared.wait_until_over(), "does not block");
+}
+
+#[test]
+fn no_poll_is_due_after_an_infinite_delay() {
+    let shared = without_end();
     assert!(shared.begin().is_some());
     end(&shared);
     assert_eq!(shared.lock().schedule.left(), None);
