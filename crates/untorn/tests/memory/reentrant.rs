@@ -13,7 +13,7 @@ use std::thread;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use untorn::{Map, OverlapCell, ReadGuard};
 
-use crate::{child, live, turn};
+use crate::{alone, child, live};
 
 /// The allocator of this process. It calls the hook of the current thread, if there is one.
 struct Allocator(&'static StatsAlloc<System>);
@@ -121,7 +121,9 @@ fn in_use(cells: &'static [OverlapCell<u8>]) -> usize {
 fn nested_accesses_have_slots_of_their_own() {
     static CELLS: [Cells; HOOKS.len()] =
         [const { [const { OverlapCell::new(0) }; ACCESSES] }; HOOKS.len()];
-    let _turn = turn();
+    if !alone() {
+        return;
+    }
     for (hook, cells) in HOOKS.into_iter().zip(&CELLS) {
         let body = move || {
             drop_guards();
@@ -184,7 +186,9 @@ impl Drop for ReadsLate {
 
 #[test]
 fn nested_ends_do_not_release_a_record() {
-    let _turn = turn();
+    if !alone() {
+        return;
+    }
     let body = || {
         READS_LATE.with(|_| ());
         LATE.with_borrow_mut(|guards| guards.extend([(); 4].map(|()| READ_LATE.read())));
@@ -207,7 +211,9 @@ fn left_by_accesses(hook: fn()) -> usize {
 
 #[test]
 fn nested_first_accesses_leave_no_records() {
-    let _turn = turn();
+    if !alone() {
+        return;
+    }
     // Takes the records that other tests have left.
     left_by_accesses(|| ());
     let plain = left_by_accesses(|| ());
@@ -225,7 +231,9 @@ fn pin() {
 /// The first pin of a thread allocates a slab when all records have an owner.
 #[test]
 fn nested_first_pins_leave_no_records() {
-    let _turn = turn();
+    if !alone() {
+        return;
+    }
     let mut pins = Vec::new();
     for _ in 0..150 {
         pins.push(MAP.pin());

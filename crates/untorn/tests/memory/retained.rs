@@ -6,7 +6,7 @@ use std::thread;
 
 use untorn::{Map, Published, Revision, Snapshot};
 
-use crate::{live, turn};
+use crate::{alone, live};
 
 /// The bytes that the test harness may allocate beside a test.
 const NOISE: usize = 16 << 10;
@@ -36,7 +36,9 @@ fn scattered(n: u64, entries: u64) -> u64 {
 /// Only replaced values that have a `Drop` wait for the end of their batch.
 #[test]
 fn a_batch_keeps_no_replaced_value_without_drop() {
-    let _turn = turn();
+    if !alone() {
+        return;
+    }
     let map = Map::from([(1, [0_u8; 1024])]);
     let mut batch = map.begin_batch();
     batch.insert(1, [1; 1024]);
@@ -55,7 +57,9 @@ fn a_batch_keeps_no_replaced_value_without_drop() {
 #[test]
 fn only_held_or_leaked_versions_are_retained() {
     const ENTRIES: u64 = 10_000;
-    let _turn = turn();
+    if !alone() {
+        return;
+    }
     // Never dropped: the slots of leaked pins would retain what is allocated at their addresses.
     let map = &*Box::leak(Box::new(numbers(ENTRIES)));
     let whole = map.stats().bytes;
@@ -112,7 +116,9 @@ fn only_held_or_leaked_versions_are_retained() {
 
 #[test]
 fn commit_frees_an_unreferenced_replaced_version() {
-    let _turn = turn();
+    if !alone() {
+        return;
+    }
     let (map, value) = (numbers(1_000), Published::new(0));
     // Many referenced versions do not hide it.
     let held: Vec<_> = (0..100)
@@ -142,7 +148,9 @@ fn commit_frees_an_unreferenced_replaced_version() {
 
 #[test]
 fn bytes_match_the_allocator() {
-    let _turn = turn();
+    if !alone() {
+        return;
+    }
     for entries in [20_000, 100_000, 400_000] {
         let before = live();
         let map = numbers(entries);
@@ -160,7 +168,9 @@ fn bytes_match_the_allocator() {
 #[test]
 fn retained_bytes_match_what_reclaim_frees() {
     const ENTRIES: u64 = 100_000;
-    let _turn = turn();
+    if !alone() {
+        return;
+    }
     // `versions` versions are held, each with `changes` changes.
     for (versions, changes) in [(1, 1), (1, 300), (1, 50_000), (30, 10), (100, 1)] {
         let map = numbers(ENTRIES);
@@ -202,7 +212,9 @@ fn retained_bytes_match_what_reclaim_frees() {
 #[test]
 fn retired_bytes_stay_bounded() {
     const ENTRIES: u64 = 100_000;
-    let _turn = turn();
+    if !alone() {
+        return;
+    }
     let map = numbers(ENTRIES);
     let stuck = map.snapshot();
     let mut reader = map.reader();
@@ -225,7 +237,9 @@ fn retired_bytes_stay_bounded() {
 
 #[test]
 fn oldest_in_use_is_a_revision() {
-    let _turn = turn();
+    if !alone() {
+        return;
+    }
     let map = numbers(100);
     let oldest = || map.stats().oldest_in_use.map(Revision::get);
     assert_eq!(oldest(), None);
@@ -247,7 +261,9 @@ fn oldest_in_use_is_a_revision() {
 #[test]
 fn the_last_view_frees_after_the_map_is_gone() {
     const ENTRIES: u64 = 100_000;
-    let _turn = turn();
+    if !alone() {
+        return;
+    }
     let start = live();
     let map = numbers(ENTRIES);
     let (view, fork, bytes) = (map.snapshot(), map.fork(), map.stats().bytes);
@@ -325,7 +341,9 @@ fn live_once(round: usize) {
 
 #[test]
 fn dropping_everything_frees_all_memory() {
-    let _turn = turn();
+    if !alone() {
+        return;
+    }
     let rounds = |n: usize| (0..n).for_each(live_once);
     // The records of threads are created once.
     rounds(50);
