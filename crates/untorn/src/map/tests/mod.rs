@@ -108,7 +108,21 @@ impl<S: BuildHasher + Clone + Default> Build for S {}
 
 /// With a fast hasher, since this is most of the time of these tests.
 type Model<K> = std::collections::HashMap<K, u64, DefaultHashBuilder>;
-type Set<K> = std::collections::HashSet<K, DefaultHashBuilder>;
+
+/// A set of the keys of small numbers; without a hash, for the same reason.
+#[derive(Default)]
+struct Set(Vec<bool>);
+
+impl Set {
+    /// Returns whether the key was absent.
+    fn insert(&mut self, key: &impl Key) -> bool {
+        let number = key.number() as usize;
+        if self.0.len() <= number {
+            self.0.resize(number + 1, false);
+        }
+        !std::mem::replace(&mut self.0[number], true)
+    }
+}
 
 fn assert_equal<K: Key, S: Build>(view: &View<K, u64, S>, model: &Model<K>) {
     assert_eq!(
@@ -116,40 +130,48 @@ fn assert_equal<K: Key, S: Build>(view: &View<K, u64, S>, model: &Model<K>) {
         (model.len(), model.is_empty())
     );
     assert_eq!(view.iter().len(), model.len());
-    let mut seen = Set::default();
+    let (mut seen, mut count) = (Set::default(), 0);
     for (key, value) in view {
         assert_eq!(model.get(key), Some(value), "{key:?}");
         assert!(seen.insert(key), "{key:?} twice");
+        count += 1;
     }
-    assert_eq!(seen.len(), model.len());
+    assert_eq!(count, model.len());
     for (key, value) in model {
         assert_eq!(view.get(key), Some(value), "{key:?}");
     }
     assert_eq!(view.get(&K::of(u64::MAX)), None);
 }
 
+/// Checks the changes from each of the views to the other.
 fn assert_diff<K: Key, S: Build>(
-    (newer, newer_model): (&View<K, u64, S>, &Model<K>),
-    (older, older_model): (&View<K, u64, S>, &Model<K>),
+    (one, one_model): (&View<K, u64, S>, &Model<K>),
+    (other, other_model): (&View<K, u64, S>, &Model<K>),
 ) {
-    let mut seen = Set::default();
-    for change in newer.changes_since(older) {
-        let (key, old, new) = match change {
-            Change::Added { key, new } => (key, None, Some(new)),
-            Change::Changed { key, old, new } => (key, Some(old), Some(new)),
-            Change::Removed { key, old } => (key, Some(old), None),
-        };
-        let of_models = (older_model.get(key), newer_model.get(key));
-        assert_eq!((old, new), of_models, "{key:?}");
-        assert!(seen.insert(key), "{key:?} twice");
+    let only_in_one = one_model
+        .keys()
+        .filter(|key| !other_model.contains_key(*key))
+        .count();
+    let differ = other_model
+        .iter()
+        .filter(|(key, value)| one_model.get(*key) != Some(*value))
+        .count();
+    for ((newer, newer_model), (older, older_model)) in [
+        ((one, one_model), (other, other_model)),
+        ((other, other_model), (one, one_model)),
+    ] {
+        let (mut seen, mut count) = (Set::default(), 0);
+        for change in newer.changes_since(older) {
+            let (key, old, new) = match change {
+                Change::Added { key, new } => (key, None, Some(new)),
+                Change::Changed { key, old, new } => (key, Some(old), Some(new)),
+                Change::Removed { key, old } => (key, Some(old), None),
+            };
+            let of_models = (older_model.get(key), newer_model.get(key));
+            assert_eq!((old, new), of_models, "{key:?}");
+            assert!(seen.insert(key), "{key:?} twice");
+            count += 1;
+        }
+        assert_eq!(count, only_in_one + differ);
     }
-    let new = newer_model
-        .iter()
-        .filter(|(key, _)| !older_model.contains_key(*key))
-        .count();
-    let other = older_model
-        .iter()
-        .filter(|(key, old)| newer_model.get(*key) != Some(*old))
-        .count();
-    assert_eq!(seen.len(), new + other);
 }

@@ -165,7 +165,6 @@ impl<K: Key, S: Build> Run<K, S> {
         let expected = before.revision().get() + u64::from(made_a_revision);
         assert_eq!(view.revision().get(), expected);
         assert_diff((&view, &self.model), (before, before_model));
-        assert_diff((before, before_model), (&view, &self.model));
         if self.kept.len() > 4 {
             let (first, first_model) = self.kept.remove(0);
             assert_equal(&first, &first_model);
@@ -425,6 +424,7 @@ fn grow_and_shrink<K: Key, S: Build>(entries: u64) {
     let (entries, rarely) = if cfg!(miri) {
         (entries.min(37), 8)
     } else {
+        let entries = entries * u64::from(times());
         (entries, entries / 16)
     };
     let mut run = Run::<K, S>::new();
@@ -457,7 +457,6 @@ fn grow_and_shrink<K: Key, S: Build>(entries: u64) {
             unreachable!("pairs");
         };
         assert_diff((newer, newer_model), (older, older_model));
-        assert_diff((older, older_model), (newer, newer_model));
     }
 }
 
@@ -491,11 +490,11 @@ fn random_operations_on_small_segments() {
 
 #[test]
 fn growing_and_shrinking_by_one_key() {
-    grow_and_shrink::<u64, DefaultHashBuilder>(8_009);
-    grow_and_shrink::<u64, Truncated>(2_503);
-    grow_and_shrink::<u64, Identity>(8_009);
+    grow_and_shrink::<u64, DefaultHashBuilder>(4_003);
+    grow_and_shrink::<u64, Truncated>(2_003);
+    grow_and_shrink::<u64, Identity>(4_003);
     grow_and_shrink::<u64, Constant>(601);
-    grow_and_shrink::<String, DefaultHashBuilder>(6_007);
-    grow_and_shrink::<String, Truncated>(2_003);
+    grow_and_shrink::<String, DefaultHashBuilder>(3_001);
+    grow_and_shrink::<String, Truncated>(1_501);
     grow_and_shrink::<String, Constant>(307);
 }

@@ -46,15 +46,15 @@ fn one_key_commit_replaces_at_most_three_segments() {
     // Three segments: the one that is split, the new one, and the one of the key. Their bytes are
     // some for each slot, and nodes of 128 pointers.
     for most in [
-        one_by_one::<u64, DefaultHashBuilder>(24_000),
-        one_by_one::<u64, Identity>(24_000),
+        one_by_one::<u64, DefaultHashBuilder>(12_000),
+        one_by_one::<u64, Identity>(12_000),
     ] {
         assert!(
             most.segments == 3 && most.entries <= 1_200 && most.bytes <= 60 << 10,
             "{most:?}"
         );
     }
-    let most = one_by_one::<String, DefaultHashBuilder>(40_000);
+    let most = one_by_one::<String, DefaultHashBuilder>(16_000);
     assert!(
         most.segments == 3 && most.entries <= 180 && most.bytes <= 20 << 10,
         "{most:?}"
