@@ -249,3 +249,14 @@ Exits with 1 if a read was torn.")]
     /// The lookup is `mapaccess1_faststr`, or `mapaccess1_fast64` where the keys are numbers.
     Lookup(lookup::Args),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn demo_as_a_document_needs_no_name() {
+        let args = Args::try_parse_from(["untorn", "--json"]).expect("valid");
+        assert!(args.json && args.command.is_none());
+    }
+}
