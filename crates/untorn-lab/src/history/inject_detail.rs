@@ -3,18 +3,62 @@
 use super::detail::{Detail, Follows, Transition};
 use super::inject::{Edit, Injection, edit};
 use super::known_facts::{Facts, choose};
-use super::model::{Contents, KEYS, Operation, Step, Value};
+use super::model::{Contents, KEYS, Key, Operation, Step, Value};
 
 /// A call that returned a step.
 #[derive(Clone, Copy)]
-struct Received<'h> {
+pub(super) struct Received<'h> {
     operation: usize,
     subscriber: usize,
     waited: bool,
     step: &'h Transition,
 }
 
-impl<'h> Facts<'h> {
+/// A call that ran an initializer.
+#[derive(Clone, Copy)]
+pub(super) struct Initialized {
+    operation: usize,
+    key: Key,
+    began: u64,
+    ended: u64,
+}
+
+/// Returns the calls that returned a step.
+pub(super) fn received(history: &[Operation]) -> Vec<Received<'_>> {
+    let calls = history.iter().enumerate();
+    let received = calls.filter_map(|(operation, call)| match &call.detail {
+        Some(Detail::Received {
+            subscriber,
+            waited,
+            step: Some(step),
+            ..
+        }) => Some(Received {
+            operation,
+            subscriber: *subscriber,
+            waited: *waited,
+            step,
+        }),
+        _ => None,
+    });
+    received.collect()
+}
+
+/// Returns the calls that ran an initializer.
+pub(super) fn initialized(history: &[Operation]) -> Vec<Initialized> {
+    let calls = history.iter().enumerate();
+    let initialized = calls.filter_map(|(operation, call)| match call.detail {
+        Some(Detail::Initializer { key, began, ended }) => Some(Initialized {
+            operation,
+            key,
+            began,
+            ended,
+        }),
+        _ => None,
+    });
+    initialized.collect()
+}
+
+impl Facts<'_> {
     /// Makes one attempt at an anomaly that contradicts itself.
     pub(super) fn edit_call(&self, injection: Injection, rng: &mut fastrand::Rng) -> Option<Edit> {
         let i = rng.usize(..self.history.len());
@@ -45,20 +89,20 @@ impl<'h> Facts<'h> {
 
     /// Lets two initializers of a key run at a time: the one of a caller that waited, too.
     pub(super) fn edit_initializers(&self, rng: &mut fastrand::Rng) -> Option<Edit> {
-        let runs = self.history.iter().enumerate();
-        let runs: Vec<_> = runs
-            .filter_map(|(i, operation)| match operation.detail {
-                Some(Detail::Initializer { key, began, ended }) => Some((i, key, began, ended)),
-                _ => None,
-            })
-            .collect();
-        let ((one, key, began, ended), (other, same, ..)) =
-            (choose(rng, &runs)?, choose(rng, &runs)?);
-        let caller = &self.history[other];
-        let fits = one != other && key == same && caller.invoked < began && ended < caller.returned;
+        let one = choose(rng, &self.initialized)?;
+        let other = choose(rng, &self.initialized)?;
+        let caller = &self.history[other.operation];
+        let fits = one.operation != other.operation
+            && one.key == other.key
+            && caller.invoked < one.began
+            && one.ended < caller.returned;
         fits.then(|| {
             edit(move |history: &mut Vec<Operation>| {
-                history[other].detail = Some(Detail::Initializer { key, began, ended });
+                history[other.operation].detail = Some(Detail::Initializer {
+                    key: one.key,
+                    began: one.began,
+                    ended: one.ended,
+                });
             })
         })
     }
@@ -69,8 +113,7 @@ impl<'h> Facts<'h> {
         injection: Injection,
         rng: &mut fastrand::Rng,
     ) -> Option<Edit> {
-        let received: Vec<Received<'h>> = self.received().collect();
-        let one = choose(rng, &received)?;
+        let one = choose(rng, &self.received)?;
         let (i, follows) = (one.operation, self.follows(one.subscriber)?);
         let mut step = one.step.clone();
         match injection {
@@ -110,24 +153,6 @@ impl<'h> Facts<'h> {
     fn state(&self, revision: Option<u64>) -> Option<&Contents> {
         let known = !self.commits.is_empty();
         self.states.get(revision? as usize).filter(|_| known)
-    }
-
-    fn received(&self) -> impl Iterator<Item = Received<'h>> + use<'h> {
-        let calls = self.history.iter().enumerate();
-        calls.filter_map(|(operation, call)| match &call.detail {
-            Some(Detail::Received {
-                subscriber,
-                waited,
-                step: Some(step),
-                ..
-            }) => Some(Received {
-                operation,
-                subscriber: *subscriber,
-                waited: *waited,
-                step,
-            }),
-            _ => None,
-        })
     }
 
     fn follows(&self, number: usize) -> Option<Follows> {

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::inject_detail::{Initialized, Received, initialized, received};
 use super::model::{Contents, KEYS, Key, Operation, Step, Value};
 
 /// A replaced value: it was written once, and a commit returned it as the old value.
@@ -31,6 +32,9 @@ pub(super) struct Facts<'h> {
     /// Commits in the order of their revisions, if each returned one; and the contents after each.
     pub(super) commits: Vec<usize>,
     pub(super) states: Vec<Contents>,
+    /// Calls that returned a step of a subscription, and those that ran an initializer.
+    pub(super) received: Vec<Received<'h>>,
+    pub(super) initialized: Vec<Initialized>,
 }
 
 pub(super) fn choose<T: Copy>(rng: &mut fastrand::Rng, from: &[T]) -> Option<T> {
@@ -95,6 +99,8 @@ impl<'h> Facts<'h> {
             writes,
             commits,
             states,
+            received: received(history),
+            initialized: initialized(history),
         }
     }
 

@@ -185,7 +185,7 @@ fn the_black_box_detects_injected_anomalies() {
     let _turn = turns::shared();
     inject_all(
         &Injection::BLACK_BOX,
-        number("UNTORN_PLANTS", 20) as usize,
+        number("UNTORN_PLANTS", 10) as usize,
         |seed| record(&Untorn::new(0), &short_plan(seed)),
         |_, bad| {
             if bad.len() > 128 || linearize(bad) != Verdict::Violation {
@@ -203,7 +203,7 @@ fn revisions_detect_injected_anomalies() {
         [&Injection::BLACK_BOX[..], &Injection::WITH_REVISIONS[..]].concat();
     inject_all(
         &injections,
-        number("UNTORN_PLANTS", 20) as usize,
+        number("UNTORN_PLANTS", 10) as usize,
         |seed| record(&Untorn::new(0), &long_plan(seed, 1_000)),
         |kind, bad| {
             let violations = replay(bad).violations;
