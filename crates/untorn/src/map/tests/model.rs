@@ -475,17 +475,17 @@ fn sixteen_hashes_overfill_a_segment() {
 
 #[test]
 fn random_operations_on_large_segments() {
-    random::<u64, DefaultHashBuilder>(3_000, 30);
-    random::<u64, Truncated>(1_500, 15);
-    random::<u64, Identity>(3_000, 15);
+    random::<u64, DefaultHashBuilder>(3_000, 20);
+    random::<u64, Truncated>(1_500, 10);
+    random::<u64, Identity>(3_000, 10);
     random::<u64, Constant>(700, 10);
 }
 
 #[test]
 fn random_operations_on_small_segments() {
-    random::<String, DefaultHashBuilder>(1_500, 60);
-    random::<String, Truncated>(800, 40);
-    random::<String, Constant>(150, 40);
+    random::<String, DefaultHashBuilder>(1_500, 40);
+    random::<String, Truncated>(800, 30);
+    random::<String, Constant>(150, 30);
 }
 
 #[test]
