@@ -78,6 +78,7 @@ fn pages(
     let mut kvs: Vec<KeyValue> = Vec::new();
     let mut size = 0;
     let mut key = range.start.clone();
+    let mut server = Header::default();
     loop {
         let request = RangeRequest {
             key: Bytes(key.clone()),
@@ -106,7 +107,11 @@ fn pages(
             return Err(ConfigError::new(ErrorKind::Unreachable, message).into());
         }
         check(&page, &key, range, revision)?;
-        let server = page.header;
+        if !server.is_continued_by(&page.header) {
+            let message = "the server lists keys of another history than before: was it restored?";
+            return Err(ConfigError::new(ErrorKind::Unreachable, message).into());
+        }
+        server = page.header;
         size += page.kvs.iter().map(KeyValue::size).sum::<usize>();
         if size > max_size {
             let message = format!("the keys have more than {max_size} bytes, which is the limit");

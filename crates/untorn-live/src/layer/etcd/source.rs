@@ -15,7 +15,7 @@ use super::keys::Naming;
 use super::listing::{self, Listing, Range};
 use super::pace::{Pace, varied};
 use super::stream::{Next, Stream};
-use super::wire::{Bytes, CreateRequest, EventType, Header, Number, WatchRequest};
+use super::wire::{Bytes, CreateRequest, Event, EventType, Header, Number, WatchRequest};
 use crate::error::{ConfigError, ErrorKind, Place};
 
 /// The most keys for which a quiet watch of a server that has changed is answered by a listing.
@@ -46,6 +46,8 @@ pub(super) struct Progress {
     watched: usize,
     /// The revision of the last answer. The token says whether it was taken.
     revision: Option<u64>,
+    /// The revision of the last answer, if a value of it cannot be read.
+    unreadable: Option<u64>,
     /// What the server said of its history, at the last listing or probe.
     server: Header,
     /// The revision of the last listing or event, whether it was taken or not.
@@ -71,6 +73,7 @@ struct Refused {
 
 impl Fetch for Source {
     fn fetch(&mut self, token: Option<&ResumeToken>) -> Result<Answer, ConfigError> {
+        self.progress.unreadable = None;
         let answer = self.answer(token.and_then(ResumeToken::to_u64));
         if let Err(error) = answer {
             if self.gateway.is_closed() {
@@ -91,7 +94,7 @@ impl Fetch for Source {
     }
 
     fn position(&self) -> Option<u64> {
-        self.progress.revision
+        self.progress.revision.or(self.progress.unreadable)
     }
 
     fn wanted_delay(&self) -> Option<Duration> {
@@ -149,12 +152,8 @@ impl Source {
         let Some(refused) = &self.progress.refused else {
             return Ok(FetchedAfter::Unchanged);
         };
-        let contents = refused.contents.clone()?;
-        self.progress.revision = Some(refused.revision);
-        Ok(FetchedAfter::Contents {
-            contents,
-            token: Some(refused.revision.into()),
-        })
+        let (revision, contents) = (refused.revision, refused.contents.clone());
+        self.answered(revision, contents)
     }
 
     /// Returns the answer for one revision.
@@ -171,8 +170,17 @@ impl Source {
             // A document has many keys, and other documents may have some of them.
             return self.list(revision);
         }
-        let mut deltas: Vec<Change> = Vec::with_capacity(batch.events.len());
-        for event in batch.events {
+        let deltas = self.deltas(batch.events);
+        self.set_answered(revision, deltas.is_ok());
+        Ok(FetchedAfter::Deltas {
+            deltas: deltas?,
+            token: revision.into(),
+        })
+    }
+
+    fn deltas(&self, events: Vec<Event>) -> Result<Vec<Change>, ConfigError> {
+        let mut deltas: Vec<Change> = Vec::with_capacity(events.len());
+        for event in events {
             let kv = event.kv;
             let entries = match event.kind {
                 EventType::Put => self.naming.entries(&kv)?.entries,
@@ -186,11 +194,25 @@ impl Source {
             let entries = entries.into_iter();
             deltas.extend(entries.map(|entry| Delta::Put(Arc::clone(&entry.key), entry)));
         }
-        self.progress.revision = Some(revision);
-        Ok(FetchedAfter::Deltas {
-            deltas,
-            token: revision.into(),
+        Ok(deltas)
+    }
+
+    /// Returns the answer for the contents at a revision, or for an error in one of its values.
+    fn answered(
+        &mut self,
+        revision: u64,
+        contents: Result<Contents, ConfigError>,
+    ) -> Result<Answer, ConfigError> {
+        self.set_answered(revision, contents.is_ok());
+        Ok(FetchedAfter::Contents {
+            contents: contents?,
+            token: Some(revision.into()),
         })
+    }
+
+    fn set_answered(&mut self, revision: u64, is_readable: bool) {
+        self.progress.revision = is_readable.then_some(revision);
+        self.progress.unreadable = (!is_readable).then_some(revision);
     }
 
     /// Triggers a poll if the watch has more than fits into this answer.
@@ -364,11 +386,9 @@ impl Source {
             revision: listing.revision,
             contents: contents.clone(),
         });
-        self.progress.revision = contents.is_ok().then_some(listing.revision);
-        Ok(FetchedAfter::Contents {
-            contents: contents?,
-            token: Some(listing.revision.into()),
-        })
+        // A change or an end that has come meanwhile: its trigger may have caused this poll.
+        self.trigger_if_more();
+        self.answered(listing.revision, contents)
     }
 
     fn contents(&self, listing: &Listing) -> Result<Contents, ConfigError> {

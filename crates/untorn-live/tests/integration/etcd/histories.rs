@@ -7,8 +7,8 @@ use serde_json::json;
 use untorn_live::Store;
 
 use super::{LAYER, contents, followed, resyncs};
-use crate::support::gateway::{Answer, Gateway, Keys, line};
-use crate::support::{DEADLINE, wait_until};
+use crate::support::gateway::{Answer, Gateway, Keys, line, number, pair};
+use crate::support::{DEADLINE, LONG, wait_until};
 
 const CLUSTER: u64 = 14_841_639_068_965_178_418;
 
@@ -44,6 +44,37 @@ fn keys_of_two_histories_are_not_mixed() {
         let revision = gateway.put("/app/a", "followed");
         store.wait_for(LAYER, revision, DEADLINE).expect("it comes");
         assert_eq!(resyncs(&store), 1);
+    }
+}
+
+/// The server is replaced between two pages of a listing, and has the revision already.
+#[test]
+fn pages_of_two_histories_are_not_mixed() {
+    for (cluster, term) in [(CLUSTER - 1, 5), (CLUSTER, 4)] {
+        let gateway = Gateway::start();
+        gateway.replace(keys(Some((CLUSTER, 5)), ["/app/a", "/app/b"], 10));
+        let store = followed(gateway.url());
+        gateway.lie(move |request, keys| {
+            let is_first = number(&request.body["revision"]) == 0;
+            let (cluster, term, name) = match is_first {
+                true => (CLUSTER, 5, "/app/a"),
+                false => (cluster, term, "/app/c"),
+            };
+            let header = json!({
+                "cluster_id": cluster.to_string(),
+                "revision": keys.revision.to_string(),
+                "raft_term": term.to_string(),
+            });
+            let kvs = [pair(name, Some("mixed"), 2)];
+            let page = json!({"header": header, "kvs": kvs, "more": is_first});
+            (request.path == "/v3/kv/range").then(|| Answer::Whole(200, page.to_string()))
+        });
+        let error = store.refresh(LONG).expect_err("the pages are mixed");
+        let expected = "of another history than before";
+        assert!(error.message().contains(expected), "{error}");
+        assert_eq!(names(&store), ["/app/a", "/app/b"]);
+        gateway.tell_truth();
+        store.refresh(LONG).expect("one history");
     }
 }
 

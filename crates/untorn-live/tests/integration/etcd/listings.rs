@@ -128,6 +128,23 @@ fn refused_value_is_listed_once() {
     }
 }
 
+/// Such a value has no contents, but a revision.
+#[test]
+fn waits_end_at_a_value_that_cannot_be_read() {
+    let gateway = start();
+    let store = follow(layer(gateway.url()));
+    for _ in 0..3 {
+        let revision = gateway.put("/app/", "a value");
+        let waited = store.wait_for(LAYER, revision, LONG);
+        let error = waited.expect_err("it cannot be read");
+        assert_eq!(error.kind(), ErrorKind::Syntax, "{error}");
+        let awaited = futures_executor::block_on(store.wait_for_async(LAYER, revision));
+        assert_eq!(awaited.expect_err("the same").kind(), error.kind());
+        let revision = gateway.put("/app/", "");
+        store.wait_for(LAYER, revision, LONG).expect("it comes");
+    }
+}
+
 /// Two layers that are right only together, long after the first was refused.
 #[test]
 fn refused_listing_is_taken_with_another_layer() {
