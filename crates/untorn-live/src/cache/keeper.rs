@@ -147,8 +147,8 @@ impl Run {
         }
     }
 
-    /// Writes the newest revision, unless it has been written or is that of the cache. While a
-    /// layer has its contents from the cache, the time of these is kept.
+    /// Writes the newest revision, unless it has been written or is that of the cache. Its time is
+    /// that of the oldest contents: while a layer has them from the cache, that of the cache.
     fn write(&mut self) {
         // Loaded first: a source may answer meanwhile.
         let is_from_cache = self.engine.is_from_cache();
@@ -158,7 +158,9 @@ impl Run {
             return;
         }
         let since = self.state.lock().in_use_since.filter(|_| is_from_cache);
-        let time = since.unwrap_or_else(SystemTime::now);
+        let oldest = self.engine.oldest(&self.layers);
+        let time = since.into_iter().chain(oldest).min();
+        let time = time.unwrap_or_else(SystemTime::now);
         let found = file::header(&self.cache.path);
         let is_shared = found.is_some() && found != self.header && !mutant("live_cache_is_shared");
         let body = Body::of(&config, &self.layers, self.cache.are_secrets_stored, time);

@@ -87,6 +87,8 @@ pub(super) struct Progress {
 pub(super) struct LayerProgress {
     pub(super) name: Arc<str>,
     pub(super) has_answered: bool,
+    /// When it was taken last, or had not changed.
+    good_at: Option<SystemTime>,
     /// The refusals since the last success.
     outage: Option<Outage>,
     /// The refusal of the guard that an operator has accepted.
@@ -156,6 +158,7 @@ impl Progress {
         let layers = names.into_iter().map(|name| LayerProgress {
             name,
             has_answered: false,
+            good_at: None,
             outage: None,
             accepted: None,
             pending: None,
@@ -174,6 +177,7 @@ impl Progress {
     pub(super) fn succeeded(&self, layer: usize) -> Option<Recovery> {
         let mut layers = self.lock();
         layers[layer].has_answered = true;
+        layers[layer].good_at = Some(SystemTime::now());
         if !mutant("live_acceptance_stays") {
             layers[layer].accepted = None;
         }
@@ -185,6 +189,13 @@ impl Progress {
             refusals: outage.refusals,
             duration: outage.began.elapsed(),
         })
+    }
+
+    /// Returns the time of the oldest contents of these layers, as far as they have answered.
+    pub(super) fn oldest(&self, layers: &[usize]) -> Option<SystemTime> {
+        let progress = self.lock();
+        let times = layers.iter().filter_map(|layer| progress[*layer].good_at);
+        times.min()
     }
 
     /// Reports a recovery. No lock of the store may be held.

@@ -1,6 +1,7 @@
 //! What the engine has from the cache.
 
 use std::sync::atomic::Ordering;
+use std::time::SystemTime;
 
 use untorn::mutants::mutant;
 
@@ -111,6 +112,11 @@ impl Engine {
     pub(crate) fn are_from_cache(&self, layers: &[usize]) -> bool {
         let mut layers = layers.iter();
         layers.all(|layer| self.from_cache[*layer].load(Ordering::SeqCst))
+    }
+
+    /// Returns the time of the oldest contents of these layers, as far as they have answered.
+    pub(crate) fn oldest(&self, layers: &[usize]) -> Option<SystemTime> {
+        self.progress.oldest(layers)
     }
 
     /// Returns whether a layer has its contents from the cache.
