@@ -189,7 +189,8 @@ impl Engine {
     ) -> Result<Refreshed, Refused> {
         let mut state = match self.lock() {
             Ok(state) => state,
-            Err(error) => return Err(self.record(layer, error.into(), reports)),
+            // Not a refusal of the layer: nothing was tried, and no callback may run here.
+            Err(error) => return Err(self.of_layer(layer, error).into()),
         };
         let result = self.try_update(&mut state, layer, update, check, reports);
         // Before another layer can take the refused contents, which ends the refusal.
@@ -204,12 +205,17 @@ impl Engine {
         Ok(())
     }
 
+    /// Returns an error whose place is the layer, if it has no other.
+    fn of_layer(&self, layer: usize, error: ConfigError) -> ConfigError {
+        error.or_place(|| Some(Place::of_layer(&self.shared.layers[layer].name)))
+    }
+
     /// Records a refusal, unless the poll was too late.
     fn record(&self, layer: usize, refused: Refused, reports: &mut Reports) -> Refused {
         let Refused::Wrong(error) = refused else {
             return refused;
         };
-        let error = error.or_place(|| Some(Place::of_layer(&self.shared.layers[layer].name)));
+        let error = self.of_layer(layer, error);
         reports.refusal = Some(self.progress.record_refusal(layer, &error));
         Refused::Wrong(error)
     }
@@ -328,7 +334,7 @@ impl Engine {
             }
         }
         let mut refreshed = Refreshed::unchanged_at(self.published.revision());
-        let Some((first, merged)) = taken.first() else {
+        let Some((_, merged)) = taken.first() else {
             return Ok((refreshed, None));
         };
         refreshed.added = merged.added;
@@ -336,7 +342,9 @@ impl Engine {
         refreshed.removed = merged.removed;
         let entries = merged.before;
         let is_unchanged = taken.iter().all(|(_, merged)| merged.is_unchanged);
-        if is_unchanged && (was_loaded[*first] || !is_first) {
+        // Empty contents change nothing, and may still lack something that is required.
+        let were_loaded = taken.iter().all(|(layer, _)| was_loaded[*layer]);
+        if is_unchanged && (were_loaded || !is_first) {
             return Ok((refreshed, None));
         }
         // What the first revision lacks is known only when every layer has answered.

@@ -57,11 +57,11 @@ impl Store {
             return Err(error.with_help("call `StoreBuilder::manual`"));
         };
         let contents = contents.inspect_err(|error| {
-            // In a check this thread holds the lock already.
+            // In a check this thread holds the lock already, and no callback may run.
             if !engine.is_busy_here() {
                 engine.forget_refused(layer);
+                engine.progress.refused(layer, error);
             }
-            engine.progress.refused(layer, error);
         })?;
         let updated = engine.update(layer, Update::Contents(contents), None);
         let updated = updated.map_err(Refused::into_error);

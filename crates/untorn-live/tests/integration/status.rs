@@ -1,9 +1,10 @@
-//! The age of a configuration.
+//! The age of a configuration, and what is no refusal.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::support::{HOUR, LONG, folder, place};
 /// A layer with one key, which fails while the switch is on.
 fn layer(name: &'static str, is_broken: &Arc<AtomicBool>) -> Custom {
     let is_broken = Arc::clone(is_broken);
-    Custom::closure(name, HOUR, move || match is_broken.load(Ordering::SeqCst) {
+    Custom::closure(name, HOUR, move || match is_broken.load(SeqCst) {
         true => Err(ConfigError::new(ErrorKind::Source, "no answer")),
         false => Ok(BTreeMap::from([(name, 1)])),
     })
@@ -31,7 +32,7 @@ fn age_is_that_of_the_oldest_layer() {
         .start()
         .expect("threads");
     store.refresh(LONG).expect("both answer");
-    broken.store(true, Ordering::SeqCst);
+    broken.store(true, SeqCst);
     let gap = Duration::from_millis(50);
     thread::sleep(gap);
     store.refresh(LONG).expect_err("one does not answer");
@@ -52,6 +53,68 @@ fn age_of_fixed_and_silent_layers_is_unknown() {
     let store = store.expect("a thread");
     store.refresh(LONG).expect_err("it does not answer");
     assert_eq!(store.status().age(), None);
+}
+
+/// The cache is written since another layer has changed. Its age is that of the older one.
+#[test]
+fn cache_is_as_old_as_its_oldest_layer() {
+    let folder = folder();
+    let [silent, broken] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
+    let number = Arc::new(AtomicU64::new(0));
+    let start = || {
+        let (number, is_broken) = (Arc::clone(&number), Arc::clone(&silent));
+        let good = Custom::closure("good", HOUR, move || match is_broken.load(SeqCst) {
+            true => Err(ConfigError::new(ErrorKind::Source, "no answer")),
+            false => Ok(BTreeMap::from([("number", number.load(SeqCst))])),
+        });
+        let cache = Cache::at(folder.path().join("cache")).after(Duration::from_millis(1));
+        let store = Store::builder().layer(layer("old", &broken)).layer(good);
+        let store = store.cache(cache).start().expect("threads");
+        store.ready(LONG).expect("the sources or the cache");
+        store
+    };
+    let store = start();
+    store.refresh(LONG).expect("both answer");
+    broken.store(true, SeqCst);
+    // The file counts in seconds.
+    let gap = Duration::from_millis(1_500);
+    thread::sleep(gap);
+    number.store(1, SeqCst);
+    store.refresh(LONG).expect_err("one does not answer");
+    assert_eq!(store.pin().get_as::<u64>("number"), Ok(1));
+    // The cache is written at its end.
+    store.close();
+    silent.store(true, SeqCst);
+    let store = start();
+    assert_eq!(store.pin().get_as::<u64>("number"), Ok(1));
+    let status = store.status();
+    assert!(status.age() >= Some(gap), "{status}");
+}
+
+/// The check goes on, and nothing is refused.
+#[test]
+fn write_inside_a_check_is_no_refusal() {
+    for text in ["port = 82", "port = "] {
+        let (sender, stores) = mpsc::channel::<Store>();
+        let stores = Mutex::new(stores);
+        let refusals = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&refusals);
+        let store = Store::builder()
+            .manual()
+            .check(move |_, _| {
+                if let Ok(store) = stores.lock().expect("no panic").try_recv() {
+                    store.publish_text("app.toml", text).expect_err("busy");
+                }
+                Ok::<_, ConfigError>(())
+            })
+            .on_refusal(move |_| _ = counted.fetch_add(1, SeqCst))
+            .start()
+            .expect("no thread");
+        sender.send(store.clone()).expect("the check is there");
+        store.publish_text("app.toml", "port = 81").expect("good");
+        assert_eq!(store.pin().get_as::<u64>("port"), Ok(81));
+        assert_eq!(refusals.load(SeqCst), 0, "{text}");
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Layers that are right only together: each alone is refused, and both are one revision.
 
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -46,6 +48,45 @@ fn host_and_certificate(host: &Entries, certificate: &Entries, period: Duration)
             true => Ok(()),
             false => Err("the certificate is of another host"),
         })
+}
+
+#[derive(serde::Deserialize)]
+struct Limits {
+    #[serde(rename = "most")]
+    _most: u32,
+}
+
+/// A layer without contents is refused since no layer has what is required, and another answers
+/// again as before.
+#[test]
+fn refusal_of_a_layer_without_contents_stays() {
+    let answers = Arc::new(AtomicUsize::new(0));
+    let count = || answers.load(Ordering::SeqCst);
+    let [counted, awaited] = [(); 2].map(|()| Arc::clone(&answers));
+    let again = Custom::closure("again", Duration::from_millis(1), move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+        Ok::<_, ConfigError>(BTreeMap::<&str, u8>::new())
+    });
+    let once = Custom::closure("once", HOUR, move || {
+        // The other layer has been taken by then.
+        wait_until(LONG, "the other one answers twice", || {
+            awaited.load(Ordering::SeqCst) > 1
+        });
+        Ok::<_, ConfigError>(BTreeMap::<&str, u8>::new())
+    });
+    let store = Store::builder().layer(again).layer(once);
+    let store = store.require::<Limits>("limits");
+    let store = store.start().expect("threads");
+    let is_refused = || store.status().refusals().next().is_some();
+    wait_until(LONG, "the layer is refused", is_refused);
+    let before = count();
+    wait_until(LONG, "the other one answers again", || count() > before + 5);
+    let status = store.status();
+    let refused: Vec<_> = status.refusals().collect();
+    assert_eq!(refused.len(), 1, "{refused:?}");
+    assert_eq!(&*refused[0].layer, "once");
+    let error = store.ready(Duration::ZERO).expect_err("it is refused");
+    assert!(error.message().contains("missing field"), "{error}");
 }
 
 /// A host in one file and its certificate in another are replaced one after the other: each alone
