@@ -151,6 +151,7 @@ impl Run {
     /// that of the oldest contents: while a layer has them from the cache, that of the cache.
     fn write(&mut self) {
         // Loaded first: a source may answer meanwhile.
+        let oldest = self.engine.oldest(&self.layers);
         let is_from_cache = self.engine.is_from_cache();
         let is_all_cached = self.engine.are_from_cache(&self.layers);
         let config = self.engine.snapshot();
@@ -158,7 +159,6 @@ impl Run {
             return;
         }
         let since = self.state.lock().in_use_since.filter(|_| is_from_cache);
-        let oldest = self.engine.oldest(&self.layers);
         let time = since.into_iter().chain(oldest).min();
         let time = time.unwrap_or_else(SystemTime::now);
         let found = file::header(&self.cache.path);

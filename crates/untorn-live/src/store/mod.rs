@@ -273,8 +273,8 @@ impl Store {
         let layers = layers.map(|(number, layer)| LayerStatus {
             revision: engine.progress.position(number),
             refusal: layer.refusal().cloned(),
+            has_answered: layer.has_answered(),
             name: layer.name,
-            has_answered: layer.has_answered,
             polls: polls(number),
             remote: remote(number),
         });

@@ -86,7 +86,6 @@ pub(super) struct Progress {
 #[derive(Clone)]
 pub(super) struct LayerProgress {
     pub(super) name: Arc<str>,
-    pub(super) has_answered: bool,
     /// When it was taken last, or had not changed.
     good_at: Option<SystemTime>,
     /// The refusals since the last success.
@@ -134,6 +133,10 @@ struct Outage {
 }
 
 impl LayerProgress {
+    pub(super) fn has_answered(&self) -> bool {
+        self.good_at.is_some()
+    }
+
     /// Returns why the last update was refused.
     pub(super) fn refusal(&self) -> Option<&Refusal> {
         self.outage.as_ref().map(|outage| &outage.refusal)
@@ -157,7 +160,6 @@ impl Progress {
     pub(super) fn new(names: impl IntoIterator<Item = Arc<str>>, callbacks: Callbacks) -> Self {
         let layers = names.into_iter().map(|name| LayerProgress {
             name,
-            has_answered: false,
             good_at: None,
             outage: None,
             accepted: None,
@@ -176,7 +178,6 @@ impl Progress {
     #[must_use = "a recovery is reported when no lock is held"]
     pub(super) fn succeeded(&self, layer: usize) -> Option<Recovery> {
         let mut layers = self.lock();
-        layers[layer].has_answered = true;
         layers[layer].good_at = Some(SystemTime::now());
         if !mutant("live_acceptance_stays") {
             layers[layer].accepted = None;
@@ -412,7 +413,7 @@ impl Progress {
     /// Returns the layers that have not answered.
     pub(super) fn waiting(&self) -> Vec<LayerProgress> {
         let layers = self.lock();
-        let waiting = layers.iter().filter(|layer| !layer.has_answered);
+        let waiting = layers.iter().filter(|layer| !layer.has_answered());
         waiting.cloned().collect()
     }
 
