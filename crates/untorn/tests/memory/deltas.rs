@@ -6,7 +6,8 @@ use std::time::Duration;
 use untorn::poller::{Delta, DeltaSource, FetchedAfter, ResumeToken};
 use untorn::{Map, Poller, Revision};
 
-use crate::{alone, live};
+use crate::child::alone;
+use crate::live;
 
 const KEYS: u64 = 1_000;
 

@@ -13,7 +13,8 @@ use std::thread;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use untorn::{Map, OverlapCell, ReadGuard};
 
-use crate::{alone, child, live};
+use crate::child::{self, alone};
+use crate::live;
 
 /// The allocator of this process. It calls the hook of the current thread, if there is one.
 struct Allocator(&'static StatsAlloc<System>);
@@ -214,7 +215,7 @@ fn nested_first_accesses_leave_no_records() {
     if !alone() {
         return;
     }
-    // Takes the records that other tests have left.
+    // Takes the records that ended threads have left.
     left_by_accesses(|| ());
     let plain = left_by_accesses(|| ());
     let nested = left_by_accesses(count);

@@ -6,7 +6,8 @@ use std::thread;
 
 use untorn::{Map, Published, Revision, Snapshot};
 
-use crate::{alone, live};
+use crate::child::alone;
+use crate::live;
 
 /// The bytes that the test harness may allocate beside a test.
 const NOISE: usize = 16 << 10;

@@ -1,7 +1,8 @@
-//! Tests that run this binary again as a child process: how a process ends, what it prints, and
-//! what its environment sets.
+//! Tests that run this binary again as a child process: how a process ends, what it prints, what
+//! its environment sets, and what needs a process of its own, since it counts threads or leaves
+//! something behind.
 //!
-//! Each module has a test named `child`, which runs the body that the environment names and does
+//! Most modules have a test named `child`, which runs the body that the environment names and does
 //! nothing without it.
 
 #[path = "../support/mod.rs"]
@@ -15,8 +16,10 @@ mod exit_blocked_stderr;
     any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
 mod fences;
+mod forgotten_pins;
 #[cfg(unix)]
 mod fork;
 mod go;
 mod overlap_cell;
+mod poller;
 mod stretch;

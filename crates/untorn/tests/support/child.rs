@@ -17,6 +17,23 @@ pub(crate) fn body() -> Option<String> {
     env::var(BODY).ok()
 }
 
+/// Returns `true` if no other test runs in this process. Otherwise runs the calling test, whose
+/// thread has its name, in a process of its own, and returns `false`.
+#[must_use]
+pub(crate) fn alone() -> bool {
+    // Miri starts no process, and runs one test at a time.
+    if cfg!(miri) || body().is_some() {
+        return true;
+    }
+    let thread = thread::current();
+    let test = thread.name().expect("a test's thread has its name");
+    let output = output(&mut command(test, "alone"));
+    let text = String::from_utf8_lossy(&output.stdout);
+    let passed = output.status.success() && text.contains("test result: ok. 1 passed");
+    assert!(passed, "{text}{}", stderr(&output));
+    false
+}
+
 /// Returns a command for this test binary as a child process that runs one test with one body.
 pub(crate) fn command(test: &str, body: &str) -> Command {
     let mut command = Command::new(env::current_exe().expect("this binary has a path"));

@@ -424,7 +424,6 @@ fn grow_and_shrink<K: Key, S: Build>(entries: u64) {
     let (entries, rarely) = if cfg!(miri) {
         (entries.min(37), 8)
     } else {
-        let entries = entries * u64::from(times());
         (entries, entries / 16)
     };
     let mut run = Run::<K, S>::new();
