@@ -81,19 +81,24 @@ impl Keeper {
         self.handle.close();
     }
 
-    /// Waits for the end of the thread, unless it is the current one, for at most `timeout`: a disk
-    /// may hang, or the callback that it has called.
-    pub(crate) fn join(self, timeout: Duration) {
+    /// Waits for the end of the thread, for at most `timeout`: a disk may hang, or the callback that
+    /// it has called. Returns whether it has ended; on the thread itself, false at once.
+    pub(crate) fn wait(&self, timeout: Duration) -> bool {
         if self.thread.thread().id() == thread::current().id() {
-            return;
+            return false;
         }
         let began = Instant::now();
         while !self.thread.is_finished() {
             if began.elapsed() > timeout && !mutant("live_end_waits_for_the_cache") {
-                return;
+                return false;
             }
             thread::sleep(Duration::from_millis(1));
         }
+        true
+    }
+
+    /// Joins the thread, which has ended.
+    pub(crate) fn join(self) {
         // A panic has been reported by its hook.
         _ = self.thread.join();
     }

@@ -1,4 +1,4 @@
-//! The end of a store: its sources are followed no more.
+//! The end of a store: its sources are followed no more, and its cache is written.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,7 +13,8 @@ const END: Duration = Duration::from_secs(5);
 
 impl Store {
     /// Asks the threads of the sources to end, and does not wait. The newest revision stays; a
-    /// thread that waits for the first one gets an error.
+    /// thread that waits for the first one gets an error. A cache may lack the last revisions until
+    /// [`stop`](Self::stop), or until the last clone of the store is dropped.
     ///
     /// # Examples
     /// ```
@@ -24,9 +25,13 @@ impl Store {
         self.inner.close();
     }
 
-    /// Ends the threads of the sources, and blocks until they have ended, for at most `timeout`.
-    /// Returns whether they have; one that has not hangs in its source. Then subscriptions are
-    /// closed. The newest revision stays.
+    /// Ends the threads of the sources, writes the newest revision to the [cache](crate::Cache), and
+    /// blocks until this is done, for at most `timeout`. Returns whether it is; otherwise a source
+    /// hangs, or the disk of the cache. Then subscriptions are closed. The newest revision stays. A
+    /// write of the cache that failed is in its [status](crate::CacheStatus::error).
+    ///
+    /// In a check, and in a callback that runs on a thread of the store, it does not wait and
+    /// returns false.
     ///
     /// In async code, call this on a thread that may block, before the last clone of the store is
     /// dropped.
@@ -38,12 +43,15 @@ impl Store {
     /// let store = untorn_live::Store::manual();
     /// assert!(store.stop(Duration::from_secs(5)));
     /// ```
-    #[must_use = "false says that a source hangs"]
+    #[must_use = "false says that a source hangs, or the disk of the cache"]
     pub fn stop(&self, timeout: Duration) -> bool {
+        let began = Instant::now();
         self.inner.close();
         let have_ended = self.inner.wait_until_ended(timeout);
+        let left = timeout.saturating_sub(began.elapsed());
+        let is_written = self.inner.end_cache(left);
         self.inner.engine.followers.close();
-        have_ended
+        have_ended && is_written
     }
 }
 
@@ -75,6 +83,18 @@ impl Inner {
         }
         true
     }
+
+    /// Makes the thread of the cache write the newest revision and end, and waits for that. Returns
+    /// whether it has ended.
+    fn end_cache(&self, timeout: Duration) -> bool {
+        let Some((keeper, _)) = &self.cache else {
+            return true;
+        };
+        keeper.close();
+        // In a check this thread holds a lock that the keeper may wait for.
+        let may_wait = !poll::is_thread_of_a_source() && !self.engine.is_busy_here();
+        may_wait && keeper.wait(timeout)
+    }
 }
 
 fn has_ended(poller: &Poller) -> bool {
@@ -93,12 +113,10 @@ impl Drop for Inner {
                 false => std::mem::forget(poller),
             }
         }
-        if let Some((keeper, _)) = self.cache.take() {
-            keeper.close();
-            // In a check this thread holds a lock that the keeper may wait for.
-            if !poll::is_thread_of_a_source() && !self.engine.is_busy_here() {
-                keeper.join(END.saturating_sub(began.elapsed()));
-            }
+        if self.end_cache(END.saturating_sub(began.elapsed()))
+            && let Some((keeper, _)) = self.cache.take()
+        {
+            keeper.join();
         }
         self.engine.followers.close();
     }

@@ -206,6 +206,7 @@ fn store_ends_though_its_cache_hangs() {
         .start()
         .expect("threads");
     has_hung.recv_timeout(LONG).expect("it cannot be written");
+    assert!(!store.stop(Duration::from_millis(1)), "the cache hangs");
     let (dropped, is_dropped) = mpsc::channel();
     thread::spawn(move || {
         drop(store);

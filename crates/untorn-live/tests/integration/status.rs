@@ -82,8 +82,7 @@ fn cache_is_as_old_as_its_oldest_layer() {
     number.store(1, SeqCst);
     store.refresh(LONG).expect_err("one does not answer");
     assert_eq!(store.pin().get_as::<u64>("number"), Ok(1));
-    // The cache is written at its end.
-    store.close();
+    assert!(store.stop(LONG), "the cache is not written");
     silent.store(true, SeqCst);
     let store = start();
     assert_eq!(store.pin().get_as::<u64>("number"), Ok(1));
