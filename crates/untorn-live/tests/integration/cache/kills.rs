@@ -47,12 +47,30 @@ fn spawn_child(path: &Path) -> Child {
         .expect("a child")
 }
 
+/// How many caches have a process that is killed, at a time.
+const CACHES: u64 = 4;
+
 /// A process is killed while it writes its cache, at a random moment: the file that is seen at that
 /// time says that it writes. `UNTORN_KILLS` says how often.
 #[test]
 fn cache_is_whole_after_kills() {
     let kills = std::env::var("UNTORN_KILLS").ok();
-    let kills = kills.map_or(50, |kills| kills.parse().expect("a number"));
+    let kills: u64 = kills.map_or(50, |kills| kills.parse().expect("a number"));
+    let caught: usize = thread::scope(|scope| {
+        let kill_some =
+            |first| move || kill_while_it_writes((first..kills).step_by(CACHES as usize));
+        let threads: Vec<_> = (0..CACHES)
+            .map(|first| scope.spawn(kill_some(first)))
+            .collect();
+        let caught = threads.into_iter().map(|thread| thread.join());
+        caught.map(|caught| caught.expect("no panic")).sum()
+    });
+    println!("{kills} kills, {caught} while the cache was written");
+    assert!(caught > 0, "no kill came while the cache was written");
+}
+
+/// Returns how many of the kills came while the cache was written.
+fn kill_while_it_writes(kills: impl Iterator<Item = u64>) -> usize {
     let folder = folder();
     let path = folder.path().join("app.cache");
     let is_written = || {
@@ -60,7 +78,7 @@ fn cache_is_whole_after_kills() {
         entries.any(|entry| entry.file_name().to_string_lossy().ends_with(".tmp"))
     };
     let (mut last, mut caught) = (0, 0);
-    for kill in 0..kills {
+    for kill in kills {
         let mut child = spawn_child(&path);
         // A child writes something first, so that the generations grow.
         let before = fs::metadata(&path)
@@ -95,6 +113,5 @@ fn cache_is_whole_after_kills() {
         assert!(number > last, "generation {number} after {last}");
         last = number;
     }
-    println!("{kills} kills, {caught} while the cache was written; the last generation was {last}");
-    assert!(caught > 0, "no kill came while the cache was written");
+    caught
 }
