@@ -13,7 +13,7 @@ const KEYS: [u64; 8] = [0, 1, 400, 999, 1_000, 1_729, 2_500, 2_999];
 type Contents = View<u64, u64>;
 
 /// Returns the lowest and the highest generation of a view.
-fn generations(view: &Contents) -> (u64, u64) {
+fn lowest_and_highest(view: &Contents) -> (u64, u64) {
     let mut both = (u64::MAX, 0);
     for key in KEYS {
         let generation = view[&key];
@@ -27,24 +27,27 @@ fn generations(view: &Contents) -> (u64, u64) {
 
 type Read = fn(&Map<u64, u64>, &mut Reader<Contents>) -> (u64, u64);
 
-fn torn(write: impl Fn(&Map<u64, u64>, u64) + Sync, each_by_itself: bool) -> (usize, usize) {
-    const GENERATIONS: u64 = 10_000;
+fn torn(
+    generations: u64,
+    write: impl Fn(&Map<u64, u64>, u64) + Sync,
+    each_by_itself: bool,
+) -> (usize, usize) {
     let map: Map<u64, u64> = (0..OTHERS).map(|key| (key, 0)).collect();
     let (done, start) = (AtomicBool::new(false), Barrier::new(5));
     let (torn, overlapped) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let reads: [Read; 4] = [
-        |map, _| generations(&map.pin()),
-        |map, _| generations(&map.snapshot()),
-        |_, reader| generations(reader.latest()),
+        |map, _| lowest_and_highest(&map.pin()),
+        |map, _| lowest_and_highest(&map.snapshot()),
+        |_, reader| lowest_and_highest(reader.latest()),
         |map, reader| {
             let outer = map.pin();
             let inner = map.pin();
-            let (first, last) = generations(&inner);
+            let (first, last) = lowest_and_highest(&inner);
             let newest = reader.latest();
             let in_order = outer.revision() <= inner.revision()
                 && inner.revision() <= newest.revision()
-                && generations(&outer).0 <= first
-                && first <= generations(newest).0;
+                && lowest_and_highest(&outer).0 <= first
+                && first <= lowest_and_highest(newest).0;
             assert!(in_order, "a nested pin went back");
             (first, last)
         },
@@ -52,7 +55,7 @@ fn torn(write: impl Fn(&Map<u64, u64>, u64) + Sync, each_by_itself: bool) -> (us
     thread::scope(|scope| {
         scope.spawn(|| {
             start.wait();
-            for generation in 1..=GENERATIONS {
+            for generation in 1..=generations {
                 write(&map, generation);
                 if generation % 32 == 0 {
                     thread::yield_now();
@@ -76,9 +79,9 @@ fn torn(write: impl Fn(&Map<u64, u64>, u64) + Sync, each_by_itself: bool) -> (us
             });
         }
     });
-    assert_eq!(generations(&map.pin()), (GENERATIONS, GENERATIONS));
+    assert_eq!(lowest_and_highest(&map.pin()), (generations, generations));
     let commits = if each_by_itself { KEYS.len() as u64 } else { 1 };
-    assert_eq!(map.revision().get(), GENERATIONS * commits);
+    assert_eq!(map.revision().get(), generations * commits);
     assert_eq!(map.len() as u64, OTHERS);
     (torn.into_inner(), overlapped.into_inner())
 }
@@ -92,7 +95,7 @@ fn batch_is_atomic_for_every_reader() {
             }
         });
     };
-    let (torn, overlapped) = torn(write, false);
+    let (torn, overlapped) = torn(10_000, write, false);
     assert_eq!(torn, 0);
     assert!(
         overlapped > 100,
@@ -110,6 +113,6 @@ fn unbatched_inserts_are_detected_as_torn() {
             }
         }
     };
-    let (torn, _) = torn(write, true);
+    let (torn, _) = torn(1_000, write, true);
     assert!(torn > 0);
 }
