@@ -81,8 +81,8 @@ impl Keeper {
         self.handle.close();
     }
 
-    /// Waits for the end of the thread, for at most `timeout`: a disk may hang, or the callback that
-    /// it has called. Returns whether it has ended; on the thread itself, false at once.
+    /// Waits for the end of the thread, for at most `timeout`: a disk may hang, or the callback
+    /// that it has called. Returns whether it has ended; on the thread itself, false at once.
     pub(crate) fn wait(&self, timeout: Duration) -> bool {
         if self.thread.thread().id() == thread::current().id() {
             return false;
