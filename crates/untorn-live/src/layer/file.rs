@@ -220,7 +220,9 @@ impl Fetch for Source {
                 // Perhaps half of a file. The time of the file is not enough: it may be in the
                 // future.
                 Err(_)
-                    if !is_complete && read.stamp.is_within(YOUNG) && began.elapsed() < YOUNG =>
+                    if !read.is_complete
+                        && read.stamp.is_within(YOUNG)
+                        && began.elapsed() < YOUNG =>
                 {
                     thread::sleep(SETTLE);
                 }

@@ -90,10 +90,12 @@ fn identity(_: &Metadata) -> [i64; 4] {
 pub(super) struct Bytes {
     pub(super) bytes: Vec<u8>,
     pub(super) stamp: Stamp,
+    /// The file was put in its place as a whole, and has not been seen to change since.
+    pub(super) is_complete: bool,
 }
 
-/// Reads a file that has not changed meanwhile, and for [`SETTLE`] before unless it `is_complete`.
-/// `Ok(None)` if there is none.
+/// Reads a file that has not changed meanwhile, and for [`SETTLE`] before unless it `is_complete`:
+/// it has been put in its place as a whole. `Ok(None)` if there is none.
 pub(super) fn read(
     path: &Path,
     max_size: u64,
@@ -101,11 +103,23 @@ pub(super) fn read(
     watch: &Watch,
     place: &Place,
 ) -> Result<Option<Bytes>, ConfigError> {
+    let attempt = |is_complete, settled| attempt(path, max_size, is_complete, settled);
+    read_by(attempt, max_size, is_complete, watch, place)
+}
+
+/// Tries to read a file until it has not changed.
+fn read_by(
+    mut attempt: impl FnMut(bool, Option<Stamp>) -> io::Result<Attempt>,
+    max_size: u64,
+    mut is_complete: bool,
+    watch: &Watch,
+    place: &Place,
+) -> Result<Option<Bytes>, ConfigError> {
     let began = Instant::now();
     let mut settled = None;
     let mut is_missing = false;
     loop {
-        match attempt(path, max_size, is_complete, settled) {
+        match attempt(is_complete, settled) {
             Ok(Attempt::Read(bytes)) => return Ok(Some(bytes)),
             Ok(Attempt::Recent(stamp)) => {
                 settled = Some(stamp);
@@ -113,6 +127,7 @@ pub(super) fn read(
             }
             Ok(Attempt::Changed) => {
                 settled = None;
+                is_complete &= mutant("live_changed_file_is_complete");
                 thread::sleep(RETRY);
             }
             Ok(Attempt::TooLarge(length)) => {
@@ -125,6 +140,7 @@ pub(super) fn read(
                     return Ok(None);
                 }
                 is_missing = true;
+                is_complete &= mutant("live_changed_file_is_complete");
                 thread::sleep(SETTLE);
                 continue;
             }
@@ -171,11 +187,17 @@ fn attempt(
     if !is_complete && is_recent && settled != Some(stamp) {
         return Ok(Attempt::Recent(stamp));
     }
-    read_open(path, file, stamp, max_size)
+    read_open(path, file, stamp, max_size, is_complete)
 }
 
 /// Reads a file that had this stamp when it was opened.
-fn read_open(path: &Path, mut file: File, stamp: Stamp, max_size: u64) -> io::Result<Attempt> {
+fn read_open(
+    path: &Path,
+    mut file: File,
+    stamp: Stamp,
+    max_size: u64,
+    is_complete: bool,
+) -> io::Result<Attempt> {
     if stamp.length > max_size {
         return Ok(Attempt::TooLarge(stamp.length));
     }
@@ -193,7 +215,11 @@ fn read_open(path: &Path, mut file: File, stamp: Stamp, max_size: u64) -> io::Re
         && (bytes.len() as u64 == stamp.length || stamp.length == 0);
     Ok(
         if is_unchanged || mutant("live_change_while_read_is_missed") {
-            Attempt::Read(Bytes { bytes, stamp })
+            Attempt::Read(Bytes {
+                bytes,
+                stamp,
+                is_complete,
+            })
         } else {
             Attempt::Changed
         },
@@ -214,7 +240,7 @@ mod tests {
         // More than the steps of the file system's clock.
         thread::sleep(Duration::from_millis(30));
         change(&path);
-        match read_open(&path, file, stamp, 1 << 20) {
+        match read_open(&path, file, stamp, 1 << 20, false) {
             Ok(Attempt::Read(_)) => true,
             Ok(Attempt::Changed) => false,
             _ => panic!("neither read nor changed"),
@@ -233,6 +259,27 @@ mod tests {
             fs::write(&new, "port = 80").expect("written");
             fs::rename(new, path).expect("renamed");
         }));
+    }
+
+    /// What was put in its place as a whole is written in place while it is read, or removed.
+    #[test]
+    fn file_that_changes_while_read_is_not_complete() {
+        let (watch, place) = (Watch::new(), Place::of_layer(&"app.toml".into()));
+        let removed = || io::Error::from(io::ErrorKind::NotFound);
+        for first in [Ok(Attempt::Changed), Err(removed())] {
+            let mut first = Some(first);
+            let attempt = |is_complete, _| {
+                first.take().unwrap_or_else(|| {
+                    Ok(Attempt::Read(Bytes {
+                        bytes: Vec::new(),
+                        stamp: Stamp::of(&fs::metadata("/")?),
+                        is_complete,
+                    }))
+                })
+            };
+            let read = read_by(attempt, 1, true, &watch, &place).expect("it is there");
+            assert!(!read.expect("a file").is_complete);
+        }
     }
 
     #[cfg(target_os = "linux")]
