@@ -154,10 +154,7 @@ fn described(text: &str, error: &toml::de::Error, place: &Place) -> ConfigError 
 /// Returns the path of the key at a span, which occurs earlier too, and the offset of that one. The
 /// path is that of a name which takes its place and occurs nowhere else.
 fn first_of(text: &str, span: Range<usize>) -> Option<(String, usize)> {
-    let mut name = String::from("key");
-    while text.contains(&name) {
-        name.push('-');
-    }
+    let name = absent_from(text);
     let (before, after) = (text.get(..span.start)?, text.get(span.end..)?);
     let line = before.rsplit('\n').next()?;
     // The parser replaces a table by the next one of its name.
@@ -180,6 +177,13 @@ fn first_of(text: &str, span: Range<usize>) -> Option<(String, usize)> {
         .iter()
         .fold(String::new(), |above, segment| key::joined(&above, segment));
     Some((key, offset))
+}
+
+/// Returns a name of digits that a text does not have, in one pass over it.
+fn absent_from(text: &str) -> String {
+    let runs = text.split(|character: char| !character.is_ascii_digit());
+    let longest = runs.map(str::len).max().unwrap_or_default();
+    "0".repeat(longest + 1)
 }
 
 /// Finds a name in a table, and appends the path of its parent.

@@ -46,6 +46,16 @@ fn repeated_key_has_both_lines() {
     }
 }
 
+/// A document that is hostile to the search for a name that it does not have.
+#[test]
+fn repeated_key_among_long_words_is_refused() {
+    for (first, rest) in [("key", "-"), ("", "0")] {
+        let text = format!("a = 1\na = 2\n# {first}{}", rest.repeat(1 << 20));
+        let wrong = Wrong::new("toml", &*text, DuplicateKey).at(2).key("a");
+        refuses(&wrong.message("first at line 1"), |builder| builder);
+    }
+}
+
 #[test]
 fn integer_beyond_64_bits_is_refused() {
     let big = "99999999999999999999";
