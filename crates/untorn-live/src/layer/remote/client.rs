@@ -14,6 +14,9 @@ use crate::error::{ConfigError, ErrorKind};
 /// The longest time to resolve a name, and to connect.
 const CONNECT: Duration = Duration::from_secs(5);
 
+/// The longest limit of the program that is set: a time beyond what an `Instant` has is a panic.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// The settings of the connections of a source.
 #[derive(Clone, Debug)]
 pub(in crate::layer) struct ClientOptions {
@@ -96,6 +99,8 @@ impl Client {
 
     fn config(&self, files: &Files, whole: Option<Duration>) -> Result<Config, ConfigError> {
         let options = &self.options;
+        let idle = options.idle.min(LONGEST);
+        let whole = whole.map(|whole| whole.min(LONGEST));
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(options.max_redirects)
@@ -103,10 +108,10 @@ impl Client {
             .user_agent(concat!("untorn-live/", env!("CARGO_PKG_VERSION")))
             .timeout_resolve(Some(CONNECT))
             .timeout_connect(Some(CONNECT))
-            .timeout_send_request(Some(options.idle))
-            .timeout_send_body(Some(options.idle))
-            .timeout_recv_response(Some(options.idle))
-            .timeout_per_read(whole.map(|_| options.idle))
+            .timeout_send_request(Some(idle))
+            .timeout_send_body(Some(idle))
+            .timeout_recv_response(Some(idle))
+            .timeout_per_read(whole.map(|_| idle))
             .timeout_global(whole);
         let config = match options.is_proxy_used {
             true => config,

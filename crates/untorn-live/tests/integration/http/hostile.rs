@@ -212,6 +212,15 @@ fn large_answers_are_refused() {
 }
 
 #[test]
+fn limit_may_be_the_longest_time() {
+    let victim = Victim::start(|http| http.timeout(Duration::MAX));
+    victim.server.answer(ok(generation::toml(2)));
+    victim.store.refresh(LONG).expect("an answer");
+    wait_for_generation(&victim.store, 2);
+    victim.readers.finish();
+}
+
+#[test]
 fn slow_answers_are_given_up() {
     let victim = Victim::start(|http| http.timeout(Duration::from_millis(300)));
     victim.refuses("in time", Unreachable, |connection| connection.hang());
