@@ -162,6 +162,10 @@ impl ConfigSubscription {
             if let Some(step) = self.steps.next(transition) {
                 return Ok(step);
             }
+            // Other keys may change for ever.
+            if left.is_zero() {
+                return Err(RecvTimeoutError::Timeout);
+            }
         }
     }
 
@@ -178,12 +182,9 @@ impl ConfigSubscription {
     /// assert!(store.subscribe().try_recv().is_err());
     /// ```
     pub fn try_recv(&mut self) -> Result<ConfigTransition, TryRecvError> {
-        loop {
-            let transition = self.inner.try_recv()?;
-            if let Some(step) = self.steps.next(transition) {
-                return Ok(step);
-            }
-        }
+        let transition = self.inner.try_recv()?;
+        // It was the newest revision, so there is nothing more to compare.
+        self.steps.next(transition).ok_or(TryRecvError::Empty)
     }
 
     /// Waits as [`recv`](Self::recv) does, in async code of any runtime. Can be canceled: no step is
