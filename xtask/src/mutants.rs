@@ -1,4 +1,4 @@
-//! Runs the tests that must notice a mutant of the library; `cases.rs` lists them.
+//! Runs the tests that must notice a mutant of the library; `cases.rs` and `cases/live.rs` list them.
 
 mod cases;
 
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use self::cases::{CASES, Case, LITMUS, ORACLE, TSAN};
+use self::cases::{CASES, Case, LITMUS, LIVE, ORACLE, TSAN};
 use crate::run::{Outcome, Program, cores, logs, on_threads};
 use crate::{copy, root};
 
@@ -125,7 +125,7 @@ fn build_together(
 /// Returns the names of all mutants.
 #[cfg(test)]
 pub(crate) fn names() -> BTreeSet<&'static str> {
-    let cases = CASES.iter().map(|(name, ..)| *name);
+    let cases = CASES.iter().chain(LIVE).map(|(name, ..)| *name);
     cases.chain(TSAN.iter().copied()).collect()
 }
 
@@ -136,6 +136,7 @@ pub(crate) fn run(names: &[String], skip_models: bool, once: bool) -> Result<()>
     let chosen = |name: &str| names.is_empty() || names.iter().any(|part| name.contains(part));
     let mut cases: Vec<_> = CASES
         .iter()
+        .chain(LIVE)
         .filter(|(name, binary, _)| chosen(name) && !(skip_models && binary.is_model()))
         .copied()
         .collect();
@@ -147,7 +148,7 @@ pub(crate) fn run(names: &[String], skip_models: bool, once: bool) -> Result<()>
         cases.retain(|(name, _, filters)| *filters != LITMUS && seen.insert(*name));
     }
     if cases.is_empty() {
-        bail!("no mutant has {names:?} in its name; src/mutants/cases.rs of xtask has the list");
+        bail!("no mutant has {names:?} in its name; the folder src/mutants of xtask has the lists");
     }
     let tree = copy::prepare()?;
     let target = root().join("target/mutants");

@@ -278,6 +278,7 @@ impl Store {
             polls: polls(number),
             remote: remote(number),
         });
+        let (unknown_keys, unknown_key_count) = config.unknown_keys();
         Status {
             revision: config.revision.get(),
             keys: config.len(),
@@ -293,7 +294,8 @@ impl Store {
                 }
             }),
             unused_secrets: config.unused_secrets(),
-            unknown_keys: config.unknown_keys(),
+            unknown_keys,
+            unknown_key_count,
         }
     }
 

@@ -48,10 +48,12 @@ pub struct Status {
     /// The [secrets](crate::StoreBuilder::secret) that match no key: perhaps misspelled, so that a
     /// value is not hidden.
     pub unused_secrets: Vec<String>,
-    /// The keys that no section reads, with a suggestion; empty if there are no sections. The names
-    /// in a table inside an array are not keys, so they are not checked, as
-    /// [`deny_unknown`](crate::StoreBuilder::deny_unknown) says.
+    /// The first hundred keys, in their order, that no section reads, with a suggestion; empty if
+    /// there are no sections. The names in a table inside an array are not keys, so they are not
+    /// checked, as [`deny_unknown`](crate::StoreBuilder::deny_unknown) says.
     pub unknown_keys: Vec<ConfigError>,
+    /// The number of all keys that no section reads.
+    pub unknown_key_count: usize,
 }
 
 /// The status of the cache, in [`Status::cache`].
@@ -234,6 +236,9 @@ impl fmt::Display for Status {
         }
         for unknown in &self.unknown_keys {
             write!(f, "\n{unknown}")?;
+        }
+        if let more @ 1.. = self.unknown_key_count - self.unknown_keys.len() {
+            write!(f, "\n{more} more keys that no section reads")?;
         }
         Ok(())
     }

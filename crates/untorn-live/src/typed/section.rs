@@ -13,6 +13,9 @@ use crate::error::{ConfigError, ErrorKind};
 use crate::key;
 use crate::suggestion::similar;
 
+/// The most keys without a section that a status names. Each is compared with all fields.
+const MOST_UNKNOWN: usize = 100;
+
 /// A value of a section, by one type for all.
 type AnyValue = Arc<dyn Any + Send + Sync>;
 
@@ -113,13 +116,23 @@ impl Config {
             .or_place(|| self.place(key))
     }
 
-    /// Returns the errors of all keys that no section reads; none if there are no sections.
-    pub(crate) fn unknown_keys(&self) -> Vec<ConfigError> {
+    /// Returns the errors of the first keys that no section reads, and the number of all; none if
+    /// there are no sections.
+    pub(crate) fn unknown_keys(&self) -> (Vec<ConfigError>, usize) {
         if self.sections.is_empty() {
-            return Vec::new();
+            return (Vec::new(), 0);
         }
-        let mut keys: Vec<&str> = self.keys().filter(|key| self.is_unknown(key)).collect();
-        keys.sort_unstable();
-        keys.into_iter().map(|key| self.unknown(key)).collect()
+        let (mut first, mut count) = (BTreeSet::new(), 0);
+        for key in self.keys().filter(|key| self.is_unknown(key)) {
+            count += 1;
+            first.insert(key);
+            if first.len() > MOST_UNKNOWN && !mutant("live_unknown_keys_have_no_limit") {
+                first.pop_last();
+            }
+        }
+        (
+            first.into_iter().map(|key| self.unknown(key)).collect(),
+            count,
+        )
     }
 }

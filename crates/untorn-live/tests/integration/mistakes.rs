@@ -139,6 +139,31 @@ fn missing_field_has_the_place_of_its_section() {
     assert_shown(&error, "env:APP_: http: missing field `port`");
 }
 
+/// A status page stays readable, and its cost is bounded, when most keys have no section.
+#[test]
+fn status_names_a_hundred_unknown_keys() {
+    let keys = (0..250).map(|number| format!("key{number:03} = 1\n"));
+    let text = keys.collect::<String>() + "[http]\nport = 80\nprot = 80";
+    let builder = Store::builder().text("app.toml", &text);
+    let store = builder.require::<Http>("http").start().expect("valid");
+    let status = store.status();
+    assert_eq!(
+        (status.unknown_keys.len(), status.unknown_key_count),
+        (100, 251)
+    );
+    let named = status.unknown_keys.iter().map(ConfigError::key);
+    let [first, last] = ["http.prot", "key098"].map(Some);
+    assert_eq!(
+        (named.clone().next(), named.clone().next_back()),
+        (Some(first), Some(last))
+    );
+    let shown = status.to_string();
+    assert!(
+        shown.ends_with("\n151 more keys that no section reads"),
+        "{shown}"
+    );
+}
+
 /// As the documentation of `deny_unknown` says.
 #[test]
 fn names_in_arrays_are_checked_by_their_type() {
