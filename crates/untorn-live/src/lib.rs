@@ -23,6 +23,7 @@ mod key;
 pub mod layer;
 mod links;
 mod pages;
+mod panic;
 mod regular;
 mod secret;
 mod store;

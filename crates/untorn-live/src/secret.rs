@@ -5,6 +5,7 @@ use std::sync::Arc;
 use untorn::mutants::mutant;
 
 use crate::key;
+use crate::typed;
 use crate::value::Value;
 
 /// The keys, and the sections, that are secrets.
@@ -16,7 +17,7 @@ impl Secrets {
         self.0.push(section.into());
     }
 
-    /// Returns those that no key of a configuration is, or is below.
+    /// Returns those that hide no key of a configuration.
     pub(crate) fn unused(&self, keys: &[&str]) -> Vec<String> {
         let secrets = self.0.iter().map(|secret| &**secret);
         let unused = secrets.filter(|secret| !keys.iter().any(|key| is_secret(key, secret)));
@@ -27,17 +28,32 @@ impl Secrets {
         self.0.is_empty()
     }
 
-    /// Returns whether a key is a secret, or below one. Quotes do not count: `tls.key` means the
-    /// file of that name too, whose key is `"tls.key"`.
+    /// Returns whether the value of a key is hidden: the key is a secret, or below one, or above
+    /// one, since its value may be a text or an array that has the secret inside. Quotes do not
+    /// count: `tls.key` means the file of that name too, whose key is `"tls.key"`.
     pub(crate) fn has(&self, key: &str) -> bool {
         let mut secrets = self.0.iter();
         secrets.any(|secret| is_secret(key, secret)) && !mutant("live_secret_is_shown")
     }
+
+    /// Returns whether everything in a section is secret.
+    pub(crate) fn has_all_of(&self, section: &str) -> bool {
+        let mut secrets = self.0.iter();
+        secrets.any(|secret| is_below(section, secret)) && !mutant("live_secret_is_shown")
+    }
 }
 
 fn is_secret(key: &str, secret: &str) -> bool {
-    key::is_in(key, secret)
-        || key.contains('"') && key::is_in(&without_quotes(key), &without_quotes(secret))
+    let is_above = || key::is_in(secret, key) || key.contains('"') && is_in_unquoted(secret, key);
+    is_below(key, secret) || is_above() && !mutant("live_secret_in_a_text_is_shown")
+}
+
+fn is_below(key: &str, section: &str) -> bool {
+    key::is_in(key, section) || key.contains('"') && is_in_unquoted(key, section)
+}
+
+fn is_in_unquoted(key: &str, section: &str) -> bool {
+    key::is_in(&without_quotes(key), &without_quotes(section))
 }
 
 fn without_quotes(path: &str) -> String {
@@ -95,6 +111,11 @@ fn add_texts(value: &Value, texts: &mut Vec<String>) {
             let lines = text.lines().map(str::trim);
             let all = [&**text, escaped].into_iter().chain(lines);
             texts.extend(all.filter(|text| !text.is_empty()).map(String::from));
+            if let Value::Text(text) = value
+                && let Some(parts) = typed::parts_of(text)
+            {
+                add_texts(&parts, texts);
+            }
         }
         Value::Array(elements) => elements
             .iter()
@@ -123,8 +144,22 @@ mod tests {
         ] {
             assert!(secrets.has(key), "{key}");
         }
-        for key in [r#""tls.crt""#, "tls", r#""tls.keys""#, "mounts.db"] {
+        for key in [r#""tls.crt""#, r#""tls.keys""#, "mounts.db"] {
             assert!(!secrets.has(key), "{key}");
         }
+    }
+
+    #[test]
+    fn keys_above_a_secret_are_hidden() {
+        let mut secrets = Secrets::default();
+        secrets.add("db.password");
+        secrets.add("app.json.token");
+        for key in ["db", r#""app.json""#, "db.password"] {
+            assert!(secrets.has(key), "{key}");
+        }
+        for key in ["d", "db.user", "dbs"] {
+            assert!(!secrets.has(key), "{key}");
+        }
+        assert!(secrets.has_all_of("db.password") && !secrets.has_all_of("db"));
     }
 }

@@ -60,13 +60,17 @@ impl Reading {
     /// Returns whether each secret hides a key of one of the configurations, and prints those that
     /// do not: a misspelled one would print the value.
     pub(super) fn are_secrets_used(&self, configs: &[&Config]) -> bool {
-        // As the store does, which ignores quotes.
+        // As the store does, which ignores quotes, and hides the text of a struct as a whole.
         let without_quotes = |path: &str| path.replace('"', "");
         let mut are_used = true;
         for section in &self.secret {
             let plain = without_quotes(section);
             let mut keys = configs.iter().flat_map(|config| config.keys());
-            if !keys.any(|key| keys::is_in(&without_quotes(key), &plain)) {
+            let is_hidden = |key: &str| {
+                let key = without_quotes(key);
+                keys::is_in(&key, &plain) || keys::is_in(&plain, &key)
+            };
+            if !keys.any(is_hidden) {
                 let message = keys::missing(configs, section);
                 anstream::eprintln!("untorn: --secret hides nothing: {}", Escaped(message));
                 are_used = false;

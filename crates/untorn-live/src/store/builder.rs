@@ -313,7 +313,8 @@ impl StoreBuilder {
     }
 
     /// Marks a key, or all keys of a section, as secret: no error, status, change or `Debug` output
-    /// shows its value. [`Config::get`] returns it.
+    /// shows its value. [`Config::get`] returns it. A value that has the secret inside, such as a
+    /// struct that a variable has as JSON, is hidden as a whole.
     ///
     /// # Examples
     /// ```

@@ -1,6 +1,7 @@
 //! The source that a poller calls for a layer.
 
 use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use untorn::poller::{DeltaSource, FetchedAfter, ResumeToken};
 use super::engine::Engine;
 use crate::error::{ConfigError, ErrorKind};
 use crate::layer::{Change, Contents, Fetch};
+use crate::panic;
 
 thread_local! {
     static IS_OF_A_SOURCE: Cell<bool> = const { Cell::new(false) };
@@ -36,9 +38,16 @@ impl DeltaSource for LayerSource {
     ) -> Result<FetchedAfter<Contents, Vec<Change>>, ConfigError> {
         IS_OF_A_SOURCE.set(true);
         let token = token.filter(|_| !self.engine.must_fetch_whole(self.layer));
-        let fetched = self.fetch.fetch(token);
-        // The error of a program's own source may quote a secret.
-        let fetched = fetched.map_err(|error| self.engine.pin().redacted(error));
+        let fetched = catch_unwind(AssertUnwindSafe(|| self.fetch.fetch(token)));
+        // What a program's own source says may quote a secret.
+        let redacted = |error| self.engine.pin().redacted(error);
+        let fetched = fetched.unwrap_or_else(|payload| {
+            self.engine.forget_refused(self.layer);
+            let panic = ConfigError::new(ErrorKind::Panic, panic::text_of(payload));
+            // The poller reports it, so it must not have the secret.
+            resume_unwind(Box::new(redacted(panic).message().to_string()))
+        });
+        let fetched = fetched.map_err(redacted);
         let position = self.fetch.position();
         self.engine.progress.set_pending(self.layer, position);
         match &fetched {

@@ -122,7 +122,12 @@ pub(super) fn place_of_section(
 /// Adds the place of its key to an error. The value of a secret is left out, also if the error has
 /// no key, or that of a section, since the type has read the value before it failed.
 fn described(error: Mismatch, config: &Config, key: &str, more: &str) -> ConfigError {
-    let message = match config.shared.secrets.has(key) {
+    let secrets = &config.shared.secrets;
+    let is_secret = match config.view.contains_key(key) {
+        true => secrets.has(key),
+        false => secrets.has_all_of(key),
+    };
+    let message = match is_secret {
         true => error.message_without_value(),
         false => error.message,
     };

@@ -79,6 +79,26 @@ impl<'c> Leaf<'c> {
     }
 }
 
+/// Returns the elements of a text, between commas.
+fn elements_of(text: &str) -> Value {
+    let elements = text
+        .split(',')
+        .map(|element| Value::Text(element.trim().into()));
+    Value::Array(match text {
+        "" => [].into(),
+        _ => elements.collect(),
+    })
+}
+
+/// Returns the array or table for which a type may take a text; `None` if it has one value.
+pub(crate) fn parts_of(text: &str) -> Option<Value> {
+    let text = text.trim();
+    if text.starts_with(['[', '{']) {
+        return parse_value(text, "", &Place::of_layer(&"".into())).ok();
+    }
+    text.contains(',').then(|| elements_of(text))
+}
+
 /// Reads a number: that of a text is parsed, an integer may be a float.
 macro_rules! numbers {
     ($parse:path: $($method:ident $visit:ident),* $(,)?) => {$(
@@ -163,14 +183,7 @@ impl<'de> Deserializer<'de> for Leaf<'_> {
         let value = if text.starts_with('[') {
             self.parsed(text)?
         } else {
-            let elements = text
-                .split(',')
-                .map(|element| Value::Text(element.trim().into()));
-            Value::Array(if text.is_empty() {
-                [].into()
-            } else {
-                elements.collect()
-            })
+            elements_of(text)
         };
         self.with(&value).deserialize_any(visitor)
     }

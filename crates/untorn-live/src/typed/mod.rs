@@ -22,6 +22,7 @@ use std::collections::BTreeSet;
 use serde::de::DeserializeOwned;
 
 use self::leaf::Leaf;
+pub(crate) use self::leaf::parts_of;
 pub use self::live::Live;
 pub(crate) use self::section::Section;
 use self::tree::Tree;

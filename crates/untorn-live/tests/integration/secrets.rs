@@ -371,7 +371,14 @@ fn events_show_no_secret() {
     let mut contents = serde_json::to_value(secrets()).expect("a value");
     place(&path, text(&contents));
     let reported = output.clone();
+    let mut polls = 0;
+    let panicking = move || match std::mem::replace(&mut polls, 1) {
+        0 => Ok::<_, ConfigError>(BTreeMap::from([("one", 1)])),
+        // Without the panic hook, which writes to stderr.
+        _ => resume_unwind(Box::new(format!("no login as {CANARY}"))),
+    };
     let builder = Store::builder().layer(File::at(&path).period(HOUR));
+    let builder = builder.layer(Custom::closure("panicking", HOUR, panicking));
     let store = marked(builder)
         .secret("limits")
         .require::<Option<types::Direct>>("limits")
@@ -388,6 +395,60 @@ fn events_show_no_secret() {
     contents["limits"] = serde_json::Value::Null;
     contents["db"]["pin"] = 1.into();
     place(&path, text(&contents));
-    store.refresh(LONG).expect("good");
+    let error = store.refresh(LONG).expect_err("a source panics");
+    assert!(error.message().contains("no login as ***"), "{error}");
     output.check(4);
+}
+
+/// A secret inside a struct that a variable has as one text, or in an array of tables.
+#[test]
+fn secrets_inside_another_value_are_hidden() {
+    let output = Output::default();
+    let json = serde_json::json!({ "user": "me", "password": CANARY, "pin": NUMBER });
+    let texts = [
+        ("APP_DB", json.to_string()),
+        ("APP_TOKENS", format!("{CANARY}, {NUMBER}")),
+    ];
+    let servers = serde_json::json!({ "servers": [{ "password": CANARY, "name": "one" }] });
+    let secrets = ["db.password", "db.pin", "tokens", "servers.password"];
+    let builder = || {
+        let pairs = texts.iter().map(|(name, text)| (*name, text));
+        let builder = Store::builder().layer(Env::prefix("APP_").from_pairs(pairs));
+        secrets.into_iter().fold(builder, StoreBuilder::secret)
+    };
+    let store = builder().manual().start().expect("good");
+    store.publish(&servers).expect("good");
+    assert_eq!(store.status().unused_secrets, [""; 0]);
+    let config = store.pin();
+    output.debug(&*config);
+    for key in ["db", "tokens", "servers"] {
+        let explanation = config.explain(key).expect("it is there");
+        output.add(&explanation);
+        output.debug(&explanation);
+    }
+    output.add(config.section::<types::Direct>("db").expect_err("a text"));
+    output.add(config.section::<types::Small>("db").expect_err("too large"));
+    output.add(
+        config
+            .section::<types::Quoting>("db")
+            .expect_err("it quotes"),
+    );
+    output.add(config.get_as::<Vec<u16>>("tokens").expect_err("texts"));
+    let error = config.get_as::<Vec<types::Direct>>("servers");
+    output.add(error.expect_err("texts"));
+    let elements = |config: &untorn_live::Config| config.get_as::<Vec<String>>("tokens");
+    let quoting = builder().check(move |new, _| {
+        let first = elements(new)?.remove(0);
+        Err(ConfigError::from(format!("{first} is no token")))
+    });
+    output.add(quoting.start().expect_err("the check refuses"));
+    let mut changes = store.subscribe();
+    store
+        .publish(&serde_json::json!({ "servers": [{ "password": "new", "name": CANARY }] }))
+        .expect("good");
+    for change in changes.recv().expect("a change").changes() {
+        output.debug(&change);
+        output.add(change);
+    }
+    output.check(15);
 }

@@ -13,6 +13,7 @@ fn folder() -> Folder {
         ("new.toml", "[db]\npassword = \"hunter2-new\"\nport = 1"),
         ("config/db/password", "hunter2\n"),
         ("config/db/hosts", "hunter2\n"),
+        ("texts/db", r#"{"password": "hunter2", "port": 1}"#),
         ("table.toml", "[db.password]\nlow = \"hunter2\""),
     ])
 }
@@ -40,6 +41,18 @@ fn secrets_are_hidden_by_each_command() {
             let is_shown = args[0] != "check";
             assert_eq!(shown.contains("***"), is_shown, "{args:?}: {shown}");
         }
+    }
+}
+
+/// A file has a struct as JSON: it is hidden as a whole.
+#[test]
+fn secret_inside_a_text_is_hidden() {
+    let folder = folder();
+    for command in ["get", "explain"] {
+        let args = [command, "db", "texts/", "--secret", "db.password"];
+        let (status, shown, error) = folder.outcome(&args);
+        assert_eq!((status, &*error), (Some(0), ""));
+        assert!(shown.contains("***") && !shown.contains(CANARY), "{shown}");
     }
 }
 

@@ -10,6 +10,7 @@ use super::super::merge::{Merge, Merged};
 use super::{Engine, Rules};
 use crate::config::Config;
 use crate::error::{ConfigError, ErrorKind};
+use crate::panic;
 use crate::typed::Section;
 
 impl Engine {
@@ -101,11 +102,7 @@ impl Engine {
         // A panic changes nothing that is used afterward: the update is undone.
         let result = catch_unwind(AssertUnwindSafe(f));
         result.unwrap_or_else(|payload| {
-            let text = payload
-                .downcast_ref::<&str>()
-                .map(|text| (*text).to_string());
-            let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
-            let text = text.unwrap_or_else(|| "a value that is no text".into());
+            let text = panic::text_of(payload);
             let message = format!("a check or a section panicked: {text}");
             Err(ConfigError::new(ErrorKind::Panic, message))
         })

@@ -1,0 +1,21 @@
+//! The payloads of panics of foreign code.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Returns the text of a panic. The `Drop` of another payload is foreign code too.
+pub(crate) fn text_of(payload: Box<dyn Any + Send>) -> String {
+    let payload = match payload.downcast::<String>() {
+        Ok(text) => return *text,
+        Err(payload) => payload,
+    };
+    match payload.downcast::<&str>() {
+        Ok(text) => (*text).into(),
+        Err(payload) => {
+            let dropped = catch_unwind(AssertUnwindSafe(|| drop(payload)));
+            // Its payload may panic as well.
+            dropped.unwrap_or_else(std::mem::forget);
+            "a value that is no text".into()
+        }
+    }
+}
