@@ -1,5 +1,5 @@
 //! A copy of the repository with the patches of `mutants/` applied: they put hooks into files whose
-//! source has none, because a reader has to prove those files.
+//! source has none, because their correctness is argued line by line.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -9,7 +9,7 @@ mod tests {
     use crate::ordering_mutants::SITES;
     use crate::{copy, mutants, root};
 
-    /// The files that a reader has to prove: no mutant has a hook in their source.
+    /// The files whose correctness is argued line by line: no mutant has a hook in their source.
     const PROVEN: [&str; 15] = [
         "gomap/raw/bucket.rs",
         "gomap/raw/chain.rs",
