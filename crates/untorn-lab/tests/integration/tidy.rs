@@ -196,10 +196,11 @@ fn summaries_begin_with_a_verb_or_a_noun_phrase() {
 fn packages_have_the_texts_of_the_repository() {
     let root = repository();
     let of_library = ["LICENSE-APACHE", "LICENSE-MIT", "NOTICE", "CHANGELOG.md"];
-    let of_why = ["LICENSE-APACHE", "LICENSE-MIT"];
+    let of_others = ["LICENSE-APACHE", "LICENSE-MIT"];
     let library = of_library.map(|name| ("crates/untorn", name));
-    let why = of_why.map(|name| ("crates/untorn-why", name));
-    for (package, name) in library.into_iter().chain(why) {
+    let live = of_others.map(|name| ("crates/untorn-live", name));
+    let why = of_others.map(|name| ("crates/untorn-why", name));
+    for (package, name) in library.into_iter().chain(live).chain(why) {
         let [here, packed] = [root.join(name), root.join(package).join(name)]
             .map(|path| fs::read_to_string(path).expect("a text"));
         assert!(
