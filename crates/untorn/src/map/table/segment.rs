@@ -175,8 +175,11 @@ impl<K: Clone, V: Clone> Segment<K, V> {
     ) -> Self {
         let mut copy = Self::with_capacity(self.entries.len() - positions.len());
         let mut goes = at(positions);
-        for entry in self.iter().filter(|_| !goes()) {
-            copy.put_one(hash_of(&entry.key), entry.clone());
+        let stay = self.iter().filter(|_| !goes());
+        // A panic in `Hash` must find no clones, which it would drop under the writer lock.
+        let stay: Vec<_> = stay.map(|entry| (hash_of(&entry.key), entry)).collect();
+        for (hash, entry) in stay {
+            copy.put_one(hash, entry.clone());
         }
         copy
     }

@@ -306,3 +306,36 @@ fn drop_after_a_panic_in_hash_or_eq_may_write() {
     }
     assert!(written > 8, "{written} of them wrote");
 }
+
+/// The kept entries of a segment are cloned: a panic must not find some that it would drop under
+/// the writer lock.
+#[test]
+fn panic_in_hash_of_a_removal_drops_no_clone() {
+    type Write = fn(&Map<Fragile, u64>);
+    let writes: [Write; 3] = [
+        |map| map.retain(|key, _| key.number != 1),
+        |map| drop(map.extract_if(|key, _| key.number == 1)),
+        |map| _ = map.batch(|batch| batch.retain(|key, _| key.number != 1)),
+    ];
+    let mut panics = 0;
+    for write in writes {
+        for k in 1..12 {
+            let map = Arc::new(Map::new());
+            for number in 0..5 {
+                map.insert(Fragile::new(number, &map), 0);
+            }
+            let _shared = map.snapshot();
+            FUSE.set(k);
+            let caught = catch_unwind(AssertUnwindSafe(|| write(&map)));
+            FUSE.set(0);
+            panics += usize::from(caught.is_err());
+            // Keys that `extract_if` would have returned are dropped after the lock is released.
+            let written = usize::from(map.contains_key(&Fragile::new(1_000, &map)));
+            let kept = if caught.is_err() { 5 } else { 4 };
+            assert_eq!(map.len(), kept + written);
+            map.clear();
+            map.reclaim();
+        }
+    }
+    assert!(panics > 8, "{panics} panics");
+}
