@@ -165,8 +165,8 @@ impl<S: DeltaSource> PollerBuilder<S> {
     /// the fetch, so that a poller leaves at most one thread. (It still holds the source and the
     /// map.) A later answer resets the source and is not published.
     ///
-    /// The deadline applies to the fetch and to the iteration of its contents, until their commit
-    /// begins. It does not count time during which the machine was suspended, where the clock of
+    /// The deadline applies to the fetch, the iteration of its contents, and the wait for other
+    /// writers of the map, until the commit begins. It does not count time during which the machine was suspended, where the clock of
     /// [`Instant`](std::time::Instant) stands still then. The poller has a second thread for this,
     /// of the name of the first, which also calls `on_failure` for such a fetch.
     ///

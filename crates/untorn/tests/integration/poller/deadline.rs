@@ -84,6 +84,29 @@ fn fetch_beyond_its_deadline_is_reported_once() {
     hanging.control.supply(unchanged());
 }
 
+/// The poll waits for another writer, to free versions.
+#[test]
+fn failure_that_waits_for_a_writer_is_in_time() {
+    let deadline = Duration::from_secs(1);
+    for (answer, reported) in [(error("down"), 1), (unchanged(), 0)] {
+        let hanging = hanging(|builder| builder.deadline(deadline));
+        let batch = hanging.config.begin_batch();
+        hanging.control.supply(answer);
+        thread::sleep(deadline + deadline / 4);
+        drop(batch);
+        wait_for_polls(&hanging.poller, 1);
+        let status = hanging.poller.status();
+        assert_eq!(status.abandoned, 0, "{status}");
+        let failures: Vec<_> = hanging.failures.try_iter().collect();
+        assert_eq!(failures.len(), reported, "{failures:?}");
+        assert!(
+            failures
+                .iter()
+                .all(|failure| failure.message.contains("down"))
+        );
+    }
+}
+
 #[test]
 fn late_answer_is_discarded_and_fetched_again() {
     for late in [contents([("a", 1)]), error("late"), unchanged()] {
