@@ -131,7 +131,14 @@ impl Schedule {
     /// Returns the time at which the next poll begins, or `None` if it is beyond the range of the
     /// clock.
     pub(super) fn due(&self, clock: &Clock) -> Option<Instant> {
-        let due = self.earliest(|moment, delay| moment.instant.checked_add(delay))??;
+        // Beyond the range of the clock is later than each time in it.
+        let time = |moment: &Moment, delay| moment.instant.checked_add(delay);
+        let due = self.earliest(|moment, delay| {
+            let time = time(moment, delay);
+            (time.is_none(), time)
+        });
+        let (_, due) = due?;
+        let due = due?;
         let now = clock.now().instant;
         // Differs if the machine was suspended.
         let corrected = now.checked_add(self.left()?)?;

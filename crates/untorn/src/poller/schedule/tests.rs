@@ -258,6 +258,21 @@ fn a_quiet_time_merges_triggers() {
 }
 
 #[test]
+fn times_beyond_the_clock_are_the_latest() {
+    let mut delays = Delays::with_period(3600 * SECOND);
+    delays.quiet_time = Duration::MAX;
+    let mut herd = Herd::one(&delays);
+    herd.polls(SECOND, |_| true);
+    let due = |herd: &Herd| herd.pollers[0].schedule.due(&herd.clock);
+    let before = due(&herd);
+    herd.trigger(false);
+    assert!(before.is_some() && due(&herd) == before);
+    let mut never = Herd::one(&Delays::with_period(Duration::MAX));
+    never.polls(SECOND, |_| true);
+    assert_eq!(due(&never), None);
+}
+
+#[test]
 fn endless_triggers_do_not_postpone_for_ever() {
     let mut delays = Delays::with_period(3600 * SECOND);
     delays.quiet_time = 50 * MILLI;
