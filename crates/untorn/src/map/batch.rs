@@ -280,15 +280,19 @@ impl<K, V, S> Batch<'_, K, V, S> {
         }
         let (writer, hasher) = (self.writer.take()?, self.hasher.take()?);
         let (table, origin) = (self.draft.take_table(), Arc::clone(&newest.value.origin));
-        // The entries of the segments that this commit replaces, at most.
-        let replaced = Table::<K, V>::SEGMENT_ENTRIES.saturating_mul(self.draft.writes());
+        // The entries of the segments that this commit replaces, at most, and with those that it
+        // has removed all at once.
+        let changed = Table::<K, V>::SEGMENT_ENTRIES.saturating_mul(self.draft.writes());
+        let changed = changed.min(newest.value.table.len());
+        let cleared = self.draft.cleared();
+        let replaced = changed.saturating_add(cleared);
         let replaced = replaced.min(newest.value.table.len());
         // Otherwise the commit would count this reference as a reader's, and retain the version.
         drop(newest);
         let weight = Weight {
             retired: replaced * size_of::<Entry<K, V>>(),
             newest: table.len() * size_of::<Entry<K, V>>(),
-            commits: match self.draft.writes() {
+            commits: match self.draft.writes().max(cleared) {
                 WRITES_WITH_A_SCAN.. => 1,
                 _ => COMMITS_BETWEEN_SCANS,
             },
@@ -303,9 +307,10 @@ impl<K, V, S> Batch<'_, K, V, S> {
         let (frees, most) = if map.prompt_reclamation && !mutant("prompt_reclamation_is_late") {
             (Frees::All, usize::MAX)
         } else {
-            (Frees::Some, 2 * replaced + MAX_DROPPED_BESIDES)
+            (Frees::Some, 2 * changed + MAX_DROPPED_BESIDES)
         };
-        let discard = |freed| discard(freed, &map.remains, most);
+        let tables = self.draft.take_replaced();
+        let discard = |freed| discard(freed, tables, &map.remains, most);
         Some(writer.publish_with(make, weight, frees, keep, discard))
     }
 

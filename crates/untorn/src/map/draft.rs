@@ -17,9 +17,11 @@ use crate::mutants::mutant;
 pub(super) struct Draft<K, V, S> {
     table: Table<K, V>,
     hasher: S,
-    /// The number of writes: at least that of the segments that differ. Removing all entries counts
-    /// as one write for each.
+    /// The number of writes: at least that of the segments that differ, but for those of entries
+    /// that were removed all at once.
     writes: usize,
+    /// The number of entries that were removed all at once.
+    cleared: usize,
     leftovers: Leftovers<K, V>,
 }
 
@@ -77,6 +79,7 @@ impl<K, V, S> Draft<K, V, S> {
             table,
             hasher,
             writes: 0,
+            cleared: 0,
             leftovers: Leftovers {
                 entering: None,
                 key: None,
@@ -93,9 +96,14 @@ impl<K, V, S> Draft<K, V, S> {
         self.writes > 0
     }
 
-    /// Returns the number of writes.
+    /// Returns the number of writes; the removal of all entries is one.
     pub(super) fn writes(&self) -> usize {
         self.writes
+    }
+
+    /// Returns the number of entries that were removed all at once.
+    pub(super) fn cleared(&self) -> usize {
+        self.cleared
     }
 
     /// Returns the contents.
@@ -106,6 +114,11 @@ impl<K, V, S> Draft<K, V, S> {
     /// Takes the contents, and leaves an empty table.
     pub(super) fn take_table(&mut self) -> Table<K, V> {
         std::mem::replace(&mut self.table, Table::new())
+    }
+
+    /// Takes the contents that were replaced as a whole.
+    pub(super) fn take_replaced(&mut self) -> Vec<Table<K, V>> {
+        std::mem::take(&mut self.leftovers.tables)
     }
 
     /// Returns the contents, the hasher, and the keys and values to be dropped.
@@ -130,7 +143,8 @@ impl<K, V, S> Draft<K, V, S> {
     /// Removes all entries, and makes room for so many.
     pub(super) fn clear_for(&mut self, len: usize) {
         let cleared = std::mem::replace(&mut self.table, Table::with_room_for(len));
-        self.writes = self.writes.saturating_add(cleared.len());
+        self.writes = self.writes.saturating_add(usize::from(cleared.len() > 0));
+        self.cleared = self.cleared.saturating_add(cleared.len());
         self.leftovers.tables.push(cleared);
     }
 }

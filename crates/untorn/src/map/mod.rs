@@ -233,12 +233,13 @@ impl fmt::Debug for DefaultHashBuilder {
 ///
 /// A replaced version is retained while a pin, a snapshot, a reader or a subscription references
 /// it, and then freed by a writer, as [`Published`] says. A commit of 16 writes or more looks for
-/// such versions; smaller ones do once in 64 (256 while they find none), or after 1 MiB or a
-/// sixteenth of the map has been replaced. A large version is freed in parts: a commit drops at
-/// most twice the entries that it replaces and some 2,000 more.
+/// such versions; smaller ones do once in 64 (256 while they find none), or after more has been
+/// replaced than 1 MiB, a sixteenth of the map, and what the views that the last look found
+/// retain. A large version is freed in parts: a commit drops at most twice the entries of the
+/// segments that it changes and some 2,000 more.
 ///
-/// So the `Drop` of a key or value that was removed or replaced may run some 100 commits later, and
-/// on a map that is no longer written to, at the next [`reclaim`](Self::reclaim); until then a
+/// So the `Drop` of a key or value that was removed or replaced may run some 100 commits later,
+/// one for each 2,000 entries of a large version later than that, and on a map that is no longer written to, at the next [`reclaim`](Self::reclaim); until then a
 /// `Weak` of it can be upgraded. Where a `Drop` has an effect that others wait for, set
 /// [`with_prompt_reclamation`](Self::with_prompt_reclamation).
 ///

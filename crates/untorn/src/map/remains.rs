@@ -1,7 +1,7 @@
 //! Versions of a map that are dropped in parts, so that no commit pays for the whole of a large
 //! one.
 
-use std::mem::{needs_drop, take};
+use std::mem::needs_drop;
 use std::sync::{Mutex, PoisonError};
 
 use super::table::{Entries, Entry, Part, Table};
@@ -18,10 +18,9 @@ pub(super) struct Remains<K, V>(Mutex<Vec<Part<K, V>>>);
 // Entries are behind pointers and are never pinned.
 impl<K, V> Unpin for Remains<K, V> {}
 
-/// Parts that are being dropped. If a `Drop` panics, the rest goes back.
+/// A part that is being dropped. If a `Drop` panics, the rest goes back.
 struct Work<'r, K, V> {
     remains: &'r Remains<K, V>,
-    parts: Vec<Part<K, V>>,
     /// The entries of a segment that are left.
     entries: Option<Entries<K, V>>,
 }
@@ -34,18 +33,21 @@ impl<K, V> Remains<K, V> {
     /// Drops parts up to a cost, in entries and pointers: those of `tables` and those left of
     /// earlier ones. It may be exceeded by the pointers of one node.
     pub(super) fn drop_some(&self, tables: impl Iterator<Item = Table<K, V>>, most: usize) {
-        let mut work = Work {
-            parts: take(&mut *self.lock()),
+        let mut left = most;
+        for table in tables {
+            if table.len() > MAX_DROPPED_AT_ONCE {
+                let part = table.into_part();
+                self.lock().extend(part);
+            } else {
+                // As a whole, which is cheaper.
+                left = left.saturating_sub(table.len());
+            }
+        }
+        let work = Work {
             remains: self,
             entries: None,
         };
-        for table in tables {
-            // A table of so few entries is dropped as a whole, which is cheaper.
-            if table.len() > MAX_DROPPED_AT_ONCE {
-                work.parts.extend(table.into_part());
-            }
-        }
-        work.run(most);
+        work.run(left);
     }
 
     /// Returns the number of parts that are left.
@@ -60,27 +62,28 @@ impl<K, V> Remains<K, V> {
     }
 }
 
-/// Drops versions in parts, up to a cost.
+/// Drops versions, and tables that may share their parts, up to a cost.
 pub(super) fn discard<K, V, S>(
     versions: impl IntoIterator<Item = Arc<Version<View<K, V, S>>>>,
+    shared: Vec<Table<K, V>>,
     remains: &Remains<K, V>,
     most: usize,
 ) {
     // A version that statistics count is freed with their reference.
     let views = versions.into_iter().filter_map(Arc::into_inner);
     let mut hashers = Vec::new();
-    let tables = views.map(|version| {
+    let freed = views.map(|version| {
         let View { table, hasher, .. } = version.value;
         if needs_drop::<S>() {
             hashers.push(hasher);
         }
         table
     });
-    remains.drop_some(tables, most);
+    remains.drop_some(freed.chain(shared), most);
 }
 
 impl<K, V> Work<'_, K, V> {
-    fn run(&mut self, mut left: usize) {
+    fn run(mut self, mut left: usize) {
         while left > 0 {
             if let Some(entry) = self.entries.as_mut().and_then(Iterator::next) {
                 drop(entry);
@@ -88,16 +91,18 @@ impl<K, V> Work<'_, K, V> {
                 continue;
             }
             self.entries = None;
-            let Some(part) = self.parts.pop() else {
+            // One at a time, so that a concurrent `reclaim` finds the others.
+            let Some(part) = self.remains.lock().pop() else {
                 return;
             };
-            let before = self.parts.len();
-            self.entries = match part.open(|below| self.parts.push(below)) {
+            let mut parts = Vec::new();
+            self.entries = match part.open(|below| parts.push(below)) {
                 // Entries without a `Drop` cost nothing.
                 Some(entries) if needs_drop::<Entry<K, V>>() => Some(entries),
                 _ => None,
             };
-            left = left.saturating_sub(1 + self.parts.len() - before);
+            left = left.saturating_sub(1 + parts.len());
+            self.remains.lock().append(&mut parts);
         }
     }
 }
@@ -105,9 +110,8 @@ impl<K, V> Work<'_, K, V> {
 impl<K, V> Drop for Work<'_, K, V> {
     fn drop(&mut self) {
         let entries = self.entries.take().filter(|entries| entries.len() > 0);
-        self.parts.extend(entries.map(Part::Entries));
-        if !self.parts.is_empty() {
-            self.remains.lock().append(&mut self.parts);
+        if let Some(entries) = entries {
+            self.remains.lock().push(Part::Entries(entries));
         }
     }
 }

@@ -23,7 +23,8 @@ pub struct MapStats {
     pub bytes: usize,
     /// The number of commits; equals `revision`.
     pub commits: u64,
-    /// The number of replaced versions that are retained.
+    /// The number of replaced versions that are retained. One that is being freed in parts, by the
+    /// next commits, is not one of them.
     pub retained: usize,
     /// The number of retained versions that a pin, a snapshot, a reader or a subscription
     /// references. The others are freed by the next commits, or by [`Map::reclaim`].
@@ -174,7 +175,7 @@ impl<K, V, S> Map<K, V, S> {
     pub fn reclaim(&self) -> usize {
         let free = self.writer("reclaim versions of").take_unreferenced();
         let count = free.len();
-        discard(free, &self.remains, usize::MAX);
+        discard(free, Vec::new(), &self.remains, usize::MAX);
         count
     }
 }

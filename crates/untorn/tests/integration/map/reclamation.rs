@@ -78,6 +78,19 @@ fn large_version_is_dropped_by_many_commits() {
     assert_eq!((LIVE.get(), map.retained()), (1, 0));
 }
 
+/// Nothing else references what it removes.
+#[test]
+fn clear_drops_a_part_only() {
+    let map: Map<u64, Counted> = (0..ENTRIES).map(|key| (key, Counted::new())).collect();
+    let dropped = dropped(|| map.clear());
+    assert!(
+        dropped <= 2_048 + 2 * 150,
+        "{dropped} in the commit that clears"
+    );
+    map.reclaim();
+    assert_eq!(LIVE.get(), 0);
+}
+
 #[test]
 fn reclaim_drops_all_of_a_large_version() {
     let map = with_a_large_version();
