@@ -7,7 +7,9 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::mem;
 use std::path::{Path, PathBuf};
+use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
@@ -34,22 +36,31 @@ pub(crate) struct Watch {
 #[derive(Default)]
 struct Events {
     routes: Mutex<Vec<Arc<Route>>>,
-    /// Directories that were deleted. Their watches have ended, also if there are new directories
-    /// with the numbers of the old ones by now.
-    deleted: Mutex<Vec<PathBuf>>,
+    /// Directories that were deleted or renamed. Their watches have ended, also if there are new
+    /// directories with the numbers of the old ones by now, or they are back.
+    gone: Mutex<Vec<PathBuf>>,
 }
 
 #[derive(Default)]
 struct Directories {
     watcher: Option<RecommendedWatcher>,
     directories: Vec<Watched>,
+    /// The directories whose watches have ended, though sources may still read them.
+    ended: Vec<PathBuf>,
 }
 
 /// A directory that is watched. Another one of the same name is not.
 struct Watched {
     path: PathBuf,
-    identity: Option<(u64, u64)>,
+    identity: Option<Identity>,
 }
+
+/// The device and the inode.
+#[cfg(unix)]
+type Identity = (u64, u64);
+
+#[cfg(not(unix))]
+type Identity = PathBuf;
 
 /// The events of one source.
 #[derive(Default)]
@@ -63,6 +74,7 @@ pub(crate) struct Route {
 /// The files that a source reads in a directory.
 #[derive(Clone, PartialEq)]
 struct Watching {
+    /// The path that events have: without links, and if the directory has several, the watched one.
     directory: PathBuf,
     /// The names of the files; `None` for all.
     names: Option<Vec<OsString>>,
@@ -112,13 +124,15 @@ impl Route {
 impl Events {
     fn handle(&self, event: &Event) {
         let routes = lock(&self.routes);
-        if let EventKind::Remove(_) = event.kind
-            && !mutant("live_deleted_directory_counts_as_watched")
-        {
+        let is_end = matches!(
+            event.kind,
+            EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(RenameMode::From))
+        );
+        if is_end && !mutant("live_deleted_directory_counts_as_watched") {
             let directories = event.paths.iter();
             let directories =
                 directories.filter(|path| routes.iter().any(|route| route.is_below(path)));
-            lock(&self.deleted).extend(directories.cloned());
+            lock(&self.gone).extend(directories.cloned());
         }
         for route in &*routes {
             route.handle(event);
@@ -181,28 +195,21 @@ impl Watch {
             let (Some(directory), Some(name)) = (file.parent(), file.file_name()) else {
                 continue;
             };
-            let directory = absolute(directory);
-            let names = vec![name.to_os_string(), DATA.into()];
             places.push(Watching {
-                directory,
-                names: Some(names),
+                directory: canonical(directory),
+                names: Some(vec![name.to_os_string(), DATA.into()]),
             });
         }
-        self.set(route, &places)
+        self.set(route, places)
     }
 
     /// Watches all of a directory for a source, and the links that lead to it. Returns whether it
     /// is watched.
     pub(super) fn follow_all(&self, route: &Route, directory: &Path) -> bool {
-        let mut directories = vec![absolute(directory)];
-        // The operating system has one watch for both, with the path that was added last.
-        directories.extend(fs::canonicalize(directory).ok());
-        directories.dedup();
-        let watching = |directory| Watching {
-            directory,
+        let mut places = vec![Watching {
+            directory: canonical(directory),
             names: None,
-        };
-        let mut places: Vec<_> = directories.into_iter().map(watching).collect();
+        }];
         let links = links::resolve(directory).map_or_else(|_| Vec::new(), |path| path.links);
         for link in links.iter().filter(|link| !is_in_root(link)) {
             if let (Some(parent), Some(name)) = (link.parent(), link.file_name()) {
@@ -212,39 +219,48 @@ impl Watch {
                 });
             }
         }
-        self.set(route, &places)
+        self.set(route, places)
     }
 
-    fn set(&self, route: &Route, places: &[Watching]) -> bool {
-        {
-            let mut current = lock(&route.places);
-            if *current != places {
-                *current = places.to_vec();
-            }
-        }
+    fn set(&self, route: &Route, places: Vec<Watching>) -> bool {
         // Without the lock, since a file system may delay it.
-        let places = places.iter().map(|watching| {
-            let directory = &watching.directory;
-            (directory, identity(directory))
+        let places = places.into_iter().map(|watching| {
+            let identity = identity(&watching.directory);
+            (watching, identity)
         });
-        let places: Vec<_> = places.collect();
-        let are_watched = !self.is_closed() && self.ensure(&places);
+        let places = places.collect();
+        let are_watched = !self.is_closed() && self.ensure(route, places);
         if self.is_closed() {
             self.end_thread();
         }
         are_watched
     }
 
-    fn ensure(&self, places: &[(&PathBuf, Option<(u64, u64)>)]) -> bool {
+    fn ensure(&self, route: &Route, places: Vec<(Watching, Option<Identity>)>) -> bool {
         let mut watcher = lock(&self.watcher);
-        for directory in lock(&self.events.deleted).drain(..) {
-            watcher
-                .directories
-                .retain(|watched| watched.path != directory);
+        let gone = mem::take(&mut *lock(&self.events.gone));
+        // The watches of the directories below have ended too.
+        watcher.end(|watched| gone.iter().any(|gone| watched.path.starts_with(gone)));
+        for (watching, identity) in &places {
+            // The directory was replaced.
+            watcher.end(|watched| {
+                watched.path == watching.directory
+                    && (watched.identity != *identity || identity.is_none())
+            });
         }
         let mut are_watched = true;
-        for (directory, identity) in places {
-            are_watched &= watcher.ensure(directory, *identity, &self.events);
+        let mut current = Vec::with_capacity(places.len());
+        for (mut watching, identity) in places {
+            are_watched &= watcher.ensure(&mut watching.directory, identity, &self.events);
+            current.push(watching);
+        }
+        *lock(&route.places) = current;
+        let ended = mem::take(&mut watcher.ended);
+        for other in lock(&self.events.routes).iter() {
+            let is_affected = ended.iter().any(|directory| other.is_below(directory));
+            if is_affected && !ptr::eq(Arc::as_ptr(other), route) {
+                other.trigger.fire();
+            }
         }
         watcher.forget_unused(&self.events);
         are_watched
@@ -252,25 +268,31 @@ impl Watch {
 }
 
 impl Directories {
+    /// Ends watches. Their sources must ask for them again.
+    fn end(&mut self, is_over: impl Fn(&Watched) -> bool) {
+        for watched in self.directories.extract_if(.., |watched| is_over(watched)) {
+            if let Some(watcher) = &mut self.watcher {
+                // An error says that the watch has ended by itself.
+                _ = watcher.unwatch(&watched.path);
+            }
+            self.ended.push(watched.path);
+        }
+    }
+
+    /// Watches a directory, and sets its path to the one that events have. Returns whether it is
+    /// watched.
     fn ensure(
         &mut self,
-        directory: &Path,
-        identity: Option<(u64, u64)>,
+        directory: &mut PathBuf,
+        identity: Option<Identity>,
         events: &Arc<Events>,
     ) -> bool {
-        let known = self
-            .directories
-            .iter()
-            .position(|watched| watched.path == directory);
-        if let Some(index) = known {
-            if self.directories[index].identity == identity && identity.is_some() {
-                return true;
-            }
-            self.directories.swap_remove(index);
-            if let Some(watcher) = &mut self.watcher {
-                // The directory was replaced: an error says that the watch has ended by itself.
-                _ = watcher.unwatch(directory);
-            }
+        let mut directories = self.directories.iter();
+        // A second watch, by another path, would take the events of the first.
+        let known = directories.find(|watched| identity.is_some() && watched.identity == identity);
+        if let Some(known) = known {
+            directory.clone_from(&known.path);
+            return true;
         }
         if self.watcher.is_none() {
             let events = Arc::clone(events);
@@ -290,7 +312,7 @@ impl Directories {
         let watched = watcher.watch(directory, RecursiveMode::NonRecursive);
         if watched.is_ok() {
             self.directories.push(Watched {
-                path: directory.to_path_buf(),
+                path: directory.clone(),
                 identity,
             });
         }
@@ -302,18 +324,16 @@ impl Directories {
         let Some(watcher) = &mut self.watcher else {
             return;
         };
-        // The operating system has one watch for all paths of a directory.
         let used: Vec<_> = {
             // Not held while a watch is ended, which waits for the thread: it locks the routes.
             let routes = lock(&events.routes);
-            let used = self
-                .directories
-                .iter()
-                .filter(|watched| routes.iter().any(|route| route.is_below(&watched.path)));
-            used.map(|watched| watched.identity).collect()
+            let directories = self.directories.iter();
+            let used = directories.map(|one| routes.iter().any(|route| route.is_below(&one.path)));
+            used.collect()
         };
+        let mut used = used.into_iter();
         self.directories.retain(|watched| {
-            let is_needed = used.contains(&watched.identity);
+            let is_needed = used.next() == Some(true);
             if !is_needed && !mutant("live_old_directories_stay_watched") {
                 // An error says that the watch has ended by itself.
                 _ = watcher.unwatch(&watched.path);
@@ -334,17 +354,19 @@ pub(super) fn is_in_root(link: &Path) -> bool {
     link.parent().is_none_or(|parent| parent.parent().is_none())
 }
 
-/// Returns the path that events have, which are absolute.
-fn absolute(directory: &Path) -> PathBuf {
+/// Returns the path that events have, which is absolute and has no links: the operating system has
+/// one watch for all paths of a directory.
+fn canonical(directory: &Path) -> PathBuf {
     let directory = match directory.as_os_str().is_empty() {
         true => Path::new("."),
         false => directory,
     };
-    std::path::absolute(directory).unwrap_or_else(|_| directory.to_path_buf())
+    let resolved = links::resolve(directory).map(|resolved| resolved.target);
+    resolved.unwrap_or_else(|_| directory.to_path_buf())
 }
 
 #[cfg(unix)]
-fn identity(directory: &Path) -> Option<(u64, u64)> {
+fn identity(directory: &Path) -> Option<Identity> {
     use std::os::unix::fs::MetadataExt;
 
     let metadata = fs::metadata(directory).ok()?;
@@ -352,6 +374,44 @@ fn identity(directory: &Path) -> Option<(u64, u64)> {
 }
 
 #[cfg(not(unix))]
-fn identity(directory: &Path) -> Option<(u64, u64)> {
-    fs::metadata(directory).ok().map(|_| (0, 0))
+fn identity(directory: &Path) -> Option<Identity> {
+    directory.is_dir().then(|| directory.to_path_buf())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    /// A directory of a bind mount has two paths without links. Only its identity says so.
+    #[test]
+    fn paths_of_one_directory_share_a_watch() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let [one, other] = ["one", "other"].map(|name| canonical(folder.path()).join(name));
+        for path in [&one, &other] {
+            fs::create_dir(path).expect("created");
+        }
+        let watch = Watch::new();
+        let routes = [(); 2].map(|()| Arc::new(Route::default()));
+        let ensure = |route: &Arc<Route>, path: &Path, number: u64| {
+            let watching = Watching {
+                directory: path.to_path_buf(),
+                names: None,
+            };
+            assert!(watch.ensure(route, vec![(watching, Some((0, number)))]));
+            lock(&route.places)[0].directory.clone()
+        };
+        for route in &routes {
+            watch.add(route);
+        }
+        assert_eq!(ensure(&routes[0], &one, 1), one);
+        assert_eq!(ensure(&routes[1], &other, 1), one, "it has a watch");
+        // Another directory has the first path now.
+        assert_eq!(ensure(&routes[0], &one, 2), one);
+        assert_eq!(ensure(&routes[1], &other, 1), other, "it has a watch again");
+        let watcher = lock(&watch.watcher);
+        let watched = watcher.directories.iter();
+        let mut watched: Vec<_> = watched.map(|watched| watched.path.clone()).collect();
+        watched.sort();
+        assert_eq!(watched, [one, other]);
+    }
 }

@@ -1,6 +1,7 @@
 //! A file that is saved in every way. No test waits for the poll beneath the events: each save is
 //! served because of an event.
 
+mod aliases;
 mod moves;
 mod programs;
 mod writers;
