@@ -12,7 +12,7 @@ use untorn::poller::{FetchedAfter, ResumeToken};
 
 use super::bytes::{self, Digest};
 use super::stable;
-use super::walk::{Part, Selection, Walk};
+use super::walk::{Files, Part, Selection, Walk};
 use super::watch::DATA;
 use super::{Answer, Contents, Entry, Fetch, Layer, Opening, Polled, Route, Setup, Watch};
 use crate::document::Format;
@@ -40,7 +40,7 @@ const RETRY: Duration = Duration::from_millis(2);
 /// All values are of one generation. Kubernetes replaces the link `..data` as a whole: the link is
 /// resolved once, everything is read below its target, and the link is checked again; if it has
 /// changed, everything is read again. In a directory without that link, everything is read until
-/// no file has changed meanwhile.
+/// no file has changed meanwhile, nor been created or removed.
 ///
 /// The name of a file is the key, one segment; a directory is a table. Contents are
 /// [texts](Value::Text) without one line break at the end, which are parsed by the type that reads
@@ -273,20 +273,22 @@ impl Source {
     /// Reads all files of one generation.
     fn read(&self) -> Result<Vec<Part>, ConfigError> {
         let began = Instant::now();
-        let mut last: Option<Vec<Part>> = None;
+        let mut settling = None;
         loop {
-            let error = match self.attempt(|| {}) {
+            let attempt = self.attempt(|| {});
+            if !matches!(attempt, Ok(Attempt::Files(_))) {
+                settling = None;
+            }
+            let error = match attempt {
                 Ok(Attempt::Generation(parts)) => return Ok(parts),
-                Ok(Attempt::Files(parts)) => {
+                Ok(Attempt::Files(files)) => {
                     // Without a link nothing says that a generation is complete, but that it stays.
-                    let is_recent = parts
-                        .iter()
-                        .any(|part| part.stamp.has_changed_within(stable::SETTLE));
-                    let is_stable = last.as_ref().is_some_and(|last| are_same(last, &parts));
+                    let is_recent = files.have_changed_within(stable::SETTLE);
+                    let (since, is_stable) = files.settled(settling);
                     if !is_recent || is_stable {
-                        return Ok(parts);
+                        return Ok(files.parts);
                     }
-                    last = Some(parts);
+                    settling = Some((files, since));
                     thread::sleep(stable::SETTLE);
                     None
                 }
@@ -347,24 +349,24 @@ impl Source {
             None => self.mount.path.clone(),
         };
         resolved();
-        let mut walk = Walk::new(&self.mount.selection, target.is_some());
-        walk.directory(&root, Path::new(""), 0)?;
-        let mut parts = walk.parts;
-        parts.sort_by(|one, other| one.path.cmp(&other.path));
+        let walk = Walk::new(&self.mount.selection, target.is_some());
+        let mut files = walk.files(&root)?;
         Ok(match target {
             Some(target)
                 if fs::read_link(&link)? == target || mutant("live_generation_is_not_checked") =>
             {
-                Attempt::Generation(parts)
+                Attempt::Generation(files.parts)
             }
             Some(_) => Attempt::Changed,
             None => {
                 let mut again = Walk::new(&self.mount.selection, false);
                 again.are_only_stamps_read = true;
-                again.directory(&root, Path::new(""), 0)?;
-                again.parts.sort_by(|one, other| one.path.cmp(&other.path));
-                match are_same(&parts, &again.parts) {
-                    true => Attempt::Files(parts),
+                let again = again.files(&root)?;
+                match files.are_those_of(&again) {
+                    true => {
+                        files.directories = again.directories;
+                        Attempt::Files(files)
+                    }
                     false => Attempt::Changed,
                 }
             }
@@ -416,16 +418,8 @@ enum Attempt {
     /// All files below one target of the link.
     Generation(Vec<Part>),
     /// All files of a directory without the link, none of which has changed meanwhile.
-    Files(Vec<Part>),
+    Files(Files),
     Changed,
-}
-
-fn are_same(one: &[Part], other: &[Part]) -> bool {
-    one.len() == other.len()
-        && one
-            .iter()
-            .zip(other)
-            .all(|(one, other)| one.path == other.path && one.stamp == other.stamp)
 }
 
 #[cfg(all(test, unix))]

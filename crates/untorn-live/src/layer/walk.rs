@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::stable::Stamp;
 use crate::regular;
@@ -13,6 +14,10 @@ const MAX_SIZE: u64 = 64 << 20;
 
 /// The deepest nesting of directories.
 const MAX_DEPTH: usize = 16;
+
+/// The time for which the files of a plain directory must stay while others are created and removed
+/// beside them, perhaps those that are left out: these must not block the layer.
+const OTHERS: Duration = Duration::from_secs(1);
 
 /// A file of a generation.
 pub(super) struct Part {
@@ -67,10 +72,46 @@ impl Selection {
     }
 }
 
+/// All files below a directory.
+#[derive(Default)]
+pub(super) struct Files {
+    /// In the order of their paths.
+    pub(super) parts: Vec<Part>,
+    /// The directories, with their stamps: a file that is removed changes no other.
+    pub(super) directories: Vec<(PathBuf, Stamp)>,
+}
+
+impl Files {
+    /// Returns whether a file or a directory has changed so recently that its writer may not have
+    /// finished.
+    pub(super) fn have_changed_within(&self, time: Duration) -> bool {
+        let parts = self.parts.iter().map(|part| &part.stamp);
+        let mut stamps = parts.chain(self.directories.iter().map(|(_, stamp)| stamp));
+        stamps.any(|stamp| stamp.has_changed_within(time))
+    }
+
+    /// Returns since when the files have been as they are, by the last reading, and whether that is
+    /// for long enough.
+    pub(super) fn settled(&self, last: Option<(Self, Instant)>) -> (Instant, bool) {
+        let Some((last, since)) = last.filter(|(last, _)| self.are_those_of(last)) else {
+            return (Instant::now(), false);
+        };
+        let is_quiet = last.directories == self.directories;
+        (since, is_quiet || since.elapsed() > OTHERS)
+    }
+
+    /// Returns whether the files are those of another reading, with the same stamps.
+    pub(super) fn are_those_of(&self, other: &Self) -> bool {
+        let is_same = |one: &Part, other: &Part| one.path == other.path && one.stamp == other.stamp;
+        let mut pairs = self.parts.iter().zip(&other.parts);
+        self.parts.len() == other.parts.len() && pairs.all(|(one, other)| is_same(one, other))
+    }
+}
+
 /// Reads the files below a directory.
 pub(super) struct Walk<'s> {
     selection: &'s Selection,
-    pub(super) parts: Vec<Part>,
+    files: Files,
     size: u64,
     pub(super) are_only_stamps_read: bool,
     is_generation: bool,
@@ -80,19 +121,23 @@ impl<'s> Walk<'s> {
     pub(super) fn new(selection: &'s Selection, is_generation: bool) -> Self {
         Self {
             selection,
-            parts: Vec::new(),
+            files: Files::default(),
             size: 0,
             are_only_stamps_read: false,
             is_generation,
         }
     }
 
-    pub(super) fn directory(
-        &mut self,
-        directory: &Path,
-        below: &Path,
-        depth: usize,
-    ) -> io::Result<()> {
+    /// Reads all files.
+    pub(super) fn files(mut self, root: &Path) -> io::Result<Files> {
+        self.directory(root, Path::new(""), 0)?;
+        let mut files = self.files;
+        files.parts.sort_by(|one, other| one.path.cmp(&other.path));
+        files.directories.sort_by(|one, other| one.0.cmp(&other.0));
+        Ok(files)
+    }
+
+    fn directory(&mut self, directory: &Path, below: &Path, depth: usize) -> io::Result<()> {
         let named = |error: io::Error| described(directory, &error);
         if depth > MAX_DEPTH {
             let message = format!(
@@ -101,6 +146,10 @@ impl<'s> Walk<'s> {
             );
             return Err(named(io::Error::other(message)));
         }
+        let metadata = fs::metadata(directory).map_err(named)?;
+        self.files
+            .directories
+            .push((below.to_path_buf(), Stamp::of(&metadata)));
         for entry in fs::read_dir(directory).map_err(named)? {
             let name = entry.map_err(named)?.file_name();
             if is_left_out(&name, self.is_generation) {
@@ -124,7 +173,7 @@ impl<'s> Walk<'s> {
                 true => Vec::new(),
                 false => self.read(&path).map_err(named)?,
             };
-            self.parts.push(Part {
+            self.files.parts.push(Part {
                 path: below,
                 bytes,
                 stamp: Stamp::of(&metadata),

@@ -367,3 +367,60 @@ fn selected_paths_are_below_the_mount() {
         }
     }
 }
+
+/// A file is deleted and created again, as by `rm` and `cp`, and the directory is read in between:
+/// no file that is left has changed.
+#[test]
+fn file_is_created_again_before_it_is_missed() {
+    let folder = folder();
+    let path = folder.path();
+    fs::create_dir(path.join("db")).expect("created");
+    for name in ["host", "password", "db/password"] {
+        place(&path.join(name), "0");
+    }
+    let mount = Mount::at(path).period(HOUR);
+    let store = Store::builder().layer(mount).start().expect("threads");
+    store.ready(LONG).expect("files");
+    let mut changes = store.subscribe();
+    for (name, key) in [("password", "password"), ("db/password", "db.password")] {
+        // The other files are old.
+        thread::sleep(2 * SETTLE);
+        let file = path.join(name);
+        fs::remove_file(&file).expect("removed");
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                thread::sleep(SETTLE / 4);
+                place(&file, "1");
+            });
+            store.refresh(LONG).expect("it is back");
+        });
+        let step = changes.recv_timeout(LONG).expect("it is new");
+        assert_eq!(step.to.get_as(key), Ok(1));
+    }
+}
+
+/// Programs may create and delete hidden files all the time, as editors do.
+#[test]
+fn left_out_files_may_come_and_go() {
+    let folder = folder();
+    let path = folder.path();
+    fs::write(path.join("host"), "0").expect("written");
+    let mount = Mount::at(path).ignoring(["log"]).period(HOUR);
+    let store = Store::builder().layer(mount).start().expect("threads");
+    store.ready(LONG).expect("a file");
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                fs::write(path.join(".log.new"), "line").expect("written");
+                fs::rename(path.join(".log.new"), path.join("log")).expect("renamed");
+                fs::remove_file(path.join("log")).expect("removed");
+            }
+        });
+        fs::write(path.join("host"), "1").expect("written");
+        let refreshed = store.refresh(LONG);
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        refreshed.expect("the file has settled");
+    });
+    assert_eq!(store.pin().get_as("host"), Ok(1));
+}
