@@ -27,8 +27,8 @@ const PERIOD: Duration = Duration::from_secs(5);
 /// The longest time for a directory to keep still while it is read.
 const MAX_WAIT: Duration = Duration::from_secs(10);
 
-/// The longest time for which a file of a plain directory may be missing: a link to nowhere is not
-/// about to change.
+/// The longest time for which a file may be missing while the link `..data` stays: a link to nowhere
+/// is not about to change.
 const MISSING: Duration = Duration::from_millis(500);
 
 /// The pause before a directory is read again.
@@ -274,10 +274,14 @@ impl Source {
     fn read(&self) -> Result<Vec<Part>, ConfigError> {
         let began = Instant::now();
         let mut settling = None;
+        let mut missing = None;
         loop {
             let attempt = self.attempt(|| {});
             if !matches!(attempt, Ok(Attempt::Files(_))) {
                 settling = None;
+            }
+            if attempt.is_ok() {
+                missing = None;
             }
             let error = match attempt {
                 Ok(Attempt::Generation(parts)) => return Ok(parts),
@@ -296,21 +300,9 @@ impl Source {
                     thread::sleep(RETRY);
                     None
                 }
-                // The old generation is deleted while it is read.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     thread::sleep(RETRY);
-                    let is_gone = self.mount.path.symlink_metadata().is_err();
-                    let data = self.mount.path.join(DATA);
-                    let is_left = fs::read_link(&data).is_ok() && !data.exists();
-                    let error = match is_left {
-                        true => {
-                            io::Error::other(format!("the target of the link {DATA} is missing"))
-                        }
-                        false => error,
-                    };
-                    let is_lasting = began.elapsed() > MISSING;
-                    let is_plain = data.symlink_metadata().is_err();
-                    (is_gone || (is_plain || is_left) && is_lasting).then_some(error)
+                    self.refusal(error, &mut missing)
                 }
                 Err(error) => Some(error),
             };
@@ -326,6 +318,29 @@ impl Source {
                 return Err(ConfigError::new(ErrorKind::Unstable, message).at(self.place.clone()));
             }
         }
+    }
+
+    /// Returns the error for a file that is missing, if that has lasted: the old generation may be
+    /// deleted while it is read.
+    fn refusal(&self, error: io::Error, missing: &mut Option<Missing>) -> Option<io::Error> {
+        if self.mount.path.symlink_metadata().is_err() {
+            return Some(error);
+        }
+        let data = self.mount.path.join(DATA);
+        let link = fs::read_link(&data).ok();
+        let since = match missing.take() {
+            Some(missing) if missing.link == link => missing.since,
+            _ => Instant::now(),
+        };
+        let is_left = link.is_some() && !data.exists();
+        *missing = Some(Missing { link, since });
+        if since.elapsed() <= MISSING {
+            return None;
+        }
+        Some(match is_left {
+            true => io::Error::other(format!("the target of the link {DATA} is missing")),
+            false => error,
+        })
     }
 
     /// Reads all files once. Tests change the directory when the link has been `resolved`.
@@ -420,6 +435,13 @@ enum Attempt {
     /// All files of a directory without the link, none of which has changed meanwhile.
     Files(Files),
     Changed,
+}
+
+/// A file that was not found.
+struct Missing {
+    /// The target of the link `..data` since then.
+    link: Option<PathBuf>,
+    since: Instant,
 }
 
 #[cfg(all(test, unix))]

@@ -424,3 +424,26 @@ fn left_out_files_may_come_and_go() {
     });
     assert_eq!(store.pin().get_as("host"), Ok(1));
 }
+
+/// A generation with a link to nowhere stays wrong, and is not read for long.
+#[test]
+fn link_to_nowhere_in_a_generation_is_named() {
+    let folder = folder();
+    let (mut kubelet, store) = mounted(folder.path());
+    let cert = kubelet.folder().join("cert");
+    symlink("/missing/cert", &cert).expect("a link");
+    let began = Instant::now();
+    let error = store.refresh(LONG).expect_err("a link to nowhere");
+    assert_eq!(error.kind(), ErrorKind::Unreadable);
+    let cert = cert.file_name().expect("a name").to_str().expect("UTF-8");
+    assert!(error.message().contains(cert), "{error}");
+    assert!(error.message().contains("No such file"), "{error}");
+    assert!(
+        began.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
+    kubelet.swap(&files(1)).expect("swapped");
+    let is_served = || check(&store.pin()) == Ok(Some(1));
+    wait_until(DEADLINE, "the next generation is served", is_served);
+}
