@@ -117,7 +117,7 @@ fn start(sources: &[Source], reading: &Reading) -> (Option<Store>, Vec<ConfigErr
         };
         let before = sources.len();
         let layer = error.place().map(|place| place.layer.to_string());
-        sources.retain(|source| !source.is_fixed() || Some(&source.name) != layer.as_ref());
+        sources.retain(|source| Some(&source.name) != layer.as_ref());
         errors.push(error);
         if sources.len() == before {
             break;

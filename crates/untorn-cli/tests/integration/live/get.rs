@@ -209,6 +209,35 @@ fn check_tries_files_beside_a_wrong_environment() {
     assert!(shown.ends_with("\n2 of 4 sources are wrong\n"), "{shown}");
 }
 
+/// Nor does a source that is wrong by its arguments, whatever its kind.
+#[test]
+fn check_tries_all_beside_wrong_arguments() {
+    let folder = Folder::new(&[APP, BROKEN, ("app.conf", "a = 1"), ("config/port", "80")]);
+    let wrong = [
+        "app.conf",
+        "mount:config?only=../y",
+        "http://u:hunter2@127.0.0.1/x.toml",
+        "etcd://127.0.0.1:none/app/",
+    ];
+    let sources = [&["check", "app.toml"], &wrong[..], &["broken.toml"]].concat();
+    let (status, shown, error) = folder.outcome(&sources);
+    assert_eq!((status, &*error), (Some(1), ""));
+    for start in [
+        "app.conf: ",
+        "config: cannot select `../y`",
+        "http://127.0.0.1/x.toml: the URL has a user",
+        "etcd:/app/: ",
+        "broken.toml:2: ",
+    ] {
+        let mut lines = shown.lines();
+        assert!(
+            lines.any(|line| line.starts_with(start)),
+            "{start}: {shown}"
+        );
+    }
+    assert!(shown.ends_with("\n5 of 6 sources are wrong\n"), "{shown}");
+}
+
 #[test]
 fn check_finds_a_table_against_a_value() {
     let folder = Folder::new(&[APP, ("other.toml", "[http.port]\nlow = 1")]);
