@@ -1,7 +1,9 @@
 //! What the layers have for a key, and where they have it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use self::names::Names;
 use crate::error::Place;
 use crate::secret::Secrets;
 use crate::value::Value;
@@ -15,10 +17,16 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn place(&self, origin: Origin) -> Place {
         let layer = &self.layers[origin.layer()];
-        Place::of_layer(&layer.name)
-            .with_line(origin.line())
-            .with_item(layer.item(origin.item()))
-            .with_revision(origin.revision())
+        let place = Place::of_layer(&layer.name).with_revision(origin.revision());
+        let item = match origin.item() {
+            0 => None,
+            number => match layer.items().get(number) {
+                // The line is one of the item.
+                None => return place,
+                item => item,
+            },
+        };
+        place.with_line(origin.line()).with_item(item)
     }
 }
 
@@ -26,13 +34,7 @@ impl Shared {
 pub(crate) struct LayerInfo {
     pub(crate) name: Arc<str>,
     /// The names that the source itself uses, by their numbers.
-    items: Mutex<Items>,
-}
-
-#[derive(Default)]
-struct Items {
-    names: Vec<Arc<str>>,
-    numbers: std::collections::HashMap<Arc<str>, u32>,
+    items: Mutex<Names>,
 }
 
 impl LayerInfo {
@@ -43,27 +45,35 @@ impl LayerInfo {
         }
     }
 
-    /// Returns the number of a name, from 1.
+    /// Returns the number of a name, from 1; 0 if there are too many.
     pub(crate) fn item_number(&self, name: &Arc<str>) -> u32 {
-        let mut items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(&number) = items.numbers.get(name) {
-            return number;
+        self.items().number(name, MOST)
+    }
+
+    /// Removes names that are used no more, if there are many. `used` returns the numbers of those
+    /// that are.
+    pub(crate) fn forget_unused_items(&self, used: impl FnOnce() -> HashSet<u32>) {
+        if self.items().are_many() {
+            // Without the lock, since there may be many keys.
+            let used = used();
+            self.items().forget_unused(&used);
         }
-        items.names.push(Arc::clone(name));
-        let number = u32::try_from(items.names.len()).unwrap_or(u32::MAX);
-        items.numbers.insert(Arc::clone(name), number);
-        number
+    }
+
+    fn items(&self) -> MutexGuard<'_, Names> {
+        self.items.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Locks the names.
     #[cfg(test)]
     pub(crate) fn hold(&self) -> impl Drop + '_ {
-        self.items.lock().unwrap_or_else(PoisonError::into_inner)
+        self.items()
     }
 
-    fn item(&self, number: u32) -> Option<Arc<str>> {
-        let items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
-        items.names.get(number.checked_sub(1)? as usize).cloned()
+    /// Returns the number of names.
+    #[cfg(test)]
+    pub(crate) fn item_count(&self) -> usize {
+        self.items().len()
     }
 }
 
@@ -75,14 +85,16 @@ pub(crate) struct Origin(u64);
 /// The bits of a line, and those of a name.
 const FIELD: u32 = 24;
 
+/// The greatest line, and the greatest number of a name.
+const MOST: u32 = (1 << FIELD) - 1;
+
 /// The bit that says that the two fields are a revision.
 const IS_REVISION: u64 = 1 << 63;
 
 impl Origin {
     pub(crate) fn new(layer: usize, line: u32, item: u32) -> Self {
-        let most = (1 << FIELD) - 1;
         // A line beyond the field is unknown rather than wrong.
-        let field = |number: u32| if number > most { 0 } else { u64::from(number) };
+        let field = |number: u32| if number > MOST { 0 } else { u64::from(number) };
         Self((layer as u64) << (2 * FIELD) | field(item) << FIELD | field(line))
     }
 
@@ -111,7 +123,8 @@ impl Origin {
         (self.0 & ((1 << FIELD) - 1)) as u32
     }
 
-    fn item(self) -> u32 {
+    /// Returns the number of the name; 0 if there is none.
+    pub(crate) fn item(self) -> u32 {
         if self.0 & IS_REVISION != 0 {
             return 0;
         }
@@ -175,3 +188,5 @@ impl Slot {
         })
     }
 }
+
+mod names;

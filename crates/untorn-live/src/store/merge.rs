@@ -93,6 +93,7 @@ impl Merge {
     /// Merges an update of a layer. [`check_conflicts`](Self::check_conflicts) is up to the caller,
     /// which may merge several layers.
     pub(super) fn apply(&mut self, layer: usize, update: Update) -> Result<Merged, ConfigError> {
+        self.forget_unused_items(layer);
         let is_of_contents = matches!(update, Update::Contents(_));
         let steps = match update {
             Update::Contents(contents) => self.steps_to(layer, contents)?,
@@ -167,18 +168,29 @@ impl Merge {
         steps
     }
 
+    /// Forgets names of items that the layer uses no more. The merged keys of the layer are those of
+    /// its last update that was taken: an update is undone before there is another.
+    fn forget_unused_items(&self, layer: usize) {
+        self.shared.layers[layer].forget_unused_items(|| {
+            let view = self.table.pin();
+            let keys = self.keys[layer].iter();
+            let items = keys.filter_map(|key| view.get(&**key)?.of_layer(layer));
+            items.map(|item| item.origin.item()).collect()
+        });
+    }
+
     fn put(&self, layer: usize, entry: Entry) -> Step {
-        let item = entry
-            .item
-            .map_or(0, |item| self.shared.layers[layer].item_number(&item));
-        let item = Item {
-            value: entry.value,
-            origin: match entry.revision {
-                0 => Origin::new(layer, entry.line, item),
-                revision => Origin::of_revision(layer, revision),
+        let origin = match (entry.revision, entry.item) {
+            (0, None) => Origin::new(layer, entry.line, 0),
+            (0, Some(item)) => match self.shared.layers[layer].item_number(&item) {
+                // The line is one of the item.
+                0 => Origin::new(layer, 0, 0),
+                number => Origin::new(layer, entry.line, number),
             },
+            (revision, _) => Origin::of_revision(layer, revision),
         };
-        (entry.key, Some(item))
+        let value = entry.value;
+        (entry.key, Some(Item { value, origin }))
     }
 
     fn twice(&self, layer: usize, first: &Entry, second: &Entry) -> ConfigError {

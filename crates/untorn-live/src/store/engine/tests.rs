@@ -299,3 +299,44 @@ fn changes_of_what_is_not_in_force_are_not_applied() {
     let change = Step::Changes(vec![(a, None), (a, Some((2.into(), 2)))]);
     assert!(engine.update(0, update(&change), None).is_ok());
 }
+
+/// Files of a mount, and keys of etcd, may come and go for weeks.
+#[test]
+fn names_of_items_do_not_pile_up() {
+    let engine = engine(&Guard {
+        is_empty_allowed: true,
+        max_removed: 1.0,
+    });
+    let named = |key: &str, name: String| entry(key, &(1.into(), 7)).with_item(&name.into());
+    let item = |config: &Config, key: &str| {
+        let place = config.explain(key).expect("it is there").winner.place;
+        (place.item.expect("a name").to_string(), place.line)
+    };
+    for layer in 1..LAYERS.len() {
+        let update = Update::Contents(Contents::default());
+        assert!(engine.update(layer, update, None).is_ok());
+    }
+    let mut last = engine.snapshot();
+    for number in 0_u32..10_000 {
+        let entries = vec![named("a", "a".into()), named("d", format!("d{number}"))];
+        let update = Update::Contents(Contents { entries });
+        assert!(engine.update(0, update, None).is_ok());
+        // It is refused, and undone.
+        let entries = vec![
+            named("a", format!("refused{number}")),
+            named("a.b", "a".into()),
+        ];
+        let update = Update::Contents(Contents { entries });
+        assert!(engine.update(0, update, None).is_err());
+        engine.forget_refused(0);
+        let config = engine.snapshot();
+        assert_eq!(item(&config, "a"), ("a".into(), Some(7)));
+        assert_eq!(item(&config, "d"), (format!("d{number}"), Some(7)));
+        if number > 0 {
+            assert_eq!(item(&last, "d"), (format!("d{}", number - 1), Some(7)));
+        }
+        last = config;
+    }
+    let names = engine.shared.layers[0].item_count();
+    assert!(names < 5_000, "{names} names");
+}
