@@ -1,4 +1,4 @@
-//! Runs the tests that must notice a mutant of the library; `cases.rs` and `cases/live.rs` list them.
+//! Runs the tests that must notice a mutant of a library; `cases.rs` and `cases/live.rs` list them.
 
 mod cases;
 

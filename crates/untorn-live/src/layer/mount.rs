@@ -27,8 +27,8 @@ const PERIOD: Duration = Duration::from_secs(5);
 /// The longest time for a directory to keep still while it is read.
 const MAX_WAIT: Duration = Duration::from_secs(10);
 
-/// The longest time for which a file may be missing while the link `..data` stays: a link to nowhere
-/// is not about to change.
+/// The longest time for which a file may be missing while the link `..data` stays: a link to
+/// nowhere is not about to change.
 const MISSING: Duration = Duration::from_millis(500);
 
 /// The pause before a directory is read again.

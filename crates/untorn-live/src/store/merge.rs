@@ -168,8 +168,8 @@ impl Merge {
         steps
     }
 
-    /// Forgets names of items that the layer uses no more. The merged keys of the layer are those of
-    /// its last update that was taken: an update is undone before there is another.
+    /// Forgets names of items that the layer uses no more. The merged keys of the layer are those
+    /// of its last update that was taken: an update is undone before there is another.
     fn forget_unused_items(&self, layer: usize) {
         self.shared.layers[layer].forget_unused_items(|| {
             let view = self.table.pin();

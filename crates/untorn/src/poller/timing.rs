@@ -166,9 +166,10 @@ impl<S: DeltaSource> PollerBuilder<S> {
     /// map.) A later answer resets the source and is not published.
     ///
     /// The deadline applies to the fetch, the iteration of its contents, and the wait for other
-    /// writers of the map, until the commit begins. It does not count time during which the machine was suspended, where the clock of
-    /// [`Instant`](std::time::Instant) stands still then. The poller has a second thread for this,
-    /// of the name of the first, which also calls `on_failure` for such a fetch.
+    /// writers of the map, until the commit begins. It does not count time during which the machine
+    /// was suspended, where the clock of [`Instant`](std::time::Instant) stands still then. The
+    /// poller has a second thread for this, of the name of the first, which also calls `on_failure`
+    /// for such a fetch.
     ///
     /// # Panics
     /// If it is zero.
