@@ -1,5 +1,7 @@
 //! What the layers have for a key, and where they have it.
 
+mod names;
+
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -188,5 +190,3 @@ impl Slot {
         })
     }
 }
-
-mod names;
