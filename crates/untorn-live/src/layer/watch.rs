@@ -6,7 +6,6 @@
 )]
 
 use std::ffi::OsString;
-use std::fs;
 use std::mem;
 use std::path::{Path, PathBuf};
 use std::ptr;
@@ -369,7 +368,7 @@ fn canonical(directory: &Path) -> PathBuf {
 fn identity(directory: &Path) -> Option<Identity> {
     use std::os::unix::fs::MetadataExt;
 
-    let metadata = fs::metadata(directory).ok()?;
+    let metadata = std::fs::metadata(directory).ok()?;
     Some((metadata.dev(), metadata.ino()))
 }
 
@@ -388,7 +387,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let [one, other] = ["one", "other"].map(|name| canonical(folder.path()).join(name));
         for path in [&one, &other] {
-            fs::create_dir(path).expect("created");
+            std::fs::create_dir(path).expect("created");
         }
         let watch = Watch::new();
         let routes = [(); 2].map(|()| Arc::new(Route::default()));
