@@ -169,6 +169,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
+    #[cfg_attr(miri, ignore = "reads /proc")]
     fn the_clock_agrees_with_the_uptime() {
         let before = since_boot().expect("Linux has one");
         let uptime = std::fs::read_to_string("/proc/uptime").expect("readable");
