@@ -20,6 +20,8 @@ fn child_writes_generations() {
     };
     let mut number = read_first(Path::new(&path));
     let store = store(Path::new(&path), move || {
+        // The pause between two writes of the cache is longer.
+        thread::sleep(Duration::from_millis(40));
         number += 1;
         Ok(generation(number))
     });
