@@ -206,14 +206,13 @@ fn store_ends_though_its_cache_hangs() {
         .start()
         .expect("threads");
     has_hung.recv_timeout(LONG).expect("it cannot be written");
-    assert!(!store.stop(Duration::from_millis(1)), "the cache hangs");
     let (dropped, is_dropped) = mpsc::channel();
     thread::spawn(move || {
+        let is_written = store.stop(Duration::from_millis(1));
         drop(store);
-        _ = dropped.send(());
+        _ = dropped.send(is_written);
     });
-    is_dropped
-        .recv_timeout(2 * DEADLINE)
-        .expect("the end hangs too");
+    let is_written = is_dropped.recv_timeout(2 * DEADLINE);
+    assert!(!is_written.expect("the end hangs too"), "the cache hangs");
     drop(end);
 }
