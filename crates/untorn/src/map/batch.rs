@@ -309,7 +309,10 @@ impl<K, V, S> Batch<'_, K, V, S> {
         } else {
             (Frees::Some, 2 * changed + MAX_DROPPED_BESIDES)
         };
-        let tables = self.draft.take_replaced();
+        let tables = match mutant("cleared_table_is_dropped_at_once") {
+            true => Vec::new(),
+            false => self.draft.take_replaced(),
+        };
         let discard = |freed| discard(freed, tables, &map.remains, most);
         Some(writer.publish_with(make, weight, frees, keep, discard))
     }

@@ -238,9 +238,10 @@ impl fmt::Debug for DefaultHashBuilder {
 /// retain. A large version is freed in parts: a commit drops at most twice the entries of the
 /// segments that it changes and some 2,000 more.
 ///
-/// So the `Drop` of a key or value that was removed or replaced may run some 100 commits later,
-/// one for each 2,000 entries of a large version later than that, and on a map that is no longer written to, at the next [`reclaim`](Self::reclaim); until then a
-/// `Weak` of it can be upgraded. Where a `Drop` has an effect that others wait for, set
+/// So the `Drop` of a key or value that was removed or replaced may run some 100 commits later; for
+/// a large version, one more commit for each 2,000 entries. On a map that is no longer written to,
+/// it runs at the next [`reclaim`](Self::reclaim). Until then a `Weak` of it can be upgraded. Where
+/// a `Drop` has an effect that others wait for, set
 /// [`with_prompt_reclamation`](Self::with_prompt_reclamation).
 ///
 /// # Panics

@@ -106,7 +106,8 @@ impl<K: Eq + Hash + Clone, V: Clone, S: BuildHasher> Batch<'_, K, V, S> {
 }
 
 impl<K, V, S> Batch<'_, K, V, S> {
-    /// Removes all entries. O(1): the contents are dropped when the batch ends.
+    /// Removes all entries. O(1): later commits drop the contents in parts, or the end of the batch
+    /// does, if it is not committed.
     ///
     /// # Examples
     /// ```

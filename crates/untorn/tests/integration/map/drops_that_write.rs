@@ -339,3 +339,25 @@ fn panic_in_hash_of_a_removal_drops_no_clone() {
     }
     assert!(panics > 8, "{panics} panics");
 }
+
+/// Each `Drop` commits, and each commit may drop parts of large versions.
+#[test]
+fn drops_that_write_are_not_nested() {
+    const ENTRIES: u64 = 20_000;
+    let body = || {
+        let map = Arc::new(Map::new());
+        let last = |_| Last {
+            _on_drop: Some(Arc::new(WriteOnDrop(Arc::downgrade(&map)))),
+        };
+        let lasts: Vec<_> = (0..ENTRIES).map(last).collect();
+        let alive = lasts[0]._on_drop.as_ref().map(Arc::downgrade).expect("one");
+        map.extend((0..).zip(lasts));
+        map.clear();
+        map.reclaim();
+        assert!(alive.upgrade().is_none());
+        assert_eq!(map.len(), 1, "a drop has written");
+    };
+    // A recursion over the parts does not fit.
+    let thread = thread::Builder::new().stack_size(512 << 10).spawn(body);
+    thread.expect("a thread").join().expect("no panic");
+}
