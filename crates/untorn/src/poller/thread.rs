@@ -60,9 +60,9 @@ fn run_until_stopped<T, S>(
             shared.claim().then_some(()).ok_or_else(Rejection::late)
         };
         let fetched = poll(&*target, &mut source, &mut token, &mut check);
-        // The deadline is that of the fetch: what follows may wait for other writers.
-        let is_in_time = shared.claim();
         let wanted = catch_panic(|| source.wanted_delay());
+        // The deadline is that of the source: what follows may wait for other writers.
+        let is_in_time = shared.claim();
         // After a failure too: it frees versions that readers have released since the last commit.
         let freed = catch_panic(|| target.free_released());
         let newest = catch_panic(|| target.newest_revision());
