@@ -81,12 +81,14 @@ impl Keeper {
         self.handle.close();
     }
 
+    /// Returns whether the current thread is that of the cache.
+    pub(crate) fn is_current(&self) -> bool {
+        self.thread.thread().id() == thread::current().id()
+    }
+
     /// Waits for the end of the thread, for at most `timeout`: a disk may hang, or the callback
-    /// that it has called. Returns whether it has ended; on the thread itself, false at once.
+    /// that it has called. Returns whether it has ended.
     pub(crate) fn wait(&self, timeout: Duration) -> bool {
-        if self.thread.thread().id() == thread::current().id() {
-            return false;
-        }
         let began = Instant::now();
         while !self.thread.is_finished() {
             if began.elapsed() > timeout && !mutant("live_end_waits_for_the_cache") {

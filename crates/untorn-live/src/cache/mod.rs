@@ -119,7 +119,8 @@ impl Cache {
         Err(ConfigError::new(ErrorKind::Cache, message).at(file::place(&self.path)))
     }
 
-    /// Leaves out the values of [secrets](crate::StoreBuilder::secret). A start that would need one
+    /// Leaves out the values of [secrets](crate::StoreBuilder::secret), and those that have one
+    /// inside. A start that would need one
     /// of them from the cache does not take it.
     ///
     /// # Examples

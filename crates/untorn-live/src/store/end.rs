@@ -4,9 +4,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use untorn::Poller;
+use untorn::mutants::mutant;
 use untorn::poller::Activity;
 
 use super::{Inner, Store, poll};
+use crate::cache::Keeper;
 
 /// How long the end of a store waits for sources that hang.
 const END: Duration = Duration::from_secs(5);
@@ -49,9 +51,11 @@ impl Store {
         self.inner.close();
         let have_ended = self.inner.wait_until_ended(timeout);
         let left = timeout.saturating_sub(began.elapsed());
-        let is_written = self.inner.end_cache(left);
+        // A source that hangs may still bring a revision. Dropping the last clone writes that.
+        let is_written =
+            have_ended && (self.inner.end_cache(left) || mutant("live_stop_forgets_the_cache"));
         self.inner.engine.followers.close();
-        have_ended && is_written
+        is_written
     }
 }
 
@@ -71,8 +75,7 @@ impl Inner {
     /// Waits until the threads of the sources have ended. Returns whether they have.
     fn wait_until_ended(&self, timeout: Duration) -> bool {
         let began = Instant::now();
-        // In a check or a callback of a source: its thread cannot wait for itself.
-        if poll::is_thread_of_a_source() || self.engine.is_busy_here() {
+        if self.is_waited_for() {
             return false;
         }
         while !self.pollers.iter().all(|(_, poller)| has_ended(poller)) {
@@ -84,6 +87,15 @@ impl Inner {
         true
     }
 
+    /// Returns whether this thread cannot wait for the others: it is one of them, or has a write
+    /// open.
+    fn is_waited_for(&self) -> bool {
+        let mut keepers = self.cache.iter().map(|(keeper, _)| keeper);
+        poll::is_thread_of_a_source()
+            || self.engine.is_busy_here()
+            || keepers.any(Keeper::is_current)
+    }
+
     /// Makes the thread of the cache write the newest revision and end, and waits for that. Returns
     /// whether it has ended.
     fn end_cache(&self, timeout: Duration) -> bool {
@@ -91,9 +103,7 @@ impl Inner {
             return true;
         };
         keeper.close();
-        // In a check this thread holds a lock that the keeper may wait for.
-        let may_wait = !poll::is_thread_of_a_source() && !self.engine.is_busy_here();
-        may_wait && keeper.wait(timeout)
+        !self.is_waited_for() && keeper.wait(timeout)
     }
 }
 

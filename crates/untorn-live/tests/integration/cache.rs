@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use untorn_live::layer::Custom;
@@ -69,6 +69,33 @@ fn read(path: &Path) -> i64 {
         "two generations in one cache"
     );
     first
+}
+
+/// The first call of `stop` finds the source in a fetch, whose answer the second one writes.
+#[test]
+fn cache_has_what_came_after_a_stop_that_timed_out() {
+    let folder = folder();
+    let path = folder.path().join("app.cache");
+    let (begins, begun) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let mut number = 0;
+    let fetch = move || {
+        number += 1;
+        if number == 2 {
+            _ = begins.send(());
+            _ = released.recv();
+        }
+        Ok(generation(number))
+    };
+    let stopped = store(&path, fetch).start().expect("a store");
+    begun.recv_timeout(LONG).expect("a second fetch");
+    assert!(
+        !stopped.stop(Duration::from_millis(1)),
+        "a fetch is running"
+    );
+    release.send(()).expect("it waits");
+    assert!(stopped.stop(LONG));
+    assert_eq!(read(&path), 2);
 }
 
 #[test]

@@ -208,7 +208,8 @@ fn store_ends_though_its_cache_hangs() {
     has_hung.recv_timeout(LONG).expect("it cannot be written");
     let (dropped, is_dropped) = mpsc::channel();
     thread::spawn(move || {
-        let is_written = store.stop(Duration::from_millis(1));
+        // The source ends at once.
+        let is_written = store.stop(Duration::from_secs(1));
         drop(store);
         _ = dropped.send(is_written);
     });
