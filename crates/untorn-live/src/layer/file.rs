@@ -187,11 +187,10 @@ impl Fetch for Source {
         let mut is_followed_again = false;
         let began = Instant::now();
         loop {
-            let is_complete = self.route.take_complete();
             let read = stable::read(
                 &self.file.path,
                 self.file.max_size,
-                is_complete,
+                || self.route.take_complete(),
                 &self.watch,
                 &self.place,
             )?;

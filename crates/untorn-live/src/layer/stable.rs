@@ -94,28 +94,29 @@ pub(super) struct Bytes {
     pub(super) is_complete: bool,
 }
 
-/// Reads a file that has not changed meanwhile, and for [`SETTLE`] before unless it `is_complete`:
-/// it has been put in its place as a whole. `Ok(None)` if there is none.
+/// Reads a file that has not changed meanwhile, and for [`SETTLE`] before unless `take_complete`
+/// says that it has been put in its place as a whole. `Ok(None)` if there is none.
 pub(super) fn read(
     path: &Path,
     max_size: u64,
-    is_complete: bool,
+    take_complete: impl FnMut() -> bool,
     watch: &Watch,
     place: &Place,
 ) -> Result<Option<Bytes>, ConfigError> {
     let attempt = |is_complete, settled| attempt(path, max_size, is_complete, settled);
-    read_by(attempt, max_size, is_complete, watch, place)
+    read_by(attempt, max_size, take_complete, watch, place)
 }
 
 /// Tries to read a file until it has not changed.
 fn read_by(
     mut attempt: impl FnMut(bool, Option<Stamp>) -> io::Result<Attempt>,
     max_size: u64,
-    mut is_complete: bool,
+    mut take_complete: impl FnMut() -> bool,
     watch: &Watch,
     place: &Place,
 ) -> Result<Option<Bytes>, ConfigError> {
     let began = Instant::now();
+    let mut is_complete = take_complete();
     let mut settled = None;
     let mut is_missing = false;
     loop {
@@ -140,8 +141,8 @@ fn read_by(
                     return Ok(None);
                 }
                 is_missing = true;
-                is_complete &= mutant("live_changed_file_is_complete");
                 thread::sleep(SETTLE);
+                is_complete = take_complete() || mutant("live_changed_file_is_complete");
                 continue;
             }
             Err(error) => {
@@ -266,8 +267,14 @@ mod tests {
     fn file_that_changes_while_read_is_not_complete() {
         let (watch, place) = (Watch::new(), Place::of_layer(&"app.toml".into()));
         let removed = || io::Error::from(io::ErrorKind::NotFound);
-        for first in [Ok(Attempt::Changed), Err(removed())] {
+        for (first, is_moved) in [
+            (Ok(Attempt::Changed), false),
+            (Err(removed()), false),
+            // By a rename, another takes its place.
+            (Err(removed()), true),
+        ] {
             let mut first = Some(first);
+            let mut marks = [true, is_moved].into_iter();
             let attempt = |is_complete, _| {
                 first.take().unwrap_or_else(|| {
                     Ok(Attempt::Read(Bytes {
@@ -277,8 +284,10 @@ mod tests {
                     }))
                 })
             };
-            let read = read_by(attempt, 1, true, &watch, &place).expect("it is there");
-            assert!(!read.expect("a file").is_complete);
+            let take_complete = || marks.next().unwrap_or_default();
+            let read = read_by(attempt, 1, take_complete, &watch, &place);
+            let read = read.expect("it is there").expect("a file");
+            assert_eq!(read.is_complete, is_moved);
         }
     }
 
