@@ -71,7 +71,7 @@ pub(crate) struct Route {
 }
 
 /// The files that a source reads in a directory.
-#[derive(Clone, PartialEq)]
+#[derive(Clone)]
 struct Watching {
     /// The path that events have: without links, and if the directory has several, the watched one.
     directory: PathBuf,
@@ -247,6 +247,8 @@ impl Watch {
                     && (watched.identity != *identity || identity.is_none())
             });
         }
+        // From the first watch on, an event may say that its directory is gone.
+        *lock(&route.places) = places.iter().map(|(wanted, _)| wanted.clone()).collect();
         let mut are_watched = true;
         let mut current = Vec::with_capacity(places.len());
         for (mut watching, identity) in places {
@@ -287,8 +289,13 @@ impl Directories {
         events: &Arc<Events>,
     ) -> bool {
         let mut directories = self.directories.iter();
-        // A second watch, by another path, would take the events of the first.
-        let known = directories.find(|watched| identity.is_some() && watched.identity == identity);
+        // A second watch, by another path, would take the events of the first. (A file system that
+        // gives one inode to several directories leaves all but one to the poll.)
+        let is_known = |watched: &&Watched| {
+            watched.identity == identity && !mutant("live_each_path_has_a_watch")
+                || watched.path == *directory
+        };
+        let known = directories.find(|watched| identity.is_some() && is_known(watched));
         if let Some(known) = known {
             directory.clone_from(&known.path);
             return true;

@@ -2,14 +2,14 @@
 //! The operating system has one watch for all paths of a directory.
 
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
 use tempfile::TempDir;
 use untorn_live::layer::{File, Layer, Mount};
 use untorn_live::{Config, Store};
 
-use crate::support::{DEADLINE, HOUR, LONG, beside, folder, wait_until};
+use super::relink;
+use crate::support::{DEADLINE, HOUR, LONG, folder, wait_until};
 
 /// A folder without links above it, so that a test makes all of them.
 struct Tree {
@@ -41,9 +41,7 @@ impl Tree {
 
     /// Lets a link lead elsewhere, by a rename.
     fn link(&self, target: &str, link: &str) {
-        let link = self.at(link);
-        symlink(target, beside(&link)).expect("a link");
-        fs::rename(beside(&link), link).expect("renamed");
+        relink(target, &self.at(link));
     }
 
     /// Returns a layer that is read because of events only.

@@ -7,6 +7,7 @@ mod programs;
 mod writers;
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -14,7 +15,13 @@ use untorn_live::Store;
 use untorn_live::layer::File;
 
 use crate::support::readers::Readers;
-use crate::support::{DEADLINE, HOUR, LONG, folder, generation, wait_until};
+use crate::support::{DEADLINE, HOUR, LONG, beside, folder, generation, wait_until};
+
+/// Lets a link lead elsewhere, by a rename.
+fn relink(target: impl AsRef<Path>, link: &Path) {
+    symlink(target, beside(link)).expect("a link");
+    fs::rename(beside(link), link).expect("renamed");
+}
 
 /// A store that follows `app.toml`, with readers.
 struct Saved {

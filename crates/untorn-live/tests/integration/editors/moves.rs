@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use untorn_live::layer::File;
 use untorn_live::{ErrorKind, Store};
 
-use super::{Saved, followed, wait_for};
+use super::{Saved, followed, relink, wait_for};
 use crate::support::readers::Readers;
 use crate::support::{
     DEADLINE, HOUR, LONG, beside, folder, generation, wait_for_refusal, wait_until,
@@ -16,12 +16,6 @@ use crate::support::{
 
 fn save(path: &Path, generation: u64) {
     fs::write(path, generation::toml(generation)).expect("written");
-}
-
-/// Lets a link lead to another file, by a rename.
-fn relink(target: &Path, link: &Path) {
-    symlink(target, beside(link)).expect("a link");
-    fs::rename(beside(link), link).expect("renamed");
 }
 
 #[test]
@@ -73,7 +67,7 @@ fn each_link_of_a_chain_is_followed() {
     symlink("current/middle.toml", at("app.toml")).expect("a link");
     let store = followed(&at("app.toml"));
     let readers = Readers::start(&store);
-    relink(&at("files/other.toml"), &at("v1/middle.toml"));
+    relink(at("files/other.toml"), &at("v1/middle.toml"));
     wait_for(&store, 2);
     save(&at("files/other.toml"), 3);
     wait_for(&store, 3);
