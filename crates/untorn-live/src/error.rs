@@ -27,7 +27,8 @@ pub struct Place {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<u32>,
     /// The part of the layer, if it has parts with names: an environment variable, or the path of a
-    /// file in a directory.
+    /// file in a directory. A view that is held while some 2,000 files come and go may lack it, and
+    /// the line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub item: Option<Arc<str>>,
     /// The revision of the source that set the value, if it has revisions: `mod_revision` of etcd.

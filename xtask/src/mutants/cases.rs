@@ -179,6 +179,16 @@ pub(super) const CASES: &[Case] = &[
         Integration,
         &["dropped_stream_leaves"],
     ),
+    (
+        "cleared_table_is_dropped_at_once",
+        Integration,
+        &["map::reclamation::clear"],
+    ),
+    (
+        "drops_are_nested",
+        Integration,
+        &["map::drops_that_write::drops_that"],
+    ),
     // Recorded histories: the calls that are not batches, and subscriptions.
     ("keys_are_not_compared", Lab, SHORT_HISTORIES),
     ("initializer_overwrites", Lab, SHORT_HISTORIES),

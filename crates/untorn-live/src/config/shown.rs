@@ -19,7 +19,8 @@ pub struct KeyChange<'c> {
     pub old: Option<&'c Value>,
     /// The value now; `None` if the key is gone.
     pub new: Option<&'c Value>,
-    /// True if the key is a [secret](crate::StoreBuilder::secret): formatting shows `***`.
+    /// True if the value is, or has inside, a [secret](crate::StoreBuilder::secret): formatting
+    /// shows `***`.
     pub is_secret: bool,
 }
 
@@ -87,7 +88,8 @@ pub struct Sourced {
     pub value: Value,
     /// The place of the value.
     pub place: Place,
-    /// True if the key is a [secret](crate::StoreBuilder::secret): formatting shows `***`.
+    /// True if the value is, or has inside, a [secret](crate::StoreBuilder::secret): formatting
+    /// shows `***`.
     pub is_secret: bool,
 }
 

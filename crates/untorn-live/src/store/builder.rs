@@ -352,8 +352,9 @@ impl StoreBuilder {
     /// Sets a callback for refusals. One that repeats, since its source has not been mended, is
     /// reported once.
     ///
-    /// It runs on the thread of the source, without a lock; its next fetch waits. It must not wait
-    /// for the sources: [`Store::refresh`](crate::Store::refresh) returns an error there. A panic is
+    /// It runs on the thread of the source, or of the [cache](Cache), without a lock; its next fetch
+    /// or write waits. It must not wait for the sources: on the thread of one,
+    /// [`Store::refresh`](crate::Store::refresh) returns an error. A panic is
     /// reported by the panic hook only. A later callback replaces an earlier one.
     ///
     /// # Examples

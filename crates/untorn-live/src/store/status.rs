@@ -45,7 +45,7 @@ pub struct Status {
     pub layers: Vec<LayerStatus>,
     /// The cache; `None` if there is none.
     pub cache: Option<CacheStatus>,
-    /// The [secrets](crate::StoreBuilder::secret) that match no key: perhaps misspelled, so that a
+    /// The [secrets](crate::StoreBuilder::secret) that hide no key: perhaps misspelled, so that a
     /// value is not hidden.
     pub unused_secrets: Vec<String>,
     /// The first hundred keys, in their order, that no section reads, with a suggestion; empty if
@@ -237,7 +237,10 @@ impl fmt::Display for Status {
         for unknown in &self.unknown_keys {
             write!(f, "\n{unknown}")?;
         }
-        if let more @ 1.. = self.unknown_key_count - self.unknown_keys.len() {
+        if let more @ 1.. = self
+            .unknown_key_count
+            .saturating_sub(self.unknown_keys.len())
+        {
             write!(f, "\n{more} more keys that no section reads")?;
         }
         Ok(())

@@ -81,6 +81,18 @@ pub(in crate::mutants) const LIVE: &[Case] = &[
         &["mistakes::status"],
     ),
     ("live_changed_file_is_complete", LiveLib, &["not_complete"]),
+    (
+        "live_removed_file_is_missed",
+        Live,
+        &["kubernetes::file_is"],
+    ),
+    ("live_names_pile_up", LiveLib, &["names_of_items"]),
+    ("live_each_path_has_a_watch", LiveLib, &["paths_of_one"]),
+    (
+        "live_stop_forgets_the_cache",
+        Live,
+        &["cache_path::store_ends_though"],
+    ),
     ("live_secret_is_quoted", Live, &["secrets::types"]),
     ("live_secret_is_quoted", Live, &["secrets::checks"]),
     (

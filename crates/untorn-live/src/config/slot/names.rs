@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use untorn::mutants::mutant;
+
 /// The number of names that are stored beyond those in use.
 const SLACK: usize = 1024;
 
@@ -81,7 +83,7 @@ impl Names {
         let numbers = &mut self.numbers;
         self.names.retain(|number, name| {
             let is_unused = !used.contains(number);
-            let is_forgotten = is_unused && name.was_unused;
+            let is_forgotten = is_unused && name.was_unused && !mutant("live_names_pile_up");
             name.was_unused = is_unused;
             if is_forgotten {
                 numbers.remove(&name.text);

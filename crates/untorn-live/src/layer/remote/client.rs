@@ -14,7 +14,7 @@ use crate::error::{ConfigError, ErrorKind};
 /// The longest time to resolve a name, and to connect.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// The longest limit of the program that is set: a time beyond what an `Instant` has is a panic.
+/// Limits are capped at this, since ureq panics where an `Instant` overflows.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// The settings of the connections of a source.

@@ -300,7 +300,7 @@ fn changes_of_what_is_not_in_force_are_not_applied() {
     assert!(engine.update(0, update(&change), None).is_ok());
 }
 
-/// Files of a mount, and keys of etcd, may come and go for weeks.
+/// Files of a mount may come and go for weeks.
 #[test]
 fn names_of_items_do_not_pile_up() {
     let engine = engine(&Guard {
