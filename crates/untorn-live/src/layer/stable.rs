@@ -6,6 +6,7 @@
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
+use std::mem;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -120,6 +121,7 @@ fn read_by(
     let mut settled = None;
     let mut is_missing = false;
     loop {
+        let was_missing = mem::take(&mut is_missing);
         match attempt(is_complete, settled) {
             Ok(Attempt::Read(bytes)) => return Ok(Some(bytes)),
             Ok(Attempt::Recent(stamp)) => {
@@ -128,7 +130,6 @@ fn read_by(
             }
             Ok(Attempt::Changed) => {
                 settled = None;
-                is_complete &= mutant("live_changed_file_is_complete");
                 thread::sleep(RETRY);
             }
             Ok(Attempt::TooLarge(length)) => {
@@ -137,20 +138,19 @@ fn read_by(
             }
             // An editor renames the old file before it writes the new one.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                if is_missing {
+                if was_missing {
                     return Ok(None);
                 }
                 is_missing = true;
                 thread::sleep(SETTLE);
-                is_complete = take_complete() || mutant("live_changed_file_is_complete");
-                continue;
             }
             Err(error) => {
                 let message = format!("cannot read the file: {error}");
                 return Err(ConfigError::new(ErrorKind::Unreadable, message).at(place.clone()));
             }
         }
-        is_missing = false;
+        // Files may replace each other without a pause; each of them is complete.
+        is_complete = take_complete() || mutant("live_changed_file_is_complete");
         if watch.is_closed() {
             return Err(closed(place));
         }
@@ -262,15 +262,18 @@ mod tests {
         }));
     }
 
-    /// What was put in its place as a whole is written in place while it is read, or removed.
+    /// What was put in its place as a whole is written in place while it is read, or removed. If
+    /// another file has taken its place, that is complete.
     #[test]
     fn file_that_changes_while_read_is_not_complete() {
         let (watch, place) = (Watch::new(), Place::of_layer(&"app.toml".into()));
         let removed = || io::Error::from(io::ErrorKind::NotFound);
+        let stamp = Stamp::of(&fs::metadata("/").expect("a root"));
         for (first, is_moved) in [
             (Ok(Attempt::Changed), false),
+            (Ok(Attempt::Changed), true),
+            (Ok(Attempt::Recent(stamp)), true),
             (Err(removed()), false),
-            // By a rename, another takes its place.
             (Err(removed()), true),
         ] {
             let mut first = Some(first);

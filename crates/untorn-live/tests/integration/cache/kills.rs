@@ -6,8 +6,10 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use untorn_live::Cache;
+
 use super::{generation, read, store};
-use crate::support::{LONG, folder, wait_until};
+use crate::support::{HOUR, LONG, folder, wait_until};
 
 /// The environment variable with the path of the cache that a child writes.
 const CHILD: &str = "UNTORN_LIVE_CACHE_OF_CHILD";
@@ -25,7 +27,9 @@ fn child_writes_generations() {
         number += 1;
         Ok(generation(number))
     });
-    let _store = store.start().expect("a store");
+    // It writes only what is newer than the cache.
+    let cache = Cache::at(path).after(HOUR);
+    let _store = store.cache(cache).start().expect("a store");
     thread::sleep(LONG); // until it is killed
 }
 

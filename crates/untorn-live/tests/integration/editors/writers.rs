@@ -3,13 +3,14 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use untorn_live::ErrorKind;
 
 use super::{Saved, followed, wait_for};
-use crate::support::{LONG, SETTLE, beside, folder, generation, wait_for_refusal};
+use crate::support::{DEADLINE, LONG, SETTLE, beside, folder, generation, wait_for_refusal};
 
 #[test]
 fn last_of_200_saves_is_served() {
@@ -30,6 +31,36 @@ fn last_of_200_saves_is_served() {
         }
     }
     saved.wait();
+    saved.finish();
+}
+
+/// The next file takes the place of the last one before that has been read.
+#[test]
+fn files_that_replace_each_other_all_the_time_are_served() {
+    let saved = Saved::start();
+    let mut changes = saved.store.subscribe();
+    // So large that it is replaced while it is read.
+    let padding = format!("# {}\n", "x".repeat(1 << 20));
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for generation in 2.. {
+                let text = generation::toml(generation) + &padding;
+                fs::write(beside(&saved.path), text).expect("written");
+                fs::rename(beside(&saved.path), &saved.path).expect("renamed");
+                if is_over.load(Ordering::Relaxed) {
+                    return generation;
+                }
+                thread::sleep(Duration::from_millis(1));
+            }
+            unreachable!("it is over before")
+        });
+        let served = (0..20).all(|_| changes.recv_timeout(DEADLINE / 2).is_ok());
+        is_over.store(true, Ordering::Relaxed);
+        let last = writer.join().expect("no panic");
+        assert!(served, "no revision while they do");
+        wait_for(&saved.store, last);
+    });
     saved.finish();
 }
 
