@@ -36,7 +36,7 @@ fn last_of_200_saves_is_served() {
 
 /// The next file takes the place of the last one before that has been read.
 #[test]
-fn files_that_replace_each_other_all_the_time_are_served() {
+fn files_that_replace_each_other_are_served() {
     let saved = Saved::start();
     let mut changes = saved.store.subscribe();
     // So large that it is replaced while it is read.
