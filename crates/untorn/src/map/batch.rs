@@ -283,7 +283,9 @@ impl<K, V, S> Batch<'_, K, V, S> {
         // The entries of the segments that this commit replaces, at most, and with those that it
         // has removed all at once.
         let changed = Table::<K, V>::SEGMENT_ENTRIES.saturating_mul(self.draft.writes());
-        let changed = changed.min(newest.value.table.len());
+        // Also those that it adds: after the removal of all entries, a commit that fills the map
+        // again drops as much.
+        let changed = changed.min(newest.value.table.len().max(table.len()));
         let cleared = self.draft.cleared();
         let replaced = changed.saturating_add(cleared);
         let replaced = replaced.min(newest.value.table.len());

@@ -64,10 +64,13 @@ impl<K, V> Remains<K, V> {
 
     /// Begins to drop parts; `None` if there are none, or this thread is dropping some.
     fn begin(&self) -> Option<Work<'_, K, V>> {
+        if self.lock().parts.is_empty() {
+            return None;
+        }
+        // Without the lock: it may allocate, and an allocator may write to the map.
         let thread = thread::current().id();
         let mut state = self.lock();
-        if state.parts.is_empty() || state.dropping.contains(&thread) && !mutant("drops_are_nested")
-        {
+        if state.dropping.contains(&thread) && !mutant("drops_are_nested") {
             return None;
         }
         state.dropping.push(thread);

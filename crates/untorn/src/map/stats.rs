@@ -155,7 +155,8 @@ impl<K, V, S> Map<K, V, S> {
     ///
     /// Commits free replaced versions too, but each a few only, and small ones look for them once
     /// in 64 commits. A map that is no longer written to retains the versions that were replaced
-    /// last, until this is called.
+    /// last, until this is called. Inside of a `Drop` that a commit runs, it leaves large versions
+    /// to the commits that follow.
     ///
     /// # Panics
     /// If this thread has a write to this map open: that would deadlock. If a `Drop` of a key or a

@@ -91,6 +91,18 @@ fn clear_drops_a_part_only() {
     assert_eq!(LIVE.get(), 0);
 }
 
+/// A commit that fills the map again drops as much as it adds.
+#[test]
+fn clearing_and_filling_again_leaves_no_backlog() {
+    const EACH: u64 = 10_000;
+    let map = Map::new();
+    for _ in 0..20 {
+        map.clear();
+        map.extend((0..EACH).map(|key| (key, Counted::new())));
+        assert!(LIVE.get() < 3 * EACH as usize, "{} are alive", LIVE.get());
+    }
+}
+
 #[test]
 fn reclaim_drops_all_of_a_large_version() {
     let map = with_a_large_version();
