@@ -36,6 +36,53 @@ impl Secrets {
         secrets.any(|secret| is_secret(key, secret)) && !mutant("live_secret_is_shown")
     }
 
+    /// Replaces the texts of secrets in a message of foreign code, the longest first, since one may
+    /// contain another. The values are those of keys that are [hidden](Self::has).
+    pub(crate) fn redact<'v>(
+        &self,
+        message: &str,
+        values: impl Iterator<Item = (&'v str, &'v Value)>,
+    ) -> String {
+        let mut texts = Vec::new();
+        for (key, value) in values {
+            self.add_texts(key, value, &mut texts);
+        }
+        texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
+        texts.iter().fold(message.into(), |message: String, text| {
+            match message.contains(text) {
+                true if text.len() < SHORT => without_word(&message, text),
+                true => message.replace(text, "***"),
+                false => message,
+            }
+        })
+    }
+
+    /// Appends the texts by which a message can quote the secrets in a value. What else a value has
+    /// inside is no secret.
+    fn add_texts(&self, key: &str, value: &Value, texts: &mut Vec<String>) {
+        if self.has_all_of(key) {
+            return add_texts(value, texts);
+        }
+        let parts = match value {
+            Value::Text(text) => typed::parts_of(text),
+            _ => Some(value.clone()),
+        };
+        let mut inside = Vec::new();
+        for secret in &self.0 {
+            if let (Some(parts), Some(path)) = (&parts, key::relative(secret, key)) {
+                add_values_at(parts, path, &mut inside);
+            }
+        }
+        if inside.is_empty() {
+            // It cannot be told which part is the secret.
+            return add_texts(value, texts);
+        }
+        if let Value::Text(text) = value {
+            texts.push(text.to_string());
+        }
+        inside.iter().for_each(|value| add_texts(value, texts));
+    }
+
     /// Returns whether everything in a section is secret.
     pub(crate) fn has_all_of(&self, section: &str) -> bool {
         let mut secrets = self.0.iter();
@@ -60,23 +107,6 @@ fn without_quotes(path: &str) -> String {
     path.replace('"', "")
 }
 
-/// Replaces the texts of values in a message of foreign code, the longest first, since one may
-/// contain another.
-pub(crate) fn redact<'v>(message: &str, values: impl Iterator<Item = &'v Value>) -> String {
-    let mut texts = Vec::new();
-    for value in values {
-        add_texts(value, &mut texts);
-    }
-    texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
-    texts.iter().fold(message.into(), |message: String, text| {
-        match message.contains(text) {
-            true if text.len() < SHORT => without_word(&message, text),
-            true => message.replace(text, "***"),
-            false => message,
-        }
-    })
-}
-
 /// Values that are shorter are parts of common words.
 const SHORT: usize = 4;
 
@@ -97,6 +127,25 @@ fn without_word(message: &str, text: &str) -> String {
     }
     redacted.push_str(&message[end..]);
     redacted
+}
+
+/// Appends the values at a path below a value, also those in each element of an array.
+fn add_values_at(value: &Value, path: &str, values: &mut Vec<Value>) {
+    match value {
+        Value::Array(elements) => elements
+            .iter()
+            .for_each(|element| add_values_at(element, path, values)),
+        Value::Table(entries) => {
+            let (segment, rest) = key::split_first(path);
+            for (_, value) in entries.iter().filter(|(name, _)| **name == *segment) {
+                match rest {
+                    Some(rest) => add_values_at(value, rest, values),
+                    None => values.push(value.clone()),
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Appends the texts by which a message can quote a value.

@@ -21,7 +21,6 @@ pub use self::shown::{Explanation, KeyChange, Sourced};
 pub(crate) use self::slot::{Item, LayerInfo, Origin, Shared, Slot};
 use crate::error::{ConfigError, Place};
 use crate::key;
-use crate::secret;
 use crate::typed::{self, Section};
 use crate::value::Value;
 
@@ -288,8 +287,11 @@ impl Config {
             return error;
         }
         let slots = self.view.iter().filter(|(key, _)| secrets.has(key));
-        let values = slots.flat_map(|(_, slot)| slot.items().iter().map(|item| &item.value));
-        let message = secret::redact(error.message(), values);
+        let values = slots.flat_map(|(key, slot)| {
+            let items = slot.items().iter();
+            items.map(move |item| (&**key, &item.value))
+        });
+        let message = secrets.redact(error.message(), values);
         error.with_message(message)
     }
 

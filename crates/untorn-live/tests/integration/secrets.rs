@@ -404,7 +404,7 @@ fn events_show_no_secret() {
 #[test]
 fn secrets_inside_another_value_are_hidden() {
     let output = Output::default();
-    let json = serde_json::json!({ "user": "me", "password": CANARY, "pin": NUMBER });
+    let json = serde_json::json!({ "host": "localhost", "password": CANARY, "pin": NUMBER });
     let texts = [
         ("APP_DB", json.to_string()),
         ("APP_TOKENS", format!("{CANARY}, {NUMBER}")),
@@ -439,9 +439,16 @@ fn secrets_inside_another_value_are_hidden() {
     let elements = |config: &untorn_live::Config| config.get_as::<Vec<String>>("tokens");
     let quoting = builder().check(move |new, _| {
         let first = elements(new)?.remove(0);
-        Err(ConfigError::from(format!("{first} is no token")))
+        Err(ConfigError::from(format!(
+            "{first} is no token of localhost"
+        )))
     });
-    output.add(quoting.start().expect_err("the check refuses"));
+    let error = quoting.start().expect_err("the check refuses");
+    assert!(
+        error.message().ends_with("no token of localhost"),
+        "{error}"
+    );
+    output.add(error);
     let mut changes = store.subscribe();
     store
         .publish(&serde_json::json!({ "servers": [{ "password": "new", "name": CANARY }] }))
