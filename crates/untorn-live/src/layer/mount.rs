@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use untorn::mutants::mutant;
 use untorn::poller::{FetchedAfter, ResumeToken};
@@ -218,6 +218,7 @@ impl From<Mount> for Layer {
                 place: opening.place.clone(),
                 watch: Arc::clone(&opening.watch),
                 route: source_route,
+                last: None,
             })
         };
         Self {
@@ -237,6 +238,8 @@ struct Source {
     place: Place,
     watch: Arc<Watch>,
     route: Arc<Route>,
+    /// The files that were read last; `None` if none were.
+    last: Option<Vec<PathBuf>>,
 }
 
 impl Fetch for Source {
@@ -253,6 +256,7 @@ impl Fetch for Source {
             digest.add(&file.bytes);
         }
         let digest = digest.token();
+        self.last = Some(generation.iter().map(|part| part.path.clone()).collect());
         if token == Some(&digest) {
             return Ok(FetchedAfter::Unchanged);
         }
@@ -277,7 +281,7 @@ impl Source {
         let mut missing = None;
         loop {
             let attempt = self.attempt(|| {});
-            if !matches!(attempt, Ok(Attempt::Files(_))) {
+            if !matches!(attempt, Ok(Attempt::Files(..))) {
                 settling = None;
             }
             if attempt.is_ok() {
@@ -285,9 +289,12 @@ impl Source {
             }
             let error = match attempt {
                 Ok(Attempt::Generation(parts)) => return Ok(parts),
-                Ok(Attempt::Files(files)) => {
+                Ok(Attempt::Files(mut files, now)) => {
                     // Without a link nothing says that a generation is complete, but that it stays.
-                    let is_recent = files.have_changed_within(stable::SETTLE);
+                    if let Some(last) = &self.last {
+                        files.forget_directories_of(last);
+                    }
+                    let is_recent = files.have_changed_within(stable::SETTLE, now);
                     let (since, is_stable) = files.settled(settling);
                     if !is_recent || is_stable {
                         return Ok(files.parts);
@@ -374,13 +381,15 @@ impl Source {
             }
             Some(_) => Attempt::Changed,
             None => {
+                // Before the last listing: a file may be removed and created after it.
+                let now = SystemTime::now();
                 let mut again = Walk::new(&self.mount.selection, false);
                 again.are_only_stamps_read = true;
                 let again = again.files(&root)?;
                 match files.are_those_of(&again) {
                     true => {
                         files.directories = again.directories;
-                        Attempt::Files(files)
+                        Attempt::Files(files, now)
                     }
                     false => Attempt::Changed,
                 }
@@ -432,8 +441,9 @@ impl Source {
 enum Attempt {
     /// All files below one target of the link.
     Generation(Vec<Part>),
-    /// All files of a directory without the link, none of which has changed meanwhile.
-    Files(Files),
+    /// All files of a directory without the link, none of which has changed meanwhile, and the time
+    /// of the last listing.
+    Files(Files, SystemTime),
     Changed,
 }
 
@@ -461,6 +471,7 @@ mod tests {
             mount: Mount::at(path),
             watch: Arc::new(Watch::new()),
             route: Arc::default(),
+            last: None,
         };
         (folder, source)
     }

@@ -48,26 +48,28 @@ impl Stamp {
     /// Returns whether the file was written so recently that its writer may not have finished. A
     /// time in the future says nothing, so it counts as recent.
     pub(super) fn is_within(&self, time: Duration) -> bool {
+        let now = SystemTime::now();
         self.modified
-            .is_some_and(|modified| is_recent(modified, time))
+            .is_some_and(|modified| is_recent(modified, time, now))
     }
 
-    /// Returns whether the file was written, renamed or given another time so recently. Programs
-    /// that copy a directory set the old time of each file.
+    /// Returns whether the file was written, renamed or given another time so recently before
+    /// `now`. Programs that copy a directory set the old time of each file.
     #[cfg(feature = "mount")]
-    pub(super) fn has_changed_within(&self, time: Duration) -> bool {
+    pub(super) fn has_changed_within(&self, time: Duration, now: SystemTime) -> bool {
         let [_, _, seconds, nanoseconds] = self.identity;
         let since = Duration::new(
             u64::try_from(seconds).unwrap_or_default(),
             u32::try_from(nanoseconds).unwrap_or_default(),
         );
         let changed = SystemTime::UNIX_EPOCH.checked_add(since);
-        self.is_within(time) || changed.is_some_and(|changed| is_recent(changed, time))
+        let mut times = self.modified.into_iter().chain(changed);
+        times.any(|changed| is_recent(changed, time, now))
     }
 }
 
-fn is_recent(time: SystemTime, within: Duration) -> bool {
-    time.elapsed().map_or(true, |age| age < within)
+fn is_recent(time: SystemTime, within: Duration, now: SystemTime) -> bool {
+    now.duration_since(time).map_or(true, |age| age < within)
 }
 
 #[cfg(unix)]

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use untorn::mutants::mutant;
 
@@ -19,7 +19,7 @@ const MAX_DEPTH: usize = 16;
 
 /// The time for which the files of a plain directory must stay while others are created and removed
 /// beside them, perhaps those that are left out: these must not block the layer.
-const OTHERS: Duration = Duration::from_secs(1);
+const OTHERS: Duration = Duration::from_millis(300);
 
 /// A file of a generation.
 pub(super) struct Part {
@@ -84,14 +84,25 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Returns whether a file or a directory has changed so recently that its writer may not have
-    /// finished.
-    pub(super) fn have_changed_within(&self, time: Duration) -> bool {
+    /// Returns whether a file, or a directory where one may be missing, had changed so recently
+    /// before `now` that its writer may not have finished.
+    pub(super) fn have_changed_within(&self, time: Duration, now: SystemTime) -> bool {
         let parts = self.parts.iter().map(|part| &part.stamp);
         let directories = self.directories.iter().map(|(_, stamp)| stamp);
-        let directories = directories.filter(|_| !mutant("live_removed_file_is_missed"));
         let mut stamps = parts.chain(directories);
-        stamps.any(|stamp| stamp.has_changed_within(time))
+        stamps.any(|stamp| stamp.has_changed_within(time, now))
+    }
+
+    /// Forgets the directories if all of these files are there: what changes in a directory then is
+    /// a file beside them.
+    pub(super) fn forget_directories_of(&mut self, files: &[PathBuf]) {
+        let is_there = |file: &PathBuf| {
+            let found = self.parts.binary_search_by(|part| part.path.cmp(file));
+            found.is_ok()
+        };
+        if files.iter().all(is_there) || mutant("live_removed_file_is_missed") {
+            self.directories.clear();
+        }
     }
 
     /// Returns since when the files have been as they are, by the last reading, and whether that is

@@ -34,7 +34,9 @@ fn last_of_200_saves_is_served() {
     saved.finish();
 }
 
-/// The next file takes the place of the last one before that has been read.
+/// The next file takes the place of the last one before that has been read. Elsewhere events do not
+/// say that a file was put in its place by a rename.
+#[cfg(target_os = "linux")]
 #[test]
 fn files_that_replace_each_other_are_served() {
     let saved = Saved::start();
