@@ -51,7 +51,12 @@ fn check(
     let good = contents(&store.pin());
     assert_eq!(good.len(), 2);
     gateway.lie(lie);
-    wait_for_refusal(&store, |error| error.message().contains(expected));
+    // A line of 64 MiB takes a while beside other tests.
+    wait_until(2 * DEADLINE, expected, || {
+        let status = store.status();
+        let mut refusals = status.refusals();
+        refusals.any(|refusal| refusal.error.message().contains(expected))
+    });
     let before = gateway.requests().len();
     thread::sleep(WHILE);
     let requests = gateway.requests().split_off(before);
