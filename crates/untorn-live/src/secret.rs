@@ -68,14 +68,15 @@ impl Secrets {
             _ => Some(value.clone()),
         };
         let mut inside = Vec::new();
-        for secret in &self.0 {
+        for secret in self.0.iter().filter(|secret| is_secret(key, secret)) {
+            let found = inside.len();
             if let (Some(parts), Some(path)) = (&parts, key::relative(secret, key)) {
                 add_values_at(parts, path, &mut inside);
             }
-        }
-        if inside.is_empty() {
-            // It cannot be told which part is the secret.
-            return add_texts(value, texts);
+            if inside.len() == found {
+                // Any part may be this secret: the path may lack quotes, for example.
+                return add_texts(value, texts);
+            }
         }
         if let Value::Text(text) = value {
             texts.push(text.to_string());
@@ -178,6 +179,7 @@ fn add_texts(value: &Value, texts: &mut Vec<String>) {
 #[cfg(test)]
 mod tests {
     use super::Secrets;
+    use crate::value::Value;
 
     #[test]
     fn secrets_are_found_without_their_quotes() {
@@ -195,6 +197,23 @@ mod tests {
         }
         for key in [r#""tls.crt""#, r#""tls.keys""#, "mounts.db"] {
             assert!(!secrets.has(key), "{key}");
+        }
+    }
+
+    #[test]
+    fn secrets_that_are_not_found_inside_hide_all_parts() {
+        let text = r#"{"password": "hunter2", "api.key": "canary", "host": "localhost"}"#;
+        let value = Value::Text(text.into());
+        for (other, expected) in [
+            (r#"db."api.key""#, "*** at localhost with ***"),
+            ("db.api.key", "*** at *** with ***"),
+        ] {
+            let mut secrets = Secrets::default();
+            secrets.add("db.password");
+            secrets.add(other);
+            let message = "hunter2 at localhost with canary";
+            let redacted = secrets.redact(message, [("db", &value)].into_iter());
+            assert_eq!(redacted, expected, "{other}");
         }
     }
 
