@@ -120,8 +120,7 @@ impl Cache {
     }
 
     /// Leaves out the values of [secrets](crate::StoreBuilder::secret), and those that have one
-    /// inside. A start that would need one
-    /// of them from the cache does not take it.
+    /// inside. A start that would need one of them from the cache does not take it.
     ///
     /// # Examples
     /// ```

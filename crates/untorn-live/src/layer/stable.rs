@@ -264,8 +264,8 @@ mod tests {
         }));
     }
 
-    /// What was put in its place as a whole is written in place while it is read, or removed. If
-    /// another file has taken its place, that is complete.
+    /// A file is no longer complete if it is written in place, or removed, while it is read.
+    /// Another one that takes its place is complete.
     #[test]
     fn file_that_changes_while_read_is_not_complete() {
         let (watch, place) = (Watch::new(), Place::of_layer(&"app.toml".into()));

@@ -354,8 +354,8 @@ impl StoreBuilder {
     ///
     /// It runs on the thread of the source, or of the [cache](Cache), without a lock; its next fetch
     /// or write waits. It must not wait for the sources: on the thread of one,
-    /// [`Store::refresh`](crate::Store::refresh) returns an error. A panic is
-    /// reported by the panic hook only. A later callback replaces an earlier one.
+    /// [`Store::refresh`](crate::Store::refresh) returns an error. A panic is reported by the panic
+    /// hook only. A later callback replaces an earlier one.
     ///
     /// # Examples
     /// ```

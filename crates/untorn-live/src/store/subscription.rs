@@ -162,7 +162,7 @@ impl ConfigSubscription {
             if let Some(step) = self.steps.next(transition) {
                 return Ok(step);
             }
-            // Other keys may change for ever.
+            // Other keys may change forever.
             if left.is_zero() {
                 return Err(RecvTimeoutError::Timeout);
             }

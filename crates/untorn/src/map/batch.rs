@@ -280,11 +280,9 @@ impl<K, V, S> Batch<'_, K, V, S> {
         }
         let (writer, hasher) = (self.writer.take()?, self.hasher.take()?);
         let (table, origin) = (self.draft.take_table(), Arc::clone(&newest.value.origin));
-        // The entries of the segments that this commit replaces, at most, and with those that it
-        // has removed all at once.
+        // The entries of the segments that this commit changes, at most. One that fills the map
+        // again, after all entries were removed, counts those that it adds.
         let changed = Table::<K, V>::SEGMENT_ENTRIES.saturating_mul(self.draft.writes());
-        // Also those that it adds: after the removal of all entries, a commit that fills the map
-        // again drops as much.
         let changed = changed.min(newest.value.table.len().max(table.len()));
         let cleared = self.draft.cleared();
         let replaced = changed.saturating_add(cleared);

@@ -132,12 +132,10 @@ impl Schedule {
     /// clock.
     pub(super) fn due(&self, clock: &Clock) -> Option<Instant> {
         // Beyond the range of the clock is later than each time in it.
-        let time = |moment: &Moment, delay| moment.instant.checked_add(delay);
-        let due = self.earliest(|moment, delay| {
-            let time = time(moment, delay);
+        let (_, due) = self.earliest(|moment, delay| {
+            let time = moment.instant.checked_add(delay);
             (time.is_none(), time)
-        });
-        let (_, due) = due?;
+        })?;
         let due = due?;
         let now = clock.now().instant;
         // Differs if the machine was suspended.
