@@ -375,7 +375,7 @@ impl StoreBuilder {
 
     /// Sets a callback for recoveries: a layer whose updates were refused is taken again, or its
     /// source has again what is in force. It is called once for each layer, when the revision is
-    /// published.
+    /// published, and not before the callback for its refusal has returned.
     ///
     /// It runs on the thread of a source, without a lock, as that of
     /// [`on_refusal`](Self::on_refusal), and a panic is reported in the same way. A later callback

@@ -75,7 +75,7 @@ impl Drop for Busy<'_> {
 /// What an update leads to for callbacks and waits, delivered when the lock is released.
 #[derive(Default)]
 struct Reports {
-    recoveries: Vec<Recovery>,
+    recoveries: Vec<(usize, Recovery)>,
     /// The layers whose refused contents were taken too, and the positions of these.
     taken: Vec<(usize, Option<u64>)>,
     refusal: Option<Recorded>,
@@ -86,8 +86,8 @@ impl Reports {
         for (layer, position) in self.taken {
             progress.taken_with_another(layer, position);
         }
-        for recovery in &self.recoveries {
-            progress.report_recovery(recovery);
+        for (layer, recovery) in self.recoveries {
+            progress.report_recovery(layer, recovery);
         }
         if let Some(refusal) = self.refusal {
             progress.report_refusal(refusal);
@@ -277,7 +277,9 @@ impl Engine {
                     self.from_cache[*layer].store(false, Ordering::SeqCst);
                     // Before `ready` returns and subscriptions receive it: the status must not list
                     // the layer as missing or refused then.
-                    reports.recoveries.extend(self.progress.succeeded(*layer));
+                    let recovery = self.progress.succeeded(*layer);
+                    let recovery = recovery.map(|recovery| (*layer, recovery));
+                    reports.recoveries.extend(recovery);
                 }
                 if let Some(config) = built {
                     refreshed.revision = self.publish(config);

@@ -1,6 +1,7 @@
 //! What the layers have achieved: successes, refusals with their reasons, and recoveries.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+mod reports;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -9,6 +10,8 @@ use untorn::Published;
 use untorn::mutants::mutant;
 
 use crate::error::ConfigError;
+
+pub(super) use reports::Callbacks;
 
 /// A refused update of a layer: the configuration in force stays.
 ///
@@ -65,16 +68,6 @@ fn as_seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok
     duration.as_secs_f64().serialize(serializer)
 }
 
-/// A callback of the program.
-type Callback<T> = Arc<dyn Fn(&T) + Send + Sync>;
-
-/// The callbacks of the program.
-#[derive(Clone, Default)]
-pub(super) struct Callbacks {
-    pub(super) on_refusal: Option<Callback<Refusal>>,
-    pub(super) on_recovery: Option<Callback<Recovery>>,
-}
-
 /// The progress of all layers. No foreign code runs while it is locked.
 pub(super) struct Progress {
     layers: Mutex<Vec<LayerProgress>>,
@@ -94,6 +87,10 @@ pub(super) struct LayerProgress {
     accepted: Option<ConfigError>,
     /// The position of the source that the last answer leads to.
     pending: Option<u64>,
+    /// The reports of refusals that have begun and not ended.
+    reporting: usize,
+    /// What is reported after those.
+    recoveries: Vec<Recovery>,
 }
 
 /// How far a layer has come in the positions of its source.
@@ -164,6 +161,8 @@ impl Progress {
             outage: None,
             accepted: None,
             pending: None,
+            reporting: 0,
+            recoveries: Vec::new(),
         });
         let layers: Vec<_> = layers.collect();
         Self {
@@ -197,15 +196,6 @@ impl Progress {
         let progress = self.lock();
         let times = layers.iter().filter_map(|layer| progress[*layer].good_at);
         times.min()
-    }
-
-    /// Reports a recovery. No lock of the store may be held.
-    pub(super) fn report_recovery(&self, recovery: &Recovery) {
-        emit_recovery(recovery);
-        if let Some(on_recovery) = &self.callbacks.on_recovery {
-            // The panic hook reports a panic; it is no failure of the source.
-            _ = catch_unwind(AssertUnwindSafe(|| on_recovery(recovery)));
-        }
     }
 
     /// Records the position that the answer of a source leads to. A smaller one than that in force
@@ -313,43 +303,6 @@ impl Progress {
         });
     }
 
-    /// Records a refusal, and reports it unless the last one had the same reason.
-    pub(super) fn refused(&self, layer: usize, error: &ConfigError) {
-        self.report_refusal(self.record_refusal(layer, error));
-    }
-
-    /// Reports a refusal. No lock of the store may be held.
-    pub(super) fn report_refusal(&self, recorded: Recorded) {
-        let Recorded {
-            layer,
-            error,
-            pending,
-            new,
-        } = recorded;
-        // Another layer's update may take the refused contents at any time.
-        let is_refused = || {
-            let mut layers = self.lock();
-            let outage = layers[layer].outage.as_mut();
-            let outage = outage.filter(|outage| outage.refusal.error == error);
-            outage.is_some_and(|outage| {
-                outage.is_reported = true;
-                true
-            })
-        };
-        if is_refused() {
-            // After the refusal, which a wait that this ends looks for.
-            self.set_reached(layer, |reached| reached.refused = pending);
-        }
-        if !is_refused() {
-            // The refused contents are in force, unless the source has answered since.
-            if self.pending(layer) == pending {
-                self.reached(layer);
-            }
-        } else if let Some(refusal) = new {
-            self.report(&refusal);
-        }
-    }
-
     /// Records a refusal.
     #[must_use = "a refusal is reported when no lock is held"]
     pub(super) fn record_refusal(&self, layer: usize, error: &ConfigError) -> Recorded {
@@ -387,25 +340,6 @@ impl Progress {
         recorded
     }
 
-    /// Reports an error of the cache.
-    pub(super) fn cache_failed(&self, error: &ConfigError) {
-        self.report(&Refusal {
-            layer: "cache".into(),
-            number: None,
-            error: error.clone(),
-            since: SystemTime::now(),
-            times: 1,
-        });
-    }
-
-    fn report(&self, refusal: &Refusal) {
-        emit_event(refusal);
-        if let Some(on_refusal) = &self.callbacks.on_refusal {
-            // The panic hook reports a panic; it is no failure of the source.
-            _ = catch_unwind(AssertUnwindSafe(|| on_refusal(refusal)));
-        }
-    }
-
     pub(super) fn layers(&self) -> Vec<LayerProgress> {
         self.lock().clone()
     }
@@ -419,72 +353,5 @@ impl Progress {
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Vec<LayerProgress>> {
         self.layers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Emits an event (feature `tracing`).
-#[cfg(feature = "tracing")]
-fn emit_event(refusal: &Refusal) {
-    tracing::warn!(
-        target: "untorn_live",
-        layer = &*refusal.layer,
-        error = %refusal.error,
-        "a configuration was refused",
-    );
-}
-
-/// Does nothing without the feature `tracing`.
-#[cfg(not(feature = "tracing"))]
-fn emit_event(_: &Refusal) {}
-
-/// Emits an event (feature `tracing`).
-#[cfg(feature = "tracing")]
-fn emit_recovery(recovery: &Recovery) {
-    tracing::info!(
-        target: "untorn_live",
-        layer = &*recovery.layer,
-        refusals = recovery.refusals,
-        seconds = recovery.duration.as_secs_f64(),
-        "a layer has recovered",
-    );
-}
-
-/// Does nothing without the feature `tracing`.
-#[cfg(not(feature = "tracing"))]
-fn emit_recovery(_: &Recovery) {}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
-
-    use super::*;
-    use crate::error::ErrorKind;
-
-    /// A refusal that ends before it is reported, since another layer takes the contents.
-    #[test]
-    fn recovery_follows_a_reported_refusal_only() {
-        let reports = Arc::new(AtomicU32::new(0));
-        let count = Arc::clone(&reports);
-        let callbacks = Callbacks {
-            on_refusal: Some(Arc::new(move |_| _ = count.fetch_add(1, Ordering::SeqCst))),
-            on_recovery: None,
-        };
-        let progress = Progress::new(["one".into()], callbacks);
-        let error = ConfigError::new(ErrorKind::Check, "no");
-        let recorded = progress.record_refusal(0, &error);
-        assert!(progress.succeeded(0).is_none());
-        progress.report_refusal(recorded);
-        assert_eq!(reports.load(Ordering::SeqCst), 0);
-
-        progress.refused(0, &error);
-        assert_eq!(reports.load(Ordering::SeqCst), 1);
-        // Of another reason, and not reported yet.
-        let recorded = progress.record_refusal(0, &ConfigError::new(ErrorKind::Check, "never"));
-        assert_eq!(
-            progress.succeeded(0).map(|recovery| recovery.refusals),
-            Some(2)
-        );
-        progress.report_refusal(recorded);
-        assert_eq!(reports.load(Ordering::SeqCst), 1);
     }
 }

@@ -122,7 +122,7 @@ impl StoreBuilder {
                             let progress = &succeeding.progress;
                             progress.reached(number);
                             if let Some(recovery) = progress.succeeded(number) {
-                                progress.report_recovery(&recovery);
+                                progress.report_recovery(number, recovery);
                             }
                         })
                         .start(&target)

@@ -174,6 +174,11 @@ pub(in crate::mutants) const LIVE: &[Case] = &[
         &["recovery_follows"],
     ),
     (
+        "live_recovery_passes_its_refusal",
+        LiveLib,
+        &["recovery_is_reported_after"],
+    ),
+    (
         "live_recovery_has_one_reason",
         Live,
         &["recovery::recovery_counts"],
