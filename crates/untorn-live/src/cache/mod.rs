@@ -70,12 +70,12 @@ pub(crate) fn age_of(written: SystemTime) -> Option<Duration> {
 ///     Store::builder().file(&path).cache(cache).start().unwrap()
 /// };
 /// let first = store();
-/// first.ready(Duration::from_secs(5)).unwrap();
+/// first.ready(Duration::from_secs(60)).unwrap();
 /// drop(first); // writes the cache
 ///
 /// std::fs::remove_file(&path).unwrap();
 /// let second = store();
-/// let config = second.ready(Duration::from_secs(5)).unwrap();
+/// let config = second.ready(Duration::from_secs(60)).unwrap();
 /// assert_eq!(config.get("port").unwrap().as_integer(), Some(80));
 /// assert!(second.status().cache.unwrap().in_use_since.is_some());
 /// # }

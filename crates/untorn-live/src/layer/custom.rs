@@ -33,7 +33,7 @@ const MAX_BACKOFF: Duration = Duration::from_secs(60);
 /// let fetch = || Ok::<_, std::io::Error>(Flags { dark_mode: true }); // a request, for example
 /// let flags = Custom::closure("flags", Duration::from_secs(10), fetch);
 /// let store = Store::builder().layer(flags).start().unwrap();
-/// store.ready(Duration::from_secs(5)).unwrap();
+/// store.ready(Duration::from_secs(60)).unwrap();
 /// assert_eq!(store.pin().get("dark_mode").unwrap().as_bool(), Some(true));
 /// ```
 pub struct Custom {
@@ -115,7 +115,7 @@ impl Custom {
     /// let server = Custom::source("server", Duration::from_millis(10), Server);
     /// let store = Store::builder().layer(server).start().unwrap();
     /// let mut changes = store.subscribe_key("limits.low");
-    /// store.ready(Duration::from_secs(5)).unwrap();
+    /// store.ready(Duration::from_secs(60)).unwrap();
     /// changes.recv().unwrap();
     /// assert!(store.pin().contains_key("limits.high"));
     /// ```

@@ -45,7 +45,7 @@ const YOUNG: Duration = Duration::from_secs(1);
 /// # std::fs::write(&path, "port = 80").unwrap();
 /// let file = File::at(&path).period(Duration::from_secs(1));
 /// let store = Store::builder().layer(file).start().unwrap();
-/// store.ready(Duration::from_secs(5)).unwrap();
+/// store.ready(Duration::from_secs(60)).unwrap();
 /// assert_eq!(store.pin().get("port").unwrap().as_integer(), Some(80));
 /// ```
 #[derive(Clone, Debug)]
@@ -100,7 +100,7 @@ impl File {
     ///
     /// let file = File::at("no such file.toml").optional();
     /// let store = Store::builder().layer(file).start().unwrap();
-    /// store.ready(Duration::from_secs(5)).unwrap();
+    /// store.ready(Duration::from_secs(60)).unwrap();
     /// assert!(store.pin().is_empty());
     /// ```
     #[must_use]

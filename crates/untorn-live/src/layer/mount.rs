@@ -65,7 +65,7 @@ const RETRY: Duration = Duration::from_millis(2);
 /// # std::fs::write(folder.path().join("port"), "80\n").unwrap();
 /// # let path = folder.path();
 /// let store = Store::builder().layer(Mount::at(path)).start().unwrap();
-/// store.ready(Duration::from_secs(5)).unwrap();
+/// store.ready(Duration::from_secs(60)).unwrap();
 /// assert_eq!(store.pin().get("port").unwrap().as_integer(), Some(80));
 /// ```
 #[derive(Clone, Debug)]
@@ -104,7 +104,7 @@ impl Mount {
     /// # std::fs::write(folder.path().join("password"), "secret").unwrap();
     /// # let path = folder.path();
     /// let store = Store::builder().layer(Mount::at(path).documents()).start().unwrap();
-    /// store.ready(Duration::from_secs(5)).unwrap();
+    /// store.ready(Duration::from_secs(60)).unwrap();
     /// let config = store.pin();
     /// assert_eq!(config.get("http.port").unwrap().as_integer(), Some(80));
     /// assert_eq!(config.get("password").unwrap().as_str(), Some("secret"));
@@ -132,7 +132,7 @@ impl Mount {
     /// # let path = folder.path();
     /// let mount = Mount::at(path).only(["tls.crt", "tls.key"]);
     /// let store = Store::builder().layer(mount).start().unwrap();
-    /// let config = store.ready(Duration::from_secs(5)).unwrap();
+    /// let config = store.ready(Duration::from_secs(60)).unwrap();
     /// assert_eq!(config.len(), 2);
     /// ```
     #[must_use]
@@ -157,7 +157,7 @@ impl Mount {
     /// # let path = folder.path();
     /// let mount = Mount::at(path).ignoring(["keystore.jks"]);
     /// let store = Store::builder().layer(mount).start().unwrap();
-    /// let config = store.ready(Duration::from_secs(5)).unwrap();
+    /// let config = store.ready(Duration::from_secs(60)).unwrap();
     /// assert_eq!(config.keys().collect::<Vec<_>>(), ["password"]);
     /// ```
     #[must_use]

@@ -43,7 +43,7 @@ impl Store {
     /// use std::time::Duration;
     ///
     /// let store = untorn_live::Store::manual();
-    /// assert!(store.stop(Duration::from_secs(5)));
+    /// assert!(store.stop(Duration::from_secs(60)));
     /// ```
     #[must_use = "false says that a source hangs, or the disk of the cache"]
     pub fn stop(&self, timeout: Duration) -> bool {

@@ -78,7 +78,7 @@ use crate::typed::Live;
 ///     .env("APP_") // over both
 ///     .start()
 ///     .unwrap();
-/// store.ready(Duration::from_secs(5)).unwrap();
+/// store.ready(Duration::from_secs(60)).unwrap();
 ///
 /// let config = store.pin(); // never blocks: one revision of everything
 /// assert_eq!(config.get("http.port").unwrap().as_integer(), Some(80));
@@ -315,9 +315,9 @@ impl Store {
     /// # let path = folder.path().join("app.toml");
     /// # std::fs::write(&path, "port = 80").unwrap();
     /// let store = Store::builder().file(&path).start().unwrap();
-    /// store.refresh(Duration::from_secs(5)).unwrap();
+    /// store.refresh(Duration::from_secs(60)).unwrap();
     /// std::fs::write(&path, "port = ").unwrap();
-    /// assert!(store.refresh(Duration::from_secs(5)).is_err());
+    /// assert!(store.refresh(Duration::from_secs(60)).is_err());
     /// assert!(store.pin().contains_key("port"));
     /// # }
     /// ```

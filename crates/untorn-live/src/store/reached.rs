@@ -55,7 +55,7 @@ impl Store {
     ///
     /// let server = Custom::source("server", Duration::from_millis(10), Server);
     /// let store = Store::builder().layer(server).start().unwrap();
-    /// let config = store.wait_for("server", 3, Duration::from_secs(5)).unwrap();
+    /// let config = store.wait_for("server", 3, Duration::from_secs(60)).unwrap();
     /// assert!(config.get("limit").unwrap().as_integer() >= Some(3));
     /// ```
     pub fn wait_for(

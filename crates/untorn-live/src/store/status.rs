@@ -159,7 +159,7 @@ impl Status {
     /// # let path = folder.path().join("app.toml");
     /// # std::fs::write(&path, "port = 80").unwrap();
     /// let store = Store::builder().file(&path).start().unwrap();
-    /// store.refresh(Duration::from_secs(5)).unwrap();
+    /// store.refresh(Duration::from_secs(60)).unwrap();
     /// let status = store.status();
     /// assert!(status.age().unwrap() < Duration::from_secs(60));
     /// assert_eq!(status.layers[0].age(), status.age());

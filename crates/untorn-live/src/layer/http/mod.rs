@@ -97,7 +97,7 @@ const RESERVED: &[HeaderName] = &[
 /// // let url = "http://config.example/app.json";
 /// let http = Http::at(url).period(Duration::from_secs(10));
 /// let store = Store::builder().layer(http).start().unwrap();
-/// store.ready(Duration::from_secs(5)).unwrap();
+/// store.ready(Duration::from_secs(60)).unwrap();
 /// assert_eq!(store.pin().get("port").unwrap().as_integer(), Some(80));
 /// ```
 #[derive(Clone)]

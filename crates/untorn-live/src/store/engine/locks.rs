@@ -77,6 +77,7 @@ fn reads_take_no_lock() {
         state.merge.open(),
     );
     let mut explained = None;
+    let (begins, has_begun) = mpsc::channel();
     // Holds the writer lock of the revisions.
     engine.published.update(|config| {
         let readers: Vec<_> = (0..THREADS)
@@ -86,9 +87,13 @@ fn reads_take_no_lock() {
             })
             .collect();
         let control = {
-            let store = store.clone();
-            start(move || store.pin().explain("log").is_some())
+            let (store, begins) = (store.clone(), begins.clone());
+            start(move || {
+                begins.send(()).expect("it is waited for");
+                store.pin().explain("log").is_some()
+            })
         };
+        has_begun.recv_timeout(LONG).expect("it has begun");
         for reader in readers {
             let sum = reader.recv_timeout(LONG).expect("a read waits for a lock");
             assert_eq!(sum, 80 * READS);
