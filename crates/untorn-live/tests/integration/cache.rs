@@ -51,7 +51,10 @@ fn write(path: &Path, tree: &Tree) {
         .expect("a store");
     store.ready(LONG).expect("an answer");
     drop(store);
-    assert!(path.exists(), "the end of a store writes its cache");
+    // The drop waits for some seconds at most.
+    wait_until(LONG, "the end of a store writes its cache", || {
+        path.exists()
+    });
 }
 
 /// Starts a store while its source is silent, and returns the generation of all keys.
@@ -180,7 +183,7 @@ fn sources_take_over_from_the_cache() {
     );
     let cache = store.status().cache.expect("one");
     assert_eq!((cache.in_use_since, cache.error), (None, None));
-    drop(store);
+    assert!(store.stop(LONG));
     assert_eq!(read(&path), 2);
 }
 
@@ -245,7 +248,7 @@ fn secrets_are_left_out_and_missed() {
         Ok(BTreeMap::from([("db", db)]))
     });
     store.ready(LONG).expect("an answer");
-    drop(store);
+    assert!(store.stop(LONG));
     let bytes = fs::read(&path).expect("a file");
     assert!(
         !bytes

@@ -17,7 +17,10 @@ use crate::support::{DEADLINE, HOUR, LONG, folder, wait_until};
 fn store(path: &Path) -> Store {
     let fetch = || Ok::<_, ConfigError>(BTreeMap::from([("port", 80)]));
     let layer = Custom::closure("server", HOUR, fetch);
-    let store = Store::builder().layer(layer).cache(Cache::at(path)).start();
+    let store = Store::builder()
+        .layer(layer)
+        .cache(Cache::at(path).after(HOUR))
+        .start();
     let store = store.expect("threads");
     store.ready(LONG).expect("an answer");
     store
@@ -158,7 +161,7 @@ fn cache_in_a_mount_is_refused_unless_left_out() {
 fn cache_of_the_future_has_no_age() {
     let folder = folder();
     let path = folder.path().join("cache");
-    drop(store(&path));
+    assert!(store(&path).stop(LONG));
     let text = fs::read_to_string(&path).expect("text");
     let body = text.split_once('\n').expect("a header").1;
     let (start, rest) = body.split_once("\"written\":").expect("a time");

@@ -32,7 +32,7 @@ fn relative_paths_outlive_the_directory() {
             .fold(Store::builder(), |builder, layer| builder.layer(layer));
         let store = builder.cache(cache).start().expect("threads");
         assert_eq!(store.ready(LONG).expect("both are there").len(), 2);
-        drop(store);
+        assert!(store.stop(LONG), "its end writes the cache");
         assert!(at("app.cache").is_file());
         assert_eq!(fs::read_dir(&new).expect("a folder").count(), 0);
         let texts = format!("{tls:?} {http:?} {etcd:?}");

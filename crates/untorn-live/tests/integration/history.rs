@@ -9,7 +9,7 @@ use std::time::Duration;
 use untorn_live::Store;
 use untorn_live::layer::File;
 
-use crate::support::{DEADLINE, HOUR, LONG, folder, generation, place, wait_until};
+use crate::support::{HOUR, LONG, SetAtDrop, folder, generation, place, wait_until};
 
 /// The readers.
 const READERS: usize = 3;
@@ -47,7 +47,7 @@ impl Clock {
 
 /// Reads until it is stopped. The steps of one generation in a row are joined into the first and
 /// the last, so that a history is short.
-fn read(store: &Store, clock: &Clock, is_stopped: &AtomicBool) -> Vec<Step> {
+fn read(store: &Store, clock: &Clock, newest: &AtomicU64, is_stopped: &AtomicBool) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     loop {
         let is_last = is_stopped.load(Ordering::SeqCst);
@@ -55,6 +55,7 @@ fn read(store: &Store, clock: &Clock, is_stopped: &AtomicBool) -> Vec<Step> {
             Ok(Some(generation)) => generation,
             other => panic!("mixed: {other:?}"),
         });
+        newest.fetch_max(step.generation, Ordering::SeqCst);
         match &mut steps[..] {
             [.., first, last] if [first.generation, last.generation] == [step.generation; 2] => {
                 *last = step;
@@ -70,12 +71,18 @@ fn read(store: &Store, clock: &Clock, is_stopped: &AtomicBool) -> Vec<Step> {
     }
 }
 
-fn save(path: &Path, clock: &Clock) -> Vec<Step> {
+/// Saves all generations, and waits now and then until a reader has one of them.
+fn save(path: &Path, clock: &Clock, newest: &AtomicU64) -> Vec<Step> {
     let save = |number: u64| {
-        clock.step(|| {
+        let step = clock.step(|| {
             place(path, generation::toml(number));
             number
-        })
+        });
+        if number.is_multiple_of(SAVES / 4) {
+            let is_read = || newest.load(Ordering::SeqCst) >= number;
+            wait_until(LONG, "it is read", is_read);
+        }
+        step
     };
     let saves = (1..=SAVES).map(|number| {
         thread::sleep(Duration::from_millis(number % 4));
@@ -130,15 +137,16 @@ fn readers_never_go_back() {
     let layer = File::at(&path).period(HOUR);
     let store = Store::builder().layer(layer).start().expect("threads");
     store.ready(LONG).expect("a file");
-    let (clock, is_stopped) = (Clock::default(), AtomicBool::new(false));
+    let (clock, newest, is_stopped) = (Clock::default(), AtomicU64::new(0), AtomicBool::new(false));
     let (saves, threads) = thread::scope(|scope| {
-        let read = || read(&store, &clock, &is_stopped);
+        let stop = SetAtDrop(&is_stopped);
+        let read = || read(&store, &clock, &newest, &is_stopped);
         let readers: Vec<_> = (0..READERS).map(|_| scope.spawn(read)).collect();
-        let saves = save(&path, &clock);
-        wait_until(DEADLINE, "the last save is served", || {
+        let saves = save(&path, &clock, &newest);
+        wait_until(LONG, "the last save is served", || {
             generation::of(&store.pin()) == Ok(Some(SAVES))
         });
-        is_stopped.store(true, Ordering::SeqCst);
+        drop(stop);
         let threads = readers
             .into_iter()
             .map(|reader| reader.join().expect("no panic"));
@@ -146,7 +154,7 @@ fn readers_never_go_back() {
     });
     let generations = check(&saves, &threads);
     println!("{generations} generations of {SAVES} were read");
-    assert!(generations > 2, "the reads did not overlap with the saves");
+    assert!(generations >= 4, "the reads did not overlap with the saves");
     let last = |steps: &Vec<Step>| steps.last().map(|read| read.generation);
     assert!(threads.iter().all(|steps| last(steps) == Some(SAVES)));
     fs::remove_file(path).expect("there");

@@ -344,7 +344,7 @@ fn copied_files_with_old_times_are_of_one_generation() {
 /// A file that is left out makes no revision, and the directory settles while it changes.
 #[test]
 fn ignored_files_may_change() {
-    let folder = folder();
+    let (folder, outside) = (folder(), folder());
     let path = folder.path();
     fs::write(path.join("host"), "a").expect("written");
     let mount = Mount::at(path).ignoring(["log"]).period(HOUR);
@@ -353,7 +353,9 @@ fn ignored_files_may_change() {
     fs::write(path.join("log"), "one").expect("written");
     store.refresh(LONG).expect("it is left out");
     assert_eq!(store.pin().revision(), first);
-    fs::write(path.join("host"), "b").expect("written");
+    // By one rename: an empty file would be a revision of its own.
+    fs::write(outside.path().join("host"), "b").expect("written");
+    fs::rename(outside.path().join("host"), path.join("host")).expect("renamed");
     store.refresh(LONG).expect("a text");
     assert_eq!(store.pin().revision(), first.next());
 }
@@ -460,17 +462,17 @@ fn link_to_nowhere_in_a_generation_is_named() {
     let (mut kubelet, store) = mounted(folder.path());
     let cert = kubelet.folder().join("cert");
     symlink("/missing/cert", &cert).expect("a link");
-    let began = Instant::now();
-    let error = store.refresh(LONG).expect_err("a link to nowhere");
-    assert_eq!(error.kind(), ErrorKind::Unreadable);
     let cert = cert.file_name().expect("a name").to_str().expect("UTF-8");
-    assert!(error.message().contains(cert), "{error}");
-    assert!(error.message().contains("No such file"), "{error}");
-    assert!(
-        began.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        began.elapsed()
-    );
+    // The thread of the source may have had no processor.
+    let is_short = (0..5).any(|_| {
+        let began = Instant::now();
+        let error = store.refresh(LONG).expect_err("a link to nowhere");
+        assert_eq!(error.kind(), ErrorKind::Unreadable);
+        assert!(error.message().contains(cert), "{error}");
+        assert!(error.message().contains("No such file"), "{error}");
+        began.elapsed() < Duration::from_secs(5)
+    });
+    assert!(is_short, "it is read for seconds each time");
     kubelet.swap(&files(1)).expect("swapped");
     let is_served = || check(&store.pin()) == Ok(Some(1));
     wait_until(DEADLINE, "the next generation is served", is_served);

@@ -192,7 +192,8 @@ fn repeated_key_of_a_mount_has_both_files() {
     );
     let mount = Mount::at(folder.path()).documents().period(HOUR);
     let store = Store::builder().layer(mount).start().expect("threads");
-    let error = store.ready(LONG / 60).expect_err("a key twice");
+    store.refresh(LONG).expect_err("a key twice");
+    let error = store.ready(Duration::ZERO).expect_err("a key twice");
     assert_eq!(
         (error.kind(), error.key()),
         (ErrorKind::DuplicateKey, Some("http.port"))
@@ -331,6 +332,7 @@ fn unsigned_integers_reach_their_type() {
         let store = store.expect("threads");
         let config = store.ready(LONG).expect("a configuration");
         assert_eq!(config.section::<Limits>(""), Ok(expected()));
+        assert!(store.stop(LONG), "its end writes the cache");
     };
     start();
     fs::remove_file(&file).expect("it is there");

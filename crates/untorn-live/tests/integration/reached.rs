@@ -11,7 +11,7 @@ use untorn::poller::{Delta, DeltaSource, FetchedAfter, ResumeToken};
 use untorn_live::layer::Custom;
 use untorn_live::{Config, ConfigError, ErrorKind, Snapshot, Store, Value};
 
-use crate::support::{DEADLINE, HOUR, LONG};
+use crate::support::{HOUR, LONG, wait_for_refusal};
 
 const LAYER: &str = "server";
 
@@ -75,7 +75,7 @@ fn waits_end_when_the_revision_is_served() {
         let results = both(&store, revision);
         server.put(revision);
         for _ in 0..2 {
-            let config = results.recv_timeout(DEADLINE).expect("it is woken");
+            let config = results.recv_timeout(LONG).expect("it is woken");
             let config = config.expect("the revision came");
             assert!(config.get_as::<u64>("revision").expect("a number") >= revision);
         }
@@ -90,14 +90,15 @@ fn late_revision_is_an_error_with_the_newest_one() {
     let store = Store::builder().layer(server.layer()).start();
     let store = store.expect("a thread");
     let wait = |timeout| store.wait_for(LAYER, 8, timeout).expect_err("not yet");
-    let error = wait(Duration::from_millis(50));
+    wait_for_refusal(&store, |_| true);
+    let error = wait(Duration::from_millis(1));
     assert_eq!(
         error.message(),
         "the server has no revision",
         "the refusal says more than the wait"
     );
     server.put(7);
-    store.ready(LONG).expect("it answers");
+    store.wait_for(LAYER, 7, LONG).expect("it answers");
     let error = wait(Duration::from_millis(5));
     assert_eq!(error.kind(), ErrorKind::Deadline);
     assert_eq!(
@@ -112,12 +113,13 @@ fn waits_end_with_the_store() {
     server.put(1);
     let store = Store::builder().layer(server.layer()).start();
     let store = store.expect("a thread");
+    store.wait_for(LAYER, 1, LONG).expect("it answers");
     let results = both(&store, 2);
     // Most often they wait by then; the result is the same if they do not yet.
     thread::sleep(Duration::from_millis(50));
     store.close();
     for _ in 0..2 {
-        let result = results.recv_timeout(DEADLINE).expect("it is woken");
+        let result = results.recv_timeout(LONG).expect("it is woken");
         let error = result.expect_err("it never comes");
         assert_eq!(error.kind(), ErrorKind::Ended);
         assert_eq!(
@@ -128,7 +130,7 @@ fn waits_end_with_the_store() {
     // The revision that was served before is still there.
     let results = both(&store, 1);
     for _ in 0..2 {
-        let config = results.recv_timeout(DEADLINE).expect("at once");
+        let config = results.recv_timeout(LONG).expect("at once");
         assert!(config.is_ok());
     }
 }
@@ -150,7 +152,7 @@ fn waits_include_the_first_revision_of_the_store() {
     assert!(early.is_err(), "{early:?}");
     drop(resume);
     for _ in 0..2 {
-        let config = results.recv_timeout(DEADLINE).expect("it is woken");
+        let config = results.recv_timeout(LONG).expect("it is woken");
         assert!(config.expect("all have answered").contains_key("x"));
     }
 }
@@ -224,7 +226,7 @@ fn refused_revision_ends_the_waits_at_once() {
     let results = both(&store, 13);
     server.put(13);
     for _ in 0..2 {
-        let result = results.recv_timeout(DEADLINE).expect("before its timeout");
+        let result = results.recv_timeout(LONG).expect("before its timeout");
         let error = result.expect_err("it is refused");
         assert!(error.message().contains("13 is not served"), "{error}");
     }
@@ -234,7 +236,7 @@ fn refused_revision_ends_the_waits_at_once() {
     let results = both(&store, 14);
     server.put(14);
     for _ in 0..2 {
-        let config = results.recv_timeout(DEADLINE).expect("it is woken");
+        let config = results.recv_timeout(LONG).expect("it is woken");
         assert!(config.is_ok(), "{config:?}");
     }
     assert!(store.wait_for(LAYER, 13, Duration::ZERO).is_ok());
@@ -249,14 +251,14 @@ fn revisions_of_a_new_beginning_are_waited_for() {
     let store = refusing_13(&server);
     store.ready(LONG).expect("it answers");
     server.put(13);
-    crate::support::wait_for_refusal(&store, |_| true);
+    wait_for_refusal(&store, |_| true);
     assert_eq!(store.status().layers[0].revision, None);
     let results = both(&store, 20);
     let early = results.recv_timeout(Duration::from_millis(50));
     assert!(early.is_err(), "79 is of another beginning: {early:?}");
     server.put(20);
     for _ in 0..2 {
-        let config = results.recv_timeout(DEADLINE).expect("it is woken");
+        let config = results.recv_timeout(LONG).expect("it is woken");
         let config = config.expect("the revision came");
         assert_eq!(config.get_as("revision"), Ok(20));
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use untorn_live::layer::{Custom, File};
 use untorn_live::{ConfigError, ErrorKind, Store};
 
-use crate::support::{DEADLINE, HOUR, LONG, folder, place, wait_for_refusal, wait_until};
+use crate::support::{HOUR, LONG, folder, place, wait_for_refusal, wait_until};
 
 /// A source that does not answer until the sender is gone.
 fn silent() -> (mpsc::Sender<()>, Custom) {
@@ -71,6 +71,10 @@ fn end_of_the_store_wakes_waiters() {
     for is_stopped in [false, true] {
         let (resume, silent) = silent();
         let store = Store::builder().layer(silent).start().expect("a thread");
+        wait_until(LONG, "it hangs", || {
+            let polls = store.status().layers[0].polls.clone();
+            polls.is_some_and(|polls| polls.fetching.is_some())
+        });
         let (sender, results) = mpsc::channel();
         let (blocked, task) = (store.clone(), store.clone());
         let of_task = sender.clone();
@@ -83,7 +87,7 @@ fn end_of_the_store_wakes_waiters() {
             false => store.close(),
         }
         for _ in 0..2 {
-            let result = results.recv_timeout(DEADLINE).expect("it is woken");
+            let result = results.recv_timeout(LONG).expect("it is woken");
             let error = result.expect_err("it has ended");
             assert_eq!(error.kind(), ErrorKind::Ended);
             assert_eq!(

@@ -8,6 +8,7 @@ use std::time::Instant;
 use untorn_live::layer::File;
 use untorn_live::{ErrorKind, Recovery, Store, StoreBuilder};
 
+use crate::support::child::alone;
 use crate::support::{HOUR, LONG, folder, place, wait_until};
 
 type Recoveries = Arc<Mutex<Vec<Recovery>>>;
@@ -114,6 +115,11 @@ impl io::Write for Written {
 
 #[test]
 fn recovery_is_an_event() {
+    // In another process, because the threads of other tests decide as well which events there are.
+    alone("recovery::recovery_is_an_event", recovery_event);
+}
+
+fn recovery_event() {
     let written = Written::default();
     let writer = written.clone();
     let subscriber = tracing_subscriber::fmt()

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use untorn_live::layer::{Custom, Env, File, Fixed, Layer};
 use untorn_live::{ConfigError, Store, StoreBuilder};
 
-use crate::support::{HOUR, LONG, folder, place};
+use crate::support::{HOUR, LONG, child, folder, place};
 
 /// The text that must be nowhere. The quotes are escaped by some formats.
 const CANARY: &str = "hunter\"2\"-canary";
@@ -357,6 +357,10 @@ fn syntax_errors_show_no_secret() {
 
 #[test]
 fn events_show_no_secret() {
+    child::alone("secrets::events_show_no_secret", check_events);
+}
+
+fn check_events() {
     let output = Output::default();
     let lines = output.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -398,6 +402,8 @@ fn events_show_no_secret() {
     let error = store.refresh(LONG).expect_err("a source panics");
     assert!(error.message().contains("no login as ***"), "{error}");
     output.check(4);
+    let lines = output.0.lock().expect("not poisoned").join("\n");
+    assert!(lines.contains("a configuration was refused"), "{lines}");
 }
 
 /// A secret inside a struct that a variable has as one text, or in an array of tables.

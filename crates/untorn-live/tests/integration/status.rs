@@ -129,7 +129,7 @@ fn age_of_a_cached_start_is_that_of_the_cache() {
         store.ready(LONG).expect("a file or a cache");
         store
     };
-    drop(start());
+    assert!(start().stop(LONG), "its end writes the cache");
     fs::remove_file(&path).expect("removed");
     let status = start().status();
     assert_eq!(status.layers[0].age(), None);

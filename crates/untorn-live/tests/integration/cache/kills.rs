@@ -62,7 +62,23 @@ const CACHES: u64 = 4;
 fn cache_is_whole_after_kills() {
     let kills = std::env::var("UNTORN_KILLS").ok();
     let kills: u64 = kills.map_or(50, |kills| kills.parse().expect("a number"));
-    let caught: usize = thread::scope(|scope| {
+    let mut caught = 0;
+    // On a busy machine all kills may be late.
+    for round in 1..=10 {
+        caught += kill_in_threads(kills);
+        println!(
+            "{} kills, {caught} while the cache was written",
+            kills * round
+        );
+        if caught > 0 {
+            return;
+        }
+    }
+    panic!("no kill came while the cache was written");
+}
+
+fn kill_in_threads(kills: u64) -> usize {
+    thread::scope(|scope| {
         let kill_some =
             |first| move || kill_while_it_writes((first..kills).step_by(CACHES as usize));
         let threads: Vec<_> = (0..CACHES)
@@ -70,9 +86,7 @@ fn cache_is_whole_after_kills() {
             .collect();
         let caught = threads.into_iter().map(|thread| thread.join());
         caught.map(|caught| caught.expect("no panic")).sum()
-    });
-    println!("{kills} kills, {caught} while the cache was written");
-    assert!(caught > 0, "no kill came while the cache was written");
+    })
 }
 
 /// Returns how many of the kills came while the cache was written.

@@ -11,7 +11,7 @@ use untorn::poller::{Delta, DeltaSource, FetchedAfter, ResumeToken};
 use untorn_live::layer::Custom;
 use untorn_live::{Cache, ConfigError, ErrorKind, Store, StoreBuilder, Value};
 
-use crate::support::{DEADLINE, LONG, answer_with_position, folder, wait_until};
+use crate::support::{LONG, answer_with_position, folder, wait_until};
 
 type Contents = BTreeMap<&'static str, i64>;
 
@@ -62,6 +62,13 @@ fn two_layers(path: &Path, layers: [Custom; 2], after: Duration) -> StoreBuilder
     builder.cache(Cache::at(path).after(after))
 }
 
+/// Waits for the first revision of a store, and ends it, so that the cache has it.
+#[track_caller]
+fn write(store: &Store, expected: &str) {
+    store.ready(LONG).expect(expected);
+    assert!(store.stop(LONG), "its end writes the cache");
+}
+
 /// Both sources are up again, one with contents that no revision can have: the last good ones are
 /// served, and it takes over when it is mended.
 #[test]
@@ -81,7 +88,6 @@ fn check_wrong_answer(layer: fn(&Server, &str) -> Custom) {
     let (one, two) = (Server::default(), Server::default());
     let start = || {
         let layers = [layer(&one, "one"), layer(&two, "two")];
-        // The first layer has answered by then.
         let builder = two_layers(&path, layers, Duration::from_millis(200));
         let checked = builder.check(|new, _| {
             let value = |key| new.get(key).and_then(|value| value.as_integer());
@@ -95,12 +101,22 @@ fn check_wrong_answer(layer: fn(&Server, &str) -> Custom) {
     let value = |store: &Store| store.pin().get("a").and_then(|value| value.as_integer());
     one.set(Some(Contents::from([("a", 1)])));
     two.set(Some(Contents::from([("b", 1)])));
-    start().ready(LONG).expect("both agree");
+    write(&start(), "both agree");
 
     one.set(Some(Contents::from([("a", 2)])));
     two.set(None);
-    let store = start();
-    store.ready(DEADLINE).expect("the cache");
+    // The thread of the first layer may have had no processor before the cache was taken.
+    let store = (0..50).find_map(|_| {
+        let store = start();
+        let has_answered = |store: &Store| store.status().layers[0].has_answered;
+        while !has_answered(&store) && !store.status().is_ready {
+            thread::sleep(Duration::from_millis(1));
+        }
+        let is_first = !store.status().is_ready && has_answered(&store);
+        store.ready(LONG).expect("the cache");
+        is_first.then_some(store)
+    });
+    let store = store.expect("the first layer has answered before the cache is taken");
     assert_eq!(value(&store), Some(1));
     // Refused more than once, since the second source is silent.
     let refusals = || store.status().layers[0].refusal.as_ref().map(|r| r.times);
@@ -122,7 +138,7 @@ fn source_that_was_emptied_meanwhile_is_refused() {
         builder.cache(cache).start().expect("a store")
     };
     server.set(Some(Contents::from([("a", 1), ("b", 2)])));
-    start().ready(LONG).expect("an answer");
+    write(&start(), "an answer");
     let written = fs::read(&path).expect("a file");
 
     server.set(Some(Contents::new()));
@@ -137,7 +153,7 @@ fn source_that_was_emptied_meanwhile_is_refused() {
             .map(|refusal| refusal.error.kind())
     };
     wait_until(LONG, "a refusal", || refused() == Some(ErrorKind::Guard));
-    drop(store);
+    assert!(store.stop(LONG));
     assert_eq!(fs::read(&path).expect("a file"), written);
 }
 
@@ -169,13 +185,13 @@ fn callback_at_a_cached_start_can_use_the_store() {
     };
     one.set(Some(Contents::from([("a", 1)])));
     two.set(Some(Contents::from([("b", 1)])));
-    start().ready(LONG).expect("both agree");
+    write(&start(), "both agree");
 
     one.set(Some(Contents::from([("a", 2)])));
     two.set(None);
     let store = start();
     *shared.lock().expect("no panic") = Some(store.clone());
-    assert_eq!(answers.recv_timeout(DEADLINE), Ok(true));
+    assert_eq!(answers.recv_timeout(LONG), Ok(true));
     *shared.lock().expect("no panic") = None;
 }
 
@@ -194,7 +210,7 @@ fn changes_are_written_while_a_source_is_silent() {
     let since = |store: &Store| store.status().cache.expect("one").in_use_since;
     one.set(Some(Contents::from([("a", 1)])));
     two.set(Some(Contents::from([("b", 1)])));
-    start().ready(LONG).expect("both answer");
+    write(&start(), "both answer");
 
     one.set(None);
     let store = start();
@@ -203,7 +219,11 @@ fn changes_are_written_while_a_source_is_silent() {
     two.set(Some(Contents::from([("b", 2)])));
     let is_changed = || store.pin().get("b") == Some(&Value::from(2));
     wait_until(LONG, "a change", is_changed);
-    drop(store);
+    // While the contents of the second layer are taken, its first ones may be written with their time.
+    let written = || store.status().cache.expect("one").written;
+    let is_written = || written() == Some(store.pin().revision().get());
+    wait_until(LONG, "it is written", is_written);
+    assert!(store.stop(LONG));
 
     two.set(None);
     // The time of a cache has whole seconds.
@@ -217,7 +237,13 @@ fn changes_are_written_while_a_source_is_silent() {
     one.set(Some(Contents::from([("a", 3)])));
     two.set(Some(Contents::from([("b", 3)])));
     wait_until(LONG, "both", || since(&store).is_none());
-    drop(store);
+    let written = || store.status().cache.expect("one").written;
+    let is_written = || written() == Some(store.pin().revision().get());
+    wait_until(LONG, "it is written", is_written);
+    two.set(Some(Contents::from([("b", 4)])));
+    let is_changed = || store.pin().get("b") == Some(&Value::from(4));
+    wait_until(LONG, "a change", is_changed);
+    assert!(store.stop(LONG));
     one.set(None);
     two.set(None);
     let store = start();

@@ -11,7 +11,7 @@ use untorn_live::{ErrorKind, Store};
 use super::{Saved, followed, relink, wait_for};
 use crate::support::readers::Readers;
 use crate::support::{
-    DEADLINE, HOUR, LONG, beside, folder, generation, wait_for_refusal, wait_until,
+    DEADLINE, HOUR, LONG, beside, folder, generation, place, wait_for_refusal, wait_until,
 };
 
 fn save(path: &Path, generation: u64) {
@@ -178,8 +178,8 @@ fn files_beside_it_cause_no_reads() {
         save(&saved.path.with_file_name(format!("other{number}.toml")), 9);
     }
     let mut saved = saved;
-    saved.save(|path, text| fs::write(path, text).expect("written"));
-    // Those of the save itself: its truncation, its writes and its end.
+    saved.save(|path, text| place(path, text));
+    // Those of the save itself.
     let polls = polls(&saved.store) - before;
     assert!(polls < 10, "{polls} polls");
     saved.finish();

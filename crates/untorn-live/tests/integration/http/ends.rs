@@ -16,7 +16,7 @@ fn ends(begin: &'static str) {
         connection.write(begin);
         connection.hang();
     });
-    for is_closed in [true, false] {
+    let is_short = |is_closed| {
         let before = server.requests().len();
         let http = Http::at(server.url("/app.toml"));
         let store = Store::builder().layer(http).start().expect("threads");
@@ -29,8 +29,14 @@ fn ends(begin: &'static str) {
         }
         let last = store.snapshot();
         drop(store);
-        assert!(began.elapsed() < SHORT, "{begin:?}: {:?}", began.elapsed());
+        let is_short = began.elapsed() < SHORT;
         assert_eq!(last.len(), 0, "half of an answer was taken");
+        is_short
+    };
+    for is_closed in [true, false] {
+        // The threads may have had no processor. Without an interruption, all ends are late.
+        let is_short = (0..5).any(|_| is_short(is_closed));
+        assert!(is_short, "{begin:?}: the end waits for the request");
     }
 }
 

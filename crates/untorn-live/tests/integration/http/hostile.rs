@@ -9,7 +9,7 @@ use untorn_live::{ErrorKind, Store};
 use super::server::{Connection, Server, answer, head, ok};
 use super::{PERIOD, ready, refusal, wait_for_generation};
 use crate::support::readers::Readers;
-use crate::support::{LONG, generation};
+use crate::support::{LONG, generation, wait_until};
 
 /// A server whose first answer was good, and a store of it.
 struct Victim {
@@ -60,7 +60,8 @@ impl Victim {
     /// Sends a good answer again.
     fn recovers(self) {
         self.server.answer(ok(generation::toml(2)));
-        self.store.refresh(LONG).expect("a good answer");
+        // A good answer may come late too.
+        wait_until(LONG, "a good answer", || self.store.refresh(LONG).is_ok());
         wait_for_generation(&self.store, 2);
         self.readers.finish();
     }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use untorn_live::layer::Http;
 use untorn_live::{ConfigError, Remote, Store};
 
-use crate::support::{DEADLINE, LONG, generation, wait_until};
+use crate::support::{LONG, generation, wait_until};
 
 /// A period for tests that wait for polls.
 const PERIOD: Duration = Duration::from_millis(20);
@@ -31,7 +31,7 @@ fn ready(http: Http) -> Store {
 
 #[track_caller]
 fn wait_for_generation(store: &Store, number: u64) {
-    wait_until(DEADLINE, "the generation is served", || {
+    wait_until(LONG, "the generation is served", || {
         generation::of(&store.pin()) == Ok(Some(number))
     });
 }

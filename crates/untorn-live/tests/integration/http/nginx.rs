@@ -119,7 +119,8 @@ fn is_listening(port: u16, child: &mut Child) -> bool {
     let began = Instant::now();
     while child.try_wait().expect("a status").is_none() {
         if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-            return true;
+            // It may have ended because another program listens there.
+            return child.try_wait().expect("a status").is_none();
         }
         assert!(began.elapsed() < LONG, "nginx does not listen");
         thread::sleep(Duration::from_millis(5));

@@ -14,7 +14,8 @@ use crate::support::{DEADLINE, HOUR, LONG, generation, wait_until};
 fn no_request_comes_before_retry_after() {
     let server = Server::of(ok(generation::toml(1)));
     let store = ready(Http::at(server.url("/app.toml")));
-    server.answer(answer("503 Service Unavailable", &["Retry-After: 2"], ""));
+    // Longer than this thread may be without a processor.
+    server.answer(answer("503 Service Unavailable", &["Retry-After: 60"], ""));
     let error = refusal(&store);
     assert!(
         error.to_string().contains("asks for no request before"),
@@ -29,10 +30,21 @@ fn no_request_comes_before_retry_after() {
     }
     assert_eq!(server.requests().len(), all, "requests before the time");
     assert_eq!(generation::of(&store.pin()), Ok(Some(1)));
+}
+
+/// The store is asked for a poll all the time.
+#[test]
+fn first_request_after_a_pause_is_served() {
+    let server = Server::of(ok(generation::toml(1)));
+    let store = ready(Http::at(server.url("/app.toml")));
+    server.answer(answer("503 Service Unavailable", &["Retry-After: 2"], ""));
+    refusal(&store);
+    let busy = server.requests().len() - 1;
+    server.answer(ok(generation::toml(2)));
     wait_until(LONG, "the end of the pause", || store.refresh(LONG).is_ok());
     assert_eq!(generation::of(&store.pin()), Ok(Some(2)));
-    let next = server.requests()[all].at;
-    let pause = next.duration_since(busy.at);
+    let requests = server.requests();
+    let pause = requests[busy + 1].at.duration_since(requests[busy].at);
     assert!(
         pause >= Duration::from_millis(1_900),
         "a request after {pause:?}"
@@ -45,29 +57,39 @@ fn pause_of_a_server_ends_by_itself() {
     let store = ready(Http::at(server.url("/app.toml")));
     server.answer(answer("429 Too Many Requests", &["Retry-After: 1"], ""));
     refusal(&store);
-    let all = server.requests().len();
+    let busy = server.requests().len() - 1;
     server.answer(ok(generation::toml(2)));
-    let polls = || store.status().layers[0].polls.clone().expect("polls");
-    let before = polls();
-    let next = before.next.expect("a poll is due");
-    assert!(next <= Duration::from_millis(1_100), "{next:?}");
-    thread::sleep(Duration::from_millis(500));
-    // A poll in the pause would be a failure, and make the next one later.
-    assert_eq!(polls().ended, before.ended);
     wait_for_generation(&store, 2);
     let requests = server.requests();
-    let pause = requests[all].at.duration_since(requests[all - 1].at);
+    let pause = requests[busy + 1].at.duration_since(requests[busy].at);
     assert!(
         pause >= Duration::from_millis(900),
         "a request after {pause:?}"
     );
 }
 
-/// A random part of an hour is longer than the test, but for one run in ten thousand.
+/// A poll in the pause would be a failure, and make the next one later.
+#[test]
+fn nothing_is_polled_in_a_pause() {
+    let server = Server::of(ok(generation::toml(1)));
+    let store = ready(Http::at(server.url("/app.toml")));
+    // Longer than this thread may be without a processor.
+    server.answer(answer("429 Too Many Requests", &["Retry-After: 30"], ""));
+    refusal(&store);
+    let polls = || store.status().layers[0].polls.clone().expect("polls");
+    wait_until(LONG, "the end of the poll", || polls().next.is_some());
+    let before = polls();
+    let next = before.next.expect("a poll is due");
+    assert!(next <= Duration::from_secs(34), "{next:?}");
+    thread::sleep(Duration::from_millis(500));
+    assert_eq!(polls().ended, before.ended);
+}
+
+/// A random part of a day is longer than the test, but for one run in 200,000.
 #[test]
 fn first_request_can_be_delayed() {
     let server = Server::of(ok(generation::toml(1)));
-    let http = Http::at(server.url("/app.toml")).initial_delay(HOUR);
+    let http = Http::at(server.url("/app.toml")).initial_delay(24 * HOUR);
     let store = Store::builder().layer(http).start().expect("threads");
     let waited = store.ready(Duration::from_millis(300));
     assert_eq!(waited.expect_err("it waits").kind(), ErrorKind::NotReady);

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crate::support::LONG;
+
 /// Writes the answer to a request, whose head it gets.
 type Respond = dyn Fn(&str, &mut Connection) + Send + Sync;
 
@@ -77,7 +79,15 @@ impl Server {
         address: &str,
         respond: impl Fn(&str, &mut Connection) + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind(address).expect("a port");
+        // A client of another test may have the port for a moment.
+        let began = Instant::now();
+        let listener = loop {
+            match TcpListener::bind(address) {
+                Ok(listener) => break listener,
+                Err(error) => assert!(began.elapsed() < LONG, "{address}: {error}"),
+            }
+            thread::sleep(Duration::from_millis(10));
+        };
         let address = listener.local_addr().expect("an address");
         let state = Arc::new(State {
             respond: Mutex::new(Arc::new(respond)),
@@ -144,7 +154,7 @@ fn accept(listener: &TcpListener, state: &Arc<State>) {
 
 fn serve(stream: TcpStream, state: Arc<State>) {
     // A client that keeps a connection open without a request must not block the end.
-    _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
+    _ = stream.set_read_timeout(Some(Duration::from_secs(30)));
     let mut head = String::new();
     let mut reader = BufReader::new(&stream);
     while reader.read_line(&mut head).is_ok_and(|read| read > 2) {}

@@ -11,6 +11,7 @@ pub(crate) mod readers;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -32,6 +33,15 @@ pub(crate) const SETTLE: Duration = Duration::from_millis(100);
 
 pub(crate) fn folder() -> TempDir {
     tempfile::tempdir().expect("a temporary folder")
+}
+
+/// Sets a flag that stops other threads when it is dropped, also by a panic: a scope waits for them.
+pub(crate) struct SetAtDrop<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for SetAtDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
 
 /// Waits until a condition is met.
