@@ -1,6 +1,7 @@
 //! Passwords and tokens, which are read again for each connection, since files of secrets are
 //! replaced.
 
+use std::env::VarError;
 use std::path::PathBuf;
 use std::{env, fmt, fs};
 
@@ -31,10 +32,7 @@ impl Credential {
                 let message = format!("cannot read the secret in {}: {error}", path.display());
                 ConfigError::new(ErrorKind::Unreadable, message)
             })?,
-            Self::Variable(name) => env::var(name).map_err(|error| {
-                let message = format!("cannot read the secret in the variable {name}: {error}");
-                ConfigError::new(ErrorKind::Unreadable, message)
-            })?,
+            Self::Variable(name) => of_variable(name, env::var(name))?,
         };
         let text = text.trim_end_matches(['\n', '\r']);
         if text.is_empty() {
@@ -43,6 +41,19 @@ impl Credential {
         }
         Ok(text.into())
     }
+}
+
+/// Returns the text of a variable, and an error without it.
+fn of_variable(name: &str, text: Result<String, VarError>) -> Result<String, ConfigError> {
+    text.map_err(|error| {
+        let reason = match error {
+            VarError::NotPresent => "it is not set",
+            // That error shows the text.
+            VarError::NotUnicode(_) => "it is not UTF-8",
+        };
+        let message = format!("cannot read the secret in the variable {name}: {reason}");
+        ConfigError::new(ErrorKind::Unreadable, message)
+    })
 }
 
 /// Without the secret itself.
@@ -59,5 +70,24 @@ impl fmt::Display for Credential {
 impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secret_that_is_not_utf8_is_not_shown() {
+        for (error, reason) in [
+            (VarError::NotPresent, "it is not set"),
+            (VarError::NotUnicode("canary".into()), "it is not UTF-8"),
+        ] {
+            let error = of_variable("TOKEN", Err(error)).expect_err("no text");
+            assert_eq!(
+                error.message(),
+                format!("cannot read the secret in the variable TOKEN: {reason}")
+            );
+        }
     }
 }
