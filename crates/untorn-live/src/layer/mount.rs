@@ -11,7 +11,7 @@ use untorn::mutants::mutant;
 use untorn::poller::{FetchedAfter, ResumeToken};
 
 use super::bytes::{self, Digest};
-use super::stable;
+use super::stable::{self, Stamp};
 use super::walk::{Files, Part, Selection, Walk};
 use super::watch::DATA;
 use super::{Answer, Contents, Entry, Fetch, Layer, Opening, Polled, Route, Setup, Watch};
@@ -353,6 +353,9 @@ impl Source {
     /// Reads all files once. Tests change the directory when the link has been `resolved`.
     fn attempt(&self, resolved: impl FnOnce()) -> io::Result<Attempt> {
         let link = self.mount.path.join(DATA);
+        // A link that is replaced and put back has the same target and another stamp.
+        let stamp = || fs::symlink_metadata(&link).map(|metadata| Stamp::of(&metadata));
+        let before = stamp();
         let target = match fs::read_link(&link) {
             Ok(target) => Some(target),
             // Not a link, or none: a plain directory.
@@ -375,7 +378,8 @@ impl Source {
         let mut files = walk.files(&root)?;
         Ok(match target {
             Some(target)
-                if fs::read_link(&link)? == target || mutant("live_generation_is_not_checked") =>
+                if fs::read_link(&link)? == target && stamp()? == before?
+                    || mutant("live_generation_is_not_checked") =>
             {
                 Attempt::Generation(files.parts)
             }
@@ -502,6 +506,15 @@ mod tests {
             fs::remove_file(folder.path().join("..1/tls.key")).expect("removed");
         });
         assert!(matches!(swapped.expect("readable"), Attempt::Changed));
+        // Back to the same name, whose files are others.
+        let there_and_back = source.attempt(|| {
+            link(folder.path(), "..3");
+            link(folder.path(), "..2");
+        });
+        assert!(matches!(
+            there_and_back.expect("readable"),
+            Attempt::Changed
+        ));
         let read = source.attempt(|| {}).expect("readable");
         assert!(matches!(read, Attempt::Generation(parts) if parts.len() == 2));
     }
