@@ -238,13 +238,14 @@ impl Source {
             Ok(_) => {}
             Err(_) if mutant("live_short_body_is_taken") => {}
             Err(error) => {
-                let read = bytes.len();
                 return Err(match ureq::Error::from(error) {
                     ureq::Error::BodyExceedsLimit(_) => too_large("more"),
                     ureq::Error::Io(_) | ureq::Error::Protocol(_) => {
-                        let of = length.map_or(String::new(), |length| format!(" of {length}"));
+                        // Without the number of bytes that came: the same cause has the same text.
+                        let of =
+                            length.map_or(String::new(), |length| format!(" of {length} bytes"));
                         let message = format!(
-                            "the response is cut off: the connection ended after {read}{of} bytes"
+                            "the response is cut off: the connection ended before its end{of}"
                         );
                         ConfigError::new(ErrorKind::Unreachable, message)
                     }
@@ -260,15 +261,16 @@ impl Source {
         })
     }
 
-    /// Obeys a request for a pause, and adds its end to the error.
+    /// Obeys a request for a pause, and adds it to the error.
     fn paused(&mut self, error: ConfigError, headers: &HeaderMap) -> ConfigError {
         let now = SystemTime::now();
         let Some(pause) = answer::pause(headers, now) else {
             return error;
         };
-        let end = httpdate::fmt_http_date(now + pause);
+        // As the server has it: as long as it sends the same, the text is the same.
+        let asked = answer::retry_after(headers).unwrap_or_default();
         let message = format!(
-            "{}; the server asks for no request before {end}",
+            "{}; the server asks for a pause: `Retry-After: {asked}`",
             error.message()
         );
         let error = error.with_message(message);

@@ -1,5 +1,7 @@
 //! Pauses that a server asks for, and conditional requests.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -18,7 +20,9 @@ fn no_request_comes_before_retry_after() {
     server.answer(answer("503 Service Unavailable", &["Retry-After: 60"], ""));
     let error = refusal(&store);
     assert!(
-        error.to_string().contains("asks for no request before"),
+        error
+            .to_string()
+            .contains("asks for a pause: `Retry-After: 60`"),
         "{error}"
     );
     let busy = server.requests().last().expect("one").clone();
@@ -83,6 +87,24 @@ fn nothing_is_polled_in_a_pause() {
     assert!(next <= Duration::from_secs(34), "{next:?}");
     thread::sleep(Duration::from_millis(500));
     assert_eq!(polls().ended, before.ended);
+}
+
+/// A server in maintenance sends the same for hours.
+#[test]
+fn pauses_for_the_same_reason_are_one_refusal() {
+    let server = Server::of(ok(generation::toml(1)));
+    let reports = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&reports);
+    let store = Store::builder()
+        .layer(Http::at(server.url("/app.toml")).period(PERIOD))
+        .on_refusal(move |_| _ = counted.fetch_add(1, Ordering::SeqCst))
+        .start()
+        .expect("threads");
+    store.ready(LONG).expect("an answer");
+    let before = server.requests().len();
+    server.answer(answer("503 Service Unavailable", &["Retry-After: 1"], ""));
+    wait_until(LONG, "two pauses", || server.requests().len() > before + 2);
+    assert_eq!(reports.load(Ordering::SeqCst), 1);
 }
 
 /// A random part of a day is longer than the test, but for one run in 200,000.
