@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::error::{ConfigError, ErrorKind};
+use crate::key;
 use crate::layer::{Contents, Entry};
 use crate::value::Value;
 
@@ -188,6 +189,11 @@ impl Body {
                            secret has not responded";
             return Err(ConfigError::new(ErrorKind::Cache, message).at_key(key));
         }
+        let is_wrong = |EntryBody(key, ..): &&EntryBody| !key::is_canonical(key);
+        if let Some(EntryBody(key, ..)) = body.entries.iter().find(is_wrong) {
+            let message = "cannot use the cache: this is no key that a store has written";
+            return Err(ConfigError::new(ErrorKind::Cache, message).at_key(key));
+        }
         let entries = body
             .entries
             .into_iter()
@@ -207,6 +213,18 @@ impl Body {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The checksum of a cache protects from damage, not from those who write it.
+    #[test]
+    fn key_without_end_is_refused() {
+        let key = "a.".repeat(100_000) + "a";
+        let entry = serde_json::json!([key, { "i": 1 }, 0, null]);
+        let layer = serde_json::json!({ "name": "one", "entries": [entry], "left_out": [] });
+        let body = serde_json::json!({ "written": 0, "layers": [layer] });
+        let mut body: Body = serde_json::from_value(body).expect("a cache");
+        let error = body.take("one").expect_err("no key");
+        assert!(error.message().contains("no key"), "{error}");
+    }
 
     #[test]
     fn values_survive_the_cache() {
