@@ -239,7 +239,7 @@ where
                                 let key = self.checked(key.into())?;
                                 Delta::Put(Arc::clone(&key), Entry::new(key, value, 0))
                             }
-                            Delta::Delete(key) => Delta::Delete(key.into()),
+                            Delta::Delete(key) => Delta::Delete(self.checked(key.into())?),
                         })
                     });
                     FetchedAfter::Deltas {

@@ -1,5 +1,6 @@
 //! The engine: merges updates of layers, checks them, and publishes one revision for each.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
@@ -11,7 +12,7 @@ use untorn::{Pinned, Published, Refreshed, Revision, Snapshot, Subscription};
 use super::followers::Followers;
 use super::guard::Guard;
 use super::merge::{Merge, Merged, Update};
-use super::progress::{Progress, Recorded, Recovery};
+use super::progress::{Progress, Recorded, foreign};
 use crate::config::{Config, Shared};
 use crate::error::{ConfigError, ErrorKind, Place};
 use crate::layer::Contents;
@@ -75,22 +76,27 @@ impl Drop for Busy<'_> {
 /// What an update leads to for callbacks and waits, delivered when the lock is released.
 #[derive(Default)]
 struct Reports {
-    recoveries: Vec<(usize, Recovery)>,
-    /// The layers whose refused contents were taken too, and the positions of these.
-    taken: Vec<(usize, Option<u64>)>,
+    /// The layers whose contents were taken.
+    taken: Vec<usize>,
+    /// Those of them whose refused contents were taken, and the positions of these.
+    of_refused: Vec<(usize, Option<u64>)>,
     refusal: Option<Recorded>,
 }
 
 impl Reports {
     fn deliver(self, progress: &Progress) {
-        for (layer, position) in self.taken {
+        // Callbacks may be slow, and those that wait need not wait for them.
+        for &layer in self.taken.iter().take(1) {
+            progress.reached(layer);
+        }
+        for (layer, position) in self.of_refused {
             progress.taken_with_another(layer, position);
         }
-        for (layer, recovery) in self.recoveries {
-            progress.report_recovery(layer, recovery);
+        for layer in self.taken {
+            progress.published(layer);
         }
         if let Some(refusal) = self.refusal {
-            progress.report_refusal(refusal);
+            progress.report_refusal(&refusal);
         }
     }
 }
@@ -157,6 +163,23 @@ impl Engine {
         self.published.pin()
     }
 
+    /// Removes the values of secrets from an error that foreign code has made.
+    pub(super) fn redacted(&self, error: ConfigError) -> ConfigError {
+        let config = self.pin();
+        let error = config.redacted(error);
+        if config.revision() > Revision::default() || self.is_busy_here() {
+            return error;
+        }
+        // The first revision is not published, and the source may know what other layers have.
+        let loaded = Config {
+            view: self.state().merge.view(),
+            sections: Arc::default(),
+            revision: Revision::default(),
+            shared: Arc::clone(&self.shared),
+        };
+        loaded.redacted(error)
+    }
+
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
@@ -174,10 +197,13 @@ impl Engine {
         check: Option<CommitCheck<'_>>,
     ) -> Result<Refreshed, Refused> {
         let mut reports = Reports::default();
-        let result = self.update_locked(layer, update, check, &mut reports);
-        // The lock is released: a callback may use the store.
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            self.update_locked(layer, update, check, &mut reports)
+        }));
+        // The lock is released: a callback may use the store. Also if what the publication drops
+        // or wakes has panicked: what was taken is in force.
         reports.deliver(&self.progress);
-        result
+        result.unwrap_or_else(|payload| resume_unwind(payload))
     }
 
     fn update_locked(
@@ -269,17 +295,16 @@ impl Engine {
         match result {
             Ok((mut refreshed, built)) => {
                 for (number, (layer, _)) in taken.iter().enumerate() {
+                    reports.taken.push(*layer);
                     if let Some((_, position)) = state.refused[*layer].take() {
-                        reports.taken.push((*layer, position));
+                        reports.of_refused.push((*layer, position));
                     }
                     let is_of_another = number > 0 && !mutant("live_position_of_refused_is_kept");
                     self.whole[*layer].store(is_of_another, Ordering::SeqCst);
                     self.from_cache[*layer].store(false, Ordering::SeqCst);
                     // Before `ready` returns and subscriptions receive it: the status must not list
                     // the layer as missing or refused then.
-                    let recovery = self.progress.succeeded(*layer);
-                    let recovery = recovery.map(|recovery| (*layer, recovery));
-                    reports.recoveries.extend(recovery);
+                    self.progress.succeeded(*layer);
                 }
                 if let Some(config) = built {
                     refreshed.revision = self.publish(config);
@@ -394,7 +419,7 @@ impl Engine {
         let keys = config.len();
         let _busy = (!mutant("live_publication_is_not_marked")).then(|| self.busy());
         let revision = self.published.publish(config);
-        emit_event(revision, keys);
+        foreign(|| emit_event(revision, keys));
         revision
     }
 

@@ -30,10 +30,9 @@ mod status;
 mod subscription;
 mod target;
 
-use std::fmt;
 use std::sync::Arc;
-use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
+use std::{fmt, io, thread};
 
 use serde::de::DeserializeOwned;
 use untorn::mutants::mutant;
@@ -337,16 +336,24 @@ impl Store {
         }
         // At once, by a thread for each: a poll that was only triggered would end before it is
         // waited for, and be made twice.
-        let polls: Vec<_> = thread::scope(|scope| {
+        let polls: Vec<io::Result<_>> = thread::scope(|scope| {
             let pollers = self.inner.pollers.iter();
             let polls: Vec<_> = pollers
-                .map(|(_, poller)| scope.spawn(move || poller.refresh_now(timeout)))
+                .map(|(_, poller)| {
+                    let poll = move || poller.refresh_now(timeout);
+                    thread::Builder::new().spawn_scoped(scope, poll)
+                })
                 .collect();
-            polls.into_iter().map(ScopedJoinHandle::join).collect()
+            let polls = polls.into_iter().map(|poll| Ok(poll?.join()));
+            polls.collect()
         });
         let mut result = Ok(());
         for ((number, _), poll) in self.inner.pollers.iter().zip(polls) {
-            let poll = poll.unwrap_or_else(|payload| std::panic::resume_unwind(payload));
+            let poll = poll.map_err(|error| {
+                let place = Place::of_layer(&self.inner.engine.layer_name(*number));
+                start::cannot_start(error).at(place)
+            });
+            let poll = poll?.unwrap_or_else(|payload| std::panic::resume_unwind(payload));
             let Err(failure) = poll else {
                 continue;
             };

@@ -8,8 +8,8 @@ use std::time::Duration;
 use untorn::poller::{DeltaSource, FetchedAfter, ResumeToken};
 
 use super::engine::Engine;
-use crate::error::{ConfigError, ErrorKind};
-use crate::layer::{Change, Contents, Fetch};
+use crate::error::{ConfigError, ErrorKind, Place};
+use crate::layer::{Answer, Change, Contents, Fetch};
 use crate::panic;
 
 thread_local! {
@@ -40,14 +40,18 @@ impl DeltaSource for LayerSource {
         let token = token.filter(|_| !self.engine.must_fetch_whole(self.layer));
         let fetched = catch_unwind(AssertUnwindSafe(|| self.fetch.fetch(token)));
         // What a program's own source says may quote a secret.
-        let redacted = |error| self.engine.pin().redacted(error);
+        let redacted = |error| self.engine.redacted(error);
         let fetched = fetched.unwrap_or_else(|payload| {
             self.engine.forget_refused(self.layer);
             let panic = ConfigError::new(ErrorKind::Panic, panic::text_of(payload));
             // The poller reports it, so it must not have the secret.
             resume_unwind(Box::new(redacted(panic).message().to_string()))
         });
-        let fetched = fetched.map_err(redacted);
+        let fetched = fetched.map_err(redacted).and_then(|answer| match answer {
+            FetchedAfter::Contents { .. } => Ok(answer),
+            _ if token.is_some() => Ok(answer),
+            answer => Err(self.misuse(&answer)),
+        });
         let position = self.fetch.position();
         self.engine.progress.set_pending(self.layer, position);
         match &fetched {
@@ -70,5 +74,21 @@ impl DeltaSource for LayerSource {
 
     fn wanted_delay(&self) -> Option<Duration> {
         self.fetch.wanted_delay()
+    }
+}
+
+impl LayerSource {
+    /// Returns the error for a source that has not answered with contents when it was asked for
+    /// all.
+    fn misuse(&self, answer: &Answer) -> ConfigError {
+        let what = match answer {
+            FetchedAfter::Unchanged => "that nothing has changed",
+            FetchedAfter::Gap => "that it does not have the changes",
+            _ => "with changes",
+        };
+        let message = format!("the source answered {what} when it was asked for all contents");
+        let error = ConfigError::new(ErrorKind::Source, message);
+        let error = error.with_help("let it return `FetchedAfter::Contents` for a token of `None`");
+        error.at(Place::of_layer(&self.engine.layer_name(self.layer)))
     }
 }

@@ -2,6 +2,7 @@
 
 mod reports;
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -11,7 +12,8 @@ use untorn::mutants::mutant;
 
 use crate::error::ConfigError;
 
-pub(super) use reports::Callbacks;
+use self::reports::Report;
+pub(super) use self::reports::{Callbacks, foreign};
 
 /// A refused update of a layer: the configuration in force stays.
 ///
@@ -87,10 +89,10 @@ pub(super) struct LayerProgress {
     accepted: Option<ConfigError>,
     /// The position of the source that the last answer leads to.
     pending: Option<u64>,
-    /// The reports of refusals that have begun and not ended.
-    reporting: usize,
-    /// What is reported after those.
-    recoveries: Vec<Recovery>,
+    /// What is to be reported, in this order.
+    reports: VecDeque<Report>,
+    /// A thread reports, and will report what comes meanwhile.
+    is_reporting: bool,
 }
 
 /// How far a layer has come in the positions of its source.
@@ -115,8 +117,8 @@ pub(super) struct Recorded {
     error: ConfigError,
     /// The position of the refused answer.
     pending: Option<u64>,
-    /// The refusal, unless the last one had the same reason.
-    new: Option<Refusal>,
+    /// The contents in force are those of the cache.
+    is_replaced: bool,
 }
 
 #[derive(Clone)]
@@ -161,8 +163,8 @@ impl Progress {
             outage: None,
             accepted: None,
             pending: None,
-            reporting: 0,
-            recoveries: Vec::new(),
+            reports: VecDeque::new(),
+            is_reporting: false,
         });
         let layers: Vec<_> = layers.collect();
         Self {
@@ -172,23 +174,32 @@ impl Progress {
         }
     }
 
-    /// Records an update that was taken, or a source that has not changed since. Returns the
-    /// recovery, if the update before was refused, for [`report_recovery`](Self::report_recovery).
-    #[must_use = "a recovery is reported when no lock is held"]
-    pub(super) fn succeeded(&self, layer: usize) -> Option<Recovery> {
-        let mut layers = self.lock();
-        layers[layer].good_at = Some(SystemTime::now());
+    /// Records an update that was taken, or a source that has not changed since. The recovery, if
+    /// the update before was refused, is reported after [`published`](Self::published).
+    pub(super) fn succeeded(&self, layer: usize) {
+        let progress = &mut self.lock()[layer];
+        progress.good_at = Some(SystemTime::now());
         if !mutant("live_acceptance_stays") {
-            layers[layer].accepted = None;
+            progress.accepted = None;
         }
-        let outage = layers[layer].outage.take()?;
-        let is_reported = outage.is_reported || mutant("live_recovery_without_a_refusal");
-        is_reported.then(|| Recovery {
-            layer: Arc::clone(&layers[layer].name),
-            refusal: outage.refusal,
-            refusals: outage.refusals,
-            duration: outage.began.elapsed(),
-        })
+        let Some(outage) = progress.outage.take() else {
+            return;
+        };
+        // What has ended is not reported any more.
+        let reports = &mut progress.reports;
+        reports.retain(|report| matches!(report, Report::Recovery { .. }));
+        if outage.is_reported || mutant("live_recovery_without_a_refusal") {
+            let recovery = Recovery {
+                layer: Arc::clone(&progress.name),
+                refusal: outage.refusal,
+                refusals: outage.refusals,
+                duration: outage.began.elapsed(),
+            };
+            reports.push_back(Report::Recovery {
+                recovery,
+                is_published: false,
+            });
+        }
     }
 
     /// Returns the time of the oldest contents of these layers, as far as they have answered.
@@ -214,10 +225,9 @@ impl Progress {
 
     /// Records that the last answer of a source is in force.
     pub(super) fn reached(&self, layer: usize) {
-        let served = self.lock()[layer].pending;
         self.set_reached(layer, |reached| {
             *reached = Reached {
-                served,
+                served: self.pending(layer),
                 refused: None,
             };
         });
@@ -303,16 +313,28 @@ impl Progress {
         });
     }
 
+    /// Records that the contents of a layer, which were taken and never published, are replaced by
+    /// those of the cache, since they were refused. The position in force is unknown.
+    #[must_use = "a refusal is reported when no lock is held"]
+    pub(super) fn record_replaced(&self, layer: usize, error: &ConfigError) -> Recorded {
+        let mut recorded = self.record_refusal(layer, error);
+        if !mutant("live_replaced_position_stays") {
+            recorded.is_replaced = true;
+            self.lock()[layer].pending = None;
+        }
+        recorded
+    }
+
     /// Records a refusal.
     #[must_use = "a refusal is reported when no lock is held"]
     pub(super) fn record_refusal(&self, layer: usize, error: &ConfigError) -> Recorded {
         let mut layers = self.lock();
         let progress = &mut layers[layer];
-        let mut recorded = Recorded {
+        let recorded = Recorded {
             layer,
             error: error.clone(),
             pending: progress.pending,
-            new: None,
+            is_replaced: false,
         };
         if let Some(outage) = &mut progress.outage
             && outage.refusal.error == *error
@@ -336,7 +358,7 @@ impl Progress {
             is_reported: earlier.as_ref().is_some_and(|outage| outage.is_reported),
             began: earlier.map_or_else(Instant::now, |outage| outage.began),
         });
-        recorded.new = Some(refusal);
+        progress.reports.push_back(Report::Refusal(refusal));
         recorded
     }
 

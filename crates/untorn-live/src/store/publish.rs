@@ -16,7 +16,9 @@ impl Store {
     /// Sets the contents of the [manual](crate::StoreBuilder::manual) layer, from a struct or a map.
     ///
     /// # Errors
-    /// If the configuration is refused, or the store has no manual layer.
+    /// If the configuration is refused, or the store has no manual layer. Contents that are refused
+    /// for what other layers have take effect with an update of one of these that makes them right,
+    /// unless others are set before.
     ///
     /// # Examples
     /// See [`Store::manual`].
@@ -56,6 +58,7 @@ impl Store {
             let error = ConfigError::new(ErrorKind::Source, message);
             return Err(error.with_help("call `StoreBuilder::manual`"));
         };
+        let contents = contents.map_err(|error| engine.redacted(error));
         let contents = contents.inspect_err(|error| {
             // In a check this thread holds the lock already, and no callback may run.
             if !engine.is_busy_here() {

@@ -115,15 +115,18 @@ impl StoreBuilder {
                             };
                             let place = Place::of_layer(&failing.shared.layers[number].name);
                             let error = ConfigError::new(kind, &*failure.message).at(place);
-                            let error = failing.pin().redacted(error);
+                            let error = failing.redacted(error);
                             failing.progress.refused(number, &error);
                         })
                         .on_success(move |_| {
+                            // The contents in force have come from elsewhere since.
+                            if succeeding.must_fetch_whole(number) {
+                                return;
+                            }
                             let progress = &succeeding.progress;
                             progress.reached(number);
-                            if let Some(recovery) = progress.succeeded(number) {
-                                progress.report_recovery(number, recovery);
-                            }
+                            progress.succeeded(number);
+                            progress.published(number);
                         })
                         .start(&target)
                         .map_err(|error| cannot_start(error).at(place))?;
@@ -151,6 +154,6 @@ impl StoreBuilder {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "a function for `map_err`")]
-fn cannot_start(error: std::io::Error) -> ConfigError {
+pub(super) fn cannot_start(error: std::io::Error) -> ConfigError {
     ConfigError::new(ErrorKind::Source, format!("cannot start a thread: {error}"))
 }

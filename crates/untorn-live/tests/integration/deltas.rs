@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use stats_alloc::Stats;
 use untorn::poller::{Delta, DeltaSource, FetchedAfter, ResumeToken};
@@ -276,5 +277,54 @@ fn keys_that_are_no_paths_are_refused() {
         server.compact();
         refresh(&store);
         assert_eq!(store.pin().get_as("a"), Ok(2));
+        server.change([put("a", 3), Delta::Delete(wrong.into())]);
+        let error = store.refresh(LONG).expect_err("no path");
+        assert_eq!(error.key(), Some(wrong), "{error}");
+        assert_eq!(store.pin().get_as("a"), Ok(2));
+    }
+}
+
+/// Without a position there is nothing that could have stayed, or changed.
+#[test]
+fn answers_without_contents_are_refused_at_first() {
+    type Answer = FetchedAfter<Vec<(String, Value)>, Vec<Change>>;
+
+    struct Wrong(fn() -> Answer);
+
+    impl DeltaSource for Wrong {
+        type Contents = Vec<(String, Value)>;
+        type Deltas = Vec<Change>;
+        type Error = String;
+
+        fn fetch_after(&mut self, _: Option<&ResumeToken>) -> Result<Answer, String> {
+            Ok((self.0)())
+        }
+    }
+
+    let answers: [(fn() -> _, _); 3] = [
+        (|| FetchedAfter::Unchanged, "that nothing has changed"),
+        (|| FetchedAfter::Gap, "that it does not have the changes"),
+        (
+            || FetchedAfter::Deltas {
+                deltas: vec![put("a", 1)],
+                token: 1.into(),
+            },
+            "with changes",
+        ),
+    ];
+    for (answer, what) in answers {
+        let layer = Custom::source("server", HOUR, Wrong(answer));
+        let store = Store::builder().layer(layer).start().expect("a thread");
+        let error = store.refresh(LONG).expect_err("no contents");
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "server: the source answered {what} when it was asked for all contents; let it \
+                 return `FetchedAfter::Contents` for a token of `None`"
+            )
+        );
+        let error = store.ready(Duration::ZERO).expect_err("no configuration");
+        assert!(error.to_string().contains(what), "{error}");
+        assert!(store.status().layers[0].refusal.is_some());
     }
 }

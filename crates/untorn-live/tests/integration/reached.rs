@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use untorn::poller::{Delta, DeltaSource, FetchedAfter, ResumeToken};
 use untorn_live::layer::Custom;
-use untorn_live::{Config, ConfigError, ErrorKind, Snapshot, Store, Value};
+use untorn_live::{Cache, Config, ConfigError, ErrorKind, Snapshot, Store, Value};
 
-use crate::support::{HOUR, LONG, wait_for_refusal};
+use crate::support::{HOUR, LONG, folder, wait_for_refusal};
 
 const LAYER: &str = "server";
 
@@ -215,6 +215,72 @@ fn revision_taken_with_another_layer_is_reached() {
         assert_eq!(config.expect("in force").get_as("revision"), Ok(revision));
         assert_eq!(store.status().layers[0].revision, Some(revision));
     }
+}
+
+/// Contents that were taken, never served, and replaced by those of the cache.
+#[test]
+fn revision_replaced_by_the_cache_is_not_reached() {
+    let folder = folder();
+    let path = folder.path().join("app.cache");
+    let server = Server::default();
+    let start = |is_silent: bool| {
+        let other = Custom::closure("other", HOUR, move || match is_silent {
+            true => Err(ConfigError::new(ErrorKind::Source, "the server is down")),
+            false => Ok(BTreeMap::from([("newest", 1)])),
+        });
+        let cache = Cache::at(&path).after(Duration::from_millis(200));
+        let builder = Store::builder().layer(server.layer()).layer(other);
+        let builder = builder.cache(cache).check(|new, _| {
+            match new.get_as::<u64>("revision").ok() <= new.get_as("newest").ok() {
+                true => Ok(()),
+                false => Err("too new"),
+            }
+        });
+        builder.start().expect("threads")
+    };
+    server.put(1);
+    let store = start(false);
+    store.ready(LONG).expect("both have answered");
+    assert!(store.stop(LONG), "its end writes the cache");
+    server.put(7);
+    // The cache may be taken before the first answer of the server.
+    let replaced = (0..50).find_map(|_| {
+        let store = start(true);
+        while !store.status().is_ready && store.status().layers[0].revision.is_none() {
+            thread::sleep(Duration::from_millis(1));
+        }
+        let is_first = !store.status().is_ready;
+        store.ready(LONG).expect("the cache");
+        is_first.then_some(store)
+    });
+    let store = replaced.expect("the server has answered before the cache is taken");
+    let error = store.wait_for(LAYER, 7, LONG).expect_err("it is too new");
+    assert!(error.message().contains("too new"), "{error}");
+    assert_eq!(store.status().layers[0].revision, None);
+    assert_eq!(store.pin().get_as("revision"), Ok(1));
+}
+
+/// A wait ends when its revision is served, not when the callbacks for it have returned.
+#[test]
+fn waits_do_not_wait_for_callbacks() {
+    let server = Server::default();
+    server.put(12);
+    let (release, held) = mpsc::channel::<()>();
+    let held = std::sync::Mutex::new(held);
+    let builder = Store::builder().layer(server.layer());
+    let builder = builder.check(|new, _| match new.get_as("revision") {
+        Ok(13) => Err("13 is not served"),
+        _ => Ok(()),
+    });
+    let builder = builder.on_recovery(move |_| _ = held.lock().expect("no panic").recv());
+    let store = builder.start().expect("a thread");
+    store.ready(LONG).expect("it answers");
+    server.put(13);
+    wait_for_refusal(&store, |_| true);
+    server.put(14);
+    let config = store.wait_for(LAYER, 14, LONG).expect("it is served");
+    assert_eq!(config.get_as("revision"), Ok(14));
+    drop(release);
 }
 
 #[test]

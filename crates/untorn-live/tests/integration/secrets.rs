@@ -92,6 +92,58 @@ fn errors_and_panics_of_sources_show_no_secret() {
     output.check(8);
 }
 
+/// Before the first revision, the secrets of the layers that have answered are known.
+#[test]
+fn errors_before_the_first_revision_show_no_secret() {
+    let output = Output::default();
+    let shown = output.clone();
+    let source = || Err::<BTreeMap<String, i64>, _>(format!("cannot connect as app:{CANARY}"));
+    let store = Store::builder()
+        .secret("db.password")
+        .on_refusal(move |refusal| {
+            shown.debug(refusal);
+            shown.add(&refusal.error);
+        })
+        .value("defaults", &secrets())
+        .layer(Custom::closure("server", HOUR, source))
+        .start()
+        .expect("a thread");
+    let error = store.refresh(LONG).expect_err("the source fails");
+    assert!(error.to_string().contains("as app:***"), "{error}");
+    output.add(error);
+    output.add(
+        store
+            .ready(Duration::ZERO)
+            .expect_err("it has not answered"),
+    );
+    output.debug(&store.status());
+    output.check(5);
+}
+
+/// The value to publish says in its error what it has.
+#[test]
+fn errors_of_published_values_show_no_secret() {
+    struct Talkative;
+
+    impl serde::Serialize for Talkative {
+        fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(serde::ser::Error::custom(format!("cannot write {CANARY}")))
+        }
+    }
+
+    let output = Output::default();
+    let builder = marked(Store::builder().value("defaults", &secrets()));
+    let store = builder.manual().start().expect("a store");
+    let refusal = store.publish(&Talkative).expect_err("no value");
+    assert!(
+        refusal.to_string().contains("cannot write ***"),
+        "{refusal}"
+    );
+    output.add(refusal);
+    output.debug(&store.status());
+    output.check(2);
+}
+
 fn secrets() -> BTreeMap<&'static str, BTreeMap<&'static str, serde_json::Value>> {
     let db = BTreeMap::from([
         ("password", CANARY.into()),

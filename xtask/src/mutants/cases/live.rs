@@ -174,6 +174,11 @@ pub(in crate::mutants) const LIVE: &[Case] = &[
         &["recovery_follows"],
     ),
     (
+        "live_replaced_position_stays",
+        LiveLib,
+        &["replaced_contents_have"],
+    ),
+    (
         "live_recovery_passes_its_refusal",
         LiveLib,
         &["recovery_is_reported_after"],

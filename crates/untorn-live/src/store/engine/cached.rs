@@ -24,7 +24,7 @@ impl Engine {
     ) -> Result<(), ConfigError> {
         // A callback must not run under the lock.
         for refusal in self.take_locked(contents)? {
-            self.progress.report_refusal(refusal);
+            self.progress.report_refusal(&refusal);
         }
         Ok(())
     }
@@ -53,9 +53,10 @@ impl Engine {
             return Err(error);
         }
         let record = |layer: usize| {
+            let error = self.of_layer(layer, error.clone());
             // The source may still have what was replaced, and it may be right by then.
             self.whole[layer].store(true, Ordering::SeqCst);
-            self.progress.record_refusal(layer, &error)
+            self.progress.record_replaced(layer, &error)
         };
         Ok(replaced.into_iter().map(record).collect())
     }

@@ -219,7 +219,7 @@ fn changes_are_written_while_a_source_is_silent() {
     two.set(Some(Contents::from([("b", 2)])));
     let is_changed = || store.pin().get("b") == Some(&Value::from(2));
     wait_until(LONG, "a change", is_changed);
-    // While the contents of the second layer are taken, its first ones may be written with their time.
+    // What the cache had may be written while the answer is taken, with the time of the answer.
     let written = || store.status().cache.expect("one").written;
     let is_written = || written() == Some(store.pin().revision().get());
     wait_until(LONG, "it is written", is_written);

@@ -35,7 +35,8 @@ pub(crate) fn folder() -> TempDir {
     tempfile::tempdir().expect("a temporary folder")
 }
 
-/// Sets a flag that stops other threads when it is dropped, also by a panic: a scope waits for them.
+/// Sets a flag that stops other threads when it is dropped, also by a panic: a scope waits for
+/// them.
 pub(crate) struct SetAtDrop<'a>(pub(crate) &'a AtomicBool);
 
 impl Drop for SetAtDrop<'_> {
