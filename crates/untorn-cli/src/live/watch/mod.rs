@@ -3,9 +3,11 @@
 //! | file | contents |
 //! |---|---|
 //! | `arguments.rs` | the optional key before the sources |
+//! | `outages.rs` | the refusals that have been printed, and which recovery ends each |
 //! | `screen.rs` | revisions, refusals and the line of status, as text and as JSON |
 
 mod arguments;
+mod outages;
 mod screen;
 
 use std::io;
@@ -14,7 +16,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use untorn_live::Revision;
+use untorn_live::{Recovery, Refusal, Revision};
 
 use self::arguments::Argument;
 use self::screen::Screen;
@@ -24,7 +26,8 @@ use super::{UNREADABLE, print_errors};
 use crate::output::Output;
 use crate::signals;
 
-/// The longest time until a signal, a refusal or a closed pipe is noticed; a revision is at once.
+/// The longest time until a signal, a refusal, a recovery or a closed pipe is noticed; a revision
+/// is at once.
 const TICK: Duration = Duration::from_millis(100);
 
 #[derive(clap::Args)]
@@ -72,13 +75,22 @@ is closed or cannot be written.",
     )
 }
 
+/// What a callback of the store reports.
+enum Report {
+    Refused(Refusal),
+    Recovered(Recovery),
+}
+
 pub(crate) fn run(output: &Output, options: &Args) -> io::Result<ExitCode> {
     let stop = signals::stop_flag()?;
     let (key, sources) = arguments::split(&options.arguments);
-    let (sender, refusals) = mpsc::channel();
+    let (sender, incoming) = mpsc::channel();
+    let recovered = sender.clone();
     let builder = options.reading.builder(&sources);
     // The receiver is gone only when the command ends.
-    let builder = builder.on_refusal(move |refusal| _ = sender.send(refusal.clone()));
+    let builder = builder
+        .on_refusal(move |refusal| _ = sender.send(Report::Refused(refusal.clone())))
+        .on_recovery(move |recovery| _ = recovered.send(Report::Recovered(recovery.clone())));
     let store = match builder.start() {
         Ok(store) => store,
         Err(error) => {
@@ -91,10 +103,8 @@ pub(crate) fn run(output: &Output, options: &Args) -> io::Result<ExitCode> {
     screen.begin(&sources);
     while !stop.load(Ordering::SeqCst) {
         output.exit_if_unread();
-        // In this order, so that a refusal is shown before the revision that followed it.
-        for refusal in refusals.try_iter() {
-            screen.refused(&refusal, store.pin().revision())?;
-        }
+        let reports: Vec<_> = incoming.try_iter().collect();
+        // After the reports: a recovery is reported when its revision has been published.
         let config = store.snapshot();
         let is_first = screen.is_empty() && config.revision() > Revision::default();
         if is_first {
@@ -105,10 +115,20 @@ pub(crate) fn run(output: &Output, options: &Args) -> io::Result<ExitCode> {
                 return Ok(UNREADABLE.into());
             }
         }
+        for report in reports {
+            match report {
+                Report::Refused(refusal) => {
+                    screen.refused(&refusal, store.pin().revision())?;
+                }
+                Report::Recovered(recovery) => {
+                    screen.revision(&config)?;
+                    screen.recovered(&recovery)?;
+                }
+            }
+        }
+        // Last, so that a refusal is shown before the revision that followed it.
         screen.revision(&config)?;
-        let status = store.status();
-        screen.recovered(&status)?;
-        screen.draw_status(&status);
+        screen.draw_status(&store.status());
         // A timeout, or a step: either way the next round looks at everything.
         _ = changes.recv_timeout(TICK);
     }

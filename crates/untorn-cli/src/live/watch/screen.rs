@@ -1,12 +1,10 @@
 //! What `watch` prints: revisions, refusals, recoveries, and the line of status on a terminal.
 
-use std::collections::BTreeSet;
 use std::io;
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use serde::Serialize;
-use untorn_live::{Config, Refusal, Revision, Snapshot, Status};
+use untorn_live::{Config, Recovery, Refusal, Revision, Snapshot, Status};
 
 use super::super::changes::{self, KeyChange};
 use super::super::keys;
@@ -14,6 +12,7 @@ use super::super::load::Reading;
 use super::super::problem::Problem;
 use super::super::sources::Source;
 use super::names;
+use super::outages::Outages;
 use crate::escaped::Escaped;
 use crate::output::{Output, counted};
 use crate::progress;
@@ -30,8 +29,7 @@ pub(super) struct Screen<'s> {
     /// The revision that was printed last, and when it came.
     last: Option<Snapshot<Config>>,
     since: Instant,
-    /// The layers whose refusal was printed, and no recovery since.
-    refused: BTreeSet<Arc<str>>,
+    outages: Outages,
     /// The line of status on the screen.
     status: Option<String>,
 }
@@ -76,7 +74,7 @@ impl<'s> Screen<'s> {
             limit,
             last: None,
             since: Instant::now(),
-            refused: BTreeSet::new(),
+            outages: Outages::default(),
             status: None,
         }
     }
@@ -99,12 +97,24 @@ impl<'s> Screen<'s> {
         let error = &Problem::of(&refusal.error);
         self.output
             .failure(Escaped(format_args!("refused, {time}: {error}")));
-        self.refused.insert(Arc::clone(&refusal.layer));
         let what = What::Refused {
             layer: &refusal.layer,
             error,
         };
-        self.event(refusal.since, revision, what)
+        self.event(refusal.since, revision, what)?;
+        if self.outages.refused(&refusal.layer, refusal.since) {
+            self.print_recovery(&refusal.layer)?;
+        }
+        Ok(())
+    }
+
+    /// Prints a recovery, if it ends the refusal that was printed last.
+    pub(super) fn recovered(&mut self, recovery: &Recovery) -> io::Result<()> {
+        let Recovery { layer, refusal, .. } = recovery;
+        if self.outages.recovered(layer, refusal.since) {
+            self.print_recovery(layer)?;
+        }
+        Ok(())
     }
 
     /// Returns whether no revision has been printed.
@@ -182,22 +192,15 @@ impl<'s> Screen<'s> {
         self.event(now, config.revision(), what)
     }
 
-    /// Prints the layers that are refused no more.
-    pub(super) fn recovered(&mut self, status: &Status) -> io::Result<()> {
-        for layer in &status.layers {
-            if layer.refusal.is_some() || !layer.has_answered || !self.refused.remove(&layer.name) {
-                continue;
-            }
-            self.clear();
-            let now = SystemTime::now();
-            let (time, name) = (utc::time_of_day(now), &layer.name);
-            self.output
-                .recovery(Escaped(format_args!("recovered, {time}: {name}")));
-            let revision = self.last.as_ref().map(|last| last.revision());
-            let what = What::Recovered { layer: name };
-            self.event(now, revision.unwrap_or_default(), what)?;
-        }
-        Ok(())
+    fn print_recovery(&mut self, layer: &str) -> io::Result<()> {
+        self.clear();
+        let now = SystemTime::now();
+        let time = utc::time_of_day(now);
+        self.output
+            .recovery(Escaped(format_args!("recovered, {time}: {layer}")));
+        let revision = self.last.as_ref().map(|last| last.revision());
+        let what = What::Recovered { layer };
+        self.event(now, revision.unwrap_or_default(), what)
     }
 
     /// Draws the line of status, if it has changed.
