@@ -19,6 +19,12 @@ use crate::cleanup;
 /// The interval at which the server is asked whether it is up.
 const STEP: Duration = Duration::from_millis(20);
 
+/// The longest wait for an answer while the server starts. Another process may have taken the port.
+const ANSWER: Duration = Duration::from_secs(2);
+
+/// The number of attempts to start a server whose port another process may have taken.
+const STARTS: usize = 5;
+
 /// A server. It is killed when this is dropped, and when the command ends early.
 pub(super) struct Server {
     version: String,
@@ -41,6 +47,12 @@ impl ServerProcess {
             _ = child.kill();
             _ = child.wait();
         }
+    }
+
+    /// Returns whether the server has ended by itself.
+    fn has_exited(&mut self) -> bool {
+        let status = self.child.as_mut().map(Child::try_wait);
+        matches!(status, Some(Ok(Some(_))))
     }
 
     /// Kills the server and removes its data, for good.
@@ -81,15 +93,19 @@ impl Server {
             child: None,
             has_ended: false,
         }));
-        let server = Self {
+        let mut server = Self {
             version,
-            address: free_address()?,
-            peers: free_address()?,
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            peers: SocketAddr::from(([127, 0, 0, 1], 0)),
             process: Arc::clone(&process),
         };
         cleanup::on_early_exit(move || lock(&process).end())?;
-        server.process().spawn(server.address, server.peers)?;
-        server.wait(server.address)?;
+        repeat(|| {
+            server.address = free_address()?;
+            server.peers = free_address()?;
+            server.process().empty()?;
+            server.restart_at(server.address)
+        })?;
         Ok(server)
     }
 
@@ -111,7 +127,7 @@ impl Server {
 
     /// Starts the server again with its data.
     pub(super) fn restart(&mut self) -> io::Result<()> {
-        self.restart_at(self.address)
+        repeat(|| self.restart_at(self.address))
     }
 
     /// Starts the server again without any data.
@@ -125,8 +141,11 @@ impl Server {
         &mut self,
         change: impl Fn(&dyn Fn(&str, &Value) -> io::Result<Value>) -> io::Result<u64>,
     ) -> io::Result<u64> {
-        let elsewhere = free_address()?;
-        self.restart_at(elsewhere)?;
+        let elsewhere = repeat(|| {
+            let address = free_address()?;
+            self.restart_at(address)?;
+            Ok(address)
+        })?;
         let url = format!("http://{elsewhere}");
         let revision = change(&|path, body| call(&url, path, body))?;
         let body = json!({"revision": revision.to_string(), "physical": true});
@@ -147,12 +166,16 @@ impl Server {
         self.wait(address)
     }
 
-    /// Waits until the server answers.
+    /// Waits until the server answers. The kind of the error is `AddrInUse` if it ends instead.
     fn wait(&self, address: SocketAddr) -> io::Result<()> {
         let began = Instant::now();
         let url = format!("http://{address}");
         let body = json!({"key": STANDARD.encode("/")});
-        while let Err(error) = call(&url, "/v3/kv/range", &body) {
+        while let Err(error) = call_within(ANSWER, &url, "/v3/kv/range", &body) {
+            if self.process().has_exited() {
+                let message = format!("etcd {} ends when it starts", self.version);
+                return Err(io::Error::new(io::ErrorKind::AddrInUse, message));
+            }
             if began.elapsed() > PATIENCE {
                 let message = format!("etcd {} does not start: {error}", self.version);
                 return Err(io::Error::new(io::ErrorKind::TimedOut, message));
@@ -188,7 +211,14 @@ pub(super) fn put(
 }
 
 fn call(url: &str, path: &str, body: &Value) -> io::Result<Value> {
+    call_within(PATIENCE, url, path, body)
+}
+
+fn call_within(timeout: Duration, url: &str, path: &str, body: &Value) -> io::Result<Value> {
     let answer = ureq::post(format!("{url}{path}"))
+        .config()
+        .timeout_global(Some(timeout))
+        .build()
         .content_type("application/json")
         .send(body.to_string());
     let text = answer
@@ -221,6 +251,36 @@ fn spawn(folder: &TempDir, address: SocketAddr, peers: SocketAddr) -> io::Result
         .spawn()
 }
 
+/// Repeats a start while another process has the port.
+fn repeat<T>(mut start: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    for _ in 1..STARTS {
+        match start() {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => thread::sleep(10 * STEP),
+            result => return result,
+        }
+    }
+    start()
+}
+
+/// Returns an address whose port is free now. Another process may take it before it is used.
 fn free_address() -> io::Result<SocketAddr> {
     TcpListener::bind("127.0.0.1:0")?.local_addr()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_taken_port_is_not_waited_for() {
+        let Ok(mut server) = Server::start() else {
+            println!("skipped: there is no etcd");
+            return;
+        };
+        let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = taken.local_addr().expect("an address");
+        let error = server.restart_at(address).expect_err("the port is taken");
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse, "{error}");
+        server.restart().expect("the port is free");
+    }
 }

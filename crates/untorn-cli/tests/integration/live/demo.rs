@@ -2,9 +2,10 @@
 
 #[cfg(unix)]
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     process::{ChildStdout, ExitStatus, Stdio},
+    time::Duration,
 };
 
 use super::Folder;
@@ -132,9 +133,23 @@ fn assert_nothing_is_left(
     assert_eq!(left.len(), 1, "{left:?}");
     if let Some((_, address)) = shown.split_once(" at http://") {
         let address = address.split(':').take(2).collect::<Vec<_>>().join(":");
-        assert!(TcpStream::connect(&address).is_err(), "{address} is in use");
+        assert!(!is_etcd(&address), "{address} is in use");
     }
     status
+}
+
+/// Returns whether an etcd answers. Another process may have taken the port of one that has ended.
+#[cfg(unix)]
+fn is_etcd(address: &str) -> bool {
+    let ask = || -> std::io::Result<Vec<u8>> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        stream.write_all(b"GET /version HTTP/1.0\r\n\r\n")?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        Ok(answer)
+    };
+    ask().is_ok_and(|answer| String::from_utf8_lossy(&answer).contains("\"etcdserver\""))
 }
 
 #[cfg(unix)]
