@@ -8,11 +8,9 @@ mod secrets;
 mod watch;
 
 use std::fs::{self, File};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, Output};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
@@ -46,23 +44,6 @@ impl Folder {
         let parent = path.parent().expect("below the folder");
         fs::create_dir_all(parent).expect("a folder");
         fs::write(path, contents).expect("a file");
-    }
-
-    /// Runs `f` while a file is being written, so that the store waits for its end.
-    fn while_written<R>(&self, name: &str, f: impl FnOnce() -> R) -> R {
-        let is_done = AtomicBool::new(false);
-        self.write(name, "");
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                while !is_done.load(Ordering::SeqCst) {
-                    self.write(name, "a = 1\n");
-                    thread::sleep(Duration::from_millis(1));
-                }
-            });
-            let result = catch_unwind(AssertUnwindSafe(f));
-            is_done.store(true, Ordering::SeqCst);
-            result.unwrap_or_else(|panic| resume_unwind(panic))
-        })
     }
 
     /// Saves a file by a rename.
@@ -99,6 +80,26 @@ impl Folder {
         let output = self.run(&[args, &["--json"]].concat());
         let error = String::from_utf8_lossy(&output.stderr);
         serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{error}"))
+    }
+}
+
+/// A server that answers no request.
+struct SilentServer {
+    listener: TcpListener,
+    url: String,
+}
+
+impl SilentServer {
+    fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let url = format!("http://{address}/silent.toml");
+        Self { listener, url }
+    }
+
+    /// Waits for a connection, which stays open until it is dropped.
+    fn accept(&self) -> TcpStream {
+        self.listener.accept().expect("a connection").0
     }
 }
 
