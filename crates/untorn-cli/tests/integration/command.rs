@@ -25,6 +25,22 @@ fn json(args: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).expect("one JSON document")
 }
 
+/// The most runs of a command whose report or figures depend on when its threads run.
+const RUNS: usize = 5;
+
+/// Runs a command again while the report of its crash lacks an access that had ended before its
+/// line was read.
+fn with_both_accesses<T>(run: impl Fn() -> T, report: impl Fn(&T) -> &str) -> T {
+    let mut result = run();
+    for _ in 1..RUNS {
+        if !report(&result).contains("an access that has ended") {
+            break;
+        }
+        result = run();
+    }
+    result
+}
+
 /// Returns `true` if Go is installed; otherwise prints that the test is skipped.
 fn has_go() -> bool {
     let found = Command::new("go")
@@ -39,9 +55,13 @@ fn has_go() -> bool {
 
 #[test]
 fn demo_plays_three_acts() {
-    let output = untorn(&[]);
-    let shown = text(&output.stdout);
-    assert!(output.status.success(), "{shown}{}", text(&output.stderr));
+    let run = || {
+        let output = untorn(&[]);
+        let shown = text(&output.stdout);
+        assert!(output.status.success(), "{shown}{}", text(&output.stderr));
+        shown
+    };
+    let shown = with_both_accesses(run, |shown| shown);
     for part in [
         "fatal error: concurrent map read and map write\n",
         "thread \"reader\" (3) [reading]: GoMap::get",
@@ -71,10 +91,13 @@ fn demo_plays_three_acts() {
 
 #[test]
 fn two_writers_end_in_concurrent_map_writes() {
-    let act = json(&["demo", "go", "--writers", "2", "--json"]);
-    assert_eq!(act["exit_status"], 2);
-    assert_eq!(act["readers"], 0);
-    let report = act["report"].as_str().expect("a text");
+    let run = || {
+        let act = json(&["demo", "go", "--writers", "2", "--json"]);
+        assert_eq!(act["exit_status"], 2);
+        assert_eq!(act["readers"], 0);
+        act["report"].as_str().expect("a text").to_owned()
+    };
+    let report = with_both_accesses(run, |report| report);
     assert!(
         report.starts_with("fatal error: concurrent map writes\n\n"),
         "{report}"
@@ -145,16 +168,21 @@ fn delays_are_injected_without_an_overlap() {
 fn one_batch_and_one_pin_mix_no_refreshes() {
     let options = ["--readers", "2", "--seconds", "1", "--json"];
     let play = |act: &str| json(&[&["demo", act][..], &options].concat());
-    let (second, third) = (play("map"), play("batch"));
-    for tally in [&second, &third] {
-        assert_eq!(tally["seconds"], 1.0);
-        assert_eq!(tally["refreshes_due"], 1000);
-        assert!(tally["refreshes"].as_u64() > Some(10), "{tally}");
-        assert!(tally["pairs_read"].as_u64() > Some(1000), "{tally}");
-        assert_late_in_order(tally);
-    }
-    assert_eq!(third["torn"], 0);
-    assert!(second["torn"].as_u64() > Some(0), "{second}");
+    let were_shown = (0..RUNS).any(|_| {
+        let (second, third) = (play("map"), play("batch"));
+        for tally in [&second, &third] {
+            assert_eq!(tally["seconds"], 1.0);
+            assert_eq!(tally["refreshes_due"], 1000);
+            assert_late_in_order(tally);
+        }
+        assert_eq!(third["torn"], 0);
+        // Threads that get no processor show nothing.
+        let have_traffic = [&second, &third].iter().all(|tally| {
+            tally["refreshes"].as_u64() > Some(10) && tally["pairs_read"].as_u64() > Some(1000)
+        });
+        have_traffic && second["torn"].as_u64() > Some(0)
+    });
+    assert!(were_shown, "none of {RUNS} runs shows it");
 }
 
 /// Checks the figures for consistency: at most the due refreshes, and median <= p99 <= max.
@@ -173,20 +201,23 @@ fn assert_late_in_order(tally: &Value) {
 /// The act ends in time, and the refreshes that were due and not done are counted.
 #[test]
 fn act_with_a_thousand_readers_ends() {
-    let start = Instant::now();
     let options = ["--readers", "1000", "--writers", "2", "--seconds", "1"];
-    let act = json(&[&["demo", "batch", "--json"][..], &options].concat());
-    // Far above the usual time beside other tests. With threads that block until they are stopped,
-    // it took a multiple of this.
-    assert!(start.elapsed() < Duration::from_secs(20), "{act}");
-    assert_eq!(
-        (&act["readers"], &act["writers"]),
-        (&1000.into(), &2.into())
-    );
-    assert_eq!(act["refreshes_due"], 2000);
-    assert_eq!(act["torn"], 0);
-    assert_late_in_order(&act);
-    assert!(act["plain_pairs_per_second"].as_f64() > Some(0.0), "{act}");
+    let ends = || {
+        let start = Instant::now();
+        let act = json(&[&["demo", "batch", "--json"][..], &options].concat());
+        let took = start.elapsed();
+        assert_eq!(
+            (&act["readers"], &act["writers"]),
+            (&1000.into(), &2.into())
+        );
+        assert_eq!(act["refreshes_due"], 2000);
+        assert_eq!(act["torn"], 0);
+        assert_late_in_order(&act);
+        // Far above the usual time beside other tests. With threads that block until they are
+        // stopped, it took a multiple of this.
+        took < Duration::from_secs(20) && act["plain_pairs_per_second"].as_f64() > Some(0.0)
+    };
+    assert!((0..RUNS).any(|_| ends()), "none of {RUNS} runs ends");
 }
 
 #[test]
@@ -300,9 +331,18 @@ const PER_KEY: [&str; 5] = ["dashmap", "papaya", "scc", "scc-index", "untorn-one
 /// Every map runs, and none that guarantees consistent pairs shows a torn one.
 #[test]
 fn every_rival_runs_and_keeps_its_guarantee() {
+    assert!(
+        (0..RUNS).any(|_| is_each_rival_read()),
+        "none of {RUNS} runs reads every map"
+    );
+}
+
+/// Runs and checks every map once. Returns whether pairs of each were read.
+fn is_each_rival_read() -> bool {
     let options = ["--readers", "2,1", "--seconds", "0.1", "--json"];
     let document = json(&[&["demo", "rivals"][..], &options].concat());
     let plays = document["plays"].as_array().expect("a list");
+    let mut are_read = true;
     for readers in [1, 2] {
         for (names, promises_pairs) in [(&PAIRS[..], true), (&PER_KEY, false)] {
             for name in names {
@@ -317,10 +357,14 @@ fn every_rival_runs_and_keeps_its_guarantee() {
                     (&0.1.into(), &5.into())
                 );
                 assert_eq!(play["refreshes_due"], 100);
-                assert!(play["pairs_read"].as_u64() > Some(0), "{play}");
                 assert!(play["refreshes"].as_u64() > Some(0), "{play}");
-                assert!(play["slowest_read_seconds"].as_f64() > Some(0.0), "{play}");
+                // A reader that gets no processor reads nothing.
+                are_read &= play["pairs_read"].as_u64() > Some(0);
                 let took = |which: &str| play[which].as_f64().expect("a number");
+                assert!(
+                    took("slowest_read_seconds") > 0.0 || play["pairs_read"] == 0,
+                    "{play}"
+                );
                 assert!(took("took_seconds") >= 0.1, "{play}");
                 assert!(took("longest_slice_seconds") >= 0.02, "{play}");
                 assert!(
@@ -341,6 +385,7 @@ fn every_rival_runs_and_keeps_its_guarantee() {
         }
     }
     assert_eq!(plays.len(), 2 * (PAIRS.len() + PER_KEY.len()));
+    are_read
 }
 
 #[test]
