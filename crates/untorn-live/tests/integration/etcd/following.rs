@@ -10,7 +10,7 @@ use untorn_live::{ErrorKind, Store};
 use super::server::{Server, program, programs};
 use super::{LAYER, assert_equal, contents, followed, layer, resyncs, wait_for, write};
 use crate::support::readers::Readers;
-use crate::support::{DEADLINE, LONG, generation, wait_until};
+use crate::support::{DEADLINE, LONG, generation, wait_for_refusal};
 
 #[test]
 fn keys_follow_puts_and_deletes() {
@@ -211,18 +211,10 @@ fn documents_take_the_place_of_their_keys() {
     assert_eq!(config.len(), 2);
     // Half of a document is refused, with its key and line.
     server.put("/app/web/app.json", "{\n\"port\": ");
-    let is_refused = || store.status().refusals().next().is_some();
-    wait_until(DEADLINE, "the document is refused", is_refused);
-    let refusal = store.status().refusals().next().cloned().expect("refused");
-    assert_eq!(refusal.error.kind(), ErrorKind::Syntax);
-    assert!(
-        refusal
-            .error
-            .to_string()
-            .starts_with("/app/web/app.json:2: "),
-        "{}",
-        refusal.error
-    );
+    wait_for_refusal(&store, |error| {
+        let is_of_the_line = error.to_string().starts_with("/app/web/app.json:2: ");
+        error.kind() == ErrorKind::Syntax && is_of_the_line
+    });
     let revision = server.delete("/app/web/app.json");
     let config = store.wait_for(LAYER, revision, LONG).expect("it comes");
     assert_eq!(contents(&config).len(), 1);

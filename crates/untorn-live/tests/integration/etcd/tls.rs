@@ -15,7 +15,7 @@ use super::login::enable_users;
 use super::server::{Server, free_address, program, programs};
 use super::{LAYER, layer};
 use crate::support::proxy::Proxy;
-use crate::support::{DEADLINE, LONG, folder, wait_for_refusal, wait_until};
+use crate::support::{DEADLINE, LONG, folder, wait_for_refusal};
 
 /// An authority, with its certificate in a file.
 struct Authority {
@@ -153,11 +153,7 @@ fn wrong_certificates_are_errors_that_say_so() {
     ];
     for (tls, expected) in settings {
         let store = start(layer(secured.url()).tls(tls));
-        let is_refused = || store.status().refusals().next().is_some();
-        wait_until(DEADLINE, "it is refused", is_refused);
-        let status = store.status();
-        let error = &status.refusals().next().expect("refused").error;
-        assert!(error.to_string().contains(expected), "{expected}: {error}");
+        wait_for_refusal(&store, |error| error.to_string().contains(expected));
         assert!(!store.status().is_ready);
     }
     // Without TLS at all.
