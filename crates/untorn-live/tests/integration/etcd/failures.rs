@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use untorn_live::{ConfigError, ErrorKind, Store};
 
 use super::server::{Server, program, programs};
-use super::{LAYER, assert_equal, endpoint, followed, layer, resyncs, wait_for, write};
+use super::{
+    LAYER, SHORT, assert_equal, endpoint, follow, followed, layer, resyncs, wait_for, write,
+};
 use crate::support::proxy::{Mode, Proxy};
 use crate::support::readers::Readers;
 use crate::support::{DEADLINE, LONG, generation, wait_for_refusal, wait_until};
@@ -96,7 +98,7 @@ fn hanging_connection_is_noticed() {
     let server = Server::start(&program);
     write(&server, 1);
     let proxy = Proxy::start(server.address());
-    let store = followed(proxy.url());
+    let store = follow(layer(proxy.url()).timeout(SHORT));
     let readers = Readers::start(&store);
     proxy.set(Mode::Stall);
     write(&server, 2);

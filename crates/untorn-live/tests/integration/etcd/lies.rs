@@ -5,10 +5,9 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
-use untorn_live::Store;
 use untorn_live::layer::Etcd;
 
-use super::{LAYER, contents, layer, resyncs};
+use super::{LAYER, SHORT, contents, follow, layer, resyncs};
 use crate::support::gateway::{Answer, Gateway, Keys, Request, answer, event, line, number, pair};
 use crate::support::{DEADLINE, LONG, wait_for_refusal, wait_until};
 
@@ -31,12 +30,6 @@ fn start() -> Gateway {
     gateway.put("/app/a", "1");
     gateway.put("/app/b", "1");
     gateway
-}
-
-fn follow(etcd: Etcd) -> Store {
-    let store = Store::builder().layer(etcd).start().expect("threads");
-    store.ready(LONG).expect("the server answers");
-    store
 }
 
 /// Checks a lie: `expected` is a part of the error.
@@ -84,6 +77,11 @@ fn check_watches(lies: Vec<(&'static str, WatchLie)>) {
     });
 }
 
+/// Sets how often all keys are listed.
+fn often(etcd: Etcd) -> Etcd {
+    etcd.sweep(Duration::from_millis(300))
+}
+
 /// Checks lies of listings, beside each other. All keys are listed again and again.
 fn check_listings(lies: Vec<(&'static str, PageLie)>) {
     thread::scope(|scope| {
@@ -92,7 +90,6 @@ fn check_listings(lies: Vec<(&'static str, PageLie)>) {
                 let lie = move |request: &Request, keys: &Keys| {
                     (request.path == "/v3/kv/range").then(|| lie(request, keys))
                 };
-                let often = |etcd: Etcd| etcd.sweep(Duration::from_millis(300));
                 check(often, lie, expected);
             });
         }
@@ -294,14 +291,24 @@ fn answers_of_other_servers_are_refused() {
         ("the request failed", |_, _| {
             Answer::Raw(b"SSH-2.0\r\n\r\n".into())
         }),
-        ("no response began in time", |_, _| Answer::Silence),
     ]);
+}
+
+#[test]
+fn silent_listing_is_an_error() {
+    let lie =
+        |request: &Request, _: &Keys| (request.path == "/v3/kv/range").then_some(Answer::Silence);
+    let expected = "no response began in time";
+    check(|etcd| often(etcd).timeout(SHORT), lie, expected);
 }
 
 /// A watch that says nothing is asked for, also if the server takes it.
 #[test]
 fn silent_watch_is_an_error() {
-    check_watches(vec![("no response began in time", |_| Answer::Silence)]);
+    let lie =
+        |request: &Request, _: &Keys| (request.path == "/v3/watch").then_some(Answer::Silence);
+    let expected = "no response began in time";
+    check(|etcd| etcd.timeout(SHORT), lie, expected);
 }
 
 #[test]

@@ -26,19 +26,27 @@ use crate::support::{DEADLINE, LONG, generation, wait_until};
 /// The name of the layer.
 const LAYER: &str = "etcd:/app/";
 
-/// A layer that notices in little time what it notices late by default.
+/// The timeout of a layer whose server is silent.
+const SHORT: Duration = Duration::from_secs(2);
+
+/// A layer that notices in little time what it notices late by default. Its timeout is long: a
+/// server that is late must cause no request and no refusal that a test does not expect.
 fn layer(endpoint: String) -> Etcd {
     Etcd::prefix("/app/")
         .endpoints([endpoint])
-        .timeout(Duration::from_secs(2))
+        .timeout(LONG)
         .probe_after(Duration::from_secs(1))
 }
 
 /// Starts a store for a server, and waits for its keys.
 fn followed(endpoint: String) -> Store {
-    let store = Store::builder().layer(layer(endpoint)).start();
-    let store = store.expect("threads");
-    store.ready(LONG).expect("etcd answers");
+    follow(layer(endpoint))
+}
+
+/// Starts a store, and waits for its keys.
+fn follow(etcd: Etcd) -> Store {
+    let store = Store::builder().layer(etcd).start().expect("threads");
+    store.ready(LONG).expect("the server answers");
     store
 }
 

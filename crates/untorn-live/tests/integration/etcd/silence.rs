@@ -2,21 +2,12 @@
 
 use std::time::Duration;
 
-use untorn_live::Store;
-use untorn_live::layer::Etcd;
-
 use super::following::fill;
 use super::server::{Server, program};
-use super::{LAYER, endpoint, layer};
+use super::{LAYER, SHORT, endpoint, follow, layer};
 use crate::support::gateway::{Gateway, Keys};
 use crate::support::proxy::{Mode, Proxy};
 use crate::support::{DEADLINE, HOUR, LONG, wait_until};
-
-fn follow(etcd: Etcd) -> Store {
-    let store = Store::builder().layer(etcd).start().expect("threads");
-    store.ready(LONG).expect("the server answers");
-    store
-}
 
 /// Returns more keys than a probe lists.
 fn many() -> Keys {
@@ -43,7 +34,8 @@ fn hung_member_is_left_by_many_keys() {
         Proxy::start(server.address()),
         Proxy::start(server.address()),
     );
-    let store = follow(layer(String::new()).endpoints([one.url(), other.url()]));
+    let etcd = layer(String::new()).endpoints([one.url(), other.url()]);
+    let store = follow(etcd.timeout(SHORT));
     let current = endpoint(&store).expect("one has answered");
     let (current, next) = match *current == *one.url() {
         true => (&one, &other),
