@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 use untorn_live::layer::Etcd;
 
-use super::{LAYER, SHORT, contents, follow, layer, resyncs};
+use super::{LAYER, SHORT, contents, count, follow, layer, resyncs};
 use crate::support::gateway::{Answer, Gateway, Keys, Request, answer, event, line, number, pair};
 use crate::support::{DEADLINE, LONG, wait_for_refusal, wait_until};
 
@@ -349,9 +349,7 @@ fn token_that_ends_is_renewed() {
         });
         let revision = gateway.put("/app/a", "2");
         store.wait_for(LAYER, revision, LONG).expect("it comes");
-        let asked = gateway.requests();
-        let asked = asked.iter().filter(|path| path.ends_with("authenticate"));
-        assert_eq!(asked.count(), 2);
+        assert_eq!(count(&gateway, "/v3/auth/authenticate"), 2);
     }
 }
 
@@ -379,10 +377,7 @@ fn silent_watch_from_the_future_is_found() {
 fn watch_that_loses_changes_is_replaced() {
     let gateway = start();
     let store = follow(layer(gateway.url()));
-    let watches = || {
-        let requests = gateway.requests();
-        requests.iter().filter(|path| *path == "/v3/watch").count()
-    };
+    let watches = || count(&gateway, "/v3/watch");
     assert_eq!(watches(), 1);
     let mut keys = Keys::new();
     for (key, value) in [("/app/a", "1"), ("/app/b", "1"), ("/app/a", "lost")] {

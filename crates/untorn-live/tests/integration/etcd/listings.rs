@@ -6,7 +6,7 @@ use std::time::Duration;
 use untorn_live::layer::Etcd;
 use untorn_live::{ConfigError, ErrorKind, Store};
 
-use super::{LAYER, layer, resyncs};
+use super::{LAYER, count, layer, resyncs};
 use crate::support::gateway::{Answer, Gateway, Keys, Request};
 use crate::support::{DEADLINE, HOUR, LONG, wait_for_refusal, wait_until};
 
@@ -30,12 +30,6 @@ fn follow(etcd: Etcd) -> Store {
     let store = start_store(etcd);
     store.ready(LONG).expect("the server answers");
     store
-}
-
-/// Returns the number of requests for a path.
-fn count(gateway: &Gateway, path: &str) -> usize {
-    let requests = gateway.requests();
-    requests.iter().filter(|asked| *asked == path).count()
 }
 
 /// Returns how often the last answer was refused in a row.

@@ -21,6 +21,7 @@ use untorn_live::layer::Etcd;
 use untorn_live::{Config, Store, Value};
 
 use self::server::Server;
+use crate::support::gateway::Gateway;
 use crate::support::{DEADLINE, LONG, generation, wait_until};
 
 /// The name of the layer.
@@ -103,6 +104,12 @@ fn endpoint(store: &Store) -> Option<Arc<str>> {
     let status = store.status();
     let remote = status.layers[0].remote.as_ref();
     remote.and_then(|remote| remote.endpoint.clone())
+}
+
+/// Returns the number of requests for a path.
+fn count(gateway: &Gateway, path: &str) -> usize {
+    let requests = gateway.requests();
+    requests.iter().filter(|asked| *asked == path).count()
 }
 
 /// Returns how often all keys were listed since changes may have been missed.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::following::fill;
 use super::server::{Server, program};
-use super::{LAYER, SHORT, endpoint, follow, layer};
+use super::{LAYER, SHORT, count, endpoint, follow, layer};
 use crate::support::gateway::{Gateway, Keys};
 use crate::support::proxy::{Mode, Proxy};
 use crate::support::{DEADLINE, HOUR, LONG, wait_until};
@@ -20,8 +20,7 @@ fn many() -> Keys {
 
 /// Returns the number of watches that were asked for.
 fn watches(gateway: &Gateway) -> usize {
-    let requests = gateway.requests();
-    requests.iter().filter(|path| *path == "/v3/watch").count()
+    count(gateway, "/v3/watch")
 }
 
 /// The watch of a member that hangs is left with the member.
@@ -63,9 +62,18 @@ fn dead_watch_of_many_keys_is_opened_again() {
     let config = store.wait_for(LAYER, lost, DEADLINE).expect("it is found");
     assert_eq!(config.get_as::<String>("7").as_deref(), Ok("lost"));
     assert_eq!(watches(&gateway), 2);
-    let revision = gateway.put("/app/7", "followed");
-    store.wait_for(LAYER, revision, DEADLINE).expect("it comes");
-    assert_eq!(watches(&gateway), 2);
+    // A probe between a change and its event opens another watch too.
+    let is_followed = (0..20).any(|_| {
+        let (asked, opened) = (count(&gateway, "/v3/kv/range"), watches(&gateway));
+        let revision = gateway.put("/app/7", "followed");
+        store.wait_for(LAYER, revision, LONG).expect("it comes");
+        if count(&gateway, "/v3/kv/range") > asked {
+            return false;
+        }
+        assert_eq!(watches(&gateway), opened);
+        true
+    });
+    assert!(is_followed, "there was a probe beside each change");
 }
 
 /// A sweep finds what the watch has lost, and leaves it.
