@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use untorn_live::Store;
 
-use super::{LAYER, contents, followed, resyncs};
+use super::{LAYER, contents, count, follow, followed, layer, resyncs};
 use crate::support::gateway::{Answer, Gateway, Keys, line, number, pair};
 use crate::support::{DEADLINE, LONG, wait_until};
 
@@ -118,7 +118,7 @@ fn member_that_is_behind_is_no_reset() {
     for (behind, term) in [(5, 5), (0, 4)] {
         let gateway = Gateway::start();
         gateway.replace(keys(Some((CLUSTER, 5)), ["/app/a", "/app/b"], 10));
-        let store = followed(gateway.url());
+        let store = follow(layer(gateway.url()).probe_after(Duration::from_millis(200)));
         let is_behind = AtomicBool::new(true);
         gateway.lie(move |request, keys| {
             let is_first = request.path == "/v3/watch" && is_behind.swap(false, Ordering::SeqCst);
@@ -132,7 +132,10 @@ fn member_that_is_behind_is_no_reset() {
         });
         let revision = gateway.put("/app/a", "followed");
         store.wait_for(LAYER, revision, DEADLINE).expect("it comes");
-        std::thread::sleep(Duration::from_secs(1));
+        // The answer to a probe has been compared when the next one comes.
+        let before = count(&gateway, "/v3/kv/range");
+        let is_probed = || count(&gateway, "/v3/kv/range") >= before + 2;
+        wait_until(LONG, "the server is asked twice", is_probed);
         assert_eq!(resyncs(&store), 0);
         assert!(store.status().refusals().next().is_none());
     }
