@@ -2,14 +2,16 @@
 //! their order.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use untorn_live::Store;
+
 use super::server::{Server, programs};
 use super::{LAYER, contents, followed};
-use crate::support::LONG;
 use crate::support::proxy::Proxy;
+use crate::support::{LONG, SetAtDrop, wait_until};
 
 type Contents = BTreeMap<String, String>;
 
@@ -26,8 +28,13 @@ impl Random {
     }
 }
 
-/// Writes random transactions, and returns the contents of each revision.
-fn write(server: &Server, first: Contents, proxy: &Proxy) -> (Vec<Contents>, u64) {
+/// Writes random transactions, and returns the contents of each revision. `wait_for` waits for one.
+fn write(
+    server: &Server,
+    first: Contents,
+    proxy: &Proxy,
+    wait_for: impl Fn(u64),
+) -> (Vec<Contents>, u64) {
     let mut random = Random(7);
     let (mut revisions, mut last) = (vec![first], 0);
     for step in 0..400 {
@@ -56,8 +63,28 @@ fn write(server: &Server, first: Contents, proxy: &Proxy) -> (Vec<Contents>, u64
         if step % 100 == 50 {
             proxy.cut();
         }
+        if step % 10 == 5 {
+            wait_for(last);
+        }
     }
     (revisions, last)
+}
+
+/// Reads until it is stopped, and returns each revision of the store with its contents. `seen` is
+/// the last one.
+fn read(store: &Store, is_stopped: &AtomicBool, seen: &AtomicU64) -> Vec<(u64, Contents)> {
+    let mut views: Vec<(u64, Contents)> = Vec::new();
+    while !is_stopped.load(Ordering::SeqCst) {
+        let config = store.pin();
+        let revision = config.revision().get();
+        if views.last().is_none_or(|(last, _)| *last != revision) {
+            views.push((revision, contents(&config)));
+            seen.store(revision, Ordering::SeqCst);
+        }
+        drop(config);
+        thread::sleep(Duration::from_micros(100));
+    }
+    views
 }
 
 #[test]
@@ -68,26 +95,25 @@ fn each_view_is_one_revision_of_etcd() {
         let proxy = Proxy::start(server.address());
         let store = followed(proxy.url());
         let is_stopped = AtomicBool::new(false);
+        let seen = [const { AtomicU64::new(0) }; 3];
+        // Readers that are late see too few revisions, unless the writer waits for them.
+        let wait_for = |revision| {
+            let served = store.wait_for(LAYER, revision, LONG).expect("it comes");
+            let served = served.revision().get();
+            let has_seen = |seen: &AtomicU64| seen.load(Ordering::SeqCst) >= served;
+            wait_until(LONG, "all readers see it", || seen.iter().all(has_seen));
+        };
         let (revisions, views) = thread::scope(|scope| {
-            let read = || {
-                let mut views: Vec<(u64, Contents)> = Vec::new();
-                while !is_stopped.load(Ordering::SeqCst) {
-                    let config = store.pin();
-                    let revision = config.revision().get();
-                    if views.last().is_none_or(|(last, _)| *last != revision) {
-                        views.push((revision, contents(&config)));
-                    }
-                    drop(config);
-                    thread::sleep(Duration::from_micros(100));
-                }
-                views
-            };
-            let readers: Vec<_> = (0..3).map(|_| scope.spawn(read)).collect();
+            let stop = SetAtDrop(&is_stopped);
+            let (store, is_stopped) = (&store, &is_stopped);
+            let readers: Vec<_> = seen
+                .iter()
+                .map(|seen| scope.spawn(move || read(store, is_stopped, seen)))
+                .collect();
             let first = contents(&store.pin());
-            let (revisions, last) = write(&server, first, &proxy);
-            let waited = store.wait_for(LAYER, last, LONG);
-            is_stopped.store(true, Ordering::SeqCst);
-            waited.expect("it comes");
+            let (revisions, last) = write(&server, first, &proxy, wait_for);
+            store.wait_for(LAYER, last, LONG).expect("it comes");
+            drop(stop);
             let views = readers
                 .into_iter()
                 .map(|reader| reader.join().expect("no panic"));
