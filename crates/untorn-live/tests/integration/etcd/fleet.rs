@@ -32,7 +32,9 @@ fn two_hundred_stores_follow_one_server() {
         let start = Instant::now();
         let stores: Vec<_> = (0..STORES)
             .map(|_| {
+                // Timeouts and probes of a server that is late would open watches again.
                 let etcd = Etcd::prefix("/app/").endpoints([server.url()]);
+                let etcd = etcd.timeout(LONG).probe_after(HOUR);
                 Store::builder().layer(etcd).start().expect("threads")
             })
             .collect();
@@ -57,7 +59,9 @@ fn two_hundred_stores_follow_one_server() {
             let remote = status.layers[0].remote.clone().expect("a server");
             assert_eq!((remote.resyncs, remote.reconnects), (0, 0));
         }
-        assert_eq!(threads() - threads_before, 2 * STORES);
+        // A thread that has resolved a name may still run.
+        let are_two_each = || threads() == threads_before + 2 * STORES;
+        wait_until(LONG, "two threads for each store", are_two_each);
         let connections = sockets() - sockets_before;
         let expected = STORES..=2 * STORES + 1;
         assert!(expected.contains(&connections), "{connections} sockets");
@@ -72,7 +76,7 @@ fn two_hundred_stores_follow_one_server() {
         drop(stores);
         println!("all ended after {:?}", start.elapsed());
         let are_gone = || threads() == threads_before && sockets() <= sockets_before + 1;
-        wait_until(DEADLINE, "threads and connections have ended", are_gone);
+        wait_until(LONG, "threads and connections have ended", are_gone);
     });
 }
 
