@@ -129,7 +129,7 @@ fn another_endpoint_takes_over() {
         };
         current.set(Mode::Cut);
         let revision = write(&server, number);
-        store.wait_for(LAYER, revision, DEADLINE).expect("it comes");
+        store.wait_for(LAYER, revision, LONG).expect("it comes");
         assert_eq!(endpoint(&store).as_deref(), Some(&*next.url()));
         current.set(Mode::Forward);
     }
@@ -175,7 +175,7 @@ fn refused_transaction_is_mended_by_the_next() {
     wait_for_refusal(&store, |error| error.kind() == ErrorKind::Check);
     assert_eq!(store.pin().get_as::<u32>("low"), Ok(1));
     let revision = server.put("/app/high", "30");
-    let config = store.wait_for(LAYER, revision, DEADLINE).expect("it comes");
+    let config = store.wait_for(LAYER, revision, LONG).expect("it comes");
     assert_eq!(config.get_as::<u32>("low"), Ok(20));
     assert_eq!(config.get_as::<u32>("high"), Ok(30));
 }

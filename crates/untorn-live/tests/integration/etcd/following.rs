@@ -10,7 +10,7 @@ use untorn_live::{ErrorKind, Store};
 use super::server::{Server, program, programs};
 use super::{LAYER, assert_equal, contents, follow, followed, layer, resyncs, wait_for, write};
 use crate::support::readers::Readers;
-use crate::support::{DEADLINE, HOUR, LONG, generation, wait_for_refusal};
+use crate::support::{HOUR, LONG, generation, wait_for_refusal};
 
 #[test]
 fn keys_follow_puts_and_deletes() {
@@ -43,7 +43,7 @@ fn keys_that_become_directories_are_gone() {
         server.put("/app/name", "one");
         let store = followed(server.url());
         let has_key = |revision| {
-            let config = store.wait_for(LAYER, revision, DEADLINE).expect("it comes");
+            let config = store.wait_for(LAYER, revision, LONG).expect("it comes");
             config.contains_key("dir.\"\"")
         };
         for _ in 0..2 {

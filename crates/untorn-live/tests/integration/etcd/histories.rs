@@ -8,7 +8,7 @@ use untorn_live::Store;
 
 use super::{LAYER, contents, count, follow, followed, layer, resyncs};
 use crate::support::gateway::{Answer, Gateway, Keys, line, number, pair};
-use crate::support::{DEADLINE, LONG, wait_until};
+use crate::support::{LONG, wait_until};
 
 const CLUSTER: u64 = 14_841_639_068_965_178_418;
 
@@ -39,10 +39,10 @@ fn keys_of_two_histories_are_not_mixed() {
         gateway.replace(keys(Some(other), ["/app/a", "/app/c"], 50));
         gateway.cut();
         let is_other = || names(&store) == ["/app/a", "/app/c"];
-        wait_until(DEADLINE, "the other keys are served", is_other);
+        wait_until(LONG, "the other keys are served", is_other);
         assert_eq!(resyncs(&store), 1);
         let revision = gateway.put("/app/a", "followed");
-        store.wait_for(LAYER, revision, DEADLINE).expect("it comes");
+        store.wait_for(LAYER, revision, LONG).expect("it comes");
         assert_eq!(resyncs(&store), 1);
     }
 }
@@ -90,7 +90,7 @@ fn probe_finds_another_history() {
     let store = followed(gateway.url());
     gateway.replace(keys(Some((CLUSTER, 2)), ["/app/a", "/app/c"], 10));
     let is_other = || names(&store) == ["/app/a", "/app/c"];
-    wait_until(DEADLINE, "the other keys are served", is_other);
+    wait_until(LONG, "the other keys are served", is_other);
     assert_eq!(resyncs(&store), 1);
 }
 
@@ -105,7 +105,7 @@ fn later_term_is_of_the_same_history() {
         gateway.cut();
         for value in ["one", "two"] {
             let revision = gateway.put("/app/b", value);
-            let config = store.wait_for(LAYER, revision, DEADLINE).expect("it comes");
+            let config = store.wait_for(LAYER, revision, LONG).expect("it comes");
             assert_eq!(contents(&config)["/app/b"], value);
         }
         assert_eq!(resyncs(&store), 0);
@@ -131,7 +131,7 @@ fn member_that_is_behind_is_no_reset() {
             is_first.then(|| Answer::Parts(vec![line(&created)], true))
         });
         let revision = gateway.put("/app/a", "followed");
-        store.wait_for(LAYER, revision, DEADLINE).expect("it comes");
+        store.wait_for(LAYER, revision, LONG).expect("it comes");
         // The answer to a probe has been compared when the next one comes.
         let before = count(&gateway, "/v3/kv/range");
         let is_probed = || count(&gateway, "/v3/kv/range") >= before + 2;

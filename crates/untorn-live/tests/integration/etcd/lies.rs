@@ -9,7 +9,7 @@ use untorn_live::layer::Etcd;
 
 use super::{LAYER, SHORT, contents, count, follow, layer, resyncs};
 use crate::support::gateway::{Answer, Gateway, Keys, Request, answer, event, line, number, pair};
-use crate::support::{DEADLINE, LONG, wait_for_refusal, wait_until};
+use crate::support::{LONG, wait_for_refusal, wait_until};
 
 /// The time for which a lie is repeated while requests are counted.
 const WHILE: Duration = Duration::from_secs(2);
@@ -368,10 +368,10 @@ fn silent_watch_from_the_future_is_found() {
     keys.change("/app/b", Some("new"));
     gateway.replace(keys);
     let is_new = || contents(&store.pin()).values().all(|value| value == "new");
-    wait_until(DEADLINE, "the new keys are served", is_new);
+    wait_until(LONG, "the new keys are served", is_new);
     assert_eq!(resyncs(&store), 1);
     let revision = gateway.put("/app/a", "newer");
-    store.wait_for(LAYER, revision, DEADLINE).expect("it comes");
+    store.wait_for(LAYER, revision, LONG).expect("it comes");
 }
 
 /// The watch loses changes; asking for the revision finds them, and another watch is opened.
@@ -387,9 +387,9 @@ fn watch_that_loses_changes_is_replaced() {
     }
     let lost = keys.revision;
     gateway.replace(keys);
-    let config = store.wait_for(LAYER, lost, DEADLINE).expect("it is found");
+    let config = store.wait_for(LAYER, lost, LONG).expect("it is found");
     assert_eq!(contents(&config)["/app/a"], "lost");
-    wait_until(DEADLINE, "another watch is opened", || watches() == 2);
+    wait_until(LONG, "another watch is opened", || watches() == 2);
 }
 
 /// The server changes behind its revision, which only a listing can find.
@@ -406,7 +406,7 @@ fn sweep_finds_what_nothing_else_does() {
             .values()
             .all(|value| value == "other")
     };
-    wait_until(DEADLINE, "the other keys are served", is_new);
+    wait_until(LONG, "the other keys are served", is_new);
     assert_eq!(resyncs(&store), 0);
 }
 
@@ -466,7 +466,7 @@ fn endpoint_that_cancels_is_left() {
         let etcd = layer(String::new()).endpoints([wrong.url(), good.url()]);
         let store = follow(etcd);
         let revision = good.put("/app/a", "2");
-        store.wait_for(LAYER, revision, DEADLINE).expect("it comes");
+        store.wait_for(LAYER, revision, LONG).expect("it comes");
     }
 }
 

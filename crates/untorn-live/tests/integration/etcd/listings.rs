@@ -8,7 +8,7 @@ use untorn_live::{ConfigError, ErrorKind, Store};
 
 use super::{LAYER, count, layer, resyncs};
 use crate::support::gateway::{Answer, Gateway, Keys, Request};
-use crate::support::{DEADLINE, HOUR, LONG, wait_for_refusal, wait_until};
+use crate::support::{HOUR, LONG, wait_for_refusal, wait_until};
 
 /// The time for which requests are counted.
 const WHILE: Duration = Duration::from_secs(4);
@@ -48,7 +48,7 @@ fn fail_listings(request: &Request, _: &Keys) -> Option<Answer> {
 /// Puts a value, and checks that it arrives.
 fn check_watch(gateway: &Gateway, store: &Store, value: u32) {
     let revision = gateway.put("/app/limit", &value.to_string());
-    let config = store.wait_for(LAYER, revision, DEADLINE).expect("it comes");
+    let config = store.wait_for(LAYER, revision, LONG).expect("it comes");
     assert_eq!(config.get_as("limit"), Ok(value));
 }
 
@@ -124,9 +124,9 @@ fn refused_value_is_listed_once() {
         assert_eq!(listings(), 1);
         // A change may mend it.
         gateway.put(key, wrong);
-        wait_until(DEADLINE, "it is listed again", || listings() == 2);
+        wait_until(LONG, "it is listed again", || listings() == 2);
         let revision = gateway.put(key, right);
-        store.wait_for(LAYER, revision, DEADLINE).expect("it comes");
+        store.wait_for(LAYER, revision, LONG).expect("it comes");
         assert_eq!(resyncs(&store), 0);
     }
 }
@@ -168,9 +168,9 @@ fn refused_listing_is_taken_with_another_layer() {
     let limit = gateway.put("/app/limit", "20");
     wait_until(LONG, "it is tried again", || times(&store) >= 3);
     let most = gateway.put("/other/most", "30");
-    let config = store.wait_for("etcd:/other/", most, DEADLINE);
+    let config = store.wait_for("etcd:/other/", most, LONG);
     assert_eq!(config.expect("it comes").get_as("limit"), Ok(20));
-    store.wait_for(LAYER, limit, DEADLINE).expect("it is taken");
+    store.wait_for(LAYER, limit, LONG).expect("it is taken");
     let revision = gateway.put("/app/limit", "21");
-    store.wait_for(LAYER, revision, DEADLINE).expect("it comes");
+    store.wait_for(LAYER, revision, LONG).expect("it comes");
 }

@@ -22,7 +22,7 @@ use untorn_live::{Config, Store, Value};
 
 use self::server::Server;
 use crate::support::gateway::Gateway;
-use crate::support::{DEADLINE, LONG, generation, wait_until};
+use crate::support::{LONG, generation, wait_until};
 
 /// The name of the layer.
 const LAYER: &str = "etcd:/app/";
@@ -87,11 +87,7 @@ fn assert_equal(store: &Store, server: &Server) {
     let (pairs, revision) = server.list("/app/");
     // The last change below the prefix may be an earlier one.
     let is_equal = || contents(&store.pin()) == pairs.iter().cloned().collect();
-    wait_until(
-        DEADLINE,
-        "the configuration is that of the server",
-        is_equal,
-    );
+    wait_until(LONG, "the configuration is that of the server", is_equal);
     let reached = store.status().layers[0]
         .remote
         .as_ref()

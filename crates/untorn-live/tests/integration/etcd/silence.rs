@@ -7,7 +7,7 @@ use super::server::{Server, program};
 use super::{LAYER, SHORT, count, endpoint, follow, layer};
 use crate::support::gateway::{Gateway, Keys};
 use crate::support::proxy::{Mode, Proxy};
-use crate::support::{DEADLINE, HOUR, LONG, wait_until};
+use crate::support::{HOUR, LONG, wait_until};
 
 /// Returns more keys than a probe lists.
 fn many() -> Keys {
@@ -45,7 +45,7 @@ fn hung_member_is_left_by_many_keys() {
     let is_watched = || next.accepted() >= 2;
     wait_until(LONG, "the other endpoint is watched", is_watched);
     let revision = server.put("/app/a", "1");
-    store.wait_for(LAYER, revision, DEADLINE).expect("it comes");
+    store.wait_for(LAYER, revision, LONG).expect("it comes");
     assert_eq!(endpoint(&store).as_deref(), Some(&*next.url()));
 }
 
@@ -59,7 +59,7 @@ fn dead_watch_of_many_keys_is_opened_again() {
     let mut keys = many();
     let lost = keys.change("/app/7", Some("lost"));
     gateway.replace(keys);
-    let config = store.wait_for(LAYER, lost, DEADLINE).expect("it is found");
+    let config = store.wait_for(LAYER, lost, LONG).expect("it is found");
     assert_eq!(config.get_as::<String>("7").as_deref(), Ok("lost"));
     assert_eq!(watches(&gateway), 2);
     // A probe between a change and its event opens another watch too.
@@ -86,8 +86,6 @@ fn sweep_replaces_a_watch_that_loses() {
     let mut keys = many();
     let lost = keys.change("/app/7", Some("lost"));
     gateway.replace(keys);
-    store.wait_for(LAYER, lost, DEADLINE).expect("it is found");
-    wait_until(DEADLINE, "another watch is opened", || {
-        watches(&gateway) == 2
-    });
+    store.wait_for(LAYER, lost, LONG).expect("it is found");
+    wait_until(LONG, "another watch is opened", || watches(&gateway) == 2);
 }

@@ -12,7 +12,7 @@ use super::{LAYER, assert_equal, followed, wait_for, write};
 use crate::support::process::{descriptors, resident, threads};
 use crate::support::proxy::{Mode, Proxy};
 use crate::support::readers::Readers;
-use crate::support::{DEADLINE, LONG, generation, wait_until};
+use crate::support::{LONG, generation, wait_until};
 
 /// The environment variable with the seconds.
 const VARIABLE: &str = "UNTORN_SOAK_ETCD";
@@ -102,6 +102,6 @@ fn soak() {
     drop(store);
     drop(proxy);
     let are_gone = || threads() == threads_before && descriptors() <= descriptors_before + 2;
-    wait_until(DEADLINE, "threads and descriptors have ended", are_gone);
+    wait_until(LONG, "threads and descriptors have ended", are_gone);
     println!("{number} rounds; {quarter} KiB after a quarter, {end} KiB at the end");
 }

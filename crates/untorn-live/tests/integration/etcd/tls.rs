@@ -15,7 +15,7 @@ use super::login::enable_users;
 use super::server::{Server, free_address, program, programs};
 use super::{LAYER, layer};
 use crate::support::proxy::Proxy;
-use crate::support::{DEADLINE, LONG, folder, wait_for_refusal};
+use crate::support::{LONG, folder, wait_for_refusal};
 
 /// An authority, with its certificate in a file.
 struct Authority {
@@ -114,7 +114,7 @@ fn keys_are_served_by_tls() {
         let revision = secured.server.put("/app/limit", "2");
         let config = store.wait_for(LAYER, revision, LONG).expect("it comes");
         assert_eq!(config.get_as::<u8>("limit"), Ok(2));
-        assert!(store.stop(DEADLINE));
+        assert!(store.stop(LONG));
     }
 }
 
