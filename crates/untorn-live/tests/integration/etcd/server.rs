@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use ureq::Agent;
 
-use crate::support::{LONG, folder};
+use crate::support::{DEADLINE, LONG, folder};
 
 /// The most threads that call the server at once.
 const WRITERS: usize = 10;
@@ -44,14 +44,20 @@ pub(super) fn program() -> Option<PathBuf> {
 pub(super) struct Server {
     program: PathBuf,
     options: Vec<String>,
-    /// Addresses of clients, besides the plain one of the tests.
-    more: Vec<String>,
-    address: SocketAddr,
-    peers: SocketAddr,
+    addresses: Addresses,
     folder: TempDir,
     child: Child,
     /// Keeps connections to the server open.
     agent: Agent,
+}
+
+/// Where a server listens.
+struct Addresses {
+    /// For the client of the tests.
+    plain: SocketAddr,
+    /// For clients with TLS.
+    secured: Option<SocketAddr>,
+    peers: SocketAddr,
 }
 
 impl Server {
@@ -60,35 +66,41 @@ impl Server {
     }
 
     pub(super) fn with_options(program: &Path, options: &[&str]) -> Self {
-        Self::launch(program, Vec::new(), options)
+        Self::launch(program, false, options)
     }
 
-    /// Starts a server that listens for clients at another address too.
-    pub(super) fn with_listener(program: &Path, url: String, options: &[&str]) -> Self {
-        Self::launch(program, vec![url], options)
+    /// Starts a server that listens for clients with TLS too.
+    pub(super) fn with_tls(program: &Path, options: &[&str]) -> Self {
+        Self::launch(program, true, options)
     }
 
-    fn launch(program: &Path, more: Vec<String>, options: &[&str]) -> Self {
-        let (address, peers) = (free_address(), free_address());
-        let folder = folder();
-        let options = options.iter().map(ToString::to_string).collect();
-        let child = spawn(program, &options, &more, address, peers, folder.path());
-        let server = Self {
-            program: program.into(),
-            options,
-            more,
-            address,
-            peers,
-            folder,
-            child,
-            agent: agent(),
-        };
-        server.wait();
-        server
+    fn launch(program: &Path, is_secured: bool, options: &[&str]) -> Self {
+        let options: Vec<_> = options.iter().map(ToString::to_string).collect();
+        let start = Instant::now();
+        loop {
+            let (folder, addresses) = (folder(), Addresses::free(is_secured));
+            let mut server = Self {
+                child: spawn(program, &options, &addresses, folder.path()),
+                program: program.into(),
+                options: options.clone(),
+                addresses,
+                folder,
+                agent: agent(),
+            };
+            if server.answers() {
+                return server;
+            }
+            // Another test may have taken a port before the server did.
+            assert!(start.elapsed() < LONG, "etcd ends as soon as it starts");
+        }
     }
 
     pub(super) fn address(&self) -> SocketAddr {
-        self.address
+        self.addresses.plain
+    }
+
+    pub(super) fn secured_address(&self) -> SocketAddr {
+        self.addresses.secured.expect("a server with TLS")
     }
 
     #[cfg(target_os = "linux")]
@@ -97,7 +109,7 @@ impl Server {
     }
 
     pub(super) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.address())
     }
 
     /// Kills the server as `kill -9` does.
@@ -122,27 +134,47 @@ impl Server {
     fn respawn(&mut self) {
         // Its connections ended with the last server.
         self.agent = agent();
-        self.child = spawn(
-            &self.program,
-            &self.options,
-            &self.more,
-            self.address,
-            self.peers,
-            self.folder.path(),
-        );
-        self.wait();
-    }
-
-    fn wait(&self) {
         let start = Instant::now();
         loop {
-            let answer = ureq::get(format!("{}/health", self.url())).call();
-            if answer.is_ok() {
+            let folder = self.folder.path();
+            self.child = spawn(&self.program, &self.options, &self.addresses, folder);
+            if self.answers() {
                 return;
             }
-            assert!(start.elapsed() < LONG, "etcd does not start: {answer:?}");
+            // Another test may have a port for a while. The clients of the server know the old one.
+            assert!(start.elapsed() < LONG, "etcd ends as soon as it starts");
+        }
+    }
+
+    /// Waits until the server answers, and returns whether it does: otherwise it has ended.
+    fn answers(&mut self) -> bool {
+        let start = Instant::now();
+        while !self.is_healthy() {
+            if let Ok(Some(_)) = self.child.try_wait() {
+                return false;
+            }
+            assert!(start.elapsed() < LONG, "etcd does not answer");
             thread::sleep(Duration::from_millis(20));
         }
+        true
+    }
+
+    /// Returns whether it is this server that answers: another one may have the port, and may not
+    /// answer at all.
+    fn is_healthy(&self) -> bool {
+        let agent: Agent = Agent::config_builder()
+            .timeout_connect(Some(DEADLINE))
+            .timeout_per_read(Some(DEADLINE))
+            .build()
+            .into();
+        let get = |path: &str| {
+            let answer = agent.get(format!("{}{path}", self.url())).call();
+            answer.and_then(|mut answer| answer.body_mut().read_to_string())
+        };
+        // The variables have the arguments, and these have the folder.
+        let folder = self.folder.path().display().to_string();
+        get("/debug/vars").is_ok_and(|variables| variables.contains(&folder))
+            && get("/health").is_ok()
     }
 
     /// Calls a method of the gateway.
@@ -209,16 +241,22 @@ impl Drop for Server {
     }
 }
 
-fn spawn(
-    program: &Path,
-    options: &Vec<String>,
-    more: &[String],
-    address: SocketAddr,
-    peers: SocketAddr,
-    folder: &Path,
-) -> Child {
-    let plain = [format!("http://{address}")];
-    let urls = [&plain, more].concat().join(",");
+impl Addresses {
+    fn free(is_secured: bool) -> Self {
+        Self {
+            plain: free_address(),
+            secured: is_secured.then(free_address),
+            peers: free_address(),
+        }
+    }
+}
+
+fn spawn(program: &Path, options: &[String], addresses: &Addresses, folder: &Path) -> Child {
+    let mut urls = format!("http://{}", addresses.plain);
+    if let Some(secured) = addresses.secured {
+        urls += &format!(",https://{secured}");
+    }
+    let peers = addresses.peers;
     Command::new(program)
         .args(["--name", "one", "--data-dir"])
         .arg(folder.join("data"))
@@ -236,7 +274,7 @@ fn spawn(
         .expect("etcd starts")
 }
 
-pub(super) fn free_address() -> SocketAddr {
+fn free_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("bound")
 }

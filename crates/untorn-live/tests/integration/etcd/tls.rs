@@ -1,7 +1,6 @@
 //! etcd with TLS, which asks for a certificate of the client.
 
 use std::fs;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use rcgen::{
@@ -12,7 +11,7 @@ use untorn_live::layer::{Etcd, Tls};
 use untorn_live::{ErrorKind, Store};
 
 use super::login::enable_users;
-use super::server::{Server, free_address, program, programs};
+use super::server::{Server, program, programs};
 use super::{LAYER, layer};
 use crate::support::proxy::Proxy;
 use crate::support::{LONG, folder, wait_for_refusal};
@@ -55,7 +54,6 @@ impl Authority {
 /// A server with TLS, and what its clients need.
 struct Secured {
     server: Server,
-    address: SocketAddr,
     folder: TempDir,
     authority: Authority,
     client: (PathBuf, PathBuf),
@@ -67,7 +65,6 @@ impl Secured {
         let authority = Authority::new(folder.path(), "authority");
         let (certificate, key) = authority.issue(folder.path(), "server");
         let client = authority.issue(folder.path(), "client");
-        let address = free_address();
         let text = |path: &PathBuf| path.display().to_string();
         let options = [
             "--cert-file",
@@ -78,10 +75,8 @@ impl Secured {
             &text(&authority.file),
             "--client-cert-auth",
         ];
-        let server = Server::with_listener(program, format!("https://{address}"), &options);
         Self {
-            server,
-            address,
+            server: Server::with_tls(program, &options),
             folder,
             authority,
             client,
@@ -89,7 +84,7 @@ impl Secured {
     }
 
     fn url(&self) -> String {
-        format!("https://{}", self.address)
+        format!("https://{}", self.server.secured_address())
     }
 
     fn tls(&self) -> Tls {
@@ -167,7 +162,7 @@ fn replaced_certificates_are_used_next() {
     let Some(program) = program() else { return };
     let secured = Secured::start(&program);
     secured.server.put("/app/limit", "1");
-    let proxy = Proxy::start(secured.address);
+    let proxy = Proxy::start(secured.server.secured_address());
     let url = proxy.url().replace("http", "https");
     let folder = secured.folder.path();
     let (chain, key) = &secured.client;
