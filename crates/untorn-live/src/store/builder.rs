@@ -354,9 +354,10 @@ impl StoreBuilder {
     ///
     /// It runs on the thread of the source, or of the [cache](Cache), without a lock; its next fetch
     /// or write waits. The refusals and recoveries of a layer are reported one after another, in the
-    /// order in which they came: what comes while a callback runs is left to its thread. It must not wait for the sources: on the thread of one,
-    /// [`Store::refresh`](crate::Store::refresh) returns an error. A panic is reported by the panic
-    /// hook only. A later callback replaces an earlier one.
+    /// order in which they came: what comes while a callback runs is left to its thread. It must not
+    /// wait for the sources: on the thread of one, [`Store::refresh`](crate::Store::refresh) returns
+    /// an error. A panic is reported by the panic hook only. A later callback replaces an earlier
+    /// one.
     ///
     /// # Examples
     /// ```
@@ -378,9 +379,9 @@ impl StoreBuilder {
     /// source has again what is in force. It is called once for each layer, when the revision is
     /// published.
     ///
-    /// It runs on the thread of a source, without a lock, after that of
-    /// [`on_refusal`](Self::on_refusal) for what came before, and a panic is reported in the same way. A later callback
-    /// replaces an earlier one.
+    /// It runs on the thread of a source, without a lock, after the callback of
+    /// [`on_refusal`](Self::on_refusal) for what came before, and a panic is reported in the same
+    /// way. A later callback replaces an earlier one.
     ///
     /// # Examples
     /// ```
