@@ -1,10 +1,12 @@
 //! Errors and panics: the last good contents stay, the status reports the failure, and the poller
 //! backs off and recovers.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt;
 use std::io;
 use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -194,27 +196,50 @@ fn cloned_statuses_share_the_message() {
 fn backoff_doubles_to_its_cap_and_resets_on_success() {
     let seconds = Duration::from_secs;
     let config = config();
-    let configure =
-        |builder: untorn::poller::PollerBuilder<_>| builder.jitter(0.0).max_backoff(seconds(10));
-    let (poller, control) = started(&config, contents([("a", 1)]), configure);
-    for _ in 0..2 {
-        let mut waits = Vec::new();
-        for failures in 1..8 {
-            control.poll(&poller, error("no")).expect_err("a failure");
-            let status = poller.status();
-            assert_eq!(status.failures_in_a_row, failures);
-            let Activity::BackingOff { due: Some(due) } = status.activity else {
-                panic!("{status:?}");
-            };
-            waits.push(due - status.last_failure.expect("one").ended);
+    let fails = Arc::new(AtomicBool::new(false));
+    let source = {
+        let fails = Arc::clone(&fails);
+        move || match fails.load(Ordering::SeqCst) {
+            true => Err("no"),
+            false => Ok([("a", 1)]),
         }
-        assert_eq!(waits, [1, 2, 4, 8, 10, 10, 10].map(seconds));
-        control.poll(&poller, unchanged()).expect("a success");
+    };
+    let poller = Poller::every(HOUR, source)
+        .min_gap(Duration::ZERO)
+        .jitter(0.0)
+        .max_backoff(seconds(10))
+        .start(&config)
+        .expect("a thread");
+    poller.wait_until_fresh(LONG).expect("contents");
+    let waits = [1, 2, 4, 8, 10, 10, 10].map(seconds);
+    let mut checked = BTreeSet::new();
+    for round in 1.. {
+        fails.store(true, Ordering::SeqCst);
+        loop {
+            poller.refresh_now(LONG).expect_err("a failure");
+            let status = poller.status();
+            // If the test is delayed, retries run and fail too.
+            let Activity::BackingOff { due: Some(due) } = status.activity else {
+                continue;
+            };
+            let wait = due - status.last_failure.expect("one").ended;
+            let failures = status.failures_in_a_row as usize;
+            assert_eq!(wait, waits[failures.min(waits.len()) - 1], "{failures}");
+            checked.insert(failures);
+            if failures >= waits.len() {
+                break;
+            }
+        }
+        fails.store(false, Ordering::SeqCst);
+        poller.refresh_now(LONG).expect("a success");
         let status = poller.status();
         let Activity::Sleeping { due: Some(due) } = status.activity else {
             panic!("{status:?}");
         };
         assert_eq!(due - status.last_success.expect("one").ended, HOUR);
+        if round > 1 && (1..=waits.len()).all(|failures| checked.contains(&failures)) {
+            break;
+        }
     }
 }
 
@@ -243,17 +268,24 @@ fn failing_source_is_fetched_less_often() {
 #[test]
 fn trigger_interrupts_backoff() {
     let config = config();
-    let (source, control) = controlled_source();
+    let mut fetches = 0;
+    let (started, starts) = mpsc::channel();
+    let source = move || {
+        fetches += 1;
+        _ = started.send(());
+        match fetches {
+            1..=12 => Err("no"),
+            _ => Ok([("a", 1)]),
+        }
+    };
     let builder = Poller::every(HOUR, source).min_gap(Duration::ZERO);
     let builder = builder.jitter(0.0);
     let poller = builder.start(&config).expect("a thread");
-    // From the sixth failure on, a backoff takes longer than the test.
-    for message in ["no"; 12] {
-        control.supply(error(message));
-        control.wait_for_a_fetch();
+    // From the seventh failure on, a backoff takes longer than this waits for the next fetch.
+    for _ in 0..12 {
+        starts.recv_timeout(LONG).expect("a fetch");
         poller.trigger();
     }
-    control.supply(contents([("a", 1)]));
     let fresh = poller.wait_until_fresh(LONG);
     assert_eq!(fresh, Ok(Revision::from(1)));
 }

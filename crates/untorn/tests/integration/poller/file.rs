@@ -102,7 +102,8 @@ fn poller_follows_renames_removal_and_broken_files() {
     assert!(reason.starts_with("cannot read it: line 2: "), "{reason}");
     fs::write(&path, b"name = '\xff'").expect("written");
     assert!(polled.refused().contains("UTF-8"));
-    assert_eq!(polled.poller.status().failures_in_a_row, 3);
+    // And retries, if the test was delayed.
+    assert!(polled.poller.status().failures_in_a_row >= 3);
 
     // The previous contents again: nothing new.
     fs::write(&path, document(4)).expect("written");

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use untorn::poller::{FailureKind, PollerBuilder, RefreshError};
+use untorn::poller::{FailureKind, RefreshError};
 use untorn::{Map, Poller, Revision};
 
 use super::support::{
@@ -119,9 +119,7 @@ fn accepted_answer_passes_once() {
 #[test]
 fn acceptance_ends_with_a_failed_poll() {
     let config = Arc::new(Map::new());
-    // Without jitter, no poll of the backoff comes within a second and takes an answer of the test.
-    let configure = |builder: PollerBuilder<_>| builder.jitter(0.0);
-    let (poller, control) = started(&config, contents(numbers(9)), configure);
+    let (poller, control) = started(&config, contents(numbers(9)), |builder| builder);
     accept_next(&poller, &control, error("no"));
     assert_eq!(poller.status().failures_in_a_row, 1);
     refused(control.poll(&poller, contents([])));

@@ -15,7 +15,7 @@ use untorn::poller::{
 use untorn::{Fetched, Poller, Published, Refreshed, Revision, Source};
 
 use super::stop::must_end;
-use super::support::{HOUR, LONG};
+use super::support::{HOUR, LONG, OnDemand};
 
 /// A check of numbers.
 type Check = Box<dyn Fn(&[u32]) -> Result<(), Rejection> + Send + Sync>;
@@ -119,7 +119,7 @@ fn target_rejects_with_causes_and_keeps_its_value() {
         false => Ok(()),
     });
     let (send, answers) = mpsc::channel::<Vec<u32>>();
-    let source = move || answers.recv_timeout(LONG);
+    let source = OnDemand(move || answers.recv_timeout(LONG));
     let poller = Poller::every(HOUR, source)
         .min_gap(Duration::ZERO)
         .start(&target)
@@ -238,6 +238,11 @@ fn position_advances_with_the_commit_of_the_target() {
                     token: (position + 1).into(),
                 },
             })
+        }
+
+        /// No retry commits between two polls of the test.
+        fn wanted_delay(&self) -> Option<Duration> {
+            Some(HOUR)
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use untorn::poller::{Delta, DeltaSource, FailureKind, FetchedAfter, RefreshError, ResumeToken};
-use untorn::{Map, Poller, Published};
+use untorn::{Map, Poller, Published, Revision};
 
 use super::stop::must_end;
 use super::support::{Answer, HOUR, LONG, SourceControl, contents, started};
@@ -242,7 +242,11 @@ fn value_of_a_panic_in_eq_is_dropped_unlocked() {
         .start(&published)
         .expect("a thread");
     assert_panicked(poller.refresh_now(LONG));
-    assert_eq!(published.revision().get(), 1, "the drop has published");
+    // Once, or again after a retry.
+    assert!(
+        published.revision() > Revision::FIRST,
+        "the drop has published"
+    );
 }
 
 /// Deltas without a position, which the poller drops.
@@ -264,7 +268,7 @@ fn refused_deltas_may_panic_in_their_drop() {
     });
 }
 
-fn assert_panicked(poll: Result<untorn::Revision, RefreshError>) {
+fn assert_panicked(poll: Result<Revision, RefreshError>) {
     let Err(RefreshError::Failed(failure)) = poll else {
         panic!("{poll:?}");
     };

@@ -1,6 +1,6 @@
 //! A poller that publishes one value: a typed configuration, for example.
 
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use untorn::poller::{FailureKind, RefreshError};
@@ -23,23 +23,21 @@ fn parse(text: &str) -> Result<Config, String> {
 
 #[test]
 fn value_of_a_closure_is_published() {
-    let (send, texts) = mpsc::channel();
-    let source = move || {
-        let text: &str = texts
-            .recv_timeout(LONG)
-            .map_err(|error| error.to_string())?;
-        parse(text)
+    // A text that stays, so that a retry after a failure does not take it from the next poll.
+    let text = Arc::new(Mutex::new("db1:8080"));
+    let source = {
+        let text = Arc::clone(&text);
+        move || parse(*text.lock().map_err(|error| error.to_string())?)
     };
     let config = Arc::new(Published::new(parse("localhost:80").expect("valid")));
     let poller = Poller::every(HOUR, source)
         .min_gap(Duration::ZERO)
         .start(&config)
         .expect("a thread");
-    let poll = |text| {
-        send.send(text).expect("the source waits");
+    let poll = |new| {
+        *text.lock().expect("not poisoned") = new;
         poller.refresh_now(LONG)
     };
-    send.send("db1:8080").expect("the source waits");
     assert_eq!(poller.wait_until_fresh(LONG), Ok(Revision::from(1)));
     assert_eq!((&*config.pin().host, config.pin().port), ("db1", 8080));
     let refreshed = || poller.status().last_success.expect("one").refreshed;

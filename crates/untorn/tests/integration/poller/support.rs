@@ -40,6 +40,8 @@ pub(crate) struct ControlledSource<K, V> {
     entered: Sender<()>,
     answers: Receiver<Answer<K, V>>,
     resets: Arc<AtomicUsize>,
+    /// True if the last fetch failed, or its contents did not get into the map.
+    failed: bool,
 }
 
 impl<K, V> Source for ControlledSource<K, V> {
@@ -47,13 +49,42 @@ impl<K, V> Source for ControlledSource<K, V> {
     type Error = Box<dyn Error + Send + Sync>;
 
     fn fetch(&mut self) -> FetchResult<K, V> {
+        self.failed = true; // also if the answer panics
         _ = self.entered.send(());
         let answer = self.answers.recv_timeout(LONG);
-        answer.map_err(|_| "the test supplied no answer")?()
+        let fetched = answer.map_err(|_| "the test supplied no answer")?()?;
+        self.failed = false;
+        Ok(fetched)
     }
 
     fn reset(&mut self) {
+        self.failed = true;
         self.resets.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Delays the retry after a failure, which would take the answer of the test's next poll.
+    fn next_delay(&self) -> Option<Duration> {
+        self.failed.then_some(HOUR)
+    }
+}
+
+/// A closure that is fetched only when the test asks for it, also after a failure.
+pub(crate) struct OnDemand<F>(pub(crate) F);
+
+impl<F, C, R> Source for OnDemand<F>
+where
+    F: FnMut() -> Result<C, R>,
+    R: Into<Box<dyn Error + Send + Sync>>,
+{
+    type Contents = C;
+    type Error = R;
+
+    fn fetch(&mut self) -> Result<Fetched<C>, R> {
+        self.0().map(Fetched::Contents)
+    }
+
+    fn next_delay(&self) -> Option<Duration> {
+        Some(HOUR)
     }
 }
 
@@ -72,6 +103,7 @@ pub(crate) fn controlled_source<K, V>() -> (ControlledSource<K, V>, SourceContro
         entered,
         answers: answered,
         resets: Arc::clone(&resets),
+        failed: false,
     };
     let control = SourceControl {
         entered: Mutex::new(enters),
