@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -274,15 +274,21 @@ fn batches_that_do_not_block() {
     open.insert("a", 2);
     assert!(map.try_begin_batch().is_none(), "on the same thread, too");
     assert!(map.begin_batch_timeout(Duration::ZERO).is_none());
+    let (refused, refusals) = mpsc::channel();
     thread::scope(|scope| {
-        scope.spawn(|| {
+        let map = &map;
+        scope.spawn(move || {
             assert!(map.try_begin_batch().is_none());
             assert!(map.begin_batch_timeout(Duration::from_millis(2)).is_none());
+            refused.send(()).expect("the test waits");
             assert!(
                 map.begin_batch_timeout(Duration::MAX)
                     .is_some_and(|batch| batch.len() == 1)
             );
         });
+        refusals
+            .recv_timeout(Duration::from_secs(60))
+            .expect("the batch is open");
         thread::sleep(Duration::from_millis(20));
         open.commit();
     });

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
@@ -205,11 +206,16 @@ fn prompt_commits_wait_for_no_writer() {
     with_timeout("two maps' batches in one order", || {
         let [a, b] = [(); 2].map(|()| Map::from([(1, 0)]).with_prompt_reclamation());
         let (a, b) = (&a, &b);
-        let overlapped = AtomicU64::new(0);
+        let (overlapped, start) = (AtomicU64::new(0), Barrier::new(2));
         thread::scope(|scope| {
             for _ in 0..2 {
                 scope.spawn(|| {
-                    for round in 0..5_000 {
+                    start.wait();
+                    for round in 0.. {
+                        // A delayed thread may begin when the other has done its rounds.
+                        if round >= 5_000 && overlapped.load(Ordering::Relaxed) > 0 {
+                            break;
+                        }
                         let mut of_a = a.try_begin_batch().unwrap_or_else(|| {
                             overlapped.fetch_add(1, Ordering::Relaxed);
                             a.begin_batch()
@@ -219,11 +225,13 @@ fn prompt_commits_wait_for_no_writer() {
                         of_b.insert(1, round);
                         of_a.commit();
                         of_b.commit();
+                        if round % 64 == 0 {
+                            thread::yield_now();
+                        }
                     }
                 });
             }
         });
-        assert!(overlapped.into_inner() > 0, "no two batches have met");
         assert_eq!((a.retained(), b.retained()), (0, 0));
     });
 }

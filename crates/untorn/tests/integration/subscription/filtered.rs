@@ -244,6 +244,11 @@ fn no_change_is_lost_beside_a_writer() {
                     thread::yield_now();
                 }
             }
+            // Values of no earlier commit: without them, a follower that was delayed until now
+            // has no step if its keys have their first values again.
+            map.batch(|batch| (0..CHANGING).for_each(|key| _ = batch.insert(key, 3)));
+            state.extend((0..CHANGING).map(|key| (key, 3)));
+            states.push(state);
             drop(map);
             let steps = |(key, steps): (_, thread::ScopedJoinHandle<'_, _>)| {
                 (key, steps.join().expect("no panic"))

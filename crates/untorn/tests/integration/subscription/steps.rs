@@ -56,36 +56,50 @@ fn follow<T>(
     run
 }
 
+/// Follows with a pause after each transition, and shows their number in `seen`.
+fn follow_counted(subscription: Subscription<u64>, seen: &AtomicU64, pause: Duration) -> Run {
+    let (seen, mut transitions) = (Progress(seen), 0);
+    follow(
+        subscription,
+        |n| *n,
+        |_, _| {
+            thread::sleep(pause);
+            transitions += 1;
+            seen.set(transitions);
+        },
+    )
+}
+
 #[test]
 fn transitions_add_up_under_two_writers() {
     const COMMITS: u64 = 5_000;
     let value = Published::new(0);
     let late = value.subscribe();
+    let (fast_seen, slow_seen) = (AtomicU64::new(0), AtomicU64::new(0));
     let (fast, slow) = with_timeout("followers that end with the value", || {
         thread::scope(|scope| {
             let (fast, slow) = (value.subscribe(), value.subscribe());
-            let fast = scope.spawn(|| follow(fast, |n| *n, |_, _| ()));
-            let slow = scope.spawn(|| {
-                follow(
-                    slow,
-                    |n| *n,
-                    |_, _| thread::sleep(Duration::from_micros(300)),
-                )
-            });
+            let fast = scope.spawn(|| follow_counted(fast, &fast_seen, Duration::ZERO));
+            let slow = scope.spawn(|| follow_counted(slow, &slow_seen, Duration::from_micros(300)));
+            let seen = [&fast_seen, &slow_seen];
             let value = scope.spawn(move || {
+                let value = &value;
                 thread::scope(|scope| {
-                    for _ in 0..2 {
-                        scope.spawn(|| {
+                    for writer in 0..2 {
+                        scope.spawn(move || {
                             for n in 0..COMMITS {
                                 value.update(|n| n + 1);
                                 if n % 16 == 0 {
                                     thread::yield_now();
                                 }
+                                // Even a delayed follower has a step for each of these.
+                                if writer == 0 && n % 250 == 0 {
+                                    seen.iter().for_each(|seen| wait_until(seen, n / 250));
+                                }
                             }
                         });
                     }
                 });
-                drop(value);
             });
             value.join().expect("no writer panics");
             (
