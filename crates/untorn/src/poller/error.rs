@@ -29,11 +29,13 @@ use super::status::{Activity, Failure};
 /// ```
 /// # use std::sync::Arc;
 /// # use std::time::Duration;
+/// # use untorn::poller::Activity;
 /// # use untorn::{Map, Poller};
 /// let config = Arc::new(Map::new());
 /// let (answer, answers) = std::sync::mpsc::channel();
 /// let read = move || answers.recv().map(|port| [("port", port)]); // hangs
 /// let poller = Poller::every(Duration::from_secs(10), read).start(&config)?;
+/// # while !matches!(poller.status().activity, Activity::Fetching { .. }) {}
 /// let timeout = Duration::from_millis(20);
 /// let error = poller.refresh_now(timeout).unwrap_err().to_string();
 /// // no fresh contents within 20ms: a fetch has been running for 20.1ms; limit how long the source
