@@ -137,9 +137,10 @@ impl Schedule {
             (time.is_none(), time)
         })?;
         let due = due?;
-        let now = clock.now().instant;
+        // In this order, so that a delayed thread does not move the time back.
+        let left = self.left()?;
         // Differs if the machine was suspended.
-        let corrected = now.checked_add(self.left()?)?;
+        let corrected = clock.now().instant.checked_add(left)?;
         let is_late = due.saturating_duration_since(corrected) > SUSPENDED;
         Some(if is_late { corrected } else { due })
     }
