@@ -161,7 +161,8 @@ mod tests {
             steps += u32::from(next != last);
             last = next;
         }
-        assert!(first.elapsed() >= last.elapsed());
+        let since_last = last.elapsed();
+        assert!(first.elapsed() >= since_last);
         let before = last.clone().back_to(first.instant);
         assert_eq!(before.instant, first.instant);
         assert!(before.boot <= last.boot);
