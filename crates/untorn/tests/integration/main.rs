@@ -1,8 +1,8 @@
 //! Tests of the public interface that share one process.
 //!
-//! Tests that start child processes or count threads are in `process`, and tests that count
-//! allocations in `memory`. No test here sets an environment variable or another value of the whole
-//! process. The one panic hook, in `silence`, acts only on
+//! Tests that start child processes or count threads are in `process` (except those of `tracing`,
+//! which run alone), and tests that count allocations in `memory`. No test here sets an environment
+//! variable or another value of the whole process. The one panic hook, in `silence`, acts only on
 //! threads that call it. `tidy` checks that each file of these folders is compiled.
 
 #[path = "../support/mod.rs"]

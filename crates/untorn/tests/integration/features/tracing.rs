@@ -1,4 +1,7 @@
 //! tracing: one event with both sides for each overlap that the policy handles.
+//!
+//! Tests of events run alone: the first thread that emits an event may decide for all whether it is
+//! of interest, also a thread of another test without a subscriber.
 
 use std::cell::Cell as StdCell;
 use std::collections::BTreeMap;
@@ -10,6 +13,8 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 use untorn::{OnOverlap, Overlap, OverlapCell};
+
+use crate::support::child::alone;
 
 /// A value that is not part of another number by chance.
 const VALUE: u32 = 265_265_265;
@@ -86,6 +91,9 @@ fn count(_: &Overlap) {
 
 #[test]
 fn each_handled_overlap_is_one_event() {
+    if !alone() {
+        return;
+    }
     let recorder = Recorder::new(|| {});
     tracing::subscriber::with_default(recorder.clone(), || {
         for policy in [OnOverlap::Panic, OnOverlap::Call(count)] {
@@ -131,6 +139,9 @@ fn each_handled_overlap_is_one_event() {
 
 #[test]
 fn map_event_names_where_threads_were_created() {
+    if !alone() {
+        return;
+    }
     let recorder = Recorder::new(|| {});
     let worker = {
         let recorder = recorder.clone();
@@ -173,6 +184,9 @@ static REENTRANT: OverlapCell<u32> = OverlapCell::named("reentrant", 0);
 /// A subscriber that accesses the cell of the event causes one event, not unbounded recursion.
 #[test]
 fn overlap_inside_a_subscriber_emits_no_event() {
+    if !alone() {
+        return;
+    }
     let recorder = Recorder::new(|| {
         let met = catch_unwind(|| drop(REENTRANT.write()));
         assert!(met.is_err(), "the read is still open");
@@ -185,6 +199,9 @@ fn overlap_inside_a_subscriber_emits_no_event() {
 
 #[test]
 fn panicking_subscriber_leaves_no_access_open() {
+    if !alone() {
+        return;
+    }
     let cell = OverlapCell::new(265);
     let recorder = Recorder::new(|| panic!("no more space"));
     tracing::subscriber::with_default(recorder.clone(), || {
@@ -201,6 +218,9 @@ fn panicking_subscriber_leaves_no_access_open() {
 
 #[test]
 fn failed_poll_emits_a_warning() {
+    if !alone() {
+        return;
+    }
     let recorder = Recorder::new(|| {});
     let on_its_thread = recorder.clone();
     let mut polls = 0;
