@@ -21,13 +21,19 @@ pub(crate) fn body() -> Option<String> {
 /// thread has its name, in a process of its own, and returns `false`.
 #[must_use]
 pub(crate) fn alone() -> bool {
+    alone_within(TIMEOUT)
+}
+
+/// Acts as [`alone`], and lets the process take this long.
+#[must_use]
+pub(crate) fn alone_within(timeout: Duration) -> bool {
     // Miri starts no process, and runs one test at a time.
     if cfg!(miri) || body().is_some() {
         return true;
     }
     let thread = thread::current();
     let test = thread.name().expect("a test's thread has its name");
-    let output = output(&mut command(test, "alone"));
+    let output = output_within(&mut command(test, "alone"), timeout);
     let text = String::from_utf8_lossy(&output.stdout);
     let passed = output.status.success() && text.contains("test result: ok. 1 passed");
     assert!(passed, "{text}{}", stderr(&output));
@@ -48,6 +54,10 @@ pub(crate) fn command(test: &str, body: &str) -> Command {
 }
 
 pub(crate) fn output(command: &mut Command) -> Output {
+    output_within(command, TIMEOUT)
+}
+
+fn output_within(command: &mut Command, timeout: Duration) -> Output {
     let mut child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -59,7 +69,7 @@ pub(crate) fn output(command: &mut Command) -> Output {
         let mut bytes = Vec::new();
         stdout.read_to_end(&mut bytes).map(|_| bytes)
     });
-    let status = thread::spawn(move || wait(&mut child));
+    let status = thread::spawn(move || wait_within(&mut child, timeout));
     let mut bytes = Vec::new();
     stderr.read_to_end(&mut bytes).expect("stderr can be read");
     Output {
@@ -90,12 +100,16 @@ pub(crate) fn run_on_one_pipe(mut command: Command) -> (ExitStatus, String) {
 
 /// Waits for a child that must end by itself, and returns its exit status.
 pub(crate) fn wait(child: &mut Child) -> ExitStatus {
+    wait_within(child, TIMEOUT)
+}
+
+fn wait_within(child: &mut Child, timeout: Duration) -> ExitStatus {
     let start = Instant::now();
     loop {
         if let Some(status) = child.try_wait().expect("the child can be waited for") {
             return status;
         }
-        if start.elapsed() > TIMEOUT {
+        if start.elapsed() > timeout {
             let _ = child.kill();
             panic!("the child hangs");
         }
