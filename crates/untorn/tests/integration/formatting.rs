@@ -159,10 +159,13 @@ fn poller_status_displays_as_one_line() {
     let failed = poller.refresh_now(LONG);
     assert!(matches!(failed, Err(RefreshError::Failed(_))), "{failed:?}");
     // The poller reports a failure a moment before it backs off.
-    while !matches!(poller.status().activity, Activity::BackingOff { .. }) {
+    let status = loop {
+        let status = poller.status();
+        if matches!(status.activity, Activity::BackingOff { .. }) {
+            break status;
+        }
         thread::yield_now();
-    }
-    let status = poller.status();
+    };
     assert!(status.activity.due().is_some());
     let line = status.to_string();
     assert!(line.starts_with("backing off, revision 0, "), "{line}");

@@ -153,25 +153,30 @@ impl Pair {
 
 #[test]
 fn views_are_never_torn_and_never_go_back() {
-    let (torn, overlapped) = torn_pairs(|value, generation| {
-        value.publish(Pair::of(generation));
-    });
-    assert_eq!(torn, 0);
-    assert!(
-        overlapped > 100,
-        "reads and commits hardly overlapped: {overlapped}"
-    );
+    let mut overlapped = 0;
+    // Several times if the readers hardly run beside the writer.
+    for _ in 0..20 {
+        let (torn, more) = torn_pairs(|value, generation| {
+            value.publish(Pair::of(generation));
+        });
+        assert_eq!(torn, 0);
+        overlapped += more;
+        if overlapped > 100 {
+            return;
+        }
+    }
+    panic!("reads and commits hardly overlapped: {overlapped}");
 }
 
 #[test]
 fn in_place_mutation_is_detected_as_torn() {
-    let (torn, _) = torn_pairs(|value, generation| {
+    let mutate = |value: &Published<Pair>, generation| {
         let pin = value.pin();
         pin.first.store(generation, Ordering::Release);
         thread::yield_now();
         pin.second.store(generation, Ordering::Release);
-    });
-    assert!(torn > 0);
+    };
+    assert!((0..20).any(|_| torn_pairs(mutate).0 > 0));
 }
 
 #[test]

@@ -90,9 +90,9 @@ fn force_overlap(second: fn(&Map), first: fn(&Map)) {
         let others_too = Arc::clone(&others);
         untorn::spawn("second", move || second(&others_too));
         loop {
-            first(&others);
             // Long compared with an access, so that the second thread is the one inside.
-            thread::sleep(Duration::from_millis(10));
+            thread::sleep(Duration::from_millis(100));
+            first(&others);
         }
     })
     .join()

@@ -95,12 +95,17 @@ fn batch_is_atomic_for_every_reader() {
             }
         });
     };
-    let (torn, overlapped) = torn(10_000, write, false);
-    assert_eq!(torn, 0);
-    assert!(
-        overlapped > 100,
-        "reads and commits hardly overlapped: {overlapped}"
-    );
+    let mut overlapped = 0;
+    // Several times if the readers hardly run beside the writer.
+    for _ in 0..20 {
+        let (torn, more) = torn(10_000, write, false);
+        assert_eq!(torn, 0);
+        overlapped += more;
+        if overlapped > 100 {
+            return;
+        }
+    }
+    panic!("reads and commits hardly overlapped: {overlapped}");
 }
 
 #[test]
@@ -113,6 +118,5 @@ fn unbatched_inserts_are_detected_as_torn() {
             }
         }
     };
-    let (torn, _) = torn(1_000, write, true);
-    assert!(torn > 0);
+    assert!((0..20).any(|_| torn(1_000, write, true).0 > 0));
 }
