@@ -180,7 +180,7 @@ impl<K, V, S> Map<K, V, S> {
     /// thread::scope(|scope| {
     ///     scope.spawn(|| services.insert("db", "ready"));
     ///     let ready = |view: &untorn::View<_, _>| view.get("db") == Some(&"ready");
-    ///     let view = services.wait_until(ready, Duration::from_secs(5))?;
+    ///     let view = services.wait_until(ready, Duration::from_secs(60))?;
     ///     assert_eq!(view.len(), 1);
     ///     Ok::<_, untorn::WaitError>(())
     /// })?;

@@ -79,7 +79,7 @@ impl<S: DeltaSource> PollerBuilder<S> {
     ///     Ok::<_, String>([("read by", name)])
     /// };
     /// let poller = Poller::every(Duration::MAX, read).named("config poller").start(&config)?;
-    /// poller.wait_until_fresh(Duration::from_secs(5)).unwrap();
+    /// poller.wait_until_fresh(Duration::from_secs(60)).unwrap();
     /// assert_eq!(config.pin()["read by"].as_deref(), Some("config poller"));
     /// # Ok::<_, std::io::Error>(())
     /// ```
@@ -112,7 +112,7 @@ impl<S: DeltaSource> PollerBuilder<S> {
     /// let jobs = Arc::new(Map::from([(1, "build")]));
     /// let read = || Ok::<[(i32, &str); 0], String>([]); // all jobs are done
     /// let poller = Poller::every(Duration::from_secs(10), read).allow_empty().start(&jobs)?;
-    /// poller.wait_until_fresh(Duration::from_secs(5)).unwrap();
+    /// poller.wait_until_fresh(Duration::from_secs(60)).unwrap();
     /// assert!(jobs.is_empty());
     /// # Ok::<_, std::io::Error>(())
     /// ```
@@ -143,7 +143,7 @@ impl<S: DeltaSource> PollerBuilder<S> {
     /// let config = Arc::new(Map::from([("a", 1), ("b", 2), ("c", 3)]));
     /// let read = || Ok::<_, String>([("a", 1)]);
     /// let poller = Poller::every(Duration::from_secs(10), read).max_removed(0.5).start(&config)?;
-    /// let refused = poller.refresh_now(Duration::from_secs(5)).unwrap_err();
+    /// let refused = poller.refresh_now(Duration::from_secs(60)).unwrap_err();
     /// assert_eq!(
     ///     refused.to_string(),
     ///     "the poll failed: refused contents that would remove 2 of 3 keys: at most 1 may be \
@@ -192,7 +192,7 @@ impl<S: DeltaSource> PollerBuilder<S> {
     /// let poller = Poller::every(Duration::from_secs(10), Server)
     ///     .resume_from(ResumeToken::from(7))
     ///     .start(&stored)?;
-    /// poller.wait_until_fresh(Duration::from_secs(5)).unwrap();
+    /// poller.wait_until_fresh(Duration::from_secs(60)).unwrap();
     /// assert_eq!((stored.get(&7), stored.get(&8)), (Some(7), Some(8)));
     /// # Ok::<_, std::io::Error>(())
     /// ```
@@ -221,7 +221,7 @@ impl<S: DeltaSource> PollerBuilder<S> {
     /// let poller = Poller::every(Duration::from_secs(10), read)
     ///     .on_failure(|failure| eprintln!("config: {failure}"))
     ///     .start(&config)?;
-    /// assert!(poller.refresh_now(Duration::from_secs(5)).is_err());
+    /// assert!(poller.refresh_now(Duration::from_secs(60)).is_err());
     /// # Ok::<_, std::io::Error>(())
     /// ```
     pub fn on_failure(mut self, callback: impl Fn(&Failure) + Send + Sync + 'static) -> Self {
@@ -251,7 +251,7 @@ impl<S: DeltaSource> PollerBuilder<S> {
     ///         }
     ///     })
     ///     .start(&config)?;
-    /// assert!(poller.refresh_now(Duration::from_secs(5)).is_ok());
+    /// assert!(poller.refresh_now(Duration::from_secs(60)).is_ok());
     /// # Ok::<_, std::io::Error>(())
     /// ```
     #[doc(alias = "on_refresh")]
@@ -282,7 +282,7 @@ impl<S: DeltaSource> PollerBuilder<S> {
     /// let config = Arc::new(Map::from([("1", 17)])); // until the first fetch
     /// let read = || Ok::<_, String>([("1", 265)]);
     /// let poller = Poller::every(Duration::from_secs(10), read).start(&config)?;
-    /// poller.wait_until_fresh(Duration::from_secs(5)).unwrap();
+    /// poller.wait_until_fresh(Duration::from_secs(60)).unwrap();
     /// assert_eq!(config.get("1"), Some(265));
     /// # Ok::<_, std::io::Error>(())
     /// ```

@@ -57,7 +57,7 @@ impl Poller {
     /// let config = Arc::new(Map::new());
     /// let read = || Ok::<_, String>([("1", 265)]);
     /// let poller = Poller::every(Duration::from_secs(10), read).start(&config)?;
-    /// poller.wait_until_fresh(Duration::from_secs(5)).unwrap();
+    /// poller.wait_until_fresh(Duration::from_secs(60)).unwrap();
     /// assert!(poller.age().is_some());
     /// # Ok::<_, std::io::Error>(())
     /// ```
@@ -78,7 +78,7 @@ impl Poller {
     /// let config = Arc::new(Map::<String, u32>::new());
     /// let read = || Err::<[_; 0], _>("the server is down");
     /// let poller = Poller::every(Duration::from_secs(10), read).start(&config)?;
-    /// assert!(poller.refresh_now(Duration::from_secs(5)).is_err());
+    /// assert!(poller.refresh_now(Duration::from_secs(60)).is_err());
     /// assert_eq!(poller.last_failure().unwrap().to_string(), "the server is down");
     /// # Ok::<_, std::io::Error>(())
     /// ```
@@ -124,12 +124,12 @@ impl Poller {
     /// let config = Arc::new(Map::new());
     /// let read = || Ok::<_, String>([("1", 265)]);
     /// let poller = Poller::every(Duration::from_secs(10), read).start(&config)?;
-    /// poller.wait_until_fresh(Duration::from_secs(5)).unwrap();
+    /// poller.wait_until_fresh(Duration::from_secs(60)).unwrap();
     /// poller.pause();
     /// let late = poller.refresh_now(Duration::from_millis(10)).unwrap_err();
     /// assert!(late.to_string().ends_with("the poller is paused; call `resume`"));
     /// poller.resume();
-    /// assert!(poller.wait_until_fresh(Duration::from_secs(5)).is_ok());
+    /// assert!(poller.wait_until_fresh(Duration::from_secs(60)).is_ok());
     /// # Ok::<_, std::io::Error>(())
     /// ```
     #[doc(alias = "suspend")]
@@ -150,7 +150,7 @@ impl Poller {
     /// let poller = Poller::every(Duration::from_secs(10), read).start(&config)?;
     /// poller.pause();
     /// poller.resume();
-    /// assert!(poller.refresh_now(Duration::from_secs(5)).is_ok());
+    /// assert!(poller.refresh_now(Duration::from_secs(60)).is_ok());
     /// # Ok::<_, std::io::Error>(())
     /// ```
     pub fn resume(&self) {

@@ -211,7 +211,7 @@ pub enum FetchedAfter<C, D> {
 /// let limits = Arc::new(Map::new());
 /// let client = Client(Arc::clone(&log));
 /// let poller = Poller::every(Duration::from_secs(10), client).start(&limits)?;
-/// let timeout = Duration::from_secs(5);
+/// let timeout = Duration::from_secs(60);
 /// poller.wait_until_fresh(timeout).unwrap();
 /// assert_eq!(limits.len(), 2);
 ///

@@ -20,7 +20,7 @@ use super::status::{Activity, Failure};
 /// let read = || Err::<[_; 0], _>("the server is down");
 /// let poller = Poller::every(Duration::from_secs(10), read).start(&config)?;
 /// poller.stop();
-/// assert_eq!(poller.refresh_now(Duration::from_secs(5)), Err(RefreshError::Stopped));
+/// assert_eq!(poller.refresh_now(Duration::from_secs(60)), Err(RefreshError::Stopped));
 /// # Ok::<_, std::io::Error>(())
 /// ```
 ///

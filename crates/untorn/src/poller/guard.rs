@@ -72,7 +72,7 @@ impl Guard {
 /// let config = Arc::new(Map::from([("low", 10), ("high", 20)]));
 /// let read = || Ok::<_, String>([("low", 10)]); // half of the response
 /// let poller = Poller::every(Duration::from_secs(10), read).max_removed(0.2).start(&config)?;
-/// match poller.refresh_now(Duration::from_secs(5)) {
+/// match poller.refresh_now(Duration::from_secs(60)) {
 ///     Err(RefreshError::Failed(failure)) => {
 ///         let FailureKind::Refused(refusal) = failure.kind else { unreachable!() };
 ///         assert_eq!((refusal.removed, refusal.entries), (1, 2));

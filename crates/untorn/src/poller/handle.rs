@@ -31,7 +31,7 @@ use crate::Revision;
 /// let read = || Ok::<_, String>([("port", 80)]);
 /// let poller = Poller::every(Duration::from_secs(10), read).start(&config)?;
 /// let handle = poller.handle();
-/// let reload = std::thread::spawn(move || handle.refresh_now(Duration::from_secs(5)));
+/// let reload = std::thread::spawn(move || handle.refresh_now(Duration::from_secs(60)));
 /// assert!(reload.join().unwrap().is_ok());
 /// assert_eq!(config.get("port"), Some(80));
 /// # Ok::<_, std::io::Error>(())
@@ -76,9 +76,9 @@ impl PollerHandle {
     /// let read = || Ok::<[(i32, &str); 0], String>([]);
     /// let poller = Poller::every(Duration::from_secs(10), read).start(&jobs)?;
     /// let handle = poller.handle();
-    /// assert!(handle.refresh_now(Duration::from_secs(5)).is_err());
+    /// assert!(handle.refresh_now(Duration::from_secs(60)).is_err());
     /// handle.accept_next();
-    /// handle.wait_until_fresh(Duration::from_secs(5)).unwrap();
+    /// handle.wait_until_fresh(Duration::from_secs(60)).unwrap();
     /// assert!(jobs.is_empty());
     /// # Ok::<_, std::io::Error>(())
     /// ```
@@ -103,9 +103,9 @@ impl PollerHandle {
     /// # let read = || Ok::<_, String>([("1", 265)]);
     /// # let poller = Poller::every(Duration::from_secs(10), read).start(&config)?;
     /// let handle = poller.handle();
-    /// assert!(handle.refresh_now(Duration::from_secs(5)).is_ok());
+    /// assert!(handle.refresh_now(Duration::from_secs(60)).is_ok());
     /// drop(poller);
-    /// assert!(handle.refresh_now(Duration::from_secs(5)).is_err());
+    /// assert!(handle.refresh_now(Duration::from_secs(60)).is_err());
     /// # Ok::<_, std::io::Error>(())
     /// ```
     #[track_caller]
@@ -132,7 +132,7 @@ impl PollerHandle {
     /// # let config = Arc::new(Map::new());
     /// # let read = || Ok::<_, String>([("1", 265)]);
     /// # let poller = Poller::every(Duration::from_secs(10), read).start(&config)?;
-    /// assert!(poller.handle().wait_until_fresh(Duration::from_secs(5)).is_ok());
+    /// assert!(poller.handle().wait_until_fresh(Duration::from_secs(60)).is_ok());
     /// # Ok::<_, std::io::Error>(())
     /// ```
     #[track_caller]
@@ -174,7 +174,7 @@ impl PollerHandle {
     /// # let read = || Ok::<_, String>([("1", 265)]);
     /// # let poller = Poller::every(Duration::from_secs(10), read).start(&config)?;
     /// let handle = poller.handle();
-    /// handle.wait_until_fresh(Duration::from_secs(5)).unwrap();
+    /// handle.wait_until_fresh(Duration::from_secs(60)).unwrap();
     /// assert!(handle.is_healthy());
     /// drop(poller);
     /// assert!(!handle.is_healthy());
@@ -239,7 +239,7 @@ impl PollerHandle {
     /// let handle = poller.handle();
     /// handle.pause();
     /// handle.resume();
-    /// assert!(handle.refresh_now(Duration::from_secs(5)).is_ok());
+    /// assert!(handle.refresh_now(Duration::from_secs(60)).is_ok());
     /// # Ok::<_, std::io::Error>(())
     /// ```
     pub fn resume(&self) {

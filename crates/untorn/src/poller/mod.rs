@@ -90,7 +90,7 @@ use crate::Revision;
 /// let read = || Ok::<_, String>([("port", 80)]);
 /// let poller =
 ///     Poller::every(Duration::from_secs(10), read).start(&CONFIG)?;
-/// poller.wait_until_fresh(Duration::from_secs(5)).unwrap();
+/// poller.wait_until_fresh(Duration::from_secs(60)).unwrap();
 /// assert_eq!(CONFIG.get("port"), Some(80));
 /// # Ok::<_, std::io::Error>(())
 /// ```
@@ -149,7 +149,7 @@ use crate::Revision;
 /// let limits = Arc::new(Published::new(Limits { low: 0, high: 0 })); // the default
 /// let read = || parse("10..20"); // a file, for example
 /// let poller = Poller::every(Duration::from_secs(10), read).start(&limits)?;
-/// poller.wait_until_fresh(Duration::from_secs(5)).unwrap();
+/// poller.wait_until_fresh(Duration::from_secs(60)).unwrap();
 /// let pin = limits.pin();
 /// assert_eq!((pin.low, pin.high), (10, 20));
 /// # Ok::<_, std::io::Error>(())
@@ -263,7 +263,7 @@ impl Poller {
     ///     Ok::<_, String>([("1", generation), ("2", generation)])
     /// });
     /// let poller = poller.jitter(0.2).max_backoff(Duration::from_secs(1)).start(&config)?;
-    /// poller.wait_until_fresh(Duration::from_secs(5)).unwrap();
+    /// poller.wait_until_fresh(Duration::from_secs(60)).unwrap();
     /// # Ok::<_, std::io::Error>(())
     /// ```
     #[doc(alias = "interval")]
@@ -299,7 +299,7 @@ impl Poller {
     /// let config = Arc::new(Map::new());
     /// let poller = Poller::every(Duration::MAX, || Ok::<_, String>([("1", 265)])).start(&config)?;
     /// poller.trigger(); // for example from the thread that receives SIGHUP
-    /// poller.wait_until_fresh(Duration::from_secs(5)).unwrap();
+    /// poller.wait_until_fresh(Duration::from_secs(60)).unwrap();
     /// assert_eq!(config.get("1"), Some(265));
     /// # Ok::<_, std::io::Error>(())
     /// ```
@@ -322,7 +322,7 @@ impl Poller {
     /// # use std::sync::Arc;
     /// # use std::time::Duration;
     /// # use untorn::{Map, Poller};
-    /// let timeout = Duration::from_secs(5);
+    /// let timeout = Duration::from_secs(60);
     /// let jobs = Arc::new(Map::from([(1, "build")]));
     /// let read = || Ok::<[(i32, &str); 0], String>([]);
     /// let poller = Poller::every(Duration::from_secs(10), read).start(&jobs)?;
@@ -361,7 +361,7 @@ impl Poller {
     /// let config = Arc::new(Map::new());
     /// let read = || std::fs::read_to_string("no such file").map(|text| [("text", text)]);
     /// let poller = Poller::every(Duration::from_secs(10), read).start(&config)?;
-    /// let error = poller.refresh_now(Duration::from_secs(5)).unwrap_err();
+    /// let error = poller.refresh_now(Duration::from_secs(60)).unwrap_err();
     /// assert!(error.to_string().starts_with("the poll failed: "));
     /// # Ok::<_, std::io::Error>(())
     /// ```
@@ -394,7 +394,7 @@ impl Poller {
     /// let config = Arc::new(Map::new());
     /// let read = || Ok::<_, String>([("1", 265)]);
     /// let poller = Poller::every(Duration::from_secs(10), read).start(&config)?;
-    /// poller.wait_until_fresh(Duration::from_secs(5)).unwrap();
+    /// poller.wait_until_fresh(Duration::from_secs(60)).unwrap();
     /// assert_eq!(config.get("1"), Some(265));
     /// # Ok::<_, std::io::Error>(())
     /// ```
@@ -413,7 +413,7 @@ impl Poller {
     /// let config = Arc::new(Map::new());
     /// let read = || Ok::<_, String>([("1", 265)]);
     /// let poller = Poller::every(Duration::from_secs(10), read).start(&config)?;
-    /// poller.wait_until_fresh(Duration::from_secs(5)).unwrap();
+    /// poller.wait_until_fresh(Duration::from_secs(60)).unwrap();
     /// let status = poller.status();
     /// assert_eq!(status.last_success.as_ref().unwrap().refreshed.added, 1);
     /// assert_eq!(status.failures_in_a_row, 0);
@@ -444,7 +444,7 @@ impl Poller {
     /// let read = || Ok::<_, String>([("1", 265)]);
     /// let poller = Poller::every(Duration::from_secs(10), read).start(&config)?;
     /// poller.stop();
-    /// assert!(poller.refresh_now(Duration::from_secs(5)).is_err());
+    /// assert!(poller.refresh_now(Duration::from_secs(60)).is_err());
     /// # Ok::<_, std::io::Error>(())
     /// ```
     #[doc(alias = "shutdown")]

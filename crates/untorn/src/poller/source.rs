@@ -189,7 +189,7 @@ pub trait Source {
     /// let tokens = Arc::new(Map::new());
     /// let source = Token { lease: None };
     /// let poller = Poller::every(Duration::from_secs(30), source).start(&tokens)?;
-    /// poller.wait_until_fresh(Duration::from_secs(5)).unwrap();
+    /// poller.wait_until_fresh(Duration::from_secs(60)).unwrap();
     /// let left = poller.status().activity.due().unwrap() - Instant::now();
     /// assert!(left > Duration::from_secs(47 * 60)); // not after 30 seconds
     /// # Ok::<_, std::io::Error>(())

@@ -25,7 +25,7 @@ use crate::{Refreshed, Revision};
 /// let config = Arc::new(Map::<String, u32>::new());
 /// let read = || Err::<[_; 0], _>("the server is down");
 /// let poller = Poller::every(Duration::from_secs(10), read).start(&config)?;
-/// assert!(poller.refresh_now(Duration::from_secs(5)).is_err());
+/// assert!(poller.refresh_now(Duration::from_secs(60)).is_err());
 ///
 /// let status = poller.status();
 /// assert!(status.failures_in_a_row > 0 && status.last_success.is_none());
@@ -73,7 +73,7 @@ impl Status {
     /// let config = Arc::new(Map::new());
     /// let read = || Ok::<_, String>([("1", 265)]);
     /// let poller = Poller::every(Duration::from_secs(10), read).start(&config)?;
-    /// poller.wait_until_fresh(Duration::from_secs(5)).unwrap();
+    /// poller.wait_until_fresh(Duration::from_secs(60)).unwrap();
     /// let is_fresh = poller.status().age().is_some_and(|age| age < Duration::from_secs(60));
     /// assert!(is_fresh);
     /// # Ok::<_, std::io::Error>(())
@@ -106,7 +106,7 @@ impl Status {
     /// let config = Arc::new(Map::new());
     /// let read = || Ok::<_, String>([("1", 265)]);
     /// let poller = Poller::every(Duration::from_secs(10), read).start(&config)?;
-    /// poller.wait_until_fresh(Duration::from_secs(5)).unwrap();
+    /// poller.wait_until_fresh(Duration::from_secs(60)).unwrap();
     /// assert!(poller.status().is_healthy());
     /// poller.stop();
     /// assert!(!poller.status().is_healthy());
@@ -210,7 +210,7 @@ impl Activity {
     /// let config = Arc::new(Map::new());
     /// let read = || Ok::<_, String>([("1", 265)]);
     /// let poller = Poller::every(Duration::from_secs(10), read).start(&config)?;
-    /// poller.wait_until_fresh(Duration::from_secs(5)).unwrap();
+    /// poller.wait_until_fresh(Duration::from_secs(60)).unwrap();
     /// let due = poller.status().activity.due();
     /// assert!(due.is_some_and(|due| due < Instant::now() + Duration::from_secs(20)));
     /// # Ok::<_, std::io::Error>(())
@@ -264,7 +264,7 @@ impl Success {
 /// let config = Arc::new(Map::<String, u32>::new());
 /// let read = || Err::<[_; 0], _>("the server is down");
 /// let poller = Poller::every(Duration::from_secs(10), read).start(&config)?;
-/// match poller.refresh_now(Duration::from_secs(5)) {
+/// match poller.refresh_now(Duration::from_secs(60)) {
 ///     Err(RefreshError::Failed(failure)) => {
 ///         assert_eq!(failure.to_string(), "the server is down");
 ///         assert_eq!(failure.kind, FailureKind::Error);
@@ -308,7 +308,7 @@ impl fmt::Display for Failure {
 /// let config = Arc::new(Map::from([("low", 10), ("high", 20)]));
 /// let read = || Ok::<[(&str, i32); 0], String>([]);
 /// let poller = Poller::every(Duration::from_secs(10), read).start(&config)?;
-/// assert!(poller.refresh_now(Duration::from_secs(5)).is_err());
+/// assert!(poller.refresh_now(Duration::from_secs(60)).is_err());
 /// let failure = poller.status().last_failure.unwrap();
 /// assert!(matches!(failure.kind, FailureKind::Refused(_)));
 /// # Ok::<_, std::io::Error>(())

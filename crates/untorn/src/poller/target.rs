@@ -156,7 +156,7 @@ impl fmt::Debug for CommitCheck<'_> {
 ///
 /// let config = Arc::new(Map::new());
 /// let poller = start(|| Ok::<_, String>([("port", 80)]), &config)?;
-/// poller.wait_until_fresh(Duration::from_secs(5)).unwrap();
+/// poller.wait_until_fresh(Duration::from_secs(60)).unwrap();
 /// assert_eq!(config.get("port"), Some(80));
 /// # Ok::<_, std::io::Error>(())
 /// ```
@@ -196,7 +196,7 @@ impl fmt::Debug for CommitCheck<'_> {
 ///
 /// let port = Arc::new(Port(Published::new(80)));
 /// let poller = Poller::every(Duration::from_secs(10), || Ok::<_, String>(0)).start(&port)?;
-/// let refused = poller.refresh_now(Duration::from_secs(5)).unwrap_err();
+/// let refused = poller.refresh_now(Duration::from_secs(60)).unwrap_err();
 /// assert!(refused.to_string().contains("the port is 0"));
 /// assert_eq!(*port.0.pin(), 80);
 /// # Ok::<_, std::io::Error>(())

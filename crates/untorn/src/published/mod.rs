@@ -302,7 +302,7 @@ impl<T> Published<T> {
     /// let replicas = Published::new(0);
     /// thread::scope(|scope| {
     ///     scope.spawn(|| (1..=3).for_each(|n| _ = replicas.publish(n)));
-    ///     let enough = replicas.wait_until(|n| *n >= 3, Duration::from_secs(5))?;
+    ///     let enough = replicas.wait_until(|n| *n >= 3, Duration::from_secs(60))?;
     ///     assert_eq!(*enough, 3);
     ///     Ok::<_, untorn::WaitError>(())
     /// })?;
