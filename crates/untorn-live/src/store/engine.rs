@@ -86,11 +86,11 @@ struct Reports {
 impl Reports {
     fn deliver(self, progress: &Progress) {
         // Callbacks may be slow, and those that wait need not wait for them.
-        for &layer in self.taken.iter().take(1) {
-            progress.reached(layer);
-        }
         for (layer, position) in self.of_refused {
             progress.taken_with_another(layer, position);
+        }
+        if let Some(&updated) = self.taken.first() {
+            progress.reached(updated);
         }
         for layer in self.taken {
             progress.published(layer);

@@ -116,9 +116,7 @@ pub(super) struct Recorded {
     layer: usize,
     error: ConfigError,
     /// The position of the refused answer.
-    pending: Option<u64>,
-    /// The contents in force are those of the cache.
-    is_replaced: bool,
+    pub(super) position: Option<u64>,
 }
 
 #[derive(Clone)]
@@ -313,16 +311,15 @@ impl Progress {
         });
     }
 
-    /// Records that the contents of a layer, which were taken and never published, are replaced by
-    /// those of the cache, since they were refused. The position in force is unknown.
-    #[must_use = "a refusal is reported when no lock is held"]
-    pub(super) fn record_replaced(&self, layer: usize, error: &ConfigError) -> Recorded {
-        let mut recorded = self.record_refusal(layer, error);
-        if !mutant("live_replaced_position_stays") {
-            recorded.is_replaced = true;
-            self.lock()[layer].pending = None;
+    /// Records that the contents of a layer, which were never published, are replaced by those of
+    /// the cache, whose position is unknown. Returns the position that they had.
+    pub(super) fn replaced(&self, layer: usize) -> Option<u64> {
+        if mutant("live_replaced_position_stays") {
+            return self.pending(layer);
         }
-        recorded
+        let position = self.lock()[layer].pending.take();
+        self.set_reached(layer, |reached| reached.served = None);
+        position
     }
 
     /// Records a refusal.
@@ -333,8 +330,7 @@ impl Progress {
         let recorded = Recorded {
             layer,
             error: error.clone(),
-            pending: progress.pending,
-            is_replaced: false,
+            position: progress.pending,
         };
         if let Some(outage) = &mut progress.outage
             && outage.refusal.error == *error

@@ -40,7 +40,7 @@ impl Engine {
             return Ok(Vec::new());
         }
         let missing = missing.cloned().collect();
-        let Err(error) = self.try_cached(state, missing) else {
+        let Err(error) = self.try_cached(state, missing, &[]) else {
             return Ok(Vec::new());
         };
         let are_all_missing = contents.iter().all(|(layer, _)| !is_loaded[*layer]);
@@ -49,23 +49,27 @@ impl Engine {
         }
         let layers = contents.iter().map(|(layer, _)| *layer);
         let replaced: Vec<_> = layers.filter(|layer| is_loaded[*layer]).collect();
-        if self.try_cached(state, contents).is_err() {
+        let Ok(positions) = self.try_cached(state, contents, &replaced) else {
             return Err(error);
-        }
-        let record = |layer: usize| {
-            let error = self.of_layer(layer, error.clone());
-            // The source may still have what was replaced, and it may be right by then.
-            self.whole[layer].store(true, Ordering::SeqCst);
-            self.progress.record_replaced(layer, &error)
         };
-        Ok(replaced.into_iter().map(record).collect())
+        let record = |(layer, position)| {
+            let error = self.of_layer(layer, error.clone());
+            let mut recorded = self.progress.record_refusal(layer, &error);
+            recorded.position = position;
+            recorded
+        };
+        let replaced = replaced.into_iter().zip(positions);
+        Ok(replaced.map(record).collect())
     }
 
+    /// Merges contents of the cache, and publishes them once there are those of all layers. Returns
+    /// the positions of the answers that they have `replaced`.
     fn try_cached(
         &self,
         state: &mut State,
         contents: Vec<(usize, Contents)>,
-    ) -> Result<(), ConfigError> {
+        replaced: &[usize],
+    ) -> Result<Vec<Option<u64>>, ConfigError> {
         let before = state.is_loaded.clone();
         let mut taken = Vec::new();
         let merged = contents.into_iter().try_for_each(|(layer, contents)| {
@@ -89,10 +93,19 @@ impl Engine {
                 for (layer, _) in taken {
                     self.from_cache[layer].store(true, Ordering::SeqCst);
                 }
+                // Those that wait for a position are foreign code too.
+                let busy = self.busy();
+                let replaced = replaced.iter().map(|&layer| {
+                    // The source may still have what was replaced, and it may be right by then.
+                    self.whole[layer].store(true, Ordering::SeqCst);
+                    self.progress.replaced(layer)
+                });
+                let positions = replaced.collect();
+                drop(busy);
                 if let Some(config) = built {
                     self.publish(config);
                 }
-                Ok(())
+                Ok(positions)
             }
             Err(error) => {
                 for (_, merged) in taken.into_iter().rev() {

@@ -43,19 +43,12 @@ impl Progress {
         let layer = recorded.layer;
         let refusal = || Some(self.lock()[layer].refusal()?.error.clone());
         // Another layer's update may take the refused contents at any time.
-        if let Some(error) = refusal() {
+        if refusal().as_ref() == Some(&recorded.error) {
             // After the refusal, which a wait that this ends looks for.
-            self.set_reached(layer, |reached| {
-                if error == recorded.error {
-                    reached.refused = recorded.pending;
-                }
-                if recorded.is_replaced {
-                    reached.served = None;
-                }
-            });
+            self.set_reached(layer, |reached| reached.refused = recorded.position);
         }
         // They are in force, unless the source has answered since.
-        if refusal().is_none() && self.pending(layer) == recorded.pending {
+        if refusal().is_none() && self.pending(layer) == recorded.position {
             self.reached(layer);
         }
         self.deliver(layer);
