@@ -352,12 +352,12 @@ impl StoreBuilder {
     /// Sets a callback for refusals. One that repeats, since its source has not been mended, is
     /// reported once.
     ///
-    /// It runs on the thread of the source, or of the [cache](Cache), without a lock; its next fetch
-    /// or write waits. The refusals and recoveries of a layer are reported one after another, in
-    /// the order in which they came: what comes while a callback runs is left to its thread. It must
-    /// not wait for the sources: on the thread of one, [`Store::refresh`](crate::Store::refresh)
-    /// returns an error. A panic is reported by the panic hook only. A later callback replaces an
-    /// earlier one.
+    /// It runs on the thread of the source, or of the [cache](Cache), without a lock; its next
+    /// fetch or write waits. The refusals and recoveries of a layer are reported one after another,
+    /// in the order in which they came: what comes while a callback runs is left to its thread. It
+    /// must not wait for the sources: on the thread of one,
+    /// [`Store::refresh`](crate::Store::refresh) returns an error. A panic is reported by the panic
+    /// hook only. A later callback replaces an earlier one.
     ///
     /// # Examples
     /// ```
