@@ -2,6 +2,7 @@
 
 use super::Map;
 use super::remains::discard;
+use super::table::Counted;
 use crate::published::Revision;
 use crate::versions::{REGISTRY, is_asymmetric};
 
@@ -98,22 +99,23 @@ impl<K, V, S> Map<K, V, S> {
             .min();
         // The versions are referenced below as well.
         drop(referenced);
-        let mut retired = writer.versions();
+        let retired = writer.versions();
         let (reclaim, registry) = (writer.stats(), REGISTRY.stats());
         drop(writer);
-        retired.sort_unstable_by_key(|version| version.value.revision);
-        let tables = retired.iter().map(|version| &version.value.table);
-        let later = tables.clone().skip(1).chain([&newest.value.table]);
-        let retained_bytes = tables
-            .zip(later)
-            .map(|(table, later)| table.unshared_bytes(later))
-            .sum();
         let view = &newest.value;
+        // Each part once: after a `restore` an old version may share more with the newest one than
+        // with the one that followed it.
+        let mut counted = Counted::new();
+        let bytes = view.table.count_bytes(&mut counted);
+        let retained_bytes = retired
+            .iter()
+            .map(|version| version.value.table.count_bytes(&mut counted))
+            .sum();
         MapStats {
             revision: view.revision,
             len: view.len(),
             segments: view.table.segments(),
-            bytes: view.table.bytes(),
+            bytes,
             commits: view.revision.get(),
             retained: retired.len(),
             in_use,

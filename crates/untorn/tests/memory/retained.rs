@@ -209,6 +209,31 @@ fn retained_bytes_match_what_reclaim_frees() {
     }
 }
 
+/// The newest version shares all with the oldest one, and nothing with the one between them.
+#[test]
+fn bytes_of_a_restored_version_count_once() {
+    const ENTRIES: u64 = 100_000;
+    if !alone() {
+        return;
+    }
+    let map = numbers(ENTRIES);
+    let bytes = map.stats().bytes;
+    let first = map.snapshot();
+    map.clear();
+    let empty = map.snapshot();
+    map.restore(&first);
+    let stats = map.stats();
+    assert_eq!((stats.retained, stats.bytes), (2, bytes));
+    assert!(stats.retained_bytes < bytes / 10, "{stats:?}");
+    // Two versions in use that share all count once.
+    let again = map.snapshot();
+    map.clear();
+    let stats = map.stats();
+    assert_eq!(stats.retained, 3);
+    assert!(stats.retained_bytes < bytes * 11 / 10, "{stats:?}");
+    drop((first, empty, again));
+}
+
 /// Counted by the allocator, beside a reader and a stuck snapshot.
 #[test]
 fn retired_bytes_stay_bounded() {

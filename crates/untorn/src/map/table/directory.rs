@@ -9,6 +9,7 @@
 //! path to it, of 128 pointers each (path copying), unless the directory owns them already. The
 //! only foreign code is the element's `Clone`; until it returns, the directory is unchanged.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrayvec::ArrayVec;
@@ -21,6 +22,9 @@ const BITS: u32 = if cfg!(any(untorn_fuzzing, all(test, miri))) {
     7
 };
 const CHILDREN: usize = 1 << BITS;
+
+/// The addresses of nodes and elements whose bytes have been counted.
+pub(in crate::map) type Counted = HashSet<*const ()>;
 
 type Children<T> = ArrayVec<Arc<T>, CHILDREN>;
 
@@ -147,25 +151,29 @@ impl<T> Node<T> {
         }
     }
 
-    /// Returns the bytes of this node and of those below it that `other`, of the same height, does
-    /// not share.
-    fn unshared_bytes(self: &Arc<Self>, other: Option<&Arc<Self>>) -> usize {
-        if other.is_some_and(|other| Arc::ptr_eq(self, other)) {
+    /// Returns the bytes of this node and of all below it that are not in `counted`, and adds them.
+    fn count_bytes(self: &Arc<Self>, counted: &mut Counted, of: &impl Fn(&T) -> usize) -> usize {
+        if !counted.insert(Arc::as_ptr(self).cast()) {
             return 0;
         }
-        let below = match &**self {
-            Self::Chunk(_) => 0,
-            Self::Inner(nodes) => {
-                let others = match other.map(|other| &**other) {
-                    Some(Self::Inner(others)) => others.as_slice(),
-                    _ => &[],
-                };
-                let others = others.iter().map(Some).chain(std::iter::repeat(None));
-                let bytes = nodes.iter().zip(others);
-                bytes.map(|(node, other)| node.unshared_bytes(other)).sum()
+        let below: usize = match &**self {
+            Self::Chunk(elements) => {
+                let bytes = elements
+                    .iter()
+                    .map(|element| count_element(element, counted, of));
+                bytes.sum()
             }
+            Self::Inner(nodes) => nodes.iter().map(|node| node.count_bytes(counted, of)).sum(),
         };
         size_of::<Self>() + below
+    }
+}
+
+/// Returns the bytes of an element, as `of` returns them, if it is not in `counted`, and adds it.
+fn count_element<T>(element: &Arc<T>, counted: &mut Counted, of: &impl Fn(&T) -> usize) -> usize {
+    match counted.insert(Arc::as_ptr(element).cast()) {
+        true => of(element),
+        false => 0,
     }
 }
 
@@ -299,18 +307,13 @@ impl<T> Directory<T> {
         }
     }
 
-    /// Returns the bytes of the nodes that `later` does not share.
-    pub(super) fn unshared_bytes(&self, later: Option<&Self>) -> usize {
-        let Self::Tree(tree) = self else {
-            return 0;
-        };
-        let Some(Self::Tree(later)) = later else {
-            return tree.root.unshared_bytes(None);
-        };
-        let bits = tree.bits.min(later.bits);
-        let first = tree.first(bits);
-        let above = tree.root.unshared_bytes(None) - first.unshared_bytes(None);
-        above + first.unshared_bytes(Some(later.first(bits)))
+    /// Returns the bytes of the nodes and elements that are not in `counted`, and adds them. `of`
+    /// returns the bytes of an element. What `counted` has must be alive, since it has addresses.
+    pub(super) fn count_bytes(&self, counted: &mut Counted, of: impl Fn(&T) -> usize) -> usize {
+        match self {
+            Self::One(element) => count_element(element, counted, &of),
+            Self::Tree(tree) => tree.root.count_bytes(counted, &of),
+        }
     }
 }
 
@@ -397,7 +400,9 @@ impl<T> Iterator for Unshared<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{CHILDREN, Directory, Node};
+    use std::cell::Cell;
+
+    use super::{CHILDREN, Counted, Directory, Node};
 
     /// Returns a directory of `len` elements, each of which is its index.
     fn counted(len: usize) -> Directory<usize> {
@@ -452,28 +457,36 @@ mod tests {
     }
 
     #[test]
-    fn unshared_bytes_are_those_of_unshared_nodes() {
+    fn bytes_of_shared_nodes_are_counted_once() {
+        /// Returns the number of nodes and of elements that are not in `counted`.
+        fn count(directory: &Directory<usize>, counted: &mut Counted) -> (usize, usize) {
+            let elements = Cell::new(0);
+            let bytes = directory.count_bytes(counted, |_| {
+                elements.set(elements.get() + 1);
+                0
+            });
+            (bytes / size_of::<Node<usize>>(), elements.get())
+        }
         let old = counted(3 * CHILDREN);
         let mut new = old.clone();
-        assert_eq!(old.unshared_bytes(Some(&new)), 0);
         *new.get_mut(CHILDREN) = 1_000;
-        let (alone, beside) = (old.unshared_bytes(None), old.unshared_bytes(Some(&new)));
+        let mut both = Counted::new();
+        assert_eq!(count(&old, &mut both), (4, 3 * CHILDREN));
         assert_eq!(
-            alone - beside,
-            2 * size_of::<Node<usize>>(),
+            count(&new, &mut both),
+            (2, 1),
             "two of three chunks are shared"
         );
+        // In any order, and whatever came between them.
+        assert_eq!(count(&old.clone(), &mut both), (0, 0));
         let many = CHILDREN * CHILDREN;
         let old = counted(many);
         let mut new = old.clone();
         new.push(many);
-        let nodes = |bytes| bytes / size_of::<Node<usize>>();
-        assert_eq!(
-            nodes(new.unshared_bytes(Some(&old))),
-            3,
-            "a root and the path to the new element"
-        );
-        assert_eq!(nodes(old.unshared_bytes(Some(&new))), 0);
-        assert_eq!(counted(1).unshared_bytes(None), 0);
+        let mut both = Counted::new();
+        assert_eq!(count(&old, &mut both), (1 + CHILDREN, many));
+        let path = count(&new, &mut both);
+        assert_eq!(path, (3, 1), "a root and the path to the new element");
+        assert_eq!(count(&counted(1), &mut both), (0, 1));
     }
 }

@@ -22,6 +22,7 @@ mod tests;
 
 use std::sync::Arc;
 
+pub(super) use self::directory::Counted;
 use self::directory::Directory;
 pub(super) use self::marks::Marks;
 use self::segment::Segment;
@@ -201,22 +202,13 @@ impl<K, V> Table<K, V> {
             .unshared(self.segments, &other.directory, other.segments)
     }
 
-    /// Returns the bytes of the table, without memory that its entries point to.
-    pub(super) fn bytes(&self) -> usize {
-        let segments = (0..self.segments).map(|i| self.directory.get(i).bytes());
-        self.directory.unshared_bytes(None) + segments.sum::<usize>()
-    }
-
-    /// Returns the bytes that this table does not share with `later`, a later version of the same
-    /// map.
-    pub(super) fn unshared_bytes(&self, later: &Self) -> usize {
+    /// Returns the bytes of the table that are not in `counted`, and adds them: without memory that
+    /// entries point to. The tables that were counted must be alive.
+    pub(super) fn count_bytes(&self, counted: &mut Counted) -> usize {
         if mutant("bytes_count_what_is_shared") {
-            return self.bytes();
+            counted.clear();
         }
-        let segments = self
-            .unshared_segments(later)
-            .map(|i| self.directory.get(i).bytes());
-        self.directory.unshared_bytes(Some(&later.directory)) + segments.sum::<usize>()
+        self.directory.count_bytes(counted, Segment::bytes)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::hash::BuildHasher;
 
-use super::super::table::Table;
+use super::super::table::{Counted, Table};
 use super::super::{DefaultHashBuilder, Map, View};
 use super::{Build, Identity, Key};
 
@@ -28,7 +28,9 @@ fn one_by_one<K: Key, S: Build>(entries: u64) -> Most {
         most.segments = most.segments.max(replaced.len());
         let sizes = replaced.into_iter().map(|i| after.table.segment(i).len());
         most.entries = most.entries.max(sizes.sum());
-        most.bytes = most.bytes.max(after.table.unshared_bytes(&before.table));
+        let mut counted = Counted::new();
+        before.table.count_bytes(&mut counted);
+        most.bytes = most.bytes.max(after.table.count_bytes(&mut counted));
         before = after;
     };
     for key in 0..entries {
