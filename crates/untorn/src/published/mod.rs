@@ -385,7 +385,12 @@ impl<T> Published<T> {
     }
 
     /// Ends this `Published` and returns the newest value: itself if no snapshot, reader or
-    /// subscription references it, otherwise a clone. O(1) besides the clone; never blocks.
+    /// subscription references it, otherwise a clone. Never blocks.
+    ///
+    /// O(retained versions) besides the clone: those that nothing references are dropped.
+    ///
+    /// # Panics
+    /// If `Clone` or a `Drop` of a value panics.
     ///
     /// # Examples
     /// ```
