@@ -218,6 +218,11 @@ pub(super) const CASES: &[Case] = &[
     ),
     ("triggers_skip_the_gap", Lib, &["poller::schedule"]),
     (
+        "late_fetch_gets_no_pause",
+        Lib,
+        &["poller::state::tests::a_late_fetch_is_followed_by_a_pause"],
+    ),
+    (
         "poller_ignores_a_wanted_delay",
         Integration,
         &["poller::wanted_delay"],

@@ -17,7 +17,7 @@ const SUSPENDED: Duration = Duration::from_secs(1);
 /// The schedule of a poller.
 pub(super) struct Schedule {
     delays: Delays,
-    /// The end of the last poll, or the start of the poller.
+    /// The end of the last poll, or of its fetch if that was abandoned, or the start of the poller.
     since: Moment,
     /// The delay after `since`; `None` if the due time is beyond the range of the clock.
     delay: Option<Duration>,
@@ -116,7 +116,17 @@ impl Schedule {
             self.wanted = wanted;
         }
         self.gap = self.delays.min_gap();
-        self.rest(ended, delay);
+        // An abandoned fetch may have ended while the deadline of its poll was being reported.
+        let is_before = ended.instant < self.since.instant;
+        self.rest(if is_before { self.since.clone() } else { ended }, delay);
+    }
+
+    /// Ends the fetch of a poll that has passed its deadline: the pause begins now, not at the
+    /// deadline, which may be longer ago than the whole pause.
+    pub(super) fn fetch_ended(&mut self, now: Moment) {
+        if !mutant("late_fetch_gets_no_pause") {
+            self.since = now;
+        }
     }
 
     /// Returns the time until the next poll begins, or `None` if none is due.

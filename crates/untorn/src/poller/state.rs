@@ -282,9 +282,10 @@ impl Shared {
         self.ended.notify_all();
     }
 
-    /// Ends a poll that has passed its deadline.
+    /// Ends the fetch of a poll that has passed its deadline.
     pub(super) fn discard(&self) {
         let mut state = self.lock();
+        state.schedule.fetch_ended(self.clock.now());
         state.phase = match state.phase {
             Phase::Abandoned => Phase::Idle,
             _ => Phase::Reporting { ended: true },

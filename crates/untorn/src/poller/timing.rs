@@ -163,7 +163,8 @@ impl<S: DeltaSource> PollerBuilder<S> {
     /// [`Activity::Abandoned`], no other fetch begins, and [`Poller::refresh_now`] fails at once.
     /// It does not hold up [`Poller::stop`] and drop: they leave its thread behind, which ends with
     /// the fetch, so that a poller leaves at most one thread. (It still holds the source and the
-    /// map.) A later answer resets the source and is not published.
+    /// map.) A later answer resets the source and is not published; the pause before the next fetch
+    /// begins then, not at the deadline.
     ///
     /// The deadline applies to the fetch, the iteration of its contents, and the wait for other
     /// writers of the map, until the commit begins. It does not count time during which the machine

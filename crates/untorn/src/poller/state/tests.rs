@@ -174,6 +174,54 @@ fn a_fetch_beyond_its_deadline_is_abandoned() {
     assert!(shared.watch().is_none());
 }
 
+/// Returns a poller with a deadline of an hour whose first fetch has passed it and has been
+/// reported to the caller, and its clock.
+fn late() -> (Shared, Arc<Fake>, Failure) {
+    let fake = Arc::new(Fake::new());
+    let clock = Clock {
+        fake: Some(Arc::clone(&fake)),
+    };
+    let mut delays = Delays::with_period(8 * HOUR);
+    delays.set_jitter(0.0);
+    let settings = Settings {
+        delays,
+        deadline: Some(HOUR),
+        max_age: None,
+        resume_token: None,
+    };
+    let shared = Shared::new(settings, Revision::FIRST, clock);
+    assert!(shared.begin().is_some());
+    fake.advance(HOUR, Duration::ZERO);
+    let failure = shared.watch().expect("the deadline");
+    (shared, fake, failure)
+}
+
+/// Checks that the whole backoff is left, which a trigger shortens to the shortest gap.
+fn assert_pauses(shared: &Shared) {
+    let (backoff, gap) = (Duration::from_secs(1), Duration::from_millis(100));
+    assert_eq!(shared.lock().schedule.left(), Some(backoff));
+    let due = shared.status().activity.due().expect("one");
+    assert_eq!(due, shared.clock.now().instant + backoff);
+    shared.trigger(true);
+    assert_eq!(shared.lock().schedule.left(), Some(gap));
+}
+
+#[test]
+fn a_late_fetch_is_followed_by_a_pause() {
+    let (shared, fake, failure) = late();
+    shared.abandoned(failure);
+    fake.advance(HOUR, HOUR);
+    shared.discard();
+    assert_pauses(&shared);
+
+    // It ends while it is being reported.
+    let (shared, fake, failure) = late();
+    fake.advance(HOUR, HOUR);
+    shared.discard();
+    shared.abandoned(failure);
+    assert_pauses(&shared);
+}
+
 #[test]
 fn a_new_period_applies_to_the_current_delay() {
     let (shared, fake) = idle();
