@@ -132,8 +132,8 @@ impl State {
         self.requested
     }
 
-    /// Stores the result of a poll, and when the next one is due. `wanted` is the delay that the
-    /// source wants.
+    /// Stores the result of a poll that ended at `ended`, and when the next one is due. `wanted` is
+    /// the delay that the source wants.
     fn record(
         &mut self,
         result: Result<Success, Failure>,
@@ -142,16 +142,15 @@ impl State {
     ) {
         self.status.polls += 1;
         let mut is_first_success = false;
-        // The status has the times that the callbacks received.
         match result {
             Ok(success) => {
-                ended = ended.back_to(success.ended);
                 is_first_success = self.status.last_success.is_none();
                 self.succeeded = self.begun;
                 self.status.failures_in_a_row = 0;
                 self.status.last_success = Some(success);
             }
             Err(failure) => {
+                // A failure has its own time, slightly earlier.
                 ended = ended.back_to(failure.ended);
                 self.status.failures_in_a_row += 1;
                 self.status.last_failure = Some(failure);
@@ -264,11 +263,13 @@ impl Shared {
         state.phase == Phase::Ending || mutant("poller_publishes_late_answers")
     }
 
-    /// Ends the running poll, whose result counts, and wakes the callers that wait for it. The
-    /// status keeps its revision if the newest one is not known.
+    /// Ends the running poll, whose result counts, and wakes the callers that wait for it. It ended
+    /// at `ended`, before the callbacks ran: the machine may have been suspended since. The status
+    /// keeps its revision if the newest one is not known.
     pub(super) fn end(
         &self,
         result: Result<Success, Failure>,
+        ended: Moment,
         newest: Option<Revision>,
         token: Option<ResumeToken>,
         wanted: Option<Duration>,
@@ -276,7 +277,7 @@ impl Shared {
         let mut state = self.lock();
         state.status.revision = newest.unwrap_or(state.status.revision);
         state.status.resume_token = token;
-        state.record(result, self.clock.now(), wanted);
+        state.record(result, ended, wanted);
         state.phase = Phase::Idle;
         drop(state);
         self.ended.notify_all();

@@ -76,14 +76,15 @@ fn run_until_stopped<T, S>(
             wanted.clone()?;
             Ok(refreshed)
         });
-        let ended = shared.clock.now().instant;
-        let result = result.map(|refreshed| Success::new(begun.began, ended, refreshed));
+        // Read before the callbacks, whose time and suspends belong to the delay.
+        let ended = shared.clock.now();
+        let result = result.map(|refreshed| Success::new(begun.began, ended.instant, refreshed));
         match &result {
             Ok(success) => callbacks.succeeded(success),
             Err(failure) => callbacks.report(failure),
         }
         let wanted = wanted.ok().flatten();
-        shared.end(result, newest.ok(), token.clone(), wanted);
+        shared.end(result, ended, newest.ok(), token.clone(), wanted);
     }
     // Only the panic hook reports a panic in these drops.
     _ = catch_panic(|| drop(source));

@@ -6,9 +6,11 @@ use std::thread;
 use std::time::Instant;
 
 use super::*;
-use crate::Refreshed;
 use crate::poller::clock::Fake;
-use crate::poller::thread::MarkStopped;
+use crate::poller::foreign::Callbacks;
+use crate::poller::guard::Guard;
+use crate::poller::thread::{self as poller_thread, MarkStopped};
+use crate::{Map, Refreshed};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const LONG: Duration = Duration::from_secs(60);
@@ -17,7 +19,7 @@ fn end(shared: &Shared) {
     let now = shared.clock.now();
     let refreshed = Refreshed::unchanged_at(Revision::FIRST);
     let success = Success::new(now.clone(), now.instant, refreshed);
-    shared.end(Ok(success), Some(Revision::FIRST), None, None);
+    shared.end(Ok(success), now, Some(Revision::FIRST), None, None);
 }
 
 /// Returns a poller with a period of eight hours whose first poll has ended, and its clock.
@@ -220,6 +222,27 @@ fn a_late_fetch_is_followed_by_a_pause() {
     shared.discard();
     shared.abandoned(failure);
     assert_pauses(&shared);
+}
+
+#[test]
+fn a_suspend_in_a_callback_counts() {
+    let (shared, fake) = idle();
+    shared.trigger(true);
+    fake.advance(HOUR, Duration::ZERO);
+    let callbacks = Callbacks {
+        on_success: Some({
+            let (shared, fake) = (Arc::clone(&shared), Arc::clone(&fake));
+            Arc::new(move |_: &Success| {
+                fake.advance(Duration::ZERO, 8 * HOUR);
+                shared.stop();
+            })
+        }),
+        ..Callbacks::default()
+    };
+    let map = Arc::new(Map::<u32, u32>::new());
+    let source = || Ok::<_, String>([(1, 1)]);
+    poller_thread::run(&shared, &Guard::default(), map, source, None, callbacks);
+    assert_eq!(shared.lock().schedule.left(), Some(Duration::ZERO));
 }
 
 #[test]
