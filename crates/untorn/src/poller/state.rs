@@ -283,9 +283,10 @@ impl Shared {
         self.ended.notify_all();
     }
 
-    /// Ends the fetch of a poll that has passed its deadline.
-    pub(super) fn discard(&self) {
+    /// Ends the fetch of a poll that has passed its deadline. The next poll resumes from `token`.
+    pub(super) fn discard(&self, token: Option<ResumeToken>) {
         let mut state = self.lock();
+        state.status.resume_token = token;
         state.schedule.fetch_ended(self.clock.now());
         state.phase = match state.phase {
             Phase::Abandoned => Phase::Idle,

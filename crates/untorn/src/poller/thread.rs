@@ -67,7 +67,7 @@ fn run_until_stopped<T, S>(
         let freed = catch_panic(|| target.free_released());
         let newest = catch_panic(|| target.newest_revision());
         if !is_in_time {
-            shared.discard();
+            shared.discard(token.clone());
             continue;
         }
         let result = fetched.and_then(|refreshed| {

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::*;
 use crate::poller::clock::Fake;
+use crate::poller::deltas::{Delta, DeltaSource, FetchedAfter};
 use crate::poller::foreign::Callbacks;
 use crate::poller::guard::Guard;
 use crate::poller::thread::{self as poller_thread, MarkStopped};
@@ -152,7 +153,7 @@ fn a_fetch_beyond_its_deadline_is_abandoned() {
     let status = shared.status();
     assert!(matches!(status.activity, Activity::Abandoned { .. }));
     assert_eq!((status.abandoned, status.failures_in_a_row), (1, 1));
-    shared.discard();
+    shared.discard(None);
     assert!(matches!(
         shared.status().activity,
         Activity::BackingOff { due: Some(_) }
@@ -164,7 +165,7 @@ fn a_fetch_beyond_its_deadline_is_abandoned() {
     assert!(shared.begin().is_some());
     fake.advance(HOUR, Duration::ZERO);
     let failure = watched.join().expect("no panic").expect("the deadline");
-    shared.discard();
+    shared.discard(None);
     assert_eq!(shared.status().failures_in_a_row, 1);
     shared.abandoned(failure);
     let status = shared.status();
@@ -189,7 +190,7 @@ fn late() -> (Shared, Arc<Fake>, Failure) {
         delays,
         deadline: Some(HOUR),
         max_age: None,
-        resume_token: None,
+        resume_token: Some(ResumeToken::from(1)),
     };
     let shared = Shared::new(settings, Revision::FIRST, clock);
     assert!(shared.begin().is_some());
@@ -213,13 +214,13 @@ fn a_late_fetch_is_followed_by_a_pause() {
     let (shared, fake, failure) = late();
     shared.abandoned(failure);
     fake.advance(HOUR, HOUR);
-    shared.discard();
+    shared.discard(None);
     assert_pauses(&shared);
 
     // It ends while it is being reported.
     let (shared, fake, failure) = late();
     fake.advance(HOUR, HOUR);
-    shared.discard();
+    shared.discard(None);
     shared.abandoned(failure);
     assert_pauses(&shared);
 }
@@ -243,6 +244,40 @@ fn a_suspend_in_a_callback_counts() {
     let source = || Ok::<_, String>([(1, 1)]);
     poller_thread::run(&shared, &Guard::default(), map, source, None, callbacks);
     assert_eq!(shared.lock().schedule.left(), Some(Duration::ZERO));
+}
+
+/// A source that reports a gap, and passes its deadline in the fetch of all contents.
+struct LateAfterGap(Arc<Shared>);
+
+impl DeltaSource for LateAfterGap {
+    type Contents = [(u32, u32); 0];
+    type Deltas = [Delta<u32, u32>; 0];
+    type Error = String;
+
+    fn fetch_after(
+        &mut self,
+        token: Option<&ResumeToken>,
+    ) -> Result<FetchedAfter<Self::Contents, Self::Deltas>, String> {
+        if token.is_none() {
+            self.0.lock().phase = Phase::Abandoned;
+            self.0.stop();
+        }
+        Ok(FetchedAfter::Gap)
+    }
+}
+
+#[test]
+fn a_late_fetch_after_a_gap_has_no_position() {
+    let (shared, fake, failure) = late();
+    let shared = Arc::new(shared);
+    shared.abandoned(failure);
+    shared.discard(Some(ResumeToken::from(1)));
+    fake.advance(HOUR, Duration::ZERO);
+    let (map, source) = (Arc::new(Map::new()), LateAfterGap(Arc::clone(&shared)));
+    let token = shared.status().resume_token;
+    let callbacks = Callbacks::default();
+    poller_thread::run(&shared, &Guard::default(), map, source, token, callbacks);
+    assert_eq!(shared.status().resume_token, None);
 }
 
 #[test]
