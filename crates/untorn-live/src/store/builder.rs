@@ -352,10 +352,11 @@ impl StoreBuilder {
     /// Sets a callback for refusals. One that repeats, since its source has not been mended, is
     /// reported once.
     ///
-    /// It runs on the thread of the source, or of the [cache](Cache), without a lock; its next
-    /// fetch or write waits. The refusals and recoveries of a layer are reported one after another,
-    /// in the order in which they came: what comes while a callback runs is left to its thread. It
-    /// must not wait for the sources: on the thread of one,
+    /// It runs without a lock on the thread of a source, of the [cache](Cache), or of a write, which
+    /// waits for it: a source is fetched from again when it has returned. The refusals and
+    /// recoveries of a layer are reported one after another, in the order in which they came, so
+    /// what comes while a callback runs is reported by the same thread, and a write may return
+    /// before that. It must not wait for the sources: on the thread of one,
     /// [`Store::refresh`](crate::Store::refresh) returns an error. A panic is reported by the panic
     /// hook only. A later callback replaces an earlier one.
     ///
@@ -379,9 +380,8 @@ impl StoreBuilder {
     /// source has again what is in force. It is called once for each layer, when the revision is
     /// published.
     ///
-    /// It runs on the thread of a source, without a lock, after the callback of
-    /// [`on_refusal`](Self::on_refusal) for what came before, and a panic is reported in the same
-    /// way. A later callback replaces an earlier one.
+    /// It runs where the callback of [`on_refusal`](Self::on_refusal) does, and after it for what
+    /// came before. A panic is reported in the same way. A later callback replaces an earlier one.
     ///
     /// # Examples
     /// ```

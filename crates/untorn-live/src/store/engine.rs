@@ -86,14 +86,16 @@ struct Reports {
 impl Reports {
     fn deliver(self, progress: &Progress) {
         // Callbacks may be slow, and those that wait need not wait for them.
-        for (layer, position) in self.of_refused {
-            progress.taken_with_another(layer, position);
-        }
-        if let Some(&updated) = self.taken.first() {
-            progress.reached(updated);
-        }
+        foreign(|| {
+            for (layer, position) in self.of_refused {
+                progress.taken_with_another(layer, position);
+            }
+            if let Some(&updated) = self.taken.first() {
+                progress.reached(updated);
+            }
+        });
         for layer in self.taken {
-            progress.published(layer);
+            progress.deliver(layer);
         }
         if let Some(refusal) = self.refusal {
             progress.report_refusal(&refusal);
@@ -161,6 +163,21 @@ impl Engine {
             drop(self.state());
         }
         self.published.pin()
+    }
+
+    /// Records that the source of a layer has what is in force, and reports a recovery.
+    pub(super) fn polled(&self, layer: usize) {
+        {
+            let _state = self.state();
+            // The contents in force have come from elsewhere since.
+            if self.must_fetch_whole(layer) {
+                return;
+            }
+            self.progress.succeeded(layer);
+            self.progress.published(layer);
+        }
+        self.progress.reached(layer);
+        self.progress.deliver(layer);
     }
 
     /// Removes the values of secrets from an error that foreign code has made.
@@ -306,8 +323,16 @@ impl Engine {
                     // the layer as missing or refused then.
                     self.progress.succeeded(*layer);
                 }
-                if let Some(config) = built {
-                    refreshed.revision = self.publish(config);
+                let publish = || built.map(|config| self.publish(config));
+                let published = catch_unwind(AssertUnwindSafe(publish));
+                for (layer, _) in &taken {
+                    self.progress.published(*layer);
+                }
+                match published {
+                    Ok(Some(revision)) => refreshed.revision = revision,
+                    Ok(None) => {}
+                    // It is in force all the same.
+                    Err(payload) => resume_unwind(payload),
                 }
                 Ok(refreshed)
             }

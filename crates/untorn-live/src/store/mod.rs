@@ -349,11 +349,14 @@ impl Store {
         });
         let mut result = Ok(());
         for ((number, _), poll) in self.inner.pollers.iter().zip(polls) {
-            let poll = poll.map_err(|error| {
-                let place = Place::of_layer(&self.inner.engine.layer_name(*number));
-                start::cannot_start(error).at(place)
-            });
-            let poll = poll?.unwrap_or_else(|payload| std::panic::resume_unwind(payload));
+            let poll = match poll {
+                Ok(poll) => poll.unwrap_or_else(|payload| std::panic::resume_unwind(payload)),
+                Err(error) => {
+                    let place = Place::of_layer(&engine.layer_name(*number));
+                    result = result.and(Err(start::cannot_start(error).at(place)));
+                    continue;
+                }
+            };
             let Err(failure) = poll else {
                 continue;
             };

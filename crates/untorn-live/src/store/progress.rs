@@ -318,7 +318,8 @@ impl Progress {
             return self.pending(layer);
         }
         let position = self.lock()[layer].pending.take();
-        self.set_reached(layer, |reached| reached.served = None);
+        // Its wakers are foreign code, and what has been replaced is published next.
+        foreign(|| self.set_reached(layer, |reached| reached.served = None));
         position
     }
 

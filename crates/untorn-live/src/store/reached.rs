@@ -66,14 +66,21 @@ impl Store {
     ) -> Result<Snapshot<Config>, ConfigError> {
         let start = Instant::now();
         let (engine, number) = (&self.inner.engine, self.number_of(layer)?);
-        let waited = engine
-            .progress
-            .wait_for(number, revision, timeout, || engine.has_ended());
-        waited.map_err(|missed| self.missed(number, revision, &missed))?;
-        match engine.published.revision() == Revision::default() {
-            // The other layers have not answered.
-            true => self.ready(timeout.saturating_sub(start.elapsed())),
-            false => Ok(self.snapshot()),
+        let left = || timeout.saturating_sub(start.elapsed());
+        loop {
+            let was_ready = engine.published.revision() > Revision::default();
+            let waited = engine
+                .progress
+                .wait_for(number, revision, left(), || engine.has_ended());
+            waited.map_err(|missed| self.missed(number, revision, &missed))?;
+            if was_ready {
+                return Ok(self.snapshot());
+            }
+            // The other layers may not have answered, and the cache may replace what has come.
+            let config = self.ready(left())?;
+            if engine.progress.position(number) >= Some(revision) {
+                return Ok(config);
+            }
         }
     }
 
@@ -100,14 +107,20 @@ impl Store {
         revision: u64,
     ) -> Result<Snapshot<Config>, ConfigError> {
         let (engine, number) = (&self.inner.engine, self.number_of(layer)?);
-        let waited = engine
-            .progress
-            .wait_for_async(number, revision, || engine.has_ended());
-        let waited = waited.await;
-        waited.map_err(|missed| self.missed(number, revision, &missed))?;
-        match engine.published.revision() == Revision::default() {
-            true => self.ready_async().await,
-            false => Ok(self.snapshot()),
+        loop {
+            let was_ready = engine.published.revision() > Revision::default();
+            let waited = engine
+                .progress
+                .wait_for_async(number, revision, || engine.has_ended());
+            let waited = waited.await;
+            waited.map_err(|missed| self.missed(number, revision, &missed))?;
+            if was_ready {
+                return Ok(self.snapshot());
+            }
+            let config = self.ready_async().await?;
+            if engine.progress.position(number) >= Some(revision) {
+                return Ok(config);
+            }
         }
     }
 

@@ -118,16 +118,7 @@ impl StoreBuilder {
                             let error = failing.redacted(error);
                             failing.progress.refused(number, &error);
                         })
-                        .on_success(move |_| {
-                            // The contents in force have come from elsewhere since.
-                            if succeeding.must_fetch_whole(number) {
-                                return;
-                            }
-                            let progress = &succeeding.progress;
-                            progress.reached(number);
-                            progress.succeeded(number);
-                            progress.published(number);
-                        })
+                        .on_success(move |_| succeeding.polled(number))
                         .start(&target)
                         .map_err(|error| cannot_start(error).at(place))?;
                     if let Some(trigger) = &polled.trigger {

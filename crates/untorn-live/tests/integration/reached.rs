@@ -11,7 +11,7 @@ use untorn::poller::{Delta, DeltaSource, FetchedAfter, ResumeToken};
 use untorn_live::layer::Custom;
 use untorn_live::{Cache, Config, ConfigError, ErrorKind, Snapshot, Store, Value};
 
-use crate::support::{HOUR, LONG, folder, wait_for_refusal};
+use crate::support::{HOUR, LONG, folder, wait_for_refusal, wait_until};
 
 const LAYER: &str = "server";
 
@@ -246,9 +246,10 @@ fn revision_replaced_by_the_cache_is_not_reached() {
     // The cache may be taken before the first answer of the server.
     let replaced = (0..50).find_map(|_| {
         let store = start(true);
-        while !store.status().is_ready && store.status().layers[0].revision.is_none() {
-            thread::sleep(Duration::from_millis(1));
-        }
+        wait_until(LONG, "an answer or the cache", || {
+            let status = store.status();
+            status.layers[0].revision.is_some() || status.is_ready
+        });
         let is_first = !store.status().is_ready;
         store.ready(LONG).expect("the cache");
         is_first.then_some(store)

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use untorn::mutants::mutant;
 
-use super::{Engine, Recorded, State, Update};
+use super::{Engine, Recorded, State, Update, foreign};
 use crate::error::ConfigError;
 use crate::layer::Contents;
 
@@ -103,7 +103,8 @@ impl Engine {
                 let positions = replaced.collect();
                 drop(busy);
                 if let Some(config) = built {
-                    self.publish(config);
+                    // It is in force also if what it wakes panics.
+                    foreign(|| _ = self.publish(config));
                 }
                 Ok(positions)
             }

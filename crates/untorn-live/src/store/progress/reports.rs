@@ -54,19 +54,19 @@ impl Progress {
         self.deliver(layer);
     }
 
-    /// Reports the recovery of a layer, whose last update is in force now. No lock of the store may
-    /// be held.
+    /// Records that the last update of a layer is in force now, so that its recovery can be
+    /// reported.
     pub(in crate::store) fn published(&self, layer: usize) {
         for report in &mut self.lock()[layer].reports {
             if let Report::Recovery { is_published, .. } = report {
                 *is_published = true;
             }
         }
-        self.deliver(layer);
     }
 
-    /// Reports what there is to report of a layer, unless another call does.
-    fn deliver(&self, layer: usize) {
+    /// Reports what there is to report of a layer, unless another call does. No lock of the store
+    /// may be held.
+    pub(in crate::store) fn deliver(&self, layer: usize) {
         let mut is_mine = false;
         loop {
             // The lock is released before a callback is called.

@@ -15,7 +15,7 @@ struct Layer {
 }
 
 impl Layer {
-    /// Creates a layer. What comes during a report is called before it is recorded.
+    /// Creates a layer. `during` is called before each report is recorded.
     fn new(during: impl Fn(&Progress, &str) + Send + Sync + 'static) -> Self {
         let progress = Arc::new(OnceLock::<Progress>::new());
         let reports = Arc::new(Mutex::new(Vec::new()));
@@ -60,6 +60,7 @@ fn refuse(progress: &Progress, message: &str) {
 fn recover(progress: &Progress) {
     progress.succeeded(0);
     progress.published(0);
+    progress.deliver(0);
 }
 
 /// A refusal that ends before it is reported, since another layer takes the contents.
@@ -115,6 +116,7 @@ fn reports_are_in_the_order_of_their_causes() {
     refuse(layer.progress(), "third");
     assert!(layer.reports().is_empty());
     layer.progress().published(0);
+    layer.progress().deliver(0);
     assert_eq!(layer.reports(), ["recovery after 1", "third"]);
 }
 
