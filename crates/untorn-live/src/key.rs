@@ -89,6 +89,11 @@ pub(crate) fn split_first(path: &str) -> (String, Option<&str>) {
 /// Returns whether a path is the one that its segments lead to, so that no other path is the same
 /// key.
 pub(crate) fn is_canonical(path: &str) -> bool {
+    is_canonical_within(path, MAX_DEPTH)
+}
+
+/// Returns whether a path is the one that its segments lead to, and has at most so many.
+pub(crate) fn is_canonical_within(path: &str, max_depth: usize) -> bool {
     let (mut canonical, mut depth) = (String::with_capacity(path.len()), 0);
     let mut rest = Some(path);
     while let Some(path) = rest {
@@ -97,7 +102,7 @@ pub(crate) fn is_canonical(path: &str) -> bool {
         depth += 1;
         rest = tail;
     }
-    canonical == path && depth <= MAX_DEPTH
+    canonical == path && depth <= max_depth
 }
 
 /// Returns the paths above a path, the longest first, without the root.

@@ -82,15 +82,10 @@ fn unreachable(message: String) -> ConfigError {
     ConfigError::new(ErrorKind::Unreachable, message)
 }
 
-/// Returns the pause that the server asks for, as it is sent.
-pub(super) fn retry_after(headers: &HeaderMap) -> Option<&str> {
-    text(headers, header::RETRY_AFTER).map(str::trim)
-}
-
 /// Returns the time for which the server asks for no request: a number of seconds, or a date, which
 /// counts by the clock of the server.
 pub(super) fn pause(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let value = retry_after(headers)?;
+    let value = text(headers, header::RETRY_AFTER)?.trim();
     let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
     let pause = match is_number {
         // A number beyond the range is as good as the limit.

@@ -267,12 +267,8 @@ impl Source {
         let Some(pause) = answer::pause(headers, now) else {
             return error;
         };
-        // As the server has it: as long as it sends the same, the text is the same.
-        let asked = answer::retry_after(headers).unwrap_or_default();
-        let message = format!(
-            "{}; the server asks for a pause: `Retry-After: {asked}`",
-            error.message()
-        );
+        // Without its end, which is another one each time: the same cause has the same text.
+        let message = format!("{}; the server asks for a pause", error.message());
         let error = error.with_message(message);
         self.pause = Instant::now().checked_add(pause).map(|end| Pause {
             end,

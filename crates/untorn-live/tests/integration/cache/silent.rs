@@ -62,6 +62,15 @@ fn two_layers(path: &Path, layers: [Custom; 2], after: Duration) -> StoreBuilder
     builder.cache(Cache::at(path).after(after))
 }
 
+/// Waits until the newest revision is written. The one before may be written first, with the time
+/// of the new answer.
+fn wait_until_written(store: &Store) {
+    wait_until(LONG, "it is written", || {
+        let written = store.status().cache.expect("one").written;
+        written == Some(store.pin().revision().get())
+    });
+}
+
 /// Waits for the first revision of a store, and ends it, so that the cache has it.
 #[track_caller]
 fn write(store: &Store, expected: &str) {
@@ -108,11 +117,11 @@ fn check_wrong_answer(layer: fn(&Server, &str) -> Custom) {
     // The thread of the first layer may have had no processor before the cache was taken.
     let store = (0..50).find_map(|_| {
         let store = start();
-        let has_answered = |store: &Store| store.status().layers[0].has_answered;
-        while !has_answered(&store) && !store.status().is_ready {
-            thread::sleep(Duration::from_millis(1));
-        }
-        let is_first = !store.status().is_ready && has_answered(&store);
+        wait_until(LONG, "an answer or the cache", || {
+            let status = store.status();
+            status.layers[0].has_answered || status.is_ready
+        });
+        let is_first = !store.status().is_ready;
         store.ready(LONG).expect("the cache");
         is_first.then_some(store)
     });
@@ -219,10 +228,7 @@ fn changes_are_written_while_a_source_is_silent() {
     two.set(Some(Contents::from([("b", 2)])));
     let is_changed = || store.pin().get("b") == Some(&Value::from(2));
     wait_until(LONG, "a change", is_changed);
-    // What the cache had may be written while the answer is taken, with the time of the answer.
-    let written = || store.status().cache.expect("one").written;
-    let is_written = || written() == Some(store.pin().revision().get());
-    wait_until(LONG, "it is written", is_written);
+    wait_until_written(&store);
     assert!(store.stop(LONG));
 
     two.set(None);
@@ -237,9 +243,7 @@ fn changes_are_written_while_a_source_is_silent() {
     one.set(Some(Contents::from([("a", 3)])));
     two.set(Some(Contents::from([("b", 3)])));
     wait_until(LONG, "both", || since(&store).is_none());
-    let written = || store.status().cache.expect("one").written;
-    let is_written = || written() == Some(store.pin().revision().get());
-    wait_until(LONG, "it is written", is_written);
+    wait_until_written(&store);
     two.set(Some(Contents::from([("b", 4)])));
     let is_changed = || store.pin().get("b") == Some(&Value::from(4));
     wait_until(LONG, "a change", is_changed);

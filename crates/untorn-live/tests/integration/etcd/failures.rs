@@ -10,7 +10,7 @@ use super::{
 };
 use crate::support::proxy::{Mode, Proxy};
 use crate::support::readers::Readers;
-use crate::support::{DEADLINE, LONG, generation, wait_for_refusal, wait_until};
+use crate::support::{DEADLINE, HOUR, LONG, generation, wait_for_refusal, wait_until};
 
 #[test]
 fn compaction_loses_no_delete() {
@@ -147,7 +147,7 @@ fn store_ends_soon_whatever_hangs() {
     // A request that hangs until a timeout that is longer than the wait below.
     proxy.set(Mode::Stall);
     let accepted = proxy.accepted();
-    let etcd = layer(proxy.url()).timeout(LONG);
+    let etcd = layer(proxy.url()).timeout(HOUR);
     let store = Store::builder().layer(etcd).start().expect("threads");
     wait_until(LONG, "it asks", || proxy.accepted() > accepted);
     assert!(store.ready(Duration::from_millis(100)).is_err());

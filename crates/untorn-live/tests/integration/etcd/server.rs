@@ -141,7 +141,7 @@ impl Server {
             if self.answers() {
                 return;
             }
-            // Another test may have a port for a while. The clients of the server know the old one.
+            // Another test may have a port for a while. Clients use it, so it is waited for.
             assert!(start.elapsed() < LONG, "etcd ends as soon as it starts");
         }
     }

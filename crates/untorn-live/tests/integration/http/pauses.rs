@@ -20,9 +20,7 @@ fn no_request_comes_before_retry_after() {
     server.answer(answer("503 Service Unavailable", &["Retry-After: 60"], ""));
     let error = refusal(&store);
     assert!(
-        error
-            .to_string()
-            .contains("asks for a pause: `Retry-After: 60`"),
+        error.to_string().contains("; the server asks for a pause"),
         "{error}"
     );
     let busy = server.requests().last().expect("one").clone();
@@ -84,7 +82,8 @@ fn nothing_is_polled_in_a_pause() {
     wait_until(LONG, "the end of the poll", || polls().next.is_some());
     let before = polls();
     let next = before.next.expect("a poll is due");
-    assert!(next <= Duration::from_secs(34), "{next:?}");
+    let range = Duration::from_secs(20)..Duration::from_secs(34);
+    assert!(range.contains(&next), "{next:?}");
     thread::sleep(Duration::from_millis(500));
     assert_eq!(polls().ended, before.ended);
 }
@@ -101,8 +100,8 @@ fn pauses_for_the_same_reason_are_one_refusal() {
         .start()
         .expect("threads");
     store.ready(LONG).expect("an answer");
-    let before = server.requests().len();
     server.answer(answer("503 Service Unavailable", &["Retry-After: 1"], ""));
+    let before = server.requests().len();
     wait_until(LONG, "two pauses", || server.requests().len() > before + 2);
     assert_eq!(reports.load(Ordering::SeqCst), 1);
 }

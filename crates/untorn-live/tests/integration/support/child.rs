@@ -72,7 +72,7 @@ fn wait(mut child: Child) {
         if let Some(status) = child.try_wait().expect("it can be waited for") {
             break status;
         }
-        // Each wait of the child ends after this time.
+        // The child may wait several times, for this time at most.
         if start.elapsed() > 3 * LONG {
             _ = child.kill();
             panic!("the child hangs");
