@@ -180,6 +180,7 @@ fn one_batch_and_one_pin_mix_no_refreshes() {
         let have_traffic = [&second, &third].iter().all(|tally| {
             tally["refreshes"].as_u64() > Some(10) && tally["pairs_read"].as_u64() > Some(1000)
         });
+        println!("{second}\n{third}");
         have_traffic && second["torn"].as_u64() > Some(0)
     });
     assert!(were_shown, "none of {RUNS} runs shows it");
@@ -215,6 +216,7 @@ fn act_with_a_thousand_readers_ends() {
         assert_late_in_order(&act);
         // Far above the usual time beside other tests. With threads that block until they are
         // stopped, it took a multiple of this.
+        println!("{took:?}: {act}");
         took < Duration::from_secs(20) && act["plain_pairs_per_second"].as_f64() > Some(0.0)
     };
     assert!((0..RUNS).any(|_| ends()), "none of {RUNS} runs ends");

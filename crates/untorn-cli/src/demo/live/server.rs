@@ -273,10 +273,11 @@ mod tests {
 
     #[test]
     fn a_taken_port_is_not_waited_for() {
-        let Ok(mut server) = Server::start() else {
+        if Command::new("etcd").arg("--version").output().is_err() {
             println!("skipped: there is no etcd");
             return;
-        };
+        }
+        let mut server = Server::start().expect("it starts");
         let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = taken.local_addr().expect("an address");
         let error = server.restart_at(address).expect_err("the port is taken");

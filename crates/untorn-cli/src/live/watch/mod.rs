@@ -3,11 +3,9 @@
 //! | file | contents |
 //! |---|---|
 //! | `arguments.rs` | the optional key before the sources |
-//! | `outages.rs` | the refusals that have been printed, and which recovery ends each |
 //! | `screen.rs` | revisions, refusals and the line of status, as text and as JSON |
 
 mod arguments;
-mod outages;
 mod screen;
 
 use std::io;
@@ -122,7 +120,7 @@ pub(crate) fn run(output: &Output, options: &Args) -> io::Result<ExitCode> {
                 }
                 Report::Recovered(recovery) => {
                     screen.revision(&config)?;
-                    screen.recovered(&recovery)?;
+                    screen.recovered(&recovery.layer)?;
                 }
             }
         }

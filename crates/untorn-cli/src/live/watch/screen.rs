@@ -4,7 +4,7 @@ use std::io;
 use std::time::{Duration, Instant, SystemTime};
 
 use serde::Serialize;
-use untorn_live::{Config, Recovery, Refusal, Revision, Snapshot, Status};
+use untorn_live::{Config, Refusal, Revision, Snapshot, Status};
 
 use super::super::changes::{self, KeyChange};
 use super::super::keys;
@@ -12,7 +12,6 @@ use super::super::load::Reading;
 use super::super::problem::Problem;
 use super::super::sources::Source;
 use super::names;
-use super::outages::Outages;
 use crate::escaped::Escaped;
 use crate::output::{Output, counted};
 use crate::progress;
@@ -29,7 +28,6 @@ pub(super) struct Screen<'s> {
     /// The revision that was printed last, and when it came.
     last: Option<Snapshot<Config>>,
     since: Instant,
-    outages: Outages,
     /// The line of status on the screen.
     status: Option<String>,
 }
@@ -74,7 +72,6 @@ impl<'s> Screen<'s> {
             limit,
             last: None,
             since: Instant::now(),
-            outages: Outages::default(),
             status: None,
         }
     }
@@ -101,20 +98,19 @@ impl<'s> Screen<'s> {
             layer: &refusal.layer,
             error,
         };
-        self.event(refusal.since, revision, what)?;
-        if self.outages.refused(&refusal.layer, refusal.since) {
-            self.print_recovery(&refusal.layer)?;
-        }
-        Ok(())
+        self.event(refusal.since, revision, what)
     }
 
-    /// Prints a recovery, if it ends the refusal that was printed last.
-    pub(super) fn recovered(&mut self, recovery: &Recovery) -> io::Result<()> {
-        let Recovery { layer, refusal, .. } = recovery;
-        if self.outages.recovered(layer, refusal.since) {
-            self.print_recovery(layer)?;
-        }
-        Ok(())
+    /// Prints a recovery.
+    pub(super) fn recovered(&mut self, layer: &str) -> io::Result<()> {
+        self.clear();
+        let now = SystemTime::now();
+        let time = utc::time_of_day(now);
+        self.output
+            .recovery(Escaped(format_args!("recovered, {time}: {layer}")));
+        let revision = self.last.as_ref().map(|last| last.revision());
+        let what = What::Recovered { layer };
+        self.event(now, revision.unwrap_or_default(), what)
     }
 
     /// Returns whether no revision has been printed.
@@ -190,17 +186,6 @@ impl<'s> Screen<'s> {
             changes,
         };
         self.event(now, config.revision(), what)
-    }
-
-    fn print_recovery(&mut self, layer: &str) -> io::Result<()> {
-        self.clear();
-        let now = SystemTime::now();
-        let time = utc::time_of_day(now);
-        self.output
-            .recovery(Escaped(format_args!("recovered, {time}: {layer}")));
-        let revision = self.last.as_ref().map(|last| last.revision());
-        let what = What::Recovered { layer };
-        self.event(now, revision.unwrap_or_default(), what)
     }
 
     /// Draws the line of status, if it has changed.

@@ -11,7 +11,8 @@ use std::fs::{self, File};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, Output};
-use std::time::{Duration, SystemTime};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -83,6 +84,9 @@ impl Folder {
     }
 }
 
+/// The longest wait for a line, far above the usual one.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A server that answers no request.
 struct SilentServer {
     listener: TcpListener,
@@ -99,7 +103,15 @@ impl SilentServer {
 
     /// Waits for a connection, which stays open until it is dropped.
     fn accept(&self) -> TcpStream {
-        self.listener.accept().expect("a connection").0
+        self.listener.set_nonblocking(true).expect("a setting");
+        let began = Instant::now();
+        loop {
+            match self.listener.accept() {
+                Ok((stream, _)) => return stream,
+                Err(error) => assert!(began.elapsed() < PATIENCE, "no connection: {error}"),
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 }
 

@@ -8,10 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{Folder, SilentServer};
-
-/// The longest wait for a line, far above the usual one.
-const PATIENCE: Duration = Duration::from_secs(60);
+use super::{Folder, PATIENCE, SilentServer};
 
 /// A `watch` that runs.
 pub(crate) struct Watched {
