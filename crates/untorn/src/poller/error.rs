@@ -35,7 +35,9 @@ use super::status::{Activity, Failure};
 /// let (answer, answers) = std::sync::mpsc::channel();
 /// let read = move || answers.recv().map(|port| [("port", port)]); // hangs
 /// let poller = Poller::every(Duration::from_secs(10), read).start(&config)?;
-/// # while !matches!(poller.status().activity, Activity::Fetching { .. }) {}
+/// # while !matches!(poller.status().activity, Activity::Fetching { .. }) {
+/// #     std::thread::yield_now();
+/// # }
 /// let timeout = Duration::from_millis(20);
 /// let error = poller.refresh_now(timeout).unwrap_err().to_string();
 /// // no fresh contents within 20ms: a fetch has been running for 20.1ms; limit how long the source

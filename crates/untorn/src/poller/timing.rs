@@ -142,7 +142,7 @@ impl<S: DeltaSource> PollerBuilder<S> {
     ///     .quiet_time(Duration::from_millis(50))
     ///     .start(&config)?;
     /// for _ in 0..10 {
-    ///     poller.trigger(); // by a file watcher: one poll for all of them
+    ///     poller.trigger(); // by a file watcher: one poll for many of them
     /// }
     /// poller.wait_until_fresh(Duration::from_secs(60)).unwrap();
     /// assert!(poller.status().polls < 10);

@@ -122,16 +122,13 @@ fn late_answer_is_discarded_and_fetched_again() {
         hanging.poller.trigger();
         hanging.control.wait_for_a_fetch();
         assert_eq!(hanging.config.get("a"), Some(0), "nothing was published");
-        let is_deadline = |failure: Failure| failure.kind == FailureKind::Deadline;
-        assert!(
-            hanging.failures.try_iter().all(is_deadline),
-            "the late answer was not reported"
-        );
+        let reported: Vec<_> = hanging.failures.try_iter().collect();
         let status = hanging.poller.status();
         hanging.control.supply(contents([("a", 2)]));
         if status.abandoned > 1 {
             return false;
         }
+        assert!(reported.is_empty(), "the late answer: {reported:?}");
         assert_eq!((status.polls, status.failures_in_a_row), (1, 1), "{status}");
         wait_for_polls(&hanging.poller, 2);
         let status = hanging.poller.status();

@@ -214,7 +214,9 @@ fn backoff_doubles_to_its_cap_and_resets_on_success() {
     let waits = [1, 2, 4, 8, 10, 10, 10].map(seconds);
     let mut checked = BTreeSet::new();
     for round in 1.. {
+        assert!(round < 50, "{checked:?}");
         fails.store(true, Ordering::SeqCst);
+        let mut last = 0;
         loop {
             poller.refresh_now(LONG).expect_err("a failure");
             let status = poller.status();
@@ -224,6 +226,8 @@ fn backoff_doubles_to_its_cap_and_resets_on_success() {
             };
             let wait = due - status.last_failure.expect("one").ended;
             let failures = status.failures_in_a_row as usize;
+            assert!(failures > last, "{failures} after {last}");
+            last = failures;
             assert_eq!(wait, waits[failures.min(waits.len()) - 1], "{failures}");
             checked.insert(failures);
             if failures >= waits.len() {
