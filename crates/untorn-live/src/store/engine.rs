@@ -1,5 +1,6 @@
 //! The engine: merges updates of layers, checks them, and publishes one revision for each.
 
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -64,12 +65,12 @@ struct State {
     cached: Vec<usize>,
 }
 
-/// A guard of [`Engine::busy`], also if foreign code panics.
-struct Busy<'e>(&'e Engine);
+/// A guard of [`Engine::busy`], also if foreign code panics, and what was stored before.
+struct Busy<'e>(&'e Engine, Option<ThreadId>);
 
 impl Drop for Busy<'_> {
     fn drop(&mut self) {
-        self.0.set_busy(None);
+        self.0.set_busy(self.1);
     }
 }
 
@@ -86,14 +87,12 @@ struct Reports {
 impl Reports {
     fn deliver(self, progress: &Progress) {
         // Callbacks may be slow, and those that wait need not wait for them.
-        foreign(|| {
-            for (layer, position) in self.of_refused {
-                progress.taken_with_another(layer, position);
-            }
-            if let Some(&updated) = self.taken.first() {
-                progress.reached(updated);
-            }
-        });
+        for (layer, position) in self.of_refused {
+            foreign(|| progress.taken_with_another(layer, position));
+        }
+        if let Some(&updated) = self.taken.first() {
+            foreign(|| progress.reached(updated));
+        }
         for layer in self.taken {
             progress.deliver(layer);
         }
@@ -173,10 +172,11 @@ impl Engine {
             if self.must_fetch_whole(layer) {
                 return;
             }
-            self.progress.succeeded(layer);
+            let position = self.progress.pending(layer);
+            self.progress.succeeded(layer, position);
             self.progress.published(layer);
         }
-        self.progress.reached(layer);
+        foreign(|| self.progress.reached(layer));
         self.progress.deliver(layer);
     }
 
@@ -313,15 +313,17 @@ impl Engine {
             Ok((mut refreshed, built)) => {
                 for (number, (layer, _)) in taken.iter().enumerate() {
                     reports.taken.push(*layer);
-                    if let Some((_, position)) = state.refused[*layer].take() {
-                        reports.of_refused.push((*layer, position));
+                    let mut position = self.progress.pending(*layer);
+                    if let Some((_, of_refused)) = state.refused[*layer].take() {
+                        reports.of_refused.push((*layer, of_refused));
+                        position = of_refused;
                     }
                     let is_of_another = number > 0 && !mutant("live_position_of_refused_is_kept");
                     self.whole[*layer].store(is_of_another, Ordering::SeqCst);
                     self.from_cache[*layer].store(false, Ordering::SeqCst);
                     // Before `ready` returns and subscriptions receive it: the status must not list
                     // the layer as missing or refused then.
-                    self.progress.succeeded(*layer);
+                    self.progress.succeeded(*layer, position);
                 }
                 let publish = || built.map(|config| self.publish(config));
                 let published = catch_unwind(AssertUnwindSafe(publish));
@@ -450,12 +452,13 @@ impl Engine {
 
     /// Stores that this thread runs foreign code, until the guard is dropped.
     fn busy(&self) -> Busy<'_> {
-        self.set_busy(Some(thread::current().id()));
-        Busy(self)
+        Busy(self, self.set_busy(Some(thread::current().id())))
     }
 
-    fn set_busy(&self, thread: Option<ThreadId>) {
-        *self.busy.lock().unwrap_or_else(PoisonError::into_inner) = thread;
+    /// Stores the thread that runs foreign code, and returns the one before.
+    fn set_busy(&self, thread: Option<ThreadId>) -> Option<ThreadId> {
+        let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        mem::replace(&mut busy, thread)
     }
 
     /// Returns whether this thread runs a check, or something else under the lock of the state.

@@ -89,6 +89,8 @@ pub(super) struct LayerProgress {
     accepted: Option<ConfigError>,
     /// The position of the source that the last answer leads to.
     pending: Option<u64>,
+    /// The position of the contents that were taken last; `None` if they are those of the cache.
+    taken: Option<u64>,
     /// What is to be reported, in this order.
     reports: VecDeque<Report>,
     /// A thread reports, and will report what comes meanwhile.
@@ -161,6 +163,7 @@ impl Progress {
             outage: None,
             accepted: None,
             pending: None,
+            taken: None,
             reports: VecDeque::new(),
             is_reporting: false,
         });
@@ -172,10 +175,12 @@ impl Progress {
         }
     }
 
-    /// Records an update that was taken, or a source that has not changed since. The recovery, if
-    /// the update before was refused, is reported after [`published`](Self::published).
-    pub(super) fn succeeded(&self, layer: usize) {
+    /// Records an update of this position that was taken, or a source that has not changed since.
+    /// The recovery, if the update before was refused, is reported after
+    /// [`published`](Self::published).
+    pub(super) fn succeeded(&self, layer: usize, position: Option<u64>) {
         let progress = &mut self.lock()[layer];
+        progress.taken = position;
         progress.good_at = Some(SystemTime::now());
         if !mutant("live_acceptance_stays") {
             progress.accepted = None;
@@ -221,11 +226,11 @@ impl Progress {
         self.lock()[layer].pending
     }
 
-    /// Records that the last answer of a source is in force.
+    /// Lets waits end for the position of the contents that were taken last.
     pub(super) fn reached(&self, layer: usize) {
         self.set_reached(layer, |reached| {
             *reached = Reached {
-                served: self.pending(layer),
+                served: self.lock()[layer].taken,
                 refused: None,
             };
         });
@@ -315,11 +320,16 @@ impl Progress {
     /// the cache, whose position is unknown. Returns the position that they had.
     pub(super) fn replaced(&self, layer: usize) -> Option<u64> {
         if mutant("live_replaced_position_stays") {
-            return self.pending(layer);
+            return self.lock()[layer].taken;
         }
-        let position = self.lock()[layer].pending.take();
-        // Its wakers are foreign code, and what has been replaced is published next.
-        foreign(|| self.set_reached(layer, |reached| reached.served = None));
+        let position = self.lock()[layer].taken.take();
+        // Its wakers are foreign code, and what replaces it is published next. Always an update,
+        // so that one that has begun before is over.
+        let forget = |reached: &Reached| Reached {
+            served: None,
+            ..*reached
+        };
+        foreign(|| _ = self.reached[layer].update(forget));
         position
     }
 

@@ -77,9 +77,9 @@ impl Store {
                 return Ok(self.snapshot());
             }
             // The other layers may not have answered, and the cache may replace what has come.
-            let config = self.ready(left())?;
+            self.ready(left())?;
             if engine.progress.position(number) >= Some(revision) {
-                return Ok(config);
+                return Ok(self.snapshot());
             }
         }
     }
@@ -117,9 +117,9 @@ impl Store {
             if was_ready {
                 return Ok(self.snapshot());
             }
-            let config = self.ready_async().await?;
+            self.ready_async().await?;
             if engine.progress.position(number) >= Some(revision) {
-                return Ok(config);
+                return Ok(self.snapshot());
             }
         }
     }

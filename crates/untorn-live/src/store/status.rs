@@ -80,8 +80,8 @@ pub struct LayerStatus {
     /// Whether it has answered, so that its keys are in the configuration.
     pub has_answered: bool,
     /// The revision of its source that is in force, for which
-    /// [`Store::wait_for`](crate::Store::wait_for) waits; `None` if the source has no revisions, or
-    /// has begun anew and that was refused.
+    /// [`Store::wait_for`](crate::Store::wait_for) waits; `None` if the source has no revisions, has
+    /// begun anew and that was refused, or if its contents are those of the cache.
     pub revision: Option<u64>,
     /// Why its last update was refused; `None` if it was taken.
     pub refusal: Option<Refusal>,

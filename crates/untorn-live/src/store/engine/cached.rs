@@ -94,14 +94,13 @@ impl Engine {
                     self.from_cache[layer].store(true, Ordering::SeqCst);
                 }
                 // Those that wait for a position are foreign code too.
-                let busy = self.busy();
+                let _busy = self.busy();
                 let replaced = replaced.iter().map(|&layer| {
                     // The source may still have what was replaced, and it may be right by then.
                     self.whole[layer].store(true, Ordering::SeqCst);
                     self.progress.replaced(layer)
                 });
                 let positions = replaced.collect();
-                drop(busy);
                 if let Some(config) = built {
                     // It is in force also if what it wakes panics.
                     foreign(|| _ = self.publish(config));

@@ -45,11 +45,11 @@ impl Progress {
         // Another layer's update may take the refused contents at any time.
         if refusal().as_ref() == Some(&recorded.error) {
             // After the refusal, which a wait that this ends looks for.
-            self.set_reached(layer, |reached| reached.refused = recorded.position);
+            foreign(|| self.set_reached(layer, |reached| reached.refused = recorded.position));
         }
-        // They are in force, unless the source has answered since.
-        if refusal().is_none() && self.pending(layer) == recorded.position {
-            self.reached(layer);
+        // They are in force, unless others have been taken since.
+        if refusal().is_none() && self.lock()[layer].taken == recorded.position {
+            foreign(|| self.reached(layer));
         }
         self.deliver(layer);
     }
@@ -131,8 +131,8 @@ impl LayerProgress {
 }
 
 /// Calls code of the program. The panic hook reports its panic, which is no failure of the source.
-pub(in crate::store) fn foreign(report: impl FnOnce()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(report)) {
+pub(in crate::store) fn foreign(f: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
         // Its drop is foreign code too.
         _ = panic::text_of(payload);
     }

@@ -58,7 +58,7 @@ fn refuse(progress: &Progress, message: &str) {
 }
 
 fn recover(progress: &Progress) {
-    progress.succeeded(0);
+    progress.succeeded(0, progress.pending(0));
     progress.published(0);
     progress.deliver(0);
 }
@@ -112,7 +112,7 @@ fn reports_are_in_the_order_of_their_causes() {
     refuse(layer.progress(), "first");
     assert_eq!(layer.reports(), ["first", "recovery after 1", "second"]);
     // The recovery has come, and is not published before the next refusal is.
-    layer.progress().succeeded(0);
+    layer.progress().succeeded(0, None);
     refuse(layer.progress(), "third");
     assert!(layer.reports().is_empty());
     layer.progress().published(0);
@@ -149,13 +149,19 @@ fn replaced_contents_have_no_position() {
     let layer = Layer::new(|_, _| ());
     let progress = layer.progress();
     progress.set_pending(0, Some(7));
+    progress.succeeded(0, Some(7));
     progress.reached(0);
     assert_eq!(progress.position(0), Some(7));
+    // The next answer has come, and is not taken.
+    progress.set_pending(0, Some(8));
     assert_eq!(progress.replaced(0), Some(7));
     assert_eq!(progress.position(0), None);
     // The poll that had the position ends only now.
     progress.reached(0);
     assert_eq!(progress.position(0), None);
+    progress.succeeded(0, progress.pending(0));
+    progress.reached(0);
+    assert_eq!(progress.position(0), Some(8));
 }
 
 /// A refusal is reported late, when the layer has been refused for another reason since.
