@@ -116,7 +116,7 @@ pub(crate) fn run(output: &Output, options: &Args) -> io::Result<ExitCode> {
         for report in reports {
             match report {
                 Report::Refused(refusal) => {
-                    screen.refused(&refusal, store.pin().revision())?;
+                    screen.refused(&refusal, config.revision())?;
                 }
                 Report::Recovered(recovery) => {
                     screen.revision(&config)?;
