@@ -30,8 +30,8 @@ pub struct MapStats {
     /// The number of retained versions that a pin, a snapshot, a reader or a subscription
     /// references. The others are freed by the next commits, or by [`Map::reclaim`].
     pub in_use: usize,
-    /// The bytes of the retained versions, without what they share with each other and with the
-    /// newest view.
+    /// The bytes of the retained versions that the newest view does not share. What they share with
+    /// each other counts once.
     pub retained_bytes: usize,
     /// The oldest revision that is in use, if a replaced version is: its distance from `revision`
     /// shows for how many commits a pin, a snapshot, a reader or a subscription has been held. If

@@ -150,7 +150,7 @@ impl State {
                 self.status.last_success = Some(success);
             }
             Err(failure) => {
-                // A failure has its own time, slightly earlier.
+                // A failure has its own time, which is earlier.
                 ended = ended.back_to(failure.ended);
                 self.status.failures_in_a_row += 1;
                 self.status.last_failure = Some(failure);

@@ -76,7 +76,7 @@ fn run_until_stopped<T, S>(
             wanted.clone()?;
             Ok(refreshed)
         });
-        // Read before the callbacks, whose time and suspends belong to the delay.
+        // Read before the callbacks: their time, and a suspend during them, count toward the delay.
         let ended = shared.clock.now();
         let result = result.map(|refreshed| Success::new(begun.began, ended.instant, refreshed));
         match &result {

@@ -177,8 +177,8 @@ fn a_fetch_beyond_its_deadline_is_abandoned() {
     assert!(shared.watch().is_none());
 }
 
-/// Returns a poller with a deadline of an hour whose first fetch has passed it and has been
-/// reported to the caller, and its clock.
+/// Returns a poller with a deadline of an hour whose first fetch has passed it, its clock, and the
+/// failure to report.
 fn late() -> (Shared, Arc<Fake>, Failure) {
     let fake = Arc::new(Fake::new());
     let clock = Clock {

@@ -1,7 +1,7 @@
 //! tracing: one event with both sides for each overlap that the policy handles.
 //!
 //! Tests of events run alone: the first thread that emits an event may decide for all whether it is
-//! of interest, also a thread of another test without a subscriber.
+//! of interest, even a thread of another test without a subscriber.
 
 use std::cell::Cell as StdCell;
 use std::collections::BTreeMap;
