@@ -355,9 +355,9 @@ impl StoreBuilder {
     /// It runs without a lock on the thread of a source, of the [cache](Cache), or of a write, which
     /// waits for it. The refusals and recoveries of a layer are reported one after another, in the
     /// order in which they came: what comes while a callback runs is reported by the same thread,
-    /// and a write may return, or a source be fetched from again, before that. It must not wait for the sources: on the thread of one,
-    /// [`Store::refresh`](crate::Store::refresh) returns an error. A panic is reported by the panic
-    /// hook only. A later callback replaces an earlier one.
+    /// and a write may return, or a source be fetched from again, before that. It must not wait for
+    /// the sources: on the thread of one, [`Store::refresh`](crate::Store::refresh) returns an
+    /// error. A panic is reported by the panic hook only. A later callback replaces an earlier one.
     ///
     /// # Examples
     /// ```
