@@ -44,7 +44,8 @@ fn check(
     let good = contents(&store.pin());
     assert_eq!(good.len(), 2);
     gateway.lie(lie);
-    wait_until(LONG, expected, || {
+    // The longest lie has 64 MiB, and comes again after a pause if it was too slow.
+    wait_until(3 * LONG, expected, || {
         let status = store.status();
         let mut refusals = status.refusals();
         refusals.any(|refusal| refusal.error.message().contains(expected))

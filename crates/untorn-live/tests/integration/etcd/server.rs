@@ -177,16 +177,22 @@ impl Server {
             && get("/health").is_ok()
     }
 
-    /// Calls a method of the gateway.
+    /// Calls a method of the gateway, again while the server has no leader: an etcd that has had no
+    /// processor elects itself anew.
     #[track_caller]
     pub(super) fn call(&self, path: &str, body: &Value) -> Value {
         let url = format!("{}{path}", self.url());
-        let answer = self
-            .agent
-            .post(url)
-            .content_type("application/json")
-            .send(body.to_string());
-        let text = answer.expect("etcd answers").body_mut().read_to_string();
+        let began = Instant::now();
+        let mut answer = loop {
+            let request = self.agent.post(&url).content_type("application/json");
+            match request.send(body.to_string()) {
+                Err(ureq::Error::StatusCode(503)) if began.elapsed() < LONG => {
+                    thread::sleep(Duration::from_millis(50));
+                }
+                answer => break answer.expect("etcd answers"),
+            }
+        };
+        let text = answer.body_mut().read_to_string();
         serde_json::from_str(&text.expect("a text")).expect("JSON")
     }
 
