@@ -3,6 +3,14 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+/// Calls code of the program. The panic hook reports its panic, which is no failure of the source.
+pub(crate) fn contain(f: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
+        // Its drop is foreign code too.
+        _ = text_of(payload);
+    }
+}
+
 /// Returns the text of a panic. The `Drop` of another payload is foreign code too.
 pub(crate) fn text_of(payload: Box<dyn Any + Send>) -> String {
     let payload = match payload.downcast::<String>() {

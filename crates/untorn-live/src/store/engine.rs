@@ -13,10 +13,11 @@ use untorn::{Pinned, Published, Refreshed, Revision, Snapshot, Subscription};
 use super::followers::Followers;
 use super::guard::Guard;
 use super::merge::{Merge, Merged, Update};
-use super::progress::{Progress, Recorded, foreign};
+use super::progress::{Progress, Recorded};
 use crate::config::{Config, Shared};
 use crate::error::{ConfigError, ErrorKind, Place};
 use crate::layer::Contents;
+use crate::panic;
 use crate::typed::Section;
 
 /// A check of a new configuration beside the one in force.
@@ -65,7 +66,7 @@ struct State {
     cached: Vec<usize>,
 }
 
-/// A guard of [`Engine::busy`], also if foreign code panics, and what was stored before.
+/// Stores again who was busy before [`Engine::busy`], also if foreign code panics.
 struct Busy<'e>(&'e Engine, Option<ThreadId>);
 
 impl Drop for Busy<'_> {
@@ -88,10 +89,10 @@ impl Reports {
     fn deliver(self, progress: &Progress) {
         // Callbacks may be slow, and those that wait need not wait for them.
         for (layer, position) in self.of_refused {
-            foreign(|| progress.taken_with_another(layer, position));
+            panic::contain(|| progress.taken_with_another(layer, position));
         }
         if let Some(&updated) = self.taken.first() {
-            foreign(|| progress.reached(updated));
+            panic::contain(|| progress.reached(updated));
         }
         for layer in self.taken {
             progress.deliver(layer);
@@ -176,7 +177,7 @@ impl Engine {
             self.progress.succeeded(layer, position);
             self.progress.published(layer);
         }
-        foreign(|| self.progress.reached(layer));
+        panic::contain(|| self.progress.reached(layer));
         self.progress.deliver(layer);
     }
 
@@ -446,7 +447,7 @@ impl Engine {
         let keys = config.len();
         let _busy = (!mutant("live_publication_is_not_marked")).then(|| self.busy());
         let revision = self.published.publish(config);
-        foreign(|| emit_event(revision, keys));
+        panic::contain(|| emit_event(revision, keys));
         revision
     }
 

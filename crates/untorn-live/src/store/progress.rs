@@ -11,9 +11,10 @@ use untorn::Published;
 use untorn::mutants::mutant;
 
 use crate::error::ConfigError;
+use crate::panic;
 
+pub(super) use self::reports::Callbacks;
 use self::reports::Report;
-pub(super) use self::reports::{Callbacks, foreign};
 
 /// A refused update of a layer: the configuration in force stays.
 ///
@@ -91,7 +92,7 @@ pub(super) struct LayerProgress {
     pending: Option<u64>,
     /// The position of the contents that were taken last; `None` if they are those of the cache.
     taken: Option<u64>,
-    /// What is to be reported, in this order.
+    /// The reports that are due, in their order.
     reports: VecDeque<Report>,
     /// A thread reports, and will report what comes meanwhile.
     is_reporting: bool,
@@ -329,7 +330,7 @@ impl Progress {
             served: None,
             ..*reached
         };
-        foreign(|| _ = self.reached[layer].update(forget));
+        panic::contain(|| _ = self.reached[layer].update(forget));
         position
     }
 

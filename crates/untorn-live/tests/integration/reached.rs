@@ -1,17 +1,17 @@
 //! Waits for a revision of a source, by threads and by tasks.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use untorn::poller::{Delta, DeltaSource, FetchedAfter, ResumeToken};
 use untorn_live::layer::Custom;
-use untorn_live::{Cache, Config, ConfigError, ErrorKind, Snapshot, Store, Value};
+use untorn_live::{Cache, Config, ConfigError, ErrorKind, Snapshot, Store, StoreBuilder, Value};
 
-use crate::support::{HOUR, LONG, folder, wait_for_refusal, wait_until};
+use crate::support::{HOUR, LONG, answered_before_the_cache, folder, wait_for_refusal};
 
 const LAYER: &str = "server";
 
@@ -175,14 +175,13 @@ fn unknown_layer_is_an_error_with_the_list() {
     }
 }
 
-/// A store that refuses revision 13.
-fn refusing_13(server: &Server) -> Store {
+/// A builder for a store that refuses revision 13.
+fn refusing_13(server: &Server) -> StoreBuilder {
     let builder = Store::builder().layer(server.layer());
-    let builder = builder.check(|new, _| match new.get_as("revision") {
+    builder.check(|new, _| match new.get_as("revision") {
         Ok(13) => Err("13 is not served"),
         _ => Ok(()),
-    });
-    builder.start().expect("a thread")
+    })
 }
 
 /// The refused contents are taken with those of another layer, without a poll of their own.
@@ -243,18 +242,7 @@ fn revision_replaced_by_the_cache_is_not_reached() {
     store.ready(LONG).expect("both have answered");
     assert!(store.stop(LONG), "its end writes the cache");
     server.put(7);
-    // The cache may be taken before the first answer of the server.
-    let replaced = (0..50).find_map(|_| {
-        let store = start(true);
-        wait_until(LONG, "an answer or the cache", || {
-            let status = store.status();
-            status.layers[0].revision.is_some() || status.is_ready
-        });
-        let is_first = !store.status().is_ready;
-        store.ready(LONG).expect("the cache");
-        is_first.then_some(store)
-    });
-    let store = replaced.expect("the server has answered before the cache is taken");
+    let store = answered_before_the_cache(|| start(true));
     let error = store.wait_for(LAYER, 7, LONG).expect_err("it is too new");
     assert!(error.message().contains("too new"), "{error}");
     assert_eq!(store.status().layers[0].revision, None);
@@ -267,13 +255,9 @@ fn waits_do_not_wait_for_callbacks() {
     let server = Server::default();
     server.put(12);
     let (release, held) = mpsc::channel::<()>();
-    let held = std::sync::Mutex::new(held);
-    let builder = Store::builder().layer(server.layer());
-    let builder = builder.check(|new, _| match new.get_as("revision") {
-        Ok(13) => Err("13 is not served"),
-        _ => Ok(()),
-    });
-    let builder = builder.on_recovery(move |_| _ = held.lock().expect("no panic").recv());
+    let held = Mutex::new(held);
+    let builder =
+        refusing_13(&server).on_recovery(move |_| _ = held.lock().expect("no panic").recv());
     let store = builder.start().expect("a thread");
     store.ready(LONG).expect("it answers");
     server.put(13);
@@ -288,7 +272,7 @@ fn waits_do_not_wait_for_callbacks() {
 fn refused_revision_ends_the_waits_at_once() {
     let server = Server::default();
     server.put(12);
-    let store = refusing_13(&server);
+    let store = refusing_13(&server).start().expect("a thread");
     store.ready(LONG).expect("it answers");
     let results = both(&store, 13);
     server.put(13);
@@ -315,7 +299,7 @@ fn refused_revision_ends_the_waits_at_once() {
 fn revisions_of_a_new_beginning_are_waited_for() {
     let server = Server::default();
     server.put(79);
-    let store = refusing_13(&server);
+    let store = refusing_13(&server).start().expect("a thread");
     store.ready(LONG).expect("it answers");
     server.put(13);
     wait_for_refusal(&store, |_| true);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use untorn_live::layer::{Custom, File};
 use untorn_live::{ConfigError, ErrorKind, Store};
 
-use crate::support::{HOUR, LONG, folder, place, wait_for_refusal, wait_until};
+use crate::support::{HOUR, LONG, folder, place, wait_for_a_fetch, wait_for_refusal, wait_until};
 
 /// A source that does not answer until the sender is gone.
 fn silent() -> (mpsc::Sender<()>, Custom) {
@@ -71,10 +71,7 @@ fn end_of_the_store_wakes_waiters() {
     for is_stopped in [false, true] {
         let (resume, silent) = silent();
         let store = Store::builder().layer(silent).start().expect("a thread");
-        wait_until(LONG, "it hangs", || {
-            let polls = store.status().layers[0].polls.clone();
-            polls.is_some_and(|polls| polls.fetching.is_some())
-        });
+        wait_for_a_fetch(&store);
         let (sender, results) = mpsc::channel();
         let (blocked, task) = (store.clone(), store.clone());
         let of_task = sender.clone();

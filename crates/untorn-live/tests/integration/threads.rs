@@ -13,7 +13,9 @@ use untorn_live::{Config, ConfigError, ErrorKind, RecvTimeoutError, Revision, St
 
 use crate::support::child::alone;
 use crate::support::readers::Readers;
-use crate::support::{DEADLINE, HOUR, LONG, SetAtDrop, folder, generation, place, wait_until};
+use crate::support::{
+    DEADLINE, HOUR, LONG, SetAtDrop, folder, generation, place, wait_for_a_fetch, wait_until,
+};
 
 type Keys = BTreeMap<String, i64>;
 
@@ -431,10 +433,7 @@ fn stop_says_whether_a_source_hangs() {
     };
     let layer = Custom::closure("hangs", HOUR, fetch);
     let store = Store::builder().layer(layer).start().expect("a store");
-    wait_until(LONG, "a fetch", || {
-        let polls = store.status().layers[0].polls.clone();
-        polls.is_some_and(|polls| polls.fetching.is_some())
-    });
+    wait_for_a_fetch(&store);
     assert!(!store.stop(Duration::from_millis(1)));
     drop(release);
     assert!(store.stop(LONG));

@@ -171,18 +171,20 @@ impl Server {
         let began = Instant::now();
         let url = format!("http://{address}");
         let body = json!({"key": STANDARD.encode("/")});
-        while let Err(error) = call_within(ANSWER, &url, "/v3/kv/range", &body) {
+        loop {
+            let answer = call_within(ANSWER, &url, "/v3/kv/range", &body);
+            // Another etcd may have the port, and answer.
             if self.process().has_exited() {
                 let message = format!("etcd {} ends when it starts", self.version);
                 return Err(io::Error::new(io::ErrorKind::AddrInUse, message));
             }
+            let Err(error) = answer else { return Ok(()) };
             if began.elapsed() > PATIENCE {
                 let message = format!("etcd {} does not start: {error}", self.version);
                 return Err(io::Error::new(io::ErrorKind::TimedOut, message));
             }
             thread::sleep(STEP);
         }
-        Ok(())
     }
 }
 

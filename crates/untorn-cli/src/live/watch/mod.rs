@@ -109,6 +109,11 @@ pub(crate) fn run(output: &Output, options: &Args) -> io::Result<ExitCode> {
             // Nothing may stand on the line of what follows.
             screen.end();
             if !options.reading.are_secrets_used(&[&config]) {
+                for report in reports {
+                    if let Report::Refused(refusal) = report {
+                        screen.refused(&refusal, Revision::default())?;
+                    }
+                }
                 load::abandon(store);
                 return Ok(UNREADABLE.into());
             }

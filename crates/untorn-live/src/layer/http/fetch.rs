@@ -242,11 +242,12 @@ impl Source {
                     ureq::Error::BodyExceedsLimit(_) => too_large("more"),
                     ureq::Error::Io(_) | ureq::Error::Protocol(_) => {
                         // Without the number of bytes that came: the same cause has the same text.
-                        let of =
-                            length.map_or(String::new(), |length| format!(" of {length} bytes"));
-                        let message = format!(
-                            "the response is cut off: the connection ended before its end{of}"
-                        );
+                        let end = match length {
+                            Some(length) => format!("all {length} bytes had come"),
+                            None => "the last chunk".into(),
+                        };
+                        let message =
+                            format!("the response is cut off: the connection ended before {end}");
                         ConfigError::new(ErrorKind::Unreachable, message)
                     }
                     error => describe(&error),

@@ -5,9 +5,10 @@ use std::time::SystemTime;
 
 use untorn::mutants::mutant;
 
-use super::{Engine, Recorded, State, Update, foreign};
+use super::{Engine, Recorded, State, Update};
 use crate::error::ConfigError;
 use crate::layer::Contents;
+use crate::panic;
 
 impl Engine {
     /// Stores how many keys the layers have in the cache.
@@ -103,7 +104,7 @@ impl Engine {
                 let positions = replaced.collect();
                 if let Some(config) = built {
                     // It is in force also if what it wakes panics.
-                    foreign(|| _ = self.publish(config));
+                    panic::contain(|| _ = self.publish(config));
                 }
                 Ok(positions)
             }

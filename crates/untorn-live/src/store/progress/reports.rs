@@ -1,7 +1,6 @@
 //! Reports of refusals and recoveries to the program: callbacks, and events of `tracing`. The
 //! recovery of a layer is reported after the refusals before it.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -21,7 +20,7 @@ pub(in crate::store) struct Callbacks {
     pub(in crate::store) on_recovery: Option<Callback<Recovery>>,
 }
 
-/// What is reported of a layer.
+/// A report to the program about a layer.
 #[derive(Clone)]
 pub(super) enum Report {
     Refusal(Refusal),
@@ -45,11 +44,13 @@ impl Progress {
         // Another layer's update may take the refused contents at any time.
         if refusal().as_ref() == Some(&recorded.error) {
             // After the refusal, which a wait that this ends looks for.
-            foreign(|| self.set_reached(layer, |reached| reached.refused = recorded.position));
+            panic::contain(|| {
+                self.set_reached(layer, |reached| reached.refused = recorded.position);
+            });
         }
         // They are in force, unless others have been taken since.
         if refusal().is_none() && self.lock()[layer].taken == recorded.position {
-            foreign(|| self.reached(layer));
+            panic::contain(|| self.reached(layer));
         }
         self.deliver(layer);
     }
@@ -89,7 +90,7 @@ impl Progress {
     }
 
     fn report(&self, report: &Report) {
-        foreign(|| match report {
+        panic::contain(|| match report {
             Report::Refusal(refusal) => {
                 emit_event(refusal);
                 if let Some(on_refusal) = &self.callbacks.on_refusal {
@@ -127,14 +128,6 @@ impl LayerProgress {
             outage.is_reported = true;
         }
         Some(report)
-    }
-}
-
-/// Calls code of the program. The panic hook reports its panic, which is no failure of the source.
-pub(in crate::store) fn foreign(f: impl FnOnce()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
-        // Its drop is foreign code too.
-        _ = panic::text_of(payload);
     }
 }
 

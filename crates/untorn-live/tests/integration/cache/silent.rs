@@ -11,7 +11,7 @@ use untorn::poller::{Delta, DeltaSource, FetchedAfter, ResumeToken};
 use untorn_live::layer::Custom;
 use untorn_live::{Cache, ConfigError, ErrorKind, Store, StoreBuilder, Value};
 
-use crate::support::{LONG, answer_with_position, folder, wait_until};
+use crate::support::{LONG, answer_with_position, answered_before_the_cache, folder, wait_until};
 
 type Contents = BTreeMap<&'static str, i64>;
 
@@ -114,18 +114,7 @@ fn check_wrong_answer(layer: fn(&Server, &str) -> Custom) {
 
     one.set(Some(Contents::from([("a", 2)])));
     two.set(None);
-    // The thread of the first layer may have had no processor before the cache was taken.
-    let store = (0..50).find_map(|_| {
-        let store = start();
-        wait_until(LONG, "an answer or the cache", || {
-            let status = store.status();
-            status.layers[0].has_answered || status.is_ready
-        });
-        let is_first = !store.status().is_ready;
-        store.ready(LONG).expect("the cache");
-        is_first.then_some(store)
-    });
-    let store = store.expect("the first layer has answered before the cache is taken");
+    let store = answered_before_the_cache(start);
     assert_eq!(value(&store), Some(1));
     // Refused more than once, since the second source is silent.
     let refusals = || store.status().layers[0].refusal.as_ref().map(|r| r.times);

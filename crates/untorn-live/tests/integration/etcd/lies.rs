@@ -2,12 +2,12 @@
 //! is not flooded with requests, and honest answers are taken again.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 use untorn_live::layer::Etcd;
 
-use super::{LAYER, SHORT, contents, count, follow, layer, resyncs};
+use super::{LAYER, SHORT, contents, count, follow, growth, layer, resyncs};
 use crate::support::gateway::{Answer, Gateway, Keys, Request, answer, event, line, number, pair};
 use crate::support::{LONG, wait_for_refusal, wait_until};
 
@@ -16,7 +16,7 @@ const WHILE: Duration = Duration::from_secs(2);
 
 /// The most requests in that time: pauses grow from 0.2 s, and each attempt may list and watch. In
 /// a loop without a pause there are thousands.
-const MOST: usize = 60;
+const MOST: f64 = 60.0;
 
 /// Answers each watch.
 type WatchLie = fn(&Keys) -> Answer;
@@ -50,13 +50,8 @@ fn check(
         let mut refusals = status.refusals();
         refusals.any(|refusal| refusal.error.message().contains(expected))
     });
-    let (began, before) = (Instant::now(), gateway.requests().len());
-    thread::sleep(WHILE);
-    let requests = gateway.requests().split_off(before);
-    // This thread may wake late.
-    let whiles = began.elapsed().as_secs_f64() / WHILE.as_secs_f64();
-    let are_few = (requests.len() as f64) < MOST as f64 * whiles;
-    assert!(are_few, "{expected}: {requests:?}");
+    let requests = growth(WHILE, || gateway.requests().len());
+    assert!(requests < MOST, "{expected}: {:?}", gateway.requests());
     assert_eq!(contents(&store.pin()), good, "{expected}");
     gateway.tell_truth();
     let revision = gateway.put("/app/a", "2");

@@ -1,12 +1,11 @@
 //! When all keys are listed, and what a listing that fails leaves.
 
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use untorn_live::layer::Etcd;
 use untorn_live::{ConfigError, ErrorKind, Store};
 
-use super::{LAYER, count, layer, resyncs};
+use super::{LAYER, count, growth, layer, resyncs};
 use crate::support::gateway::{Answer, Gateway, Keys, Request};
 use crate::support::{HOUR, LONG, wait_for_refusal, wait_until};
 
@@ -14,7 +13,7 @@ use crate::support::{HOUR, LONG, wait_for_refusal, wait_until};
 const WHILE: Duration = Duration::from_secs(4);
 
 /// The most listings in that time.
-const MOST: usize = 10;
+const MOST: f64 = 10.0;
 
 fn start() -> Gateway {
     let gateway = Gateway::start();
@@ -98,13 +97,8 @@ fn refused_keys_without_a_watch_have_pauses() {
         });
         let store = start_store(layer(gateway.url()));
         wait_for_refusal(&store, |error| error.kind() != ErrorKind::Unreachable);
-        let (began, before) = (Instant::now(), count(&gateway, "/v3/kv/range"));
-        thread::sleep(WHILE);
-        let listings = count(&gateway, "/v3/kv/range") - before;
-        // This thread may wake late.
-        let whiles = began.elapsed().as_secs_f64() / WHILE.as_secs_f64();
-        let are_few = (listings as f64) < MOST as f64 * whiles;
-        assert!(are_few, "{listings} listings");
+        let listings = growth(WHILE, || count(&gateway, "/v3/kv/range"));
+        assert!(listings < MOST, "{listings} listings");
         gateway.tell_truth();
         let revision = gateway.put(key, right);
         store.wait_for(LAYER, revision, LONG).expect("it comes");

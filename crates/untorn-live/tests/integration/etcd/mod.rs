@@ -15,7 +15,8 @@ mod tls;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use untorn_live::layer::Etcd;
 use untorn_live::{Config, Store, Value};
@@ -100,6 +101,14 @@ fn endpoint(store: &Store) -> Option<Arc<str>> {
     let status = store.status();
     let remote = status.layers[0].remote.as_ref();
     remote.and_then(|remote| remote.endpoint.clone())
+}
+
+/// Returns how much a number grows in a time. The thread may wake late, so it is measured.
+fn growth(time: Duration, number: impl Fn() -> usize) -> f64 {
+    let (began, before) = (Instant::now(), number());
+    thread::sleep(time);
+    let growth = number() - before;
+    growth as f64 * time.as_secs_f64() / began.elapsed().as_secs_f64()
 }
 
 /// Returns the number of requests for a path.

@@ -55,6 +55,32 @@ pub(crate) fn wait_until(timeout: Duration, what: &str, condition: impl Fn() -> 
     }
 }
 
+/// Waits until the source of the first layer is asked, which may hang.
+#[track_caller]
+pub(crate) fn wait_for_a_fetch(store: &Store) {
+    wait_until(LONG, "a fetch", || {
+        let polls = store.status().layers[0].polls.clone();
+        polls.is_some_and(|polls| polls.fetching.is_some())
+    });
+}
+
+/// Starts stores until the first layer of one has answered before the cache was taken: its thread
+/// may have had no processor. Returns that store, which is ready.
+#[track_caller]
+pub(crate) fn answered_before_the_cache(start: impl Fn() -> Store) -> Store {
+    let store = (0..50).find_map(|_| {
+        let store = start();
+        wait_until(LONG, "an answer or the cache", || {
+            let status = store.status();
+            status.layers[0].has_answered || status.is_ready
+        });
+        let is_first = !store.status().is_ready;
+        store.ready(LONG).expect("the cache");
+        is_first.then_some(store)
+    });
+    store.expect("the first layer has answered before the cache is taken")
+}
+
 /// Waits for a refusal of the first layer that satisfies a condition.
 #[track_caller]
 pub(crate) fn wait_for_refusal(store: &Store, condition: impl Fn(&ConfigError) -> bool) {

@@ -25,6 +25,13 @@ fn end(shared: &Shared) {
 
 /// Returns a poller with a period of eight hours whose first poll has ended, and its clock.
 fn idle() -> (Arc<Shared>, Arc<Fake>) {
+    let (shared, fake) = begun(None);
+    end(&shared);
+    (Arc::new(shared), fake)
+}
+
+/// Returns a poller with a period of eight hours whose first poll has begun, and its clock.
+fn begun(deadline: Option<Duration>) -> (Shared, Arc<Fake>) {
     let fake = Arc::new(Fake::new());
     let clock = Clock {
         fake: Some(Arc::clone(&fake)),
@@ -33,13 +40,12 @@ fn idle() -> (Arc<Shared>, Arc<Fake>) {
     delays.set_jitter(0.0);
     let settings = Settings {
         delays,
-        deadline: None,
+        deadline,
         max_age: None,
         resume_token: None,
     };
-    let shared = Arc::new(Shared::new(settings, Revision::FIRST, clock));
+    let shared = Shared::new(settings, Revision::FIRST, clock);
     assert!(shared.begin().is_some());
-    end(&shared);
     (shared, fake)
 }
 
@@ -180,20 +186,7 @@ fn a_fetch_beyond_its_deadline_is_abandoned() {
 /// Returns a poller with a deadline of an hour whose first fetch has passed it, its clock, and the
 /// failure to report.
 fn late() -> (Shared, Arc<Fake>, Failure) {
-    let fake = Arc::new(Fake::new());
-    let clock = Clock {
-        fake: Some(Arc::clone(&fake)),
-    };
-    let mut delays = Delays::with_period(8 * HOUR);
-    delays.set_jitter(0.0);
-    let settings = Settings {
-        delays,
-        deadline: Some(HOUR),
-        max_age: None,
-        resume_token: Some(ResumeToken::from(1)),
-    };
-    let shared = Shared::new(settings, Revision::FIRST, clock);
-    assert!(shared.begin().is_some());
+    let (shared, fake) = begun(Some(HOUR));
     fake.advance(HOUR, Duration::ZERO);
     let failure = shared.watch().expect("the deadline");
     (shared, fake, failure)
